@@ -1,0 +1,99 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/**
+ * The import layers: each folder and the folders that it may import. Everything else is refused, so the architecture is
+ * what the folder list says. test/ and bench/ stand above all of it.
+ */
+const layers = {
+  core: [],
+  certs: ['core'],
+  cni: ['core'],
+  kube: ['core'],
+  webhook: ['core', 'kube', 'certs', 'controller'],
+  controller: ['core', 'kube'],
+  agent: ['core', 'kube'],
+  cli: ['core', 'kube'],
+};
+
+const folders = [...Object.keys(layers), 'test', 'bench'];
+
+const layerRules = Object.entries(layers).map(([folder, allowed]) => ({
+  files: [`${folder}/**/*.ts`],
+  ignores: [`${folder}/**/*.test.ts`],
+  rules: {
+    'no-console': folder === 'cli' ? 'off' : 'error',
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: folders
+          .filter(other => other !== folder && !allowed.includes(other))
+          .map(other => ({
+            regex: `^(\\.\\./)+${other}/`,
+            message: `${folder}/ may import ${allowed.join(', ') || 'nothing else of the project'} only.`,
+          })),
+      },
+    ],
+  },
+}));
+
+/** core/ is pure: no I/O, no clock, no randomness. */
+const corePurity = {
+  files: ['core/**/*.ts'],
+  ignores: ['core/**/*.test.ts'],
+  rules: {
+    'no-restricted-globals': ['error', 'process', 'setTimeout', 'setInterval', 'fetch', 'performance'],
+    'no-restricted-properties': [
+      'error',
+      { object: 'Date', property: 'now', message: 'core/ has no clock: take the time as an argument.' },
+      { object: 'Math', property: 'random', message: 'core/ is deterministic: take randomness as an argument.' },
+    ],
+    'no-restricted-syntax': [
+      'error',
+      {
+        selector: 'ImportDeclaration[source.value=/^node:(fs|net|http|https|child_process|os|worker_threads)/]',
+        message: 'core/ does no I/O.',
+      },
+    ],
+  },
+};
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'node_modules/**', '**/*.cjs'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommendedTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['*.js'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      complexity: ['error', 15],
+      'max-depth': ['error', 4],
+      'max-params': ['error', 5],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/only-throw-error': 'error',
+    },
+  },
+  ...layerRules,
+  corePurity,
+  {
+    files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      'no-console': 'off',
+      '@typescript-eslint/no-unused-expressions': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/explicit-module-boundary-types': 'off',
+      'max-params': 'off',
+    },
+  },
+  { files: ['*.js'], extends: [tseslint.configs.disableTypeChecked] },
+);
