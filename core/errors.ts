@@ -5,6 +5,14 @@
 const table = {
   /** Address arithmetic and layout. */
   MNN_CIDR_INVALID: 'Write an IPv4 or IPv6 network as address/prefix, for example 10.200.0.0/16 or fd00:10::/48.',
+  /** The CNI executable and its agent. */
+  MNN_AGENT_AWAY:
+    'Look at the multi-nic agent of this node: is its pod running and ready, and is its socket folder mounted from the host?',
+  MNN_CNI_BY_HAND:
+    'Container runtimes call this program with CNI_COMMAND and a network configuration on stdin; see its --help.',
+  MNN_CNI_STDIN: 'Give the network configuration (JSON, UTF-8, at most 8 MiB) on stdin.',
+  MNN_WIRE_INVALID:
+    'Install the CNI executable and the agent from the same release; the agent installs its own when it starts.',
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof table;
