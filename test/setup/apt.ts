@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deriveSources, type DerivedSources, type SourceFile } from './aptSources.ts';
+import { run } from './run.ts';
+
+/** Apt with package lists and a cache of its own: it sees the derived sources only, and installs nothing. */
+export interface PrivateApt {
+  /**
+   * Fetches a source package's files, checked against the signed index, and unpacks it into `directory`/source.
+   * @returns the source tree
+   */
+  source(name: string, directory: string): Promise<string>;
+  /** Fetches binary packages and unpacks all of them into `directory`; their dependencies are not followed. */
+  unpack(packages: readonly string[], directory: string): Promise<void>;
+  /** The version that would be fetched of a source package. */
+  sourceVersion(name: string): Promise<string>;
+  /** The version that would be fetched of a binary package. */
+  version(name: string): Promise<string>;
+}
+
+/**
+ * Sets up a private apt in `directory` (made when missing) and fetches the package lists.
+ * @param wanted which suite and kinds of packages; `codename` is read from os-release
+ * @throws Error that says what is missing: apt itself, a fitting source of the machine, or the archive
+ */
+export async function privateApt(directory: string, wanted: Omit<DerivedSources, 'codename'>): Promise<PrivateApt> {
+  const codename = await ownCodename();
+  const sources = deriveSources(await machineSources(), { ...wanted, codename });
+  if (sources === '') {
+    throw new Error(
+      `None of this machine's apt sources is for its own suite (${codename}), so none can be derived for Debian ${wanted.suite}`,
+    );
+  }
+  const parts = join(directory, 'sources');
+  await mkdir(parts, { recursive: true });
+  for (const folder of ['lists/partial', 'cache/archives/partial']) {
+    await mkdir(join(directory, folder), { recursive: true });
+  }
+  await writeFile(join(parts, 'derived.sources'), sources);
+  const options = [
+    ['Dir::Etc::SourceList', '/dev/null'],
+    ['Dir::Etc::SourceParts', parts],
+    ['Dir::State::Lists', join(directory, 'lists')],
+    ['Dir::Cache', join(directory, 'cache')],
+    ['Acquire::Languages', 'none'],
+    ['Acquire::Retries', '3'],
+    ['APT::Sandbox::User', 'root'], // its _apt user could not write below a home directory
+  ].map(([name, value]) => `-o${name}=${value}`);
+  await run('apt-get', [...options, '-q', 'update']);
+  return new Apt(options);
+}
+
+class Apt implements PrivateApt {
+  readonly #options: readonly string[];
+
+  constructor(options: readonly string[]) {
+    this.#options = options;
+  }
+
+  async source(name: string, directory: string): Promise<string> {
+    await mkdir(directory, { recursive: true });
+    await run('apt-get', [...this.#options, '-q', 'source', '--download-only', name], { cwd: directory });
+    const dsc = (await readdir(directory)).find(file => file.endsWith('.dsc'));
+    if (dsc === undefined) throw new Error(`apt-get source ${name} left no .dsc file in ${directory}`);
+    const tree = join(directory, 'source');
+    await run('dpkg-source', ['--no-check', '--extract', dsc, tree], { cwd: directory });
+    return tree;
+  }
+
+  async unpack(packages: readonly string[], directory: string): Promise<void> {
+    const debs = join(directory, '.debs');
+    await mkdir(debs, { recursive: true });
+    await run('apt-get', [...this.#options, '-q', 'download', ...packages], { cwd: debs });
+    for (const file of await readdir(debs)) await run('dpkg', ['--extract', join(debs, file), directory]);
+  }
+
+  async sourceVersion(name: string): Promise<string> {
+    const shown = await run('apt-cache', [...this.#options, 'showsrc', '--only-source', name]);
+    return versionField(shown, name);
+  }
+
+  async version(name: string): Promise<string> {
+    return versionField(await run('apt-cache', [...this.#options, 'show', name]), name);
+  }
+}
+
+/** The first (newest) Version of apt-cache's answer. */
+function versionField(shown: string, name: string): string {
+  const version = /^Version: (\S+)$/m.exec(shown)?.[1];
+  if (version === undefined) throw new Error(`apt knows no package ${name}`);
+  return version;
+}
+
+async function ownCodename(): Promise<string> {
+  const text = existsSync('/etc/os-release') ? await readFile('/etc/os-release', 'utf8') : '';
+  const codename = /^VERSION_CODENAME="?([^"\n]+)"?$/m.exec(text)?.[1];
+  if (codename === undefined)
+    throw new Error('/etc/os-release names no VERSION_CODENAME: test binaries are built from Debian packages only');
+  return codename;
+}
+
+async function machineSources(): Promise<SourceFile[]> {
+  const folder = '/etc/apt/sources.list.d';
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  const paths = names.filter(name => /\.(list|sources)$/.test(name)).map(name => join(folder, name));
+  const all = ['/etc/apt/sources.list', ...paths].filter(path => existsSync(path));
+  return Promise.all(all.map(async name => ({ name, text: await readFile(name, 'utf8') })));
+}
