@@ -5,6 +5,59 @@
 const table = {
   /** Address arithmetic and layout. */
   MNN_CIDR_INVALID: 'Write an IPv4 or IPv6 network as address/prefix, for example 10.200.0.0/16 or fd00:10::/48.',
+  MNN_ADDRESS_INVALID:
+    'Write an IPv4 address in four decimal parts or an IPv6 address without a zone, for example 10.200.0.5.',
+
+  /** MultiNicNetwork specification. */
+  MNN_IPAM_SYNTAX:
+    'Correct the JSON text at that place; `kubectl apply --dry-run=server` checks it without storing anything.',
+  MNN_IPAM_INVALID: 'Correct the value at that place; docs/reference/network.md lists the keys of spec.ipam.',
+  MNN_SUBNET_INVALID: 'Give at most one IPv4 and one IPv6 network, separated by a comma, or leave spec.subnet empty.',
+  MNN_SUBNET_HOST_BITS: 'The network is meant without the bits behind its prefix; write it so to be clear.',
+  MNN_CAPACITY: 'Choose a wider subnet, or fewer interfaceBlock or hostBlock bits.',
+  MNN_EXCLUDE_INVALID: 'List networks or addresses inside spec.subnet that leave something to give out.',
+  MNN_ROUTE_INVALID: 'Give every route a destination network and, if any, a gateway of the same family.',
+  MNN_MODE_CONFLICT: 'Make spec.ipam.vlanMode, spec.plugin.args.mode and the plugin type say the same.',
+  MNN_IPAM_FLAG: 'multiNICIPAM follows from ipam.type: true with multi-nic-ipam, absent with a single-NIC IPAM plugin.',
+  MNN_PLUGIN_INVALID: 'Correct the plugin section; docs/reference/network.md lists types and their args.',
+  MNN_STRATEGY_UNKNOWN: 'Use one of none, costOpt, perfOpt, devClass, topology.',
+  MNN_TARGET_INVALID: 'Write the bandwidth as a number with Gbps, Mbps or Kbps, for example 100Gbps.',
+  MNN_NAME_INVALID:
+    'Use a DNS-1123 label of at most 63 characters: it names a NetworkAttachmentDefinition and an extended resource.',
+  MNN_NAMESPACE_UNKNOWN:
+    'Create the namespace, or take it off spec.namespaces; the network applies there once it exists.',
+  MNN_OVERLAP: 'Choose a subnet that no other network and no host uses.',
+  MNN_IN_USE: 'Delete the pods that use the network first, or make a second network with the new layout.',
+  MNN_CLASS_UNKNOWN: 'Create the DeviceClass, or name one that exists: kubectl get deviceclasses.',
+  MNN_NO_MEMBERS: 'Check spec.masterNets against the nodes: kubectl get hostinterfaces.',
+
+  /** What pods ask for. */
+  MNN_NETWORKS_ANNOTATION_INVALID:
+    'Correct the annotation k8s.v1.cni.cncf.io/networks: a JSON list, or [namespace/]name[@interface] with commas between.',
+  MNN_CNI_ARGS_INVALID:
+    'Correct cni-args in the annotation k8s.v1.cni.cncf.io/networks; docs/reference/annotations.md lists its keys.',
+  MNN_INTERFACE_NAME:
+    'Choose an interface name that is not used twice and leaves room for "-<n>" within 15 characters.',
+  MNN_NETWORK_UNKNOWN: 'Name an existing network: kubectl get multinicnetworks (short: mnn).',
+  MNN_NETWORK_NOT_ALLOWED: "Add the pod's namespace to the network's spec.namespaces, or use another network.",
+  MNN_NETWORK_NOT_READY:
+    'The controller gives the node its address block within seconds; if not, see kubectl describe mnn.',
+  MNN_NO_NODE_FITS: 'Ask for fewer or other NICs, or check what the nodes have: kubectl get hostinterfaces.',
+  MNN_NODE_LACKS: 'Choose another node, or check its NICs: kubectl describe hostinterface <node>.',
+  MNN_POOL_FULL: 'Free addresses by deleting pods, or use a network with a wider subnet or fewer hostBlock bits.',
+  MNN_ADDRESS_TAKEN: 'Ask for another address, or none to get the next free one.',
+  MNN_ADDRESS_OUTSIDE: "Ask for an address inside the node's block of the network: kubectl describe ippool.",
+  MNN_ANNOTATIONS_TOO_LARGE:
+    'Take annotations off the pod: Kubernetes allows 262144 bytes of keys and values in total.',
+  MNN_ATTACHMENTS_CHANGED:
+    'Leave multinic.fms.io/attachments as it is; delete and re-create the pod to get other NICs.',
+  MNN_NOT_INJECTED: 'Create the pod again once the webhook is up: kubectl -n multi-nic-system get pods.',
+
+  /** The webhook and its API server. */
+  MNN_REVIEW_INVALID: 'Send an admission.k8s.io/v1 AdmissionReview with a request.',
+  MNN_BODY_TOO_LARGE: 'Send at most 7 MiB, which is more than the API server stores.',
+  MNN_DEADLINE: 'Try again: the API server or the pool was busy for longer than the call may take.',
+  MNN_OVERLOADED: 'Try again: the webhook is serving as many requests as it can.',
   /** The CNI executable and its agent. */
   MNN_AGENT_AWAY:
     'Look at the multi-nic agent of this node: is its pod running and ready, and is its socket folder mounted from the host?',

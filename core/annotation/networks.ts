@@ -1,0 +1,104 @@
+import { MultiNicError } from '../errors.ts';
+
+/**
+ * One element of the annotation k8s.v1.cni.cncf.io/networks (multi-net-spec v1.3 §4.1.2). Keys that are not named here are kept as
+ * they are.
+ */
+export interface NetworkSelection {
+  name: string;
+  namespace?: string;
+  interface?: string;
+  ips?: string[];
+  mac?: string;
+  'cni-args'?: Record<string, unknown>;
+  [key: string]: unknown;
+}
+
+/**
+ * Reads the annotation in both of its syntaxes: a JSON list, or names with commas between, each `[namespace/]name[@interface]`.
+ * An empty or blank value has no element. JSON is recognised as Multus does, by any of `[`, `{` or `"` in the text.
+ * @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID with the element's position and what is wrong with it
+ */
+export function parseNetworks(text: string): NetworkSelection[] {
+  if (text.trim() === '') return [];
+  return /[[{"]/.test(text) ? parseJsonForm(text) : parseCommaForm(text);
+}
+
+/** The annotation's text for these elements: always the JSON form, which can hold everything. */
+export function formatNetworks(elements: readonly NetworkSelection[]): string {
+  return JSON.stringify(elements);
+}
+
+/** CNI_IFNAME of each element as Multus gives it: the wanted name, or `net<position from 1>`. */
+export function interfaceNames(elements: readonly NetworkSelection[]): string[] {
+  return elements.map((element, i) => element.interface ?? `net${i + 1}`);
+}
+
+function parseCommaForm(text: string): NetworkSelection[] {
+  return text.split(',').map((part, i) => {
+    const match = /^(?:([^/@\s]+)\/)?([^/@\s]+)(?:@([^/@\s]+))?$/.exec(part.trim());
+    if (!match?.[2]) throw invalid(i, `"${part.trim()}" is not [namespace/]name[@interface]`);
+    const [, namespace, name, ifname] = match;
+    const element: NetworkSelection = { name };
+    if (namespace !== undefined) element.namespace = namespace;
+    if (ifname !== undefined) element.interface = ifname;
+    return checkElement(element, i);
+  });
+}
+
+function parseJsonForm(text: string): NetworkSelection[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new MultiNicError('MNN_NETWORKS_ANNOTATION_INVALID', `the annotation is not JSON: ${String(error)}`, {
+      cause: error,
+    });
+  }
+  if (!Array.isArray(value)) {
+    throw new MultiNicError('MNN_NETWORKS_ANNOTATION_INVALID', 'the annotation is JSON, but not a list');
+  }
+  return value.map(checkElement);
+}
+
+function checkElement(value: unknown, i: number): NetworkSelection {
+  if (!isRecord(value)) throw invalid(i, 'it is not an object');
+  if (typeof value.name !== 'string' || !isDnsName(value.name)) {
+    throw invalid(i, `name must be a DNS-1123 name, not ${JSON.stringify(value.name)}`);
+  }
+  if (value.namespace !== undefined && (typeof value.namespace !== 'string' || !isDnsName(value.namespace))) {
+    throw invalid(i, `namespace must be a DNS-1123 name, not ${JSON.stringify(value.namespace)}`);
+  }
+  if (value.interface !== undefined && !isInterfaceName(value.interface)) {
+    throw invalid(
+      i,
+      `interface must be a Linux interface name (1 to 15 characters, none of "/", ":" or space), not ${JSON.stringify(value.interface)}`,
+    );
+  }
+  if (value['cni-args'] !== undefined && value['cni-args'] !== null && !isRecord(value['cni-args'])) {
+    throw invalid(i, 'cni-args must be an object');
+  }
+  if (value.ips !== undefined && !isStringList(value.ips)) throw invalid(i, 'ips must be a list of addresses');
+  return value as NetworkSelection;
+}
+
+/** dev_valid_name() of the kernel (net/core/dev.c), within IFNAMSIZ. */
+export function isInterfaceName(value: unknown): value is string {
+  return typeof value === 'string' && /^(?!\.{1,2}$)[^\s/:]{1,15}$/.test(value);
+}
+
+function isDnsName(value: string): boolean {
+  return value.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isStringList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(item => typeof item === 'string');
+}
+
+function invalid(index: number, detail: string): MultiNicError {
+  return new MultiNicError('MNN_NETWORKS_ANNOTATION_INVALID', `element ${index + 1}: ${detail}`);
+}

@@ -1,0 +1,51 @@
+/** Every name that users, the API server and other programs see. Nothing else spells them out. */
+
+export const apiGroup = 'multinic.fms.io';
+export const apiVersion = `${apiGroup}/v1`;
+
+/** Labels. */
+export const label = {
+  /** On a namespace: `enabled` opts its pods in. On a pod: `disabled` opts it out. */
+  injection: `${apiGroup}/injection`,
+  /** On a pod: the mutating webhook has decided its networks. */
+  injected: `${apiGroup}/injected`,
+  /** On a HostInterface: the user owns it, the agent must not write it. Same key as the predecessor's. */
+  unmanaged: 'multi-nic-unmanaged',
+  /** On a NetworkAttachmentDefinition that the controller made. Same key as the predecessor's. */
+  generated: 'multi-nic-cni-generated',
+  /** On CIDR pages and IPPools: the network that they belong to. */
+  network: `${apiGroup}/network`,
+} as const;
+
+/** Annotations. */
+export const annotation = {
+  /** Network selection (Kubernetes Network Plumbing Working Group, multi-net-spec v1.3 §3.2). */
+  networks: 'k8s.v1.cni.cncf.io/networks',
+  /** Status of each attachment, written by Multus or, without it, by our agent (multi-net-spec v1.3 §5). */
+  networkStatus: 'k8s.v1.cni.cncf.io/network-status',
+  /** On a pod or namespace: comma-separated MultiNicNetworks, where `networks` does not say. */
+  ourNetworks: `${apiGroup}/networks`,
+  /** On a pod: why which networks, NICs and addresses were chosen. */
+  decision: `${apiGroup}/decision`,
+} as const;
+
+/** The key in a selection element's `cni-args` that carries what admission decided (see core/annotation/attachments.ts). */
+export const attachmentsKey = `${apiGroup}/attachments`;
+
+/** The extended resource of one network: a node's capacity is its addresses left for pods, each attachment asks for one. */
+export function extendedResourceName(network: string): string {
+  return `${apiGroup}/${network}`;
+}
+
+/** Field manager and event component names. */
+export const component = {
+  webhook: 'multi-nic-webhook',
+  controller: 'multi-nic-controller',
+  agent: 'multi-nic-agent',
+} as const;
+
+/** Namespace that the system runs in, unless told otherwise. */
+export const systemNamespace = 'multi-nic-system';
+
+/** The CNI plugin type: name of the executable and of the network configuration's `type`. */
+export const cniType = 'multi-nic';

@@ -1,0 +1,186 @@
+/** The objects of multinic.fms.io/v1, as stored. manifests/base/crds has their schemas. */
+
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  generateName?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  finalizers?: string[];
+  ownerReferences?: OwnerReference[];
+}
+
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+export interface ApiObject<Spec, Status = never> {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec: Spec;
+  status?: Status;
+}
+
+/** meta/v1 Condition. */
+export interface Condition {
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  reason: string;
+  message: string;
+  lastTransitionTime: string;
+  observedGeneration?: number;
+}
+
+export type AttachStrategy = 'none' | 'costOpt' | 'perfOpt' | 'devClass' | 'topology';
+
+export interface MultiNicNetworkSpec {
+  /** Cluster-wide pod subnet, or one of each family with a comma between; empty: blocks come from the host subnets. */
+  subnet?: string;
+  /** Host subnets whose NICs are members, in the order of the pod's interfaces; empty: every discovered one. */
+  masterNets?: string[];
+  /** JSON text, see core/network/ipam.ts. */
+  ipam: string;
+  multiNICIPAM?: boolean;
+  plugin: PluginSpec;
+  attachPolicy?: { strategy: AttachStrategy; target?: string };
+  /** Namespaces that the network applies to; empty: all. */
+  namespaces?: string[];
+}
+
+export interface PluginSpec {
+  cniVersion: string;
+  type: string;
+  args?: Record<string, string>;
+  capabilities?: Record<string, boolean>;
+  dns?: { nameservers?: string[]; domain?: string; search?: string[]; options?: string[] };
+}
+
+export type ConfigStatus = '' | 'WaitForConfig' | 'Success' | 'Failed';
+export type RouteStatus = '' | 'N/A' | 'WaitForRoutes' | 'Unknown' | 'Success' | 'Failed';
+
+export interface MultiNicNetworkStatus {
+  /** One entry a host subnet: how many hosts have a NIC in it. */
+  computeResults: { netAddress: string; numOfHosts: number }[];
+  discovery: { existDaemon: number; infoAvailable: number; cidrProcessed: number };
+  configStatus: ConfigStatus;
+  routeStatus: RouteStatus;
+  message: string;
+  lastSyncTime: string;
+  observedGeneration?: number;
+  conditions?: Condition[];
+  /** Interface indexes in use: which host subnet, and the n-th NIC (from 0) that a host has in it. Never reassigned. */
+  interfaces?: InterfaceIndex[];
+}
+
+export interface InterfaceIndex {
+  index: number;
+  netAddress: string;
+  ordinal: number;
+}
+
+export type MultiNicNetwork = ApiObject<MultiNicNetworkSpec, MultiNicNetworkStatus>;
+
+export interface HostNic {
+  interfaceName: string;
+  /** First address's network, for example 172.20.1.0/24. */
+  netAddress?: string;
+  hostIP?: string;
+  vendor?: string;
+  product?: string;
+  pciAddress?: string;
+  mac?: string;
+  mtu?: number;
+  speedMbps?: number;
+  numaNode?: number;
+  driver?: string;
+  linkState?: 'up' | 'down';
+  rdma?: string;
+  sriov?: { totalVfs: number; numVfs: number };
+  /** All addresses where there is more than the first, or another family. */
+  addresses?: { netAddress: string; hostIP: string }[];
+}
+
+export interface HostInterfaceSpec {
+  hostName: string;
+  interfaces: HostNic[];
+}
+
+export interface HostInterfaceStatus {
+  conditions?: Condition[];
+}
+
+export type HostInterface = ApiObject<HostInterfaceSpec, HostInterfaceStatus>;
+
+/** One page of 64 host indexes of one network: page p holds the indexes 64p … 64p+63. */
+export interface CidrSpec {
+  network: string;
+  page: number;
+  hosts: { hostName: string; hostIndex: number }[];
+}
+
+export type Cidr = ApiObject<CidrSpec>;
+
+export interface IPPoolSpec {
+  network: string;
+  /** The node whose blocks these are; absent in a page of a node-independent network. */
+  hostName?: string;
+  /** The page of a node-independent network: offsets 1024·page … 1024·page+1023 of each range. */
+  page?: number;
+  /** For the reader: what the pool covered when it was made. Everything computed comes from the network's layout. */
+  blocks: { netAddress: string; vlanCIDR: string; podCIDR: string }[];
+}
+
+export type AllocationState = 'Reserved' | 'Allocated' | 'Released';
+
+/** One attachment (one element of a pod's network selection) and its addresses. */
+export interface Allocation {
+  /** Empty while reserved at the pod's creation, before its UID is known. */
+  podUID: string;
+  /** Identifies a reservation made at the pod's creation. */
+  reservation?: string;
+  namespace: string;
+  /** Pod name; its generateName while the name is not known. */
+  name: string;
+  /** CNI_IFNAME of the attachment, for example net1. */
+  interface: string;
+  nics: AllocatedNic[];
+  state: AllocationState;
+  /** RFC 3339: when the state was entered. */
+  since: string;
+}
+
+export interface AllocatedNic {
+  /** The host's NIC; absent while the node is not known. */
+  master?: string;
+  netAddress: string;
+  /** One address a family, with the vlanCIDR's prefix length. */
+  addresses: string[];
+}
+
+export interface IPPoolStatus {
+  allocations: Allocation[];
+  /** Next-fit: the address last taken from each block. */
+  cursors?: { block: string; last: string }[];
+  /** For printer columns. */
+  used?: number;
+  capacity?: number;
+}
+
+export type IPPool = ApiObject<IPPoolSpec, IPPoolStatus>;
+
+export interface DeviceClassSpec {
+  ids: { vendor: string; products: string[] }[];
+}
+
+export type DeviceClass = ApiObject<DeviceClassSpec>;

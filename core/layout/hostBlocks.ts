@@ -1,0 +1,64 @@
+import type { InterfaceIndex } from '../api/types.ts';
+import { bitsOf, type IpAddress } from '../net/address.ts';
+import { contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import type { Network } from '../network/network.ts';
+import { indexOf, type NicPosition } from './interfaceIndex.ts';
+import { excludesIn, hostSubnetLayout, podCidr, vlanCidr, type Layout } from './layout.ts';
+
+/** The range from which a NIC's pods get addresses in one family. */
+export interface Block {
+  vlan: IpCidr;
+  pod: IpCidr;
+  excludes: IpCidr[];
+}
+
+/** The network's layouts, one a family; none where blocks come from the host subnets. */
+export function layoutsOf(network: Network): Layout[] {
+  return network.subnets.map(subnet => ({
+    subnet,
+    interfaceBits: network.ipam.interfaceBlock,
+    hostBits: network.ipam.hostBlock,
+    excludes: network.excludes,
+  }));
+}
+
+/**
+ * The blocks of one NIC position on the host with that index (any index where hostBlock is 0), one a family; empty where the position
+ * has no interface index or the host index does not fit.
+ * @param hostAddresses addresses of hosts, never to be given to pods (they only matter without a pod subnet)
+ */
+export function blocksOf(
+  network: Network,
+  interfaces: readonly InterfaceIndex[],
+  position: NicPosition,
+  hostIndex: number,
+  hostAddresses: Iterable<IpAddress> = [],
+): Block[] {
+  if (network.subnets.length === 0) return hostSubnetBlocks(network, position, hostIndex, hostAddresses);
+  const interfaceIndex = indexOf(interfaces, position);
+  if (interfaceIndex === undefined) return [];
+  return layoutsOf(network).flatMap(layout => {
+    const vlan = vlanCidr(layout, interfaceIndex);
+    const pod = podCidr(layout, interfaceIndex, hostIndex);
+    return vlan && pod ? [{ vlan, pod, excludes: excludesIn(layout, pod) }] : [];
+  });
+}
+
+/** Without a pod subnet the host subnet is the vlanCIDR; several NICs of a host in it share its block. */
+function hostSubnetBlocks(
+  network: Network,
+  position: NicPosition,
+  hostIndex: number,
+  hostAddresses: Iterable<IpAddress>,
+): Block[] {
+  const vlan = tryParseCidr(position.netAddress);
+  if (!vlan) return [];
+  const layout = hostSubnetLayout(vlan, network.ipam.hostBlock, network.excludes);
+  const pod = podCidr(layout, 0, hostIndex);
+  if (!pod || pod.prefix > bitsOf(pod.family)) return [];
+  const excludes = excludesIn(layout, pod);
+  for (const address of hostAddresses) {
+    if (contains(pod, address)) excludes.push({ family: pod.family, base: address.value, prefix: bitsOf(pod.family) });
+  }
+  return [{ vlan, pod, excludes }];
+}

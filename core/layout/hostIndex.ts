@@ -1,0 +1,79 @@
+/** Host indexes of one network, kept in pages of 64 so that a new host costs one small write. */
+
+export const hostsPerPage = 64;
+
+/** A page's content, as in CIDR objects. */
+export interface HostPage {
+  page: number;
+  hosts: { hostName: string; hostIndex: number }[];
+}
+
+/** Name of the CIDR object that holds a page. */
+export function pageName(network: string, page: number): string {
+  return `${network}-${page}`;
+}
+
+/** Host name → index over all pages. */
+export function hostIndexes(pages: Iterable<HostPage>): Map<string, number> {
+  const indexes = new Map<string, number>();
+  for (const { hosts } of pages) for (const { hostName, hostIndex } of hosts) indexes.set(hostName, hostIndex);
+  return indexes;
+}
+
+/**
+ * Gives every host an index: those that have one keep it; hosts that are gone lose theirs; new ones get the index after the highest in
+ * use (so that a freed one rests), or the lowest free one once the end is reached. The order of `hosts` decides between new ones.
+ * @param usable whether a host index may be given out (an exclude may cover its blocks)
+ * @param limit how many indexes there are (2^hostBlock)
+ * @returns the pages that differ from before, whole, and the hosts that found no index
+ */
+export function assignHostIndexes(
+  pages: readonly HostPage[],
+  hosts: readonly string[],
+  limit: number,
+  usable: (index: number) => boolean,
+): { changed: HostPage[]; unassigned: string[] } {
+  const wanted = new Set(hosts);
+  const before = hostIndexes(pages);
+  const after = new Map([...before].filter(([host]) => wanted.has(host)));
+  const used = new Set(after.values());
+  let next = Math.max(-1, ...before.values()) + 1;
+  let lowest = 0;
+  const unassigned: string[] = [];
+  const isFree = (index: number): boolean => !used.has(index) && usable(index);
+  for (const host of hosts) {
+    if (after.has(host)) continue;
+    while (next < limit && !isFree(next)) next++;
+    while (next >= limit && lowest < limit && !isFree(lowest)) lowest++;
+    const index = next < limit ? next : lowest;
+    if (index >= limit) {
+      unassigned.push(host);
+      continue;
+    }
+    used.add(index);
+    after.set(host, index);
+  }
+  return { changed: changedPages(pages, after), unassigned };
+}
+
+function changedPages(pages: readonly HostPage[], after: ReadonlyMap<string, number>): HostPage[] {
+  const byPage = new Map<number, HostPage['hosts']>(pages.map(({ page }) => [page, []]));
+  for (const [hostName, hostIndex] of after) {
+    const page = Math.floor(hostIndex / hostsPerPage);
+    const hosts = byPage.get(page) ?? [];
+    hosts.push({ hostName, hostIndex });
+    byPage.set(page, hosts);
+  }
+  const before = new Map(pages.map(({ page, hosts }) => [page, fingerprint(hosts)]));
+  return [...byPage]
+    .map(([page, hosts]) => ({ page, hosts: hosts.sort((a, b) => a.hostIndex - b.hostIndex) }))
+    .filter(({ page, hosts }) => before.get(page) !== fingerprint(hosts))
+    .sort((a, b) => a.page - b.page);
+}
+
+function fingerprint(hosts: HostPage['hosts']): string {
+  return hosts
+    .map(({ hostName, hostIndex }) => `${hostIndex} ${hostName}`)
+    .sort()
+    .join('\n');
+}

@@ -1,0 +1,65 @@
+import type { HostInterfaceSpec, HostNic } from '../api/types.ts';
+import { compareCidrs, covers, formatCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { parseAddress, type IpAddress } from '../net/address.ts';
+import type { Network } from '../network/network.ts';
+
+/** A host's NIC that belongs to a network. */
+export interface Member {
+  nic: HostNic;
+  /** The host subnet that makes it one, in its text form without host bits. */
+  netAddress: string;
+  /** n-th NIC (from 0, by name) of this host in that subnet: two NICs in one subnet both count. */
+  ordinal: number;
+  /** The host's addresses on it, all families. */
+  hostAddresses: { net: IpCidr; address?: IpAddress }[];
+}
+
+/**
+ * The host's NICs that belong to the network, in the order of a pod's interfaces: by the position of their subnet in masterNets (by
+ * subnet, where masterNets is empty), then by name.
+ */
+export function membersOf(network: Pick<Network, 'masterNets'>, host: HostInterfaceSpec): Member[] {
+  const found = host.interfaces.flatMap(nic => memberOf(network.masterNets, nic) ?? []);
+  found.sort((a, b) => a.rank - b.rank || compareCidrs(a.net, b.net) || compareNames(a.nic, b.nic));
+  const seen = new Map<string, number>();
+  return found.map(({ nic, net, hostAddresses }) => {
+    const netAddress = formatCidr(net);
+    const ordinal = seen.get(netAddress) ?? 0;
+    seen.set(netAddress, ordinal + 1);
+    return { nic, netAddress, ordinal, hostAddresses };
+  });
+}
+
+type Candidate = Pick<Member, 'nic' | 'hostAddresses'> & { net: IpCidr; rank: number };
+
+function memberOf(masterNets: readonly IpCidr[], nic: HostNic): Candidate | undefined {
+  const hostAddresses = addressesOf(nic);
+  if (masterNets.length === 0) {
+    const [first] = hostAddresses;
+    return first && { nic, net: first.net, rank: 0, hostAddresses };
+  }
+  for (const [rank, master] of masterNets.entries()) {
+    const match = hostAddresses.find(({ net }) => covers(master, net));
+    if (match) return { nic, net: match.net, rank, hostAddresses };
+  }
+  return undefined;
+}
+
+/** A NIC's addresses: the first, then the others. */
+export function addressesOf(nic: HostNic): Member['hostAddresses'] {
+  const texts = [{ netAddress: nic.netAddress ?? '', hostIP: nic.hostIP ?? '' }, ...(nic.addresses ?? [])];
+  const seen = new Set<string>();
+  return texts.flatMap(({ netAddress, hostIP }) => {
+    const net = tryParseCidr(netAddress);
+    if (!net || seen.has(`${netAddress} ${hostIP}`)) return [];
+    seen.add(`${netAddress} ${hostIP}`);
+    return [hostIP === '' ? { net } : { net, address: parseAddress(hostIP) }];
+  });
+}
+
+const names = new Intl.Collator('en', { numeric: true });
+
+/** Natural order, so that eth2 comes before eth10. */
+function compareNames(a: HostNic, b: HostNic): number {
+  return names.compare(a.interfaceName, b.interfaceName);
+}

@@ -1,0 +1,77 @@
+import { apiVersion, cniType, label } from '../api/names.ts';
+import type { ApiObject, MultiNicNetwork, ObjectMeta } from '../api/types.ts';
+import type { Network } from '../network/network.ts';
+
+/** NetworkAttachmentDefinition (k8s.cni.cncf.io/v1): a CNI network configuration that Multus reads. */
+export type NetAttachDef = ApiObject<{ config: string }>;
+
+/** The CNI network configuration of a network: what the executable gets on stdin, before Multus adds `args.cni`. */
+export interface NetConf {
+  cniVersion: string;
+  name: string;
+  type: string;
+  capabilities: Record<string, boolean>;
+  ipam: Record<string, unknown>;
+  dns: Record<string, unknown>;
+  plugin: Record<string, unknown>;
+  subnet?: string;
+  masterNets?: string[];
+  multiNICIPAM?: boolean;
+}
+
+/** Arguments of plugin types that are numbers in their CNI configuration; every other argument stays text. */
+const numericArgs = new Set(['mtu', 'vlan', 'vlanQoS', 'min_tx_rate', 'max_tx_rate']);
+
+/**
+ * The network's CNI configuration. Keys and shapes are those that the predecessor generated, so that definitions written by hand after its
+ * example work with this executable, too.
+ */
+export function netConfOf({ name, ipam, spec }: Network): NetConf {
+  const { plugin } = spec;
+  const args = Object.entries(plugin.args ?? {}).map(([key, value]) => [
+    key,
+    numericArgs.has(key) && /^\d+$/.test(value) ? Number(value) : value,
+  ]);
+  return {
+    cniVersion: plugin.cniVersion,
+    name,
+    type: cniType,
+    // `ips` and `mac` are what pods ask for in their selection; Multus passes them only if declared here.
+    capabilities: { ...plugin.capabilities, ips: true, mac: true },
+    ipam: ipam.raw,
+    dns: { ...plugin.dns },
+    plugin: {
+      cniVersion: plugin.cniVersion,
+      type: plugin.type,
+      ...(Object.fromEntries(args) as Record<string, unknown>),
+    },
+    ...(spec.subnet ? { subnet: spec.subnet } : {}),
+    ...(spec.masterNets?.length ? { masterNets: spec.masterNets } : {}),
+    ...(spec.multiNICIPAM ? { multiNICIPAM: true } : {}),
+  };
+}
+
+/** The definition of the network in a namespace, owned by the network so that it goes with it. */
+export function netAttachDefOf(network: Network, object: MultiNicNetwork, namespace: string): NetAttachDef {
+  const metadata: ObjectMeta = {
+    name: network.name,
+    namespace,
+    labels: { [label.generated]: 'true', [label.network]: network.name },
+    ownerReferences: [
+      {
+        apiVersion,
+        kind: 'MultiNicNetwork',
+        name: network.name,
+        uid: object.metadata.uid ?? '',
+        controller: true,
+        blockOwnerDeletion: true,
+      },
+    ],
+  };
+  return {
+    apiVersion: 'k8s.cni.cncf.io/v1',
+    kind: 'NetworkAttachmentDefinition',
+    metadata,
+    spec: { config: JSON.stringify(netConfOf(network)) },
+  };
+}

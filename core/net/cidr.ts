@@ -1,0 +1,71 @@
+import { MultiNicError } from '../errors.ts';
+import { bitsOf, compareAddresses, formatAddress, tryParseAddress, type IpAddress } from './address.ts';
+
+/** A network: its first address and its prefix length. `base` has no bit set behind the prefix. */
+export interface IpCidr {
+  readonly family: 4 | 6;
+  readonly base: bigint;
+  readonly prefix: number;
+}
+
+/**
+ * Reads `address/prefix`; bits behind the prefix are cleared.
+ * @throws MultiNicError MNN_CIDR_INVALID
+ */
+export function parseCidr(text: string): IpCidr {
+  const cidr = tryParseCidr(text);
+  if (!cidr) throw new MultiNicError('MNN_CIDR_INVALID', `"${text}" is not a network in CIDR notation`);
+  return cidr;
+}
+
+/** As parseCidr, but undefined where the text is not a network. */
+export function tryParseCidr(text: string): IpCidr | undefined {
+  const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
+  const address = match?.[1] === undefined ? undefined : tryParseAddress(match[1]);
+  const prefix = Number(match?.[2]);
+  if (!address || prefix > bitsOf(address.family)) return undefined;
+  return cidrOf(address, prefix);
+}
+
+/** The network of that prefix length which holds the address. */
+export function cidrOf(address: IpAddress, prefix: number): IpCidr {
+  const hostBits = BigInt(bitsOf(address.family) - prefix);
+  return { family: address.family, base: (address.value >> hostBits) << hostBits, prefix };
+}
+
+/** `address/prefix` text of a network. */
+export function formatCidr(cidr: IpCidr): string {
+  return `${formatAddress({ family: cidr.family, value: cidr.base })}/${cidr.prefix}`;
+}
+
+/** How many addresses the network has. */
+export function sizeOf(cidr: IpCidr): bigint {
+  return 1n << BigInt(bitsOf(cidr.family) - cidr.prefix);
+}
+
+/** The network's last address, as a number. */
+export function lastOf(cidr: IpCidr): bigint {
+  return cidr.base + sizeOf(cidr) - 1n;
+}
+
+/** Whether the address lies in the network. */
+export function contains(cidr: IpCidr, address: IpAddress): boolean {
+  return cidr.family === address.family && address.value >= cidr.base && address.value <= lastOf(cidr);
+}
+
+/** Whether every address of `inner` lies in `outer`. */
+export function covers(outer: IpCidr, inner: IpCidr): boolean {
+  return outer.prefix <= inner.prefix && overlap(outer, inner);
+}
+
+/** Whether two networks share an address. */
+export function overlap(a: IpCidr, b: IpCidr): boolean {
+  return a.family === b.family && a.base <= lastOf(b) && b.base <= lastOf(a);
+}
+
+/** Orders networks by first address, wider first. */
+export function compareCidrs(a: IpCidr, b: IpCidr): number {
+  return (
+    compareAddresses({ family: a.family, value: a.base }, { family: b.family, value: b.base }) || a.prefix - b.prefix
+  );
+}

@@ -1,0 +1,24 @@
+import { errorTable, type ErrorCode } from '../errors.ts';
+
+/** Something to say about a field: `error` refuses the object, `warning` is shown and lets it pass. */
+export interface Finding {
+  severity: 'error' | 'warning';
+  code: ErrorCode;
+  /** Field path as Kubernetes writes it, for example spec.masterNets[1]. */
+  path: string;
+  /** What is wrong there, with the value that was found. */
+  detail: string;
+}
+
+export function error(code: ErrorCode, path: string, detail: string): Finding {
+  return { severity: 'error', code, path, detail };
+}
+
+export function warning(code: ErrorCode, path: string, detail: string): Finding {
+  return { severity: 'warning', code, path, detail };
+}
+
+/** One line for a person: `spec.subnet: what was wrong. what to do (CODE)`. */
+export function describe({ code, path, detail }: Finding): string {
+  return `${path}: ${detail}. ${errorTable[code]} (${code})`;
+}

@@ -1,0 +1,67 @@
+import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
+import { MultiNicError } from '../errors.ts';
+import { parseCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { describe } from './finding.ts';
+import { multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
+
+/** A MultiNicNetwork once read: what every part works with instead of the raw spec. */
+export interface Network {
+  name: string;
+  uid: string;
+  /** Pod subnets, at most one a family; empty: blocks come from the host subnets. */
+  subnets: IpCidr[];
+  masterNets: IpCidr[];
+  ipam: Ipam;
+  excludes: IpCidr[];
+  /** Addresses come from our own pools (ipam.type multi-nic-ipam). */
+  ownAddresses: boolean;
+  /** Each host's block is routed to it. */
+  l3: boolean;
+  /** Addresses do not depend on the node (hostBlock 0): granted at the pod's creation where a subnet is given. */
+  nodeIndependent: boolean;
+  spec: MultiNicNetworkSpec;
+}
+
+/**
+ * Reads a MultiNicNetwork that the validating webhook would accept.
+ * @throws MultiNicError MNN_IPAM_SYNTAX, MNN_IPAM_INVALID, MNN_CIDR_INVALID
+ */
+export function readNetwork(object: MultiNicNetwork): Network {
+  const { spec, metadata } = object;
+  const { ipam, findings } = parseIpam(spec.ipam);
+  const [first] = findings;
+  if (!ipam)
+    throw new MultiNicError(first?.code ?? 'MNN_IPAM_INVALID', first ? describe(first) : 'spec.ipam is unusable');
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    subnets: splitSubnets(spec.subnet).map(parseCidr),
+    masterNets: (spec.masterNets ?? []).map(parseCidr),
+    ipam,
+    excludes: ipam.excludeCIDRs.flatMap(text => parseExclude(text) ?? []),
+    ownAddresses: ipam.type === multiNicIpam,
+    l3: ipam.type === multiNicIpam && (ipam.vlanMode === 'l3' || ipam.vlanMode === 'l3s'),
+    nodeIndependent: ipam.type === multiNicIpam && ipam.hostBlock === 0,
+    spec,
+  };
+}
+
+/** `spec.subnet` may name one network of each family with a comma between. */
+export function splitSubnets(subnet: string | undefined): string[] {
+  return (subnet ?? '')
+    .split(',')
+    .map(part => part.trim())
+    .filter(part => part !== '');
+}
+
+/** An entry of excludeCIDRs: a network, or one address. */
+export function parseExclude(text: string): IpCidr | undefined {
+  if (text.includes('/')) return tryParseCidr(text);
+  return tryParseCidr(`${text}/${text.includes(':') ? 128 : 32}`);
+}
+
+/** Whether pods of the namespace may use the network. */
+export function appliesTo(spec: MultiNicNetworkSpec, namespace: string): boolean {
+  const { namespaces } = spec;
+  return namespaces === undefined || namespaces.length === 0 || namespaces.includes(namespace);
+}

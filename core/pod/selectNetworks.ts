@@ -1,0 +1,104 @@
+import { annotation } from '../api/names.ts';
+import type { NetworkSelection } from '../annotation/networks.ts';
+import { interfaceNames, isInterfaceName, parseNetworks } from '../annotation/networks.ts';
+import { withoutAttachments } from '../annotation/attachments.ts';
+import { MultiNicError } from '../errors.ts';
+import type { PodFacts } from './skip.ts';
+
+/** Where a pod's networks were named; in order of precedence. */
+export type SelectionSource = 'pod networks' | 'pod annotation' | 'namespace annotation' | 'all networks';
+
+/** One element, and the MultiNicNetwork that it means; undefined for somebody else's NetworkAttachmentDefinition. */
+export interface SelectedNetwork {
+  element: NetworkSelection;
+  network?: string;
+  /** CNI_IFNAME. */
+  ifname: string;
+}
+
+/** What selectNetworks needs to know of the cluster. */
+export interface NetworkDirectory {
+  exists(network: string): boolean;
+  appliesTo(network: string, namespace: string): boolean;
+  /** Names of all networks that apply to the namespace. */
+  applicable(namespace: string): string[];
+}
+
+/**
+ * The networks of a pod: those of its own k8s.v1.cni.cncf.io/networks; else its annotation multinic.fms.io/networks; else the
+ * namespace's of that name; else every network that applies to the namespace, by name. Attachments that came with the pod are dropped.
+ * @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID, MNN_NETWORK_UNKNOWN, MNN_NETWORK_NOT_ALLOWED, MNN_INTERFACE_NAME
+ */
+export function selectNetworks(
+  pod: PodFacts,
+  namespaceAnnotations: Readonly<Record<string, string>>,
+  directory: NetworkDirectory,
+): { source: SelectionSource; selected: SelectedNetwork[] } {
+  const { source, elements, strict } = findElements(pod, namespaceAnnotations, directory);
+  const ifnames = interfaceNames(elements);
+  const selected = elements.map((element, i): SelectedNetwork => {
+    const ifname = ifnames[i] ?? '';
+    const isOurs = directory.exists(element.name) && (element.namespace ?? pod.namespace) !== '';
+    if (!isOurs && strict) throw unknown(element.name, source);
+    if (!isOurs) return { element, ifname };
+    if (!directory.appliesTo(element.name, pod.namespace)) {
+      throw new MultiNicError(
+        'MNN_NETWORK_NOT_ALLOWED',
+        `network ${element.name} does not apply to namespace ${pod.namespace}`,
+      );
+    }
+    return { element: withoutAttachments(element), network: element.name, ifname };
+  });
+  checkInterfaceNames(selected);
+  return { source, selected };
+}
+
+/** The refusal of a name that no network and no NetworkAttachmentDefinition has. */
+export function unknown(name: string, source: string): MultiNicError {
+  return new MultiNicError('MNN_NETWORK_UNKNOWN', `the pod's ${source} name "${name}", which does not exist`);
+}
+
+interface Found {
+  source: SelectionSource;
+  elements: NetworkSelection[];
+  /** Only MultiNicNetworks may be named. */
+  strict: boolean;
+}
+
+function findElements(
+  pod: PodFacts,
+  namespaceAnnotations: Readonly<Record<string, string>>,
+  directory: NetworkDirectory,
+): Found {
+  const own = pod.annotations[annotation.networks];
+  if (own !== undefined && own.trim() !== '') {
+    return { source: 'pod networks', elements: parseNetworks(own), strict: false };
+  }
+  const named = [
+    { source: 'pod annotation' as const, value: pod.annotations[annotation.ourNetworks] },
+    { source: 'namespace annotation' as const, value: namespaceAnnotations[annotation.ourNetworks] },
+  ].find(({ value }) => value !== undefined);
+  if (named) {
+    const names = (named.value ?? '').split(',').map(name => name.trim());
+    return { source: named.source, elements: names.filter(name => name !== '').map(name => ({ name })), strict: true };
+  }
+  return {
+    source: 'all networks',
+    elements: directory
+      .applicable(pod.namespace)
+      .sort()
+      .map(name => ({ name })),
+    strict: true,
+  };
+}
+
+function checkInterfaceNames(selected: readonly SelectedNetwork[]): void {
+  const seen = new Set<string>(['eth0', 'lo']);
+  for (const { ifname, network } of selected) {
+    if (seen.has(ifname)) throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is used twice in the pod`);
+    if (network !== undefined && !isInterfaceName(`${ifname}-99`)) {
+      throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is too long for a network of several NICs`);
+    }
+    seen.add(ifname);
+  }
+}

@@ -1,0 +1,18 @@
+import { label } from '../api/names.ts';
+
+/** What admission looks at in a pod. */
+export interface PodFacts {
+  namespace: string;
+  labels: Readonly<Record<string, string>>;
+  annotations: Readonly<Record<string, string>>;
+  hostNetwork: boolean;
+}
+
+/** Why a pod is left alone; undefined where it is not. */
+export function skipReason(pod: PodFacts, namespaceLabels: Readonly<Record<string, string>>): string | undefined {
+  if (namespaceLabels[label.injection] !== 'enabled') return `its namespace has no label ${label.injection}=enabled`;
+  if (pod.labels[label.injection] === 'disabled') return `it has the label ${label.injection}=disabled`;
+  if (pod.hostNetwork) return 'it uses the host network';
+  if ('kubernetes.io/config.mirror' in pod.annotations) return 'it is the mirror of a static pod';
+  return undefined;
+}

@@ -1,0 +1,244 @@
+import type { Allocation, AllocatedNic, IPPoolStatus } from '../api/types.ts';
+import type { Block } from '../layout/hostBlocks.ts';
+import { formatAddress, tryParseAddress } from '../net/address.ts';
+import { contains, formatCidr, lastOf } from '../net/cidr.ts';
+import { nextFree, type AddressRange } from './freeAddress.ts';
+import { pageSize } from './name.ts';
+
+/** Who wants addresses. The pod's UID, or before it is known the reservation, together with the interface identify the attachment. */
+export interface Claimant {
+  podUID: string;
+  reservation?: string;
+  namespace: string;
+  name: string;
+  interface: string;
+}
+
+/** One NIC that wants an address from each of its blocks. */
+export interface NicClaim {
+  master?: string;
+  netAddress: string;
+  blocks: Block[];
+  /** Addresses that the pod asks for by name, at most one a family; a family without one gets the next free. */
+  wanted?: string[];
+}
+
+export interface Claim {
+  claimant: Claimant;
+  nics: NicClaim[];
+  /** Take from this page of each block only. */
+  page?: number;
+}
+
+/** Grants, or says why not. `status` is the pool's new content; undefined where nothing changes. */
+export type Grant =
+  | { ok: true; allocation: Allocation; status: IPPoolStatus | undefined }
+  | { ok: false; reason: 'full'; block: string }
+  | { ok: false; reason: 'taken' | 'outside'; address: string; block: string };
+
+export interface Rules {
+  now: Date;
+  /** A released address is not given out again for so long, unless nothing else is left. */
+  coolDownMs: number;
+}
+
+/**
+ * Takes one address a NIC and family from the pool, all or none. The same attachment gets the same addresses again, as long as
+ * it asks for the same NICs.
+ */
+export function allocate(before: IPPoolStatus | undefined, claim: Claim, rules: Rules): Grant {
+  const allocations = before?.allocations ?? [];
+  const held = allocations.find(a => isHeldBy(a, claim.claimant));
+  if (held && sameNics(held.nics, claim.nics)) return { ok: true, allocation: held, status: undefined };
+  const others = allocations.filter(a => a !== held);
+  const taken = takenAddresses(others, rules);
+  const cursors = new Map((before?.cursors ?? []).map(({ block, last }) => [block, last]));
+  const nics: AllocatedNic[] = [];
+  for (const nic of claim.nics) {
+    const granted = allocateNic(nic, claim.page, taken, cursors);
+    if (!granted.ok) return granted;
+    nics.push({
+      ...(nic.master === undefined ? {} : { master: nic.master }),
+      netAddress: nic.netAddress,
+      addresses: granted.addresses,
+    });
+  }
+  const { podUID, reservation, namespace, name } = claim.claimant;
+  const allocation: Allocation = {
+    podUID,
+    ...(reservation === undefined ? {} : { reservation }),
+    namespace,
+    name,
+    interface: claim.claimant.interface,
+    nics,
+    state: podUID === '' ? 'Reserved' : 'Allocated',
+    since: rules.now.toISOString(),
+  };
+  const given = new Set(nics.flatMap(nic => nic.addresses));
+  const kept = others.filter(
+    a => a.state !== 'Released' || (isCooling(a, rules) && !a.nics.some(n => n.addresses.some(x => given.has(x)))),
+  );
+  return { ok: true, allocation, status: poolStatus([...kept, allocation], cursors) };
+}
+
+type Cursors = Map<string, string>;
+
+interface Taken {
+  held: ReadonlySet<string>;
+  /** Released, but still resting. */
+  cooling: ReadonlySet<string>;
+  /** Given out in this call. */
+  now: Set<string>;
+}
+
+type NicGrant = { ok: true; addresses: string[] } | Exclude<Grant, { ok: true }>;
+
+function allocateNic(nic: NicClaim, page: number | undefined, taken: Taken, cursors: Cursors): NicGrant {
+  const addresses: string[] = [];
+  for (const block of nic.blocks) {
+    const name = formatCidr(block.pod);
+    const range = pageOf(block, page);
+    const wanted = wantedIn(nic.wanted, block);
+    const granted =
+      wanted === undefined ? takeNext(range, name, taken, cursors) : takeWanted(range, name, taken, wanted);
+    if (!granted.ok) return granted;
+    addresses.push(`${granted.address}/${block.vlan.prefix}`);
+    taken.now.add(granted.address);
+  }
+  return { ok: true, addresses };
+}
+
+type Taking = { ok: true; address: string } | Exclude<Grant, { ok: true }>;
+
+function takeNext(range: AddressRange, name: string, taken: Taken, cursors: Cursors): Taking {
+  const { family } = range.block;
+  const text = (value: bigint): string => formatAddress({ family, value });
+  const isHeld = (value: bigint): boolean => taken.held.has(text(value)) || taken.now.has(text(value));
+  const last = cursors.get(name);
+  const cursor = last === undefined ? undefined : tryParseAddress(last)?.value;
+  const value =
+    nextFree(range, v => isHeld(v) || taken.cooling.has(text(v)), cursor) ?? nextFree(range, isHeld, cursor);
+  if (value === undefined) return { ok: false, reason: 'full', block: name };
+  cursors.set(name, text(value));
+  return { ok: true, address: text(value) };
+}
+
+function takeWanted(range: AddressRange, name: string, taken: Taken, wanted: string): Taking {
+  const address = tryParseAddress(wanted);
+  const value = address && nextFree({ ...range, first: address.value, last: address.value }, () => false, undefined);
+  if (!address || value === undefined || !contains(range.block, address)) {
+    return { ok: false, reason: 'outside', address: wanted, block: name };
+  }
+  const text = formatAddress(address);
+  if (taken.held.has(text) || taken.now.has(text)) return { ok: false, reason: 'taken', address: text, block: name };
+  return { ok: true, address: text };
+}
+
+function wantedIn(wanted: string[] | undefined, block: Block): string | undefined {
+  return wanted
+    ?.map(text => text.split('/')[0] ?? text)
+    .find(text => tryParseAddress(text)?.family === block.pod.family);
+}
+
+function pageOf(block: Block, page: number | undefined): AddressRange {
+  const range: AddressRange = { block: block.pod, excludes: block.excludes };
+  if (page === undefined) return range;
+  const first = block.pod.base + BigInt(page) * BigInt(pageSize);
+  const end = first + BigInt(pageSize) - 1n;
+  const last = lastOf(block.pod);
+  return { ...range, first, last: end < last ? end : last };
+}
+
+/** Whether the record is this attachment's, and alive. */
+export function isHeldBy(record: Allocation, claimant: Claimant): boolean {
+  if (record.state === 'Released' || record.interface !== claimant.interface) return false;
+  if (record.podUID !== '' && claimant.podUID !== '') return record.podUID === claimant.podUID;
+  return record.reservation !== undefined && record.reservation === claimant.reservation;
+}
+
+function sameNics(held: readonly AllocatedNic[], wanted: readonly NicClaim[]): boolean {
+  return (
+    held.length === wanted.length &&
+    held.every((nic, i) => {
+      const claim = wanted[i];
+      return (
+        claim?.netAddress === nic.netAddress && (nic.master ?? claim.master) === claim.master && inBlocks(nic, claim)
+      );
+    })
+  );
+}
+
+/** A record from before a change of the layout is not granted again. */
+function inBlocks(nic: AllocatedNic, claim: NicClaim): boolean {
+  const addresses = nic.addresses.flatMap(text => tryParseAddress(text.split('/')[0] ?? '') ?? []);
+  return (
+    addresses.length === claim.blocks.length &&
+    claim.blocks.every(({ pod }) => addresses.some(address => contains(pod, address)))
+  );
+}
+
+function takenAddresses(allocations: readonly Allocation[], rules: Rules): Taken {
+  const held = new Set<string>();
+  const cooling = new Set<string>();
+  for (const record of allocations) {
+    const target = record.state === 'Released' ? cooling : held;
+    if (record.state === 'Released' && !isCooling(record, rules)) continue;
+    for (const nic of record.nics) for (const address of nic.addresses) target.add(address.split('/')[0] ?? address);
+  }
+  return { held, cooling, now: new Set() };
+}
+
+function isCooling(record: Allocation, { now, coolDownMs }: Rules): boolean {
+  return now.getTime() - Date.parse(record.since) < coolDownMs;
+}
+
+function poolStatus(allocations: Allocation[], cursors: Cursors): IPPoolStatus {
+  return {
+    allocations,
+    cursors: [...cursors].map(([block, last]) => ({ block, last })),
+    used: allocations.filter(a => a.state !== 'Released').length,
+  };
+}
+
+/**
+ * Marks the records that match as released; they rest for the cool-down. Released records past it are dropped on the way.
+ * @returns the pool's new content; undefined where nothing changes
+ */
+export function release(
+  before: IPPoolStatus | undefined,
+  matches: (record: Allocation) => boolean,
+  rules: Rules,
+): IPPoolStatus | undefined {
+  const allocations = before?.allocations ?? [];
+  const since = rules.now.toISOString();
+  let changed = false;
+  const after = allocations.flatMap((record): Allocation[] => {
+    if (record.state === 'Released') {
+      if (isCooling(record, rules)) return [record];
+      changed = true;
+      return [];
+    }
+    if (!matches(record)) return [record];
+    changed = true;
+    return [{ ...record, state: 'Released', since }];
+  });
+  if (!changed) return undefined;
+  return poolStatus(after, new Map((before?.cursors ?? []).map(({ block, last }) => [block, last])));
+}
+
+/** Gives a reservation made at creation to the pod, once its UID and name are known. Undefined where there is nothing to do. */
+export function confirm(
+  before: IPPoolStatus | undefined,
+  reservation: string,
+  pod: { uid: string; name: string; namespace: string },
+  now: Date,
+): IPPoolStatus | undefined {
+  let changed = false;
+  const allocations = (before?.allocations ?? []).map(record => {
+    if (record.reservation !== reservation || record.state !== 'Reserved' || record.namespace !== pod.namespace)
+      return record;
+    changed = true;
+    return { ...record, podUID: pod.uid, name: pod.name, state: 'Allocated' as const, since: now.toISOString() };
+  });
+  return changed && before ? { ...before, allocations } : undefined;
+}

@@ -1,0 +1,45 @@
+import { lastOf, type IpCidr } from '../net/cidr.ts';
+import { isUsable } from '../layout/layout.ts';
+
+/** A range to take an address from: a block, or a page of one. */
+export interface AddressRange {
+  block: IpCidr;
+  excludes: readonly IpCidr[];
+  /** First and last address of the part in question; the whole block where absent. */
+  first?: bigint;
+  last?: bigint;
+}
+
+/**
+ * The next free address after `cursor`, round to the first again (next-fit: what was freed last is taken last).
+ * Costs what lies taken between the cursor and the free address, not the size of the range.
+ * @param isTaken whether an address must not be given out
+ * @param cursor the address given out last; undefined: start at the beginning
+ */
+export function nextFree(
+  range: AddressRange,
+  isTaken: (address: bigint) => boolean,
+  cursor: bigint | undefined,
+): bigint | undefined {
+  const first = range.first ?? range.block.base;
+  const last = range.last ?? lastOf(range.block);
+  const start = cursor === undefined || cursor < first || cursor >= last ? first : cursor + 1n;
+  return search(range, isTaken, start, last) ?? (start > first ? search(range, isTaken, first, start - 1n) : undefined);
+}
+
+function search(
+  range: AddressRange,
+  isTaken: (address: bigint) => boolean,
+  from: bigint,
+  to: bigint,
+): bigint | undefined {
+  const { block, excludes } = range;
+  let value = from;
+  while (value <= to) {
+    const exclude = excludes.find(e => e.base <= value && value <= lastOf(e));
+    if (exclude) value = lastOf(exclude) + 1n;
+    else if (!isTaken(value) && isUsable(block, excludes, { family: block.family, value })) return value;
+    else value++;
+  }
+  return undefined;
+}

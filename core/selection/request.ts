@@ -1,0 +1,60 @@
+import { MultiNicError } from '../errors.ts';
+
+/** What a pod asks for in its selection element's `cni-args`. Names and meaning as the predecessor's users know them. */
+export interface NicRequest {
+  /** How many NICs; undefined: all. */
+  nics?: number;
+  /** Host NIC names, in the wanted order. */
+  masters?: string[];
+  /** DeviceClass name. */
+  class?: string;
+  /** Bandwidth, for example 100Gbps. */
+  target?: string;
+}
+
+/**
+ * Reads `cni-args`: `nics` (number, also as text), `masters` or its alias `master` (list, or one name, or names with commas
+ * between), `class`, `target`. Keys that are not ours belong to other plugins and are left alone.
+ * @param where for messages: which element of which annotation
+ * @throws MultiNicError MNN_CNI_ARGS_INVALID
+ */
+export function readNicRequest(cniArgs: Record<string, unknown> | undefined, where: string): NicRequest {
+  const request: NicRequest = {};
+  if (!cniArgs) return request;
+  const nics = readCount(cniArgs.nics, where);
+  if (nics !== undefined) request.nics = nics;
+  const masters = readNames(cniArgs.masters, 'masters', where) ?? readNames(cniArgs.master, 'master', where);
+  if (masters) request.masters = masters;
+  for (const key of ['class', 'target'] as const) {
+    const value = cniArgs[key];
+    if (value === undefined || value === '') continue;
+    if (typeof value !== 'string') throw invalid(where, key, 'a string', value);
+    request[key] = value;
+  }
+  return request;
+}
+
+function readCount(value: unknown, where: string): number | undefined {
+  if (value === undefined || value === '') return undefined;
+  const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > 1024) {
+    throw invalid(where, 'nics', 'a whole number from 0 to 1024', value);
+  }
+  return count === 0 ? undefined : count;
+}
+
+function readNames(value: unknown, key: string, where: string): string[] | undefined {
+  if (value === undefined) return undefined;
+  const names: unknown = typeof value === 'string' ? value.split(',').map(name => name.trim()) : value;
+  if (!Array.isArray(names) || !names.every(name => typeof name === 'string')) {
+    throw invalid(where, key, 'a list of NIC names', value);
+  }
+  const given = (names).filter(name => name !== '');
+  const twice = given.find((name, i) => given.indexOf(name) !== i);
+  if (twice !== undefined) throw new MultiNicError('MNN_CNI_ARGS_INVALID', `${where}: ${key} names ${twice} twice`);
+  return given.length > 0 ? given : undefined;
+}
+
+function invalid(where: string, key: string, expected: string, got: unknown): MultiNicError {
+  return new MultiNicError('MNN_CNI_ARGS_INVALID', `${where}: ${key} must be ${expected}, not ${JSON.stringify(got)}`);
+}
