@@ -38,7 +38,7 @@ export function selectNetworks(
   const ifnames = interfaceNames(elements);
   const selected = elements.map((element, i): SelectedNetwork => {
     const ifname = ifnames[i] ?? '';
-    const isOurs = directory.exists(element.name) && (element.namespace ?? pod.namespace) !== '';
+    const isOurs = directory.exists(element.name);
     if (!isOurs && strict) throw unknown(element.name, source);
     if (!isOurs) return { element, ifname };
     if (!directory.appliesTo(element.name, pod.namespace)) {

@@ -49,7 +49,7 @@ function readNames(value: unknown, key: string, where: string): string[] | undef
   if (!Array.isArray(names) || !names.every(name => typeof name === 'string')) {
     throw invalid(where, key, 'a list of NIC names', value);
   }
-  const given = (names).filter(name => name !== '');
+  const given = names.filter(name => name !== '');
   const twice = given.find((name, i) => given.indexOf(name) !== i);
   if (twice !== undefined) throw new MultiNicError('MNN_CNI_ARGS_INVALID', `${where}: ${key} names ${twice} twice`);
   return given.length > 0 ? given : undefined;

@@ -1,0 +1,91 @@
+import type { HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
+import { MultiNicError } from '../errors.ts';
+import { blocksOf } from '../layout/hostBlocks.ts';
+import { membersOf } from '../layout/members.ts';
+import type { IpAddress } from '../net/address.ts';
+import type { Network } from '../network/network.ts';
+import { selectNone } from '../selection/none.ts';
+import type { NicRequest } from '../selection/request.ts';
+import type { NicClaim } from './allocate.ts';
+
+/** What is known of one network when NICs are chosen. */
+export interface NetworkState {
+  network: Network;
+  /** status.interfaces of the MultiNicNetwork. */
+  interfaces: readonly InterfaceIndex[];
+}
+
+/** What is known of the node that the pod goes to. */
+export interface NodeState {
+  name: string;
+  host: HostInterfaceSpec | undefined;
+  /** The node's host index in the network. */
+  hostIndex: number | undefined;
+  /** Addresses of hosts in the host subnets; they matter where the network has no pod subnet. */
+  hostAddresses?: Iterable<IpAddress>;
+}
+
+/**
+ * Chooses the NICs of one attachment on a node, and the blocks that their addresses come from. A network whose addresses another IPAM
+ * plugin gives gets NICs without blocks.
+ * @param ips addresses that the pod asks for, one a NIC in interface order
+ * @throws MultiNicError MNN_NODE_LACKS, MNN_NETWORK_NOT_READY
+ */
+export function claimsOnNode(
+  { network, interfaces }: NetworkState,
+  node: NodeState,
+  request: NicRequest,
+  ips: readonly string[] = [],
+): NicClaim[] {
+  if (!node.host)
+    throw new MultiNicError('MNN_NODE_LACKS', `node ${node.name} has no HostInterface, so its NICs are not known`);
+  const selection = selectNone(membersOf(network, node.host), request);
+  if (!selection.ok) {
+    throw new MultiNicError('MNN_NODE_LACKS', `network ${network.name}: node ${node.name} lacks ${selection.lacks}`);
+  }
+  const hostIndex = network.nodeIndependent ? 0 : node.hostIndex;
+  return selection.members.map((member, i): NicClaim => {
+    const claim = {
+      master: member.nic.interfaceName,
+      netAddress: member.netAddress,
+      ...wantedOf(ips, i, selection.members.length),
+    };
+    if (!network.ownAddresses) return { ...claim, blocks: [] };
+    const blocks = hostIndex === undefined ? [] : blocksOf(network, interfaces, member, hostIndex, node.hostAddresses);
+    if (blocks.length === 0) {
+      throw new MultiNicError(
+        'MNN_NETWORK_NOT_READY',
+        `network ${network.name} has no address block for ${member.nic.interfaceName} of node ${node.name}`,
+      );
+    }
+    return { ...claim, blocks };
+  });
+}
+
+/**
+ * The same without a node, for a network whose addresses do not depend on it: the first NIC positions that the network knows. Undefined
+ * where the choice needs the node after all: NICs asked for by name, or a network without a pod subnet.
+ */
+export function claimsAnywhere(
+  { network, interfaces }: NetworkState,
+  request: NicRequest,
+  ips: readonly string[] = [],
+): NicClaim[] | undefined {
+  if (!network.nodeIndependent || network.subnets.length === 0 || request.masters || request.class) return undefined;
+  const count = request.nics ?? interfaces.length;
+  if (count === 0 || count > interfaces.length) return undefined;
+  return interfaces.slice(0, count).map((position, i) => ({
+    netAddress: position.netAddress,
+    blocks: blocksOf(network, interfaces, position, 0),
+    ...wantedOf(ips, i, count),
+  }));
+}
+
+/** Addresses asked for: with one NIC all are its own, else the i-th of each family belongs to the i-th NIC. */
+function wantedOf(ips: readonly string[], i: number, nics: number): { wanted?: string[] } {
+  if (ips.length === 0) return {};
+  if (nics === 1) return { wanted: [...ips] };
+  const families = [ips.filter(ip => !ip.includes(':')), ips.filter(ip => ip.includes(':'))];
+  const wanted = families.flatMap(list => list[i] ?? []);
+  return wanted.length > 0 ? { wanted } : {};
+}
