@@ -1,0 +1,43 @@
+import type { Dispatcher } from 'undici';
+import { ApiError, TransportError } from './errors.ts';
+import type { KubeStatus } from './types.ts';
+
+/**
+ * Reads an answer's body: parsed where it is JSON, else as text.
+ *
+ * @throws ApiError where the status is not 2xx
+ */
+export async function answerOf(response: Dispatcher.ResponseData, what: string): Promise<unknown> {
+  const text = await response.body.text();
+  const body = String(response.headers['content-type'] ?? '').startsWith('application/json') ? parse(text, what) : text;
+  if (response.statusCode >= 200 && response.statusCode < 300) return body;
+  throw new ApiError(response.statusCode, statusOf(body), what, retryAfter(response.headers['retry-after']));
+}
+
+function parse(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new TransportError('protocol', `${what}: the answer is no JSON`, { cause: error });
+  }
+}
+
+/** Errors are Status objects, but proxies and the API server's outer filters (429, 404 of a group) answer in plain text. */
+function statusOf(body: unknown): Partial<KubeStatus> {
+  if (typeof body === 'object' && body !== null && 'kind' in body && body.kind === 'Status') return body as KubeStatus;
+  return { message: typeof body === 'string' ? body.trim().slice(0, 300) : '' };
+}
+
+/** Retry-After in seconds; its date form (RFC 9110 §10.2.3) is not used by the API server. */
+function retryAfter(value: string | string[] | undefined): number | undefined {
+  const seconds = Number(value);
+  return value !== undefined && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
+}
+
+/** What a failed exchange is thrown as: the signal's reason where that ended it, else ours as it is, else a wrapped cause. */
+export function toTransportError(error: unknown, signal: AbortSignal, what: string): unknown {
+  if (signal.aborted) return signal.reason;
+  if (error instanceof ApiError || error instanceof TransportError) return error;
+  const cause = error instanceof Error ? error.message : String(error);
+  return new TransportError('connection', `${what}: ${cause}`, { cause: error });
+}

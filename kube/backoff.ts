@@ -1,0 +1,40 @@
+export interface BackoffOptions {
+  /** The shortest delay, in milliseconds. Default 800. */
+  readonly minMs?: number;
+  /** No delay is longer. Default 30,000. */
+  readonly maxMs?: number;
+  /** Each delay is this much longer than the one before. Default 2. */
+  readonly factor?: number;
+  /** Delays are lengthened by up to this part of themselves, so that many clients do not return at once. Default 0.5. */
+  readonly jitter?: number;
+  /** Source of numbers in [0, 1). */
+  readonly random?: () => number;
+}
+
+/** Exponential back-off with jitter. */
+export class Backoff {
+  readonly #options: Required<BackoffOptions>;
+  #failures = 0;
+
+  constructor(options: BackoffOptions = {}) {
+    this.#options = { minMs: 800, maxMs: 30_000, factor: 2, jitter: 0.5, random: Math.random, ...options };
+  }
+
+  /** Milliseconds to wait now; the next answer will be longer. */
+  next(): number {
+    const { minMs, maxMs, factor, jitter, random } = this.#options;
+    const base = Math.min(minMs * factor ** this.#failures, maxMs / (1 + jitter));
+    this.#failures++;
+    return base * (1 + jitter * random());
+  }
+
+  /** How many delays were given since the last success. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** It worked: start from the shortest delay again. */
+  reset(): void {
+    this.#failures = 0;
+  }
+}

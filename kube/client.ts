@@ -1,0 +1,287 @@
+import { answerOf, toTransportError } from './answer.ts';
+import type {
+  ClientOptions,
+  DeleteOptions,
+  ListOptions,
+  PatchOptions,
+  PatchType,
+  Query,
+  ReadOptions,
+  RequestOptions,
+  WatchOptions,
+  WriteOptions,
+} from './clientOptions.ts';
+import { defaultConnection, type Connection } from './connection.ts';
+import { deadline } from './deadline.ts';
+import { isGone, isNotFound } from './errors.ts';
+import { apiVersionOf, pathOf } from './resources.ts';
+import { retrying } from './retry.ts';
+import { createTransport, type Transport, type TransportRequest } from './transport.ts';
+import type { KubeList, KubeObject, ObjectRef, Resource } from './types.ts';
+import { parseWatchEvents, type WatchEvent } from './watchEvents.ts';
+import { watchdog } from './watchdog.ts';
+
+const contentTypes: Record<PatchType, string> = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
+
+/** Pages of a list are restarted this often when their continue token expires; then the list is read in one piece. */
+const maxListRestarts = 2;
+
+/**
+ * A client of the Kubernetes API. Objects are plain JSON, as they are on the wire. There is no rate limit on this side: the
+ * API server's priority and fairness decides, and its Retry-After is honoured within a call's time-out.
+ *
+ * Every method throws ApiError where the server refuses, TransportError where no answer came.
+ */
+export class KubeClient implements AsyncDisposable {
+  readonly connection: Connection;
+  readonly #transport: Transport;
+  readonly #timeoutMs: number;
+  readonly #userAgent: string;
+
+  constructor(connection: Connection, options: ClientOptions = {}) {
+    this.connection = connection;
+    this.#transport = createTransport(connection, options.maxConnections ?? 16);
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
+    this.#userAgent = options.userAgent ?? 'multi-nic';
+  }
+
+  /** A client for the connection that kubectl would take; see defaultConnection(). */
+  static async connect(options: ClientOptions & { kubeconfig?: string; context?: string } = {}): Promise<KubeClient> {
+    return new KubeClient(await defaultConnection(options), options);
+  }
+
+  async get<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, options: ReadOptions = {}): Promise<T> {
+    const query = { resourceVersion: options.resourceVersion };
+    return this.request('GET', pathOf(resource, ref), { ...options, query });
+  }
+
+  /** Like get(), but undefined where the object does not exist. */
+  async find<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: ObjectRef,
+    options: ReadOptions = {},
+  ): Promise<T | undefined> {
+    return this.get(resource, ref, options).catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+  }
+
+  /** Reads a whole collection, page by page, as of one resourceVersion. */
+  async list<T extends KubeObject>(
+    resource: Resource<T>,
+    options: ListOptions<T> = {},
+  ): Promise<{ items: T[]; resourceVersion: string }> {
+    for (let restarts = 0; ; restarts++) {
+      try {
+        return await this.#listPages(resource, options, restarts <= maxListRestarts);
+      } catch (error) {
+        if (!isGone(error) || restarts > maxListRestarts) throw error;
+      }
+    }
+  }
+
+  async #listPages<T extends KubeObject>(
+    resource: Resource<T>,
+    options: ListOptions<T>,
+    paged: boolean,
+  ): Promise<{ items: T[]; resourceVersion: string }> {
+    const items: T[] = [];
+    let page: KubeList<T> | undefined;
+    do {
+      const query: Query = {
+        labelSelector: options.labelSelector,
+        fieldSelector: options.fieldSelector,
+        limit: paged ? (options.limit ?? 500) : undefined,
+        // A continue token carries its version; giving another beside it is refused.
+        ...(page?.metadata.continue
+          ? { continue: page.metadata.continue }
+          : { resourceVersion: options.resourceVersion }),
+      };
+      page = await this.request<KubeList<T>>('GET', pathOf(resource, selected(options)), { ...options, query });
+      // Objects of a list carry neither apiVersion nor kind, objects of a watch do: make them alike.
+      for (const item of page.items) {
+        item.apiVersion ??= apiVersionOf(resource);
+        item.kind ??= resource.kind;
+        items.push(options.transform ? options.transform(item) : item);
+      }
+    } while (page.metadata.continue);
+    return { items, resourceVersion: page.metadata.resourceVersion ?? '' };
+  }
+
+  async create<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteOptions = {}): Promise<T> {
+    const { namespace } = object.metadata;
+    return this.request('POST', pathOf(resource, selected({ namespace })), {
+      ...options,
+      query: writeQuery(options),
+      body: typed(resource, object),
+    });
+  }
+
+  /** POST to a subresource, for example a pod's `binding` or `eviction`. */
+  async createSubresource<Answer>(
+    resource: Resource,
+    ref: ObjectRef,
+    subresource: string,
+    body: object,
+    options: WriteOptions = {},
+  ): Promise<Answer> {
+    return this.request('POST', pathOf(resource, ref, subresource), { ...options, query: writeQuery(options), body });
+  }
+
+  /** Replaces an object; where its resourceVersion is given and no longer the stored one: conflict. */
+  async update<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    options: WriteOptions & { readonly subresource?: string } = {},
+  ): Promise<T> {
+    return this.request('PUT', pathOf(resource, object.metadata, options.subresource), {
+      ...options,
+      query: writeQuery(options),
+      body: typed(resource, object),
+    });
+  }
+
+  async updateStatus<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteOptions = {}): Promise<T> {
+    return this.update(resource, object, { ...options, subresource: 'status' });
+  }
+
+  /** @param patch a list of operations for `json`, else a partial object */
+  async patch<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: ObjectRef,
+    type: PatchType,
+    patch: object,
+    options: PatchOptions = {},
+  ): Promise<T> {
+    return this.request('PATCH', pathOf(resource, ref, options.subresource), {
+      ...options,
+      query: { ...writeQuery(options), force: options.force },
+      body: patch,
+      contentType: contentTypes[type],
+    });
+  }
+
+  /** Server-side apply: the fields given are the ones that `fieldManager` owns, no more and no less. */
+  async apply<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    options: PatchOptions & { readonly fieldManager: string },
+  ): Promise<T> {
+    return this.patch(resource, object.metadata, 'apply', typed(resource, object), options);
+  }
+
+  async delete(resource: Resource, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
+    const { preconditions, propagationPolicy, gracePeriodSeconds, dryRun } = options;
+    await this.request<unknown>('DELETE', pathOf(resource, ref), {
+      ...options,
+      body: {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        preconditions,
+        propagationPolicy,
+        gracePeriodSeconds,
+        dryRun: dryRun ? ['All'] : undefined,
+      },
+    });
+  }
+
+  /**
+   * The events after a resourceVersion, until the API server ends the watch (the iteration then just ends), the signal
+   * aborts or the consumer leaves the loop.
+   */
+  async *watch<T extends KubeObject>(
+    resource: Resource<T>,
+    options: WatchOptions,
+  ): AsyncGenerator<WatchEvent<T>, void> {
+    const what = `watch ${resource.plural}`;
+    using dog = watchdog(options.signal, options.inactivityMs ?? 150_000, what);
+    const query: Query = {
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion: options.resourceVersion,
+      timeoutSeconds: options.timeoutSeconds,
+      labelSelector: options.labelSelector,
+      fieldSelector: options.fieldSelector,
+    };
+    try {
+      const response = await this.#transport.send({
+        method: 'GET',
+        path: withQuery(pathOf(resource, selected(options)), query),
+        headers: this.#headers(),
+        signal: dog.signal,
+        watch: true,
+      });
+      if (response.statusCode !== 200) await answerOf(response, what);
+      yield* parseWatchEvents<T>(dog.watching(response.body), what);
+    } catch (error) {
+      throw toTransportError(error, dog.signal, what);
+    }
+  }
+
+  /** Any request, for what has no method here (`/version`, `/readyz`). The answer is JSON or, where it is not, text. */
+  async request<Answer>(
+    method: TransportRequest['method'],
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<Answer> {
+    const what = `${method} ${path}`;
+    using limit = deadline(options.signal, options.timeoutMs ?? this.#timeoutMs, what);
+    const request: TransportRequest = {
+      method,
+      path: withQuery(path, options.query ?? {}),
+      headers: this.#headers(options.body === undefined ? undefined : (options.contentType ?? 'application/json')),
+      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+      signal: limit.signal,
+    };
+    return retrying(method, limit.signal, async () => {
+      try {
+        return (await answerOf(await this.#transport.send(request), what)) as Answer;
+      } catch (error) {
+        throw toTransportError(error, limit.signal, what);
+      }
+    });
+  }
+
+  #headers(contentType?: string): Record<string, string> {
+    return {
+      accept: 'application/json',
+      'user-agent': this.#userAgent,
+      ...(contentType && { 'content-type': contentType }),
+    };
+  }
+
+  /** Ends every connection at once; calls and watches under way fail. */
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function withQuery(path: string, query: Query): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size > 0 ? `${path}?${parameters.toString()}` : path;
+}
+
+function writeQuery({ dryRun, fieldManager }: WriteOptions): Query {
+  return { dryRun: dryRun ? 'All' : undefined, fieldManager };
+}
+
+function selected({ namespace }: { namespace?: string | undefined }): { namespace?: string } {
+  return namespace === undefined ? {} : { namespace };
+}
+
+function typed<T extends KubeObject>(resource: Resource<T>, object: T): T {
+  return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+}

@@ -1,0 +1,77 @@
+/** Options of every call. */
+export interface CallOptions {
+  /** Ends the call; the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds for the whole call, retries included. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+export interface ReadOptions extends CallOptions {
+  /** `'0'`: any state that the API server has in its cache, which is cheap for it. Absent: the latest. */
+  readonly resourceVersion?: string;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Admission and validation run, nothing is stored. */
+  readonly dryRun?: boolean;
+  /** Names the writer in managedFields; server-side apply needs it. */
+  readonly fieldManager?: string;
+}
+
+export interface Selectors {
+  /** Absent: all namespaces. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+export interface ListOptions<T> extends ReadOptions, Selectors {
+  /** Objects a page. Default 500. */
+  readonly limit?: number;
+  /** Applied to each object as its page arrives, so that what it drops is never held for the whole list. */
+  readonly transform?: (object: T) => T;
+}
+
+export interface WatchOptions extends Selectors {
+  readonly signal?: AbortSignal;
+  /** Start after this version. */
+  readonly resourceVersion: string;
+  /** Seconds until the API server ends the watch. */
+  readonly timeoutSeconds?: number;
+  /** Milliseconds without a byte (bookmarks are asked for, about one a minute) after which the watch is taken for dead. */
+  readonly inactivityMs?: number;
+}
+
+export type PatchType = 'merge' | 'json' | 'strategic' | 'apply';
+
+export interface PatchOptions extends WriteOptions {
+  readonly subresource?: string;
+  /** Server-side apply: take over fields that others manage. */
+  readonly force?: boolean;
+}
+
+export interface DeleteOptions extends CallOptions {
+  readonly dryRun?: boolean;
+  /** The delete is refused with a conflict where the object is another one by now. */
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
+  readonly gracePeriodSeconds?: number;
+}
+
+export interface RequestOptions extends CallOptions {
+  readonly query?: Query;
+  readonly body?: object;
+  readonly contentType?: string;
+}
+
+/** Parameters of a URL; undefined ones are left out. */
+export type Query = Record<string, string | number | boolean | undefined>;
+
+export interface ClientOptions {
+  /** Sent as User-Agent, which audit logs and API server metrics show. */
+  readonly userAgent?: string;
+  /** Connections for calls; watches have theirs besides. Default 16. */
+  readonly maxConnections?: number;
+  /** Default time-out of a call in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number;
+}

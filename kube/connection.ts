@@ -1,0 +1,79 @@
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isIPv6 } from 'node:net';
+
+/** What a request needs to be let in. */
+export interface Credentials {
+  /** Authorization and the like. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: TlsMaterial;
+}
+
+/** PEM texts, as node:tls takes them. */
+export interface TlsMaterial {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly passphrase?: string;
+  readonly servername?: string;
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** Where the API server is, and how to be let in. */
+export interface Connection {
+  /** Base URL without a trailing slash. */
+  readonly server: string;
+  /** The namespace of the kubeconfig's context, or that the process's pod runs in. */
+  readonly namespace?: string;
+  /** Reads the credentials anew: tokens and certificate authorities rotate under a running process. */
+  credentials(): Promise<Credentials>;
+}
+
+const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/**
+ * The connection of a process in a pod, by its service account (kubernetes.io: "Accessing the API from a Pod"). Written here
+ * and not taken from @kubernetes/client-node, whose import costs 80 MiB of memory in every agent.
+ *
+ * @param folder where the service account's token, ca.crt and namespace are mounted
+ * @throws where the environment names no API server
+ */
+export async function inClusterConnection(folder = serviceAccountFolder): Promise<Connection> {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env;
+  if (!host) throw new Error('KUBERNETES_SERVICE_HOST is not set: this process does not run in a pod');
+  const namespace = await readOptional(join(folder, 'namespace'));
+  return {
+    server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+    ...(namespace && { namespace }),
+    credentials: async () => {
+      const [token, ca] = await Promise.all([
+        readFile(join(folder, 'token'), 'utf8'),
+        readFile(join(folder, 'ca.crt'), 'utf8'),
+      ]);
+      return { headers: { authorization: `Bearer ${token.trim()}` }, tls: { ca } };
+    },
+  };
+}
+
+/**
+ * The connection that kubectl would take: a given kubeconfig, else $KUBECONFIG, else the pod's service account, else
+ * ~/.kube/config.
+ */
+export async function defaultConnection(options: { kubeconfig?: string; context?: string } = {}): Promise<Connection> {
+  if (options.kubeconfig === undefined && !process.env.KUBECONFIG && process.env.KUBERNETES_SERVICE_HOST) {
+    if (await exists(join(serviceAccountFolder, 'token'))) return inClusterConnection();
+  }
+  const { kubeconfigConnection } = await import('./kubeconfig.ts');
+  return kubeconfigConnection(options);
+}
+
+async function readOptional(path: string): Promise<string | undefined> {
+  return (await exists(path)) ? (await readFile(path, 'utf8')).trim() : undefined;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,45 @@
+import type { Connection, Credentials } from './connection.ts';
+import { TransportError } from './errors.ts';
+
+/** Milliseconds that credentials are used before they are read again (the kubelet renews tokens long before they expire). */
+const ttlMs = 60_000;
+
+export interface CredentialCache {
+  /** The current credentials, read when they were never read or are a minute old. */
+  get(): Promise<Credentials>;
+  /** Has the next get() read them anew: the API server did not accept these. */
+  expire(): void;
+}
+
+/**
+ * Keeps a connection's credentials for a minute. Where reading fails (a file just being replaced) the previous ones stay
+ * in use, as they may well still be good, and the next call reads again.
+ */
+export function cacheCredentials(connection: Connection): CredentialCache {
+  let current: Credentials | undefined;
+  let reading: Promise<Credentials> | undefined;
+  let readAt = -Infinity;
+
+  async function read(): Promise<Credentials> {
+    try {
+      current = await connection.credentials();
+      readAt = performance.now();
+      return current;
+    } catch (error) {
+      if (current) return current;
+      throw new TransportError('connection', 'the credentials for the API server cannot be read', { cause: error });
+    } finally {
+      reading = undefined;
+    }
+  }
+
+  return {
+    async get() {
+      if (current && performance.now() - readAt < ttlMs) return current;
+      return (reading ??= read());
+    },
+    expire() {
+      readAt = -Infinity;
+    },
+  };
+}

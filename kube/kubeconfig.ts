@@ -1,0 +1,56 @@
+import type { RequestOptions } from 'node:https';
+import type { Connection, Credentials, TlsMaterial } from './connection.ts';
+
+/**
+ * The connection that a kubeconfig file describes, with every way to log in that @kubernetes/client-node knows (certificates,
+ * tokens, token files, exec plugins, OpenID Connect). The library is loaded here only: a process in a pod never pays for it.
+ * A `proxy-url` is not supported and refused.
+ *
+ * @param options.kubeconfig path; absent: $KUBECONFIG (several, merged), else ~/.kube/config
+ * @param options.context absent: the file's current context
+ */
+export async function kubeconfigConnection(
+  options: { kubeconfig?: string; context?: string } = {},
+): Promise<Connection> {
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  if (options.kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(options.kubeconfig);
+  if (options.context !== undefined) config.setCurrentContext(options.context);
+
+  const cluster = config.getCurrentCluster();
+  const where = `context ${JSON.stringify(config.getCurrentContext())} of the kubeconfig`;
+  if (!cluster) throw new Error(`${where} names no cluster`);
+  if (cluster.proxyUrl) throw new Error(`${where} has a proxy-url, which is not supported`);
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace;
+  return {
+    server: cluster.server.replace(/\/+$/, ''),
+    ...(namespace && { namespace }),
+    credentials: async () => {
+      const options: RequestOptions = {};
+      await config.applyToHTTPSOptions(options);
+      return credentialsOf(options);
+    },
+  };
+}
+
+function credentialsOf(options: RequestOptions): Credentials {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    if (value !== undefined) headers[name.toLowerCase()] = String(value);
+  }
+  if (options.auth) headers.authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+  const tls: TlsMaterial = {
+    ...pem('ca', options.ca),
+    ...pem('cert', options.cert),
+    ...pem('key', options.key),
+    ...(options.passphrase && { passphrase: options.passphrase }),
+    ...(options.servername && { servername: options.servername }),
+    ...(options.rejectUnauthorized !== undefined && { rejectUnauthorized: options.rejectUnauthorized }),
+  };
+  return { headers, tls };
+}
+
+function pem(name: 'ca' | 'cert' | 'key', value: unknown): TlsMaterial {
+  return typeof value === 'string' || Buffer.isBuffer(value) ? { [name]: value.toString() } : {};
+}

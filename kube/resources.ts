@@ -1,0 +1,97 @@
+import type {
+  CoreV1Event,
+  V1CustomResourceDefinition,
+  V1DaemonSet,
+  V1Lease,
+  V1MutatingWebhookConfiguration,
+  V1Namespace,
+  V1Node,
+  V1Pod,
+  V1Secret,
+  V1ValidatingWebhookConfiguration,
+} from '@kubernetes/client-node';
+import type { Cidr, DeviceClass, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
+import type { KubeObject, Resource, Stored } from './types.ts';
+
+export type Pod = Stored<V1Pod>;
+export type Node = Stored<V1Node>;
+export type Namespace = Stored<V1Namespace>;
+export type Secret = Stored<V1Secret>;
+export type Event = Stored<CoreV1Event>;
+export type Lease = Stored<V1Lease>;
+export type DaemonSet = Stored<V1DaemonSet>;
+export type CustomResourceDefinition = Stored<V1CustomResourceDefinition>;
+export type MutatingWebhookConfiguration = Stored<V1MutatingWebhookConfiguration>;
+export type ValidatingWebhookConfiguration = Stored<V1ValidatingWebhookConfiguration>;
+/** multi-net-spec v1.3 §3.1: `config` is the CNI configuration as JSON text. */
+export type NetworkAttachmentDefinition = KubeObject<{ config?: string }>;
+
+function resource<T extends KubeObject>(groupVersion: string, kind: string, plural: string, scope: Scope): Resource<T> {
+  const slash = groupVersion.indexOf('/');
+  return Object.freeze({
+    group: slash < 0 ? '' : groupVersion.slice(0, slash),
+    version: groupVersion.slice(slash + 1),
+    kind,
+    plural,
+    namespaced: scope === 'namespaced',
+  });
+}
+type Scope = 'namespaced' | 'cluster';
+
+const ours = 'multinic.fms.io/v1';
+export const multiNicNetworks = resource<MultiNicNetwork>(ours, 'MultiNicNetwork', 'multinicnetworks', 'cluster');
+export const hostInterfaces = resource<HostInterface>(ours, 'HostInterface', 'hostinterfaces', 'cluster');
+export const cidrs = resource<Cidr>(ours, 'CIDR', 'cidrs', 'cluster');
+export const ipPools = resource<IPPool>(ours, 'IPPool', 'ippools', 'cluster');
+export const deviceClasses = resource<DeviceClass>(ours, 'DeviceClass', 'deviceclasses', 'cluster');
+
+export const networkAttachmentDefinitions = resource<NetworkAttachmentDefinition>(
+  'k8s.cni.cncf.io/v1',
+  'NetworkAttachmentDefinition',
+  'network-attachment-definitions',
+  'namespaced',
+);
+
+export const pods = resource<Pod>('v1', 'Pod', 'pods', 'namespaced');
+export const nodes = resource<Node>('v1', 'Node', 'nodes', 'cluster');
+export const namespaces = resource<Namespace>('v1', 'Namespace', 'namespaces', 'cluster');
+export const secrets = resource<Secret>('v1', 'Secret', 'secrets', 'namespaced');
+export const events = resource<Event>('v1', 'Event', 'events', 'namespaced');
+export const daemonSets = resource<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets', 'namespaced');
+export const leases = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', 'namespaced');
+export const customResourceDefinitions = resource<CustomResourceDefinition>(
+  'apiextensions.k8s.io/v1',
+  'CustomResourceDefinition',
+  'customresourcedefinitions',
+  'cluster',
+);
+
+const admission = 'admissionregistration.k8s.io/v1';
+export const mutatingWebhookConfigurations = resource<MutatingWebhookConfiguration>(
+  admission,
+  'MutatingWebhookConfiguration',
+  'mutatingwebhookconfigurations',
+  'cluster',
+);
+export const validatingWebhookConfigurations = resource<ValidatingWebhookConfiguration>(
+  admission,
+  'ValidatingWebhookConfiguration',
+  'validatingwebhookconfigurations',
+  'cluster',
+);
+
+/** `group/version`, or `version` alone in the core group: what an object's `apiVersion` says. */
+export function apiVersionOf({ group, version }: Resource): string {
+  return group ? `${group}/${version}` : version;
+}
+
+/** The path of a resource's collection, of one object, or of an object's subresource. */
+export function pathOf(resource: Resource, ref: { name?: string; namespace?: string }, subresource?: string): string {
+  const base = resource.group ? `/apis/${resource.group}/${resource.version}` : `/api/${resource.version}`;
+  const parts = [base];
+  if (resource.namespaced && ref.namespace) parts.push('namespaces', encodeURIComponent(ref.namespace));
+  parts.push(resource.plural);
+  if (ref.name !== undefined) parts.push(encodeURIComponent(ref.name));
+  if (subresource) parts.push(subresource);
+  return parts.join('/');
+}
