@@ -25,6 +25,8 @@ export const annotation = {
   networkStatus: 'k8s.v1.cni.cncf.io/network-status',
   /** On a pod or namespace: comma-separated MultiNicNetworks, where `networks` does not say. */
   ourNetworks: `${apiGroup}/networks`,
+  /** On a pod whose addresses were reserved before its UID was known: the reservation's id. */
+  reservation: `${apiGroup}/reservation`,
   /** On a pod: why which networks, NICs and addresses were chosen. */
   decision: `${apiGroup}/decision`,
 } as const;
