@@ -1,0 +1,73 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Where the machine's cgroup hierarchies are mounted: one a controller with cgroup v1, a single one with v2. */
+export function cgroupMounts(): { version: 1 | 2; folders: string[] } {
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map(line => line.split(' '));
+  const folders = (type: string): string[] => mounts.flatMap(([, path, is]) => (is === type && path ? [path] : []));
+  const v1 = folders('cgroup');
+  return v1.length > 0 ? { version: 1, folders: v1 } : { version: 2, folders: folders('cgroup2').slice(0, 1) };
+}
+
+/** Makes a cgroup with every controller a kubelet wants, in every hierarchy. */
+export function makeCgroup(name: string): void {
+  const { version, folders } = cgroupMounts();
+  for (const mount of folders) {
+    let parent = mount;
+    for (const part of name.split('/')) {
+      if (version === 2) passControllersOn(parent);
+      const folder = join(parent, part);
+      mkdirSync(folder, { recursive: true });
+      // a cpuset of cgroup v1 is of no use until it has processors and memory
+      for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+        if (version === 1 && existsSync(join(folder, file))) copyFile(join(parent, file), join(folder, file));
+      }
+      parent = folder;
+    }
+    if (version === 2) passControllersOn(parent);
+  }
+}
+
+/** The ids of all processes in a cgroup and those below it. */
+export function cgroupProcesses(name: string): number[] {
+  return cgroupMounts()
+    .folders.flatMap(mount =>
+      tree(join(mount, name)).flatMap(folder => readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n')),
+    )
+    .filter(line => line !== '')
+    .map(Number);
+}
+
+/** Removes a cgroup and those below it, once their processes are gone. */
+export async function removeCgroups(name: string): Promise<void> {
+  for (const mount of cgroupMounts().folders) {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        for (const folder of tree(join(mount, name)).reverse()) rmdirSync(folder);
+        break;
+      } catch (error) {
+        if (attempt === 100) throw error; // EBUSY: a killed process is still on its way out
+        await sleep(20);
+      }
+    }
+  }
+}
+
+/** A cgroup folder and all below it, parents first; nothing when there is none. */
+function tree(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const children = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory());
+  return [folder, ...children.flatMap(child => tree(join(folder, child.name)))];
+}
+
+function passControllersOn(folder: string): void {
+  const controllers = readFileSync(join(folder, 'cgroup.controllers'), 'utf8').trim().split(' ').filter(Boolean);
+  writeFileSync(join(folder, 'cgroup.subtree_control'), controllers.map(name => `+${name}`).join(' '));
+}
+
+function copyFile(from: string, to: string): void {
+  writeFileSync(to, readFileSync(from, 'utf8'));
+}

@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Subject } from '../../certs/authority.ts';
+import type { Pki } from './pki.ts';
+
+/** Writes a kubeconfig file for a user (common name) and its groups (organizations), and returns its path. */
+export async function writeKubeconfig(
+  pki: Pki,
+  folder: string,
+  server: string,
+  name: string,
+  subject: Subject,
+): Promise<string> {
+  const files = await pki.client(name, subject);
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster: { server, 'certificate-authority': pki.caFile } }],
+    users: [{ name, user: { 'client-certificate': files.certificate, 'client-key': files.privateKey } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: name } }],
+    'current-context': 'test',
+  };
+  const path = join(folder, `${name}.kubeconfig`);
+  writeFileSync(path, JSON.stringify(config, null, 2), { mode: 0o600 }); // JSON is YAML
+  return path;
+}
