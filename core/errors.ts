@@ -63,7 +63,8 @@ const table = {
     'Look at the multi-nic agent of this node: is its pod running and ready, and is its socket folder mounted from the host?',
   MNN_CNI_BY_HAND:
     'Container runtimes call this program with CNI_COMMAND and a network configuration on stdin; see its --help.',
-  MNN_CNI_STDIN: 'Give the network configuration (JSON, UTF-8, at most 8 MiB) on stdin.',
+  MNN_CNI_COMMAND: 'Set CNI_COMMAND to ADD, CHECK, DEL, GC, STATUS or VERSION.',
+  MNN_CNI_STDIN: 'Give the network configuration (JSON, UTF-8, at most 4 MiB) on stdin.',
   MNN_WIRE_INVALID:
     'Install the CNI executable and the agent from the same release; the agent installs its own when it starts.',
 } as const satisfies Record<string, string>;

@@ -20,6 +20,9 @@ export const socketVariable = 'MULTI_NIC_SOCKET';
 /** The longest request that the agent reads, bytes. A node's GC call lists every attachment of the node: about 100 bytes each. */
 export const maxRequestBytes = 8 * 1024 * 1024;
 
+/** The longest network configuration that the executable takes, bytes: half a request, as JSON in JSON doubles its quotes and backslashes. */
+export const maxConfigBytes = maxRequestBytes / 2;
+
 /** The longest answer that the executable reads, bytes. */
 export const maxAnswerBytes = 8 * 1024 * 1024;
 

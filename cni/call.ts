@@ -1,0 +1,102 @@
+import { askAgent } from './agent.ts';
+import type { Native } from './native.ts';
+import { cniCodes, encodeCniError, type CniCode } from '../core/cni/error.ts';
+import { encodeVersionAnswer, newestVersion, versionOf } from '../core/cni/versions.ts';
+import {
+  cniVariables,
+  defaultSocketPath,
+  maxConfigBytes,
+  socketVariable,
+  type CniEnvironment,
+} from '../core/cni/wire.ts';
+import { errorTable, MultiNicError, type ErrorCode } from '../core/errors.ts';
+
+/** What the program prints and exits with. */
+export interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** For a person or a log, on standard error. */
+  readonly log?: string;
+}
+
+/** How long the runtime may take to write the configuration and close it, ms: it has it in memory. */
+const stdinTimeoutMs = 30_000;
+
+/** What answers each verb while the agent is away (CNI 1.1, section 2 "STATUS" and section 5 "Error"); VERSION never asks it. */
+const awayCodes: Readonly<Record<string, CniCode>> = {
+  ADD: cniCodes.tryAgainLater,
+  CHECK: cniCodes.tryAgainLater,
+  DEL: cniCodes.tryAgainLater,
+  GC: cniCodes.tryAgainLater,
+  STATUS: cniCodes.notAvailable,
+};
+
+/** Reads one CNI call from the environment and standard input, and finds its answer. Never throws for what the outside does. */
+export function answerOf(native: Native): Outcome {
+  const env = cniEnvironment(native);
+  const command = env.CNI_COMMAND ?? '';
+  if (command === '') return calledByHand(native);
+  const config =
+    command === 'VERSION' && native.stdinIsTerminal() ? '' : native.readStdin(maxConfigBytes, stdinTimeoutMs);
+  if (command === 'VERSION') {
+    return { exitCode: 0, stdout: encodeVersionAnswer(typeof config === 'string' ? config : '') };
+  }
+  if (typeof config !== 'string') {
+    return failure(
+      '',
+      cniCodes.ioFailure,
+      'MNN_CNI_STDIN',
+      `The network configuration cannot be read: ${native.strerror(config)}`,
+    );
+  }
+  const awayCode = awayCodes[command];
+  if (awayCode === undefined) {
+    return failure(config, cniCodes.invalidEnvironment, 'MNN_CNI_COMMAND', `CNI_COMMAND is ${JSON.stringify(command)}`);
+  }
+  const path = native.getenv(socketVariable) ?? '';
+  try {
+    return askAgent(native, {
+      path: path === '' ? defaultSocketPath : path,
+      env,
+      config,
+      patient: command !== 'STATUS',
+    });
+  } catch (error) {
+    if (!(error instanceof MultiNicError)) throw error;
+    return failure(config, awayCode, error.code, error.detail);
+  }
+}
+
+function cniEnvironment(native: Native): CniEnvironment {
+  const entries = cniVariables.map(name => [name, native.getenv(name)] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+function calledByHand(native: Native): Outcome {
+  const error = failure(
+    '',
+    cniCodes.invalidEnvironment,
+    'MNN_CNI_BY_HAND',
+    'The environment variable CNI_COMMAND is not set',
+  );
+  return { ...error, log: native.args.includes('--version') ? `multi-nic ${programVersion}\n` : usage };
+}
+
+const usage = `multi-nic ${programVersion}: the CNI plugin of multi-nic
+
+Container runtimes, and Multus, call this program as the CNI specification says (https://www.cni.dev/docs/spec/): the call in the
+variables CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS and CNI_PATH, the network configuration on standard input. It
+hands the call to the multi-nic agent of this node and prints the agent's answer.
+
+By hand: is the agent ready to work?
+  echo '{"cniVersion":"1.1.0","name":"x","type":"multi-nic"}' | CNI_COMMAND=STATUS CNI_PATH=/opt/cni/bin multi-nic; echo "exit code $?"
+
+The agent's socket: ${defaultSocketPath}, or what the variable ${socketVariable} says.
+`;
+
+/** A CNI error object; `config` is asked for the version to answer in. */
+function failure(config: string, code: CniCode, error: ErrorCode, msg: string): Outcome {
+  const cniVersion = versionOf(config) ?? newestVersion;
+  const details = `${error}: ${errorTable[error]}`;
+  return { exitCode: 1, stdout: encodeCniError({ cniVersion, code, msg, details }) };
+}
