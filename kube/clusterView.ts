@@ -1,0 +1,148 @@
+import type { Logger } from 'pino';
+import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
+import { isMultiNicError } from '../core/errors.ts';
+import { hostIndexes, type HostPage } from '../core/layout/hostIndex.ts';
+import { membersOf } from '../core/layout/members.ts';
+import type { IpAddress } from '../core/net/address.ts';
+import { appliesTo, readNetwork } from '../core/network/network.ts';
+import type { NetworkDirectory } from '../core/pod/selectNetworks.ts';
+import type { NetworkState, NodeState } from '../core/pool/claim.ts';
+import type { Informer } from './informer.ts';
+
+/** The informers that a view reads. It neither starts nor stops them. */
+export interface ViewSources {
+  networks: Informer<MultiNicNetwork>;
+  cidrs: Informer<Cidr>;
+  hosts: Informer<HostInterface>;
+}
+
+/** A network as stored, and as read. */
+export interface KnownNetwork {
+  object: MultiNicNetwork;
+  state: NetworkState;
+}
+
+/** What one process knows of networks, hosts and host indexes: from its informers, so without a request. */
+export class ClusterView implements NetworkDirectory {
+  readonly #sources: ViewSources;
+  readonly #log: Logger;
+  /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
+  readonly #read = new WeakMap<MultiNicNetwork, KnownNetwork | Error>();
+  /** Per network; dropped when one of its pages changes. */
+  readonly #indexes = new Map<string, Map<string, number>>();
+  /** Per network without a pod subnet; dropped when a host changes. */
+  readonly #hostAddresses = new Map<string, IpAddress[]>();
+
+  constructor(sources: ViewSources, log: Logger) {
+    this.#sources = sources;
+    this.#log = log;
+    const dropIndexes = ({ spec }: Cidr): void => {
+      this.#indexes.delete(spec.network);
+    };
+    sources.cidrs.addHandlers({ added: dropIndexes, updated: dropIndexes, deleted: dropIndexes });
+    const dropAddresses = (): void => {
+      this.#hostAddresses.clear();
+    };
+    sources.hosts.addHandlers({ added: dropAddresses, updated: dropAddresses, deleted: dropAddresses });
+    sources.networks.addHandlers({ updated: dropAddresses, deleted: dropAddresses });
+  }
+
+  /** Whether every copy is complete. */
+  synced(): boolean {
+    const { networks, cidrs, hosts } = this.#sources;
+    return networks.hasSynced && cidrs.hasSynced && hosts.hasSynced;
+  }
+
+  networkNames(): string[] {
+    return [...this.#sources.networks.list()].map(({ metadata }) => metadata.name).sort();
+  }
+
+  exists(network: string): boolean {
+    return this.#sources.networks.get(network) !== undefined;
+  }
+
+  appliesTo(network: string, namespace: string): boolean {
+    const object = this.#sources.networks.get(network);
+    return object !== undefined && appliesTo(object.spec, namespace);
+  }
+
+  /** Names of the networks that apply to the namespace and are not being deleted. */
+  applicable(namespace: string): string[] {
+    return [...this.#sources.networks.list()]
+      .filter(({ spec, metadata }) => appliesTo(spec, namespace) && metadata.deletionTimestamp === undefined)
+      .map(({ metadata }) => metadata.name)
+      .sort();
+  }
+
+  /** Undefined where there is no such network. @throws MultiNicError where its spec cannot be read */
+  network(name: string): KnownNetwork | undefined {
+    const object = this.#sources.networks.get(name);
+    if (!object) return undefined;
+    const known = this.#read.get(object) ?? this.#readNetwork(object);
+    if (known instanceof Error) throw known;
+    return known;
+  }
+
+  /** All networks whose spec can be read. */
+  networks(): KnownNetwork[] {
+    return [...this.#sources.networks.list()].flatMap(object => {
+      const known = this.#read.get(object) ?? this.#readNetwork(object);
+      return known instanceof Error ? [] : [known];
+    });
+  }
+
+  host(name: string): HostInterface | undefined {
+    return this.#sources.hosts.get(name);
+  }
+
+  hosts(): IterableIterator<HostInterface> {
+    return this.#sources.hosts.list();
+  }
+
+  /** Host name → host index in the network. */
+  hostIndexes(network: string): ReadonlyMap<string, number> {
+    const cached = this.#indexes.get(network);
+    if (cached) return cached;
+    const pages: HostPage[] = [...this.#sources.cidrs.list()]
+      .map(({ spec }) => spec)
+      .filter(spec => spec.network === network);
+    const indexes = hostIndexes(pages);
+    this.#indexes.set(network, indexes);
+    return indexes;
+  }
+
+  /** What choosing NICs of the network on the node needs. */
+  nodeState({ state }: KnownNetwork, node: string): NodeState {
+    const { network } = state;
+    return {
+      name: node,
+      host: this.host(node)?.spec,
+      hostIndex: this.hostIndexes(network.name).get(node),
+      ...(network.subnets.length === 0 ? { hostAddresses: this.#addressesOf(state) } : {}),
+    };
+  }
+
+  #addressesOf({ network }: NetworkState): IpAddress[] {
+    const cached = this.#hostAddresses.get(network.name);
+    if (cached) return cached;
+    const addresses = [...this.hosts()]
+      .flatMap(({ spec }) => membersOf(network, spec))
+      .flatMap(({ hostAddresses }) => hostAddresses.flatMap(({ address }) => address ?? []));
+    this.#hostAddresses.set(network.name, addresses);
+    return addresses;
+  }
+
+  #readNetwork(object: MultiNicNetwork): KnownNetwork | Error {
+    let known: KnownNetwork | Error;
+    try {
+      known = { object, state: { network: readNetwork(object), interfaces: object.status?.interfaces ?? [] } };
+    } catch (error) {
+      if (!isMultiNicError(error)) throw error;
+      // Stored while no webhook checked it. It is told once a version, and in its status by the controller.
+      this.#log.warn({ network: object.metadata.name, err: error }, 'the network cannot be used');
+      known = error;
+    }
+    this.#read.set(object, known);
+    return known;
+  }
+}

@@ -1,0 +1,150 @@
+import type { Logger } from 'pino';
+import { apiVersion, label } from '../core/api/names.ts';
+import type { Allocation, IPPool, IPPoolSpec, IPPoolStatus } from '../core/api/types.ts';
+import { MultiNicError } from '../core/errors.ts';
+import { allocate, confirm, release, type Claim, type Rules } from '../core/pool/allocate.ts';
+import type { KubeClient } from './client.ts';
+import { PoolWriter, type Change } from './poolWriter.ts';
+
+/** A pool: its name, and what it is made with by the first allocation. */
+export interface PoolRef {
+  name: string;
+  spec: IPPoolSpec;
+  /** UID of the MultiNicNetwork, which owns the pool. */
+  networkUid: string;
+  /** How many attachments fit, for people to read. */
+  capacity: number;
+}
+
+export interface PoolCallOptions {
+  /** What the call may take in all, conflicts and retries included. */
+  timeoutMs: number;
+  /** Nothing is written; the result is what would have been. */
+  dryRun?: boolean;
+}
+
+export interface PoolStoreOptions {
+  log: Logger;
+  /** How long a released address rests. Default one minute. */
+  coolDownMs?: number;
+  /** Default: the wall clock. */
+  now?: () => Date;
+}
+
+/** Idle pools whose last version is remembered, to write without reading first. */
+const maxRemembered = 4096;
+
+/**
+ * The allocations, kept in IPPool objects. The API server is the arbiter: every change is a PUT of the status with the resourceVersion
+ * that it rests on, and the changes that wait for the same pool go in one PUT. Any number of processes may write at once.
+ */
+export class PoolStore {
+  readonly #client: KubeClient;
+  readonly #log: Logger;
+  readonly #coolDownMs: number;
+  readonly #now: () => Date;
+  readonly #writers = new Map<string, PoolWriter>();
+
+  constructor(client: KubeClient, options: PoolStoreOptions) {
+    this.#client = client;
+    this.#log = options.log;
+    this.#coolDownMs = options.coolDownMs ?? 60_000;
+    this.#now = options.now ?? (() => new Date());
+  }
+
+  /**
+   * Takes addresses for an attachment, or returns those that it holds already.
+   * @throws MultiNicError MNN_POOL_FULL, MNN_ADDRESS_TAKEN, MNN_ADDRESS_OUTSIDE, MNN_DEADLINE
+   */
+  allocate(pool: PoolRef, claim: Claim, options: PoolCallOptions): Promise<Allocation> {
+    return this.#change(pool.name, options, {
+      ifAbsent: () => newPool(pool),
+      apply: status => {
+        const grant = allocate(status, claim, this.#rules());
+        if (!grant.ok) throw refusal(pool, grant);
+        return { status: grant.status && { ...grant.status, capacity: pool.capacity }, result: grant.allocation };
+      },
+    });
+  }
+
+  /** Releases the records that match. A pool that does not exist has none. */
+  release(pool: string, matches: (record: Allocation) => boolean, options: PoolCallOptions): Promise<void> {
+    return this.#change(pool, options, {
+      apply: status => ({ status: withCapacity(release(status, matches, this.#rules()), status), result: undefined }),
+    });
+  }
+
+  /** Gives a reservation to its pod. @returns whether the pod holds it now (false: it was given up before, or never was) */
+  confirm(
+    pool: string,
+    reservation: string,
+    pod: { uid: string; name: string; namespace: string },
+    options: PoolCallOptions,
+  ): Promise<boolean> {
+    return this.#change(pool, options, {
+      apply: before => {
+        const status = confirm(before, reservation, pod, this.#now());
+        const records = (status ?? before)?.allocations ?? [];
+        const result = records.some(
+          r => r.reservation === reservation && r.podUID === pod.uid && r.state === 'Allocated',
+        );
+        return { status, result };
+      },
+    });
+  }
+
+  #rules(): Rules {
+    return { now: this.#now(), coolDownMs: this.#coolDownMs };
+  }
+
+  #change<T>(name: string, options: PoolCallOptions, change: Pick<Change<T>, 'ifAbsent' | 'apply'>): Promise<T> {
+    const writer = this.#writers.get(name) ?? new PoolWriter(this.#client, name, this.#log);
+    // Re-inserted at the end: the map's order is the order of use.
+    this.#writers.delete(name);
+    this.#writers.set(name, writer);
+    this.#forgetIdle();
+    return writer.submit({ ...change, timeoutMs: options.timeoutMs, dryRun: options.dryRun ?? false });
+  }
+
+  #forgetIdle(): void {
+    for (const [name, writer] of this.#writers) {
+      if (this.#writers.size <= maxRemembered) return;
+      if (writer.idle) this.#writers.delete(name);
+    }
+  }
+}
+
+function newPool({ name, spec, networkUid }: PoolRef): IPPool {
+  return {
+    apiVersion,
+    kind: 'IPPool',
+    metadata: {
+      name,
+      labels: { [label.network]: spec.network },
+      ownerReferences: [{ apiVersion, kind: 'MultiNicNetwork', name: spec.network, uid: networkUid }],
+    },
+    spec,
+  };
+}
+
+function withCapacity(status: IPPoolStatus | undefined, before: IPPoolStatus | undefined): IPPoolStatus | undefined {
+  return status && (before?.capacity === undefined ? status : { ...status, capacity: before.capacity });
+}
+
+function refusal({ name, spec }: PoolRef, grant: Exclude<ReturnType<typeof allocate>, { ok: true }>): MultiNicError {
+  const where = `network ${spec.network}${spec.hostName === undefined ? '' : ` on node ${spec.hostName}`}`;
+  switch (grant.reason) {
+    case 'full':
+      return new MultiNicError('MNN_POOL_FULL', `${where}: no address is left in ${grant.block} (ippool ${name})`);
+    case 'taken':
+      return new MultiNicError(
+        'MNN_ADDRESS_TAKEN',
+        `${where}: ${grant.address} belongs to another pod (ippool ${name})`,
+      );
+    case 'outside':
+      return new MultiNicError(
+        'MNN_ADDRESS_OUTSIDE',
+        `${where}: ${grant.address} is not a usable address of ${grant.block}`,
+      );
+  }
+}

@@ -1,0 +1,153 @@
+import type { Logger } from 'pino';
+import type { IPPool, IPPoolStatus } from '../core/api/types.ts';
+import { MultiNicError } from '../core/errors.ts';
+import type { KubeClient } from './client.ts';
+import { sleep } from './deadline.ts';
+import { isAlreadyExists, isConflict, isNotFound, isRetryable } from './errors.ts';
+import { ipPools } from './resources.ts';
+
+/** One change that waits for a pool. */
+export interface Change<T> {
+  /** The object to make where there is none; absent: then there is nothing to change. */
+  ifAbsent?: () => IPPool;
+  /**
+   * What the change makes of a status, and its result. Called again, on a newer status, after a conflict; an error it throws is the
+   * answer to this change alone. An undefined status changes nothing.
+   */
+  apply(status: IPPoolStatus | undefined): { status: IPPoolStatus | undefined; result: T };
+  timeoutMs: number;
+  dryRun: boolean;
+}
+
+interface Waiting extends Change<unknown> {
+  deadline: number;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+type Outcome = { ok: true; result: unknown } | { ok: false; error: unknown };
+
+/** Pause before a write that failed otherwise than by a conflict is tried again. */
+const retryMs = 50;
+
+/** Writes one pool: collects the changes that wait, applies them to the latest version and writes them at once. */
+export class PoolWriter {
+  readonly #client: KubeClient;
+  readonly #name: string;
+  readonly #log: Logger;
+  #waiting: Waiting[] = [];
+  #running = false;
+  /** The last version seen; it may be stale, which a PUT finds out. */
+  #known: IPPool | undefined;
+
+  constructor(client: KubeClient, name: string, log: Logger) {
+    this.#client = client;
+    this.#name = name;
+    this.#log = log;
+  }
+
+  /** Whether nothing waits or runs. */
+  get idle(): boolean {
+    return !this.#running && this.#waiting.length === 0;
+  }
+
+  /** @throws what the change's apply() threw; MultiNicError MNN_DEADLINE */
+  submit<T>(change: Change<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    // The caller is answered in time also while a request of the batch hangs.
+    const timer = setTimeout(() => {
+      reject(this.#deadline(undefined));
+    }, change.timeoutMs);
+    const settle = (result: unknown): void => {
+      resolve(result as T);
+    };
+    this.#waiting.push({ ...change, deadline: performance.now() + change.timeoutMs, resolve: settle, reject });
+    if (!this.#running) void this.#run();
+    return promise.finally(() => {
+      clearTimeout(timer);
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      await this.#settle(batch);
+    }
+    this.#running = false;
+  }
+
+  /** Answers every change of the batch. */
+  async #settle(batch: Waiting[]): Promise<void> {
+    let open = batch;
+    let lastError: unknown;
+    while (open.length > 0) {
+      const now = performance.now();
+      for (const late of open.filter(({ deadline }) => deadline <= now)) late.reject(this.#deadline(lastError));
+      open = open.filter(({ deadline }) => deadline > now);
+      try {
+        if (open.length === 0 || (await this.#attempt(open))) return;
+      } catch (error) {
+        lastError = error;
+        this.#known = undefined;
+        if (isConflict(error) || isAlreadyExists(error)) continue;
+        if (!isRetryable(error) && !isNotFound(error)) {
+          for (const change of open) change.reject(error);
+          return;
+        }
+        this.#log.warn({ pool: this.#name, err: error }, 'writing the pool failed, trying again');
+        await sleep(retryMs);
+      }
+    }
+  }
+
+  /** One try. @returns false where it rested on a stale copy and nothing was written, so that it must be read again */
+  async #attempt(batch: Waiting[]): Promise<boolean> {
+    const timeoutMs = Math.max(1, Math.max(...batch.map(({ deadline }) => deadline)) - performance.now());
+    const isFresh = this.#known === undefined;
+    const pool = (this.#known ??= await this.#client.find(ipPools, { name: this.#name }, { timeoutMs }));
+    let status = pool?.status;
+    let changed = false;
+    const outcomes = batch.map((change): Outcome => {
+      try {
+        const applied = change.apply(status);
+        if (applied.status && !change.dryRun) {
+          status = applied.status;
+          changed = true;
+        }
+        return { ok: true, result: applied.result };
+      } catch (error) {
+        return { ok: false, error };
+      }
+    });
+    // Only a PUT proves that the copy was the latest; an answer that rests on none must not rest on an old copy.
+    if (!changed && !isFresh) {
+      this.#known = undefined;
+      return false;
+    }
+    if (changed && status) await this.#write(pool, status, batch, timeoutMs);
+    for (const [i, change] of batch.entries()) {
+      const outcome = outcomes[i];
+      if (outcome?.ok) change.resolve(outcome.result);
+      else change.reject(outcome?.error);
+    }
+    return true;
+  }
+
+  async #write(pool: IPPool | undefined, status: IPPoolStatus, batch: Waiting[], timeoutMs: number): Promise<void> {
+    const base = pool ?? (await this.#create(batch, timeoutMs));
+    this.#known = await this.#client.updateStatus(ipPools, { ...base, status }, { timeoutMs });
+  }
+
+  async #create(batch: Waiting[], timeoutMs: number): Promise<IPPool> {
+    const template = batch.find(change => change.ifAbsent && !change.dryRun)?.ifAbsent?.();
+    if (!template) throw new Error(`pool ${this.#name} has a new status, but no change in the batch can make it`);
+    return this.#client.create(ipPools, template, { timeoutMs });
+  }
+
+  #deadline(cause: unknown): MultiNicError {
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    return new MultiNicError('MNN_DEADLINE', `pool ${this.#name} could not be written in time${why}`, { cause });
+  }
+}
