@@ -1,0 +1,182 @@
+import type { Logger } from 'pino';
+import { Backoff } from './backoff.ts';
+import type { KubeClient } from './client.ts';
+import type { Selectors } from './clientOptions.ts';
+import { sleep } from './deadline.ts';
+import { ApiError, isGone, isNotFound, TransportError } from './errors.ts';
+import type { KubeObject, Resource } from './types.ts';
+import type { WatchEvent } from './watchEvents.ts';
+
+export interface ReflectorOptions<T extends KubeObject> extends Selectors {
+  readonly client: Pick<KubeClient, 'list' | 'watch'>;
+  readonly resource: Resource<T>;
+  readonly logger: Logger;
+  /** Shown in logs and metrics. */
+  readonly name: string;
+  readonly transform: (object: T) => T;
+  /**
+   * The first list takes what the API server has in its cache (resourceVersion=0): cheap for it, so right for what runs on
+   * every node, but it may be older than what this process saw before it was restarted.
+   */
+  readonly listFromCache?: boolean;
+  /** Silence after which a watch is taken for dead and made again, in milliseconds. Default 150,000. */
+  readonly inactivityMs?: number;
+  /** How long the API server is asked to keep a watch, in seconds; each one gets 1–2 times that. Default 300. */
+  readonly watchSeconds?: number;
+  readonly backoff?: Backoff;
+  readonly observer?: ReflectorObserver;
+}
+
+/** What metrics want to know; see kube/metrics.ts. */
+export interface ReflectorObserver {
+  listed?(name: string, objects: number): void;
+  /** @param reason `end` where the API server ended it in order, else the kind of failure */
+  watchEnded?(name: string, reason: string): void;
+  event?(name: string, type: WatchEvent<KubeObject>['type']): void;
+}
+
+/** Where a reflector writes what the API server says. */
+export interface Sink<T extends KubeObject> {
+  /** Everything that there is. */
+  replace(objects: T[]): void;
+  set(object: T): void;
+  delete(object: T): void;
+  /** The API server was heard. */
+  heard(): void;
+}
+
+/** A watch that lived this long was a success, even if nothing happened. */
+const healthyWatchMs = 5_000;
+
+/** Lists and watches one resource into a sink until its signal aborts, through every failure. */
+export class Reflector<T extends KubeObject> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #sink: Sink<T>;
+  readonly #backoff: Backoff;
+  /** Opaque; where the watch starts. Absent: list first. */
+  #resourceVersion: string | undefined;
+  #listed = false;
+  #reported = '';
+
+  constructor(options: ReflectorOptions<T>, sink: Sink<T>) {
+    this.#options = options;
+    this.#sink = sink;
+    this.#backoff = options.backoff ?? new Backoff();
+  }
+
+  /** Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (this.#resourceVersion === undefined) await this.#list(signal);
+        await this.#watch(signal);
+      } catch (error) {
+        if (!signal.aborted) await this.#recover(error, signal);
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, resource, transform, listFromCache, observer, name } = this.#options;
+    const { items, resourceVersion } = await client.list(resource, {
+      ...this.#selectors(),
+      transform,
+      signal,
+      timeoutMs: 120_000,
+      ...(listFromCache && !this.#listed && { resourceVersion: '0' }),
+    });
+    if (signal.aborted) return;
+    this.#listed = true;
+    this.#resourceVersion = resourceVersion;
+    this.#sink.heard();
+    this.#sink.replace(items);
+    observer?.listed?.(name, items.length);
+    this.#recovered();
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { client, resource, observer, name, inactivityMs = 150_000, watchSeconds = 300 } = this.#options;
+    const started = performance.now();
+    let healthy = false;
+    let reason = 'end';
+    try {
+      const events = client.watch(resource, {
+        ...this.#selectors(),
+        resourceVersion: this.#resourceVersion ?? '',
+        timeoutSeconds: Math.ceil(watchSeconds * (1 + Math.random())),
+        inactivityMs,
+        signal,
+      });
+      for await (const event of events) {
+        if (!healthy) this.#recovered();
+        healthy = true;
+        this.#apply(event);
+      }
+    } catch (error) {
+      reason = reasonOf(error);
+      throw error;
+    } finally {
+      if (!signal.aborted) observer?.watchEnded?.(name, reason);
+      if (performance.now() - started >= healthyWatchMs) healthy = true;
+      if (healthy) this.#backoff.reset();
+    }
+    // Watches that end at once, again and again, must not become a storm of requests.
+    if (!healthy) await sleep(this.#backoff.next(), signal);
+  }
+
+  #apply(event: WatchEvent<T>): void {
+    const { transform, observer, name } = this.#options;
+    this.#sink.heard();
+    observer?.event?.(name, event.type);
+    const { resourceVersion } = event.object.metadata;
+    if (event.type === 'DELETED') this.#sink.delete(transform(event.object));
+    else if (event.type !== 'BOOKMARK') this.#sink.set(transform(event.object));
+    this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
+  }
+
+  /** Decides how to go on, and waits. */
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    const listing = this.#resourceVersion === undefined;
+    // Too old a version to watch from; or the resource itself went away, which ends with everything gone.
+    if (isGone(error) || isNotFound(error)) this.#resourceVersion = undefined;
+    this.#report(error, listing);
+    // Silence has cost enough time already, and the server is asked for no more than a watch.
+    if (error instanceof TransportError && error.code === 'inactive') return;
+    const retryAfterMs = error instanceof ApiError ? (error.retryAfterS ?? 0) * 1000 : 0;
+    await sleep(Math.max(this.#backoff.next(), retryAfterMs), signal);
+  }
+
+  #report(error: unknown, listing: boolean): void {
+    const { logger, name, resource } = this.#options;
+    const context = { err: error, informer: name };
+    const reason = reasonOf(error);
+    const what =
+      listing && isNotFound(error)
+        ? `the API server does not serve ${resource.plural} of ${resource.group}/${resource.version}: is the CustomResourceDefinition installed? Trying again`
+        : `${listing ? 'list' : 'watch'} failed, going on`;
+    // A long outage is said once, not every 30 s.
+    if (reason === this.#reported || reason === 'gone' || reason === 'inactive') logger.debug(context, what);
+    else logger.warn(context, what);
+    if (reason !== 'gone' && reason !== 'inactive') this.#reported = reason;
+  }
+
+  #recovered(): void {
+    if (this.#reported) this.#options.logger.info({ informer: this.#options.name }, 'the API server is heard again');
+    this.#reported = '';
+  }
+
+  #selectors(): Selectors {
+    const { namespace, labelSelector, fieldSelector } = this.#options;
+    return {
+      ...(namespace !== undefined && { namespace }),
+      ...(labelSelector !== undefined && { labelSelector }),
+      ...(fieldSelector !== undefined && { fieldSelector }),
+    };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (isGone(error)) return 'gone';
+  if (error instanceof ApiError) return String(error.status);
+  return error instanceof TransportError ? error.code : 'error';
+}
