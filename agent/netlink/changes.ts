@@ -1,0 +1,49 @@
+import type { Writer } from './attributes.ts';
+import { writeAddressChange } from './address.ts';
+import type { Context } from './context.ts';
+import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkSet } from './link-requests.ts';
+import { writeNeighbourChange } from './neighbour.ts';
+import { writeRouteChange } from './route-requests.ts';
+import { writeRuleChange } from './rule.ts';
+import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Op, RouteChange, RuleChange } from './types.ts';
+
+type PackableOp = AddressAdd | AddressDel | RouteChange | RuleChange | NeighbourChange;
+
+/** Writes the request of an operation that changes something. Throws what the writers do: InvalidArgument, SystemError, … */
+export function writeChange(writer: Writer, sequence: number, op: ChangeOp, context: Context): void {
+  switch (op.op) {
+    case 'link.add':
+      return writeLinkAdd(writer, sequence, op, context);
+    case 'link.set':
+      return writeLinkSet(writer, sequence, op, context);
+    case 'link.del':
+      return writeLinkDel(writer, sequence, op, context);
+    case 'altname.add':
+    case 'altname.del':
+      return writeAltName(writer, sequence, op, context);
+    case 'address.add':
+    case 'address.del':
+      return writeAddressChange(writer, sequence, op, context);
+    case 'route.add':
+    case 'route.replace':
+    case 'route.del':
+      return writeRouteChange(writer, sequence, op, context);
+    case 'rule.add':
+    case 'rule.del':
+      return writeRuleChange(writer, sequence, op);
+    case 'neighbour.add':
+    case 'neighbour.replace':
+    case 'neighbour.del':
+      return writeNeighbourChange(writer, sequence, op, context);
+  }
+}
+
+/** Whether an operation may travel with others in one send: those that come in thousands, and change no link. */
+export function isPackable(op: Op): op is PackableOp {
+  return /^(address|route|rule|neighbour)\.(add|replace|del)$/.test(op.op);
+}
+
+/** Whether an operation changes something, so that its result is an Outcome. */
+export function isChange(op: Op): boolean {
+  return !/\.(list|get|id)$/.test(op.op);
+}

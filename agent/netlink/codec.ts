@@ -1,0 +1,239 @@
+import { parseAttributes, readText, Writer, type Attributes } from './attributes.ts';
+import { AF, NLM_F, NLMSG, NLMSGERR_ATTR } from './constants.ts';
+import type { Family } from './types.ts';
+
+/** Bytes of struct nlmsghdr (netlink.h): length, type, flags, sequence number, port. */
+export const messageHeaderSize = 16;
+
+/** One message of a datagram; `payload` is a view of the receive buffer. */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly payload: Buffer;
+}
+
+/** What the kernel says of a request: errno 0 is success, negative numbers are failures. */
+export interface Acknowledgement {
+  readonly errno: number;
+  readonly text: string | null;
+}
+
+export interface LinkHeader {
+  readonly family: number;
+  readonly hardwareType: number;
+  readonly index: number;
+  readonly flags: number;
+  /** Which of `flags` a request is about. */
+  readonly change: number;
+}
+export interface AddressHeader {
+  readonly family: number;
+  readonly prefixLength: number;
+  readonly flags: number;
+  readonly scope: number;
+  readonly index: number;
+}
+export interface RouteHeader {
+  readonly family: number;
+  readonly dstLength: number;
+  readonly srcLength: number;
+  /** The table where it is below 256; attributes carry all of it. */
+  readonly table: number;
+  readonly protocol: number;
+  readonly scope: number;
+  readonly type: number;
+  readonly flags: number;
+}
+export interface RuleHeader {
+  readonly family: number;
+  readonly dstLength: number;
+  readonly srcLength: number;
+  readonly table: number;
+  readonly action: number;
+  readonly flags: number;
+}
+export interface NeighbourHeader {
+  readonly family: number;
+  readonly index: number;
+  readonly state: number;
+  readonly flags: number;
+  readonly type: number;
+}
+
+/** A message's fixed part and its attributes. */
+export interface Parsed<Header> {
+  readonly header: Header;
+  readonly attributes: Attributes;
+}
+
+/** Writes one whole message: the header, then what `body` writes. */
+export function writeMessage(
+  writer: Writer,
+  head: { readonly type: number; readonly flags: number; readonly sequence: number },
+  body: () => void,
+): void {
+  const at = writer.reserve(messageHeaderSize);
+  writer.setUint16(at + 4, head.type);
+  writer.setUint16(at + 6, head.flags);
+  writer.setUint32(at + 8, head.sequence);
+  body();
+  writer.setUint32(at, writer.length - at);
+}
+
+/** The messages of one datagram. */
+export function* eachMessage(datagram: Buffer): Generator<Message> {
+  for (let at = 0; at + messageHeaderSize <= datagram.length;) {
+    const length = datagram.readUInt32LE(at);
+    if (length < messageHeaderSize || at + length > datagram.length) return;
+    yield {
+      type: datagram.readUInt16LE(at + 4),
+      flags: datagram.readUInt16LE(at + 6),
+      sequence: datagram.readUInt32LE(at + 8),
+      payload: datagram.subarray(at + messageHeaderSize, at + length),
+    };
+    at += (length + 3) & ~3;
+  }
+}
+
+/**
+ * Reads NLMSG_ERROR, and NLMSG_DONE, which carries an error the same way, with the extended acknowledgement's text
+ * (NETLINK_EXT_ACK) where the kernel sent one.
+ */
+export function parseAcknowledgement(message: Message): Acknowledgement {
+  const { type, flags, payload } = message;
+  if (payload.length < 4) return { errno: 0, text: null };
+  const errno = payload.readInt32LE(0);
+  if ((flags & NLM_F.ACK_TLVS) === 0) return { errno, text: null };
+  let at = 4;
+  if (type === NLMSG.ERROR) {
+    // The request's header is echoed, and all of the request unless the acknowledgement is capped.
+    const echoed = (flags & NLM_F.CAPPED) !== 0 ? messageHeaderSize : payload.readUInt32LE(4);
+    at += (echoed + 3) & ~3;
+  }
+  return { errno, text: readText(parseAttributes(payload.subarray(at)), NLMSGERR_ATTR.MSG) ?? null };
+}
+
+/** struct ifinfomsg (rtnetlink.h), 16 bytes. */
+export function writeLinkHeader(writer: Writer, header: Partial<LinkHeader>): void {
+  const at = writer.reserve(16);
+  writer.setUint8(at, header.family ?? AF.UNSPEC);
+  writer.setUint16(at + 2, header.hardwareType ?? 0);
+  writer.setUint32(at + 4, header.index ?? 0);
+  writer.setUint32(at + 8, header.flags ?? 0);
+  writer.setUint32(at + 12, header.change ?? 0);
+}
+
+export function parseLinkHeader(payload: Buffer): Parsed<LinkHeader> {
+  return parsed(payload, 16, {
+    family: payload.readUInt8(0),
+    hardwareType: payload.readUInt16LE(2),
+    index: payload.readInt32LE(4),
+    flags: payload.readUInt32LE(8),
+    change: payload.readUInt32LE(12),
+  });
+}
+
+/** struct ifaddrmsg (if_addr.h), 8 bytes. */
+export function writeAddressHeader(writer: Writer, header: Partial<AddressHeader>): void {
+  const at = writer.reserve(8);
+  writer.setUint8(at, header.family ?? AF.UNSPEC);
+  writer.setUint8(at + 1, header.prefixLength ?? 0);
+  writer.setUint8(at + 2, header.flags ?? 0);
+  writer.setUint8(at + 3, header.scope ?? 0);
+  writer.setUint32(at + 4, header.index ?? 0);
+}
+
+export function parseAddressHeader(payload: Buffer): Parsed<AddressHeader> {
+  return parsed(payload, 8, {
+    family: payload.readUInt8(0),
+    prefixLength: payload.readUInt8(1),
+    flags: payload.readUInt8(2),
+    scope: payload.readUInt8(3),
+    index: payload.readUInt32LE(4),
+  });
+}
+
+/** struct rtmsg (rtnetlink.h), 12 bytes. */
+export function writeRouteHeader(writer: Writer, header: Partial<RouteHeader>): void {
+  const at = writer.reserve(12);
+  writer.setUint8(at, header.family ?? AF.UNSPEC);
+  writer.setUint8(at + 1, header.dstLength ?? 0);
+  writer.setUint8(at + 2, header.srcLength ?? 0);
+  writer.setUint8(at + 4, header.table ?? 0);
+  writer.setUint8(at + 5, header.protocol ?? 0);
+  writer.setUint8(at + 6, header.scope ?? 0);
+  writer.setUint8(at + 7, header.type ?? 0);
+  writer.setUint32(at + 8, header.flags ?? 0);
+}
+
+export function parseRouteHeader(payload: Buffer): Parsed<RouteHeader> {
+  return parsed(payload, 12, {
+    family: payload.readUInt8(0),
+    dstLength: payload.readUInt8(1),
+    srcLength: payload.readUInt8(2),
+    table: payload.readUInt8(4),
+    protocol: payload.readUInt8(5),
+    scope: payload.readUInt8(6),
+    type: payload.readUInt8(7),
+    flags: payload.readUInt32LE(8),
+  });
+}
+
+/** struct fib_rule_hdr (fib_rules.h), 12 bytes. */
+export function writeRuleHeader(writer: Writer, header: Partial<RuleHeader>): void {
+  const at = writer.reserve(12);
+  writer.setUint8(at, header.family ?? AF.UNSPEC);
+  writer.setUint8(at + 1, header.dstLength ?? 0);
+  writer.setUint8(at + 2, header.srcLength ?? 0);
+  writer.setUint8(at + 4, header.table ?? 0);
+  writer.setUint8(at + 7, header.action ?? 0);
+  writer.setUint32(at + 8, header.flags ?? 0);
+}
+
+export function parseRuleHeader(payload: Buffer): Parsed<RuleHeader> {
+  return parsed(payload, 12, {
+    family: payload.readUInt8(0),
+    dstLength: payload.readUInt8(1),
+    srcLength: payload.readUInt8(2),
+    table: payload.readUInt8(4),
+    action: payload.readUInt8(7),
+    flags: payload.readUInt32LE(8),
+  });
+}
+
+/** struct ndmsg (neighbour.h), 12 bytes. */
+export function writeNeighbourHeader(writer: Writer, header: Partial<NeighbourHeader>): void {
+  const at = writer.reserve(12);
+  writer.setUint8(at, header.family ?? AF.UNSPEC);
+  writer.setUint32(at + 4, header.index ?? 0);
+  writer.setUint16(at + 8, header.state ?? 0);
+  writer.setUint8(at + 10, header.flags ?? 0);
+  writer.setUint8(at + 11, header.type ?? 0);
+}
+
+export function parseNeighbourHeader(payload: Buffer): Parsed<NeighbourHeader> {
+  return parsed(payload, 12, {
+    family: payload.readUInt8(0),
+    index: payload.readInt32LE(4),
+    state: payload.readUInt16LE(8),
+    flags: payload.readUInt8(10),
+    type: payload.readUInt8(11),
+  });
+}
+
+/** 4 or 6; undefined for the families that this layer leaves alone (bridge, multicast, MPLS). */
+export function familyOf(af: number): Family | undefined {
+  if (af === AF.INET) return 4;
+  return af === AF.INET6 ? 6 : undefined;
+}
+
+/** AF_INET, AF_INET6, or AF_UNSPEC for both. */
+export function afOf(family: Family | undefined): number {
+  if (family === undefined) return AF.UNSPEC;
+  return family === 4 ? AF.INET : AF.INET6;
+}
+
+function parsed<Header>(payload: Buffer, size: number, header: Header): Parsed<Header> {
+  return { header, attributes: parseAttributes(payload.subarray(size)) };
+}

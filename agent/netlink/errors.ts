@@ -1,0 +1,57 @@
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+import type { ErrnoName, Failure } from './types.ts';
+
+/** The name of a positive errno, for example 17 → 'EEXIST'. */
+export function errnoName(errno: number): ErrnoName {
+  const name = getSystemErrorName(-errno);
+  return name.startsWith('E') ? (name as ErrnoName) : `E${errno}`;
+}
+
+/** Whether a thrown value is one of Node's errors of a system call with that errno. */
+export function isSystemError(error: unknown, code: ErrnoName): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+/**
+ * A batch that failed: the failure of the first operation that did, and in words what the kernel said. Operations
+ * before `index` have been done and stay done. So may be route, address, rule and neighbour operations shortly after it:
+ * they travel to the kernel in one piece.
+ */
+export class NetlinkError extends Error implements Failure {
+  readonly index: number;
+  readonly operation: string;
+  readonly target: string;
+  readonly code: Failure['code'];
+  readonly errno: number;
+  readonly kernelText: string | null;
+  /** The batch's namespace; null is the process's own. */
+  readonly netns: string | null;
+
+  constructor(failure: Failure, netns: string | null, options?: ErrorOptions) {
+    super(describe(failure, netns), options);
+    this.name = 'NetlinkError';
+    this.index = failure.index;
+    this.operation = failure.operation;
+    this.target = failure.target;
+    this.code = failure.code;
+    this.errno = failure.errno;
+    this.kernelText = failure.kernelText;
+    this.netns = netns;
+  }
+
+  /** Whether the batch's namespace is not there (any more): nothing was done, and nothing is left in it to undo. */
+  get namespaceGone(): boolean {
+    return this.operation === 'netns.enter' && (this.code === 'ENOENT' || this.code === 'EINVAL');
+  }
+}
+
+/** The worker thread ended while it had a batch: what of the batch has been done is unknown. The next one gets a new thread. */
+export class NetlinkWorkerError extends Error {
+  override readonly name = 'NetlinkWorkerError';
+}
+
+function describe(failure: Failure, netns: string | null): string {
+  const where = netns === null || failure.target === netns ? '' : ` in ${netns}`;
+  const words = failure.kernelText ?? getSystemErrorMessage(-failure.errno) ?? 'unknown error';
+  return `${failure.operation} ${failure.target}${where}: ${failure.code}: ${words}`;
+}

@@ -1,0 +1,108 @@
+import { constants } from 'node:os';
+import koffi from 'koffi';
+
+/**
+ * The C library's calls that Node does not have. All are synchronous on purpose: setns changes the calling thread only,
+ * and an asynchronous call would run on a thread that others use too.
+ */
+
+/** Numbers of the C library's and kernel's headers, the same on every architecture that this project supports. */
+export const AF_NETLINK = 16;
+export const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+export const NETLINK_ROUTE = 0;
+export const SOL_SOCKET = 1;
+export const SO_RCVBUF = 8;
+export const SO_RCVTIMEO = 20;
+export const SO_RCVBUFFORCE = 33;
+export const SOL_NETLINK = 270;
+export const NETLINK_ADD_MEMBERSHIP = 1;
+export const NETLINK_CAP_ACK = 10;
+export const NETLINK_EXT_ACK = 11;
+export const NETLINK_GET_STRICT_CHK = 12;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const CLONE_NEWNET = 0x40000000;
+
+const libc = koffi.load(null);
+
+type Call<Arguments extends unknown[]> = (...args: Arguments) => number;
+
+// koffi's functions are untyped; each declaration in C stands beside its type.
+const socketC = libc.func('int socket(int, int, int)') as Call<[number, number, number]>;
+const closeC = libc.func('int close(int)') as Call<[number]>;
+const setnsC = libc.func('int setns(int, int)') as Call<[number, number]>;
+const bindC = libc.func('int bind(int, const void *, uint)') as Call<[number, Uint8Array, number]>;
+const setsockoptC = libc.func('int setsockopt(int, int, int, const void *, uint)') as Call<
+  [number, number, number, Uint8Array, number]
+>;
+const getsockoptC = libc.func('int getsockopt(int, int, int, void *, void *)') as Call<
+  [number, number, number, Uint8Array, Uint8Array]
+>;
+const sendC = libc.func('intptr_t send(int, const void *, size_t, int)') as Call<[number, Uint8Array, number, number]>;
+const recvC = libc.func('intptr_t recv(int, void *, size_t, int)') as Call<[number, Uint8Array, number, number]>;
+
+/** A system call that failed, with its positive errno. */
+export class SystemError extends Error {
+  override readonly name = 'SystemError';
+  readonly call: string;
+  readonly errno: number;
+
+  constructor(call: string, errno: number) {
+    super(`${call} failed with errno ${errno}`);
+    this.call = call;
+    this.errno = errno;
+  }
+}
+
+function checked(call: string, result: number): number {
+  if (result < 0) throw new SystemError(call, koffi.errno());
+  return result;
+}
+
+export function socket(domain: number, type: number, protocol: number): number {
+  return checked('socket', socketC(domain, type, protocol));
+}
+
+export function close(fd: number): void {
+  checked('close', closeC(fd));
+}
+
+/** Puts the calling thread into the namespace of `fd`. */
+export function setns(fd: number, type: number): void {
+  checked('setns', setnsC(fd, type));
+}
+
+export function bind(fd: number, address: Uint8Array): void {
+  checked('bind', bindC(fd, address, address.length));
+}
+
+export function setsockopt(fd: number, level: number, name: number, value: Uint8Array): void {
+  checked('setsockopt', setsockoptC(fd, level, name, value, value.length));
+}
+
+/** An option that is an int. */
+export function getsockopt(fd: number, level: number, name: number): number {
+  const value = Buffer.alloc(4);
+  const length = Buffer.from([4, 0, 0, 0]);
+  checked('getsockopt', getsockoptC(fd, level, name, value, length));
+  return value.readInt32LE(0);
+}
+
+/** Bytes sent. Begins again where a signal came in between (EINTR). */
+export function send(fd: number, bytes: Uint8Array): number {
+  return uninterrupted('send', () => sendC(fd, bytes, bytes.length, 0));
+}
+
+/** Bytes of the next datagram, repeated like send; more than the buffer holds with MSG_TRUNC, and then the rest is lost. */
+export function recv(fd: number, buffer: Uint8Array, flags: number): number {
+  return uninterrupted('recv', () => recvC(fd, buffer, buffer.length, flags));
+}
+
+function uninterrupted(name: string, call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno !== constants.errno.EINTR) throw new SystemError(name, errno);
+  }
+}

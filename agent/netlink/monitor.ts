@@ -1,0 +1,85 @@
+import type { MonitorEvent, MonitorGroup } from './events.ts';
+import type { EventSink, WorkerHost } from './worker-host.ts';
+
+export type { MonitorAction, MonitorEvent, MonitorGroup } from './events.ts';
+
+/** More events than a burst of links coming and going; a reader further behind has to list again. */
+const queueLimit = 16_384;
+
+/**
+ * The kernel's events of one namespace, in order, as an async iterable for one reader. Events begin when `Netlink.monitor`
+ * has resolved, so listing after that misses nothing. It keeps no process alive. Ends, also for a reader that waits, with
+ * `stop`; throws into the reader where the namespace cannot be listened to again after a restart.
+ */
+export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, EventSink {
+  readonly netns: string | null;
+  readonly groups: readonly MonitorGroup[];
+  readonly #stopWatching: () => void;
+  #queue: MonitorEvent[] = [];
+  #wake: (() => void) | undefined;
+  #ended = false;
+  #error: unknown;
+
+  private constructor(netns: string | null, groups: readonly MonitorGroup[], stopWatching: () => void) {
+    this.netns = netns;
+    this.groups = groups;
+    this.#stopWatching = stopWatching;
+  }
+
+  /** Resolves once the kernel queues events. Throws NetlinkError where the namespace cannot be entered. */
+  static async start(host: WorkerHost, netns: string | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
+    const id = host.nextId();
+    const monitor = new Monitor(netns, groups, () => {
+      host.unwatch(id);
+    });
+    await host.watch(id, monitor);
+    return monitor;
+  }
+
+  receive(events: readonly MonitorEvent[]): void {
+    if (this.#ended) return;
+    if (this.#queue.length + events.length > queueLimit) this.#queue = [{ type: 'resync', reason: 'slow-reader' }];
+    else this.#queue.push(...events);
+    this.#wake?.();
+  }
+
+  fail(error: unknown): void {
+    this.#error ??= error;
+    this.#end();
+  }
+
+  stop(): void {
+    if (this.#ended) return;
+    this.#stopWatching();
+    this.#queue = [];
+    this.#end();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+    return Promise.resolve();
+  }
+
+  /** Leaving the loop stops the monitor. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<MonitorEvent, void, undefined> {
+    try {
+      for (;;) {
+        const events = this.#queue;
+        this.#queue = [];
+        yield* events;
+        if (this.#queue.length > 0) continue;
+        if (this.#error !== undefined) throw this.#error;
+        if (this.#ended) return;
+        await new Promise<void>(resolve => (this.#wake = resolve));
+        this.#wake = undefined;
+      }
+    } finally {
+      this.stop();
+    }
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+}

@@ -1,0 +1,103 @@
+import type { MonitorGroup } from './events.ts';
+import { Monitor } from './monitor.ts';
+import type { NetnsPath, Op, Outcome, ResultsOf } from './types.ts';
+import { WorkerHost } from './worker-host.ts';
+
+export { NetlinkError, NetlinkWorkerError } from './errors.ts';
+export type * from './types.ts';
+
+export interface NetlinkOptions {
+  /**
+   * The module that the worker thread runs; by default worker.ts beside this file, or in a bundle netlink-worker.js beside
+   * the bundle. It may be any module that calls runNetlinkWorker where isNetlinkWorker.
+   */
+  readonly worker?: URL;
+}
+
+export interface RunOptions {
+  /** Stops the batch before its next piece; the promise then rejects with the signal's reason once nothing more happens. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The kernel's network configuration (rtnetlink(7)) in any network namespace, one worker thread for all of it. Batches
+ * are executed in the order of the calls.
+ */
+export class Netlink implements AsyncDisposable {
+  readonly #host: WorkerHost;
+
+  constructor(options: NetlinkOptions = {}) {
+    this.#host = new WorkerHost(options.worker ?? defaultWorker());
+  }
+
+  /**
+   * Executes the operations in order in one namespace (a path; null is the process's own) and returns their results in
+   * the same order. Stops at the first failure whose name is not in the operation's `ignore` with a NetlinkError, which
+   * tells which operation it was; what came before stays done.
+   */
+  run<const Ops extends readonly Op[]>(
+    netns: NetnsPath | null,
+    ops: Ops,
+    options: RunOptions = {},
+  ): Promise<ResultsOf<Ops>> {
+    return this.#run(netns, ops, 'stop', options) as Promise<ResultsOf<Ops>>;
+  }
+
+  /** One operation: `run` with the result alone. */
+  async one<const O extends Op>(netns: NetnsPath | null, op: O, options: RunOptions = {}): Promise<ResultsOf<[O]>[0]> {
+    const [result] = await this.run(netns, [op], options);
+    return result;
+  }
+
+  /**
+   * Executes all changes although some may fail, and returns what became of each: for route tables, where one bad next hop
+   * must not keep the other routes away. Throws only where the namespace or the socket fails.
+   */
+  runAll<const Ops extends readonly ChangeLike[]>(
+    netns: NetnsPath | null,
+    ops: Ops,
+    options: RunOptions = {},
+  ): Promise<Outcome[]> {
+    return this.#run(netns, ops, 'continue', options) as Promise<Outcome[]>;
+  }
+
+  /** Listens to the kernel's events in a namespace. */
+  monitor(netns: NetnsPath | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
+    return Monitor.start(this.#host, netns, groups);
+  }
+
+  /** Lets running batches finish, ends the monitors and the worker. */
+  close(): Promise<void> {
+    return this.#host.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run(
+    netns: NetnsPath | null,
+    ops: readonly Op[],
+    onFailure: 'stop' | 'continue',
+    { signal }: RunOptions,
+  ): Promise<unknown[]> {
+    signal?.throwIfAborted();
+    const cancel = signal === undefined ? null : new SharedArrayBuffer(4);
+    const abort = (): void => {
+      if (cancel !== null) Atomics.store(new Int32Array(cancel), 0, 1);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      return await this.#host.ask({ type: 'run', id: this.#host.nextId(), netns, ops, onFailure, cancel }, signal);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+}
+
+type ChangeLike = Exclude<Op, { op: `${string}.${'list' | 'get' | 'id'}` }>;
+
+function defaultWorker(): URL {
+  const here = import.meta.url;
+  return new URL(here.endsWith('.ts') ? './worker.ts' : './netlink-worker.js', here);
+}

@@ -1,0 +1,201 @@
+import { constants } from 'node:os';
+import { eachMessage, parseAcknowledgement, type Acknowledgement, type Message } from './codec.ts';
+import { NLM_F, NLMSG } from './constants.ts';
+import * as libc from './libc.ts';
+
+const { ENOBUFS, EINTR, EAGAIN } = constants.errno;
+/** The kernel's dumps come in datagrams of up to 32 KiB, more only for a link with very many virtual functions. */
+const receiveBufferSize = 64 * 1024;
+/** The kernel counts an acknowledgement with about 1 KiB against the socket's receive buffer. */
+const acknowledgementCost = 2048;
+const wantedReceiveBuffer = 4 * 1024 * 1024;
+/** The kernel answers within the request itself; waiting longer means that the answer got lost. */
+const answerTimeoutSeconds = 10;
+const dumpAttempts = 10;
+const sockaddrSize = 12;
+
+/** A request that the kernel refused: its (negative) errno and text. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly acknowledgement: Acknowledgement;
+
+  constructor(acknowledgement: Acknowledgement) {
+    super(acknowledgement.text ?? `errno ${acknowledgement.errno}`);
+    this.acknowledgement = acknowledgement;
+  }
+}
+
+/**
+ * One NETLINK_ROUTE socket. It belongs to the network namespace in which the calling thread was when it was made, and
+ * stays there. Every method blocks until the kernel has answered.
+ */
+export class NetlinkSocket implements Disposable {
+  readonly fd: number;
+  /** How many requests may wait for their acknowledgement so that none is dropped. */
+  readonly maxInFlight: number;
+  #buffer = Buffer.allocUnsafeSlow(receiveBufferSize);
+  #sequence = 0;
+  #closed = false;
+
+  /** Joins the multicast `groups` (RTNLGRP_*). Throws SystemError. */
+  constructor(groups: readonly number[] = []) {
+    this.fd = libc.socket(libc.AF_NETLINK, libc.SOCK_RAW_CLOEXEC, libc.NETLINK_ROUTE);
+    try {
+      this.#enlargeReceiveBuffer();
+      const timeout = Buffer.alloc(16);
+      timeout.writeBigInt64LE(BigInt(answerTimeoutSeconds), 0);
+      libc.setsockopt(this.fd, libc.SOL_SOCKET, libc.SO_RCVTIMEO, timeout);
+      this.#setIfKnown(libc.NETLINK_CAP_ACK);
+      this.#setIfKnown(libc.NETLINK_EXT_ACK);
+      this.#setIfKnown(libc.NETLINK_GET_STRICT_CHK);
+      const address = Buffer.alloc(sockaddrSize);
+      address.writeUInt16LE(libc.AF_NETLINK, 0);
+      libc.bind(this.fd, address);
+      for (const group of groups) {
+        libc.setsockopt(this.fd, libc.SOL_NETLINK, libc.NETLINK_ADD_MEMBERSHIP, uint32(group));
+      }
+      this.maxInFlight = Math.max(
+        1,
+        Math.floor(libc.getsockopt(this.fd, libc.SOL_SOCKET, libc.SO_RCVBUF) / acknowledgementCost),
+      );
+    } catch (error) {
+      libc.close(this.fd);
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    libc.close(this.fd);
+  }
+
+  /** A number for the next request; never 0, which the kernel uses for events. */
+  nextSequence(): number {
+    this.#sequence = this.#sequence === 0xffffffff ? 1 : this.#sequence + 1;
+    return this.#sequence;
+  }
+
+  /**
+   * Sends requests that all ask for an acknowledgement and hands each one's to `acknowledged`, in the kernel's order.
+   * A request that is refused does not keep the kernel from the ones after it.
+   */
+  exchange(
+    requests: Uint8Array,
+    sequences: ReadonlySet<number>,
+    acknowledged: (sequence: number, acknowledgement: Acknowledgement) => void,
+  ): void {
+    libc.send(this.fd, requests);
+    let waiting = sequences.size;
+    while (waiting > 0) {
+      for (const message of eachMessage(this.receive(0))) {
+        if (message.type !== NLMSG.ERROR || !sequences.has(message.sequence)) continue;
+        waiting -= 1;
+        acknowledged(message.sequence, parseAcknowledgement(message));
+      }
+    }
+  }
+
+  /** Sends one request for one object and returns the answer's payload, valid until the next call. Throws RefusedError. */
+  get(request: Uint8Array, sequence: number): Buffer {
+    libc.send(this.fd, request);
+    let answer: Buffer | undefined;
+    for (;;) {
+      for (const message of eachMessage(this.receive(0))) {
+        if (message.sequence !== sequence) continue;
+        if (message.type !== NLMSG.ERROR) answer = Buffer.from(message.payload);
+        else {
+          const acknowledgement = parseAcknowledgement(message);
+          if (acknowledgement.errno !== 0) throw new RefusedError(acknowledgement);
+          if (answer === undefined) throw new RefusedError({ errno: -EAGAIN, text: 'acknowledged without an answer' });
+          return answer;
+        }
+      }
+    }
+  }
+
+  /**
+   * Sends a dump request and returns what `decode` makes of each object (undefined: leave it out). Repeats the dump
+   * where the kernel says that it changed meanwhile (NLM_F_DUMP_INTR), or dropped a part of it. `write` writes the request
+   * with the sequence number that it is given.
+   */
+  dump<Item>(write: (sequence: number) => Uint8Array, decode: (payload: Buffer) => Item | undefined): Item[] {
+    for (let attempt = 1; ; attempt += 1) {
+      const items = this.#dumpOnce(write, decode);
+      if (items !== undefined) return items;
+      if (attempt === dumpAttempts) {
+        throw new RefusedError({ errno: -EINTR, text: `the list changed during each of ${dumpAttempts} readings` });
+      }
+    }
+  }
+
+  /** Undefined where the dump was interrupted. */
+  #dumpOnce<Item>(
+    write: (sequence: number) => Uint8Array,
+    decode: (payload: Buffer) => Item | undefined,
+  ): Item[] | undefined {
+    const sequence = this.nextSequence();
+    libc.send(this.fd, write(sequence));
+    const items: Item[] = [];
+    let consistent = true;
+    for (;;) {
+      let datagram: Buffer;
+      try {
+        datagram = this.receive(0);
+      } catch (error) {
+        if (!(error instanceof libc.SystemError) || error.errno !== ENOBUFS) throw error;
+        consistent = false;
+        continue;
+      }
+      for (const message of eachMessage(datagram)) {
+        if (message.sequence !== sequence) continue;
+        if ((message.flags & NLM_F.DUMP_INTR) !== 0) consistent = false;
+        if (this.#isEnd(message)) return consistent ? items : undefined;
+        const item = decode(message.payload);
+        if (item !== undefined) items.push(item);
+      }
+    }
+  }
+
+  #isEnd(message: Message): boolean {
+    if (message.type !== NLMSG.DONE && message.type !== NLMSG.ERROR) return false;
+    const acknowledgement = parseAcknowledgement(message);
+    if (acknowledgement.errno !== 0) throw new RefusedError(acknowledgement);
+    return true;
+  }
+
+  /** The next datagram, valid until the next call; a longer one than there is room for grows the room and is lost. */
+  receive(flags: number): Buffer {
+    const length = libc.recv(this.fd, this.#buffer, flags | libc.MSG_TRUNC);
+    if (length > this.#buffer.length) {
+      this.#buffer = Buffer.allocUnsafeSlow(length * 2);
+      throw new libc.SystemError('recv', ENOBUFS);
+    }
+    return this.#buffer.subarray(0, length);
+  }
+
+  /** Beyond net.core.rmem_max where we may (CAP_NET_ADMIN), up to it where not. */
+  #enlargeReceiveBuffer(): void {
+    const size = uint32(wantedReceiveBuffer);
+    try {
+      libc.setsockopt(this.fd, libc.SOL_SOCKET, libc.SO_RCVBUFFORCE, size);
+    } catch {
+      libc.setsockopt(this.fd, libc.SOL_SOCKET, libc.SO_RCVBUF, size);
+    }
+  }
+
+  /** Kernels older than the option answer ENOPROTOOPT, and do without it. */
+  #setIfKnown(option: number): void {
+    try {
+      libc.setsockopt(this.fd, libc.SOL_NETLINK, option, uint32(1));
+    } catch (error) {
+      if (!(error instanceof libc.SystemError) || error.errno !== constants.errno.ENOPROTOOPT) throw error;
+    }
+  }
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}

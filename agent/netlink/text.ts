@@ -1,0 +1,62 @@
+import ipaddr from 'ipaddr.js';
+import type { Family } from './types.ts';
+
+/** An address as bytes in network order: 4 or 16. */
+export interface AddressBytes {
+  readonly family: Family;
+  readonly bytes: Uint8Array;
+}
+export interface NetworkBytes extends AddressBytes {
+  readonly prefixLength: number;
+}
+
+/** A part of an operation that cannot be understood; nothing has been sent to the kernel. */
+export class InvalidArgument extends Error {
+  override readonly name = 'InvalidArgument';
+}
+
+/** Reads '10.1.0.5' or 'fd00::5'; no leading zeros, short forms or zones. Throws InvalidArgument. */
+export function parseAddress(text: string): AddressBytes {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
+    return { family: 4, bytes: Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray()) };
+  }
+  if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
+    return { family: 6, bytes: Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()) };
+  }
+  throw new InvalidArgument(`"${text}" is not an IP address`);
+}
+
+/** Reads 'address/prefix'. Throws InvalidArgument. */
+export function parseNetwork(text: string): NetworkBytes {
+  const slash = text.lastIndexOf('/');
+  const prefix = text.slice(slash + 1);
+  if (slash === -1 || !/^\d{1,3}$/.test(prefix)) throw new InvalidArgument(`"${text}" is not address/prefix`);
+  const address = parseAddress(text.slice(0, slash));
+  const prefixLength = Number(prefix);
+  if (prefixLength > address.bytes.length * 8) throw new InvalidArgument(`"${text}" has too long a prefix`);
+  return { ...address, prefixLength };
+}
+
+/** The text form (RFC 5952 for IPv6) of 4 or 16 bytes. */
+export function formatAddress(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.');
+  return new ipaddr.IPv6(Array.from(bytes)).toRFC5952String();
+}
+
+/** 'address/prefix'; absent bytes are the unspecified address, as in default routes. */
+export function formatNetwork(family: Family, bytes: Uint8Array | undefined, prefixLength: number): string {
+  const address = bytes === undefined ? (family === 4 ? '0.0.0.0' : '::') : formatAddress(bytes);
+  return `${address}/${prefixLength}`;
+}
+
+/** Reads 'aa:bb:cc:dd:ee:ff' (6 bytes, or 20 for InfiniBand). Throws InvalidArgument. */
+export function parseMac(text: string): Uint8Array {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){1,31}$/i.test(text)) {
+    throw new InvalidArgument(`"${text}" is not a hardware address`);
+  }
+  return Uint8Array.from(text.split(':'), byte => Number.parseInt(byte, 16));
+}
+
+export function formatMac(bytes: Buffer): string {
+  return bytes.toString('hex').replaceAll(/..(?!$)/g, '$&:');
+}
