@@ -76,7 +76,7 @@ async function grantInPages(
   options: PoolCallOptions,
 ): Promise<Granted> {
   const deadline = performance.now() + options.timeoutMs;
-  let full: unknown;
+  let full: MultiNicError | undefined;
   for (const page of pagesFor(claim)) {
     const timeoutMs = deadline - performance.now();
     if (timeoutMs <= 0) break;

@@ -1,0 +1,111 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { attachmentsKey } from '../api/names.ts';
+import { readAttachments, sameAttachments, withAttachments, withoutAttachments } from './attachments.ts';
+import { formatNetworks, interfaceNames, parseNetworks, type NetworkSelection } from './networks.ts';
+
+describe('network-selection annotation', () => {
+  it('reads the comma form', () => {
+    expect(parseNetworks('train-net, other/storage@store0 ,a@b')).to.deep.equal([
+      { name: 'train-net' },
+      { name: 'storage', namespace: 'other', interface: 'store0' },
+      { name: 'a', interface: 'b' },
+    ]);
+  });
+
+  it('reads the JSON form and keeps every key', () => {
+    const element = {
+      name: 'n',
+      namespace: 'x',
+      ips: ['10.0.0.5/24'],
+      mac: '02:00:00:00:00:01',
+      'cni-args': { nics: 2 },
+      'org.foo.bar': 1,
+    };
+    expect(parseNetworks(JSON.stringify([element]))).to.deep.equal([element]);
+  });
+
+  it('has no element where it is empty', () => {
+    expect(parseNetworks('')).to.deep.equal([]);
+    expect(parseNetworks('  ')).to.deep.equal([]);
+    expect(parseNetworks('[]')).to.deep.equal([]);
+  });
+
+  for (const [text, what] of [
+    ['a,,b', /element 2/],
+    ['a b', /element 1/],
+    ['UPPER', /DNS-1123/],
+    ['{"name":"x"}', /not a list/],
+    ['[{"name":"x"]', /not JSON/],
+    ['[1]', /element 1: it is not an object/],
+    ['[{"name":"ok"},{"namespace":"x"}]', /element 2: name/],
+    ['[{"name":"ok","interface":"a-name-of-16-cha"}]', /interface/],
+    ['[{"name":"ok","interface":"a/b"}]', /interface/],
+    ['[{"name":"ok","cni-args":[1]}]', /cni-args/],
+    ['[{"name":"ok","ips":"10.0.0.1"}]', /ips/],
+    ['ok@name:0', /./],
+  ] as const) {
+    it(`refuses ${text}`, () => {
+      expect(() => parseNetworks(text)).to.throw(what);
+    });
+  }
+
+  it('reads what it writes', () => {
+    const name = fc.stringMatching(/^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$/);
+    const element = fc.record(
+      {
+        name,
+        namespace: name,
+        interface: fc.stringMatching(/^[a-z][a-z0-9]{0,9}$/),
+        'cni-args': fc.dictionary(name, fc.jsonValue()),
+      },
+      { requiredKeys: ['name'] },
+    );
+    fc.assert(
+      fc.property(fc.array(element), elements => {
+        expect(parseNetworks(formatNetworks(elements as NetworkSelection[]))).to.deep.equal(
+          JSON.parse(JSON.stringify(elements)),
+        );
+      }),
+    );
+  });
+
+  it('names interfaces as Multus does', () => {
+    expect(interfaceNames([{ name: 'a' }, { name: 'b', interface: 'x' }, { name: 'c' }])).to.deep.equal([
+      'net1',
+      'x',
+      'net3',
+    ]);
+  });
+});
+
+describe('attachments', () => {
+  const attachments = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: ['10.200.0.1/19'] }];
+
+  it('travel in cni-args beside what the user wrote', () => {
+    const element = withAttachments({ name: 'n', ips: ['10.0.0.1'], 'cni-args': { nics: 1 } }, attachments);
+    expect(element).to.deep.equal({
+      name: 'n',
+      ips: ['10.0.0.1'],
+      'cni-args': { nics: 1, [attachmentsKey]: attachments },
+    });
+    expect(readAttachments(element['cni-args'])).to.deep.equal(attachments);
+    expect(withoutAttachments(element)).to.deep.equal({ name: 'n', ips: ['10.0.0.1'], 'cni-args': { nics: 1 } });
+    expect(withoutAttachments(withAttachments({ name: 'n' }, attachments))).to.deep.equal({ name: 'n' });
+  });
+
+  for (const bad of [undefined, null, {}, [], [1], [{ master: 'eth1' }], [{ netAddress: 'x', addresses: [1] }], 'x']) {
+    it(`are not read from ${JSON.stringify(bad)}`, () => {
+      expect(readAttachments({ [attachmentsKey]: bad })).to.equal(undefined);
+    });
+  }
+
+  it('are the same whatever the order of keys', () => {
+    const [first] = attachments;
+    expect(
+      sameAttachments(attachments, [{ addresses: first!.addresses, netAddress: first!.netAddress, master: 'eth1' }]),
+    ).to.equal(true);
+    expect(sameAttachments(attachments, [{ ...first!, addresses: ['10.200.0.2/19'] }])).to.equal(false);
+    expect(sameAttachments(attachments, undefined)).to.equal(false);
+  });
+});

@@ -1,0 +1,92 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { parseCidr } from '../net/cidr.ts';
+import { assignHostIndexes, hostIndexes, hostsPerPage, type HostPage } from './hostIndex.ts';
+import { assignInterfaceIndexes } from './interfaceIndex.ts';
+
+const any = (): boolean => true;
+
+/** Writes the changed pages as the controller does. */
+function write(pages: HostPage[], changed: HostPage[]): HostPage[] {
+  const byPage = new Map(pages.map(page => [page.page, page]));
+  for (const page of changed) byPage.set(page.page, page);
+  return [...byPage.values()];
+}
+
+describe('host indexes', () => {
+  it('never move, never meet, and stay within the limit, whatever hosts come and go', () => {
+    const names = fc.subarray(Array.from({ length: 40 }, (_, i) => `node-${i}`));
+    fc.assert(
+      fc.property(fc.array(names, { maxLength: 12 }), fc.integer({ min: 1, max: 64 }), (steps, limit) => {
+        let pages: HostPage[] = [];
+        for (const hosts of steps) {
+          const before = hostIndexes(pages);
+          const { changed, unassigned } = assignHostIndexes(pages, hosts, limit, any);
+          pages = write(pages, changed);
+          const after = hostIndexes(pages);
+          expect([...after.keys()].sort()).to.deep.equal(hosts.filter(h => !unassigned.includes(h)).sort());
+          expect(new Set(after.values()).size).to.equal(after.size);
+          for (const [host, index] of after) {
+            expect(index).to.be.lessThan(limit);
+            if (before.has(host)) expect(index).to.equal(before.get(host));
+          }
+          if (unassigned.length > 0) expect(after.size).to.equal(limit);
+        }
+      }),
+    );
+  });
+
+  it('write one page for one new host', () => {
+    const hosts = Array.from({ length: 200 }, (_, i) => `n${i}`);
+    const { changed: pages } = assignHostIndexes([], hosts, 1024, any);
+    expect(pages.map(p => p.hosts.length)).to.deep.equal([hostsPerPage, hostsPerPage, hostsPerPage, 8]);
+    const { changed } = assignHostIndexes(pages, [...hosts, 'new'], 1024, any);
+    expect(changed.map(p => p.page)).to.deep.equal([3]);
+    expect(changed[0]?.hosts.at(-1)).to.deep.equal({ hostName: 'new', hostIndex: 200 });
+  });
+
+  it('let a freed index rest until the end is reached', () => {
+    const { changed: pages } = assignHostIndexes([], ['a', 'b', 'c'], 4, any);
+    const gone = write(pages, assignHostIndexes(pages, ['b', 'c'], 4, any).changed);
+    const next = write(gone, assignHostIndexes(gone, ['b', 'c', 'd'], 4, any).changed);
+    expect(hostIndexes(next).get('d')).to.equal(3);
+    const last = write(next, assignHostIndexes(next, ['b', 'c', 'd', 'e'], 4, any).changed);
+    expect(hostIndexes(last).get('e')).to.equal(0);
+  });
+
+  it('skip what may not be given out', () => {
+    const { changed } = assignHostIndexes([], ['a', 'b'], 8, index => index !== 0 && index !== 2);
+    expect(changed[0]?.hosts.map(h => h.hostIndex)).to.deep.equal([1, 3]);
+  });
+});
+
+describe('interface indexes', () => {
+  const subnet = { subnet: parseCidr('10.0.0.0/16'), interfaceBits: 2, hostBits: 4, excludes: [] };
+  const a0 = { netAddress: '172.20.1.0/24', ordinal: 0 };
+  const a1 = { netAddress: '172.20.1.0/24', ordinal: 1 };
+  const b0 = { netAddress: '172.20.2.0/24', ordinal: 0 };
+
+  it('count every NIC of a host in one subnet', () => {
+    const { interfaces } = assignInterfaceIndexes([], [a0, a1, b0], [subnet]);
+    expect(interfaces).to.deep.equal([
+      { index: 0, ...a0 },
+      { index: 1, ...a1 },
+      { index: 2, ...b0 },
+    ]);
+  });
+
+  it('keep what was given, also to a position that is not wanted now', () => {
+    const { interfaces } = assignInterfaceIndexes([{ index: 2, ...b0 }], [a0], [subnet]);
+    expect(interfaces).to.deep.equal([
+      { index: 0, ...a0 },
+      { index: 2, ...b0 },
+    ]);
+  });
+
+  it('skip an interface range that an exclude covers, and report what does not fit', () => {
+    const layout = { ...subnet, interfaceBits: 1, excludes: [parseCidr('10.0.0.0/17')] };
+    const { interfaces, unassigned } = assignInterfaceIndexes([], [a0, b0], [layout]);
+    expect(interfaces).to.deep.equal([{ index: 1, ...a0 }]);
+    expect(unassigned).to.deep.equal([b0]);
+  });
+});

@@ -1,0 +1,48 @@
+import { expect } from 'chai';
+import { parseIpam } from './ipam.ts';
+import { describe as describeFinding } from './finding.ts';
+
+describe('spec.ipam', () => {
+  it('is read with its defaults', () => {
+    const { ipam } = parseIpam(
+      '{"type":"multi-nic-ipam","hostBlock":7,"interfaceBlock":3,"vlanMode":"l3","excludeCIDRs":["10.0.0.0/30"]}',
+    );
+    expect(ipam).to.deep.include({
+      type: 'multi-nic-ipam',
+      hostBlock: 7,
+      interfaceBlock: 3,
+      vlanMode: 'l3',
+      excludeCIDRs: ['10.0.0.0/30'],
+      routes: [],
+    });
+  });
+
+  it('keeps the keys of other IPAM plugins', () => {
+    expect(parseIpam('{"type":"whereabouts","range":"10.0.0.0/24"}').ipam?.raw).to.deep.equal({
+      type: 'whereabouts',
+      range: '10.0.0.0/24',
+    });
+  });
+
+  for (const [text, place] of [
+    ['', /line 1, column 1/],
+    ['{"type":"x",}', /line 1, column 13/],
+    ['{\n  "type": "x"\n  "hostBlock": 1\n}', /line 3, column 3/],
+    ['{"type":"multi-nic-ipam",\n "hostBlock": "7"}', /line 2, column 15.*hostBlock.*"7"/],
+    ['{"type":"x","hostBlock":-1}', /line 1, column 25/],
+    ['{"type":"x","hostBlock":1,"hostBlock":2}', /line 1, column 27.*twice/],
+    ['{"hostBlock":1}', /"type" is missing/],
+    ['{"type":5}', /line 1, column 9/],
+    ['["a"]', /must be a JSON object/],
+    ['{"type":"x","vlanMode":"l4"}', /line 1, column 24/],
+    ['{"type":"x","excludeCIDRs":"10.0.0.0/8"}', /line 1, column 28/],
+    ['{"type":"x","routes":[{"gw":"10.0.0.1"}]}', /routes\[0\]/],
+    ['{"type":"x"} // note', /line 1, column 14/],
+  ] as const) {
+    it(`is refused with the place: ${JSON.stringify(text)}`, () => {
+      const { ipam, findings } = parseIpam(text);
+      expect(ipam).to.equal(undefined);
+      expect(describeFinding(findings[0]!)).to.match(place);
+    });
+  }
+});

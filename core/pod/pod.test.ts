@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { annotation, attachmentsKey, label } from '../api/names.ts';
+import { knownNode } from './knownNode.ts';
+import { selectNetworks, type NetworkDirectory } from './selectNetworks.ts';
+import { skipReason, type PodFacts } from './skip.ts';
+
+const networks: Record<string, string[]> = { 'net-b': [], 'net-a': [], 'team-net': ['team'] };
+const directory: NetworkDirectory = {
+  exists: name => name in networks,
+  appliesTo: (name, ns) => networks[name]?.length === 0 || networks[name]?.includes(ns) === true,
+  applicable: ns => Object.keys(networks).filter(name => directory.appliesTo(name, ns)),
+};
+
+function pod(annotations: Record<string, string> = {}, overrides: Partial<PodFacts> = {}): PodFacts {
+  return { namespace: 'default', labels: {}, annotations, hostNetwork: false, ...overrides };
+}
+
+describe('which networks a pod gets', () => {
+  const select = (p: PodFacts, nsAnnotations: Record<string, string> = {}) =>
+    selectNetworks(p, nsAnnotations, directory).selected.map(s => s.network ?? `foreign ${s.element.name}`);
+
+  it('all that apply to its namespace, by name', () => {
+    expect(select(pod())).to.deep.equal(['net-a', 'net-b']);
+    expect(select(pod({}, { namespace: 'team' }))).to.deep.equal(['net-a', 'net-b', 'team-net']);
+  });
+  it("its namespace's annotation before that", () => {
+    expect(select(pod(), { [annotation.ourNetworks]: 'net-b' })).to.deep.equal(['net-b']);
+  });
+  it('its own annotation before its namespace’s', () => {
+    expect(select(pod({ [annotation.ourNetworks]: 'net-b,net-a' }), { [annotation.ourNetworks]: 'x' })).to.deep.equal([
+      'net-b',
+      'net-a',
+    ]);
+  });
+  it('its network selection before all else, foreign ones kept', () => {
+    const own = pod({ [annotation.networks]: 'sriov-nad,net-b@ib0', [annotation.ourNetworks]: 'net-a' });
+    const { selected } = selectNetworks(own, {}, directory);
+    expect(selected.map(s => [s.network, s.ifname])).to.deep.equal([
+      [undefined, 'net1'],
+      ['net-b', 'ib0'],
+    ]);
+  });
+  it('none where the annotation is there and empty', () => {
+    expect(select(pod({ [annotation.ourNetworks]: '' }))).to.deep.equal([]);
+  });
+  it('drops attachments that came with the pod', () => {
+    const forged = [{ name: 'net-a', 'cni-args': { nics: 1, [attachmentsKey]: [{ netAddress: 'x', addresses: [] }] } }];
+    const { selected } = selectNetworks(pod({ [annotation.networks]: JSON.stringify(forged) }), {}, directory);
+    expect(selected[0]?.element).to.deep.equal({ name: 'net-a', 'cni-args': { nics: 1 } });
+  });
+  for (const [what, p, code] of [
+    ['an unknown name in our annotation', pod({ [annotation.ourNetworks]: 'nope' }), /MNN_NETWORK_UNKNOWN.*nope/],
+    ['a network of other namespaces', pod({ [annotation.networks]: 'team-net' }), /MNN_NETWORK_NOT_ALLOWED/],
+    ['an interface name twice', pod({ [annotation.networks]: 'net-a@x,net-b@x' }), /MNN_INTERFACE_NAME/],
+    [
+      'an interface name that leaves no room',
+      pod({ [annotation.networks]: 'net-a@abcdefghijklm' }),
+      /MNN_INTERFACE_NAME/,
+    ],
+    ['the primary interface', pod({ [annotation.networks]: 'net-a@eth0' }), /MNN_INTERFACE_NAME/],
+  ] as const) {
+    it(`refuses ${what}`, () => {
+      expect(() => select(p)).to.throw(code);
+    });
+  }
+});
+
+describe('which pods are left alone', () => {
+  const enabled = { [label.injection]: 'enabled' };
+  it('none but these', () => {
+    expect(skipReason(pod(), enabled)).to.equal(undefined);
+    expect(skipReason(pod(), {})).to.match(/label/);
+    expect(skipReason(pod({}, { labels: { [label.injection]: 'disabled' } }), enabled)).to.match(/disabled/);
+    expect(skipReason(pod({}, { hostNetwork: true }), enabled)).to.match(/host network/);
+    expect(skipReason(pod({ 'kubernetes.io/config.mirror': 'x' }), enabled)).to.match(/mirror/);
+  });
+});
+
+describe('a node known at creation', () => {
+  const affinity = (values: string[], terms = 1) => ({
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: Array.from({ length: terms }, () => ({
+            matchFields: [{ key: 'metadata.name', operator: 'In', values }],
+          })),
+        },
+      },
+    },
+  });
+  it('is spec.nodeName or the one that a DaemonSet pod must go to', () => {
+    expect(knownNode({ nodeName: 'n1' })).to.equal('n1');
+    expect(knownNode(affinity(['n2']))).to.equal('n2');
+    expect(knownNode({})).to.equal(undefined);
+    expect(knownNode(affinity(['a', 'b']))).to.equal(undefined);
+    expect(knownNode(affinity(['a'], 2))).to.equal(undefined);
+  });
+});

@@ -1,0 +1,166 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { IPPoolStatus } from '../api/types.ts';
+import { parseCidr } from '../net/cidr.ts';
+import { allocate, confirm, release, type Claim } from './allocate.ts';
+import { nextFree } from './freeAddress.ts';
+import { nodePoolName, pagePoolName } from './name.ts';
+
+const start = Date.parse('2026-01-01T00:00:00Z');
+const at = (seconds: number) => ({ now: new Date(start + seconds * 1000), coolDownMs: 60_000 });
+
+function claim(
+  podUID: string,
+  options: Partial<Claim> & { pods?: string[]; wanted?: string[]; ifname?: string } = {},
+): Claim {
+  const pods = options.pods ?? ['10.200.0.0/28'];
+  return {
+    claimant: { podUID, namespace: 'ns', name: `pod-${podUID}`, interface: options.ifname ?? 'net1' },
+    nics: pods.map((pod, i) => ({
+      master: `eth${i + 1}`,
+      netAddress: `172.20.${i}.0/24`,
+      blocks: [{ vlan: parseCidr('10.200.0.0/19'), pod: parseCidr(pod), excludes: [] }],
+      ...(options.wanted ? { wanted: options.wanted } : {}),
+    })),
+    ...(options.page === undefined ? {} : { page: options.page }),
+  };
+}
+
+function granted(
+  status: IPPoolStatus | undefined,
+  c: Claim,
+  seconds = 0,
+): { status: IPPoolStatus; addresses: string[] } {
+  const grant = allocate(status, c, at(seconds));
+  if (!grant.ok) throw new Error(`refused: ${JSON.stringify(grant)}`);
+  return { status: grant.status ?? status!, addresses: grant.allocation.nics.flatMap(n => n.addresses) };
+}
+
+describe('allocation', () => {
+  it("takes one address a NIC, with the vlanCIDR's prefix length", () => {
+    const { addresses } = granted(undefined, claim('a', { pods: ['10.200.0.0/26', '10.200.32.0/26'] }));
+    expect(addresses).to.deep.equal(['10.200.0.1/19', '10.200.32.1/19']);
+  });
+
+  it('gives the same attachment the same addresses, and changes nothing', () => {
+    const first = granted(undefined, claim('a'));
+    const again = allocate(first.status, claim('a'), at(5));
+    expect(again).to.include({ ok: true, status: undefined });
+    expect(granted(first.status, claim('a')).addresses).to.deep.equal(first.addresses);
+  });
+
+  it('keeps two attachments of one pod apart', () => {
+    const first = granted(undefined, claim('a'));
+    const second = granted(first.status, claim('a', { ifname: 'net2' }));
+    expect(second.addresses).to.deep.equal(['10.200.0.2/19']);
+    expect(second.status.used).to.equal(2);
+  });
+
+  it('is all or none', () => {
+    const full = granted(undefined, claim('a', { pods: ['10.200.32.0/30'] }));
+    const fuller = granted(full.status, claim('b', { pods: ['10.200.32.0/30'] }));
+    const grant = allocate(fuller.status, claim('c', { pods: ['10.200.0.0/26', '10.200.32.0/30'] }), at(0));
+    expect(grant).to.deep.equal({ ok: false, reason: 'full', block: '10.200.32.0/30' });
+  });
+
+  it('lets a released address rest, unless nothing else is left', () => {
+    const a = granted(undefined, claim('a', { pods: ['10.200.0.0/29'] }));
+    const freed = release(a.status, r => r.podUID === 'a', at(1))!;
+    expect(freed.used).to.equal(0);
+    let status = freed;
+    const taken: string[] = [];
+    for (const uid of ['b', 'c', 'd', 'e', 'f', 'g']) {
+      const next = granted(status, claim(uid, { pods: ['10.200.0.0/29'] }), 2);
+      status = next.status;
+      taken.push(...next.addresses);
+    }
+    expect(taken.at(-1)).to.equal('10.200.0.1/19');
+    expect(new Set(taken).size).to.equal(6);
+    expect(status.allocations.filter(r => r.state === 'Released')).to.deep.equal([]);
+    expect(allocate(status, claim('h', { pods: ['10.200.0.0/29'] }), at(2)).ok).to.equal(false);
+  });
+
+  it('reuses freed addresses last', () => {
+    let status = granted(undefined, claim('a')).status;
+    status = release(status, r => r.podUID === 'a', at(1))!;
+    expect(granted(status, claim('b'), 3600).addresses).to.deep.equal(['10.200.0.2/19']);
+  });
+
+  it('grants an address that is asked for, and says why not', () => {
+    const wanted = granted(undefined, claim('a', { wanted: ['10.200.0.9'] }));
+    expect(wanted.addresses).to.deep.equal(['10.200.0.9/19']);
+    expect(allocate(wanted.status, claim('b', { wanted: ['10.200.0.9/19'] }), at(0))).to.deep.include({
+      reason: 'taken',
+    });
+    for (const outside of ['10.200.0.200', '10.200.0.0', '10.200.0.15']) {
+      expect(allocate(wanted.status, claim('b', { wanted: [outside] }), at(0))).to.deep.include({ reason: 'outside' });
+    }
+  });
+
+  it('takes from one page only', () => {
+    const block = { pods: ['10.0.0.0/20'] };
+    expect(granted(undefined, claim('a', { ...block, page: 1 })).addresses).to.deep.equal(['10.0.4.0/19']);
+    expect(granted(undefined, claim('a', { ...block, page: 0 })).addresses).to.deep.equal(['10.0.0.1/19']);
+  });
+
+  it('turns a reservation into an allocation, once, and only in its namespace', () => {
+    const reserved: Claim = { ...claim(''), claimant: { ...claim('').claimant, reservation: 'r1' } };
+    const { status } = granted(undefined, reserved);
+    expect(status.allocations[0]?.state).to.equal('Reserved');
+    expect(confirm(status, 'r1', { uid: 'u', name: 'p', namespace: 'other' }, new Date(start))).to.equal(undefined);
+    const confirmed = confirm(status, 'r1', { uid: 'u', name: 'p', namespace: 'ns' }, new Date(start))!;
+    expect(confirmed.allocations[0]).to.deep.include({ podUID: 'u', name: 'p', state: 'Allocated' });
+    expect(confirm(confirmed, 'r1', { uid: 'x', name: 'q', namespace: 'ns' }, new Date(start))).to.equal(undefined);
+    const again: Claim = { ...claim('u'), claimant: { ...claim('u').claimant } };
+    expect(allocate(confirmed, again, at(0))).to.include({ ok: true, status: undefined });
+  });
+
+  it('never gives one address to two, in any history', () => {
+    const step = fc.record({ uid: fc.nat(30).map(String), free: fc.boolean(), seconds: fc.nat(120) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), steps => {
+        let status: IPPoolStatus | undefined;
+        let clock = 0;
+        for (const { uid, free, seconds } of steps) {
+          clock += seconds;
+          if (free) status = release(status, r => r.podUID === uid, at(clock)) ?? status;
+          else {
+            const grant = allocate(status, claim(uid, { pods: ['10.200.0.0/28', '10.200.1.0/27'] }), at(clock));
+            if (grant.ok) status = grant.status ?? status;
+            else expect(status?.used).to.equal(14);
+          }
+          const live = (status?.allocations ?? []).filter(r => r.state !== 'Released');
+          const addresses = live.flatMap(r => r.nics.flatMap(n => n.addresses));
+          expect(new Set(addresses).size).to.equal(addresses.length);
+          expect(live.length).to.equal(status?.used ?? 0);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('nextFree', () => {
+  it('skips a large exclude at once', () => {
+    const block = parseCidr('10.0.0.0/8');
+    const range = { block, excludes: [parseCidr('10.0.0.0/9')] };
+    expect(nextFree(range, () => false, undefined)).to.equal(parseCidr('10.128.0.0/9').base);
+  });
+
+  it('finds the last free address of a block', () => {
+    const block = parseCidr('10.0.0.0/24');
+    const free = block.base + 7n;
+    expect(nextFree({ block, excludes: [] }, v => v !== free, block.base + 200n)).to.equal(free);
+  });
+});
+
+describe('pool names', () => {
+  it('are the network and the node, and stay legal and distinct', () => {
+    expect(nodePoolName('train-net', 'gpu-07')).to.equal('train-net.gpu-07');
+    expect(pagePoolName('train-net', 3)).to.equal('train-net.page.3');
+    expect(nodePoolName('train-net', 'page.3')).to.not.equal(pagePoolName('train-net', 3));
+    const long = nodePoolName('n'.repeat(63), `${'a'.repeat(200)}.example`);
+    expect(long.length).to.be.at.most(253);
+    expect(long).to.not.equal(nodePoolName('n'.repeat(63), `${'a'.repeat(200)}.examplf`));
+  });
+});

@@ -1,0 +1,116 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { HostNic } from '../api/types.ts';
+import { membersOf } from '../layout/members.ts';
+import { parseCidr } from '../net/cidr.ts';
+import { selectNone } from './none.ts';
+import { readNicRequest } from './request.ts';
+
+function nic(interfaceName: string, subnet: number, options: Partial<HostNic> = {}): HostNic {
+  return {
+    interfaceName,
+    netAddress: `172.20.${subnet}.0/24`,
+    hostIP: `172.20.${subnet}.${interfaceName.length}`,
+    ...options,
+  };
+}
+
+function members(nics: HostNic[], masterNets: string[] = []) {
+  return membersOf({ masterNets: masterNets.map(parseCidr) }, { hostName: 'n', interfaces: nics });
+}
+
+const names = (list: ReturnType<typeof members>) => list.map(m => m.nic.interfaceName);
+
+describe('members of a network', () => {
+  it('stand in the order of masterNets, then by name, eth2 before eth10', () => {
+    const nics = [nic('eth10', 1), nic('eth2', 1), nic('eth3', 2), nic('eth4', 3)];
+    expect(names(members(nics, ['172.20.2.0/24', '172.20.1.0/24']))).to.deep.equal(['eth3', 'eth2', 'eth10']);
+  });
+
+  it('are all NICs with a subnet where masterNets is empty, by subnet', () => {
+    expect(names(members([nic('b', 9), nic('a', 10), { interfaceName: 'c' }]))).to.deep.equal(['b', 'a']);
+  });
+
+  it('count NICs of one subnet apart', () => {
+    expect(members([nic('a', 1), nic('b', 1), nic('c', 2)]).map(m => m.ordinal)).to.deep.equal([0, 1, 0]);
+  });
+
+  it('match a wider master net and a second address', () => {
+    expect(names(members([nic('a', 1)], ['172.20.0.0/16']))).to.deep.equal(['a']);
+    const second = nic('a', 1, { addresses: [{ netAddress: '10.9.0.0/24', hostIP: '10.9.0.1' }] });
+    expect(members([second], ['10.9.0.0/24'])[0]?.netAddress).to.equal('10.9.0.0/24');
+  });
+
+  it('do not depend on the order in which NICs are listed', () => {
+    const nics = [nic('eth1', 1), nic('eth2', 1), nic('eth3', 2), nic('eth4', 3)];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(nics, { minLength: 4 }), shuffled => {
+        expect(members(shuffled)).to.deep.equal(members(nics));
+      }),
+    );
+  });
+});
+
+describe('strategy none', () => {
+  const all = members([nic('eth1', 1), nic('eth2', 2), nic('eth3', 3), nic('eth4', 4, { linkState: 'down' })]);
+  const picked = (request: object) => {
+    const selection = selectNone(all, request);
+    return selection.ok ? names(selection.members) : selection.lacks;
+  };
+
+  it('takes all NICs whose link is up', () => {
+    expect(picked({})).to.deep.equal(['eth1', 'eth2', 'eth3']);
+  });
+  it('takes the first n', () => {
+    expect(picked({ nics: 2 })).to.deep.equal(['eth1', 'eth2']);
+  });
+  it('takes what is named, in that order, then the first n of it', () => {
+    expect(picked({ masters: ['eth3', 'eth1'] })).to.deep.equal(['eth3', 'eth1']);
+    expect(picked({ masters: ['eth3', 'eth1'], nics: 1 })).to.deep.equal(['eth3']);
+  });
+  it('says what the host lacks', () => {
+    expect(picked({ nics: 4 })).to.match(/4 NICs.*has 3/);
+    expect(picked({ masters: ['eth1', 'eth9', 'eth4'] })).to.match(/eth9, eth4/);
+    expect(selectNone([], {})).to.have.property('ok', false);
+  });
+  it('never gives more than asked, nor a NIC twice', () => {
+    const request = fc.record(
+      { nics: fc.integer({ min: 1, max: 6 }), masters: fc.uniqueArray(fc.constantFrom('eth1', 'eth2', 'eth3', 'x')) },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(request, r => {
+        const selection = selectNone(all, r.masters?.length ? r : { ...(r.nics ? { nics: r.nics } : {}) });
+        if (!selection.ok) return;
+        expect(selection.members.length).to.equal(r.nics ?? (r.masters?.length ? r.masters.length : 3));
+        expect(new Set(names(selection.members)).size).to.equal(selection.members.length);
+      }),
+    );
+  });
+});
+
+describe('cni-args', () => {
+  it('are read in every form that users have', () => {
+    expect(readNicRequest({ nics: 2, masters: ['a', 'b'] }, 'x')).to.deep.equal({ nics: 2, masters: ['a', 'b'] });
+    expect(readNicRequest({ nics: '2', master: 'a' }, 'x')).to.deep.equal({ nics: 2, masters: ['a'] });
+    expect(readNicRequest({ master: 'a, b', class: 'rdma', target: '100Gbps', other: 1 }, 'x')).to.deep.equal({
+      masters: ['a', 'b'],
+      class: 'rdma',
+      target: '100Gbps',
+    });
+    expect(readNicRequest({ nics: 0, masters: [] }, 'x')).to.deep.equal({});
+    expect(readNicRequest(undefined, 'x')).to.deep.equal({});
+  });
+  for (const bad of [
+    { nics: -1 },
+    { nics: 1.5 },
+    { nics: 'two' },
+    { masters: 5 },
+    { masters: ['a', 'a'] },
+    { class: 5 },
+  ]) {
+    it(`are refused: ${JSON.stringify(bad)}`, () => {
+      expect(() => readNicRequest(bad, 'element 1')).to.throw(/MNN_CNI_ARGS_INVALID: element 1/);
+    });
+  }
+});

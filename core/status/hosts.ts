@@ -1,0 +1,72 @@
+import type { ConfigStatus } from '../api/types.ts';
+import type { NicPosition } from '../layout/interfaceIndex.ts';
+import type { Network } from '../network/network.ts';
+import { listNames, type NewCondition } from './condition.ts';
+import type { Survey } from './survey.ts';
+
+/** What the hosts of a network have got. */
+export interface Allocated {
+  /** Whether a host has an index; every host has where the network needs none. */
+  hasIndex: (host: string) => boolean;
+  /** How many host indexes the layout has room for. */
+  indexes: number;
+  /** Whether indexes ran out when they were last given. */
+  isFull: boolean;
+  /** NIC positions that no interface index was left for. */
+  unassigned: readonly NicPosition[];
+}
+
+/** The condition HostsAllocated, what it means for configStatus, and how many hosts have their block. */
+export interface HostsState {
+  condition: NewCondition;
+  configStatus: ConfigStatus;
+  processed: number;
+}
+
+/** Whether every host that has NICs in the network also has its address block. */
+export function hostsState(network: Network, survey: Survey, allocated: Allocated): HostsState {
+  if (!network.ownAddresses) {
+    return state('True', 'NotNeeded', `addresses come from the IPAM plugin ${network.ipam.type}`, 'Success', 0);
+  }
+  const without = survey.members.map(({ host }) => host.metadata.name).filter(name => !allocated.hasIndex(name));
+  const all = survey.members.length;
+  const processed = all - without.length;
+  if (all === 0) {
+    const where = network.spec.masterNets?.length ? `in ${listNames(network.spec.masterNets)}` : 'with an address';
+    const message = `none of ${survey.hosts} hosts has a NIC ${where}: kubectl get hostinterfaces`;
+    return state('False', 'NoMembers', message, 'WaitForConfig', 0);
+  }
+  if (allocated.unassigned.length > 0) {
+    return state('False', 'InterfaceIndexesFull', interfacesFull(network, allocated.unassigned), 'Failed', processed);
+  }
+  if (without.length > 0 && allocated.isFull) {
+    const message =
+      `no host index is left for ${without.length} of ${all} hosts (${listNames(without)}): hostBlock ` +
+      `${network.ipam.hostBlock} gives ${allocated.indexes}, less those that excludeCIDRs cover`;
+    return state('False', 'HostIndexesFull', message, 'Failed', processed);
+  }
+  if (without.length > 0) {
+    const message = `${without.length} of ${all} hosts wait for their address block: ${listNames(without)}`;
+    return state('False', 'Waiting', message, 'WaitForConfig', processed);
+  }
+  return state('True', 'HostsAllocated', `${all} hosts have their address block`, 'Success', processed);
+}
+
+function interfacesFull(network: Network, unassigned: readonly NicPosition[]): string {
+  const { interfaceBlock } = network.ipam;
+  const names = unassigned.map(({ netAddress, ordinal }) => `${netAddress} (NIC ${ordinal + 1} of a host)`);
+  return (
+    `no interface index is left for ${listNames(names)}: interfaceBlock ${interfaceBlock} gives ${2 ** interfaceBlock}, ` +
+    'less those that excludeCIDRs cover'
+  );
+}
+
+function state(
+  status: NewCondition['status'],
+  reason: string,
+  message: string,
+  configStatus: ConfigStatus,
+  processed: number,
+): HostsState {
+  return { condition: { type: 'HostsAllocated', status, reason, message }, configStatus, processed };
+}

@@ -1,0 +1,98 @@
+import type { ConfigStatus, InterfaceIndex, MultiNicNetworkStatus } from '../api/types.ts';
+import { mergeConditions, secondsOf, type NewCondition } from './condition.ts';
+import type { definitionsCondition } from './definitions.ts';
+import type { HostsState } from './hosts.ts';
+import type { RouteState } from './routes.ts';
+import type { Survey } from './survey.ts';
+
+/** Where a status is written to. */
+export interface StatusOf {
+  stored: MultiNicNetworkStatus | undefined;
+  generation: number;
+  now: Date;
+}
+
+/** Everything that a readable network's status is made of. */
+export interface NetworkFacts {
+  survey: Survey;
+  hosts: HostsState;
+  definitions: ReturnType<typeof definitionsCondition>;
+  routes: RouteState;
+  interfaces: readonly InterfaceIndex[];
+}
+
+/**
+ * The status of a network. Fields and values are the predecessor's; unlike its, configStatus speaks of blocks and definitions only,
+ * so an L2 network gets to Success, and trouble with routes stands in routeStatus alone.
+ */
+export function networkStatus(facts: NetworkFacts, { stored, generation, now }: StatusOf): MultiNicNetworkStatus {
+  const { survey, hosts, definitions, routes } = facts;
+  const configStatus = worst(hosts.configStatus, definitions.configStatus);
+  const parts = [hosts.condition, definitions.condition, routes.condition];
+  const blocking = parts.filter(({ status }) => status !== 'True');
+  const ready: NewCondition = {
+    type: 'Ready',
+    status: blocking.some(({ status }) => status === 'False') ? 'False' : blocking.length > 0 ? 'Unknown' : 'True',
+    reason: blocking[0]?.reason ?? 'Ready',
+    message: blocking.map(({ message }) => message).join('; '),
+  };
+  const configMessages = [hosts, definitions].flatMap(part =>
+    part.configStatus === 'Success' ? [] : [part.condition.message],
+  );
+  return {
+    computeResults: survey.perSubnet,
+    discovery: { existDaemon: survey.hosts, infoAvailable: survey.withNics, cidrProcessed: hosts.processed },
+    configStatus,
+    routeStatus: routes.routeStatus,
+    message: [...configMessages, ...(routes.message ? [routes.message] : [])].join('; '),
+    lastSyncTime: secondsOf(now),
+    observedGeneration: generation,
+    conditions: mergeConditions(stored?.conditions ?? [], [ready, ...parts], generation, now),
+    interfaces: [...facts.interfaces],
+  };
+}
+
+/** The status of a network whose spec cannot be used. Interface indexes are kept: they must not change when it is mended. */
+export function unusableStatus(
+  finding: string,
+  { stored, generation, now }: StatusOf,
+  counts: Pick<Survey, 'hosts' | 'withNics'>,
+): MultiNicNetworkStatus {
+  const conditions = ['Ready', 'HostsAllocated', 'DefinitionsReady', 'RoutesReady'].map((type): NewCondition => ({
+    type,
+    status: 'False',
+    reason: 'SpecUnusable',
+    message: finding,
+  }));
+  return {
+    computeResults: [],
+    discovery: { existDaemon: counts.hosts, infoAvailable: counts.withNics, cidrProcessed: 0 },
+    configStatus: 'Failed',
+    routeStatus: stored?.routeStatus ?? '',
+    message: finding,
+    lastSyncTime: secondsOf(now),
+    observedGeneration: generation,
+    conditions: mergeConditions(stored?.conditions ?? [], conditions, generation, now),
+    ...(stored?.interfaces ? { interfaces: stored.interfaces } : {}),
+  };
+}
+
+/** Whether two statuses say the same, when they were written apart. */
+export function sameStatus(a: MultiNicNetworkStatus | undefined, b: MultiNicNetworkStatus): boolean {
+  return a !== undefined && canonical({ ...a, lastSyncTime: '' }) === canonical({ ...b, lastSyncTime: '' });
+}
+
+const severity: ConfigStatus[] = ['Success', '', 'WaitForConfig', 'Failed'];
+
+function worst(a: ConfigStatus, b: ConfigStatus): ConfigStatus {
+  return severity.indexOf(a) >= severity.indexOf(b) ? a : b;
+}
+
+/** JSON text with sorted keys: the API server does not keep their order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}

@@ -1,0 +1,74 @@
+import type { Condition, HostInterface, RouteStatus } from '../api/types.ts';
+import { listNames, type NewCondition } from './condition.ts';
+import type { MemberHost } from './survey.ts';
+
+/** The condition of a HostInterface in which its agent says whether all L3 routes of the node are in its kernel. */
+export const routesProgrammed = 'RoutesProgrammed';
+
+/** Where the routes of one network stand, over all its hosts. */
+export interface RouteState {
+  routeStatus: RouteStatus;
+  /** Empty where all is well. */
+  message: string;
+  condition: NewCondition;
+}
+
+/**
+ * Sums up what the agents say. An agent has one condition for all networks; while it is False its message names the networks
+ * that fail, and one that names none of the cluster's speaks for all.
+ * @param networkNames all networks of the cluster
+ * @param hasBlock whether a host has its address block; without it there are no routes to it yet
+ */
+export function routeState(
+  network: { name: string; l3: boolean },
+  hosts: readonly MemberHost[],
+  networkNames: Iterable<string>,
+  hasBlock: (host: string) => boolean,
+): RouteState {
+  if (!network.l3) return state('N/A', '', 'NotNeeded', 'the network is not in l3 or l3s mode');
+  const known = new Set(networkNames);
+  const by: Record<HostRoutes, string[]> = { failed: [], unknown: [], waiting: [], done: [] };
+  for (const { host } of hosts) {
+    const { name } = host.metadata;
+    by[hasBlock(name) ? routesOf(host, network.name, known) : 'waiting'].push(name);
+  }
+  if (by.failed.length > 0) {
+    return state('Failed', `some route cannot be applied, need attention: ${listNames(by.failed)}`, 'RoutesFailed');
+  }
+  if (by.unknown.length > 0) {
+    return state('Unknown', `some daemon cannot be connected: ${listNames(by.unknown)}`, 'AgentSilent');
+  }
+  if (by.waiting.length > 0 || by.done.length === 0) {
+    const who = by.waiting.length > 0 ? `: ${listNames(by.waiting)}` : '';
+    return state('WaitForRoutes', `waiting for route update${who}`, 'Waiting');
+  }
+  return state('Success', '', 'RoutesProgrammed', `routes to ${by.done.length} hosts are in place`);
+}
+
+type HostRoutes = 'failed' | 'unknown' | 'waiting' | 'done';
+
+function routesOf(host: HostInterface, network: string, known: ReadonlySet<string>): HostRoutes {
+  const condition = host.status?.conditions?.find(({ type }) => type === routesProgrammed);
+  if (!condition) return 'waiting';
+  if (condition.status === 'True') return 'done';
+  if (condition.status === 'Unknown') return 'unknown';
+  return concerns(condition, network, known) ? 'failed' : 'done';
+}
+
+function concerns({ message }: Condition, network: string, known: ReadonlySet<string>): boolean {
+  const words = new Set(message.match(/[a-z0-9](?:[-a-z0-9]*[a-z0-9])?/g) ?? []);
+  if (words.has(network)) return true;
+  return ![...words].some(word => known.has(word));
+}
+
+const statuses: Partial<Record<RouteStatus, NewCondition['status']>> = {
+  'N/A': 'True',
+  Success: 'True',
+  Failed: 'False',
+  WaitForRoutes: 'False',
+};
+
+function state(routeStatus: RouteStatus, message: string, reason: string, all = message): RouteState {
+  const status = statuses[routeStatus] ?? 'Unknown';
+  return { routeStatus, message, condition: { type: 'RoutesReady', status, reason, message: all } };
+}

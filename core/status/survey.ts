@@ -1,0 +1,67 @@
+import type { HostInterface } from '../api/types.ts';
+import type { NicPosition } from '../layout/interfaceIndex.ts';
+import { membersOf, type Member } from '../layout/members.ts';
+import { compareCidrs, covers, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import type { Network } from '../network/network.ts';
+
+/** A host that has NICs in the network. */
+export interface MemberHost {
+  host: HostInterface;
+  members: readonly Member[];
+}
+
+/** What all hosts together have of one network. */
+export interface Survey {
+  /** How many HostInterfaces there are. */
+  hosts: number;
+  /** How many of them have a NIC at all. */
+  withNics: number;
+  /** Hosts with NICs in the network, by name. */
+  members: MemberHost[];
+  /** How many of those have a NIC in each host subnet, in the network's order. */
+  perSubnet: { netAddress: string; numOfHosts: number }[];
+  /** Every NIC position that some host has, in the order in which interface indexes are given. */
+  positions: NicPosition[];
+}
+
+/**
+ * Looks at every host once.
+ * @param members membersOf, or a cache in front of it
+ */
+export function surveyHosts(
+  network: Pick<Network, 'masterNets'>,
+  hosts: Iterable<HostInterface>,
+  members: (host: HostInterface) => readonly Member[] = host => membersOf(network, host.spec),
+): Survey {
+  const survey: Survey = { hosts: 0, withNics: 0, members: [], perSubnet: [], positions: [] };
+  const subnets = new Map<string, { numOfHosts: number; ordinals: number }>();
+  for (const host of hosts) {
+    survey.hosts++;
+    if (host.spec.interfaces.length > 0) survey.withNics++;
+    const found = members(host);
+    if (found.length === 0) continue;
+    survey.members.push({ host, members: found });
+    for (const { netAddress, ordinal } of found) {
+      const subnet = subnets.get(netAddress) ?? { numOfHosts: 0, ordinals: 0 };
+      if (ordinal === 0) subnet.numOfHosts++;
+      subnet.ordinals = Math.max(subnet.ordinals, ordinal + 1);
+      subnets.set(netAddress, subnet);
+    }
+  }
+  survey.members.sort((a, b) => (a.host.metadata.name < b.host.metadata.name ? -1 : 1));
+  for (const netAddress of inOrder(network.masterNets, subnets.keys())) {
+    const { numOfHosts = 0, ordinals = 0 } = subnets.get(netAddress) ?? {};
+    survey.perSubnet.push({ netAddress, numOfHosts });
+    for (let ordinal = 0; ordinal < ordinals; ordinal++) survey.positions.push({ netAddress, ordinal });
+  }
+  return survey;
+}
+
+/** Host subnets by their place in masterNets, then by address. */
+function inOrder(masterNets: readonly IpCidr[], netAddresses: Iterable<string>): string[] {
+  const ranked = [...netAddresses].flatMap(netAddress => {
+    const net = tryParseCidr(netAddress);
+    return net ? [{ netAddress, net, rank: masterNets.findIndex(master => covers(master, net)) }] : [];
+  });
+  return ranked.sort((a, b) => a.rank - b.rank || compareCidrs(a.net, b.net)).map(({ netAddress }) => netAddress);
+}
