@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { closeSync, openSync } from 'node:fs';
 import { Writer } from './attributes.ts';
-import { isChange, isPackable, writeChange } from './changes.ts';
+import { isChange, isList, isPackable, writeChange } from './changes.ts';
 import type { Acknowledgement } from './codec.ts';
 import type { Context } from './context.ts';
 import { BatchFailure, targetOf, toFailure } from './failure.ts';
@@ -101,15 +101,10 @@ export class Batch implements Context, Disposable {
       return done;
     }
     this.#flush();
+    if (isList(op)) return this.#list(op);
     switch (op.op) {
       case 'link.get':
         return this.#getLink(op.dev);
-      case 'link.list':
-      case 'address.list':
-      case 'route.list':
-      case 'rule.list':
-      case 'neighbour.list':
-        return this.#list(op);
       case 'netns.id':
         return parseNetnsId(
           this.#ask((writer, sequence) => writeNetnsIdGet(writer, sequence, this.namespaceFd(op.netns))),

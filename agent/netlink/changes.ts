@@ -5,12 +5,19 @@ import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkSet } from './link-r
 import { writeNeighbourChange } from './neighbour.ts';
 import { writeRouteChange } from './route-requests.ts';
 import { writeRuleChange } from './rule.ts';
+import type { ListOp } from './queries.ts';
 import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Op, RouteChange, RuleChange } from './types.ts';
 
-type PackableOp = AddressAdd | AddressDel | RouteChange | RuleChange | NeighbourChange;
+export type PackableOp = AddressAdd | AddressDel | RouteChange | RuleChange | NeighbourChange;
+type LinkChange = Exclude<ChangeOp, PackableOp>;
 
 /** Writes the request of an operation that changes something. Throws what the writers do: InvalidArgument, SystemError, … */
 export function writeChange(writer: Writer, sequence: number, op: ChangeOp, context: Context): void {
+  if (isPackable(op)) writePackable(writer, sequence, op, context);
+  else writeLinkChange(writer, sequence, op, context);
+}
+
+function writeLinkChange(writer: Writer, sequence: number, op: LinkChange, context: Context): void {
   switch (op.op) {
     case 'link.add':
       return writeLinkAdd(writer, sequence, op, context);
@@ -21,6 +28,11 @@ export function writeChange(writer: Writer, sequence: number, op: ChangeOp, cont
     case 'altname.add':
     case 'altname.del':
       return writeAltName(writer, sequence, op, context);
+  }
+}
+
+function writePackable(writer: Writer, sequence: number, op: PackableOp, context: Context): void {
+  switch (op.op) {
     case 'address.add':
     case 'address.del':
       return writeAddressChange(writer, sequence, op, context);
@@ -41,6 +53,11 @@ export function writeChange(writer: Writer, sequence: number, op: ChangeOp, cont
 /** Whether an operation may travel with others in one send: those that come in thousands, and change no link. */
 export function isPackable(op: Op): op is PackableOp {
   return /^(address|route|rule|neighbour)\.(add|replace|del)$/.test(op.op);
+}
+
+/** Whether an operation asks the kernel for a list. */
+export function isList(op: Op): op is ListOp {
+  return op.op.endsWith('.list');
 }
 
 /** Whether an operation changes something, so that its result is an Outcome. */

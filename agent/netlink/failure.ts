@@ -17,45 +17,29 @@ export class BatchFailure extends Error {
   }
 }
 
-/** What an operation is about, in words for an error message. */
-export function targetOf(op: Op): string {
-  switch (op.op) {
-    case 'link.add':
-      return op.name;
-    case 'altname.add':
-    case 'altname.del':
-      return `${op.dev} ${op.altName}`;
-    case 'address.add':
-    case 'address.del':
-    case 'neighbour.add':
-    case 'neighbour.replace':
-    case 'neighbour.del':
-      return `${op.address} dev ${op.dev}`;
-    case 'route.add':
-    case 'route.replace':
-    case 'route.del':
-      return [op.dst, word('via', op.gateway), word('dev', op.dev), word('table', op.table)].filter(Boolean).join(' ');
-    case 'rule.add':
-    case 'rule.del':
-      return [word('from', op.from), word('to', op.to), word('iif', op.iif), word('table', op.table)]
-        .filter(Boolean)
-        .join(' ');
-    case 'sysctl.get':
-    case 'sysctl.set':
-      return op.key;
-    case 'netns.id':
-      return op.netns;
-    case 'link.get':
-    case 'link.set':
-    case 'link.del':
-      return String(op.dev);
-    default:
-      return 'dev' in op && op.dev !== undefined ? `dev ${op.dev}` : 'all';
-  }
-}
+/** The parts of operations that tell what they are about, with the words that `ip` puts before them. */
+const targetWords = {
+  name: '',
+  address: '',
+  dst: '',
+  key: '',
+  netns: '',
+  from: 'from ',
+  to: 'to ',
+  iif: 'iif ',
+  gateway: 'via ',
+  dev: 'dev ',
+  altName: 'altname ',
+  table: 'table ',
+} as const;
 
-function word(name: string, value: string | number | undefined): string {
-  return value === undefined ? '' : `${name} ${value}`;
+/** What an operation is about, in words for an error message, for example '10.9.0.0/16 via 10.1.0.2 dev net1-0'. */
+export function targetOf(op: Op): string {
+  const parts: Partial<Record<string, unknown>> = { ...op };
+  return Object.entries(targetWords)
+    .filter(([key]) => typeof parts[key] === 'string' || typeof parts[key] === 'number')
+    .map(([key, word]) => `${word}${String(parts[key])}`)
+    .join(' ');
 }
 
 /** The failure that a thrown value stands for; a LostThreadError and what is no system error go on upwards. */

@@ -18,7 +18,7 @@ export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, Ev
   #queue: MonitorEvent[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
-  #error: unknown;
+  #error: Error | undefined;
 
   private constructor(netns: string | null, groups: readonly MonitorGroup[], stopWatching: () => void) {
     this.netns = netns;
@@ -43,7 +43,7 @@ export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, Ev
     this.#wake?.();
   }
 
-  fail(error: unknown): void {
+  fail(error: Error): void {
     this.#error ??= error;
     this.#end();
   }

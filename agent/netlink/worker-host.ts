@@ -18,7 +18,7 @@ export interface EventSink {
   readonly groups: readonly MonitorGroup[];
   receive(events: readonly MonitorEvent[]): void;
   /** No more events will come. */
-  fail(error: unknown): void;
+  fail(error: Error): void;
 }
 
 /** Small heaps: what the worker holds is one batch at a time. The old space is a limit, not a reservation. */
@@ -162,7 +162,7 @@ export class WorkerHost {
         sink.receive([{ type: 'resync', reason: 'restart' }]);
       },
       (error: unknown) => {
-        sink.fail(error);
+        sink.fail(error instanceof Error ? error : new NetlinkWorkerError(String(error)));
       },
     );
   }
