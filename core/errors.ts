@@ -65,6 +65,22 @@ const table = {
     'Container runtimes call this program with CNI_COMMAND and a network configuration on stdin; see its --help.',
   MNN_CNI_COMMAND: 'Set CNI_COMMAND to ADD, CHECK, DEL, GC, STATUS or VERSION.',
   MNN_CNI_STDIN: 'Give the network configuration (JSON, UTF-8, at most 4 MiB) on stdin.',
+  MNN_CNI_ENVIRONMENT: 'Call the executable with the variables of the CNI specification, section 2 "Parameters".',
+  MNN_CNI_VERSION: 'Write one of the supported versions as cniVersion; the verb VERSION lists them.',
+  MNN_CNI_CONFIG:
+    'Correct the network configuration; the controller generates one for each MultiNicNetwork and namespace.',
+  MNN_CNI_NETNS: "Call with the path of a network namespace that exists and is not the host's own.",
+  MNN_CNI_DEADLINE: 'The runtime calls again; see the log of the multi-nic agent on this node for what took so long.',
+  MNN_POD_UNKNOWN: 'The runtime must name an existing pod of this node in CNI_ARGS (K8S_POD_NAMESPACE, K8S_POD_NAME).',
+  MNN_TYPE_UNSUPPORTED: 'Use the plugin type ipvlan, macvlan or ptp; this release attaches no other.',
+  MNN_IPAM_UNSUPPORTED: 'Use ipam.type multi-nic-ipam; this release calls no other IPAM plugin.',
+  MNN_IPS_DIFFER: 'Delete and re-create the pod to get other addresses than those that it holds.',
+  MNN_MAC_MANY: 'Ask for a hardware address only with one NIC (cni-args nics: 1).',
+  MNN_INTERFACE_EXISTS: "Choose another interface name in the pod's network selection, or let the other plugin go.",
+  MNN_ATTACH_FAILED:
+    "See the kernel's words; what was made before has been taken away again, and the runtime will call again.",
+  MNN_ATTACHMENT_CHANGED: 'Delete the pod: something else changed its interfaces, addresses or routes.',
+  MNN_AGENT_NOT_READY: 'The agent is still reading its objects from the API server; the runtime calls again.',
   MNN_WIRE_INVALID:
     'Install the CNI executable and the agent from the same release; the agent installs its own when it starts.',
 } as const satisfies Record<string, string>;

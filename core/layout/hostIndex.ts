@@ -13,15 +13,19 @@ export function pageName(network: string, page: number): string {
   return `${network}-${page}`;
 }
 
-/** Host name → index over all pages. */
+/** Host name → index over all pages. Should a host ever stand in two, every reader takes the lower, in whatever order pages come. */
 export function hostIndexes(pages: Iterable<HostPage>): Map<string, number> {
   const indexes = new Map<string, number>();
-  for (const { hosts } of pages) for (const { hostName, hostIndex } of hosts) indexes.set(hostName, hostIndex);
+  for (const { hosts } of pages) {
+    for (const { hostName, hostIndex } of hosts) {
+      indexes.set(hostName, Math.min(hostIndex, indexes.get(hostName) ?? hostIndex));
+    }
+  }
   return indexes;
 }
 
 /**
- * Gives every host an index: those that have one keep it; hosts that are gone lose theirs; new ones get the index after the highest in
+ * Gives every host an index: those that have one inside the limit keep it; hosts that are gone lose theirs; new ones get the index after the highest in
  * use (so that a freed one rests), or the lowest free one once the end is reached. The order of `hosts` decides between new ones.
  * @param usable whether a host index may be given out (an exclude may cover its blocks)
  * @param limit how many indexes there are (2^hostBlock)
@@ -35,7 +39,7 @@ export function assignHostIndexes(
 ): { changed: HostPage[]; unassigned: string[] } {
   const wanted = new Set(hosts);
   const before = hostIndexes(pages);
-  const after = new Map([...before].filter(([host]) => wanted.has(host)));
+  const after = new Map([...before].filter(([host, index]) => wanted.has(host) && index < limit));
   const used = new Set(after.values());
   let next = Math.max(-1, ...before.values()) + 1;
   let lowest = 0;

@@ -1,0 +1,48 @@
+# Everything a newcomer runs. Each target does its own set-up: packages from the lock file, test binaries in a cache outside
+# the clone (${XDG_CACHE_HOME:-~/.cache}/multi-nic). `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+MOCHA := mocha --reporter test/reporter.cjs
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit lint format bench build setup clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## Bring up three nodes, install the system, give pods their NICs, ping over each (KEEP=1 leaves it running)
+	@node test/demo/main.ts $(if $(KEEP),--keep)
+
+test: setup lint ## Run every test: unit, real API server, real nodes, User-Mode Linux
+	@$(MOCHA) 'core/**/*.test.ts' '{kube,webhook,controller,agent,certs,cni,cli}/**/*.test.ts' 'test/**/*.test.ts'
+
+unit: node_modules/.installed ## Run the unit tests only: no root, no cluster, a few seconds
+	@$(MOCHA) 'core/**/*.test.ts' '{kube,webhook,controller,agent,certs,cni,cli}/**/*.test.ts' 'test/setup/*.test.ts'
+
+lint: node_modules/.installed ## Check types, lint rules, import layers and formatting
+	@tsc
+	@eslint .
+	@prettier --check --log-level warn .
+
+format: node_modules/.installed ## Put every file into the project's format
+	@prettier --write --log-level warn .
+	@eslint --fix .
+
+bench: setup ## Measure, each number beside a baseline taken in the same run; writes bench/results.json
+	@node bench/main.ts $(ONLY)
+
+build: setup ## Build the CNI executable (dist/multi-nic)
+
+setup: node_modules/.installed
+	@node test/setup/main.ts
+
+node_modules/.installed: package.json package-lock.json
+	@command -v npm > /dev/null || { echo "make: npm is missing; install Node.js 20 or later (Debian: apt-get install npm)"; exit 1; }
+	@echo "• installing packages"
+	@npm ci --no-progress --loglevel=error
+	@touch $@
+
+clean: ## Remove what was built in the clone; the cache outside stays (rm -rf ~/.cache/multi-nic removes it)
+	rm -rf node_modules dist .run bench/results.json

@@ -1,0 +1,107 @@
+import { cniError, type CniError } from './cniError.ts';
+import { cniCodes } from './error.ts';
+import { isSupportedVersion, supportedVersions, type CniVersion } from './versions.ts';
+
+/**
+ * A network configuration as the executable gets it on stdin (CNI 1.1, section 1). Only what a call may decide is read from it: the
+ * plugin and its addresses come from the MultiNicNetwork of that name, which a pod's author cannot write.
+ */
+export interface CniConfig {
+  readonly cniVersion: CniVersion;
+  /** The network's name; in chained mode the name of the primary network's list. */
+  readonly name: string;
+  /** Called as the last plugin of the primary network's list, so that every attachment of the pod is this one call's. */
+  readonly chained: boolean;
+  /** Result of the plugins before, verbatim. */
+  readonly prevResult: Record<string, unknown> | undefined;
+  /** What the pod asked for with its selection, as capabilities. */
+  readonly ips: readonly string[];
+  readonly mac: string | undefined;
+  /** `args.cni`: the selection element's cni-args, as Multus injects them. */
+  readonly cniArgs: Record<string, unknown> | undefined;
+  /** GC: the attachments that the runtime knows. */
+  readonly validAttachments: readonly ValidAttachment[] | undefined;
+}
+
+export interface ValidAttachment {
+  readonly containerID: string;
+  readonly ifname: string;
+}
+
+/**
+ * Reads a configuration. It is chained where it says `"mode": "chained"`, or where it names no `plugin` (every definition of a
+ * MultiNicNetwork has one): the same for DEL, whose prevResult a runtime may have lost.
+ * @throws CniError code 6 (not JSON), 1 (version), 7 (anything else that is wrong)
+ */
+export function readConfig(stdin: string): CniConfig {
+  const document = parse(stdin);
+  const version = document.cniVersion ?? '';
+  if (!isSupportedVersion(version)) {
+    throw cniError(
+      cniCodes.incompatibleVersion,
+      'MNN_CNI_VERSION',
+      `cniVersion ${JSON.stringify(version)} is not one of ${supportedVersions.join(', ')}`,
+    );
+  }
+  if (typeof document.name !== 'string' || document.name === '') throw invalid('name is missing');
+  const runtime = record(document.runtimeConfig, 'runtimeConfig');
+  const args = record(document.args, 'args');
+  return {
+    cniVersion: version,
+    name: document.name,
+    chained: document.mode === 'chained' || document.plugin === undefined,
+    prevResult: record(document.prevResult, 'prevResult'),
+    ips: strings(runtime?.ips, 'runtimeConfig.ips'),
+    mac: mac(runtime?.mac),
+    cniArgs: record(args?.cni, 'args.cni'),
+    validAttachments: attachments(document['cni.dev/valid-attachments'] ?? document['cni.dev/attachments']),
+  };
+}
+
+function parse(stdin: string): Record<string, unknown> {
+  let document: unknown;
+  try {
+    document = JSON.parse(stdin);
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw cniError(cniCodes.decodingFailure, 'MNN_CNI_CONFIG', `The network configuration is not JSON: ${what}`, {
+      cause,
+    });
+  }
+  if (!isRecord(document)) throw invalid('it is not a JSON object');
+  return document;
+}
+
+function record(value: unknown, key: string): Record<string, unknown> | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!isRecord(value)) throw invalid(`${key} is not an object`);
+  return value;
+}
+
+function strings(value: unknown, key: string): string[] {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value) && value.every(item => typeof item === 'string')) return value;
+  throw invalid(`${key} is not a list of strings`);
+}
+
+function mac(value: unknown): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(value)) return value.toLowerCase();
+  throw invalid(`runtimeConfig.mac ${JSON.stringify(value)} is not a hardware address of six bytes`);
+}
+
+function attachments(value: unknown): ValidAttachment[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  const isAttachment = (item: unknown): item is ValidAttachment =>
+    isRecord(item) && typeof item.containerID === 'string' && typeof item.ifname === 'string';
+  if (Array.isArray(value) && value.every(isAttachment)) return value;
+  throw invalid('cni.dev/valid-attachments is not a list of {containerID, ifname}');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function invalid(what: string): CniError {
+  return cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', `The network configuration is not usable: ${what}`);
+}

@@ -1,0 +1,67 @@
+import type { InterfaceIndex } from '../api/types.ts';
+import { blocksOf, type Block } from '../layout/hostBlocks.ts';
+import { isUsable, usableCount } from '../layout/layout.ts';
+import type { Member } from '../layout/members.ts';
+import type { IpAddress } from '../net/address.ts';
+import { contains, formatCidr } from '../net/cidr.ts';
+import type { Network } from '../network/network.ts';
+
+/** More attachments than this are not told apart: no node runs so many pods. */
+export const capacityLimit = 1_000_000;
+
+/** What one node has of one network. */
+export interface NodeShare {
+  network: Network;
+  interfaces: readonly InterfaceIndex[];
+  members: readonly Member[];
+  /** The node's host index; not needed where the network's addresses do not depend on the node. */
+  hostIndex: number | undefined;
+  /** Addresses of hosts, which pods do not get; they matter where the network has no pod subnet. */
+  hostAddresses: readonly IpAddress[];
+}
+
+/**
+ * How many attachments of the network the node has addresses for, if each takes one on every NIC: the least over its NICs that are up
+ * (0 where all are down). NICs that share a range share its addresses.
+ * @returns undefined where the network gives no addresses on this node: none of its own, no NIC, or no block yet
+ */
+export function nodeCapacity({
+  network,
+  interfaces,
+  members,
+  hostIndex,
+  hostAddresses,
+}: NodeShare): number | undefined {
+  if (!network.ownAddresses || members.length === 0) return undefined;
+  const index = network.nodeIndependent ? 0 : hostIndex;
+  if (index === undefined) return undefined;
+  const up = members.filter(({ nic }) => nic.linkState !== 'down');
+  if (up.length === 0) return 0;
+  const ranges = new Map<string, { block: Block; nics: number }>();
+  for (const member of up) {
+    const blocks = blocksOf(network, interfaces, member, index);
+    if (blocks.length === 0) return undefined;
+    for (const block of blocks) {
+      const range = ranges.get(formatCidr(block.pod)) ?? { block, nics: 0 };
+      range.nics++;
+      ranges.set(formatCidr(block.pod), range);
+    }
+  }
+  const counts = [...ranges.values()].map(({ block, nics }) => freeFor(block, hostAddresses) / BigInt(nics));
+  return Number(counts.reduce((least, count) => (count < least ? count : least), BigInt(capacityLimit)));
+}
+
+/** Addresses of the block for pods. Hosts' own are counted, not excluded one by one: there may be thousands. */
+function freeFor({ pod, excludes }: Block, hostAddresses: readonly IpAddress[]): bigint {
+  const held = new Set<bigint>();
+  for (const address of hostAddresses) {
+    if (contains(pod, address) && isUsable(pod, excludes, address)) held.add(address.value);
+  }
+  return usableCount(pod, excludes) - BigInt(held.size);
+}
+
+/** The whole number that a Kubernetes resource quantity stands for (the API server writes 1000 as 1k); undefined where it is not one. */
+export function wholeQuantity(text: string | undefined): number | undefined {
+  const match = /^(\d+)([kMGTPE]?)$/.exec(text ?? '');
+  return match ? Number(match[1]) * 1000 ** ' kMGTPE'.indexOf(match[2] || ' ') : undefined;
+}
