@@ -107,6 +107,7 @@ export class Component {
   async #end(signal: NodeJS.Signals, graceMs: number): Promise<void> {
     const child = this.#child;
     if (child === undefined || !this.running) return;
+    child.ref();
     const ended = once(child, 'exit');
     const { pid } = this;
     process.kill(pid, signal);

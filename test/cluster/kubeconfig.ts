@@ -3,14 +3,9 @@ import { join } from 'node:path';
 import type { Subject } from '../../certs/authority.ts';
 import type { Pki } from './pki.ts';
 
-/** Writes a kubeconfig file for a user (common name) and its groups (organizations), and returns its path. */
-export async function writeKubeconfig(
-  pki: Pki,
-  folder: string,
-  server: string,
-  name: string,
-  subject: Subject,
-): Promise<string> {
+/** Writes a kubeconfig file for a user (common name) and its groups (organizations), named as the user; returns its path. */
+export async function writeKubeconfig(pki: Pki, folder: string, server: string, subject: Subject): Promise<string> {
+  const name = subject.commonName.replaceAll(/[^\w.-]/g, '-');
   const files = await pki.client(name, subject);
   const config = {
     apiVersion: 'v1',

@@ -23,6 +23,8 @@ export interface Pki {
   server(name: string, serverNames: readonly string[]): Promise<KeyPairFiles>;
   /** A client certificate, written to NAME.crt and NAME.key. */
   client(name: string, subject: Subject): Promise<KeyPairFiles>;
+  /** Where the files of that name are, or would be. */
+  files(name: string): KeyPairFiles;
 }
 
 /** Makes the authority and the ServiceAccount key in a folder. */
@@ -36,6 +38,10 @@ export async function createPki(folder: string): Promise<Pki> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   writeFileSync(serviceAccountKeyFile, privateKey.export({ format: 'pem', type: 'sec1' }), { mode: 0o600 });
 
+  const filesOf = (name: string): KeyPairFiles => ({
+    certificate: join(folder, `${name}.crt`),
+    privateKey: join(folder, `${name}.key`),
+  });
   const issue = async (name: string, subject: Subject, serverNames: readonly string[]): Promise<KeyPairFiles> => {
     const pem = await authority.issue({ ...validity, subject, serverNames });
     const files = { certificate: join(folder, `${name}.crt`), privateKey: join(folder, `${name}.key`) };
@@ -49,5 +55,6 @@ export async function createPki(folder: string): Promise<Pki> {
     serviceAccountKeyFile,
     server: (name, serverNames) => issue(name, { commonName: name }, serverNames),
     client: (name, subject) => issue(name, subject, []),
+    files: filesOf,
   };
 }

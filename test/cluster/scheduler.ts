@@ -19,6 +19,9 @@ export function controllerArgs(options: ControllerOptions): string[] {
     `--authentication-kubeconfig=${options.kubeconfig}`,
     `--authorization-kubeconfig=${options.kubeconfig}`,
     '--leader-elect=false',
+    // the defaults (20 to 50 a second) suit a shared API server
+    '--kube-api-qps=500',
+    '--kube-api-burst=1000',
     '--bind-address=127.0.0.1',
     `--secure-port=${options.port}`,
     // the insecure port was opened by default until it was removed in 1.24

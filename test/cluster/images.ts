@@ -1,0 +1,72 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureArtifact, type Progress } from './artifact.ts';
+import { dockerArchive } from './dockerArchive.ts';
+import { run } from './run.ts';
+
+/** The sandbox of every pod. */
+export const pauseImage = 'docker.io/library/multi-nic-test-pause:1';
+
+/** busybox with every applet under /bin; runs `sh -c ARGS`. Use it with imagePullPolicy: Never. */
+export const boxImage = 'docker.io/library/multi-nic-test-box:1';
+
+export interface Images {
+  /** A static program that waits, reaps orphans as process 1 has to, and ends on SIGTERM. */
+  pauseProgram: string;
+  /** docker-archives that every node has. */
+  archives: string[];
+}
+
+const pauseSource = `
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void end(int signal) { _exit(0); }
+static void reap(int signal) { while (waitpid(-1, 0, WNOHANG) > 0) {} }
+
+int main(void) {
+  signal(SIGINT, end);
+  signal(SIGTERM, end);
+  signal(SIGCHLD, reap);
+  reap(SIGCHLD);
+  for (;;) pause();
+}
+`;
+
+/** Compiles the pause program and packs both images, once. */
+export async function ensureImages(busybox: string, progress: Progress): Promise<Images> {
+  const folder = await ensureArtifact('images-1', 'the pause and busybox images', progress, async work => {
+    const pause = join(work, 'pause');
+    await run(['gcc', '-Os', '-static', '-x', 'c', '-o', pause, '-'], { input: pauseSource });
+    const { stdout } = await run([busybox, '--list']);
+    const links = stdout
+      .trim()
+      .split('\n')
+      .filter(applet => applet !== 'busybox');
+    writeFileSync(
+      join(work, 'pause.tar'),
+      dockerArchive({
+        reference: pauseImage,
+        entrypoint: ['/pause'],
+        files: [{ path: 'pause', mode: 0o755, content: readFileSync(pause) }],
+      }),
+    );
+    writeFileSync(
+      join(work, 'box.tar'),
+      dockerArchive({
+        reference: boxImage,
+        entrypoint: ['/bin/sh', '-c'],
+        files: [
+          { path: 'bin/busybox', mode: 0o755, content: readFileSync(busybox) },
+          ...links.map(applet => ({ path: `bin/${applet}`, linkTo: 'busybox' })),
+          { path: 'etc/passwd', content: 'root:x:0:0:root:/root:/bin/sh\n' },
+        ],
+      }),
+    );
+  });
+  return {
+    pauseProgram: join(folder, 'pause'),
+    archives: ['pause.tar', 'box.tar'].map(name => join(folder, name)),
+  };
+}
