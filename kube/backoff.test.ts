@@ -1,0 +1,31 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { Backoff } from './backoff.ts';
+
+describe('Backoff', () => {
+  it('doubles from the shortest delay to the longest and starts anew after a reset', () => {
+    const backoff = new Backoff({ minMs: 100, maxMs: 1_000, jitter: 0 });
+    expect([1, 2, 3, 4, 5, 6].map(() => backoff.next())).to.deep.equal([100, 200, 400, 800, 1_000, 1_000]);
+    expect(backoff.failures).to.equal(6);
+    backoff.reset();
+    expect(backoff.next()).to.equal(100);
+  });
+
+  it('stays between its bounds whatever the randomness, and still spreads at the longest', () => {
+    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(random, fc.nat(40), (number, failures) => {
+        const backoff = new Backoff({ random: () => number });
+        for (let i = 0; i < failures; i++) backoff.next();
+        const delay = backoff.next();
+        expect(delay).to.be.within(800, 30_000);
+      }),
+    );
+    const late = (number: number) => {
+      const backoff = new Backoff({ random: () => number });
+      for (let i = 0; i < 20; i++) backoff.next();
+      return backoff.next();
+    };
+    expect(late(0)).to.be.lessThan(late(0.99));
+  });
+});
