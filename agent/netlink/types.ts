@@ -201,7 +201,7 @@ export interface AddressAdd extends OpBase {
   readonly noDad?: boolean;
   /** Do not make the route to the address's network. */
   readonly noPrefixRoute?: boolean;
-  /** Change the address's properties where it exists instead of failing with EEXIST. */
+  /** Where the address exists, change what the kernel lets change (for IPv4 only lifetimes) instead of EEXIST. */
   readonly replace?: boolean;
 }
 export interface AddressDel extends OpBase {
@@ -398,7 +398,7 @@ interface QueryResults {
 
 /** The result of one operation; a query whose failure is ignored gives null. */
 export type ResultOf<O extends Op> = O extends { readonly op: keyof QueryResults }
-  ? QueryResults[O['op']] | (O extends { readonly ignore?: undefined } ? never : null)
+  ? QueryResults[O['op']] | ('ignore' extends keyof O ? null : never)
   : Outcome;
 
 /** The results of a batch, one an operation, in the same order. */

@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import { describe, it } from 'mocha';
+import type { AddressInfo } from '../../agent/netlink/netlink.ts';
+import { fixture, type IpLink, type TestNamespace } from './support.ts';
+
+/** The addresses that `ip -j -d address` shows, in the words of AddressInfo. */
+function oracle(namespace: TestNamespace): Partial<AddressInfo>[] {
+  return namespace.json<IpLink>('address').flatMap(link =>
+    (link.addr_info ?? []).map(info => ({
+      family: info.family === 'inet' ? 4 : 6,
+      dev: link.ifindex,
+      address: `${info.local}/${info.address === undefined ? info.prefixlen : info.family === 'inet' ? 32 : 128}`,
+      peer: info.address === undefined ? null : `${info.address}/${info.prefixlen}`,
+      broadcast: info.broadcast ?? null,
+      label: info.label ?? null,
+      scope: info.scope,
+      noPrefixRoute: info.noprefixroute === true,
+      tentative: info.tentative === true,
+    })),
+  );
+}
+
+function comparable(addresses: readonly AddressInfo[]): Partial<AddressInfo>[] {
+  return addresses.map(({ flags, permanent, dadFailed, ...rest }) => {
+    void [flags, permanent, dadFailed];
+    return rest;
+  });
+}
+
+function byText(items: readonly object[]): string[] {
+  return items.map(item => JSON.stringify(Object.entries(item).sort())).sort();
+}
+
+describe('netlink: addresses', () => {
+  const test = fixture();
+
+  function prepared(): TestNamespace {
+    const namespace = test.namespace();
+    namespace.ip('link', 'add', 'name', 'v0', 'type', 'veth', 'peer', 'name', 'v1');
+    namespace.ip('link', 'set', 'v0', 'addrgenmode', 'none', 'up');
+    namespace.ip('link', 'set', 'v1', 'addrgenmode', 'none', 'up');
+    return namespace;
+  }
+
+  it('adds addresses of both families as ip sees them, and removes them', async () => {
+    const namespace = prepared();
+    await test.netlink.run(namespace.path, [
+      { op: 'address.add', dev: 'v0', address: '10.1.0.5/24' },
+      { op: 'address.add', dev: 'v0', address: '10.2.0.5/16', noPrefixRoute: true, broadcast: '10.2.255.255' },
+      { op: 'address.add', dev: 'v0', address: '169.254.1.1/32', scope: 'link' },
+      { op: 'address.add', dev: 'v0', address: '10.3.0.1/32', peer: '10.3.0.2/32' },
+      { op: 'address.add', dev: 'v0', address: 'fd00:1::5/64', noDad: true },
+      { op: 'address.add', dev: 'v0', address: 'fd00:2::5/64', noDad: true, noPrefixRoute: true },
+      { op: 'address.add', dev: 'v0', address: 'fd00:3::1/128', peer: 'fd00:3::2/128', noDad: true },
+      { op: 'address.add', dev: 'lo', address: '127.0.0.9/8' },
+    ]);
+    const listed = await test.netlink.one(namespace.path, { op: 'address.list' });
+    expect(listed).to.have.length(8);
+    expect(byText(comparable(listed))).to.deep.equal(byText(oracle(namespace)));
+    expect(listed.every(address => address.permanent && !address.tentative)).to.equal(true);
+    const routes = namespace.ip('route') + namespace.ip('-6', 'route');
+    expect(routes).to.contain('10.1.0.0/24').and.to.contain('fd00:1::/64');
+    expect(routes).not.to.contain('10.2.0.0').and.not.to.contain('fd00:2::');
+
+    const { index } = await test.netlink.one(namespace.path, { op: 'link.get', dev: 'v0' });
+    const mine = listed.filter(address => address.dev === index);
+    await test.netlink.run(
+      namespace.path,
+      mine.map(({ dev, address, peer }) => ({
+        op: 'address.del' as const,
+        dev,
+        address,
+        ...(peer === null ? {} : { peer }),
+      })),
+    );
+    expect(await test.netlink.one(namespace.path, { op: 'address.list', dev: 'v0' })).to.deep.equal([]);
+  });
+
+  it('says that an IPv6 address is tentative while duplicates are looked for', async () => {
+    const namespace = prepared();
+    const [, [address]] = await test.netlink.run(namespace.path, [
+      { op: 'address.add', dev: 'v0', address: 'fd00:1::5/64' },
+      { op: 'address.list', dev: 'v0' },
+    ]);
+    expect(address).to.include({ address: 'fd00:1::5/64', tentative: true });
+  });
+
+  it('lists by family and link', async () => {
+    const namespace = prepared();
+    const [, , four, six, both] = await test.netlink.run(namespace.path, [
+      { op: 'address.add', dev: 'v0', address: '10.1.0.5/24' },
+      { op: 'address.add', dev: 'v1', address: 'fd00::5/64', noDad: true },
+      { op: 'address.list', family: 4 },
+      { op: 'address.list', family: 6, dev: 'v1' },
+      { op: 'address.list', dev: 'v0' },
+    ]);
+    expect(four.map(address => address.address)).to.deep.equal(['10.1.0.5/24']);
+    expect(six.map(address => address.address)).to.deep.equal(['fd00::5/64']);
+    expect(both.map(address => address.address)).to.deep.equal(['10.1.0.5/24']);
+  });
+
+  it('replaces the properties of an address that is there', async () => {
+    const namespace = prepared();
+    const address = 'fd00::5/64';
+    const [, again, , [listed]] = await test.netlink.run(namespace.path, [
+      { op: 'address.add', dev: 'v0', address, noDad: true },
+      { op: 'address.add', dev: 'v0', address, ignore: ['EEXIST'] },
+      { op: 'address.add', dev: 'v0', address, noDad: true, noPrefixRoute: true, replace: true },
+      { op: 'address.list', dev: 'v0' },
+    ]);
+    expect(again).to.have.nested.property('failure.code', 'EEXIST');
+    expect(listed?.noPrefixRoute).to.equal(true);
+  });
+});

@@ -1,0 +1,239 @@
+import { setTimeout } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { expect } from 'chai';
+import { describe, it } from 'mocha';
+import type { LinkAdd, LinkInfo, Netlink, OperState } from '../../agent/netlink/netlink.ts';
+import { fixture, type IpLink, needsKind, type TestNamespace } from './support.ts';
+
+/** What `ip -j -d link` says, in the words of LinkInfo. */
+function fromOracle(link: IpLink): Partial<LinkInfo> {
+  return {
+    index: link.ifindex,
+    name: link.ifname,
+    altNames: link.altnames ?? [],
+    alias: link.ifalias ?? null,
+    mac: link.address ?? null,
+    mtu: link.mtu,
+    minMtu: link.min_mtu ?? null,
+    maxMtu: link.max_mtu === 0 ? null : (link.max_mtu ?? null),
+    up: link.flags.includes('UP'),
+    lowerUp: link.flags.includes('LOWER_UP'),
+    loopback: link.flags.includes('LOOPBACK'),
+    operState: link.operstate.toLowerCase() as OperState,
+    kind: link.linkinfo?.info_kind ?? null,
+    masterKind: link.linkinfo?.info_slave_kind ?? null,
+    linkNetnsId: link.link_netnsid ?? null,
+    txQueueLength: link.txqlen ?? null,
+  };
+}
+
+/** The namespace's links, which `ip` sees alike. The kernel follows carriers with a delay, so both may be asked again. */
+async function expectLikeOracle(netlink: Netlink, namespace: TestNamespace): Promise<LinkInfo[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    const links = await netlink.one(namespace.path, { op: 'link.list' });
+    const expected = oracle(namespace);
+    const actual = links.map(link => pick(link, Object.keys(expected[0]!)));
+    if (attempt === 20 || isDeepStrictEqual(actual, expected)) {
+      expect(actual).to.deep.equal(expected);
+      return links;
+    }
+    await setTimeout(100);
+  }
+}
+
+/** `ip` prints a link's name in place of its index where the other end is in the same namespace. */
+function oracle(namespace: TestNamespace): Partial<LinkInfo>[] {
+  const links = namespace.json<IpLink>('link', 'show');
+  const byName = new Map(links.map(link => [link.ifname, link.ifindex]));
+  return links.map(link => ({
+    ...fromOracle(link),
+    master: byName.get(link.master ?? '') ?? null,
+    parentIndex: byName.get(link.link ?? '') ?? link.link_index ?? null,
+  }));
+}
+
+function pick(link: LinkInfo, keys: readonly string[]): object {
+  return Object.fromEntries(Object.entries(link).filter(([key]) => keys.includes(key)));
+}
+
+describe('netlink: links', () => {
+  const test = fixture();
+
+  it('makes a veth with names, addresses, sizes and indexes of its own, and lists as ip does', async () => {
+    const namespace = test.namespace();
+    await test.netlink.run(namespace.path, [
+      {
+        op: 'link.add',
+        kind: 'veth',
+        name: 'v0',
+        index: 77,
+        mtu: 1400,
+        mac: '02:00:00:00:00:01',
+        alias: 'first end',
+        up: true,
+        peer: { name: 'v1', index: 78, mtu: 1300, mac: '02:00:00:00:00:02' },
+      },
+    ]);
+    const links = await expectLikeOracle(test.netlink, namespace);
+    expect(links.find(link => link.name === 'v0')).to.include({ index: 77, parentIndex: 78, mtu: 1400, kind: 'veth' });
+    expect(links.find(link => link.name === 'v1')).to.include({ index: 78, mac: '02:00:00:00:00:02', mtu: 1300 });
+  });
+
+  it('puts both ends of a veth where they belong in one step', async () => {
+    const [host, pod, other] = [test.namespace(), test.namespace(), test.namespace()];
+    await test.netlink.run(host.path, [
+      { op: 'link.add', kind: 'veth', name: 'eth0', targetNetns: pod.path, peer: { name: 'x', netns: other.path } },
+    ]);
+    expect(host.json<IpLink>('link').map(link => link.ifname)).to.deep.equal(['lo']);
+    const links = await expectLikeOracle(test.netlink, pod);
+    const [id] = await test.netlink.run(pod.path, [{ op: 'netns.id', netns: other.path }]);
+    expect(links.find(link => link.name === 'eth0')?.linkNetnsId)
+      .to.equal(id)
+      .and.not.equal(null);
+  });
+
+  for (const mode of ['bridge', 'private', 'vepa', 'passthru'] as const) {
+    it(`makes a macvlan in mode ${mode} inside the pod's namespace`, async function () {
+      needsKind(this, 'macvlan');
+      const [host, pod] = [test.namespace(), test.namespace()];
+      host.ip('link', 'add', 'p0', 'type', 'veth', 'peer', 'name', 'p1');
+      host.ip('link', 'set', 'p0', 'up');
+      const add: LinkAdd = {
+        op: 'link.add',
+        kind: 'macvlan',
+        parent: 'p0',
+        mode,
+        name: 'net1-0',
+        targetNetns: pod.path,
+      };
+      await test.netlink.run(host.path, [{ ...add, up: true, index: 4242 }]);
+      await expectLikeOracle(test.netlink, pod);
+      const link = await test.netlink.one(pod.path, { op: 'link.get', dev: 'net1-0' });
+      expect(link.macvlan).to.deep.equal({ mode });
+      expect(link).to.include({ index: 4242, up: true, kind: 'macvlan' });
+      expect(pod.json<IpLink>('link', 'show', 'net1-0')[0]!.linkinfo?.info_data?.mode).to.equal(mode);
+    });
+  }
+
+  for (const mode of ['l2', 'l3', 'l3s'] as const) {
+    for (const flag of ['bridge', 'private', 'vepa'] as const) {
+      it(`makes an ipvlan in mode ${mode}, ${flag}, inside the pod's namespace`, async function () {
+        needsKind(this, 'ipvlan');
+        const [host, pod] = [test.namespace(), test.namespace()];
+        host.ip('link', 'add', 'p0', 'type', 'veth', 'peer', 'name', 'p1');
+        await test.netlink.run(host.path, [
+          { op: 'link.add', kind: 'ipvlan', parent: 'p0', mode, flag, name: 'net1-0', targetNetns: pod.path, up: true },
+        ]);
+        await expectLikeOracle(test.netlink, pod);
+        const link = await test.netlink.one(pod.path, { op: 'link.get', dev: 'net1-0' });
+        expect(link.ipvlan).to.deep.equal({ mode, flag });
+        const data = pod.json<IpLink>('link', 'show', 'net1-0')[0]!.linkinfo?.info_data;
+        expect(data?.mode).to.equal(mode);
+        expect(JSON.stringify(data)).to.contain(flag);
+      });
+    }
+  }
+
+  it('makes a dummy', async function () {
+    needsKind(this, 'dummy');
+    const namespace = test.namespace();
+    await test.netlink.run(namespace.path, [
+      { op: 'link.add', kind: 'dummy', name: 'd0', up: true, mac: '02:00:00:00:00:09' },
+    ]);
+    const links = await expectLikeOracle(test.netlink, namespace);
+    expect(links.map(link => link.kind)).to.include('dummy');
+  });
+
+  for (const protocol of ['802.1Q', '802.1ad'] as const) {
+    it(`makes a vlan with ${protocol} tags`, async function () {
+      needsKind(this, 'vlan');
+      const namespace = test.namespace();
+      namespace.ip('link', 'add', 'p0', 'type', 'veth', 'peer', 'name', 'p1');
+      const [, link] = await test.netlink.run(namespace.path, [
+        { op: 'link.add', kind: 'vlan', parent: 'p0', id: 123, protocol, name: 'p0.123' },
+        { op: 'link.get', dev: 'p0.123' },
+      ]);
+      expect(link.vlan).to.deep.equal({ id: 123, protocol });
+      expect(namespace.json<IpLink>('link', 'show', 'p0.123')[0]!.linkinfo?.info_data).to.include({
+        id: 123,
+        protocol,
+      });
+    });
+  }
+
+  it('makes a vrf and puts links into it', async function () {
+    needsKind(this, 'vrf');
+    const namespace = test.namespace();
+    await test.netlink.run(namespace.path, [
+      { op: 'link.add', kind: 'vrf', name: 'red', table: 1001, up: true },
+      { op: 'link.add', kind: 'veth', name: 'v0', master: 'red', peer: { name: 'v1' } },
+    ]);
+    const links = await expectLikeOracle(test.netlink, namespace);
+    const red = links.find(link => link.name === 'red');
+    expect(red?.vrf).to.deep.equal({ table: 1001 });
+    expect(links.find(link => link.name === 'v0')).to.include({ master: red?.index, masterKind: 'vrf' });
+  });
+
+  it('makes a bridge, and takes links in and out of it', async () => {
+    const namespace = test.namespace();
+    await test.netlink.run(namespace.path, [
+      { op: 'link.add', kind: 'bridge', name: 'br0', up: true },
+      { op: 'link.add', kind: 'veth', name: 'v0', master: 'br0', up: true, peer: { name: 'v1' } },
+    ]);
+    const inside = await expectLikeOracle(test.netlink, namespace);
+    expect(inside.find(link => link.name === 'v0')?.masterKind).to.equal('bridge');
+    await test.netlink.run(namespace.path, [{ op: 'link.set', dev: 'v0', master: null }]);
+    const outside = await expectLikeOracle(test.netlink, namespace);
+    expect(outside.find(link => link.name === 'v0')?.master).to.equal(null);
+  });
+
+  it('changes only what it is told to', async () => {
+    const namespace = test.namespace();
+    namespace.ip('link', 'add', 'name', 'v0', 'type', 'veth', 'peer', 'name', 'v1');
+    const longName = 'an-alternative-name-of-more-than-fifteen-bytes';
+    await test.netlink.run(namespace.path, [
+      { op: 'link.set', dev: 'v0', mtu: 1234, mac: '02:00:00:00:00:03', alias: 'NIC of a pod' },
+      { op: 'link.set', dev: 'v0', name: 'w0' },
+      { op: 'altname.add', dev: 'w0', altName: longName },
+      { op: 'altname.add', dev: 'w0', altName: 'short' },
+      { op: 'link.set', dev: longName, up: true },
+    ]);
+    const expectNow = async (): Promise<LinkInfo> => {
+      const links = await expectLikeOracle(test.netlink, namespace);
+      return links.find(link => link.name === 'w0')!;
+    };
+    expect(await expectNow()).to.deep.include({
+      mtu: 1234,
+      up: true,
+      alias: 'NIC of a pod',
+      altNames: [longName, 'short'],
+    });
+    await test.netlink.run(namespace.path, [
+      { op: 'altname.del', dev: 'w0', altName: longName },
+      { op: 'link.set', dev: 'short', up: false, alias: '' },
+    ]);
+    expect(await expectNow()).to.deep.include({ mtu: 1234, up: false, alias: null, altNames: ['short'] });
+  });
+
+  it('moves a link into another namespace, and removes links by name and index', async () => {
+    const [from, to] = [test.namespace(), test.namespace()];
+    await test.netlink.run(from.path, [
+      { op: 'link.add', kind: 'veth', name: 'v0', peer: { name: 'v1' } },
+      { op: 'link.add', kind: 'bridge', name: 'br1' },
+      { op: 'link.set', dev: 'v0', netns: to.path, name: 'moved' },
+    ]);
+    expect(to.json<IpLink>('link').map(link => link.ifname)).to.deep.equal(['lo', 'moved']);
+    const moved = await test.netlink.one(to.path, { op: 'link.get', dev: 'moved' });
+    await test.netlink.run(to.path, [{ op: 'link.del', dev: moved.index }]);
+    await test.netlink.run(from.path, [{ op: 'link.del', dev: 'br1' }]);
+    for (const namespace of [from, to])
+      expect(namespace.json<IpLink>('link').map(link => link.ifname)).to.deep.equal(['lo']);
+  });
+
+  it('lists hundreds of links over several datagrams', async () => {
+    const namespace = test.namespace();
+    const ops = Array.from({ length: 300 }, (_, at): LinkAdd => ({ op: 'link.add', kind: 'bridge', name: `br${at}` }));
+    await test.netlink.run(namespace.path, ops);
+    expect(await expectLikeOracle(test.netlink, namespace)).to.have.length(301);
+  });
+});

@@ -1,0 +1,105 @@
+import { expect } from 'chai';
+import { describe, it } from 'mocha';
+import type { Rule } from '../../agent/netlink/netlink.ts';
+import { fixture, type IpNeighbour, type IpRule } from './support.ts';
+
+const protocol = 201;
+
+describe('netlink: rules', () => {
+  const test = fixture();
+
+  const rules: readonly Rule[] = [
+    { from: '10.200.0.0/16', table: 2_000_000, priority: 100, protocol },
+    { to: '10.201.0.0/16', table: 77, priority: 101, protocol, not: true },
+    { iif: 'net1-0', table: 77, priority: 102, protocol, family: 4 },
+    { oif: 'net1-0', fwmark: 0x10, fwmask: 0xf0, table: 77, priority: 103, protocol, family: 4 },
+    { from: '10.200.0.0/16', priority: 104, protocol, action: 'unreachable' },
+    { from: 'fd00:200::/48', table: 2_000_000, priority: 105, protocol },
+    { family: 6, iif: 'lo', table: 77, priority: 106, protocol, suppressPrefixLength: 0 },
+  ];
+
+  it('adds rules as ip sees them, lists and deletes them', async () => {
+    const namespace = test.namespace();
+    await test.netlink.run(
+      namespace.path,
+      rules.map(rule => ({ op: 'rule.add' as const, ...rule })),
+    );
+    const listed = await test.netlink.one(namespace.path, { op: 'rule.list', protocol });
+    expect(listed).to.have.length(rules.length);
+    for (const [at, rule] of rules.entries()) expect(listed[at]).to.include(rule);
+    const oracle = [...namespace.json<IpRule>('rule'), ...namespace.json<IpRule>('-6', 'rule')].filter(
+      rule => String(rule.protocol) === String(protocol),
+    );
+    expect(oracle.map(rule => rule.priority)).to.deep.equal(rules.map(rule => rule.priority));
+    expect(oracle[0]).to.include({ src: '10.200.0.0', srclen: 16, table: '2000000' });
+    expect(oracle[1]).to.include({ dst: '10.201.0.0', dstlen: 16 }).and.to.have.property('not');
+    expect(oracle[2]).to.include({ iif: 'net1-0', table: '77' });
+    expect(oracle[3]).to.include({ oif: 'net1-0', fwmark: '0x10', fwmask: '0xf0' });
+    expect(oracle[4]).to.include({ action: 'unreachable' });
+    expect(oracle[5]).to.include({ src: 'fd00:200::', srclen: 48, table: '2000000' });
+    expect(oracle[6]).to.include({ iif: 'lo', suppress_prefixlen: 0 });
+    await test.netlink.run(
+      namespace.path,
+      listed.map(rule => ({ op: 'rule.del' as const, ...rule })),
+    );
+    expect(await test.netlink.one(namespace.path, { op: 'rule.list', protocol })).to.deep.equal([]);
+  });
+
+  it('refuses the same rule twice, and filters by table and family', async () => {
+    const namespace = test.namespace();
+    const rule: Rule = { from: '10.200.0.0/16', table: 77, priority: 100 };
+    const [, again, four, six, gone, missing] = await test.netlink.run(namespace.path, [
+      { op: 'rule.add', ...rule },
+      { op: 'rule.add', ...rule, ignore: ['EEXIST'] },
+      { op: 'rule.list', table: 77 },
+      { op: 'rule.list', table: 77, family: 6 },
+      { op: 'rule.del', ...rule },
+      { op: 'rule.del', ...rule, ignore: ['ENOENT'] },
+    ]);
+    expect(again).to.have.nested.property('failure.code', 'EEXIST');
+    expect(four).to.have.length(1);
+    expect(six).to.have.length(0);
+    expect(gone).to.deep.equal({ done: true });
+    expect(missing).to.have.nested.property('failure.code', 'ENOENT');
+  });
+});
+
+describe('netlink: neighbours', () => {
+  const test = fixture();
+
+  it('adds, replaces, lists and deletes permanent and proxy entries', async () => {
+    const namespace = test.namespace();
+    namespace.ip('link', 'add', 'name', 'v0', 'up', 'type', 'veth', 'peer', 'name', 'v1');
+    namespace.ip('link', 'set', 'v1', 'up');
+    await test.netlink.run(namespace.path, [
+      { op: 'neighbour.add', dev: 'v0', address: '10.1.0.9', mac: '02:00:00:00:00:09' },
+      { op: 'neighbour.replace', dev: 'v0', address: '10.1.0.9', mac: '02:00:00:00:00:0a' },
+      { op: 'neighbour.add', dev: 'v0', address: 'fd00::9', mac: '02:00:00:00:00:0b' },
+      { op: 'neighbour.add', dev: 'v0', address: 'fd00::8', proxy: true },
+    ]);
+    const { index } = await test.netlink.one(namespace.path, { op: 'link.get', dev: 'v0' });
+    const [four, six, proxies] = await test.netlink.run(namespace.path, [
+      { op: 'neighbour.list', family: 4, dev: 'v0' },
+      { op: 'neighbour.list', family: 6, dev: 'v0' },
+      { op: 'neighbour.list', proxy: true },
+    ]);
+    const entry = { dev: index, state: 'permanent', proxy: false };
+    expect(four).to.deep.equal([{ ...entry, family: 4, address: '10.1.0.9', mac: '02:00:00:00:00:0a' }]);
+    expect(six.filter(neighbour => neighbour.state === 'permanent')).to.deep.equal([
+      { ...entry, family: 6, address: 'fd00::9', mac: '02:00:00:00:00:0b' },
+    ]);
+    expect(proxies.map(neighbour => neighbour.address)).to.deep.equal(['fd00::8']);
+    const oracle = namespace.json<IpNeighbour>('neighbour', 'show', 'nud', 'permanent');
+    expect(oracle.map(neighbour => [neighbour.dst, neighbour.lladdr])).to.deep.include([
+      '10.1.0.9',
+      '02:00:00:00:00:0a',
+    ]);
+    expect(namespace.ip('-6', 'neighbour', 'show', 'proxy')).to.contain('fd00::8');
+    await test.netlink.run(namespace.path, [
+      { op: 'neighbour.del', dev: 'v0', address: '10.1.0.9' },
+      { op: 'neighbour.del', dev: 'v0', address: 'fd00::8', proxy: true },
+    ]);
+    expect(namespace.json<IpNeighbour>('-4', 'neighbour', 'show')).to.deep.equal([]);
+    expect(namespace.ip('-6', 'neighbour', 'show', 'proxy').trim()).to.equal('');
+  });
+});

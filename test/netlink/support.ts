@@ -1,0 +1,152 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { Netlink, type OperState, type RouteType, type Scope } from '../../agent/netlink/netlink.ts';
+
+/** A fresh network namespace, removed with `await using` or `using`. */
+export class TestNamespace implements Disposable {
+  readonly name = `nltest-${randomBytes(4).toString('hex')}`;
+  readonly path = `/run/netns/${this.name}`;
+
+  constructor() {
+    run('ip', ['netns', 'add', this.name]);
+  }
+
+  [Symbol.dispose](): void {
+    run('ip', ['netns', 'del', this.name]);
+  }
+
+  /** `ip -n NAME …`. */
+  ip(...args: string[]): string {
+    return run('ip', ['-n', this.name, ...args]);
+  }
+
+  /** What `ip -j -d` says: the oracle that this layer is compared with. */
+  json<T>(...args: string[]): T[] {
+    const text = this.ip('-j', '-d', ...args);
+    return text.trim() === '' ? [] : (JSON.parse(text) as T[]);
+  }
+
+  exec(command: string, ...args: string[]): string {
+    return run('ip', ['netns', 'exec', this.name, command, ...args]);
+  }
+}
+
+// What iproute2 prints, as far as the tests look at it.
+
+export interface IpLink {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly altnames?: string[];
+  readonly ifalias?: string;
+  readonly address?: string;
+  readonly mtu: number;
+  readonly min_mtu?: number;
+  readonly max_mtu?: number;
+  readonly flags: readonly string[];
+  readonly operstate: Uppercase<OperState>;
+  readonly master?: string;
+  readonly link?: string;
+  readonly link_index?: number;
+  readonly link_netnsid?: number;
+  readonly txqlen?: number;
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    readonly info_slave_kind?: string;
+    readonly info_data?: { readonly mode?: string; readonly id?: number; readonly protocol?: string };
+  };
+  readonly addr_info?: readonly {
+    readonly family: 'inet' | 'inet6';
+    readonly local: string;
+    readonly address?: string;
+    readonly prefixlen: number;
+    readonly broadcast?: string;
+    readonly label?: string;
+    readonly scope: Scope;
+    readonly noprefixroute?: boolean;
+    readonly tentative?: boolean;
+  }[];
+}
+
+export interface IpHop {
+  readonly gateway?: string;
+  readonly via?: { readonly host: string };
+  readonly dev?: string;
+  readonly flags?: readonly string[];
+  readonly weight?: number;
+}
+
+export interface IpRoute extends IpHop {
+  readonly dst: string;
+  readonly table?: string;
+  readonly type: RouteType;
+  readonly metric?: number;
+  readonly scope?: Scope;
+  readonly prefsrc?: string;
+  readonly metrics?: readonly { readonly mtu?: number; readonly advmss?: number }[];
+  readonly nexthops?: readonly IpHop[];
+}
+
+export interface IpRule {
+  readonly priority: number;
+  readonly protocol?: string;
+}
+
+export interface IpNeighbour {
+  readonly dst: string;
+  readonly lladdr?: string;
+}
+
+export function run(command: string, args: readonly string[]): string {
+  return execFileSync(command, args, {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** Namespaces and a Netlink for each test of a suite, taken away after it also when it fails. */
+export function fixture(): { netlink: Netlink; namespace(): TestNamespace } {
+  let stack = new AsyncDisposableStack();
+  const context = {
+    netlink: undefined as unknown as Netlink,
+    namespace: (): TestNamespace => stack.use(new TestNamespace()),
+  };
+  before(function () {
+    if (process.getuid?.() !== 0) {
+      console.log('      skipped: network namespaces need root');
+      this.skip();
+    }
+  });
+  beforeEach(() => {
+    stack = new AsyncDisposableStack();
+    context.netlink = stack.use(new Netlink());
+  });
+  afterEach(() => stack.disposeAsync());
+  return context;
+}
+
+/** Skips the test, and says so, where the running kernel has no links of that kind. */
+export function needsKind(test: Mocha.Context, kind: string): void {
+  using namespace = new TestNamespace();
+  try {
+    const parent = ['ipvlan', 'macvlan', 'vlan'].includes(kind);
+    if (parent) namespace.ip('link', 'add', 'p0', 'type', 'veth', 'peer', 'name', 'p1');
+    const rest = { ipvlan: ['mode', 'l2'], vlan: ['id', '5'], vrf: ['table', '9'] }[kind] ?? [];
+    namespace.ip('link', 'add', ...(parent ? ['link', 'p0'] : []), 'name', 'probe', 'type', kind, ...rest);
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    if (!/Unknown device type|Operation not supported/.test(stderr ?? '')) throw error;
+    console.log(`      skipped: this kernel (${run('uname', ['-r']).trim()}) has no link type ${kind}`);
+    test.skip();
+  }
+}
+
+/** Awaits a rejection and returns what it was rejected with. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('expected a rejection');
+}
