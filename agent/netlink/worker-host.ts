@@ -93,7 +93,13 @@ export class WorkerHost {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#entry, { workerData: workerMarker, resourceLimits, name: 'netlink' });
+    // Without the process's own flags, which may name another entry (--eval, --import).
+    const worker = new Worker(this.#entry, {
+      workerData: workerMarker,
+      name: 'netlink',
+      execArgv: [],
+      resourceLimits,
+    });
     const exited = Promise.withResolvers<undefined>();
     this.#exited = exited.promise;
     let cause: unknown;

@@ -230,10 +230,10 @@ describe('netlink: links', () => {
       expect(namespace.json<IpLink>('link').map(link => link.ifname)).to.deep.equal(['lo']);
   });
 
-  it('lists hundreds of links over several datagrams', async () => {
+  it('lists many links over several datagrams', async () => {
     const namespace = test.namespace();
-    const ops = Array.from({ length: 300 }, (_, at): LinkAdd => ({ op: 'link.add', kind: 'bridge', name: `br${at}` }));
+    const ops = Array.from({ length: 80 }, (_, at): LinkAdd => ({ op: 'link.add', kind: 'bridge', name: `br${at}` }));
     await test.netlink.run(namespace.path, ops);
-    expect(await expectLikeOracle(test.netlink, namespace)).to.have.length(301);
+    expect(await expectLikeOracle(test.netlink, namespace)).to.have.length(81);
   });
 });

@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import { expect } from 'chai';
+import { describe, it } from 'mocha';
+import type { MonitorEvent } from '../../agent/netlink/monitor.ts';
+import type { RouteChange } from '../../agent/netlink/netlink.ts';
+import { fixture } from './support.ts';
+
+/** Reads events until one satisfies `wanted`, and returns it. */
+async function until(
+  events: AsyncIterator<MonitorEvent, unknown>,
+  wanted: (event: MonitorEvent) => boolean,
+): Promise<MonitorEvent> {
+  for (;;) {
+    const next = await events.next();
+    if (next.done === true) throw new Error('the monitor ended');
+    if (wanted(next.value)) return next.value;
+  }
+}
+
+describe('netlink: monitor', () => {
+  const test = fixture();
+
+  it('tells of links, addresses, routes and rules coming and going', async () => {
+    const namespace = test.namespace();
+    await using monitor = await test.netlink.monitor(namespace.path, [
+      'link',
+      'ipv4-address',
+      'ipv6-address',
+      'ipv4-route',
+      'ipv6-route',
+      'ipv4-rule',
+      'ipv6-rule',
+    ]);
+    const events = monitor[Symbol.asyncIterator]();
+    namespace.ip('link', 'add', 'name', 'v0', 'up', 'type', 'veth', 'peer', 'name', 'v1');
+    namespace.ip('link', 'set', 'v1', 'up');
+    const isLink = (action: string) => (event: MonitorEvent) =>
+      event.type === 'link' && event.action === action && event.link.name === 'v0';
+    const made = await until(events, event => isLink('new')(event) && event.type === 'link' && event.link.up);
+    expect(made).to.have.nested.property('link.kind', 'veth');
+
+    namespace.ip('address', 'add', '10.1.0.1/24', 'dev', 'v0');
+    await until(events, event => event.type === 'address' && event.address.address === '10.1.0.1/24');
+    namespace.ip('address', 'add', 'fd00::1/64', 'nodad', 'dev', 'v0');
+    await until(events, event => event.type === 'address' && event.address.address === 'fd00::1/64');
+
+    namespace.ip('route', 'add', '10.9.0.0/16', 'via', '10.1.0.9', 'table', '500', 'proto', '201');
+    const route = await until(events, event => event.type === 'route' && event.route.table === 500);
+    expect(route).to.deep.include({ action: 'new' }).and.to.have.nested.property('route.protocol', 201);
+    namespace.ip('-6', 'route', 'add', 'fd09::/16', 'via', 'fd00::9', 'table', '501');
+    await until(events, event => event.type === 'route' && event.route.dst === 'fd09::/16');
+    namespace.ip('route', 'flush', 'table', '500');
+    await until(events, event => event.type === 'route' && event.action === 'del' && event.route.dst === '10.9.0.0/16');
+
+    namespace.ip('rule', 'add', 'from', '10.1.0.0/24', 'lookup', '500');
+    await until(events, event => event.type === 'rule' && event.rule.from === '10.1.0.0/24');
+    namespace.ip('-6', 'rule', 'add', 'from', 'fd00::/64', 'lookup', '500');
+    await until(events, event => event.type === 'rule' && event.rule.from === 'fd00::/64');
+
+    namespace.ip('link', 'del', 'v0');
+    await until(events, isLink('del'));
+  });
+
+  it('hears nothing of other namespaces and of groups that it did not ask for', async () => {
+    const [namespace, other] = [test.namespace(), test.namespace()];
+    await using monitor = await test.netlink.monitor(namespace.path, ['link']);
+    other.ip('link', 'add', 'name', 'br9', 'type', 'bridge');
+    namespace.ip('rule', 'add', 'from', '10.1.0.0/24', 'lookup', '500');
+    namespace.ip('link', 'add', 'name', 'br0', 'type', 'bridge');
+    const next = await monitor[Symbol.asyncIterator]().next();
+    expect(next.value).to.have.nested.property('link.name', 'br0');
+  });
+
+  it('ends for a reader that waits when it is stopped', async () => {
+    const namespace = test.namespace();
+    const monitor = await test.netlink.monitor(namespace.path, ['link']);
+    const next = monitor[Symbol.asyncIterator]().next();
+    monitor.stop();
+    expect(await next).to.deep.equal({ value: undefined, done: true });
+  });
+
+  it('says that everything has to be listed again when events were lost', async () => {
+    const namespace = test.namespace();
+    await using monitor = await test.netlink.monitor(namespace.path, ['ipv4-route']);
+    // The thread that listens is the one that makes the routes: it cannot read while a batch runs.
+    const routes = Array.from({ length: 30_000 }, (_, at): RouteChange => ({
+      op: 'route.add',
+      dst: `10.${at >> 8}.${at & 255}.0/24`,
+      type: 'blackhole',
+    }));
+    await test.netlink.run(namespace.path, routes);
+    const event = await until(monitor[Symbol.asyncIterator](), ({ type }) => type === 'resync');
+    expect(event).to.have.property('reason').that.is.oneOf(['overrun', 'slow-reader']);
+  });
+
+  it('keeps no process alive', () => {
+    const module = JSON.stringify(new URL('../../agent/netlink/netlink.ts', import.meta.url).href);
+    const script = `
+      import { Netlink } from ${module};
+      const netlink = new Netlink();
+      await netlink.monitor(null, ['link']);
+      console.log('listening');`;
+    const text = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect(text).to.equal('listening\n');
+  });
+});
