@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import type { IpamRoute } from '../../core/network/ipam.ts';
+import type { Plugin } from './plugin.ts';
+
+/** One attachment to be made: everything is decided. */
+export interface Attachment {
+  readonly containerId: string;
+  /** Interface name of the attachment, for example net1. */
+  readonly ifname: string;
+  readonly callIfname: string;
+  readonly configName: string;
+  readonly netns: string;
+  readonly network: string;
+  readonly plugin: Plugin;
+  readonly pod: { readonly uid: string; readonly namespace: string; readonly name: string };
+  readonly pool?: string;
+  readonly nics: readonly AttachmentNic[];
+  /** spec.ipam.routes; one destination with several gateways is a multipath route. */
+  readonly routes: readonly IpamRoute[];
+  /** spec.plugin.dns, for the result. */
+  readonly dns: Readonly<Record<string, unknown>>;
+}
+
+export interface AttachmentNic {
+  /** Name of the link in the pod: `<ifname>-<i>`. */
+  readonly name: string;
+  /** The host's NIC. */
+  readonly master: string;
+  /** One address a family, with the vlanCIDR's prefix length. */
+  readonly addresses: readonly string[];
+  readonly mac?: string;
+}
+
+/** Name of the i-th link (from 0) of an attachment, in the pod. */
+export function linkName(ifname: string, i: number): string {
+  return `${ifname}-${i}`;
+}
+
+/** Prefix of the host ends of ptp links: discovery leaves them alone by it. */
+export const hostEndPrefix = 'mnp';
+
+/** Name of the host end of a ptp link: the same for the same sandbox and link, so it is found again without any record. */
+export function hostEndName(containerId: string, link: string): string {
+  return hostEndPrefix + digest(containerId, link, 'name').toString('hex').slice(0, 12);
+}
+
+/**
+ * Hardware address of an end of a ptp link, known before the link is made so that both ends can have a permanent neighbour entry for
+ * each other. Locally administered, unicast (IEEE 802, U/L bit 1, I/G bit 0).
+ */
+export function ptpMac(containerId: string, link: string, end: 'pod' | 'host'): string {
+  const bytes = digest(containerId, link, end).subarray(0, 6);
+  bytes.writeUInt8((bytes.readUInt8(0) & 0xfc) | 0x02, 0);
+  return [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+function digest(containerId: string, link: string, purpose: string): Buffer {
+  return createHash('sha256').update(`${containerId}\0${link}\0${purpose}`).digest();
+}

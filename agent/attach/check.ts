@@ -1,0 +1,66 @@
+import type { CniError} from '../../core/cni/cniError.ts';
+import { cniError } from '../../core/cni/cniError.ts';
+import { cniCodes } from '../../core/cni/error.ts';
+import { NetlinkError, type AddressInfo, type LinkInfo, type Netlink, type RouteInfo } from '../netlink/netlink.ts';
+import type { CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
+import { namespaceIdentity } from './namespaceIdentity.ts';
+
+/**
+ * CHECK: whether everything that the entry names is as it was made. What later plugins added is none of its business.
+ * @throws CniError code 102 naming the first difference, 8 where the namespace is gone
+ */
+export async function checkAttachment(netlink: Netlink, entry: CheckpointEntry, netns: string): Promise<void> {
+  if ((await namespaceIdentity(netns)) !== entry.netnsId) {
+    throw cniError(
+      cniCodes.invalidNetns,
+      'MNN_CNI_NETNS',
+      `CNI_NETNS ${netns} is not where ${entry.ifname} was attached`,
+    );
+  }
+  const [links, addresses, routes] = await netlink.run(netns, [
+    { op: 'link.list' },
+    { op: 'address.list' },
+    { op: 'route.list', table: 254 },
+  ]);
+  for (const link of entry.links) checkLink(link, { links, addresses, routes });
+  for (const { hostEnd } of entry.links) if (hostEnd !== undefined) await checkHostEnd(netlink, hostEnd);
+}
+
+interface PodDump {
+  links: readonly LinkInfo[];
+  addresses: readonly AddressInfo[];
+  routes: readonly RouteInfo[];
+}
+
+function checkLink(expected: CheckpointLink, { links, addresses, routes }: PodDump): void {
+  const link = links.find(({ name }) => name === expected.name);
+  if (!link) throw changed(`interface ${expected.name} is gone`);
+  if (expected.mac !== undefined && link.mac !== expected.mac) {
+    throw changed(`interface ${expected.name} has the hardware address ${link.mac ?? 'none'}, not ${expected.mac}`);
+  }
+  if (!link.up) throw changed(`interface ${expected.name} is down`);
+  for (const address of expected.addresses) {
+    const there = addresses.some(info => info.dev === link.index && info.address === address);
+    if (!there) throw changed(`interface ${expected.name} lacks the address ${address}`);
+  }
+  for (const dst of expected.routes) {
+    const there = routes.some(
+      route => route.dst === dst && (route.dev === link.index || route.nexthops?.some(hop => hop.dev === link.index)),
+    );
+    if (!there) throw changed(`the route to ${dst} by ${expected.name} is gone`);
+  }
+}
+
+async function checkHostEnd(netlink: Netlink, name: string): Promise<void> {
+  try {
+    const { up } = await netlink.one(null, { op: 'link.get', dev: name });
+    if (!up) throw changed(`the host's end ${name} is down`);
+  } catch (error) {
+    if (error instanceof NetlinkError) throw changed(`the host's end ${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function changed(what: string): CniError {
+  return cniError(cniCodes.attachmentChanged, 'MNN_ATTACHMENT_CHANGED', what);
+}

@@ -1,0 +1,145 @@
+import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import { ownProtocol } from '../routes/ownership.ts';
+import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
+import type { Family, LinkAdd, Op } from '../netlink/types.ts';
+import { hostEndName, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
+import { linkGateways, podRoutes, type PodRoute } from './podRoutes.ts';
+
+/** The operations that make an attachment, in the order of the fields. */
+export interface Plan {
+  /** In the host's namespace: the links, each made directly in the pod's. */
+  readonly links: LinkAdd[];
+  /** In the pod's namespace. */
+  readonly pod: Op[];
+  /** In the host's namespace, once the links are there. */
+  readonly host: Op[];
+  readonly routes: PodRoute[];
+}
+
+/** What has to be done to make the attachment. */
+export function planOf(attachment: Attachment): Plan {
+  const { nics, plugin } = attachment;
+  const routes = podRoutes(attachment);
+  const perNic = plugin.type === 'ptp' ? ptpPod(attachment) : nics.flatMap(nic => subInterfacePod(nic, plugin));
+  return {
+    links: nics.map(nic => linkOf(attachment, nic)),
+    pod: [...perNic, ...routes.map(({ change }) => change)],
+    host: plugin.type === 'ptp' ? nics.flatMap(nic => ptpHost(attachment, nic)) : [],
+    routes,
+  };
+}
+
+function linkOf({ plugin, netns, containerId, pod }: Attachment, nic: AttachmentNic): LinkAdd {
+  const { name, master: parent } = nic;
+  const mtu = plugin.mtu === undefined ? {} : { mtu: plugin.mtu };
+  const mac = nic.mac === undefined ? {} : { mac: nic.mac };
+  switch (plugin.type) {
+    case 'ipvlan':
+      return { op: 'link.add', kind: 'ipvlan', name, parent, mode: plugin.mode, targetNetns: netns, ...mtu };
+    case 'macvlan':
+      return { op: 'link.add', kind: 'macvlan', name, parent, mode: plugin.mode, targetNetns: netns, ...mtu, ...mac };
+    case 'ptp':
+      return {
+        op: 'link.add',
+        kind: 'veth',
+        name: hostEndName(containerId, name),
+        mac: ptpMac(containerId, name, 'host'),
+        alias: `multi-nic pod ${pod.uid} ${name}`,
+        ...mtu,
+        peer: { name, netns, mac: nic.mac ?? ptpMac(containerId, name, 'pod'), ...mtu },
+      };
+  }
+}
+
+/** ipvlan and macvlan: addresses with the vlanCIDR's prefix length, announced to the neighbours as the link comes up. */
+function subInterfacePod({ name, addresses }: AttachmentNic, plugin: Attachment['plugin']): Op[] {
+  const isL3 = plugin.type === 'ipvlan' && plugin.mode !== 'l2';
+  return [
+    ...familySettings(name, addresses),
+    ...(isL3 ? [] : neighbourSettings(name, addresses)),
+    ...addresses.map((address): Op => ({ op: 'address.add', dev: name, address, noDad: true })),
+    { op: 'link.set', dev: name, up: true },
+  ];
+}
+
+/** Runtimes may switch IPv6 off in new namespaces; and a router's advertisements are no one's business on a link with a fixed address. */
+function familySettings(name: string, addresses: readonly string[]): Op[] {
+  if (!addresses.some(address => address.includes(':'))) return [];
+  return [
+    setSysctl(interfaceKey(name, 6, 'disable_ipv6'), 0),
+    setSysctl(interfaceKey(name, 6, 'accept_ra'), 0),
+    setSysctl(interfaceKey(name, 6, 'ndisc_notify'), 1),
+  ];
+}
+
+/**
+ * With several links of a pod in one layer 2 network each answers ARP for its own addresses only, and takes what comes back on another
+ * (Documentation/networking/ip-sysctl.rst: arp_ignore, arp_announce, rp_filter, arp_notify).
+ */
+function neighbourSettings(name: string, addresses: readonly string[]): Op[] {
+  if (!addresses.some(address => !address.includes(':'))) return [];
+  const settings = { arp_ignore: 1, arp_announce: 2, rp_filter: 2, arp_notify: 1 };
+  return Object.entries(settings).map(([key, value]) => setSysctl(interfaceKey(name, 4, key), value));
+}
+
+/** ptp: host addresses, and the whole vlanCIDR by way of the host. */
+function ptpPod({ containerId, nics }: Attachment): Op[] {
+  const seen = new Set<string>();
+  return nics.flatMap(({ name, addresses }): Op[] => {
+    const gatewayMac = ptpMac(containerId, name, 'host');
+    const networks = addresses.map(address => ({ address, network: parseCidr(address) }));
+    return [
+      ...familySettings(name, addresses),
+      ...networks.map(({ address, network }): Op => ({
+        op: 'address.add',
+        dev: name,
+        address: hostAddress(address, network.family),
+        noDad: true,
+      })),
+      { op: 'link.set', dev: name, up: true },
+      ...networks.flatMap(({ address, network }): Op[] => {
+        const gateway = linkGateways[network.family];
+        const [src = ''] = address.split('/');
+        const dst = formatCidr(network);
+        const neighbour: Op = { op: 'neighbour.replace', dev: name, address: gateway, mac: gatewayMac };
+        // Two links may share a subnet where the network has no subnet of its own: the first one leads there.
+        if (seen.has(dst)) return [neighbour];
+        seen.add(dst);
+        const onlink = network.family === 4 ? { onlink: true } : {};
+        return [neighbour, { op: 'route.add', dst, gateway, dev: name, src, ...onlink }];
+      }),
+    ];
+  });
+}
+
+/** The host's end: forwards what comes from the pod, and has the route to its addresses. */
+function ptpHost({ containerId }: Attachment, { name, addresses, mac }: AttachmentNic): Op[] {
+  const dev = hostEndName(containerId, name);
+  const podMac = mac ?? ptpMac(containerId, name, 'pod');
+  const networks = addresses.map(address => ({ address, family: parseCidr(address).family }));
+  const has = (family: Family): boolean => networks.some(network => network.family === family);
+  return [
+    ...(has(4) ? ptpHostSettings4(dev) : []),
+    ...(has(6)
+      ? [setSysctl(interfaceKey(dev, 6, 'forwarding'), 1), setSysctl(interfaceKey(dev, 6, 'accept_ra'), 0)]
+      : []),
+    { op: 'link.set', dev, up: true },
+    ...networks.flatMap(({ address, family }): Op[] => {
+      const [ip = ''] = address.split('/');
+      return [
+        { op: 'neighbour.replace', dev, address: ip, mac: podMac },
+        { op: 'route.replace', dst: hostAddress(address, family), dev, protocol: ownProtocol, scope: 'link' },
+      ];
+    }),
+  ];
+}
+
+function ptpHostSettings4(dev: string): Op[] {
+  return [setSysctl(interfaceKey(dev, 4, 'forwarding'), 1), setSysctl(interfaceKey(dev, 4, 'rp_filter'), 2)];
+}
+
+/** `10.0.0.5/19` → `10.0.0.5/32`. */
+export function hostAddress(address: string, family: Family): string {
+  const [ip = ''] = address.split('/');
+  return `${ip}/${family === 4 ? 32 : 128}`;
+}

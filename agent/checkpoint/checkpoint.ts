@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { entryKey, isEntry, type CheckpointEntry } from './entry.ts';
+
+const suffix = '.json';
+/** Longest file name (NAME_MAX) that is used as it is; what is longer is hashed. */
+const longestName = 200;
+
+/**
+ * The attachments of this node, each in a file of its own. A file is written beside its place, flushed, and renamed into it; then its
+ * folder is flushed: after a crash at any point each entry is there as a whole, in its old or its new form, or not at all.
+ */
+export class Checkpoint {
+  readonly #folder: string;
+  readonly #log: Logger;
+  readonly #entries = new Map<string, CheckpointEntry>();
+  /** Makes names of unfinished files unique. */
+  #writes = 0;
+
+  private constructor(folder: string, log: Logger) {
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  /** Reads what an earlier process left. Files that are no entries are reported and left where they are; unfinished ones go. */
+  static async open(stateFolder: string, log: Logger): Promise<Checkpoint> {
+    const folder = join(stateFolder, 'attachments');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const checkpoint = new Checkpoint(folder, log);
+    await checkpoint.#load();
+    return checkpoint;
+  }
+
+  get(containerId: string, ifname: string): CheckpointEntry | undefined {
+    return this.#entries.get(entryKey({ containerId, ifname }));
+  }
+
+  /** All entries; live, so do not await while using it. */
+  list(): IterableIterator<CheckpointEntry> {
+    return this.#entries.values();
+  }
+
+  /** The entries that one CNI call made: several in chained mode. */
+  ofCall(containerId: string, callIfname: string): CheckpointEntry[] {
+    return [...this.#entries.values()].filter(
+      entry => entry.containerId === containerId && entry.callIfname === callIfname,
+    );
+  }
+
+  ofPod(uid: string): CheckpointEntry[] {
+    return [...this.#entries.values()].filter(entry => entry.pod.uid === uid);
+  }
+
+  /** Adds or replaces an entry. When the promise resolves, it outlives a crash. */
+  async put(entry: CheckpointEntry): Promise<void> {
+    const path = this.#pathOf(entry);
+    const unfinished = `${path}.${process.pid}-${this.#writes++}.tmp`;
+    const file = await open(unfinished, 'w', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(entry)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(unfinished, path);
+    await this.#syncFolder();
+    this.#entries.set(entryKey(entry), entry);
+  }
+
+  /** Forgets an entry; one that is not there is none to forget. */
+  async delete(entry: Pick<CheckpointEntry, 'containerId' | 'ifname'>): Promise<void> {
+    await rm(this.#pathOf(entry), { force: true });
+    await this.#syncFolder();
+    this.#entries.delete(entryKey(entry));
+  }
+
+  async #load(): Promise<void> {
+    for (const name of await readdir(this.#folder)) {
+      const path = join(this.#folder, name);
+      if (name.endsWith('.tmp')) await rm(path, { force: true });
+      else if (name.endsWith(suffix)) await this.#loadFile(path);
+    }
+  }
+
+  async #loadFile(path: string): Promise<void> {
+    let entry: unknown;
+    try {
+      entry = JSON.parse(await readFile(path, 'utf8'));
+    } catch (error) {
+      this.#log.warn({ path, err: error }, 'checkpoint: a file is not whole; ignored');
+      return;
+    }
+    if (isEntry(entry)) this.#entries.set(entryKey(entry), entry);
+    else this.#log.warn({ path }, 'checkpoint: a file is not of this version; ignored');
+  }
+
+  #pathOf(entry: Pick<CheckpointEntry, 'containerId' | 'ifname'>): string {
+    const key = entryKey(entry);
+    const name = key.length <= longestName ? key : createHash('sha256').update(key).digest('hex');
+    return join(this.#folder, `${name}${suffix}`);
+  }
+
+  /** A rename or removal is durable once the folder is. */
+  async #syncFolder(): Promise<void> {
+    const folder = await open(this.#folder, 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+}

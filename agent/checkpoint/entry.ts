@@ -1,0 +1,72 @@
+/** Version of the files' form; a file of another version is left alone and reported. */
+export const checkpointVersion = 1;
+
+/**
+ * What the agent made, or was about to make, for one attachment of one sandbox. It is written before the first link is made, so
+ * whatever is found in a pod or on the host after a crash at any line is named here.
+ */
+export interface CheckpointEntry {
+  version: typeof checkpointVersion;
+  /** `intent`: some of it may not exist (yet). */
+  state: 'intent' | 'done';
+  containerId: string;
+  /** Interface name of the attachment, for example net1; its links are net1-0, net1-1, … */
+  ifname: string;
+  /** CNI_IFNAME of the call that asked for it: `ifname`, or in chained mode the primary interface's name. */
+  callIfname: string;
+  /** `name` of the configuration that the call came with. */
+  configName: string;
+  netns: string;
+  /** Which namespace that path was: it may be another one's later. */
+  netnsId: string;
+  network: string;
+  type: string;
+  pod: { uid: string; namespace: string; name: string };
+  /** The IPPool with the record; absent where another IPAM plugin gives the addresses. */
+  pool?: string;
+  links: CheckpointLink[];
+  /** RFC 3339. */
+  since: string;
+}
+
+/** One link in the pod. */
+export interface CheckpointLink {
+  name: string;
+  /** Name of the other end on the host, where the type has one. */
+  hostEnd?: string;
+  /** With their prefix lengths. */
+  addresses: string[];
+  /** Destinations of the routes in the pod that the agent added. */
+  routes: string[];
+  /** Known once done. */
+  mac?: string;
+}
+
+/** What identifies an entry: the sandbox, and the attachment in it. */
+export function entryKey({ containerId, ifname }: Pick<CheckpointEntry, 'containerId' | 'ifname'>): string {
+  return `${containerId}@${ifname}`;
+}
+
+/** Whether a parsed file is an entry of this version. */
+export function isEntry(value: unknown): value is CheckpointEntry {
+  if (typeof value !== 'object' || value === null) return false;
+  const entry = value as Partial<Record<keyof CheckpointEntry, unknown>>;
+  const texts = [
+    'containerId',
+    'ifname',
+    'callIfname',
+    'configName',
+    'netns',
+    'netnsId',
+    'network',
+    'type',
+    'since',
+  ] as const;
+  return (
+    entry.version === checkpointVersion &&
+    (entry.state === 'intent' || entry.state === 'done') &&
+    texts.every(key => typeof entry[key] === 'string') &&
+    typeof entry.pod === 'object' &&
+    Array.isArray(entry.links)
+  );
+}
