@@ -28,7 +28,8 @@ const table = {
     'Create the namespace, or take it off spec.namespaces; the network applies there once it exists.',
   MNN_OVERLAP: 'Choose a subnet that no other network and no host uses.',
   MNN_IN_USE: 'Delete the pods that use the network first, or make a second network with the new layout.',
-  MNN_CLASS_UNKNOWN: 'Create the DeviceClass, or name one that exists: kubectl get deviceclasses.',
+  MNN_CLASS_UNKNOWN:
+    'Create the DeviceClass, or name one that exists: kubectl get deviceclasses.multinic.fms.io (short: mndc).',
   MNN_NO_MEMBERS: 'Check spec.masterNets against the nodes: kubectl get hostinterfaces.',
 
   /** What pods ask for. */
