@@ -62,6 +62,6 @@ function freeFor({ pod, excludes }: Block, hostAddresses: readonly IpAddress[]):
 
 /** The whole number that a Kubernetes resource quantity stands for (the API server writes 1000 as 1k); undefined where it is not one. */
 export function wholeQuantity(text: string | undefined): number | undefined {
-  const match = /^(\d+)([kMGTPE]?)$/.exec(text ?? '');
-  return match ? Number(match[1]) * 1000 ** ' kMGTPE'.indexOf(match[2] || ' ') : undefined;
+  const { number, suffix = ' ' } = /^(?<number>\d+)(?<suffix>[kMGTPE])?$/.exec(text ?? '')?.groups ?? {};
+  return number === undefined ? undefined : Number(number) * 1000 ** ' kMGTPE'.indexOf(suffix);
 }

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { component } from '../core/api/names.ts';
+import { EventRecorder } from '../kube/events.ts';
+import { LeaderElector } from '../kube/leaderElection.ts';
+import { group, type Runnable } from '../kube/lifecycle.ts';
+import { defaultTimes, lease, type ControllerOptions } from './controllerOptions.ts';
+import { createLeaderSession, type LeaderSession } from './leaderSession.ts';
+import { registerNetworkMetrics } from './metrics.ts';
+
+export type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
+
+/** The controller as part of a process: it is a candidate, and whenever it leads it reconciles. */
+export interface Controller extends Runnable {
+  /** Whether this process leads. */
+  readonly isLeader: boolean;
+}
+
+/** Makes the controller of one process. Nothing runs before start(). */
+export function createController({ client, log, metrics, options = {} }: ControllerOptions): Controller {
+  const times = { ...defaultTimes, ...options.times };
+  const identity = options.identity ?? `${hostname()}_${randomUUID()}`;
+  const events = new EventRecorder({ client, logger: log, component: component.controller, instance: hostname() });
+  let session: LeaderSession | undefined;
+  if (metrics) registerNetworkMetrics(metrics.registry, () => session?.context);
+  const elector = new LeaderElector({
+    client,
+    lease: { ...lease, ...(options.namespace !== undefined && { namespace: options.namespace }) },
+    identity,
+    logger: log,
+    ...options.election,
+    ...(metrics && { observer: metrics.leadership }),
+    onStarted: async signal => {
+      session = createLeaderSession({ client, log, ...(metrics && { metrics }) }, events, times);
+      try {
+        await session.run(signal);
+      } finally {
+        session = undefined;
+      }
+    },
+  });
+  const parts = group('controller', [events, elector]);
+  return {
+    name: 'controller',
+    start: signal => parts.start(signal),
+    get isLeader() {
+      return elector.isLeader;
+    },
+  };
+}

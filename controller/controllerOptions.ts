@@ -1,0 +1,46 @@
+import { systemNamespace } from '../core/api/names.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Logger } from '../kube/log.ts';
+import type { Metrics } from '../kube/metrics.ts';
+
+/** All in milliseconds. */
+export interface ControllerTimes {
+  /** What follows from a new or changed host waits so long for others. */
+  batchMs: number;
+  /** A network's status is written at most once in this time, except for what agents wait for. */
+  statusIntervalMs: number;
+  sweepIntervalMs: number;
+  /** How long a reservation may wait for its pod. */
+  reservationMs: number;
+  /** How often to ask whether a cluster without NetworkAttachmentDefinitions has them now. */
+  definitionRecheckMs: number;
+  /** Everything is looked at again, whether anything changed or not. */
+  resyncMs: number;
+}
+
+export const defaultTimes: ControllerTimes = {
+  batchMs: 300,
+  statusIntervalMs: 5_000,
+  sweepIntervalMs: 15_000,
+  reservationMs: 60_000,
+  definitionRecheckMs: 30_000,
+  resyncMs: 10 * 60_000,
+};
+
+export interface ControllerOptions {
+  client: KubeClient;
+  log: Logger;
+  metrics?: Metrics;
+  options?: {
+    /** Where the lease is. Default: multi-nic-system. */
+    namespace?: string;
+    /** Unique among the replicas, also across restarts. Default: the host's name and a UUID. */
+    identity?: string;
+    times?: Partial<ControllerTimes>;
+    /** Of the lease, in milliseconds; default 15,000, 10,000 and 2,000. */
+    election?: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
+  };
+}
+
+/** The lease that the replicas elect their leader by. */
+export const lease = { namespace: systemNamespace, name: 'multi-nic-controller' };

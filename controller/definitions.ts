@@ -1,0 +1,154 @@
+import { component, label } from '../core/api/names.ts';
+import type { MultiNicNetwork } from '../core/api/types.ts';
+import { netAttachDefOf, type NetAttachDef } from '../core/nad/netAttachDef.ts';
+import { appliesTo } from '../core/network/network.ts';
+import type { DefinitionsState } from '../core/status/definitions.ts';
+import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import type { Informer } from '../kube/informer.ts';
+import { networkAttachmentDefinitions, type Namespace, type NetworkAttachmentDefinition } from '../kube/resources.ts';
+import { keyOf, refOf } from '../kube/types.ts';
+import type { WorkResult } from '../kube/workQueue.ts';
+import type { LeaderContext } from './leaderContext.ts';
+import { networkOwner } from './owner.ts';
+import { readableNetwork } from './readableNetwork.ts';
+
+/** How long after a write that came too late the copy is taken to be up to date again. */
+const catchUpMs = 200;
+
+/** What the reconciler knows of the resource in this cluster. */
+export interface DefinitionSource {
+  /** Undefined while it is not known whether the resource is installed; see DefinitionsState.installed. */
+  installed: () => boolean | undefined;
+  informer: Informer<NetworkAttachmentDefinition>;
+}
+
+/**
+ * Keeps the NetworkAttachmentDefinition of each network in each namespace that it applies to. A key is one definition, so a namespace
+ * that refuses holds up no other.
+ */
+export class Definitions {
+  readonly #context: LeaderContext;
+  readonly #source: DefinitionSource;
+  /** Why a definition could not be written, by network and namespace. */
+  readonly #failures = new Map<string, Map<string, string>>();
+
+  constructor(context: LeaderContext, source: DefinitionSource) {
+    this.#context = context;
+    this.#source = source;
+  }
+
+  /** Where the network's definitions stand. */
+  state(object: MultiNicNetwork): DefinitionsState {
+    const { name } = object.metadata;
+    const foreign: string[] = [];
+    let wanted = 0;
+    let ready = 0;
+    for (const namespace of this.#context.informers.namespaces.list()) {
+      if (!isActive(namespace) || !appliesTo(object.spec, namespace.metadata.name)) continue;
+      wanted++;
+      const found = this.#source.informer.get({ namespace: namespace.metadata.name, name });
+      if (!found) continue;
+      if (isOurs(found, name)) ready++;
+      else foreign.push(namespace.metadata.name);
+    }
+    const failures = this.#failures.get(name) ?? new Map<string, string>();
+    return { installed: this.#source.installed(), wanted, ready, foreign: foreign.sort(), failures };
+  }
+
+  /** @param key `namespace/network` */
+  async reconcile(key: string, signal: AbortSignal): Promise<WorkResult> {
+    const { namespace = '', name } = refOf(key);
+    try {
+      const result = await this.#reconcileOne(namespace, name, signal);
+      this.#failures.get(name)?.delete(namespace);
+      return result;
+    } catch (error) {
+      // Somebody was faster, or the namespace is going: what the copies show next decides.
+      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error) || isTerminating(error)) {
+        return { requeueAfterMs: catchUpMs };
+      }
+      const failures = this.#failures.get(name) ?? new Map<string, string>();
+      this.#failures.set(name, failures.set(namespace, error instanceof Error ? error.message : String(error)));
+      throw error;
+    }
+  }
+
+  async #reconcileOne(namespace: string, name: string, signal: AbortSignal): Promise<WorkResult> {
+    const { client, informers, view } = this.#context;
+    const found = this.#source.informer.get({ namespace, name });
+    const place = informers.namespaces.get(namespace);
+    if (!place || !isActive(place)) return {};
+    const read = readableNetwork(view, name);
+    if (read.kind === 'unusable') return {};
+    const options = { signal, fieldManager: component.controller };
+    if (read.kind === 'gone' || !appliesTo(read.known.object.spec, namespace)) {
+      if (found && isOurs(found, name)) {
+        const { uid } = found.metadata;
+        await client.delete(networkAttachmentDefinitions, found.metadata, {
+          signal,
+          preconditions: uid ? { uid } : {},
+        });
+      }
+      return {};
+    }
+    const wanted = netAttachDefOf(read.known.state.network, read.known.object, namespace);
+    if (!found) await client.create(networkAttachmentDefinitions, wanted, options);
+    else if (isOurs(found, name) && !isSame(found, wanted)) {
+      await client.update(networkAttachmentDefinitions, mended(found, wanted), options);
+    }
+    return {};
+  }
+}
+
+/** All definitions that the network has or should have, as keys. */
+export function definitionKeys(network: string, namespaces: Iterable<Namespace>): string[] {
+  return [...namespaces].map(({ metadata }) => keyOf({ namespace: metadata.name, name: network }));
+}
+
+function isActive({ metadata, status }: Namespace): boolean {
+  return metadata.deletionTimestamp === undefined && status?.phase !== 'Terminating';
+}
+
+/**
+ * Whether we may change a definition: a MultiNicNetwork of its name owns it, or, before owner references were written, the predecessor
+ * left its label and nobody owns it.
+ */
+function isOurs({ metadata }: NetworkAttachmentDefinition, network: string): boolean {
+  const owner = networkOwner(metadata);
+  if (owner) return owner.name === network;
+  return metadata.labels?.[label.generated] === 'true' && (metadata.ownerReferences ?? []).length === 0;
+}
+
+function isSame(found: NetworkAttachmentDefinition, wanted: NetAttachDef): boolean {
+  const labels = Object.entries(wanted.metadata.labels ?? {});
+  const [owner] = wanted.metadata.ownerReferences ?? [];
+  return (
+    found.spec?.config === wanted.spec.config &&
+    labels.every(([key, value]) => found.metadata.labels?.[key] === value) &&
+    networkOwner(found.metadata)?.uid === owner?.uid
+  );
+}
+
+/** Ours as it should be; labels and annotations that others added stay. */
+function mended(found: NetworkAttachmentDefinition, wanted: NetAttachDef): NetworkAttachmentDefinition {
+  const { ownerReferences = [], labels } = found.metadata;
+  const others = ownerReferences.filter(owner => owner !== networkOwner(found.metadata));
+  return {
+    ...found,
+    metadata: {
+      ...found.metadata,
+      labels: { ...labels, ...wanted.metadata.labels },
+      ownerReferences: [...others, ...(wanted.metadata.ownerReferences ?? [])],
+    },
+    spec: wanted.spec,
+  };
+}
+
+/** 403 with the cause NamespaceTerminating: nothing is created in a namespace that is going. */
+function isTerminating(error: unknown): boolean {
+  return (
+    error instanceof ApiError &&
+    error.status === 403 &&
+    (error.details.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
+  );
+}

@@ -1,0 +1,153 @@
+import { apiVersion, component, label } from '../core/api/names.ts';
+import type { Cidr, MultiNicNetwork } from '../core/api/types.ts';
+import { pageName, type HostPage } from '../core/layout/hostIndex.ts';
+import type { Network } from '../core/network/network.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import { cidrs, hostInterfaces, nodes } from '../kube/resources.ts';
+import type { LeaderContext } from './leaderContext.ts';
+import { networkOwner, ownedBy } from './owner.ts';
+import { planHostPages, type HostPagesPlan } from './plan/hostPages.ts';
+import { planInterfaces } from './plan/interfaces.ts';
+import { readableNetwork } from './readableNetwork.ts';
+
+/** Attempts when other writers are in between, before the queue's back-off takes over. */
+const attempts = 5;
+
+/**
+ * Gives every host of a network its index, in the CIDR pages. Decisions are made on the pages as they are stored at that moment, and each
+ * page is written on condition that nobody changed it since, so a leader of yesterday cannot give an index twice.
+ */
+export class HostBlocks {
+  readonly #context: LeaderContext;
+  /** Hosts that no index was left for, by network. */
+  readonly #unassigned = new Map<string, readonly string[]>();
+
+  constructor(context: LeaderContext) {
+    this.#context = context;
+  }
+
+  /** Hosts of the network that no index was left for when they were last given. */
+  unassigned(network: string): readonly string[] {
+    return this.#unassigned.get(network) ?? [];
+  }
+
+  /** Handles one network. The pages of one that is gone go with it, by their owner reference. */
+  async reconcile(name: string, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const read = readableNetwork(this.#context.view, name);
+      if (read.kind === 'gone') this.#unassigned.delete(name);
+      if (read.kind !== 'usable') return;
+      try {
+        await this.#allocate(read.known.object, read.known.state.network, signal);
+        return;
+      } catch (error) {
+        const isRace = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
+        if (!isRace || attempt === attempts) throw error;
+      }
+    }
+  }
+
+  async #allocate(object: MultiNicNetwork, network: Network, signal: AbortSignal): Promise<void> {
+    const { informers } = this.#context;
+    const cached = [...informers.cidrs.list()].filter(({ spec }) => spec.network === network.name);
+    const plan = this.#plan(object, network, cached, () => true);
+    this.#unassigned.set(network.name, plan.unassigned);
+    if (isNothing(plan) && cached.every(page => isOwned(page, object))) return;
+    const stored = await this.#readPages(object, signal);
+    const gone = await this.#confirmGone(this.#plan(object, network, stored, () => true).gone, signal);
+    const decided = this.#plan(object, network, stored, host => gone.has(host));
+    await this.#write(object, stored, decided.changed, signal);
+    this.#unassigned.set(network.name, decided.unassigned);
+    this.#context.log.info(
+      { network: network.name, pages: decided.changed.length, freed: decided.gone, full: decided.unassigned.length },
+      'host indexes written',
+    );
+  }
+
+  /** @param isGone asked of hosts that neither copy knows any more; while it says no, they keep their index */
+  #plan(
+    object: MultiNicNetwork,
+    network: Network,
+    pages: readonly Cidr[],
+    isGone: (host: string) => boolean,
+  ): HostPagesPlan {
+    const { surveys, informers } = this.#context;
+    const { members, positions } = surveys.survey(network);
+    return planHostPages({
+      network,
+      interfaces: planInterfaces(network, object.status?.interfaces ?? [], positions).interfaces,
+      pages: pages.map(({ spec }) => spec),
+      members: members.map(({ host }) => host.metadata.name),
+      exists: host =>
+        informers.hosts.get(host) !== undefined || informers.nodes.get(host) !== undefined || !isGone(host),
+    });
+  }
+
+  /** The network's pages as stored. Those of a deleted network of the same name are removed first: they are about to be collected. */
+  async #readPages(object: MultiNicNetwork, signal: AbortSignal): Promise<Cidr[]> {
+    const { client } = this.#context;
+    const { items } = await client.list(cidrs, {
+      labelSelector: `${label.network}=${object.metadata.name}`,
+      signal,
+    });
+    for (const page of items) {
+      if (!isOwned(page, object)) await client.delete(cidrs, page.metadata, { signal, ...preconditions(page) });
+    }
+    return items.filter(page => isOwned(page, object)).sort((a, b) => a.spec.page - b.spec.page);
+  }
+
+  /** Those of which the API server itself says that neither Node nor HostInterface exists. */
+  async #confirmGone(hosts: readonly string[], signal: AbortSignal): Promise<Set<string>> {
+    const { client } = this.#context;
+    const gone = new Set<string>();
+    for (const name of hosts) {
+      const found =
+        (await client.find(nodes, { name }, { signal })) ?? (await client.find(hostInterfaces, { name }, { signal }));
+      if (!found) gone.add(name);
+    }
+    return gone;
+  }
+
+  async #write(
+    object: MultiNicNetwork,
+    stored: readonly Cidr[],
+    changed: readonly HostPage[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client } = this.#context;
+    const options = { signal, fieldManager: component.controller };
+    for (const { page, hosts } of changed) {
+      const before = stored.find(({ spec }) => spec.page === page);
+      const spec = { network: object.metadata.name, page, hosts };
+      if (!before) await client.create(cidrs, newPage(object, spec), options);
+      else if (hosts.length === 0) await client.delete(cidrs, before.metadata, { signal, ...preconditions(before) });
+      else await client.update(cidrs, { ...before, spec }, options);
+    }
+  }
+}
+
+function newPage(object: MultiNicNetwork, spec: Cidr['spec']): Cidr {
+  return {
+    apiVersion,
+    kind: 'CIDR',
+    metadata: {
+      name: pageName(spec.network, spec.page),
+      labels: { [label.network]: spec.network },
+      ownerReferences: [ownedBy(object)],
+    },
+    spec,
+  };
+}
+
+function isOwned(page: Cidr, { metadata }: MultiNicNetwork): boolean {
+  return networkOwner(page.metadata)?.uid === metadata.uid;
+}
+
+function isNothing({ changed }: HostPagesPlan): boolean {
+  return changed.length === 0;
+}
+
+function preconditions({ metadata }: Cidr): { preconditions: { uid?: string; resourceVersion?: string } } {
+  const { uid, resourceVersion } = metadata;
+  return { preconditions: { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) } };
+}

@@ -1,0 +1,97 @@
+import { extendedResourceName } from '../core/api/names.ts';
+import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Informer, type InformerOptions } from '../kube/informer.ts';
+import type { Logger } from '../kube/log.ts';
+import * as resources from '../kube/resources.ts';
+import type { KubeObject, Resource } from '../kube/types.ts';
+
+/** What the leader watches. */
+export interface LeaderInformers {
+  networks: Informer<MultiNicNetwork>;
+  hosts: Informer<HostInterface>;
+  cidrs: Informer<Cidr>;
+  pools: Informer<IPPool>;
+  nodes: Informer<resources.Node>;
+  namespaces: Informer<resources.Namespace>;
+}
+
+type Observer = NonNullable<InformerOptions<KubeObject>['observer']>;
+
+/** Makes the informers; they are started by the leader's session, each kept to what the reconcilers read. */
+export function createInformers(client: KubeClient, logger: Logger, observer?: Observer): LeaderInformers {
+  const base = <T extends KubeObject>(
+    resource: Resource<T>,
+  ): Pick<InformerOptions<T>, 'client' | 'logger' | 'observer'> & { resource: Resource<T> } => ({
+    client,
+    resource,
+    logger,
+    ...(observer && { observer }),
+  });
+  return {
+    networks: new Informer(base(resources.multiNicNetworks)),
+    hosts: new Informer(base(resources.hostInterfaces)),
+    cidrs: new Informer(base(resources.cidrs)),
+    pools: new Informer({ ...base(resources.ipPools), transform: trimPool }),
+    nodes: new Informer({ ...base(resources.nodes), transform: trimNode }),
+    namespaces: new Informer({ ...base(resources.namespaces), transform: trimNamespace }),
+  };
+}
+
+/** Definitions of all networks; apart from the others, because a cluster without Multus does not have the resource. */
+export function createDefinitionInformer(
+  client: KubeClient,
+  logger: Logger,
+  observer?: Observer,
+): Informer<resources.NetworkAttachmentDefinition> {
+  const resource = resources.networkAttachmentDefinitions;
+  return new Informer({ client, resource, logger, ...(observer && { observer }) });
+}
+
+/** Our resources and readiness: a Node carries kilobytes of image names that nobody here reads. */
+function trimNode({ apiVersion, kind, metadata, status }: resources.Node): resources.Node {
+  const { name, uid, resourceVersion, creationTimestamp } = metadata;
+  const conditions = status?.conditions?.filter(({ type }) => type === 'Ready') ?? [];
+  return {
+    ...(apiVersion && { apiVersion }),
+    ...(kind && { kind }),
+    metadata: {
+      name,
+      ...(uid && { uid }),
+      ...(resourceVersion && { resourceVersion }),
+      ...(creationTimestamp && { creationTimestamp }),
+    },
+    status: { capacity: ours(status?.capacity), allocatable: ours(status?.allocatable), conditions },
+  };
+}
+
+/** Counts, and of the records only those that the leader may release, without their addresses: a pool may hold hundreds. */
+function trimPool(pool: IPPool): IPPool {
+  const { status } = pool;
+  if (!status) return pool;
+  const isNodes = pool.spec.hostName !== undefined;
+  const live = status.allocations.filter(({ state }) => state !== 'Released');
+  const kept = isNodes ? live.filter(({ state }) => state === 'Reserved') : live;
+  const allocations = kept.map(record => ({ ...record, nics: [] }));
+  return { ...pool, status: { allocations, used: live.length } };
+}
+
+const prefix = extendedResourceName('');
+
+/** The quantities of our extended resources. */
+export function ours(quantities: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(quantities ?? {}).filter(([name]) => name.startsWith(prefix)));
+}
+
+function trimNamespace(namespace: resources.Namespace): resources.Namespace {
+  const { name, uid, resourceVersion, deletionTimestamp } = namespace.metadata;
+  return {
+    ...namespace,
+    metadata: {
+      name,
+      ...(uid && { uid }),
+      ...(resourceVersion && { resourceVersion }),
+      ...(deletionTimestamp && { deletionTimestamp }),
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import type { Logger } from '../kube/log.ts';
+import type { ClusterView } from '../kube/clusterView.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { PoolStore } from '../kube/poolStore.ts';
+import type { LeaderInformers } from './informers.ts';
+import type { NetworkSurveys } from './networkSurveys.ts';
+
+/** What every reconciler works with, for one time of leading. */
+export interface LeaderContext {
+  client: KubeClient;
+  log: Logger;
+  events: Pick<EventRecorder, 'record'>;
+  informers: LeaderInformers;
+  view: ClusterView;
+  surveys: NetworkSurveys;
+  pools: PoolStore;
+}

@@ -1,0 +1,87 @@
+import { group, runAll, type Runnable } from '../kube/lifecycle.ts';
+import { sleep } from '../kube/deadline.ts';
+import { ClusterView } from '../kube/clusterView.ts';
+import { PoolStore } from '../kube/poolStore.ts';
+import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
+import { DefinitionResource } from './definitionResource.ts';
+import { createDefinitionInformer, createInformers } from './informers.ts';
+import type { LeaderContext } from './leaderContext.ts';
+import { NetworkSurveys } from './networkSurveys.ts';
+import { addNetwork, createQueues, type Queues } from './queues.ts';
+import { createSweeper } from './sweeps/sweeper.ts';
+import { addTriggers } from './triggers.ts';
+
+/** One time of leading: everything is made anew, so nothing that an earlier leader believed is carried over. */
+export interface LeaderSession {
+  context: LeaderContext;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Makes a session; run() starts it and resolves when all of it has ended. */
+export function createLeaderSession(
+  { client, log, metrics }: Pick<ControllerOptions, 'client' | 'log' | 'metrics'>,
+  events: LeaderContext['events'],
+  times: ControllerTimes,
+): LeaderSession {
+  const informers = createInformers(client, log, metrics?.informers);
+  const context: LeaderContext = {
+    client,
+    log,
+    events,
+    informers,
+    view: new ClusterView(informers, log),
+    surveys: new NetworkSurveys(() => informers.hosts.list()),
+    pools: new PoolStore(client, { log }),
+  };
+  const definitionInformer = createDefinitionInformer(client, log, metrics?.informers);
+  const resource = new DefinitionResource(client, definitionInformer, log, times.definitionRecheckMs);
+  const source = { installed: () => resource.installed, informer: definitionInformer };
+  const queues = createQueues(context, source, times.statusIntervalMs, metrics?.queues);
+  const resync = (): void => {
+    for (const { metadata } of informers.networks.list()) addNetwork(queues, context, metadata.name);
+    for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
+  };
+  const definitions: Runnable = { name: 'definitions', start: signal => resource.run(signal, resync) };
+  return {
+    context,
+    run: signal =>
+      runAll(
+        signal,
+        [
+          group('informers', Object.values(informers) as Runnable[]),
+          triggers(() => {
+            addTriggers(queues, context, definitionInformer, times.batchMs);
+          }),
+          group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
+          definitions,
+          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs: times.reservationMs }),
+          repeated('resync', times.resyncMs, resync),
+        ],
+        { logger: log },
+      ),
+  };
+}
+
+/** Nothing is looked at before every copy is complete; then each object is told as added. */
+function triggers(add: () => void): Runnable {
+  return {
+    name: 'triggers',
+    start: () => {
+      add();
+      return Promise.resolve();
+    },
+  };
+}
+
+function repeated(name: string, intervalMs: number, action: () => void): Runnable {
+  return {
+    name,
+    async start(signal) {
+      for (;;) {
+        await sleep(intervalMs, signal);
+        if (signal.aborted) return;
+        action();
+      }
+    },
+  };
+}

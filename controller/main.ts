@@ -1,0 +1,29 @@
+import { component } from '../core/api/names.ts';
+import { KubeClient } from '../kube/client.ts';
+import { HealthServer } from '../kube/healthServer.ts';
+import { runAll, terminationSignal } from '../kube/lifecycle.ts';
+import { createLogger } from '../kube/log.ts';
+import { createMetrics } from '../kube/metrics.ts';
+import { createController } from './controller.ts';
+
+/**
+ * The controller alone, for debugging and tests; in a cluster it runs in the webhook's process. Takes the connection that kubectl would,
+ * $POD_NAMESPACE for the lease, and $METRICS_PORT (default any free one) for metrics and probes.
+ */
+const log = createLogger(component.controller);
+using termination = terminationSignal(log);
+await using client = await KubeClient.connect({ userAgent: component.controller });
+const metrics = createMetrics();
+const health = new HealthServer({
+  port: Number(process.env.METRICS_PORT ?? 0),
+  logger: log,
+  registry: metrics.registry,
+});
+const { POD_NAMESPACE } = process.env;
+const controller = createController({
+  client,
+  log,
+  metrics,
+  options: POD_NAMESPACE ? { namespace: POD_NAMESPACE } : {},
+});
+await runAll(termination.signal, [health, controller], { logger: log });

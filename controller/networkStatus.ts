@@ -1,0 +1,134 @@
+import { component } from '../core/api/names.ts';
+import type { Condition, MultiNicNetwork, MultiNicNetworkStatus } from '../core/api/types.ts';
+import { definitionsCondition, type DefinitionsState } from '../core/status/definitions.ts';
+import { hostsState } from '../core/status/hosts.ts';
+import { networkStatus, sameStatus, unusableStatus } from '../core/status/networkStatus.ts';
+import { routeState } from '../core/status/routes.ts';
+import type { KnownNetwork } from '../kube/clusterView.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import { multiNicNetworks } from '../kube/resources.ts';
+import type { WorkResult } from '../kube/workQueue.ts';
+import type { LeaderContext } from './leaderContext.ts';
+import { hostIndexCount } from './plan/hostPages.ts';
+import { planInterfaces } from './plan/interfaces.ts';
+import { readableNetwork } from './readableNetwork.ts';
+
+/** Where the parts of a status come from that the API server does not know. */
+export interface StatusSources {
+  definitions: (object: MultiNicNetwork) => DefinitionsState;
+  unassignedHosts: (network: string) => readonly string[];
+}
+
+/** How long after a conflict the copy is taken to be up to date again. */
+const catchUpMs = 200;
+
+/**
+ * Writes the status of networks, the interface indexes with it. Every agent watches these objects, so what is of no hurry is written at
+ * most once in `minIntervalMs`; new interface indexes and the answer to a changed spec go out at once.
+ */
+export class NetworkStatuses {
+  readonly #context: LeaderContext;
+  readonly #sources: StatusSources;
+  readonly #minIntervalMs: number;
+  readonly #written = new Map<string, number>();
+
+  constructor(context: LeaderContext, sources: StatusSources, minIntervalMs: number) {
+    this.#context = context;
+    this.#sources = sources;
+    this.#minIntervalMs = minIntervalMs;
+  }
+
+  /** Handles one network. */
+  async reconcile(name: string, signal: AbortSignal): Promise<WorkResult> {
+    const { informers, client } = this.#context;
+    const object = informers.networks.get(name);
+    if (object?.metadata.deletionTimestamp !== undefined || !object) {
+      this.#written.delete(name);
+      return {};
+    }
+    const status = this.#statusOf(object);
+    if (sameStatus(object.status, status)) return {};
+    const waitMs = isUrgent(object.status, status) ? 0 : this.#waitMs(name);
+    if (waitMs > 0) return { requeueAfterMs: waitMs };
+    try {
+      await client.updateStatus(
+        multiNicNetworks,
+        { ...object, status },
+        { signal, fieldManager: component.controller },
+      );
+    } catch (error) {
+      // The copy is behind: what it is behind of brings the key back; the delay is for a copy that catches up before.
+      if (isConflict(error)) return { requeueAfterMs: catchUpMs };
+      if (isNotFound(error)) return {};
+      throw error;
+    }
+    this.#written.set(name, performance.now());
+    this.#tell(object, status);
+    return {};
+  }
+
+  #waitMs(name: string): number {
+    const last = this.#written.get(name);
+    return last === undefined ? 0 : last + this.#minIntervalMs - performance.now();
+  }
+
+  #statusOf(object: MultiNicNetwork): MultiNicNetworkStatus {
+    const { informers, view } = this.#context;
+    const { name, generation = 0 } = object.metadata;
+    const of = { stored: object.status, generation, now: new Date() };
+    const read = readableNetwork(view, name);
+    if (read.kind === 'usable') return this.#usable(read.known, of);
+    const hosts = [...informers.hosts.list()];
+    const withNics = hosts.filter(({ spec }) => spec.interfaces.length > 0).length;
+    const finding = read.kind === 'unusable' ? read.finding : 'being deleted';
+    return unusableStatus(finding, of, { hosts: hosts.length, withNics });
+  }
+
+  #usable({ object, state }: KnownNetwork, of: Parameters<typeof networkStatus>[1]): MultiNicNetworkStatus {
+    const { surveys, view } = this.#context;
+    const { network } = state;
+    const survey = surveys.survey(network);
+    const { interfaces, unassigned } = planInterfaces(network, object.status?.interfaces ?? [], survey.positions);
+    const indexes = view.hostIndexes(network.name);
+    const hasIndex = (host: string): boolean => network.nodeIndependent || indexes.has(host);
+    const hosts = hostsState(network, survey, {
+      hasIndex,
+      indexes: hostIndexCount(network),
+      isFull: this.#sources.unassignedHosts(network.name).length > 0,
+      unassigned,
+    });
+    const definitions = definitionsCondition(this.#sources.definitions(object));
+    const routes = routeState(network, survey.members, view.networkNames(), hasIndex);
+    return networkStatus({ survey, hosts, definitions, routes, interfaces }, of);
+  }
+
+  /** Events for conditions that turned: a Warning where one calls for somebody, and the moment of being ready. */
+  #tell(object: MultiNicNetwork, status: MultiNicNetworkStatus): void {
+    for (const condition of status.conditions ?? []) {
+      const before = object.status?.conditions?.find(({ type }) => type === condition.type);
+      if (before?.status === condition.status && before.reason === condition.reason) continue;
+      const kind = eventKind(condition);
+      if (kind)
+        this.#context.events.record(object, kind, condition.reason, condition.message || 'the network is ready');
+    }
+  }
+}
+
+/** Reasons that do not pass by themselves. `Ready` repeats the reason of another condition, which has its own event. */
+const alarming = new Set(['SpecUnusable', 'HostIndexesFull', 'InterfaceIndexesFull', 'NameTaken', 'RoutesFailed']);
+
+function eventKind({ type, status, reason }: Condition): 'Normal' | 'Warning' | undefined {
+  if (type === 'Ready') return status === 'True' ? 'Normal' : reason === 'SpecUnusable' ? 'Warning' : undefined;
+  return alarming.has(reason) && reason !== 'SpecUnusable' ? 'Warning' : undefined;
+}
+
+function isUrgent(stored: MultiNicNetworkStatus | undefined, next: MultiNicNetworkStatus): boolean {
+  return (
+    stored?.observedGeneration !== next.observedGeneration ||
+    JSON.stringify((stored?.interfaces ?? []).map(keyOf)) !== JSON.stringify((next.interfaces ?? []).map(keyOf))
+  );
+}
+
+function keyOf({ index, netAddress, ordinal }: { index: number; netAddress: string; ordinal: number }): string {
+  return `${index} ${netAddress} ${ordinal}`;
+}

@@ -1,0 +1,13 @@
+import { apiGroup, apiVersion } from '../core/api/names.ts';
+import type { MultiNicNetwork, ObjectMeta, OwnerReference } from '../core/api/types.ts';
+
+/** The reference by which the garbage collector removes an object with its network. */
+export function ownedBy(network: MultiNicNetwork): OwnerReference {
+  const { name, uid = '' } = network.metadata;
+  return { apiVersion, kind: 'MultiNicNetwork', name, uid };
+}
+
+/** The MultiNicNetwork that owns the object, if one does. */
+export function networkOwner({ ownerReferences = [] }: ObjectMeta): OwnerReference | undefined {
+  return ownerReferences.find(owner => owner.kind === 'MultiNicNetwork' && owner.apiVersion.startsWith(`${apiGroup}/`));
+}

@@ -1,0 +1,73 @@
+import type { InterfaceIndex } from '../../core/api/types.ts';
+import { layoutsOf } from '../../core/layout/hostBlocks.ts';
+import { assignHostIndexes, hostIndexes, type HostPage } from '../../core/layout/hostIndex.ts';
+import { hostSubnetLayout, isExcluded, podCidr, type Layout } from '../../core/layout/layout.ts';
+import { tryParseCidr } from '../../core/net/cidr.ts';
+import type { Network } from '../../core/network/network.ts';
+
+/** Indexes beyond this are not used: blocks of so many hosts only fit IPv6, and no cluster has so many hosts. */
+const maxIndexes = 2 ** 24;
+
+/** How many host indexes the network's layout has. */
+export function hostIndexCount(network: Network): number {
+  return Math.min(maxIndexes, 2 ** network.ipam.hostBlock);
+}
+
+/** What decides who gets which index. */
+export interface HostPagesInput {
+  network: Network;
+  /** Interface indexes, those included that are about to be stored. */
+  interfaces: readonly InterfaceIndex[];
+  pages: readonly HostPage[];
+  /** Hosts with NICs in the network, in the order in which new ones get their index. */
+  members: readonly string[];
+  /** Whether the Node or the HostInterface of a host that has an index still exists. */
+  exists: (host: string) => boolean;
+}
+
+/** What to write, and what it comes to. */
+export interface HostPagesPlan {
+  /** Pages that differ from before, whole; one without hosts is to be deleted. */
+  changed: HostPage[];
+  /** Hosts that no index is left for. */
+  unassigned: string[];
+  /** Hosts that lose their index because they are gone. */
+  gone: string[];
+}
+
+/**
+ * Plans the host indexes of one network. A host keeps its index as long as it exists, whether it has NICs in the network at the moment
+ * or not. A network that needs no host indexes gives them all up.
+ */
+export function planHostPages({ network, interfaces, pages, members, exists }: HostPagesInput): HostPagesPlan {
+  if (!network.ownAddresses || network.nodeIndependent) {
+    return { ...assignHostIndexes(pages, [], 0, () => false), gone: [] };
+  }
+  const limit = hostIndexCount(network);
+  const wanted = new Set(members);
+  const gone: string[] = [];
+  for (const host of hostIndexes(pages).keys()) {
+    if (wanted.has(host)) continue;
+    if (exists(host)) wanted.add(host);
+    else gone.push(host);
+  }
+  return { ...assignHostIndexes(pages, [...wanted], limit, usableIndex(network, interfaces)), gone };
+}
+
+/** Whether an exclude leaves something of a host index's blocks, on every interface. */
+function usableIndex(network: Network, interfaces: readonly InterfaceIndex[]): (hostIndex: number) => boolean {
+  if (network.excludes.length === 0) return () => true;
+  const cuts: { layout: Layout; interfaceIndex: number }[] =
+    network.subnets.length > 0
+      ? layoutsOf(network).flatMap(layout => interfaces.map(({ index }) => ({ layout, interfaceIndex: index })))
+      : interfaces.flatMap(({ netAddress }) => {
+          const net = tryParseCidr(netAddress);
+          const { hostBlock } = network.ipam;
+          return net ? [{ layout: hostSubnetLayout(net, hostBlock, network.excludes), interfaceIndex: 0 }] : [];
+        });
+  return hostIndex =>
+    cuts.every(({ layout, interfaceIndex }) => {
+      const block = podCidr(layout, interfaceIndex, hostIndex);
+      return block !== undefined && !isExcluded(layout, block);
+    });
+}

@@ -1,0 +1,78 @@
+import type { MultiNicNetwork } from '../core/api/types.ts';
+import type { Metrics } from '../kube/metrics.ts';
+import { WorkQueue } from '../kube/workQueue.ts';
+import { Definitions, definitionKeys, type DefinitionSource } from './definitions.ts';
+import { HostBlocks } from './hostBlocks.ts';
+import type { LeaderContext } from './leaderContext.ts';
+import { NetworkStatuses } from './networkStatus.ts';
+import { NodeCapacities } from './nodeCapacities.ts';
+
+/** One queue a reconciler. Keys are names of networks, of nodes, or `namespace/network`. */
+export interface Queues {
+  hostBlocks: WorkQueue;
+  statuses: WorkQueue;
+  definitions: WorkQueue;
+  capacities: WorkQueue;
+}
+
+/** Definitions and nodes worked on at the same time: enough to keep the API server busy, not more than it gives one client. */
+const concurrency = 8;
+
+/** Makes the reconcilers and their queues. */
+export function createQueues(
+  context: LeaderContext,
+  definitionSource: DefinitionSource,
+  statusIntervalMs: number,
+  observer: Metrics['queues'] | undefined,
+): Queues {
+  const blocks = new HostBlocks(context);
+  const definitions = new Definitions(context, definitionSource);
+  const capacities = new NodeCapacities(context);
+  const statuses = new NetworkStatuses(
+    context,
+    {
+      definitions: (object: MultiNicNetwork) => definitions.state(object),
+      unassignedHosts: network => blocks.unassigned(network),
+    },
+    statusIntervalMs,
+  );
+  const common = { logger: context.log, ...(observer && { observer }) };
+  const queues: Queues = {
+    hostBlocks: new WorkQueue({
+      ...common,
+      name: 'host-blocks',
+      handler: async (key, signal) => {
+        await blocks.reconcile(key, signal);
+        queues.statuses.add(key);
+      },
+    }),
+    statuses: new WorkQueue({
+      ...common,
+      name: 'network-status',
+      handler: (key, signal) => statuses.reconcile(key, signal),
+    }),
+    definitions: new WorkQueue({
+      ...common,
+      name: 'definitions',
+      concurrency,
+      handler: async (key, signal) => {
+        if (definitionSource.installed() !== true) return {};
+        return definitions.reconcile(key, signal);
+      },
+    }),
+    capacities: new WorkQueue({
+      ...common,
+      name: 'node-capacity',
+      concurrency,
+      handler: (key, signal) => capacities.reconcile(key, signal),
+    }),
+  };
+  return queues;
+}
+
+/** Has everything of one network looked at. */
+export function addNetwork(queues: Queues, { informers }: LeaderContext, network: string): void {
+  queues.hostBlocks.add(network);
+  for (const key of definitionKeys(network, informers.namespaces.list())) queues.definitions.add(key);
+  for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
+}

@@ -1,0 +1,2 @@
+/** What one release may take. */
+export const releaseTimeoutMs = 10_000;

@@ -1,0 +1,56 @@
+import type { Cidr, IPPool } from '../../core/api/types.ts';
+import { isConflict, isNotFound } from '../../kube/errors.ts';
+import { cidrs, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
+import type { KubeObject, Resource } from '../../kube/types.ts';
+import type { LeaderContext } from '../leaderContext.ts';
+
+/**
+ * Deletes the pools of nodes that are gone, and the pools and pages of networks that are gone (the garbage collector does that, too, where
+ * owner references are whole). Gone means that the API server said 404 just now.
+ */
+export async function sweepOrphans(context: LeaderContext, signal: AbortSignal): Promise<void> {
+  const { client, informers } = context;
+  const isGone = memo(
+    async (resource: Resource, name: string) => (await client.find(resource, { name }, { signal })) === undefined,
+  );
+  const lacksNetwork = async ({ spec: { network } }: Cidr | IPPool): Promise<boolean> =>
+    informers.networks.get(network) === undefined && (await isGone(multiNicNetworks, network));
+  const lacksNode = async ({ spec: { hostName } }: IPPool): Promise<boolean> =>
+    hostName !== undefined && informers.nodes.get(hostName) === undefined && (await isGone(nodes, hostName));
+  for (const pool of [...informers.pools.list()]) {
+    if ((await lacksNode(pool)) || (await lacksNetwork(pool))) await remove(context, ipPools, pool, signal);
+  }
+  for (const page of [...informers.cidrs.list()]) {
+    if (await lacksNetwork(page)) await remove(context, cidrs, page, signal);
+  }
+}
+
+/** Asks each question once a sweep. */
+function memo(
+  ask: (resource: Resource, name: string) => Promise<boolean>,
+): (resource: Resource, name: string) => Promise<boolean> {
+  const answers = new Map<string, Promise<boolean>>();
+  return (resource, name) => {
+    const key = `${resource.plural} ${name}`;
+    const answer = answers.get(key) ?? ask(resource, name);
+    answers.set(key, answer);
+    return answer;
+  };
+}
+
+/** Deletes the object as it was seen; one that changed since is looked at again in the next sweep. */
+async function remove(
+  { client, log }: LeaderContext,
+  resource: Resource,
+  { metadata }: KubeObject,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name, uid, resourceVersion } = metadata;
+  try {
+    const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
+    await client.delete(resource, { name }, { signal, preconditions });
+    log.info({ [resource.kind]: name }, 'deleted: its node or network is gone');
+  } catch (error) {
+    if (!isConflict(error) && !isNotFound(error)) throw error;
+  }
+}

@@ -1,0 +1,32 @@
+import type { Allocation } from '../../core/api/types.ts';
+import type { LeaderContext } from '../leaderContext.ts';
+import { releaseTimeoutMs } from './limits.ts';
+import type { PodFates } from './podFates.ts';
+
+/** A record younger than this is left alone: its pod may not be in any copy yet. */
+const graceMs = 30_000;
+
+/** Releases what finished or deleted pods held in the pages of node-independent networks; no agent owns those. */
+export async function sweepPages(context: LeaderContext, fates: PodFates, signal: AbortSignal): Promise<void> {
+  const { informers, pools, log } = context;
+  const pages = [...informers.pools.list()].filter(({ spec }) => spec.hostName === undefined);
+  const due = pages.map(pool => ({
+    pool: pool.metadata.name,
+    records: (pool.status?.allocations ?? []).filter(isDue),
+  }));
+  const records = due.flatMap(page => page.records);
+  if (records.length === 0) return;
+  await fates.look(records, signal);
+  for (const { pool, records } of due) {
+    const over = new Set<string>();
+    for (const record of records) if (await fates.isOver(record, signal)) over.add(record.podUID);
+    if (over.size === 0) continue;
+    const isOver = ({ state, podUID }: Allocation): boolean => state === 'Allocated' && over.has(podUID);
+    await pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
+    log.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
+  }
+}
+
+function isDue({ state, podUID, since }: Allocation): boolean {
+  return state === 'Allocated' && podUID !== '' && Date.now() - Date.parse(since) >= graceMs;
+}

@@ -1,0 +1,38 @@
+import { sleep } from '../../kube/deadline.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import type { LeaderContext } from '../leaderContext.ts';
+import { sweepOrphans } from './orphans.ts';
+import { sweepPages } from './pages.ts';
+import { PodFates } from './podFates.ts';
+import { sweepReservations } from './reservations.ts';
+
+export interface SweeperOptions {
+  /** Between two sweeps, in milliseconds. */
+  intervalMs: number;
+  /** How long a reservation may wait for its pod, in milliseconds. */
+  reservationMs: number;
+}
+
+/** Looks for what nobody owns any more, again and again. An error ends one sweep of one kind; nothing is freed because of one. */
+export function createSweeper(context: LeaderContext, { intervalMs, reservationMs }: SweeperOptions): Runnable {
+  const fates = new PodFates(context.client, context.informers.nodes);
+  const sweeps: Record<string, (signal: AbortSignal) => Promise<void>> = {
+    orphans: signal => sweepOrphans(context, signal),
+    reservations: signal => sweepReservations(context, reservationMs, signal),
+    pages: signal => sweepPages(context, fates, signal),
+  };
+  return {
+    name: 'sweeper',
+    async start(signal) {
+      while (!signal.aborted) {
+        for (const [name, sweep] of Object.entries(sweeps)) {
+          await sweep(signal).catch((error: unknown) => {
+            if (!signal.aborted)
+              context.log.warn({ err: error, sweep: name }, 'a sweep ended early, to be tried again');
+          });
+        }
+        await sleep(intervalMs, signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
+import type { Informer } from '../kube/informer.ts';
+import type { Namespace, NetworkAttachmentDefinition, Node } from '../kube/resources.ts';
+import { keyOf } from '../kube/types.ts';
+import type { LeaderContext } from './leaderContext.ts';
+import { addNetwork, type Queues } from './queues.ts';
+
+/**
+ * Which change has what looked at again. Hosts come in bursts (a rack is switched on), and each of them concerns every network: what
+ * follows from them waits for `batchMs`, so that a burst costs each network one look.
+ */
+export function addTriggers(
+  queues: Queues,
+  context: LeaderContext,
+  definitions: Informer<NetworkAttachmentDefinition>,
+  batchMs: number,
+): void {
+  const { informers } = context;
+  const everyNetwork = (visit: (network: string) => void): void => {
+    for (const { metadata } of informers.networks.list()) visit(metadata.name);
+  };
+  const network = ({ metadata }: MultiNicNetwork): void => {
+    addNetwork(queues, context, metadata.name);
+  };
+  informers.networks.addHandlers({
+    added: network,
+    updated: (object, previous) => {
+      if (!sameSpec(object, previous)) network(object);
+      else if (!sameInterfaces(object, previous)) {
+        for (const { metadata } of informers.nodes.list()) queues.capacities.addAfter(metadata.name, batchMs);
+      }
+      queues.statuses.addAfter(object.metadata.name, batchMs);
+    },
+    deleted: network,
+  });
+
+  const host = ({ metadata }: HostInterface): void => {
+    queues.capacities.addAfter(metadata.name, batchMs);
+    everyNetwork(name => {
+      queues.hostBlocks.addAfter(name, batchMs);
+    });
+  };
+  informers.hosts.addHandlers({
+    added: host,
+    updated: (object, previous) => {
+      if (!sameSpec(object, previous)) host(object);
+      else {
+        everyNetwork(name => {
+          queues.statuses.addAfter(name, batchMs);
+        });
+      }
+    },
+    deleted: host,
+  });
+
+  const page = (now: Cidr | undefined, before: Cidr | undefined): void => {
+    for (const name of changedHosts(now, before)) queues.capacities.addAfter(name, batchMs);
+    const name = (now ?? before)?.spec.network;
+    if (name === undefined) return;
+    queues.statuses.addAfter(name, batchMs);
+    // Somebody else's change of a page, or ours: then there is nothing to do.
+    queues.hostBlocks.addAfter(name, batchMs);
+  };
+  informers.cidrs.addHandlers({
+    added: object => {
+      page(object, undefined);
+    },
+    updated: page,
+    deleted: object => {
+      page(undefined, object);
+    },
+  });
+
+  informers.nodes.addHandlers({
+    added: ({ metadata }) => {
+      queues.capacities.addAfter(metadata.name, batchMs);
+    },
+    updated: (node, previous) => {
+      if (!sameResources(node, previous)) queues.capacities.addAfter(node.metadata.name, batchMs);
+    },
+    deleted: () => {
+      everyNetwork(name => {
+        queues.hostBlocks.addAfter(name, batchMs);
+      });
+    },
+  });
+
+  const namespace = ({ metadata }: Namespace): void => {
+    everyNetwork(name => {
+      queues.definitions.add(keyOf({ namespace: metadata.name, name }));
+      queues.statuses.addAfter(name, batchMs);
+    });
+  };
+  informers.namespaces.addHandlers({ added: namespace, updated: namespace, deleted: namespace });
+
+  const definition = ({ metadata }: NetworkAttachmentDefinition): void => {
+    queues.definitions.add(keyOf(metadata));
+    if (informers.networks.get(metadata.name)) queues.statuses.addAfter(metadata.name, batchMs);
+  };
+  definitions.addHandlers({ added: definition, updated: definition, deleted: definition });
+}
+
+/** The API server counts up the generation with every change of the spec. */
+function sameSpec(a: MultiNicNetwork | HostInterface, b: MultiNicNetwork | HostInterface): boolean {
+  return (
+    a.metadata.generation === b.metadata.generation && a.metadata.deletionTimestamp === b.metadata.deletionTimestamp
+  );
+}
+
+function sameInterfaces(a: MultiNicNetwork, b: MultiNicNetwork): boolean {
+  return JSON.stringify(a.status?.interfaces) === JSON.stringify(b.status?.interfaces);
+}
+
+function sameResources(a: Node, b: Node): boolean {
+  const text = ({ status }: Node): string => JSON.stringify([status?.capacity, status?.allocatable]);
+  return text(a) === text(b);
+}
+
+/** Hosts whose index is not the same in both. */
+function changedHosts(now: Cidr | undefined, before: Cidr | undefined): string[] {
+  const old = new Map(before?.spec.hosts.map(({ hostName, hostIndex }) => [hostName, hostIndex]));
+  const changed: string[] = [];
+  for (const { hostName, hostIndex } of now?.spec.hosts ?? []) {
+    if (old.get(hostName) !== hostIndex) changed.push(hostName);
+    old.delete(hostName);
+  }
+  return [...changed, ...old.keys()];
+}
