@@ -4,12 +4,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Where the machine's cgroup hierarchies are mounted: one a controller with cgroup v1, a single one with v2. */
 export function cgroupMounts(): { version: 1 | 2; folders: string[] } {
-  const mounts = readFileSync('/proc/mounts', 'utf8')
-    .split('\n')
-    .map(line => line.split(' '));
-  const folders = (type: string): string[] => mounts.flatMap(([, path, is]) => (is === type && path ? [path] : []));
-  const v1 = folders('cgroup');
-  return v1.length > 0 ? { version: 1, folders: v1 } : { version: 2, folders: folders('cgroup2').slice(0, 1) };
+  const v1 = mountPoints('cgroup');
+  return v1.length > 0 ? { version: 1, folders: v1 } : { version: 2, folders: mountPoints('cgroup2').slice(0, 1) };
+}
+
+/** All hierarchies: with cgroup v1 there may be a v2 beside it that has no controllers, and runc uses that too. */
+function allMounts(): string[] {
+  return [...mountPoints('cgroup'), ...mountPoints('cgroup2')];
+}
+
+function mountPoints(type: string): string[] {
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  return mounts
+    .map(line => line.split(' '))
+    .flatMap(([, path, is]) => (is === type && path !== undefined ? [path] : []));
 }
 
 /** Makes a cgroup with every controller a kubelet wants, in every hierarchy. */
@@ -33,8 +41,8 @@ export function makeCgroup(name: string): void {
 
 /** The ids of all processes in a cgroup and those below it. */
 export function cgroupProcesses(name: string): number[] {
-  return cgroupMounts()
-    .folders.flatMap(mount =>
+  return allMounts()
+    .flatMap(mount =>
       tree(join(mount, name)).flatMap(folder => readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n')),
     )
     .filter(line => line !== '')
@@ -43,7 +51,7 @@ export function cgroupProcesses(name: string): number[] {
 
 /** Removes a cgroup and those below it, once their processes are gone. */
 export async function removeCgroups(name: string): Promise<void> {
-  for (const mount of cgroupMounts().folders) {
+  for (const mount of allMounts()) {
     for (let attempt = 0; ; attempt++) {
       try {
         for (const folder of tree(join(mount, name)).reverse()) rmdirSync(folder);
