@@ -29,7 +29,8 @@ const layerRules = Object.entries(layers).map(([folder, allowed]) => ({
         patterns: folders
           .filter(other => other !== folder && !allowed.includes(other))
           .map(other => ({
-            regex: `^(\\.\\./)+${other}/`,
+            // core/cni is core's own: from core/<folder>/ one step up is still inside.
+            regex: folder === 'core' && other === 'cni' ? '^(\\.\\./){2,}cni/' : `^(\\.\\./)+${other}/`,
             message: `${folder}/ may import ${allowed.join(', ') || 'nothing else of the project'} only.`,
           })),
       },

@@ -14,6 +14,7 @@ const table = {
   MNN_IPAM_INVALID: 'Correct the value at that place; docs/reference/network.md lists the keys of spec.ipam.',
   MNN_SUBNET_INVALID: 'Give at most one IPv4 and one IPv6 network, separated by a comma, or leave spec.subnet empty.',
   MNN_SUBNET_HOST_BITS: 'The network is meant without the bits behind its prefix; write it so to be clear.',
+  MNN_MASTER_NETS: 'List each host subnet once, in the order that the interfaces of a pod shall have.',
   MNN_CAPACITY: 'Choose a wider subnet, or fewer interfaceBlock or hostBlock bits.',
   MNN_EXCLUDE_INVALID: 'List networks or addresses inside spec.subnet that leave something to give out.',
   MNN_ROUTE_INVALID: 'Give every route a destination network and, if any, a gateway of the same family.',

@@ -149,11 +149,18 @@ function pageOf(block: Block, page: number | undefined): AddressRange {
   return { ...range, first, last: end < last ? end : last };
 }
 
-/** Whether the record is this attachment's, and alive. */
+/**
+ * Whether the record is this attachment's, and alive. A pod's record is found by its UID alone: a reservation's id can be copied from
+ * another pod's annotations, so it only finds what is still reserved, in its namespace.
+ */
 export function isHeldBy(record: Allocation, claimant: Claimant): boolean {
   if (record.state === 'Released' || record.interface !== claimant.interface) return false;
-  if (record.podUID !== '' && claimant.podUID !== '') return record.podUID === claimant.podUID;
-  return record.reservation !== undefined && record.reservation === claimant.reservation;
+  if (record.podUID !== '') return record.podUID === claimant.podUID;
+  return (
+    record.reservation !== undefined &&
+    record.reservation === claimant.reservation &&
+    record.namespace === claimant.namespace
+  );
 }
 
 function sameNics(held: readonly AllocatedNic[], wanted: readonly NicClaim[]): boolean {

@@ -1,0 +1,29 @@
+import type { MultiNicNetwork } from '../api/types.ts';
+import { readDraft } from './draft.ts';
+import type { Finding } from './finding.ts';
+import { validateExcludes, validateLayout } from './validateLayout.ts';
+import { validateIpamFlag, validateMode } from './validateMode.ts';
+import { validatePlugin } from './validatePlugin.ts';
+import { validateName, validatePolicy, validateRoutes } from './validatePolicy.ts';
+import { validateMasterNets, validateSubnet } from './validateSubnets.ts';
+
+/**
+ * Everything that can be said of a MultiNicNetwork without looking at other objects, so also without a cluster. An object that the
+ * CustomResourceDefinition's schema accepts never makes it throw.
+ */
+export function validateSpecification(object: MultiNicNetwork): Finding[] {
+  const draft = readDraft(object);
+  return [
+    ...validateName(draft),
+    ...draft.ipamFindings,
+    ...validateSubnet(draft),
+    ...validateMasterNets(draft),
+    ...validateExcludes(draft),
+    ...validateLayout(draft),
+    ...validateIpamFlag(draft),
+    ...validateMode(draft),
+    ...validatePlugin(draft),
+    ...validatePolicy(draft),
+    ...validateRoutes(draft),
+  ];
+}

@@ -1,0 +1,78 @@
+import type { Allocation, MultiNicNetwork } from '../api/types.ts';
+import { tryParseAddress, type IpAddress } from '../net/address.ts';
+import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
+import { cidrsOf, readDraft, type Draft } from './draft.ts';
+import { error, type Finding } from './finding.ts';
+
+/** A part of the layout that differs: addresses would move. */
+export interface LayoutChange {
+  path: string;
+  detail: string;
+}
+
+/** What a change of specification does to addresses. */
+export interface SpecChange {
+  /** Parts that no address in use survives. */
+  layout: LayoutChange[];
+  /** Whether excludes were added, which matters to the addresses that they cover. */
+  excludes: boolean;
+}
+
+/** Compares two versions; texts that mean the same network are the same. */
+export function compareSpecs(before: MultiNicNetwork, after: MultiNicNetwork): SpecChange {
+  const [old, now] = [readDraft(before), readDraft(after)];
+  if (!old.ownAddresses || !old.ipam) return { layout: [], excludes: false };
+  const layout: LayoutChange[] = [];
+  const compare = (path: string, name: string, was: string | number, is: string | number | undefined): void => {
+    if (was !== is)
+      layout.push({ path, detail: `${name} cannot change from ${was || '""'} to ${is === '' ? '""' : (is ?? '""')}` });
+  };
+  compare('spec.subnet', 'it', subnetText(old), subnetText(now));
+  compare('spec.ipam', 'type', old.ipam.type, now.ipam?.type);
+  if (now.ownAddresses) {
+    compare('spec.ipam', 'interfaceBlock', old.ipam.interfaceBlock, now.ipam?.interfaceBlock);
+    compare('spec.ipam', 'hostBlock', old.ipam.hostBlock, now.ipam?.hostBlock);
+  }
+  const known = new Set(cidrsOf(old.excludes).map(formatCidr));
+  return { layout, excludes: cidrsOf(now.excludes).some(exclude => !known.has(formatCidr(exclude))) };
+}
+
+/** Refuses what would move addresses that pods hold. @param allocations of all pools of the network */
+export function validateChange(
+  after: MultiNicNetwork,
+  change: SpecChange,
+  allocations: readonly Allocation[],
+): Finding[] {
+  const held = allocations.filter(({ state }) => state !== 'Released');
+  const pods = new Set(held.map(holder)).size;
+  if (pods === 0) return [];
+  const use = `while ${pods} ${pods === 1 ? 'pod holds' : 'pods hold'} addresses of the network`;
+  const findings = change.layout.map(({ path, detail }) => error('MNN_IN_USE', path, `${detail} ${use}`));
+  if (change.excludes) findings.push(...checkExcludes(readDraft(after), held));
+  return findings;
+}
+
+function checkExcludes({ excludes }: Draft, held: readonly Allocation[]): Finding[] {
+  return excludes.flatMap(({ path, text, cidr }) => {
+    if (!cidr) return [];
+    const covered = held.filter(({ nics }) => addressesIn(nics).some(address => contains(cidr, address)));
+    const [first] = covered;
+    if (!first) return [];
+    const pods = new Set(covered.map(holder)).size;
+    const who = `${first.namespace}/${first.name}${pods > 1 ? ` and ${pods - 1} more` : ''}`;
+    return [error('MNN_IN_USE', path, `excludeCIDRs: ${text} covers addresses of ${pods} pods (${who})`)];
+  });
+}
+
+function addressesIn(nics: Allocation['nics']): IpAddress[] {
+  return nics.flatMap(nic => nic.addresses.flatMap(text => tryParseAddress(text.split('/')[0] ?? text) ?? []));
+}
+
+function holder({ podUID, reservation, namespace, name }: Allocation): string {
+  return podUID || (reservation ?? `${namespace}/${name}`);
+}
+
+/** The subnets in one order and spelling. */
+function subnetText({ subnets }: Draft): string {
+  return cidrsOf(subnets).sort(compareCidrs).map(formatCidr).join(',');
+}

@@ -1,0 +1,88 @@
+import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
+import type { Draft } from './draft.ts';
+import { error, warning, type Finding } from './finding.ts';
+
+const link = ['master', 'mode', 'mtu'];
+
+/** Plugin types that the system knows, and their args. Names as the predecessor documents them, and as its code has them. */
+const argsOf: Readonly<Record<string, readonly string[]>> = {
+  ipvlan: link,
+  macvlan: link,
+  ptp: ['mtu'],
+  'aws-ipvlan': [...link, 'primaryIP', 'podIP'],
+  sriov: [
+    ...['resourceName', 'priority', 'mtu', 'numVfs', 'isRdma', 'needVhostNet', 'vlan', 'vlanQoS', 'vlanQos'],
+    ...['spoofchk', 'trust', 'min_tx_rate', 'max_tx_rate', 'minTxRate', 'maxTxRate'],
+  ],
+  'host-device': [],
+  mellanox: [],
+};
+
+/** Smallest and largest value of args that are numbers. mtu: RFC 791 §3.2 and IP's total length; the rest: IEEE 802.1Q, Mbit/s. */
+const ranges: Readonly<Record<string, readonly [number, number]>> = {
+  mtu: [68, 65_535],
+  numVfs: [0, 65_535],
+  priority: [0, 99],
+  vlan: [0, 4094],
+  vlanQoS: [0, 7],
+  vlanQos: [0, 7],
+  min_tx_rate: [0, 4_294_967_295],
+  max_tx_rate: [0, 4_294_967_295],
+  minTxRate: [0, 4_294_967_295],
+  maxTxRate: [0, 4_294_967_295],
+};
+
+/** Least MTU of a link that carries IPv6 (RFC 8200 §5). */
+const leastIPv6Mtu = 1280;
+
+const onOff = new Set(['spoofchk', 'trust']);
+const booleans = new Set(['isRdma', 'needVhostNet']);
+
+/** spec.plugin: type, CNI version and arguments. */
+export function validatePlugin(draft: Draft): Finding[] {
+  const { cniVersion, type, args = {} } = draft.spec.plugin;
+  const findings: Finding[] = [];
+  if (!isSupportedVersion(cniVersion)) {
+    const detail = `"${cniVersion}" is not supported (${supportedVersions.join(', ')})`;
+    findings.push(error('MNN_PLUGIN_INVALID', 'spec.plugin.cniVersion', detail));
+  }
+  const known = argsOf[type];
+  if (!known) {
+    const detail = `"${type}" is none of ${Object.keys(argsOf).join(', ')}: it will be run as a CNI delegate`;
+    findings.push(warning('MNN_PLUGIN_INVALID', 'spec.plugin.type', detail));
+    return findings;
+  }
+  for (const [name, value] of Object.entries(args)) {
+    const path = `spec.plugin.args.${name}`;
+    if (known.includes(name)) findings.push(...checkArg(name, value, path));
+    else findings.push(warning('MNN_PLUGIN_INVALID', path, `is not an argument of ${type} and has no effect`));
+  }
+  return [...findings, ...checkMtu(draft)];
+}
+
+function checkArg(name: string, value: string, path: string): Finding[] {
+  const range = ranges[name];
+  if (range) {
+    const [least, most] = range;
+    const number = /^\d+$/.test(value) ? Number(value) : NaN;
+    if (number >= least && number <= most) return [];
+    return [error('MNN_PLUGIN_INVALID', path, `must be a whole number from ${least} to ${most}, not "${value}"`)];
+  }
+  if (booleans.has(name) && value !== 'true' && value !== 'false') {
+    return [error('MNN_PLUGIN_INVALID', path, `must be "true" or "false", not "${value}"`)];
+  }
+  if (!onOff.has(name) || value === 'on' || value === 'off') return [];
+  if (value === 'true' || value === 'false') {
+    const meant = value === 'true' ? 'on' : 'off';
+    return [warning('MNN_PLUGIN_INVALID', path, `is "${value}"; sriov knows on and off, so "${meant}" is meant`)];
+  }
+  return [error('MNN_PLUGIN_INVALID', path, `must be "on" or "off", not "${value}"`)];
+}
+
+function checkMtu({ spec: { plugin }, subnets }: Draft): Finding[] {
+  const { mtu = '' } = plugin.args ?? {};
+  const hasIPv6 = subnets.some(({ cidr }) => cidr?.family === 6);
+  if (!hasIPv6 || !/^\d+$/.test(mtu) || Number(mtu) >= leastIPv6Mtu) return [];
+  const detail = `is ${mtu}, but IPv6 needs ${leastIPv6Mtu} or more`;
+  return [error('MNN_PLUGIN_INVALID', 'spec.plugin.args.mtu', detail)];
+}

@@ -1,0 +1,49 @@
+import { parseAddress, tryParseAddress } from '../net/address.ts';
+import { tryParseCidr } from '../net/cidr.ts';
+import type { Draft } from './draft.ts';
+import { error, warning, type Finding } from './finding.ts';
+import type { IpamRoute } from './ipam.ts';
+
+const strategies = ['none', 'costOpt', 'perfOpt', 'devClass', 'topology'];
+
+/** metadata.name: it names definitions, a routing table and the extended resource, whose parts are DNS-1123 labels. */
+export function validateName({ name }: Draft): Finding[] {
+  if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return [];
+  const why = name.length > 63 ? `has ${name.length} characters` : `"${name}" is not a DNS-1123 label`;
+  return [error('MNN_NAME_INVALID', 'metadata.name', why)];
+}
+
+/** spec.attachPolicy: a known strategy, a bandwidth where it is looked at. */
+export function validatePolicy({ spec: { attachPolicy } }: Draft): Finding[] {
+  if (!attachPolicy) return [];
+  const { strategy = 'none', target = '' } = attachPolicy;
+  const findings: Finding[] = [];
+  if (!strategies.includes(strategy)) {
+    findings.push(error('MNN_STRATEGY_UNKNOWN', 'spec.attachPolicy.strategy', `"${String(strategy)}" is not known`));
+  }
+  if (target !== '' && !/^\d+(\.\d+)?(Gbps|Mbps|Kbps)$/.test(target)) {
+    findings.push(error('MNN_TARGET_INVALID', 'spec.attachPolicy.target', `"${target}" is not a bandwidth`));
+  } else if (target !== '' && strategy !== 'costOpt') {
+    const detail = `has no effect: strategy ${strategy} does not look at it, costOpt does`;
+    findings.push(warning('MNN_TARGET_INVALID', 'spec.attachPolicy.target', detail));
+  }
+  return findings;
+}
+
+/** Routes that pods get. Those of other IPAM plugins are theirs to check. */
+export function validateRoutes({ ipam, ownAddresses }: Draft): Finding[] {
+  if (!ipam || !ownAddresses) return [];
+  return ipam.routes.flatMap((route, i) => {
+    const detail = routeMistake(route);
+    return detail === undefined ? [] : [error('MNN_ROUTE_INVALID', 'spec.ipam', `routes[${i}]: ${detail}`)];
+  });
+}
+
+function routeMistake({ dst, gw }: IpamRoute): string | undefined {
+  const net = tryParseCidr(dst);
+  if (!net) return `dst "${dst}" is not a network`;
+  if (gw === undefined) return undefined;
+  if (!tryParseAddress(gw)) return `gw "${gw}" is not an address`;
+  if (parseAddress(gw).family !== net.family) return `gw ${gw} is of another family than dst ${dst}`;
+  return undefined;
+}

@@ -1,0 +1,62 @@
+import { compareCidrs, covers, formatCidr, overlap } from '../net/cidr.ts';
+import { hasHostBits, type Draft, type DraftCidr } from './draft.ts';
+import { error, warning, type Finding } from './finding.ts';
+
+/** spec.subnet: networks, at most one a family. */
+export function validateSubnet({ subnets, ownAddresses, ipam, masterNets, l3 }: Draft): Finding[] {
+  const findings = subnets.flatMap(checkNetwork);
+  for (const family of [4, 6] as const) {
+    const ofFamily = subnets.filter(({ cidr }) => cidr?.family === family);
+    if (ofFamily.length < 2) continue;
+    const texts = ofFamily.map(({ text }) => text).join(' and ');
+    findings.push(error('MNN_SUBNET_INVALID', 'spec.subnet', `has ${ofFamily.length} IPv${family} networks, ${texts}`));
+  }
+  if (ipam && !ownAddresses && subnets.length > 0) {
+    findings.push(
+      warning('MNN_IPAM_FLAG', 'spec.subnet', `has no effect: the IPAM plugin ${ipam.type} gives the addresses`),
+    );
+  }
+  if (ownAddresses) findings.push(...checkMasterOverlap(subnets, masterNets, l3));
+  return findings;
+}
+
+/** Routed pod subnets must be apart from the host subnets; in L2 a part of a host subnet may be set aside for pods. */
+function checkMasterOverlap(subnets: readonly DraftCidr[], masterNets: readonly DraftCidr[], l3: boolean): Finding[] {
+  return subnets.flatMap(({ path, text, cidr }) =>
+    masterNets.flatMap(master => {
+      if (!cidr || !master.cidr || !overlap(cidr, master.cidr)) return [];
+      const detail = `${text} overlaps the host subnet ${master.text} of ${master.path}`;
+      return [l3 ? error('MNN_OVERLAP', path, detail) : warning('MNN_OVERLAP', path, detail)];
+    }),
+  );
+}
+
+/** spec.masterNets: networks, each once. */
+export function validateMasterNets({ masterNets }: Draft): Finding[] {
+  const findings = masterNets.flatMap(checkNetwork);
+  for (const [i, later] of masterNets.entries()) {
+    for (const earlier of masterNets.slice(0, i)) {
+      const finding = compareMasters(earlier, later);
+      if (finding) findings.push(finding);
+    }
+  }
+  return findings;
+}
+
+function compareMasters(earlier: DraftCidr, later: DraftCidr): Finding | undefined {
+  const [a, b] = [earlier.cidr, later.cidr];
+  if (!a || !b || !overlap(a, b)) return undefined;
+  if (compareCidrs(a, b) === 0) {
+    return error('MNN_MASTER_NETS', later.path, `${later.text} is the same as ${earlier.path}`);
+  }
+  const which = covers(a, b) ? 'lies in' : 'contains';
+  const detail = `${later.text} ${which} ${earlier.path} (${earlier.text}): a NIC in both belongs to ${earlier.path}`;
+  return warning('MNN_MASTER_NETS', later.path, detail);
+}
+
+function checkNetwork(draft: DraftCidr): Finding[] {
+  const { path, text, cidr } = draft;
+  if (!cidr) return [error('MNN_CIDR_INVALID', path, `"${text}" is not a network`)];
+  if (!hasHostBits(draft)) return [];
+  return [warning('MNN_SUBNET_HOST_BITS', path, `${text} has bits set behind its prefix; ${formatCidr(cidr)} is used`)];
+}

@@ -1,0 +1,38 @@
+import type { AllocatedNic } from '../api/types.ts';
+import { tryParseAddress, type IpAddress } from '../net/address.ts';
+import { cidrOf, contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import type { Network } from '../network/network.ts';
+import { nodePoolName, pagePoolName, pageSize } from './name.ts';
+
+/**
+ * The pool that holds what a pod was granted when it was created: found again from its attachments, so that nothing but the reservation's
+ * id needs to travel with the pod.
+ * @param node the pod's node, where it was known
+ * @returns undefined where the attachments have no addresses of ours, or none that a pool of the network could hold
+ */
+export function reservationPool(
+  network: Network,
+  attachments: readonly AllocatedNic[],
+  node: string | undefined,
+): string | undefined {
+  if (!network.ownAddresses) return undefined;
+  if (!network.nodeIndependent) return node === undefined ? undefined : nodePoolName(network.name, node);
+  for (const { netAddress, addresses } of attachments) {
+    for (const text of addresses) {
+      const address = tryParseAddress(text.split('/')[0] ?? text);
+      const block = address && blockAround(network, netAddress, address);
+      if (block) return pagePoolName(network.name, Number((address.value - block.base) / BigInt(pageSize)));
+    }
+  }
+  return undefined;
+}
+
+/** The block that a node-independent address was taken from: without host bits it is the interface's vlanCIDR, or the host subnet. */
+function blockAround({ subnets, ipam }: Network, netAddress: string, address: IpAddress): IpCidr | undefined {
+  if (subnets.length === 0) {
+    const hostSubnet = tryParseCidr(netAddress);
+    return hostSubnet && contains(hostSubnet, address) ? hostSubnet : undefined;
+  }
+  const subnet = subnets.find(candidate => contains(candidate, address));
+  return subnet && cidrOf(address, subnet.prefix + ipam.interfaceBlock);
+}

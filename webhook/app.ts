@@ -1,0 +1,136 @@
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import { isMultiNicError, MultiNicError } from '../core/errors.ts';
+import type { Logger } from '../kube/log.ts';
+import { maxBodyBytes, readBody, uidIn } from './body.ts';
+import { callBudget, within, type CallBudget } from './call.ts';
+import { deny, type Decision } from './decision.ts';
+import type { Gate } from './gate.ts';
+import type { AdmissionMetrics } from './metrics.ts';
+import { formatReview, readReview, type AdmissionRequest } from './review.ts';
+
+/** Decides about one request. A MultiNicError that it throws is a refusal; anything else is answered 500, and failurePolicy rules. */
+export type Reviewer = (request: AdmissionRequest, budget: CallBudget) => Promise<Decision> | Decision;
+
+export interface AppOptions {
+  /** Path, for example /mutate-pods → who decides there. */
+  reviewers: Readonly<Record<string, Reviewer>>;
+  gate: Gate;
+  metrics: AdmissionMetrics;
+  logger: Logger;
+}
+
+/** The HTTP application: one POST path a review kind. Refusals are answers with status 200; only what is no review gets another. */
+export function createApp(options: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  for (const [path, reviewer] of Object.entries(options.reviewers)) {
+    app.post(path, (request, response) => answer(request, response, path, reviewer, options));
+  }
+  app.use((_request, response) => {
+    sendStatus(response, 404, 'NotFound', `POST one of ${Object.keys(options.reviewers).join(', ')}`);
+  });
+  app.use(failed(options.logger));
+  return app;
+}
+
+async function answer(
+  http: Request,
+  response: Response,
+  path: string,
+  reviewer: Reviewer,
+  { gate, metrics, logger }: AppOptions,
+): Promise<void> {
+  const started = performance.now();
+  const budget = callBudget(http.query.timeout);
+  const body = await readBody(http);
+  if (!body.ok) {
+    refuseLargeBody(response, body, logger);
+    return;
+  }
+  let request: AdmissionRequest;
+  try {
+    request = readReview(body.text);
+  } catch (error) {
+    if (!isMultiNicError(error)) throw error;
+    sendStatus(response, 400, 'BadRequest', error.message);
+    return;
+  }
+  let decision: Decision | undefined;
+  try {
+    decision = await decide(request, reviewer, budget, gate);
+    response.json(formatReview(request.uid, decision));
+  } finally {
+    const ms = performance.now() - started;
+    const { operation, dryRun = false } = request;
+    metrics.answered({
+      kind: request.kind.kind,
+      operation,
+      result: decision?.result ?? 'failed',
+      dryRun,
+      seconds: ms / 1000,
+    });
+    if (decision) logger.info(logLine(path, request, decision, ms), 'reviewed');
+  }
+}
+
+async function decide(
+  request: AdmissionRequest,
+  reviewer: Reviewer,
+  budget: CallBudget,
+  gate: Gate,
+): Promise<Decision> {
+  try {
+    return await gate.run(budget, () => within(budget, (async () => reviewer(request, budget))()));
+  } catch (error) {
+    if (isMultiNicError(error)) return deny(error);
+    throw error;
+  }
+}
+
+function refuseLargeBody(response: Response, body: { bytes: number; start: string }, logger: Logger): void {
+  const detail = `the review has ${body.bytes} bytes, more than ${maxBodyBytes}`;
+  const error = new MultiNicError('MNN_BODY_TOO_LARGE', detail);
+  logger.warn({ bytes: body.bytes }, 'review refused: it is too large');
+  const uid = uidIn(body.start);
+  if (uid === undefined) sendStatus(response, 413, 'RequestEntityTooLarge', error.message);
+  else response.json(formatReview(uid, deny(error)));
+}
+
+/** One line a request; never the object itself. */
+function logLine(path: string, request: AdmissionRequest, decision: Decision, ms: number): object {
+  const { uid, namespace, name, operation, dryRun } = request;
+  const metadata = (request.object as { metadata?: { name?: string; generateName?: string } } | undefined)?.metadata;
+  return {
+    path,
+    uid,
+    operation,
+    namespace,
+    name: metadata?.name ?? name,
+    generateName: metadata?.generateName,
+    ...(dryRun && { dryRun }),
+    result: decision.result,
+    reason: decision.reason,
+    ...decision.audit,
+    ms: Math.round(ms * 100) / 100,
+  };
+}
+
+/** Express hands over what a handler threw: nobody decided, so the configuration's failurePolicy has to. */
+function failed(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    logger.error({ err: error, path: request.path }, 'a review failed');
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    sendStatus(response, 500, 'InternalError', 'the review failed; the log of multi-nic-webhook says why');
+  };
+}
+
+/** A meta/v1 Status, whose message the API server shows to the user. */
+function sendStatus(response: Response, code: number, reason: string, message: string): void {
+  response
+    .status(code)
+    .json({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code, reason, message });
+}

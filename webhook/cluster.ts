@@ -1,0 +1,79 @@
+import type { DeviceClass } from '../core/api/types.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { ClusterView } from '../kube/clusterView.ts';
+import type { Informer } from '../kube/informer.ts';
+import type { Logger } from '../kube/log.ts';
+import type { PoolStore } from '../kube/poolStore.ts';
+import {
+  deviceClasses,
+  multiNicNetworks,
+  namespaces,
+  networkAttachmentDefinitions,
+  pods,
+  type Namespace,
+  type Pod,
+} from '../kube/resources.ts';
+import type { CallBudget } from './call.ts';
+import { label } from '../core/api/names.ts';
+import { isInjected } from './pod.ts';
+
+/** What reviews need of the cluster. */
+export interface ReviewContext {
+  client: KubeClient;
+  view: ClusterView;
+  store: PoolStore;
+  namespaces: Informer<Namespace>;
+  deviceClasses: Informer<DeviceClass>;
+  /** Injected pods that have no node yet. */
+  unassignedPods: Informer<Pod>;
+  logger: Logger;
+}
+
+/**
+ * The namespace's labels and annotations. From memory where they opt it in; else asked of the API server, which called us because it
+ * thinks so: our copy may lag behind a label that has just been set.
+ */
+export async function namespaceFacts(
+  { client, namespaces: informer }: ReviewContext,
+  name: string,
+  budget: CallBudget,
+): Promise<{ labels: Record<string, string>; annotations: Record<string, string> }> {
+  const known = informer.get(name);
+  const isIn = known?.metadata.labels?.[label.injection] === 'enabled';
+  const namespace = isIn ? known : await client.find(namespaces, { name }, { timeoutMs: budget.remainingMs() });
+  return { labels: namespace?.metadata.labels ?? {}, annotations: namespace?.metadata.annotations ?? {} };
+}
+
+/** Whether the DeviceClass exists; one that is not in memory is asked of the API server. */
+export async function classExists(context: ReviewContext, name: string, budget: CallBudget): Promise<boolean> {
+  if (context.deviceClasses.get(name)) return true;
+  return (await context.client.find(deviceClasses, { name }, { timeoutMs: budget.remainingMs() })) !== undefined;
+}
+
+/** What a name means that no MultiNicNetwork in memory has: asked of the API server. */
+export async function whatIs(
+  { client }: ReviewContext,
+  ref: { namespace: string; name: string },
+  budget: CallBudget,
+): Promise<'NetworkAttachmentDefinition' | 'MultiNicNetwork' | undefined> {
+  const options = { timeoutMs: budget.remainingMs() };
+  const [network, definition] = await Promise.all([
+    client.find(multiNicNetworks, { name: ref.name }, options),
+    client.find(networkAttachmentDefinitions, ref, options),
+  ]);
+  if (network) return 'MultiNicNetwork';
+  return definition && 'NetworkAttachmentDefinition';
+}
+
+/** The pod that is being bound; from memory where it is there and is the one meant. Undefined where it does not exist. */
+export async function unassignedPod(
+  { client, unassignedPods }: ReviewContext,
+  ref: { namespace: string; name: string; uid?: string },
+  budget: CallBudget,
+): Promise<Pod | undefined> {
+  const known = unassignedPods.get(ref);
+  if (known && isInjected(known.metadata.labels) && (ref.uid === undefined || known.metadata.uid === ref.uid)) {
+    return known;
+  }
+  return client.find(pods, ref, { timeoutMs: budget.remainingMs() });
+}

@@ -1,0 +1,60 @@
+import { MultiNicError } from '../core/errors.ts';
+import { membersOf } from '../core/layout/members.ts';
+import type { Network } from '../core/network/network.ts';
+import type { NetworkState, NodeState } from '../core/pool/claim.ts';
+import { selectNone } from '../core/selection/none.ts';
+import type { NicRequest } from '../core/selection/request.ts';
+import type { AllocatedNic, HostInterface } from '../core/api/types.ts';
+
+/** A refusal names so many nodes a reason, and so many reasons. */
+const shownNodes = 3;
+const shownReasons = 4;
+
+/**
+ * Checks that at least one node has the NICs that the pod asks for.
+ * @throws MultiNicError MNN_NO_NODE_FITS with what the nodes lack, most frequent first
+ */
+export function checkAnyNodeFits({ network }: NetworkState, request: NicRequest, hosts: Iterable<HostInterface>): void {
+  const lacking = new Map<string, string[]>();
+  for (const { metadata, spec } of hosts) {
+    const selection = selectNone(membersOf(network, spec), request);
+    if (selection.ok) return;
+    const nodes = lacking.get(selection.lacks) ?? [];
+    nodes.push(metadata.name);
+    lacking.set(selection.lacks, nodes);
+  }
+  const why = lacking.size === 0 ? 'there is no HostInterface yet' : summary(lacking);
+  throw new MultiNicError('MNN_NO_NODE_FITS', `network ${network.name}: no node can serve the pod: ${why}`);
+}
+
+function summary(lacking: ReadonlyMap<string, readonly string[]>): string {
+  const reasons = [...lacking].sort(([, a], [, b]) => b.length - a.length);
+  const shown = reasons.slice(0, shownReasons).map(([lacks, nodes]) => {
+    const names = nodes.toSorted().slice(0, shownNodes).join(', ');
+    const more = nodes.length > shownNodes ? ` and ${nodes.length - shownNodes} more` : '';
+    return `${names}${more} ${nodes.length === 1 ? 'lacks' : 'lack'} ${lacks}`;
+  });
+  const rest = reasons.length - shown.length;
+  return [...shown, ...(rest > 0 ? [`${rest} more reasons`] : [])].join('; ');
+}
+
+/**
+ * Checks that the node has NICs for attachments that were granted before it was known.
+ * @throws MultiNicError MNN_NODE_LACKS
+ */
+export function checkNodeHas(network: Network, node: NodeState, attachments: readonly AllocatedNic[]): void {
+  const selection = node.host && selectNone(membersOf(network, node.host), {});
+  const free = selection?.ok ? [...selection.members] : [];
+  for (const { netAddress, master } of attachments) {
+    const i = free.findIndex(
+      m => m.netAddress === netAddress && (master ?? m.nic.interfaceName) === m.nic.interfaceName,
+    );
+    if (i >= 0) {
+      free.splice(i, 1);
+      continue;
+    }
+    const lacks =
+      master === undefined ? `a NIC in ${netAddress} with its link up` : `the NIC ${master} in ${netAddress}`;
+    throw new MultiNicError('MNN_NODE_LACKS', `network ${network.name}: node ${node.name} lacks ${lacks}`);
+  }
+}

@@ -1,0 +1,60 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Decision } from './decision.ts';
+import type { Gate } from './gate.ts';
+
+/** One review that has been answered. */
+export interface ReviewFacts {
+  /** The reviewed kind, for example Pod. */
+  kind: string;
+  operation: string;
+  result: Decision['result'] | 'failed';
+  dryRun: boolean;
+  seconds: number;
+}
+
+/** What the admission server tells Prometheus. */
+export interface AdmissionMetrics {
+  answered(facts: ReviewFacts): void;
+}
+
+/** From a review that finds everything in memory to one that nearly uses up the API server's patience. */
+const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function admissionMetrics(registry: Registry, gate: Pick<Gate, 'running' | 'waiting'>): AdmissionMetrics {
+  const registers = [registry];
+  const duration = new Histogram({
+    name: 'multinic_admission_duration_seconds',
+    help: 'Time from a review being read to its answer, by kind, operation and result.',
+    labelNames: ['kind', 'operation', 'result'],
+    buckets,
+    registers,
+  });
+  const requests = new Counter({
+    name: 'multinic_admission_requests_total',
+    help: 'Reviews answered, by kind, operation and result (allowed, denied, skipped; failed: answered without a decision).',
+    labelNames: ['kind', 'operation', 'result', 'dry_run'],
+    registers,
+  });
+  new Gauge({
+    name: 'multinic_admission_in_flight',
+    help: 'Reviews being worked on.',
+    registers,
+    collect() {
+      this.set(gate.running);
+    },
+  });
+  new Gauge({
+    name: 'multinic_admission_queued',
+    help: 'Reviews waiting for their turn.',
+    registers,
+    collect() {
+      this.set(gate.waiting);
+    },
+  });
+  return {
+    answered: ({ kind, operation, result, dryRun, seconds }) => {
+      duration.observe({ kind, operation, result }, seconds);
+      requests.inc({ kind, operation, result, dry_run: String(dryRun) });
+    },
+  };
+}

@@ -1,0 +1,146 @@
+import { annotation } from '../core/api/names.ts';
+import type { AllocatedNic } from '../core/api/types.ts';
+import { readAttachments, withAttachments } from '../core/annotation/attachments.ts';
+import { formatNetworks, interfaceNames, parseNetworks } from '../core/annotation/networks.ts';
+import { MultiNicError } from '../core/errors.ts';
+import { grantOnNode } from '../kube/grant.ts';
+import type { Pod } from '../kube/resources.ts';
+import type { Reviewer } from './app.ts';
+import type { CallBudget } from './call.ts';
+import { unassignedPod, type ReviewContext } from './cluster.ts';
+import { allow, skip } from './decision.ts';
+import { checkNodeHas } from './fit.ts';
+import { isRecord } from './json.ts';
+import { removeEntry, setEntries } from './jsonPatch.ts';
+import { isInjected } from './pod.ts';
+import { checkAnnotationSize } from './podPatch.ts';
+import type { AdmissionRequest } from './review.ts';
+import { readWanted, type WantedAttachment } from './wanted.ts';
+
+/** core/v1 Binding. */
+interface Binding {
+  metadata: { name: string; uid?: string; annotations?: Record<string, string> | null };
+  target: { kind?: string; name: string };
+}
+
+/**
+ * POST /mutate-bindings, pods/binding and bindings CREATE: the node is known now, so its NICs are chosen and their addresses taken. The
+ * API server copies a Binding's annotations to the pod in the write that gives it its node, so what a Binding made by hand says of
+ * them is overwritten.
+ */
+export function mutateBindings(context: ReviewContext): Reviewer {
+  return async (request, budget) => {
+    const { binding, namespace } = bindingOf(request);
+    const node = binding.target.name;
+    const ref = { namespace, name: binding.metadata.name };
+    const pod = await unassignedPod(
+      context,
+      { ...ref, ...(binding.metadata.uid && { uid: binding.metadata.uid }) },
+      budget,
+    );
+    const reason = whyNot(pod);
+    if (!pod || reason !== undefined) return skip(reason ?? '');
+
+    const { annotations = {} } = pod.metadata;
+    const elements = parseNetworks(annotations[annotation.networks] ?? '');
+    const wanted = await wantedOf(context, elements, budget);
+    const dryRun = request.dryRun ?? false;
+    for (const item of wanted) {
+      const nics = await grantOne(context, item, { pod, namespace, node, dryRun }, budget);
+      const element = elements[item.position];
+      if (element) elements[item.position] = withAttachments(element, nics);
+    }
+    const networks = { [annotation.networks]: formatNetworks(elements) };
+    checkAnnotationSize({ ...annotations, ...binding.metadata.annotations, ...networks });
+    const at = ['metadata', 'annotations'];
+    return allow({
+      patch: [
+        ...setEntries(at, binding.metadata.annotations, networks),
+        ...removeEntry(at, binding.metadata.annotations, annotation.reservation),
+      ],
+      audit: auditOf(node, wanted, elements),
+    });
+  };
+}
+
+function bindingOf({ object, namespace }: AdmissionRequest): { binding: Binding; namespace: string } {
+  const isBinding =
+    isRecord(object) && isRecord(object.metadata) && isRecord(object.target) && typeof object.target.name === 'string';
+  if (!isBinding || namespace === undefined)
+    throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no binding');
+  return { binding: object as unknown as Binding, namespace };
+}
+
+/** Why the pod is left alone; undefined where it is not. Those that cannot be bound are refused by the API server itself. */
+function whyNot(pod: Pod | undefined): string | undefined {
+  if (!pod) return 'the pod does not exist';
+  if (pod.spec?.nodeName) return 'the pod is bound already';
+  if (!isInjected(pod.metadata.labels)) return 'the pod is not injected';
+  return undefined;
+}
+
+async function wantedOf(
+  context: ReviewContext,
+  elements: ReturnType<typeof parseNetworks>,
+  budget: CallBudget,
+): Promise<WantedAttachment[]> {
+  const ifnames = interfaceNames(elements);
+  const selected = elements.map((element, i) => ({
+    element,
+    ifname: ifnames[i] ?? '',
+    ...(context.view.exists(element.name) && { network: element.name }),
+  }));
+  return readWanted(context, selected, budget);
+}
+
+interface BoundPod {
+  pod: Pod;
+  namespace: string;
+  node: string;
+  dryRun: boolean;
+}
+
+/** @throws MultiNicError as grantOnNode */
+async function grantOne(
+  { view, store }: ReviewContext,
+  { selected, known, request }: WantedAttachment,
+  { pod, namespace, node, dryRun }: BoundPod,
+  budget: CallBudget,
+): Promise<AllocatedNic[]> {
+  const { network } = known.state;
+  const reservation = pod.metadata.annotations?.[annotation.reservation];
+  const held = readAttachments(selected.element['cni-args']);
+  if (network.nodeIndependent && held && reservation !== undefined) {
+    checkNodeHas(network, view.nodeState(known, node), held);
+    return held;
+  }
+  const claimant = {
+    podUID: pod.metadata.uid ?? '',
+    ...(reservation !== undefined && { reservation }),
+    namespace,
+    name: pod.metadata.name,
+    interface: selected.ifname,
+  };
+  const { nics } = await grantOnNode(
+    view,
+    store,
+    { network: selected.network, claimant, request, node, ...(selected.element.ips && { ips: selected.element.ips }) },
+    { timeoutMs: budget.remainingMs(), dryRun },
+  );
+  return nics;
+}
+
+function auditOf(
+  node: string,
+  wanted: readonly WantedAttachment[],
+  elements: ReturnType<typeof parseNetworks>,
+): Record<string, string> {
+  const nics = wanted.flatMap(({ position }) => readAttachments(elements[position]?.['cni-args']) ?? []);
+  const addresses = nics.flatMap(nic => nic.addresses);
+  return {
+    node,
+    networks: wanted.map(({ selected }) => `${selected.network}@${selected.ifname}`).join(','),
+    masters: nics.map(({ master, netAddress }) => master ?? netAddress).join(','),
+    ...(addresses.length > 0 && { addresses: addresses.join(',') }),
+  };
+}

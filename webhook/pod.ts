@@ -1,0 +1,55 @@
+import { label } from '../core/api/names.ts';
+import { MultiNicError } from '../core/errors.ts';
+import type { Placement } from '../core/pod/knownNode.ts';
+import type { PodFacts } from '../core/pod/skip.ts';
+import { isRecord } from './json.ts';
+import type { AdmissionRequest } from './review.ts';
+
+/** A pod in a review, as far as it is looked at. A map that is empty is absent. */
+export interface AdmittedPod {
+  metadata: {
+    name?: string;
+    generateName?: string;
+    uid?: string;
+    labels?: Record<string, string> | null;
+    annotations?: Record<string, string> | null;
+  };
+  spec: Placement & { hostNetwork?: boolean; containers: AdmittedContainer[] };
+}
+
+export interface AdmittedContainer {
+  name: string;
+  resources?: ContainerResources | null;
+}
+
+export interface ContainerResources {
+  requests?: Record<string, string | number> | null;
+  limits?: Record<string, string | number> | null;
+}
+
+/** @throws MultiNicError MNN_REVIEW_INVALID where the request has no pod or no namespace */
+export function podOf(request: AdmissionRequest): { pod: AdmittedPod; namespace: string } {
+  const { object, namespace } = request;
+  const isPod = isRecord(object) && isRecord(object.metadata) && isRecord(object.spec);
+  if (!isPod || namespace === undefined) throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no pod');
+  return { pod: object as unknown as AdmittedPod, namespace };
+}
+
+/** @param namespace the request's: the object's own may be absent */
+export function factsOf({ metadata, spec }: AdmittedPod, namespace: string): PodFacts {
+  return {
+    namespace,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    hostNetwork: spec.hostNetwork === true,
+  };
+}
+
+/** For records and messages: the name, or the beginning that the API server will complete. */
+export function displayName({ metadata }: AdmittedPod): string {
+  return metadata.name ?? metadata.generateName ?? '';
+}
+
+export function isInjected(labels: Readonly<Record<string, string>> | null | undefined): boolean {
+  return labels?.[label.injected] === 'true';
+}

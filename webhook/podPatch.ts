@@ -1,0 +1,81 @@
+import { annotation, extendedResourceName, label } from '../core/api/names.ts';
+import { MultiNicError } from '../core/errors.ts';
+import { removeEntry, setEntries, type PatchOperation } from './jsonPatch.ts';
+import type { AdmittedContainer, AdmittedPod } from './pod.ts';
+
+/** What the mutating webhook decided for a pod. */
+export interface PodOutcome {
+  /** Text of the networks annotation. */
+  networks: string;
+  /** Id of the reservation, where addresses were granted. */
+  reservation?: string;
+  /** Network → how many addresses each NIC's block must have left on the node: one an attachment. */
+  resources: ReadonlyMap<string, number>;
+}
+
+/** Limit on keys and values of an object's annotations (k8s.io/apimachinery/pkg/api/validation, TotalAnnotationSizeLimitB). */
+const maxAnnotationBytes = 262_144;
+
+/**
+ * The patch that writes the outcome into the pod, touching nothing else: for a pod that has it already, no operation.
+ * @throws MultiNicError MNN_ANNOTATIONS_TOO_LARGE
+ */
+export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: PatchOperation[]; warnings: string[] } {
+  const { metadata, spec } = pod;
+  const { networks, reservation, resources } = outcome;
+  const annotations = {
+    [annotation.networks]: networks,
+    ...(reservation && { [annotation.reservation]: reservation }),
+  };
+  checkAnnotationSize({ ...metadata.annotations, ...annotations });
+  const { operations, warnings } = resourceOperations(spec.containers, resources);
+  return {
+    operations: [
+      ...setEntries(['metadata', 'annotations'], metadata.annotations, annotations),
+      ...(reservation ? [] : removeEntry(['metadata', 'annotations'], metadata.annotations, annotation.reservation)),
+      ...setEntries(['metadata', 'labels'], metadata.labels, { [label.injected]: 'true' }),
+      ...operations,
+    ],
+    warnings,
+  };
+}
+
+/** @throws MultiNicError MNN_ANNOTATIONS_TOO_LARGE */
+export function checkAnnotationSize(annotations: Readonly<Record<string, string>>): void {
+  const bytes = Object.entries(annotations).reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
+    0,
+  );
+  if (bytes <= maxAnnotationBytes) return;
+  throw new MultiNicError(
+    'MNN_ANNOTATIONS_TOO_LARGE',
+    `with its attachments the pod's annotations have ${bytes} bytes`,
+  );
+}
+
+/** The scheduler counts what all containers ask for; ours goes to the first, unless the user asked in any. */
+function resourceOperations(
+  containers: readonly AdmittedContainer[],
+  resources: ReadonlyMap<string, number>,
+): { operations: PatchOperation[]; warnings: string[] } {
+  const missing: Record<string, string> = {};
+  const warnings: string[] = [];
+  for (const [network, count] of resources) {
+    const name = extendedResourceName(network);
+    const asked = containers.flatMap(({ resources: r }) => r?.requests?.[name] ?? r?.limits?.[name] ?? []);
+    if (asked.length === 0) missing[name] = String(count);
+    else if (asked.reduce<number>((sum, quantity) => sum + Number(quantity), 0) < count) {
+      warnings.push(`the containers ask for ${asked.join(' + ')} ${name}, the pod's networks take ${count}`);
+    }
+  }
+  const [first] = containers;
+  if (!first || Object.keys(missing).length === 0) return { operations: [], warnings };
+  const at = ['spec', 'containers', 0, 'resources'];
+  const operations = first.resources
+    ? [
+        ...setEntries([...at, 'limits'], first.resources.limits, missing),
+        ...setEntries([...at, 'requests'], first.resources.requests, missing),
+      ]
+    : setEntries(at, undefined, { limits: missing, requests: missing });
+  return { operations, warnings };
+}

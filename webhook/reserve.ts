@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import type { AllocatedNic } from '../core/api/types.ts';
+import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grant.ts';
+import type { CallBudget } from './call.ts';
+import type { ReviewContext } from './cluster.ts';
+import type { WantedAttachment } from './wanted.ts';
+
+/** What was granted when the pod was created. */
+export interface CreateGrants {
+  /** Position in the pod's list → its NICs. */
+  granted: ReadonlyMap<number, AllocatedNic[]>;
+  /** Id under which addresses were taken; absent where none were. */
+  reservation?: string;
+}
+
+export interface ReserveRequest {
+  wanted: readonly WantedAttachment[];
+  /** The node, where it is known already. */
+  node: string | undefined;
+  claimant: { namespace: string; name: string };
+  /** The reservation that came with the pod: of an earlier round of this admission, or copied from another pod. */
+  reserved: string | undefined;
+  dryRun: boolean;
+}
+
+/** How long giving back may take, where a later grant was refused. */
+const releaseMs = 1000;
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Grants what does not wait for the scheduler: everything where the node is known, else what no node changes. All or nothing.
+ *
+ * The pod has no UID yet, so its records go under a random id. A pod that comes with an id gets the same addresses again if they are
+ * still only reserved, in its namespace; the records of a pod that exists are its own, whoever copies its annotations.
+ * @throws MultiNicError as grantOnNode and grantAnywhere
+ */
+export async function grantAtCreate(
+  context: ReviewContext,
+  request: ReserveRequest,
+  budget: CallBudget,
+): Promise<CreateGrants> {
+  const reservation = request.reserved !== undefined && uuid.test(request.reserved) ? request.reserved : randomUUID();
+  const granted = new Map<number, AllocatedNic[]>();
+  const pools: string[] = [];
+  try {
+    for (const item of request.wanted) {
+      const one = await grantOne(context, item, { ...request, reservation }, budget);
+      if (!one) continue;
+      granted.set(item.position, one.nics);
+      if (one.pool !== undefined) pools.push(one.pool);
+    }
+  } catch (error) {
+    if (!request.dryRun) await giveBack(context, pools, reservation);
+    throw error;
+  }
+  return pools.length > 0 ? { granted, reservation } : { granted };
+}
+
+async function grantOne(
+  { view, store }: ReviewContext,
+  { selected, request }: WantedAttachment,
+  { node, claimant, reservation, dryRun }: ReserveRequest & { reservation: string },
+  budget: CallBudget,
+): Promise<Granted | undefined> {
+  const wanted: GrantRequest = {
+    network: selected.network,
+    claimant: { ...claimant, podUID: '', reservation, interface: selected.ifname },
+    request,
+    ...(selected.element.ips && { ips: selected.element.ips }),
+  };
+  const options = { timeoutMs: budget.remainingMs(), dryRun };
+  return node === undefined
+    ? grantAnywhere(view, store, wanted, options)
+    : grantOnNode(view, store, { ...wanted, node }, options);
+}
+
+/** Owners of many pods retry at once and for ever: without this each try would hold addresses until the reservation ends. */
+async function giveBack(
+  { store, logger }: ReviewContext,
+  pools: readonly string[],
+  reservation: string,
+): Promise<void> {
+  for (const pool of new Set(pools)) {
+    await store
+      .release(pool, record => record.reservation === reservation && record.state === 'Reserved', {
+        timeoutMs: releaseMs,
+      })
+      .catch((error: unknown) => {
+        logger.warn({ err: error, pool, reservation }, 'a reservation could not be given back; it will run out');
+      });
+  }
+}

@@ -1,0 +1,124 @@
+import { annotation, label } from '../core/api/names.ts';
+import { readAttachments } from '../core/annotation/attachments.ts';
+import { interfaceNames, parseNetworks } from '../core/annotation/networks.ts';
+import { attachmentsKey } from '../core/api/names.ts';
+import { isMultiNicError, MultiNicError } from '../core/errors.ts';
+import { knownNode } from '../core/pod/knownNode.ts';
+import { selectNetworks } from '../core/pod/selectNetworks.ts';
+import { skipReason, type PodFacts } from '../core/pod/skip.ts';
+import { reservationPool } from '../core/pool/reservationPool.ts';
+import type { Reviewer } from './app.ts';
+import type { CallBudget } from './call.ts';
+import { namespaceFacts, type ReviewContext } from './cluster.ts';
+import { allow, deny, skip, type Decision } from './decision.ts';
+import { displayName, factsOf, isInjected, podOf, type AdmittedPod } from './pod.ts';
+import type { AdmissionRequest } from './review.ts';
+
+export interface ValidatePodsOptions {
+  /** Users that may change attachments: the system's own service accounts, as system:serviceaccount:<namespace>:<name>. */
+  systemUsers: ReadonlySet<string>;
+}
+
+/**
+ * POST /validate-pods. CREATE: no pod that should have its networks gets by without, and the addresses that were reserved for it become
+ * its own, as its UID and name are final here. UPDATE: what admission decided stays as it is.
+ */
+export function validatePods(context: ReviewContext, options: ValidatePodsOptions): Reviewer {
+  return (request, budget) => {
+    if (request.operation === 'CREATE') return validateCreate(context, request, budget);
+    if (request.operation === 'UPDATE') return validateUpdate(request, options);
+    return skip(`${request.operation} of pods is not looked at`);
+  };
+}
+
+async function validateCreate(
+  context: ReviewContext,
+  request: AdmissionRequest,
+  budget: CallBudget,
+): Promise<Decision> {
+  const { pod, namespace } = podOf(request);
+  const facts = factsOf(pod, namespace);
+  const optIn = await namespaceFacts(context, namespace, budget);
+  const reason = skipReason(facts, optIn.labels);
+  if (reason !== undefined) return skip(reason);
+  const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
+  const ours = selected.filter(({ network }) => network !== undefined);
+  if (ours.length === 0) return skip('it selects no MultiNicNetwork');
+  if (!isInjected(facts.labels) || source !== 'pod networks') {
+    const names = ours.map(({ network }) => network).join(', ');
+    const lost = isInjected(facts.labels) ? 'lost its networks annotation on the way' : 'was not given its networks';
+    throw new MultiNicError('MNN_NOT_INJECTED', `pod ${displayName(pod)} ${lost} (${names})`);
+  }
+  if (!request.dryRun) await confirmReservations(context, pod, facts, budget);
+  return allow();
+}
+
+/** @throws MultiNicError MNN_NOT_INJECTED where a reservation is gone */
+async function confirmReservations(
+  { view, store }: ReviewContext,
+  pod: AdmittedPod,
+  facts: PodFacts,
+  budget: CallBudget,
+): Promise<void> {
+  const reservation = facts.annotations[annotation.reservation];
+  if (reservation === undefined) return;
+  const node = knownNode(pod.spec);
+  const pools = new Set<string>();
+  for (const element of parseNetworks(facts.annotations[annotation.networks] ?? '')) {
+    const known = view.network(element.name);
+    const attachments = readAttachments(element['cni-args']);
+    const pool = known && attachments && reservationPool(known.state.network, attachments, node);
+    if (pool !== undefined) pools.add(pool);
+  }
+  const holder = { uid: pod.metadata.uid ?? '', name: displayName(pod), namespace: facts.namespace };
+  for (const pool of pools) {
+    if (await store.confirm(pool, reservation, holder, { timeoutMs: budget.remainingMs() })) continue;
+    throw new MultiNicError(
+      'MNN_NOT_INJECTED',
+      `the addresses reserved for pod ${holder.name} were given up meanwhile`,
+    );
+  }
+}
+
+function validateUpdate(request: AdmissionRequest, { systemUsers }: ValidatePodsOptions): Decision {
+  const { username = '' } = request.userInfo;
+  const { pod } = podOf(request);
+  const { pod: before } = podOf({ ...request, object: request.oldObject });
+  if (!isInjected(before.metadata.labels) && !isInjected(pod.metadata.labels)) return skip('the pod is not injected');
+  if (systemUsers.has(username)) return allow();
+  const changed = changedDecision(before, pod);
+  if (changed === undefined) return allow();
+  return deny(new MultiNicError('MNN_ATTACHMENTS_CHANGED', `pod ${displayName(pod)}: ${changed}`));
+}
+
+/** Which part of what admission decided differs; undefined where none does. */
+function changedDecision(before: AdmittedPod, after: AdmittedPod): string | undefined {
+  const [old, now] = [before.metadata, after.metadata];
+  if (old.labels?.[label.injected] !== now.labels?.[label.injected]) return `the label ${label.injected} was changed`;
+  if (old.annotations?.[annotation.reservation] !== now.annotations?.[annotation.reservation]) {
+    return `the annotation ${annotation.reservation} was changed`;
+  }
+  const [oldText = '', text = ''] = [old.annotations?.[annotation.networks], now.annotations?.[annotation.networks]];
+  if (oldText === text) return undefined;
+  return attachmentsText(oldText) === attachmentsText(text)
+    ? undefined
+    : `the attachments in ${annotation.networks} were changed`;
+}
+
+/** Network, interface and attachments of each element that has any, as one comparable text. */
+function attachmentsText(annotationText: string): string {
+  try {
+    const elements = parseNetworks(annotationText);
+    const ifnames = interfaceNames(elements);
+    return JSON.stringify(
+      elements.flatMap(({ name, namespace, 'cni-args': args }, i) => {
+        const attachments = args?.[attachmentsKey];
+        return attachments === undefined ? [] : [[name, namespace ?? null, ifnames[i], attachments]];
+      }),
+    );
+  } catch (error) {
+    // What cannot be read has no attachments; Multus says the rest.
+    if (isMultiNicError(error)) return '[]';
+    throw error;
+  }
+}

@@ -1,0 +1,121 @@
+import type { Registry } from 'prom-client';
+import type { Cidr, DeviceClass, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
+import { label } from '../core/api/names.ts';
+import { informersSynced } from '../kube/checks.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { ClusterView } from '../kube/clusterView.ts';
+import { Informer, type InformerOptions } from '../kube/informer.ts';
+import type { Check } from '../kube/healthServer.ts';
+import { group, type Runnable } from '../kube/lifecycle.ts';
+import { PoolStore } from '../kube/poolStore.ts';
+import type { ReflectorObserver } from '../kube/reflector.ts';
+import * as resources from '../kube/resources.ts';
+import type { KubeObject, Resource } from '../kube/types.ts';
+import { createApp } from './app.ts';
+import type { ReviewContext } from './cluster.ts';
+import { Gate, type GateLimits } from './gate.ts';
+import { admissionMetrics } from './metrics.ts';
+import { mutateBindings } from './mutateBindings.ts';
+import { mutatePods } from './mutatePods.ts';
+import { AdmissionServer, type ServerOptions } from './server.ts';
+import { validateNetworks } from './validateNetworks.ts';
+import { validatePods, type ValidatePodsOptions } from './validatePods.ts';
+
+export interface WebhookOptions extends ServerOptions, ValidatePodsOptions {
+  client: KubeClient;
+  registry: Registry;
+  /** Told what informers do; see createMetrics(). */
+  informerObserver?: ReflectorObserver;
+  limits?: GateLimits;
+}
+
+/** The parts of the webhook: start `runnables` in order. */
+export interface Webhook {
+  server: AdmissionServer;
+  runnables: Runnable[];
+  /** Readiness: the certificate is loaded, the copies are complete. */
+  ready: Readonly<Record<string, Check>>;
+}
+
+interface WebhookInformers {
+  networks: Informer<MultiNicNetwork>;
+  cidrs: Informer<Cidr>;
+  hosts: Informer<HostInterface>;
+  namespaces: Informer<resources.Namespace>;
+  deviceClasses: Informer<DeviceClass>;
+  unassignedPods: Informer<resources.Pod>;
+}
+
+/** Reviews are short: what they wait for is the API server, which does not get faster from more at once. */
+const defaultLimits: GateLimits = { concurrency: 128, queue: 2048 };
+
+/** Wires the admission webhooks to a cluster. */
+export function createWebhook(options: WebhookOptions): Webhook {
+  const { client, logger } = options;
+  const { networks, cidrs, hosts, namespaces, deviceClasses, unassignedPods } = createInformers(options);
+  const view = new ClusterView({ networks, cidrs, hosts }, logger);
+  const store = new PoolStore(client, { log: logger });
+  const context: ReviewContext = { client, view, store, namespaces, deviceClasses, unassignedPods, logger };
+  const gate = new Gate(options.limits ?? defaultLimits);
+  const app = createApp({
+    reviewers: {
+      '/mutate-pods': mutatePods(context),
+      '/mutate-bindings': mutateBindings(context),
+      '/validate-pods': validatePods(context, options),
+      '/validate-networks': validateNetworks(context),
+    },
+    gate,
+    metrics: admissionMetrics(options.registry, gate),
+    logger,
+  });
+  const informers = [networks, cidrs, hosts, namespaces, deviceClasses, unassignedPods];
+  const server = new AdmissionServer(app, options);
+  return {
+    server,
+    runnables: [group('informers', informers), server],
+    ready: {
+      informers: informersSynced(informers),
+      server: () => server.accepting || 'no serving certificate yet, or the server is stopping',
+    },
+  };
+}
+
+function createInformers({ client, logger, informerObserver }: WebhookOptions): WebhookInformers {
+  const base = <T extends KubeObject>(resource: Resource<T>): InformerOptions<T> => ({
+    client,
+    resource,
+    logger,
+    ...(informerObserver && { observer: informerObserver }),
+  });
+  return {
+    networks: new Informer(base(resources.multiNicNetworks)),
+    cidrs: new Informer(base(resources.cidrs)),
+    hosts: new Informer(base(resources.hostInterfaces)),
+    namespaces: new Informer(base(resources.namespaces)),
+    deviceClasses: new Informer(base(resources.deviceClasses)),
+    unassignedPods: new Informer({
+      ...base(resources.pods),
+      name: 'unassigned pods',
+      fieldSelector: 'spec.nodeName=',
+      labelSelector: `${label.injected}=true`,
+      transform: metadataOnly,
+    }),
+  };
+}
+
+/** Of a pod that is bound, its annotations, labels and UID are all that is looked at. */
+function metadataOnly({ apiVersion, kind, metadata }: resources.Pod): resources.Pod {
+  const { name, namespace, uid, resourceVersion, labels, annotations } = metadata;
+  return {
+    ...(apiVersion && { apiVersion }),
+    ...(kind && { kind }),
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      ...(uid && { uid }),
+      ...(resourceVersion && { resourceVersion }),
+      ...(labels && { labels }),
+      ...(annotations && { annotations }),
+    },
+  };
+}
