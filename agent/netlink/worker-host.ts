@@ -1,4 +1,7 @@
 import { Worker } from 'node:worker_threads';
+// Only the worker calls it. But the dynamic loader unmaps an addon with the last thread that loaded it, and closing handles
+// of a thread that ends abruptly (process exit, out of memory) would then call code that is no longer there.
+import 'koffi';
 import { NetlinkError, NetlinkWorkerError } from './errors.ts';
 import type { MonitorEvent, MonitorGroup } from './events.ts';
 import { workerMarker, type Reply, type Request } from './protocol.ts';
