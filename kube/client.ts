@@ -239,7 +239,8 @@ export class KubeClient implements AsyncDisposable {
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
       signal: limit.signal,
     };
-    return retrying(method, limit.signal, async () => {
+    // Awaited here: the deadline is over when this block is left.
+    return await retrying(method, limit.signal, async () => {
       try {
         return (await answerOf(await this.#transport.send(request), what)) as Answer;
       } catch (error) {
