@@ -1,0 +1,234 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { createAuthority } from '../../certs/authority.ts';
+import { extendedResourceName, label } from '../../core/api/names.ts';
+import type { HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
+import { KubeClient } from '../../kube/client.ts';
+import { runAll } from '../../kube/lifecycle.ts';
+import * as resources from '../../kube/resources.ts';
+import { createWebhook } from '../../webhook/webhook.ts';
+import { startCluster, type Cluster } from '../cluster/index.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** A control plane with the real scheduler, Node objects, the schemas, and the webhook in this process. */
+export interface WebhookCluster {
+  cluster: Cluster;
+  client: KubeClient;
+  webhook: RunningWebhook;
+}
+
+export const nodeNames = ['fake-1', 'fake-2', 'fake-3'];
+
+let started: Promise<WebhookCluster> | undefined;
+
+/** Starts the cluster before a suite's first test; one for all suites of this folder. */
+export function useWebhookCluster(): () => WebhookCluster {
+  let running: WebhookCluster | undefined;
+  before(async function () {
+    this.timeout(900_000);
+    running = await (started ??= start());
+  });
+  return () => {
+    if (!running) throw new Error('The cluster starts before the first test');
+    return running;
+  };
+}
+
+after(async function () {
+  this.timeout(60_000);
+  const running = await started?.catch(() => undefined);
+  await running?.webhook.stop();
+  await running?.client.close();
+  await running?.cluster.stop();
+});
+
+async function start(): Promise<WebhookCluster> {
+  const cluster = await startCluster({
+    name: 'webhook',
+    fakeNodes: nodeNames.map(name => ({ name })),
+    scheduler: true,
+  });
+  const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
+  try {
+    await cluster.kubectl(['apply', '-f', join(root, 'manifests/base/crds')]);
+    await cluster.kubectl(['apply', '-f', join(root, 'test/system/netAttachDefCrd.yaml')]);
+    await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+    const webhook = await startWebhook(cluster);
+    await installWebhooks(client, webhook);
+    return { cluster, client, webhook };
+  } catch (error) {
+    await client.close();
+    await cluster.stop();
+    throw error;
+  }
+}
+
+export interface RunningWebhook {
+  port: number;
+  caCertificate: string;
+  /** Lines of its log, parsed. */
+  lines: Record<string, unknown>[];
+  registry: Registry;
+  stop(): Promise<void>;
+}
+
+/** Runs the webhook in this process, with a certificate of its own. @param port 0 takes a free one */
+export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningWebhook> {
+  const folder = mkdtempSync(join(tmpdir(), 'multi-nic-webhook-'));
+  const validity = { now: new Date(), lifetimeMs: 3_600_000 };
+  const authority = await createAuthority({ commonName: 'test webhook CA' }, validity);
+  const leaf = await authority.issue({ ...validity, subject: { commonName: 'webhook' }, serverNames: ['127.0.0.1'] });
+  const certificate = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
+  writeFileSync(certificate.cert, leaf.certificate);
+  writeFileSync(certificate.key, leaf.privateKey);
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino(
+    { level: 'info' },
+    { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+  );
+  const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, userAgent: 'webhook under test' });
+  const registry = new Registry();
+  const webhook = createWebhook({
+    client,
+    logger,
+    registry,
+    port,
+    host: '127.0.0.1',
+    certificate,
+    drainMs: 0,
+    systemUsers: new Set(['system:serviceaccount:multi-nic-system:multi-nic-agent']),
+  });
+  const controller = new AbortController();
+  const ended = runAll(controller.signal, webhook.runnables, { logger });
+  await Promise.race([webhook.server.ready(), ended]);
+  return {
+    port: webhook.server.port,
+    caCertificate: authority.certificate,
+    lines,
+    registry,
+    stop: async () => {
+      controller.abort();
+      await ended;
+      await client.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The objects that agents and the controller would have made: hosts of two NICs, and networks with their indexes. */
+export async function createHosts(client: KubeClient, nics: readonly string[] = ['eth1', 'eth2']): Promise<void> {
+  for (const [i, name] of nodeNames.entries()) {
+    await client.create(resources.hostInterfaces, {
+      apiVersion: 'multinic.fms.io/v1',
+      kind: 'HostInterface',
+      metadata: { name },
+      spec: {
+        hostName: name,
+        interfaces: nics.map((interfaceName, n) => ({
+          interfaceName,
+          netAddress: `172.20.${n + 1}.0/24`,
+          hostIP: `172.20.${n + 1}.${i + 11}`,
+          linkState: 'up' as const,
+        })),
+      },
+    } satisfies HostInterface);
+  }
+}
+
+/** Creates the network through the webhook, and what the controller makes of it. */
+export async function createNetwork(
+  client: KubeClient,
+  name: string,
+  spec: { subnet: string; hostBlock?: number; interfaceBlock?: number; vlanMode?: string; namespaces?: string[] },
+): Promise<MultiNicNetwork> {
+  const { hostBlock = 6, interfaceBlock = 2, vlanMode = 'l3', subnet, namespaces } = spec;
+  const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock, interfaceBlock, vlanMode });
+  const network = await client.create(resources.multiNicNetworks, {
+    apiVersion: 'multinic.fms.io/v1',
+    kind: 'MultiNicNetwork',
+    metadata: { name },
+    spec: {
+      subnet,
+      ipam,
+      multiNICIPAM: true,
+      plugin: { cniVersion: '1.0.0', type: 'ipvlan', args: { mode: vlanMode } },
+      ...(namespaces && { namespaces }),
+    },
+  });
+  await client.create(resources.cidrs, {
+    apiVersion: 'multinic.fms.io/v1',
+    kind: 'CIDR',
+    metadata: { name: `${name}-0`, labels: { [label.network]: name } },
+    spec: { network: name, page: 0, hosts: nodeNames.map((hostName, hostIndex) => ({ hostName, hostIndex })) },
+  });
+  const interfaces = [1, 2].map(n => ({ index: n - 1, netAddress: `172.20.${n}.0/24`, ordinal: 0 }));
+  await client.patch(
+    resources.multiNicNetworks,
+    { name },
+    'merge',
+    { status: { interfaces, lastSyncTime: new Date().toISOString() } },
+    { subresource: 'status' },
+  );
+  const resource = extendedResourceName(name);
+  for (const node of nodeNames) {
+    const quantities = { capacity: { [resource]: '200' }, allocatable: { [resource]: '200' } };
+    await client.patch(resources.nodes, { name: node }, 'merge', { status: quantities }, { subresource: 'status' });
+  }
+  return network;
+}
+
+/** A namespace that is opted in, unless told otherwise. */
+export async function createNamespace(client: KubeClient, name: string, labels = { [label.injection]: 'enabled' }) {
+  await client.create(resources.namespaces, { metadata: { name, labels } });
+}
+
+type PodOverrides = Partial<resources.Pod['metadata']> & { spec?: object };
+
+/** A pod as users write it. */
+export function podOf({ spec, ...metadata }: PodOverrides): resources.Pod {
+  const named = metadata.generateName === undefined ? { name: 'pod' } : {};
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'default', ...named, ...metadata },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      tolerations: [{ operator: 'Exists' }],
+      containers: [{ name: 'main', image: 'pause' }],
+      ...spec,
+    },
+  } as unknown as resources.Pod;
+}
+
+/** Waits until the probe returns something; the limit only keeps a failing test from hanging. */
+export async function eventually<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
+  const until = performance.now() + 45_000;
+  for (;;) {
+    const result = await probe();
+    if (result !== undefined && result !== false) return result;
+    if (performance.now() > until) throw new Error(`Waited in vain for: ${what}`);
+    await sleep(50);
+  }
+}
+
+/** The pod once the scheduler has bound it. */
+export async function bound(client: KubeClient, ref: { namespace: string; name: string }): Promise<resources.Pod> {
+  return eventually(`${ref.namespace}/${ref.name} to be bound`, async () => {
+    const pod = await client.get(resources.pods, ref);
+    return pod.spec?.nodeName ? pod : undefined;
+  });
+}
+
+/** All live records of a network's pools. */
+export async function recordsOf(client: KubeClient, network: string) {
+  const { items } = await client.list<IPPool>(resources.ipPools, { labelSelector: `${label.network}=${network}` });
+  return items.flatMap(({ metadata, status }) =>
+    (status?.allocations ?? []).filter(a => a.state !== 'Released').map(a => ({ pool: metadata.name, ...a })),
+  );
+}
