@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deriveSources, type DerivedSources, type SourceFile } from './aptSources.ts';
 import { run } from './run.ts';
@@ -19,17 +19,20 @@ export interface PrivateApt {
   version(name: string): Promise<string>;
 }
 
+/** Which packages: `suite` is the machine's own where none is named. */
+export type WantedSources = Pick<DerivedSources, 'types'> & Partial<Pick<DerivedSources, 'suite'>>;
+
 /**
  * Sets up a private apt in `directory` (made when missing) and fetches the package lists.
- * @param wanted which suite and kinds of packages; `codename` is read from os-release
  * @throws Error that says what is missing: apt itself, a fitting source of the machine, or the archive
  */
-export async function privateApt(directory: string, wanted: Omit<DerivedSources, 'codename'>): Promise<PrivateApt> {
+export async function privateApt(directory: string, wanted: WantedSources): Promise<PrivateApt> {
   const codename = await ownCodename();
-  const sources = deriveSources(await machineSources(), { ...wanted, codename });
+  const suite = wanted.suite ?? codename;
+  const sources = deriveSources(await machineSources(), { types: wanted.types, suite, codename });
   if (sources === '') {
     throw new Error(
-      `None of this machine's apt sources is for its own suite (${codename}), so none can be derived for Debian ${wanted.suite}`,
+      `None of this machine's apt sources is for its own suite (${codename}), so none can be derived for Debian ${suite}`,
     );
   }
   const parts = join(directory, 'sources');
@@ -73,6 +76,7 @@ class Apt implements PrivateApt {
     await mkdir(debs, { recursive: true });
     await run('apt-get', [...this.#options, '-q', 'download', ...packages], { cwd: debs });
     for (const file of await readdir(debs)) await run('dpkg', ['--extract', join(debs, file), directory]);
+    await rm(debs, { recursive: true });
   }
 
   async sourceVersion(name: string): Promise<string> {
@@ -92,7 +96,8 @@ function versionField(shown: string, name: string): string {
   return version;
 }
 
-async function ownCodename(): Promise<string> {
+/** The suite of this machine. @throws Error on a machine that has none, which is no Debian */
+export async function ownCodename(): Promise<string> {
   const text = existsSync('/etc/os-release') ? await readFile('/etc/os-release', 'utf8') : '';
   const codename = /^VERSION_CODENAME="?([^"\n]+)"?$/m.exec(text)?.[1];
   if (codename === undefined)
