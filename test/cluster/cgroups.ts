@@ -39,36 +39,52 @@ export function makeCgroup(name: string): void {
   }
 }
 
+/** The folders of a cgroup and those below it in all hierarchies, parents first. */
+export function cgroupFolders(name: string): string[] {
+  return allMounts().flatMap(mount => tree(join(mount, name)));
+}
+
 /** The ids of all processes in a cgroup and those below it. */
 export function cgroupProcesses(name: string): number[] {
-  return allMounts()
-    .flatMap(mount =>
-      tree(join(mount, name)).flatMap(folder => readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n')),
-    )
+  const lists = cgroupFolders(name).map(folder =>
+    ifStillThere(() => readFileSync(join(folder, 'cgroup.procs'), 'utf8')),
+  );
+  return lists
+    .flatMap(list => (list ?? '').split('\n'))
     .filter(line => line !== '')
     .map(Number);
 }
 
 /** Removes a cgroup and those below it, once their processes are gone. */
 export async function removeCgroups(name: string): Promise<void> {
-  for (const mount of allMounts()) {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        for (const folder of tree(join(mount, name)).reverse()) rmdirSync(folder);
-        break;
-      } catch (error) {
-        if (attempt === 100) throw error; // EBUSY: a killed process is still on its way out
-        await sleep(20);
-      }
+  for (let attempt = 0; ; attempt++) {
+    try {
+      for (const folder of cgroupFolders(name).reverse()) ifStillThere(() => rmdirSync(folder));
+      return;
+    } catch (error) {
+      if (attempt === 100) throw error; // EBUSY: a killed process is still on its way out
+      await sleep(20);
     }
   }
 }
 
 /** A cgroup folder and all below it, parents first; nothing when there is none. */
 function tree(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const children = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory());
-  return [folder, ...children.flatMap(child => tree(join(folder, child.name)))];
+  const children = ifStillThere(() => readdirSync(folder, { withFileTypes: true }));
+  if (children === undefined) return [];
+  const folders = children.filter(entry => entry.isDirectory());
+  return [folder, ...folders.flatMap(child => tree(join(folder, child.name)))];
+}
+
+/** Others remove cgroups too, while we look: runc, a kubelet, another process that tears down. */
+function ifStillThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENODEV') return undefined;
+    throw error;
+  }
 }
 
 function passControllersOn(folder: string): void {

@@ -92,6 +92,16 @@ export class Cluster implements AsyncDisposable {
     return this.#running.kubeconfig;
   }
 
+  /** The folder of all logs. */
+  get logs(): string {
+    return join(this.runFolder, 'logs');
+  }
+
+  /** The path of a kubectl of the cluster's version. */
+  get kubectlProgram(): string {
+    return this.#programs.controlPlane.kubectl;
+  }
+
   get etcd(): Component {
     return this.#running.etcd;
   }
@@ -158,10 +168,10 @@ export class Cluster implements AsyncDisposable {
   /** Called once, by startCluster. */
   async start(plan: ClusterPlan): Promise<void> {
     this.#reap = startReaper(this.#record);
-    mkdirSync(this.#logs, { recursive: true });
+    mkdirSync(this.logs, { recursive: true });
     if (this.#programs.node !== undefined) {
       const { programs, images } = this.#programs.node;
-      const fabric = new Fabric(this.slot, images.pauseProgram, join(this.#logs, 'fabric.log'), this.#env);
+      const fabric = new Fabric(this.slot, images.pauseProgram, join(this.logs, 'fabric.log'), this.#env);
       await fabric.start();
       this.#nodeEnvironment = { fabric, programs, images };
     }
@@ -173,7 +183,7 @@ export class Cluster implements AsyncDisposable {
       programs: this.#programs.controlPlane,
       nodesReachIt: plan.nodes > 0,
       fakeNodes: plan.fakeNodes.length > 0,
-      logs: this.#logs,
+      logs: this.logs,
       env: this.#env,
     });
     writeRecord(Object.assign(this.#record, { kubeconfig: this.kubeconfig }));
@@ -197,10 +207,6 @@ export class Cluster implements AsyncDisposable {
     return present(this.#controlPlane, 'control plane yet');
   }
 
-  get #logs(): string {
-    return join(this.runFolder, 'logs');
-  }
-
   async #createNode(index: number, nics: number): Promise<ClusterNode> {
     const { fabric, programs, images } = present(this.#nodeEnvironment, 'real nodes');
     const { pki } = this.#running;
@@ -208,7 +214,7 @@ export class Cluster implements AsyncDisposable {
     const node = await ClusterNode.create({
       ...{ slot: this.slot, index, name, programs, images, fabric },
       folder: this.#dataFolder(name),
-      logs: this.#logs,
+      logs: this.logs,
       caFile: pki.caFile,
       kubeconfig: await this.kubeconfigFor(`system:node:${name}`, ['system:nodes']),
       serving: await pki.server(`${name}-kubelet`, [name, mainNetwork(this.slot).node(index)]),
