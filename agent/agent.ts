@@ -1,0 +1,126 @@
+import type { Logger } from 'pino';
+import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
+import { informersSynced } from '../kube/checks.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { ClusterView } from '../kube/clusterView.ts';
+import { HealthServer } from '../kube/healthServer.ts';
+import { Informer } from '../kube/informer.ts';
+import type { Runnable } from '../kube/lifecycle.ts';
+import { createMetrics } from '../kube/metrics.ts';
+import { PoolStore } from '../kube/poolStore.ts';
+import { cidrs, hostInterfaces, multiNicNetworks } from '../kube/resources.ts';
+import type { KubeObject, Resource } from '../kube/types.ts';
+import { Attacher } from './attach/attacher.ts';
+import type { Checkpoint } from './checkpoint/checkpoint.ts';
+import { CniCalls } from './cniServer/calls.ts';
+import { SocketServer } from './cniServer/socketServer.ts';
+import { Decider } from './decision/decider.ts';
+import { Discovery } from './discovery/discovery.ts';
+import { HostInterfaceWriter } from './discovery/hostInterfaceWriter.ts';
+import { KernelEvents } from './kernelEvents.ts';
+import { createAgentMetrics } from './metrics.ts';
+import type { Netlink } from './netlink/netlink.ts';
+import type { AgentOptions } from './options.ts';
+import { PodSource } from './pods/podSource.ts';
+import { PoolRecords } from './records/poolRecords.ts';
+import { Releaser } from './release/releaser.ts';
+import { RouteKeeper } from './routes/routeKeeper.ts';
+import { StatusWriter } from './status/statusWriter.ts';
+
+/** What the agent stands on; whoever opened it closes it. */
+export interface AgentBase {
+  readonly client: KubeClient;
+  readonly netlink: Netlink;
+  readonly checkpoint: Checkpoint;
+  readonly logger: Logger;
+}
+
+/** Puts the agent together. @returns its parts in the order in which they start; they stop in reverse */
+export function createAgent(options: AgentOptions, { client, netlink, checkpoint, logger }: AgentBase): Runnable[] {
+  const node = options.nodeName;
+  const { registry, informers: observer, queues } = createMetrics();
+  const metrics = createAgentMetrics(registry, () => [...checkpoint.list()].length);
+
+  const inform = <T extends KubeObject>(resource: Resource<T>): Informer<T> =>
+    new Informer<T>({ client, resource, logger, listFromCache: true, observer });
+  const sources = {
+    networks: inform<MultiNicNetwork>(multiNicNetworks),
+    cidrs: inform<Cidr>(cidrs),
+    hosts: inform<HostInterface>(hostInterfaces),
+  };
+  const pods = new PodSource({ client, node, logger, observer });
+  const view = new ClusterView(sources, logger);
+  const store = new PoolStore(client, { log: logger });
+  const records = new PoolRecords({ client, view, node, logger, observer });
+
+  const writer = new HostInterfaceWriter(client, sources.hosts, node, logger);
+  const events = new KernelEvents(netlink, logger);
+  const discovery = new Discovery({ netlink, writer, filter: options.filter, logger, observer: queues });
+  const routes = new RouteKeeper({
+    netlink,
+    view,
+    writer,
+    node,
+    logger,
+    observer: queues,
+    programmed: metrics.routes,
+  });
+  events.addListener(event => {
+    discovery.onKernelEvent(event);
+    routes.onKernelEvent(event);
+  });
+  const onChange = (): void => {
+    routes.onClusterChange();
+    records.refresh();
+  };
+  const onHost = ({ metadata }: HostInterface): void => {
+    if (metadata.name === node) {
+      writer.changed();
+      discovery.trigger();
+      records.refresh();
+    }
+    routes.onClusterChange();
+  };
+  sources.networks.addHandlers({ added: onChange, updated: onChange, deleted: onChange });
+  sources.cidrs.addHandlers({ added: onChange, updated: onChange, deleted: onChange });
+  sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
+
+  const releaser = new Releaser({ pods, records, store, checkpoint, logger, observer: queues });
+  const status = new StatusWriter(client, logger, queues);
+  const copies = [sources.networks, sources.cidrs, sources.hosts, pods.informer] as const;
+  const calls = new CniCalls(
+    {
+      log: logger,
+      netlink,
+      attacher: new Attacher(netlink, checkpoint, logger),
+      checkpoint,
+      decider: new Decider({ view, records, store, node }),
+      pods,
+      view,
+      synced: Promise.all(copies.map(({ synced }) => synced)),
+      detached: entry => {
+        releaser.detached(entry);
+      },
+      publish: (pod, elements) => {
+        status.publish(pod, elements);
+      },
+    },
+    metrics.calls,
+  );
+  const server = new SocketServer({ path: options.socket, answer: request => calls.answer(request), logger });
+  const health = new HealthServer({
+    port: options.healthPort,
+    logger,
+    registry,
+    ready: {
+      informers: informersSynced(copies),
+      'cni-server': () => server.listening || 'the socket is not served yet',
+    },
+  });
+  return [health, events, ...copies.map(unawaited), records, releaser, status, server, discovery, routes];
+}
+
+/** DEL and VERSION are served without the API server: nothing waits for its objects to be read, but ADD itself. */
+function unawaited(informer: { readonly name: string; start(signal?: AbortSignal): Promise<void> }): Runnable {
+  return { name: informer.name, start: signal => informer.start(signal) };
+}

@@ -1,0 +1,144 @@
+import { interfaceNames, parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
+import type { CniCall } from '../../core/cni/call.ts';
+import { cniError, type CniError } from '../../core/cni/cniError.ts';
+import type { CniConfig } from '../../core/cni/config.ts';
+import { cniCodes } from '../../core/cni/error.ts';
+import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/result.ts';
+import type { Pod } from '../../kube/resources.ts';
+import type { Budget, Wanted } from '../decision/decider.ts';
+import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
+import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
+import { attachmentStatus, primaryStatus } from '../status/networkStatus.ts';
+import type { CniContext } from './context.ts';
+
+/**
+ * ADD (CNI 1.1, section 2). Through Multus a call is for one network; chained it is for all of the pod's, and what the plugins before
+ * made is the result, unchanged.
+ * @returns what is printed
+ */
+export async function add(context: CniContext, call: CniCall, config: CniConfig, budget: Budget): Promise<string> {
+  await checkNamespace(call);
+  await ready(context, budget.signal);
+  const pod = await podOf(context, call, budget.signal);
+  if (config.chained) return addChained(context, { call, config, pod }, budget);
+  const wanted: Wanted = {
+    ...common(call, config, pod),
+    ifname: call.ifname,
+    network: config.name,
+    cniArgs: config.cniArgs,
+    ips: config.ips,
+    mac: config.mac,
+  };
+  return encodeResult(await addOne(context, wanted, budget), config.cniVersion);
+}
+
+interface PodCall {
+  readonly call: CniCall;
+  readonly config: CniConfig;
+  readonly pod: Pod;
+}
+
+async function addChained(context: CniContext, { call, config, pod }: PodCall, budget: Budget): Promise<string> {
+  const { prevResult } = config;
+  if (!prevResult) {
+    throw cniError(
+      cniCodes.invalidConfig,
+      'MNN_CNI_CONFIG',
+      'The network configuration has neither plugin (a network of its own) nor prevResult (the last of a list)',
+    );
+  }
+  const status = [primaryStatus(config.name, call.ifname, prevResult)];
+  try {
+    for (const wanted of chainedWanted(context, { call, config, pod })) {
+      const result = await addOne(context, wanted, budget);
+      status.push(...attachmentStatus(pod.metadata.namespace ?? '', wanted.network, result));
+    }
+  } catch (error) {
+    await removeAll(context, call);
+    throw error;
+  }
+  if (status.length > 1) {
+    const { namespace = '', name, uid = '' } = pod.metadata;
+    context.publish({ namespace, name, uid }, status);
+  }
+  return encodePrevResult(prevResult, config.cniVersion);
+}
+
+/** The pod's attachments to our networks; what else it selects needs Multus. */
+function chainedWanted({ view, log }: CniContext, { call, config, pod }: PodCall): Wanted[] {
+  const elements = parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
+  const ifnames = interfaceNames(elements);
+  return elements.flatMap((element, i): Wanted[] => {
+    if (!view.exists(element.name)) {
+      log.warn({ pod: pod.metadata.name, network: element.name }, 'not a MultiNicNetwork: needs Multus, not attached');
+      return [];
+    }
+    return [{ ...common(call, config, pod), ifname: ifnames[i] ?? '', network: element.name, ...askedBy(element) }];
+  });
+}
+
+function askedBy(element: NetworkSelection): Pick<Wanted, 'cniArgs' | 'ips' | 'mac'> {
+  return { cniArgs: element['cni-args'] ?? undefined, ips: element.ips ?? [], mac: element.mac?.toLowerCase() };
+}
+
+function common(
+  { containerId, ifname, netns }: CniCall,
+  { name }: CniConfig,
+  pod: Pod,
+): Pick<Wanted, 'containerId' | 'callIfname' | 'configName' | 'netns' | 'pod'> {
+  return { containerId, callIfname: ifname, configName: name, netns, pod };
+}
+
+async function addOne({ decider, attacher }: CniContext, wanted: Wanted, budget: Budget): Promise<CniResult> {
+  const attachment = await decider.decide(wanted, budget);
+  return attacher.attach(attachment, budget.signal);
+}
+
+/** Takes away what this call made before it failed; what cannot be is left to DEL. */
+async function removeAll({ checkpoint, attacher, log }: CniContext, { containerId, ifname }: CniCall): Promise<void> {
+  for (const entry of checkpoint.ofCall(containerId, ifname)) {
+    try {
+      await attacher.detach(entry);
+    } catch (error) {
+      log.error({ err: error, container: containerId, ifname: entry.ifname }, 'rolling back failed');
+    }
+  }
+}
+
+async function checkNamespace({ netns, allowHostNetns }: CniCall): Promise<void> {
+  const refused = (what: string): CniError =>
+    cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} ${what}`);
+  if ((await namespaceIdentity(netns)) === undefined) throw refused('is no network namespace');
+  if (!allowHostNetns && (await sameNamespace(netns, ownNamespace))) throw refused("is the host's own");
+}
+
+/** Waits for what is still being read from the API server. */
+async function ready({ synced }: CniContext, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    aborted.reject(
+      cniError(
+        cniCodes.tryAgainLater,
+        'MNN_AGENT_NOT_READY',
+        'The agent has not read its objects from the API server yet',
+      ),
+    );
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([synced, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function podOf({ pods }: CniContext, { args }: CniCall, signal: AbortSignal): Promise<Pod> {
+  const { K8S_POD_NAMESPACE: namespace = '', K8S_POD_NAME: name = '', K8S_POD_UID: uid = '' } = args;
+  if (namespace === '' || name === '') {
+    throw cniError(cniCodes.invalidEnvironment, 'MNN_POD_UNKNOWN', 'CNI_ARGS names no pod');
+  }
+  const pod = await pods.find({ namespace, name }, uid === '' ? undefined : uid, { signal });
+  if (pod) return pod;
+  throw cniError(cniCodes.unknownContainer, 'MNN_POD_UNKNOWN', `there is no pod ${namespace}/${name} ${uid}`.trimEnd());
+}

@@ -1,0 +1,108 @@
+import { readCall, type CniCall, type CniCommand } from '../../core/cni/call.ts';
+import { cniError, toCniError } from '../../core/cni/cniError.ts';
+import { readConfig, type CniConfig } from '../../core/cni/config.ts';
+import { cniCodes, encodeCniError } from '../../core/cni/error.ts';
+import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/versions.ts';
+import { wireVersion, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
+import { deadline } from '../../kube/deadline.ts';
+import { checkAttachment } from '../attach/check.ts';
+import type { Budget } from '../decision/decider.ts';
+import { add } from './add.ts';
+import type { CniContext } from './context.ts';
+import { collectGarbage, remove } from './remove.ts';
+import { KeyedSerial } from './serial.ts';
+
+/** What a call may take, ms: less than the executable waits (cni/agent.ts), so that the agent says why. */
+const limitsMs: Readonly<Record<CniCommand, number>> = {
+  ADD: 90_000,
+  CHECK: 30_000,
+  DEL: 60_000,
+  GC: 90_000,
+  STATUS: 4_000,
+  VERSION: 4_000,
+};
+
+/** What metrics want to know. */
+export interface CallObserver {
+  answered(command: string, code: number, seconds: number): void;
+}
+
+/** Answers CNI calls: side by side for different sandboxes, in order for one. */
+export class CniCalls {
+  readonly #context: CniContext;
+  readonly #observer: CallObserver | undefined;
+  readonly #serial = new KeyedSerial();
+
+  constructor(context: CniContext, observer?: CallObserver) {
+    this.#context = context;
+    this.#observer = observer;
+  }
+
+  /** Never rejects: what goes wrong is a CNI error in the answer. */
+  async answer({ env, stdin }: CniRequest): Promise<CniAnswer> {
+    const started = performance.now();
+    let answer: CniAnswer;
+    let code = 0;
+    try {
+      answer = { version: wireVersion, exitCode: 0, stdout: await this.#dispatch(readCall(env), stdin) };
+    } catch (error) {
+      const failure = toCniError(error);
+      code = failure.code;
+      const cniVersion = versionOf(stdin) ?? newestVersion;
+      const { message: msg, details } = failure;
+      const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname, CNI_ARGS: args } = env;
+      this.#context.log.warn({ command, container, ifname, args, code, err: error }, 'CNI call failed');
+      answer = { version: wireVersion, exitCode: 1, stdout: encodeCniError({ cniVersion, code, msg, details }) };
+    }
+    this.#observer?.answered(env.CNI_COMMAND ?? '', code, (performance.now() - started) / 1000);
+    return answer;
+  }
+
+  async #dispatch(call: CniCall, stdin: string): Promise<string> {
+    if (call.command === 'VERSION') return encodeVersionAnswer(stdin);
+    const config = readConfig(stdin);
+    const limitMs = limitsMs[call.command];
+    const end = performance.now() + limitMs;
+    using limit = deadline(undefined, limitMs, `CNI ${call.command}`);
+    const budget: Budget = { signal: limit.signal, remainingMs: () => Math.max(1, end - performance.now()) };
+    if (call.command === 'STATUS') return status(this.#context);
+    if (call.command === 'GC') {
+      return collectGarbage(this.#context, config, (containerId, work) => this.#serial.run(containerId, work));
+    }
+    return this.#serial.run(call.containerId, () => this.#ofSandbox(call, config, budget));
+  }
+
+  async #ofSandbox(call: CniCall, config: CniConfig, budget: Budget): Promise<string> {
+    if (call.command === 'ADD') return add(this.#context, call, config, budget);
+    if (call.command === 'DEL') return remove(this.#context, call);
+    return check(this.#context, call, config);
+  }
+}
+
+/** CHECK (CNI 1.1, section 2): every attachment that the call's ADD made is as it was made. */
+async function check({ checkpoint, netlink }: CniContext, call: CniCall, config: CniConfig): Promise<string> {
+  if (!config.prevResult) {
+    throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', 'CHECK needs prevResult');
+  }
+  const entries = checkpoint.ofCall(call.containerId, call.ifname);
+  if (entries.length === 0 && !config.chained) {
+    throw cniError(cniCodes.unknownContainer, 'MNN_ATTACHMENT_CHANGED', `${call.ifname} was not attached here`);
+  }
+  for (const entry of entries) {
+    if (entry.state !== 'done') {
+      throw cniError(cniCodes.attachmentChanged, 'MNN_ATTACHMENT_CHANGED', `${entry.ifname} was attached by half`);
+    }
+    await checkAttachment(netlink, entry, call.netns);
+  }
+  return '';
+}
+
+/** STATUS (CNI 1.1, section 2): whether an ADD could be served now. */
+function status({ view }: CniContext): string {
+  if (view.synced()) return '';
+  throw cniError(
+    cniCodes.notAvailable,
+    'MNN_AGENT_NOT_READY',
+    'The agent has not read its objects from the API server yet',
+  );
+}

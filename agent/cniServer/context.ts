@@ -1,0 +1,26 @@
+import type { Logger } from 'pino';
+import type { ClusterView } from '../../kube/clusterView.ts';
+import type { Attacher } from '../attach/attacher.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import type { Decider } from '../decision/decider.ts';
+import type { Netlink } from '../netlink/netlink.ts';
+import type { PodSource } from '../pods/podSource.ts';
+import type { NetworkStatus } from '../status/networkStatus.ts';
+
+/** What answering CNI calls needs. */
+export interface CniContext {
+  readonly log: Logger;
+  readonly netlink: Netlink;
+  readonly attacher: Attacher;
+  readonly checkpoint: Checkpoint;
+  readonly decider: Decider;
+  readonly pods: PodSource;
+  readonly view: ClusterView;
+  /** Resolves when everything is known that ADD rests on. */
+  readonly synced: Promise<unknown>;
+  /** Told when nothing of an attachment is left on the node. */
+  readonly detached: (entry: CheckpointEntry) => void;
+  /** Writes a pod's network-status, some time. */
+  readonly publish: (pod: { namespace: string; name: string; uid: string }, status: NetworkStatus[]) => void;
+}

@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { chmod, mkdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import type { Logger } from 'pino';
+import { cniError } from '../../core/cni/cniError.ts';
+import { cniCodes, encodeCniError } from '../../core/cni/error.ts';
+import { newestVersion } from '../../core/cni/versions.ts';
+import { decodeRequest, encodeAnswer, maxRequestBytes, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
+import { isMultiNicError } from '../../core/errors.ts';
+import { sleep } from '../../kube/deadline.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import { takeLock } from './lockFile.ts';
+
+export interface SocketServerOptions {
+  /** Path of the unix socket; its folder is made, for root alone. */
+  readonly path: string;
+  readonly answer: (request: CniRequest) => Promise<CniAnswer>;
+  readonly logger: Logger;
+  /** How long an agent that is just ending may keep the lock, ms. Default 20,000. */
+  readonly lockWaitMs?: number;
+}
+
+/** How long the executable may take to send its request, ms: it has all of it before it connects. */
+const requestTimeoutMs = 30_000;
+
+/** Takes CNI calls from the executable: core/cni/wire.ts over a unix socket. Only one agent of a node does. */
+export class SocketServer implements Runnable {
+  readonly name = 'CNI server';
+  readonly #options: SocketServerOptions;
+  readonly #listening = Promise.withResolvers<void>();
+  readonly #calls = new Set<Promise<void>>();
+  #isListening = false;
+
+  constructor(options: SocketServerOptions) {
+    this.#options = options;
+  }
+
+  ready(): Promise<void> {
+    return this.#listening.promise;
+  }
+
+  get listening(): boolean {
+    return this.#isListening;
+  }
+
+  /**
+   * Serves until the signal aborts, and then until the calls under way are answered.
+   * @throws where another agent serves the socket
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    const { path, logger } = this.#options;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await chmod(dirname(path), 0o700);
+    await using lock = await this.#lock(`${path}.lock`, signal);
+    const server = createServer({ allowHalfOpen: true }, socket => {
+      const call = this.#serve(socket).finally(() => this.#calls.delete(call));
+      this.#calls.add(call);
+    });
+    // Bound beside its place and renamed into it: what is at the place is always a whole socket, and a stale one is replaced.
+    const unfinished = `${path}.new`;
+    await rm(unfinished, { force: true });
+    server.listen(unfinished);
+    await once(server, 'listening');
+    await chmod(unfinished, 0o600);
+    await rename(unfinished, path);
+    this.#isListening = true;
+    this.#listening.resolve();
+    logger.info({ path, lock: lock.fd }, 'serving CNI calls');
+    if (!signal.aborted) await once(signal, 'abort');
+    this.#isListening = false;
+    await rm(path, { force: true });
+    const closed = once(server, 'close');
+    server.close();
+    await Promise.all(this.#calls);
+    await closed;
+  }
+
+  async #lock(path: string, signal: AbortSignal): Promise<FileHandle> {
+    const { lockWaitMs = 20_000, logger } = this.#options;
+    const end = performance.now() + lockWaitMs;
+    for (let told = false; ; told = true) {
+      const lock = await takeLock(path);
+      if (lock) return lock;
+      if (performance.now() > end || signal.aborted) throw new Error(`another agent holds ${path}`);
+      if (!told) logger.info({ path }, 'another agent serves this node; waiting for its end');
+      await sleep(200, signal);
+    }
+  }
+
+  /** One call. Never rejects. */
+  async #serve(socket: Socket): Promise<void> {
+    const { logger, answer } = this.#options;
+    socket.setTimeout(requestTimeoutMs, () => socket.destroy(new Error('no request in time')));
+    try {
+      const text = await readAll(socket);
+      socket.setTimeout(0);
+      const { exitCode, stdout } = await answer(decodeRequest(text));
+      socket.end(encodeAnswer(exitCode, stdout));
+    } catch (error) {
+      logger.warn({ err: error }, 'a CNI call could not be read');
+      if (!isMultiNicError(error)) {
+        socket.destroy();
+        return;
+      }
+      const { message: msg, details, code } = cniError(cniCodes.decodingFailure, error.code, error.detail);
+      socket.end(encodeAnswer(1, encodeCniError({ cniVersion: newestVersion, code, msg, details })));
+    }
+  }
+}
+
+async function readAll(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  // An error that comes later (the caller is gone before the answer) has nobody left to tell.
+  socket.on('error', () => socket.destroy());
+  for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxRequestBytes) throw new Error(`a request of more than ${maxRequestBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,163 @@
+import { annotation } from '../../core/api/names.ts';
+import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
+import { readAttachments } from '../../core/annotation/attachments.ts';
+import { cniError } from '../../core/cni/cniError.ts';
+import { cniCodes } from '../../core/cni/error.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { membersOf } from '../../core/layout/members.ts';
+import type { Network } from '../../core/network/network.ts';
+import type { Claimant } from '../../core/pool/allocate.ts';
+import { reservationPool } from '../../core/pool/reservationPool.ts';
+import { readNicRequest } from '../../core/selection/request.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
+import { grantOnNode, type Granted } from '../../kube/grant.ts';
+import type { PoolStore } from '../../kube/poolStore.ts';
+import type { Pod } from '../../kube/resources.ts';
+import { linkName, type Attachment } from '../attach/attachment.ts';
+import { pluginOf } from '../attach/plugin.ts';
+import type { PoolRecords } from '../records/poolRecords.ts';
+
+/** What a call asks for: one network for one interface of one pod. */
+export interface Wanted {
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly callIfname: string;
+  readonly configName: string;
+  readonly netns: string;
+  readonly network: string;
+  readonly pod: Pod;
+  readonly cniArgs: Record<string, unknown> | undefined;
+  readonly ips: readonly string[];
+  readonly mac: string | undefined;
+}
+
+/** Within which a decision must be made. */
+export interface Budget {
+  readonly signal: AbortSignal;
+  readonly remainingMs: () => number;
+}
+
+export interface DeciderOptions {
+  readonly view: ClusterView;
+  readonly records: PoolRecords;
+  readonly store: PoolStore;
+  readonly node: string;
+}
+
+/**
+ * Decides how an attachment is made. The record in the pool is the truth: what the pod's annotation says of addresses only tells where
+ * to look for it, as a pod's author can write annotations. Without a record the agent chooses and takes addresses itself.
+ */
+export class Decider {
+  readonly #options: DeciderOptions;
+
+  constructor(options: DeciderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws CniError code 7 (network unknown, type or IPAM that is not served), MultiNicError of the grant, ApiError, TransportError
+   */
+  async decide(wanted: Wanted, budget: Budget): Promise<Attachment> {
+    const { view } = this.#options;
+    const namespace = wanted.pod.metadata.namespace ?? '';
+    const known = view.network(wanted.network);
+    if (!known) throw new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no MultiNicNetwork "${wanted.network}"`);
+    if (!view.appliesTo(wanted.network, namespace)) {
+      throw new MultiNicError(
+        'MNN_NETWORK_NOT_ALLOWED',
+        `network ${wanted.network} does not apply to namespace ${namespace}`,
+      );
+    }
+    const { network } = known.state;
+    const plugin = pluginOf(network);
+    const granted = await this.#grant(known, wanted, budget);
+    checkIps(granted.nics, wanted.ips);
+    if (wanted.mac !== undefined && granted.nics.length > 1) {
+      throw cniError(
+        cniCodes.invalidConfig,
+        'MNN_MAC_MANY',
+        `the pod asks for the hardware address ${wanted.mac} on ${granted.nics.length} NICs`,
+      );
+    }
+    const { containerId, ifname, callIfname, configName, netns, pod, mac } = wanted;
+    const masters = this.#masters(network, granted.nics);
+    return {
+      containerId,
+      ifname,
+      callIfname,
+      configName,
+      netns,
+      network: network.name,
+      plugin,
+      pod: { uid: pod.metadata.uid ?? '', namespace, name: pod.metadata.name },
+      ...(granted.pool === undefined ? {} : { pool: granted.pool }),
+      nics: granted.nics.map(({ addresses }, i) => ({
+        name: linkName(ifname, i),
+        master: masters[i] ?? '',
+        addresses,
+        ...(mac === undefined ? {} : { mac }),
+      })),
+      routes: network.ipam.routes,
+      dns: { ...network.spec.plugin.dns },
+    };
+  }
+
+  /** The record that there is, else a new one. */
+  async #grant(known: KnownNetwork, wanted: Wanted, { signal, remainingMs }: Budget): Promise<Granted> {
+    const { view, records, store, node } = this.#options;
+    const { network } = known.state;
+    const claimant = claimantOf(wanted);
+    const held = records.known(network, claimant);
+    if (held) return { nics: held.allocation.nics, pool: held.pool };
+    const attachments = readAttachments(wanted.cniArgs);
+    const hinted = attachments && reservationPool(network, attachments, node);
+    const live = hinted === undefined ? undefined : await records.live(hinted, claimant, signal);
+    if (live) return { nics: live.allocation.nics, pool: live.pool };
+    const request = readNicRequest(wanted.cniArgs, `the selection of ${network.name}`);
+    const grantee = { network: network.name, node, claimant, request, ips: wanted.ips };
+    return grantOnNode(view, store, grantee, { timeoutMs: remainingMs() });
+  }
+
+  /** The host's NIC of each: as recorded, else the node's NICs in the recorded subnet, in order. */
+  #masters(network: Network, nics: readonly AllocatedNic[]): string[] {
+    const host: HostInterfaceSpec | undefined = this.#options.view.host(this.#options.node)?.spec;
+    const members = host ? membersOf(network, host) : [];
+    const used = new Set(nics.flatMap(({ master }) => master ?? []));
+    return nics.map(({ master, netAddress }) => {
+      if (master !== undefined) return master;
+      const member = members.find(({ nic, netAddress: net }) => net === netAddress && !used.has(nic.interfaceName));
+      if (!member) {
+        throw new MultiNicError(
+          'MNN_NODE_LACKS',
+          `network ${network.name}: node ${this.#options.node} has no (further) NIC in ${netAddress}`,
+        );
+      }
+      used.add(member.nic.interfaceName);
+      return member.nic.interfaceName;
+    });
+  }
+}
+
+function claimantOf({ pod, ifname }: Wanted): Claimant {
+  const reservation = pod.metadata.annotations?.[annotation.reservation];
+  return {
+    podUID: pod.metadata.uid ?? '',
+    ...(reservation === undefined ? {} : { reservation }),
+    namespace: pod.metadata.namespace ?? '',
+    name: pod.metadata.name,
+    interface: ifname,
+  };
+}
+
+/** CONVENTIONS.md of CNI: a plugin that is given `ips` must use them, or fail. */
+function checkIps(nics: readonly AllocatedNic[], ips: readonly string[]): void {
+  const held = new Set(nics.flatMap(({ addresses }) => addresses.map(text => text.split('/')[0] ?? text)));
+  const missing = ips.filter(ip => !held.has(ip.split('/')[0] ?? ip));
+  if (missing.length === 0) return;
+  throw cniError(
+    cniCodes.noAttachment,
+    'MNN_IPS_DIFFER',
+    `the pod asks for ${missing.join(', ')}, but holds ${[...held].join(', ')}`,
+  );
+}

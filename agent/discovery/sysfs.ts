@@ -1,0 +1,101 @@
+import { readFile, readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { HostNic } from '../../core/api/types.ts';
+
+/** What sysfs says of the device behind a link (Documentation/ABI/testing/sysfs-class-net, sysfs-bus-pci). */
+export type Device = Pick<
+  HostNic,
+  'vendor' | 'product' | 'pciAddress' | 'numaNode' | 'driver' | 'speedMbps' | 'rdma' | 'sriov'
+>;
+
+const pciAddressPattern = /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
+
+/**
+ * Reads the device of a link. What it has not, or the kernel does not tell (the speed of a link that is down), is absent. A vlan has its
+ * parent's device.
+ * @param root where sysfs is mounted; it shows the links of the namespace that it was mounted in
+ */
+export async function readDevice(name: string, parent: string | undefined, root = '/sys'): Promise<Device> {
+  const own = join(root, 'class/net', name);
+  const device = join(root, 'class/net', parent ?? name, 'device');
+  const [pci, driver, speed, rdma] = await Promise.all([
+    pciFunction(device),
+    linkTarget(join(device, 'driver')),
+    readNumber(join(own, 'speed')),
+    firstName(join(device, 'infiniband')),
+  ]);
+  return {
+    ...(pci && (await readPci(pci))),
+    ...(driver !== undefined && { driver }),
+    ...(speed !== undefined && speed > 0 && { speedMbps: speed }),
+    ...(rdma !== undefined && { rdma }),
+  };
+}
+
+async function readPci(folder: string): Promise<Device> {
+  const [vendor, product, numaNode, totalVfs, numVfs] = await Promise.all([
+    readText(join(folder, 'vendor')),
+    readText(join(folder, 'device')),
+    readNumber(join(folder, 'numa_node')),
+    readNumber(join(folder, 'sriov_totalvfs')),
+    readNumber(join(folder, 'sriov_numvfs')),
+  ]);
+  return {
+    ...(vendor !== undefined && { vendor: vendor.replace(/^0x/, '') }),
+    ...(product !== undefined && { product: product.replace(/^0x/, '') }),
+    pciAddress: basename(folder),
+    // -1: the machine has one node, or the firmware does not say.
+    ...(numaNode !== undefined && numaNode >= 0 && { numaNode }),
+    ...(totalVfs !== undefined && totalVfs > 0 && { sriov: { totalVfs, numVfs: numVfs ?? 0 } }),
+  };
+}
+
+/** The folder of the PCI function that a device is or stands on (a virtio device stands on one). */
+async function pciFunction(device: string): Promise<string | undefined> {
+  let folder: string;
+  try {
+    folder = await realpath(device);
+  } catch (error) {
+    return absent(error);
+  }
+  for (; folder !== dirname(folder); folder = dirname(folder)) {
+    if (pciAddressPattern.test(basename(folder))) return folder;
+  }
+  return undefined;
+}
+
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return basename(await realpath(path));
+  } catch (error) {
+    return absent(error);
+  }
+}
+
+async function firstName(folder: string): Promise<string | undefined> {
+  try {
+    return (await readdir(folder)).sort()[0];
+  } catch (error) {
+    return absent(error);
+  }
+}
+
+async function readNumber(path: string): Promise<number | undefined> {
+  const text = await readText(path);
+  const value = Number(text);
+  return text !== undefined && text !== '' && Number.isInteger(value) ? value : undefined;
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    return absent(error);
+  }
+}
+
+/** Every errno says the same here: the link has none, or is just going (ENODEV), or the driver does not know (EINVAL, EOPNOTSUPP). */
+function absent(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error) return undefined;
+  throw error;
+}

@@ -1,0 +1,53 @@
+import type { Logger } from 'pino';
+import type { Runnable } from '../kube/lifecycle.ts';
+import type { MonitorEvent, MonitorGroup } from './netlink/monitor.ts';
+import type { Netlink } from './netlink/netlink.ts';
+
+const groups: readonly MonitorGroup[] = [
+  'link',
+  'ipv4-address',
+  'ipv6-address',
+  'ipv4-route',
+  'ipv6-route',
+  'ipv4-rule',
+  'ipv6-rule',
+];
+
+/** Hears of every change in the host's network and passes it on. */
+export class KernelEvents implements Runnable {
+  readonly name = 'kernel events';
+  readonly #netlink: Netlink;
+  readonly #log: Logger;
+  readonly #listeners: ((event: MonitorEvent) => void)[] = [];
+  readonly #started = Promise.withResolvers<void>();
+
+  constructor(netlink: Netlink, log: Logger) {
+    this.#netlink = netlink;
+    this.#log = log;
+  }
+
+  /** Called for each event, from the start on; it should only note that something is to be looked at. */
+  addListener(listener: (event: MonitorEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  ready(): Promise<void> {
+    return this.#started.promise;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await using monitor = await this.#netlink.monitor(null, groups);
+    const stop = (): void => {
+      monitor.stop();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    this.#started.resolve();
+    for await (const event of monitor) {
+      if (event.type === 'resync')
+        this.#log.info({ reason: event.reason }, 'kernel events were lost; looking at everything');
+      for (const listener of this.#listeners) listener(event);
+    }
+    signal.removeEventListener('abort', stop);
+  }
+}

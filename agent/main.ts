@@ -1,0 +1,38 @@
+/** The node daemon. Only wires; see --help. */
+import { createLogger } from '../kube/log.ts';
+import { KubeClient } from '../kube/client.ts';
+import { runAll, terminationSignal } from '../kube/lifecycle.ts';
+import { component } from '../core/api/names.ts';
+import { createAgent } from './agent.ts';
+import { Checkpoint } from './checkpoint/checkpoint.ts';
+import { installExecutable } from './install/installExecutable.ts';
+import { Netlink } from './netlink/netlink.ts';
+import { readOptions, usage, type AgentOptions } from './options.ts';
+
+async function run(options: AgentOptions): Promise<void> {
+  const logger = createLogger(component.agent).child({ node: options.nodeName });
+  using termination = terminationSignal(logger);
+  if (options.cniBinDir !== undefined) {
+    const written = await installExecutable(options.executable, options.cniBinDir);
+    logger.info({ folder: options.cniBinDir, written }, 'CNI executable in place');
+  }
+  const checkpoint = await Checkpoint.open(options.stateDir, logger);
+  await using client = await KubeClient.connect({
+    userAgent: component.agent,
+    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
+  });
+  await using netlink = new Netlink();
+  await runAll(termination.signal, createAgent(options, { client, netlink, checkpoint, logger }), { logger });
+}
+
+function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2), process.env);
+  if (options) return run(options);
+  process.stdout.write(usage);
+  return Promise.resolve();
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 1;
+});

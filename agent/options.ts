@@ -1,0 +1,81 @@
+import { parseArgs } from 'node:util';
+import { defaultSocketPath, socketVariable } from '../core/cni/wire.ts';
+import type { NicFilter } from './discovery/hostNics.ts';
+
+/** How one agent is set up. */
+export interface AgentOptions {
+  readonly nodeName: string;
+  readonly kubeconfig: string | undefined;
+  readonly socket: string;
+  readonly stateDir: string;
+  /** Where the executable is installed into; absent: nowhere. */
+  readonly cniBinDir: string | undefined;
+  /** The executable to install. */
+  readonly executable: string;
+  readonly healthPort: number;
+  readonly filter: NicFilter;
+}
+
+export const usage = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
+
+  --node-name NAME     the node that it runs on                       [$NODE_NAME]
+  --kubeconfig PATH    how to reach the API server                    [$KUBECONFIG, the pod's service account, ~/.kube/config]
+  --socket PATH        the socket that the CNI executable calls       [$${socketVariable}, ${defaultSocketPath}]
+  --state-dir PATH     what has to outlive the process                [/var/lib/multi-nic]
+  --cni-bin-dir PATH   install the CNI executable into this folder    [not installed]
+  --executable PATH    the CNI executable to install                  [dist/multi-nic beside the agent]
+  --health-port PORT   /healthz, /readyz and /metrics                 [11080]
+  --include REGEX      only NICs whose name matches                   [all]
+  --exclude REGEX      no NIC whose name matches                      [none]
+  --help
+`;
+
+/**
+ * Reads the command line.
+ * @returns undefined where help is asked for
+ * @throws Error that says what is wrong with which flag
+ */
+export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): AgentOptions | undefined {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      'node-name': { type: 'string', default: env.NODE_NAME ?? '' },
+      kubeconfig: { type: 'string' },
+      socket: { type: 'string', default: env[socketVariable] ?? defaultSocketPath },
+      'state-dir': { type: 'string', default: '/var/lib/multi-nic' },
+      'cni-bin-dir': { type: 'string' },
+      executable: { type: 'string', default: new URL('../dist/multi-nic', import.meta.url).pathname },
+      'health-port': { type: 'string', default: '11080' },
+      include: { type: 'string' },
+      exclude: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  if (values['node-name'] === '') throw new Error('--node-name (or $NODE_NAME) is needed');
+  const healthPort = Number(values['health-port']);
+  if (!Number.isInteger(healthPort) || healthPort < 0 || healthPort > 65_535) {
+    throw new Error(`--health-port must be a port, not ${values['health-port']}`);
+  }
+  return {
+    nodeName: values['node-name'],
+    kubeconfig: values.kubeconfig,
+    socket: values.socket,
+    stateDir: values['state-dir'],
+    cniBinDir: values['cni-bin-dir'],
+    executable: values.executable,
+    healthPort,
+    filter: {
+      ...(values.include !== undefined && { include: pattern('include', values.include) }),
+      ...(values.exclude !== undefined && { exclude: pattern('exclude', values.exclude) }),
+    },
+  };
+}
+
+function pattern(flag: string, text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (cause) {
+    throw new Error(`--${flag} is no regular expression: ${text}`, { cause });
+  }
+}

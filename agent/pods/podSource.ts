@@ -1,0 +1,105 @@
+import type { Logger } from 'pino';
+import { annotation } from '../../core/api/names.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { Informer, type InformerOptions } from '../../kube/informer.ts';
+import { pods, type Pod } from '../../kube/resources.ts';
+import type { ObjectRef } from '../../kube/types.ts';
+
+/** Finds the pods of this node. */
+export interface PodSourceOptions {
+  readonly client: KubeClient;
+  readonly node: string;
+  readonly logger: Logger;
+  readonly observer?: InformerOptions<Pod>['observer'];
+}
+
+/** The pods of one node: a copy that the API server keeps up to date by its index of spec.nodeName, and single reads past it. */
+export class PodSource {
+  readonly informer: Informer<Pod, 'uid'>;
+  readonly #client: KubeClient;
+  readonly #node: string;
+
+  constructor({ client, node, logger, observer }: PodSourceOptions) {
+    this.#client = client;
+    this.#node = node;
+    this.informer = new Informer<Pod, 'uid'>({
+      client,
+      resource: pods,
+      logger,
+      fieldSelector: `spec.nodeName=${node}`,
+      listFromCache: true,
+      transform: trimPod,
+      indexers: { uid: pod => (pod.metadata.uid === undefined ? [] : [pod.metadata.uid]) },
+      ...(observer && { observer }),
+    });
+  }
+
+  /**
+   * The pod as the copy has it, else as the API server says now. With a UID another pod of that name does not count.
+   * @throws ApiError, TransportError
+   */
+  async find(
+    ref: ObjectRef,
+    uid: string | undefined,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<Pod | undefined> {
+    const isIt = (pod: Pod | undefined): boolean =>
+      pod !== undefined && (uid === undefined || pod.metadata.uid === uid);
+    const known = this.informer.get(ref);
+    if (isIt(known)) return known;
+    const pod = await this.live(ref, options);
+    return isIt(pod) ? pod : undefined;
+  }
+
+  /** The pod as the API server says now, on whatever node. @throws ApiError, TransportError */
+  async live(ref: ObjectRef, options: { signal?: AbortSignal } = {}): Promise<Pod | undefined> {
+    const pod = await this.#client.find(pods, ref, options);
+    return pod && trimPod(pod);
+  }
+
+  /** The pod of that UID in the copy. */
+  byUid(uid: string): Pod | undefined {
+    const { value } = this.informer.by('uid', uid).next() as IteratorResult<Pod, undefined>;
+    return value;
+  }
+
+  /**
+   * Whether the pod will not (again) use addresses of this node: it is gone, finished, being deleted, or on another node. In doubt the API
+   * server is asked, and its error is thrown: an error never means "gone".
+   */
+  async isPast(ref: ObjectRef, uid: string, signal?: AbortSignal): Promise<boolean> {
+    const known = this.byUid(uid);
+    if (known) return isEnding(known);
+    const pod = await this.live(ref, signal ? { signal } : {});
+    if (pod?.metadata.uid !== uid || isEnding(pod)) return true;
+    const { nodeName = '' } = pod.spec ?? {};
+    return nodeName !== '' && nodeName !== this.#node;
+  }
+}
+
+/** Whether a pod is being deleted, or has finished for good. */
+export function isEnding({ metadata, status }: Pod): boolean {
+  return metadata.deletionTimestamp !== undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+const keptAnnotations: readonly string[] = [annotation.networks, annotation.reservation];
+
+/** What the agent needs of a pod: about 1 KB of 10. */
+function trimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+  const { name, namespace, uid, resourceVersion, deletionTimestamp, annotations = {} } = metadata;
+  const kept = Object.entries(annotations).filter(([key]) => keptAnnotations.includes(key));
+  return {
+    ...(apiVersion !== undefined && { apiVersion }),
+    ...(kind !== undefined && { kind }),
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+      annotations: Object.fromEntries(kept),
+    },
+    spec: { containers: [], ...(spec?.nodeName !== undefined && { nodeName: spec.nodeName }) },
+    status: { ...(status?.phase !== undefined && { phase: status.phase }) },
+  };
+}

@@ -1,0 +1,122 @@
+import type { Logger } from 'pino';
+import type { Allocation, IPPool } from '../../core/api/types.ts';
+import { membersOf } from '../../core/layout/members.ts';
+import type { Network } from '../../core/network/network.ts';
+import { isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
+import { nodePoolName } from '../../core/pool/name.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { ClusterView } from '../../kube/clusterView.ts';
+import { Informer, type InformerOptions } from '../../kube/informer.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import { ipPools } from '../../kube/resources.ts';
+
+export interface PoolRecordsOptions {
+  readonly client: KubeClient;
+  readonly view: ClusterView;
+  readonly node: string;
+  readonly logger: Logger;
+  readonly observer?: InformerOptions<IPPool>['observer'];
+}
+
+/** A record, and the pool that has it. */
+export interface Held {
+  readonly allocation: Allocation;
+  readonly pool: string;
+}
+
+/**
+ * The records of this node's own pools: one watch a network that has a NIC here, each by the pool's name, which the API server finds by
+ * key and not by asking every watcher's selector.
+ */
+export class PoolRecords implements Runnable {
+  readonly name = 'pool records';
+  readonly #options: PoolRecordsOptions;
+  readonly #watches = new Map<string, Informer<IPPool>>();
+  #running = false;
+
+  constructor(options: PoolRecordsOptions) {
+    this.#options = options;
+  }
+
+  /** Starts and stops watches so that they fit the networks and the node's NICs. Call it when either changes. */
+  refresh(): void {
+    if (!this.#running) return;
+    const wanted = new Set(this.#wantedPools());
+    for (const [pool, informer] of this.#watches) {
+      if (wanted.has(pool)) continue;
+      this.#watches.delete(pool);
+      void informer.stop();
+    }
+    for (const pool of wanted) if (!this.#watches.has(pool)) this.#watch(pool);
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#running = true;
+    this.refresh();
+    if (!signal.aborted) {
+      await new Promise<void>(resolve => {
+        signal.addEventListener(
+          'abort',
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+      });
+    }
+    this.#running = false;
+    await Promise.all([...this.#watches.values()].map(informer => informer.stop()));
+    this.#watches.clear();
+  }
+
+  /** The attachment's record as the watch has it; of a pool that is not watched, none. */
+  known(network: Network, claimant: Claimant): Held | undefined {
+    const name = nodePoolName(network.name, this.#options.node);
+    return heldIn(this.#watches.get(name)?.get({ name }), claimant);
+  }
+
+  /** The attachment's record in a pool, as the API server says now. @throws ApiError, TransportError */
+  async live(pool: string, claimant: Claimant, signal: AbortSignal): Promise<Held | undefined> {
+    return heldIn(await this.#options.client.find(ipPools, { name: pool }, { signal }), claimant);
+  }
+
+  /** All records of the watched pools. */
+  *all(): Generator<Held> {
+    for (const [name, informer] of this.#watches) {
+      for (const allocation of informer.get({ name })?.status?.allocations ?? []) yield { allocation, pool: name };
+    }
+  }
+
+  #wantedPools(): string[] {
+    const { view, node } = this.#options;
+    const host = view.host(node)?.spec;
+    if (!host) return [];
+    return view
+      .networks()
+      .map(({ state }) => state.network)
+      .filter(network => network.ownAddresses && !network.nodeIndependent && membersOf(network, host).length > 0)
+      .map(network => nodePoolName(network.name, node));
+  }
+
+  #watch(pool: string): void {
+    const { client, logger, observer } = this.#options;
+    const informer = new Informer<IPPool>({
+      client,
+      resource: ipPools,
+      logger,
+      name: 'ippools of the node',
+      fieldSelector: `metadata.name=${pool}`,
+      listFromCache: true,
+      ...(observer && { observer }),
+    });
+    this.#watches.set(pool, informer);
+    informer.start().catch((error: unknown) => {
+      logger.error({ err: error, pool }, 'the watch of a pool ended');
+    });
+  }
+}
+
+function heldIn(pool: IPPool | undefined, claimant: Claimant): Held | undefined {
+  const allocation = pool?.status?.allocations.find(record => isHeldBy(record, claimant));
+  return pool && allocation && { allocation, pool: pool.metadata.name };
+}

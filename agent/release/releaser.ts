@@ -1,0 +1,148 @@
+import type { Logger } from 'pino';
+import type { Allocation } from '../../core/api/types.ts';
+import type { PoolStore } from '../../kube/poolStore.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import type { Pod } from '../../kube/resources.ts';
+import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { isEnding, type PodSource } from '../pods/podSource.ts';
+import type { PoolRecords } from '../records/poolRecords.ts';
+
+export interface ReleaserOptions {
+  readonly pods: PodSource;
+  readonly records: PoolRecords;
+  readonly store: PoolStore;
+  readonly checkpoint: Checkpoint;
+  readonly logger: Logger;
+  readonly observer?: WorkQueueObserver;
+  /** How often records are compared with pods, ms. Default 60,000. */
+  readonly sweepMs?: number;
+  /** Records younger than this are left alone by the sweep, ms. Default 60,000. */
+  readonly graceMs?: number;
+}
+
+/** A reservation whose pod never came to be (refused later in admission) is given up after this, ms. */
+const reservationMs = 120_000;
+const releaseTimeoutMs = 30_000;
+/** The API server says that the pod still is, while our copy does not have it (yet): asked again after this, ms. */
+const doubtMs = 10_000;
+
+/** What is known of a pod whose records may be to release. */
+interface Case {
+  readonly namespace: string;
+  readonly name: string;
+  readonly pools: Set<string>;
+}
+
+/**
+ * Gives addresses back: once the pod is gone, finished or being deleted, and no sandbox of it is attached any more. Nothing is concluded
+ * from an error; it is tried again.
+ */
+export class Releaser implements Runnable {
+  readonly name = 'release';
+  readonly #options: ReleaserOptions;
+  readonly #queue: WorkQueue;
+  readonly #cases = new Map<string, Case>();
+
+  constructor(options: ReleaserOptions) {
+    this.#options = options;
+    const { logger, observer, pods } = options;
+    this.#queue = new WorkQueue({
+      name: this.name,
+      logger,
+      concurrency: 8,
+      handler: (uid, signal) => this.#handle(uid, signal),
+      ...(observer && { observer }),
+    });
+    const onPod = (pod: Pod): void => {
+      if (isEnding(pod)) this.#consider(pod);
+    };
+    pods.informer.addHandlers({
+      added: onPod,
+      updated: onPod,
+      deleted: pod => {
+        this.#consider(pod);
+      },
+    });
+  }
+
+  /** Nothing of the attachment is left on the node. */
+  detached({ pod, pool }: CheckpointEntry): void {
+    this.#add(pod.uid, pod, pool);
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { sweepMs = 60_000 } = this.#options;
+    const timer = setInterval(() => {
+      this.sweep();
+    }, sweepMs);
+    try {
+      await this.#queue.start(signal);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Finds records whose pod is neither attached nor known to run here, and has each looked at. */
+  sweep(): void {
+    const { records, pods, graceMs = 60_000 } = this.#options;
+    if (!pods.informer.hasSynced) return;
+    for (const { allocation, pool } of records.all()) {
+      const { podUID, state, since, reservation } = allocation;
+      const ageMs = Date.now() - Date.parse(since);
+      if (state === 'Released' || ageMs < graceMs) continue;
+      if (podUID === '' && reservation !== undefined) {
+        if (ageMs > reservationMs) this.#giveUp(pool, reservation);
+        continue;
+      }
+      const pod = pods.byUid(podUID);
+      if (!pod || isEnding(pod)) this.#add(podUID, allocation, pool);
+    }
+  }
+
+  #consider({ metadata }: Pod): void {
+    const { uid, namespace = '', name } = metadata;
+    if (uid !== undefined) this.#add(uid, { namespace, name });
+  }
+
+  #add(uid: string, { namespace, name }: { namespace: string; name: string }, pool?: string): void {
+    const known = this.#cases.get(uid) ?? { namespace, name, pools: new Set<string>() };
+    if (pool !== undefined) known.pools.add(pool);
+    this.#cases.set(uid, known);
+    this.#queue.add(uid);
+  }
+
+  async #handle(uid: string, signal: AbortSignal): Promise<{ requeueAfterMs: number } | undefined> {
+    const { checkpoint, pods, records, store, logger } = this.#options;
+    const subject = this.#cases.get(uid);
+    // Its DEL brings it here again.
+    if (!subject || checkpoint.ofPod(uid).length > 0) return undefined;
+    const pools = new Set(subject.pools);
+    for (const { allocation, pool } of records.all()) if (isOf(allocation, uid)) pools.add(pool);
+    if (pools.size > 0 && !(await pods.isPast(subject, uid, signal))) {
+      // A sandbox made anew for the same pod keeps its addresses; the pod's end brings it here again.
+      if (pods.byUid(uid)) return undefined;
+      return { requeueAfterMs: doubtMs };
+    }
+    for (const pool of pools) {
+      await store.release(pool, record => isOf(record, uid), { timeoutMs: releaseTimeoutMs });
+      logger.info({ pool, pod: subject.name, namespace: subject.namespace, uid }, 'addresses released');
+    }
+    if (this.#cases.get(uid)?.pools.size === subject.pools.size) this.#cases.delete(uid);
+    return undefined;
+  }
+
+  /** Told by its own error handler: the sweep comes again. */
+  #giveUp(pool: string, reservation: string): void {
+    const { store, logger } = this.#options;
+    const isIt = (record: Allocation): boolean => record.podUID === '' && record.reservation === reservation;
+    store.release(pool, isIt, { timeoutMs: releaseTimeoutMs }).catch((error: unknown) => {
+      logger.warn({ err: error, pool }, 'giving up a reservation failed');
+    });
+  }
+}
+
+function isOf({ podUID, state }: Allocation, uid: string): boolean {
+  return podUID === uid && state !== 'Released';
+}

@@ -1,0 +1,107 @@
+import type { Logger } from 'pino';
+import { isOwnTable } from '../../core/routes/tables.ts';
+import type { ClusterView } from '../../kube/clusterView.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
+import type { MonitorEvent } from '../netlink/monitor.ts';
+import type { Netlink } from '../netlink/netlink.ts';
+import { forwardingCondition } from './forwarding.ts';
+import { programRoutes, type Programmed } from './kernelRoutes.ts';
+import { ownProtocol } from './ownership.ts';
+import { wantedRoutes } from './wanted.ts';
+
+export interface RouteKeeperOptions {
+  readonly netlink: Netlink;
+  readonly view: ClusterView;
+  readonly writer: HostInterfaceWriter;
+  readonly node: string;
+  readonly logger: Logger;
+  readonly observer?: WorkQueueObserver;
+  /** Told what every pass came to. */
+  readonly programmed?: (pass: Programmed) => void;
+}
+
+/** From a change in the cluster, and in the kernel, to a look at the routes, ms: changes come in bursts. */
+const clusterSettleMs = 500;
+const kernelSettleMs = 200;
+const notReadyMs = 500;
+const failedMs = 10_000;
+const resyncMs = 5 * 60_000;
+const shownFailures = 3;
+
+const theOnlyKey = 'routes';
+
+/** Keeps the kernel's L3 routes as networks, hosts and host indexes want them. */
+export class RouteKeeper implements Runnable {
+  readonly name = 'routes';
+  readonly #options: RouteKeeperOptions;
+  readonly #queue: WorkQueue;
+  #devices: ReadonlySet<number> = new Set();
+
+  constructor(options: RouteKeeperOptions) {
+    this.#options = options;
+    const { logger, observer } = options;
+    this.#queue = new WorkQueue({
+      name: this.name,
+      logger,
+      handler: (_key, signal) => this.#reconcile(signal),
+      ...(observer && { observer }),
+    });
+  }
+
+  /** A network, a host or a host index has changed. */
+  onClusterChange(): void {
+    this.#queue.addAfter(theOnlyKey, clusterSettleMs);
+  }
+
+  /** What can have taken routes away: a link that went down or came back, a flush by hand. Pods come and go without being looked at. */
+  onKernelEvent(event: MonitorEvent): void {
+    if (this.#concerns(event)) this.#queue.addAfter(theOnlyKey, kernelSettleMs);
+  }
+
+  start(signal: AbortSignal): Promise<void> {
+    this.#queue.add(theOnlyKey);
+    return this.#queue.start(signal);
+  }
+
+  #concerns(event: MonitorEvent): boolean {
+    switch (event.type) {
+      case 'link':
+        return this.#devices.has(event.link.index) || event.link.kind === null;
+      case 'address':
+        return this.#devices.has(event.address.dev);
+      case 'route':
+        return event.action === 'del' && event.route.protocol === ownProtocol && isOwnTable(event.route.table);
+      case 'rule':
+        return isOwnTable(event.rule.table) && (event.action === 'del' || event.rule.protocol !== ownProtocol);
+      case 'neighbour':
+        return false;
+      case 'resync':
+        return true;
+    }
+  }
+
+  async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
+    const { netlink, view, writer, node, logger, programmed } = this.#options;
+    // Half a view would have routes taken away that are wanted.
+    if (!view.synced() || !view.host(node)) return { requeueAfterMs: notReadyMs };
+    const pass = await programRoutes(netlink, wantedRoutes(view, node));
+    this.#devices = pass.devices;
+    programmed?.(pass);
+    if (pass.changes > 0 || pass.failures.length > 0) {
+      logger.info({ changes: pass.changes, failures: pass.failures.slice(0, shownFailures) }, 'routes programmed');
+    }
+    await writer.writeConditions([routesCondition(pass), await forwardingCondition(netlink, view)], signal);
+    return { requeueAfterMs: pass.failures.length > 0 ? failedMs : resyncMs };
+  }
+}
+
+/** Without counts: every agent watches these objects, so they change only where something flips. */
+function routesCondition({ failures }: Programmed): ConditionState {
+  const type = 'RoutesProgrammed';
+  if (failures.length === 0) {
+    return { type, status: 'True', reason: 'Programmed', message: 'The routes of every L3 network are in the kernel' };
+  }
+  return { type, status: 'False', reason: 'Refused', message: failures.slice(0, shownFailures).join('; ') };
+}

@@ -1,0 +1,59 @@
+import { interfacesOf, type CniResult } from '../../core/cni/result.ts';
+
+/** One element of k8s.v1.cni.cncf.io/network-status (multi-net-spec v1.3 §5.3), as Multus writes it. */
+export interface NetworkStatus {
+  name: string;
+  interface?: string;
+  ips?: string[];
+  mac?: string;
+  mtu?: number;
+  default?: boolean;
+  dns: Readonly<Record<string, unknown>>;
+}
+
+/** The primary network's element, from the result of the plugins before. */
+export function primaryStatus(
+  name: string,
+  ifname: string,
+  prevResult: Readonly<Record<string, unknown>>,
+): NetworkStatus {
+  const interfaces = interfacesOf(prevResult);
+  const own =
+    interfaces.find(item => item.name === ifname && item.sandbox !== '') ?? interfaces.find(i => i.sandbox !== '');
+  return {
+    name,
+    interface: own?.name ?? ifname,
+    ...(own && own.ips.length > 0 ? { ips: own.ips.map(withoutPrefix) } : {}),
+    ...(own && own.mac !== '' ? { mac: own.mac } : {}),
+    default: true,
+    dns: {},
+  };
+}
+
+/** The elements of one attachment: one an interface in the pod. */
+export function attachmentStatus(namespace: string, network: string, result: CniResult): NetworkStatus[] {
+  return result.interfaces.flatMap((item, index) => {
+    if (item.sandbox === undefined) return [];
+    const ips = result.ips.filter(ip => ip.interface === index).map(ip => withoutPrefix(ip.address));
+    const { name, mac, mtu } = item;
+    return [
+      {
+        name: `${namespace}/${network}`,
+        interface: name,
+        ips,
+        mac,
+        ...(mtu !== undefined && { mtu }),
+        dns: result.dns,
+      },
+    ];
+  });
+}
+
+/** The annotation's text, laid out as Multus does. */
+export function formatNetworkStatus(status: readonly NetworkStatus[]): string {
+  return `[${status.map(item => JSON.stringify(item, null, 4)).join(',')}]`;
+}
+
+function withoutPrefix(address: string): string {
+  return address.split('/')[0] ?? address;
+}

@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import { annotation, component } from '../../core/api/names.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { isConflict, isNotFound } from '../../kube/errors.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import { pods } from '../../kube/resources.ts';
+import { keyOf, refOf } from '../../kube/types.ts';
+import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import { formatNetworkStatus, type NetworkStatus } from './networkStatus.ts';
+
+interface Pending {
+  readonly uid: string;
+  readonly text: string;
+}
+
+/** Writes k8s.v1.cni.cncf.io/network-status where there is no Multus to do it: again and again until it is written or the pod is gone. */
+export class StatusWriter implements Runnable {
+  readonly name = 'network status';
+  readonly #client: KubeClient;
+  readonly #queue: WorkQueue;
+  readonly #pending = new Map<string, Pending>();
+
+  constructor(client: KubeClient, logger: Logger, observer?: WorkQueueObserver) {
+    this.#client = client;
+    this.#queue = new WorkQueue({
+      name: this.name,
+      logger,
+      concurrency: 4,
+      handler: (key, signal) => this.#write(key, signal),
+      ...(observer && { observer }),
+    });
+  }
+
+  publish(pod: { namespace: string; name: string; uid: string }, status: readonly NetworkStatus[]): void {
+    const key = keyOf(pod);
+    this.#pending.set(key, { uid: pod.uid, text: formatNetworkStatus(status) });
+    this.#queue.add(key);
+  }
+
+  start(signal: AbortSignal): Promise<void> {
+    return this.#queue.start(signal);
+  }
+
+  async #write(key: string, signal: AbortSignal): Promise<void> {
+    const pending = this.#pending.get(key);
+    if (!pending) return;
+    const metadata = { uid: pending.uid, annotations: { [annotation.networkStatus]: pending.text } };
+    try {
+      await this.#client.patch(pods, refOf(key), 'merge', { metadata }, { signal, fieldManager: component.agent });
+    } catch (error) {
+      // The UID in the patch is a precondition: another pod of that name is a conflict.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+    if (this.#pending.get(key) === pending) this.#pending.delete(key);
+  }
+}
