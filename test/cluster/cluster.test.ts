@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +9,7 @@ import { cgroupProcesses, cgroupFolders } from './cgroups.ts';
 import { memoryFolder } from './cluster.ts';
 import { boxImage, startCluster, type Cluster } from './index.ts';
 import { isAlive, markedProcesses } from './processes.ts';
-import { run } from './run.ts';
-import { readSlots, slotFolder, type SlotRecord } from './slots.ts';
+import { readSlots, slotFolder, sweep, type SlotRecord } from './slots.ts';
 import { cgroupName } from './tearDown.ts';
 
 interface Pod {
@@ -76,6 +75,19 @@ describe('local cluster: control plane alone', function () {
     expect(frozen.code).not.to.equal(0);
     await cluster.waitUntilReady();
     await cluster.kubectl(['get', 'nodes']);
+  });
+});
+
+describe('local cluster: crashes', function () {
+  this.timeout(600_000);
+
+  it('are cleaned up after by the next start, where the reaper died too', async () => {
+    const { owner, record } = await startElsewhere(0);
+    process.kill(record.reaper!.pid, 'SIGKILL');
+    await kill(owner);
+    expect(leftovers(record)).to.include(slotFolder(record.slot));
+    await sweep();
+    await untilNothingIsLeft(record);
   });
 });
 
@@ -190,29 +202,33 @@ describe('local cluster: real nodes', function () {
   });
 
   it('leaves nothing behind after SIGKILL', async () => {
-    const record = await startAndKill();
-    const deadline = performance.now() + 20_000;
-    while (leftovers(record).length > 0 && performance.now() < deadline) await sleep(50);
-    expect(leftovers(record)).to.deep.equal([]);
-    const link = await run(['ip', 'link', 'show', 'dev', hostLink(record.slot)], { allowFailure: true });
-    expect(link.code, link.stdout).to.equal(1);
+    const { owner, record } = await startElsewhere(1);
+    await kill(owner);
+    await untilNothingIsLeft(record);
   });
 });
 
-/** Has another process start a cluster with a node, kills that process, and returns what it had noted down. */
-async function startAndKill(): Promise<SlotRecord> {
-  const name = `killed-${process.pid}`;
-  const main = join(import.meta.dirname, 'main.ts');
-  const owner = spawn(process.execPath, [main, 'up', '--nodes', '1', '--nics', '1', '--name', name], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+/** Has another process start a cluster, and returns that process with what it noted down. */
+async function startElsewhere(nodes: number): Promise<{ owner: ChildProcess; record: SlotRecord }> {
+  const name = `elsewhere-${process.pid}`;
+  const argv = [join(import.meta.dirname, 'main.ts'), 'up', '--nodes', String(nodes), '--nics', '1', '--name', name];
+  const owner = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(owner.stdout, 'data'); // says how to use the cluster: it is up
   const record = readSlots().find(candidate => candidate.name === name)!;
-  expect(leftovers(record)).to.have.length.greaterThan(5);
-  const ended = once(owner, 'exit');
-  owner.kill('SIGKILL');
+  expect(leftovers(record)).to.have.length.greaterThan(4);
+  return { owner, record };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
   await ended;
-  return record;
+}
+
+async function untilNothingIsLeft(record: SlotRecord): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (leftovers(record).length > 0 && performance.now() < deadline) await sleep(50);
+  expect(leftovers(record)).to.deep.equal([]);
 }
 
 /** What can be seen of a cluster, from the outside. */

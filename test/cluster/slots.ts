@@ -49,7 +49,7 @@ export async function claimSlot(
   const owner = identify(process.pid);
   if (owner === undefined) throw new Error('Cannot read /proc/self/stat');
   return withLock(join(stateFolder(), 'lock'), async () => {
-    for (const record of readSlots()) if (!isInUse(record)) await tearDown(record, slotFolder(record.slot));
+    await tearDownDead();
     const taken = new Set(readSlots().map(record => record.slot));
     const slot = Array.from({ length: slotCount }, (_, index) => index + 1).find(number => !taken.has(number));
     if (slot === undefined) throw new Error(`All ${slotCount} slots for clusters are taken: see ${stateFolder()}`);
@@ -58,6 +58,15 @@ export async function claimSlot(
     writeRecord(record);
     return record;
   });
+}
+
+/** Removes what dead runs left on this machine; a start does so by itself. */
+export async function sweep(): Promise<void> {
+  await withLock(join(stateFolder(), 'lock'), tearDownDead);
+}
+
+async function tearDownDead(): Promise<void> {
+  for (const record of readSlots()) if (!isInUse(record)) await tearDown(record, slotFolder(record.slot));
 }
 
 /** Replaces a slot's record at once, so that readers see the old or the new one. */
