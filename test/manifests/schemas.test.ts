@@ -127,7 +127,14 @@ class Types {
   #compareProperties(schema: Schema, type: ts.Type, path: string): void {
     const properties = new Map(type.getProperties().map(property => [property.name, property]));
     const described = Object.entries(schema.properties!).filter(([name]) => !foreign.has(`${path}.${name}`));
-    this.#expect(path, described.map(([name]) => name).sort().join(), [...properties.keys()].sort().join()); // prettier-ignore
+    this.#expect(
+      path,
+      described
+        .map(([name]) => name)
+        .sort()
+        .join(),
+      [...properties.keys()].sort().join(),
+    );
     for (const [name, property] of described) {
       const symbol = properties.get(name);
       if (!symbol) continue;

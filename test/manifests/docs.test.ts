@@ -1,0 +1,158 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+import { parse, parseAllDocuments } from 'yaml';
+import { podCidr, vlanCidr, capacityOf, type Layout } from '../../core/layout/layout.ts';
+import { errorTable } from '../../core/errors.ts';
+import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import { causes, metricsIn } from '../../docs/tables.ts';
+import { generatedPages } from '../../docs/pages.ts';
+import { root, useSchemaCluster } from './cluster.ts';
+import { readCrds, schemaOf, walk } from './schemas.ts';
+
+const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: root });
+
+function read(path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
+
+/** The text of every fenced block in one of the languages, without the indentation of a list that it is in. */
+function blocks(path: string, languages: string): string[] {
+  const found = read(path).matchAll(new RegExp(`^( *)\`\`\`(?:${languages})\\n(.*?)^ *\`\`\`$`, 'gms'));
+  return [...found].map(([, indent = '', text = '']) => text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''));
+}
+
+/** The body rows of the Markdown table under the header, by cell. */
+function table(path: string, header: string): string[][] {
+  const [, rest = ''] = read(path).split(`${header}\n`);
+  const rows = rest.split('\n').slice(1);
+  return rows.slice(0, rows.indexOf('')).map(row =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map(cell => cell.trim()),
+  );
+}
+
+describe('Documentation', () => {
+  const cluster = useSchemaCluster();
+
+  it('tables that follow from the code are up to date (node docs/generate.ts)', () => {
+    for (const [path, text] of generatedPages()) expect(read(path), path).to.equal(text);
+  });
+
+  it('every error code has its cause', () => {
+    const known = causes(read('docs/reference/errors.md'));
+    expect([...known.keys()]).to.deep.equal(Object.keys(errorTable));
+    expect([...known].filter(([, cause]) => cause === '').map(([code]) => code)).to.deep.equal([]);
+  });
+
+  it('codes and files that the pages and the advice of errors name exist', () => {
+    const texts = [...pages.map(path => [path, read(path)] as const), ...Object.entries(errorTable)];
+    for (const [where, text] of texts) {
+      for (const [code] of text.matchAll(/MNN_[A-Z_0-9]+/g)) expect(errorTable, where).to.have.property(code);
+      for (const [path] of text.matchAll(/\b(?:docs|manifests)\/[\w/.-]*\w/g)) {
+        expect(existsSync(join(root, path)), `${where}: ${path}`).to.equal(true);
+      }
+    }
+  });
+
+  it('metrics are read from source text', () => {
+    const source =
+      "new Counter({\n    name: 'a_total',\n    help: 'A.',\n    labelNames: ['x', 'y'],\n    registers,\n  });";
+    expect(metricsIn(source)).to.deep.equal([{ name: 'a_total', type: 'counter', help: 'A.', labels: ['x', 'y'] }]);
+    expect(metricsIn(read('kube/metrics.ts'))).to.have.length.greaterThan(4);
+  });
+
+  it('every relative link leads somewhere', () => {
+    for (const path of pages) {
+      for (const [, target = ''] of read(path).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)) {
+        expect(existsSync(join(root, dirname(path), target)), `${path}: ${target}`).to.equal(true);
+      }
+    }
+  });
+
+  it('every page of docs is linked from another', () => {
+    const linked = new Set(
+      pages.flatMap(path =>
+        [...read(path).matchAll(/\]\(([^)#\s]+\.md)/g)].map(([, target = '']) => join(dirname(path), target)),
+      ),
+    );
+    const alone = pages.filter(path => path.startsWith('docs/') && path !== 'docs/README.md' && !linked.has(path));
+    expect(alone).to.deep.equal([]);
+  });
+
+  it('every make target in a shell block exists', () => {
+    const targets = new Set([...read('Makefile').matchAll(/^([a-z-]+):/gm)].map(([, name]) => name));
+    for (const path of pages) {
+      for (const text of blocks(path, 'sh|bash|shell|console')) {
+        for (const [, target] of text.matchAll(/^\$? *(?:\w+=\S+ )*make ([a-z-]+)/gm)) {
+          expect(targets.has(target), `${path}: make ${target}`).to.equal(true);
+        }
+      }
+    }
+  });
+
+  it('every YAML and JSON block can be read', () => {
+    for (const path of pages) {
+      for (const text of blocks(path, 'yaml'))
+        for (const document of parseAllDocuments(text)) expect(document.errors, path).to.deep.equal([]);
+      for (const text of blocks(path, 'json')) expect(() => JSON.parse(text) as unknown, path).not.to.throw();
+    }
+  });
+
+  it('every manifest in a page is accepted', async () => {
+    await cluster().kubectl(['apply', '-f', '-'], {
+      input: JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team-a' } }),
+    });
+    const manifests = pages.flatMap(path =>
+      blocks(path, 'yaml').filter(
+        text => (parse(text.split('\n---\n')[0] ?? '') as { apiVersion?: string }).apiVersion,
+      ),
+    );
+    expect(manifests).to.have.length.greaterThan(3);
+    const input = manifests.join('\n---\n');
+    await cluster().kubectl(['apply', '--dry-run=server', '-f', '-'], { input });
+  });
+
+  it('the pages of network and status name every field', () => {
+    const schema = schemaOf(readCrds().get('MultiNicNetwork')!);
+    const leaves = [...walk(schema, '')].filter(([path]) => /^\.spec\.\w+$|^\.spec\.plugin\.\w+$/.test(path));
+    for (const [path] of leaves) {
+      if (path === '.spec.plugin' || path === '.spec.attachPolicy') continue;
+      expect(read('docs/reference/network.md'), path).to.contain(`\`${path.slice(1)}`);
+    }
+    for (const name of Object.keys(schema.properties!.status!.properties!)) {
+      expect(read('docs/reference/status.md'), name).to.match(new RegExp(`^\\| \`${name}`, 'm'));
+    }
+  });
+
+  describe('numbers of "Writing a network"', () => {
+    const page = 'docs/guides/writing-a-network.md';
+    const layout = (interfaceBits: number, hostBits: number): Layout => ({
+      ...{ subnet: parseCidr('10.200.0.0/16'), interfaceBits, hostBits, excludes: [] },
+    });
+
+    it('sizes', () => {
+      const rows = table(page, '| hostBlock | Hosts | Block a NIC and host | Pods a host |');
+      expect(rows).to.have.length(4);
+      for (const [bits, hosts, block, pods] of rows) {
+        const capacity = capacityOf(layout(2, Number(bits)));
+        expect([hosts, block, pods]).to.deep.equal([
+          String(capacity.hosts),
+          `/${32 - capacity.podBits}`,
+          String(capacity.addressesPerBlock),
+        ]);
+      }
+    });
+
+    it('blocks', () => {
+      const rows = table(page, '| NIC | Host | Range of the NIC over all hosts | Block |');
+      expect(rows).to.have.length(5);
+      for (const [nic, host, range, block] of rows) {
+        expect(formatCidr(vlanCidr(layout(3, 7), Number(nic))!)).to.equal(range);
+        expect(formatCidr(podCidr(layout(3, 7), Number(nic), Number(host))!)).to.equal(block);
+      }
+    });
+  });
+});
