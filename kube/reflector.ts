@@ -48,6 +48,12 @@ export interface Sink<T extends KubeObject> {
 /** A watch that lived this long was a success, even if nothing happened. */
 const healthyWatchMs = 5_000;
 
+/**
+ * Answers to a watch that only ask for patience. After any other refusal (410 and whatever else is wrong with continuing from
+ * that version) it must not be tried for ever, so the next step is a list.
+ */
+const overloaded = [429, 503, 504];
+
 /** Lists and watches one resource into a sink until its signal aborts, through every failure. */
 export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
@@ -137,8 +143,7 @@ export class Reflector<T extends KubeObject> {
   /** Decides how to go on, and waits. */
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const listing = this.#resourceVersion === undefined;
-    // Too old a version to watch from; or the resource itself went away, which ends with everything gone.
-    if (isGone(error) || isNotFound(error)) this.#resourceVersion = undefined;
+    if (error instanceof ApiError && !overloaded.includes(error.status)) this.#resourceVersion = undefined;
     this.#report(error, listing);
     // Silence has cost enough time already, and the server is asked for no more than a watch.
     if (error instanceof TransportError && error.code === 'inactive') return;

@@ -4,6 +4,7 @@ import request from 'undici/lib/api/api-request.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Connection, TlsMaterial } from './connection.ts';
 import { cacheCredentials } from './credentialCache.ts';
+import { abortable } from './deadline.ts';
 import { TransportError } from './errors.ts';
 
 /**
@@ -66,7 +67,7 @@ export function createTransport(connection: Connection, maxConnections: number):
     const { headers, tls } = await cache.get();
     if (closed) throw new TransportError('closed', 'the client is closed');
     const { calls, watches } = poolsFor(tls);
-    return request.call(req.watch ? watches : calls, {
+    const response = request.call(req.watch ? watches : calls, {
       origin,
       path: prefix + req.path,
       method: req.method,
@@ -74,6 +75,8 @@ export function createTransport(connection: Connection, maxConnections: number):
       body: req.body ?? null,
       signal: req.signal,
     });
+    // undici heeds the signal only once it has a connection, which a silent server delays by the connect time-out.
+    return abortable(response, req.signal);
   }
 
   return {
