@@ -94,7 +94,7 @@ export class NetworkStatuses {
     const hosts = hostsState(network, survey, {
       hasIndex,
       indexes: hostIndexCount(network),
-      isFull: this.#sources.unassignedHosts(network.name).length > 0,
+      refused: this.#sources.unassignedHosts(network.name),
       unassigned,
     });
     const definitions = definitionsCondition(this.#sources.definitions(object));

@@ -18,6 +18,9 @@ export interface Queues {
 /** Definitions and nodes worked on at the same time: enough to keep the API server busy, not more than it gives one client. */
 const concurrency = 8;
 
+/** How long a copy takes to show what was just written, or nearly always less. */
+const catchUpMs = 50;
+
 /** Makes the reconcilers and their queues. */
 export function createQueues(
   context: LeaderContext,
@@ -43,7 +46,8 @@ export function createQueues(
       name: 'host-blocks',
       handler: async (key, signal) => {
         await blocks.reconcile(key, signal);
-        queues.statuses.add(key);
+        // After the copies have seen what was written.
+        queues.statuses.addAfter(key, catchUpMs);
       },
     }),
     statuses: new WorkQueue({

@@ -10,8 +10,8 @@ export interface Allocated {
   hasIndex: (host: string) => boolean;
   /** How many host indexes the layout has room for. */
   indexes: number;
-  /** Whether indexes ran out when they were last given. */
-  isFull: boolean;
+  /** Hosts that no index was left for when they were last given. */
+  refused: readonly string[];
   /** NIC positions that no interface index was left for. */
   unassigned: readonly NicPosition[];
 }
@@ -39,9 +39,10 @@ export function hostsState(network: Network, survey: Survey, allocated: Allocate
   if (allocated.unassigned.length > 0) {
     return state('False', 'InterfaceIndexesFull', interfacesFull(network, allocated.unassigned), 'Failed', processed);
   }
-  if (without.length > 0 && allocated.isFull) {
+  const refused = allocated.refused.filter(name => without.includes(name));
+  if (refused.length > 0) {
     const message =
-      `no host index is left for ${without.length} of ${all} hosts (${listNames(without)}): hostBlock ` +
+      `no host index is left for ${refused.length} of ${all} hosts (${listNames(refused)}): hostBlock ` +
       `${network.ipam.hostBlock} gives ${allocated.indexes}, less those that excludeCIDRs cover`;
     return state('False', 'HostIndexesFull', message, 'Failed', processed);
   }

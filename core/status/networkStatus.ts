@@ -34,7 +34,7 @@ export function networkStatus(facts: NetworkFacts, { stored, generation, now }: 
     type: 'Ready',
     status: blocking.some(({ status }) => status === 'False') ? 'False' : blocking.length > 0 ? 'Unknown' : 'True',
     reason: blocking[0]?.reason ?? 'Ready',
-    message: blocking.map(({ message }) => message).join('; '),
+    message: blocking.map(({ message }) => message).join('; ') || 'pods can use the network',
   };
   const configMessages = [hosts, definitions].flatMap(part =>
     part.configStatus === 'Success' ? [] : [part.condition.message],
@@ -44,7 +44,8 @@ export function networkStatus(facts: NetworkFacts, { stored, generation, now }: 
     discovery: { existDaemon: survey.hosts, infoAvailable: survey.withNics, cidrProcessed: hosts.processed },
     configStatus,
     routeStatus: routes.routeStatus,
-    message: [...configMessages, ...(routes.message ? [routes.message] : [])].join('; '),
+    // Never empty: some API servers (1.20 among them) take an empty string for null and refuse it.
+    message: [...configMessages, ...(routes.message ? [routes.message] : [])].join('; ') || hosts.condition.message,
     lastSyncTime: secondsOf(now),
     observedGeneration: generation,
     conditions: mergeConditions(stored?.conditions ?? [], [ready, ...parts], generation, now),
@@ -68,7 +69,7 @@ export function unusableStatus(
     computeResults: [],
     discovery: { existDaemon: counts.hosts, infoAvailable: counts.withNics, cidrProcessed: 0 },
     configStatus: 'Failed',
-    routeStatus: stored?.routeStatus ?? '',
+    routeStatus: stored?.routeStatus ?? 'N/A',
     message: finding,
     lastSyncTime: secondsOf(now),
     observedGeneration: generation,

@@ -1,0 +1,196 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
+import { apiVersion } from '../../core/api/names.ts';
+import type { HostInterface, IPPool, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
+import { hostIndexes } from '../../core/layout/hostIndex.ts';
+import { createController } from '../../controller/controller.ts';
+import type { ControllerOptions } from '../../controller/controllerOptions.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { createMetrics, type Metrics } from '../../kube/metrics.ts';
+import {
+  cidrs,
+  events,
+  hostInterfaces,
+  ipPools,
+  multiNicNetworks,
+  namespaces,
+  networkAttachmentDefinitions,
+  nodes,
+} from '../../kube/resources.ts';
+import type { Cluster } from '../cluster/index.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+export const systemNamespace = 'multi-nic-system';
+
+/** Our resources and, unless it is to have none, NetworkAttachmentDefinition. */
+export async function installResources(cluster: Cluster, { multus = true } = {}): Promise<void> {
+  const files = [join(root, 'manifests/base/crds'), ...(multus ? [definitionCrd] : [])];
+  await cluster.kubectl(['apply', ...files.flatMap(file => ['-f', file])]);
+  const kinds = ['multinicnetworks', 'hostinterfaces', 'cidrs', 'ippools'].map(
+    plural => `crd/${plural}.multinic.fms.io`,
+  );
+  if (multus) kinds.push('crd/network-attachment-definitions.k8s.cni.cncf.io');
+  await cluster.kubectl(['wait', '--for=condition=Established', ...kinds]);
+  await cluster.kubectl(['create', 'namespace', systemNamespace]);
+}
+
+export const definitionCrd = join(root, 'test/system/netAttachDefCrd.yaml');
+
+/** Ends the controllers that a test left running. */
+export interface Running {
+  stop(): Promise<void>;
+  metrics: Metrics;
+  isLeader(): boolean;
+}
+
+export type Times = NonNullable<NonNullable<ControllerOptions['options']>['times']>;
+
+/** Runs a controller in this process, with times that fit a test. Errors go to standard error. */
+export function runController(client: KubeClient, times: Times = {}): Running {
+  const abort = new AbortController();
+  const metrics = createMetrics();
+  const controller = createController({
+    client,
+    log: pino({ level: process.env.LOG_LEVEL ?? 'error' }, pino.destination(2)),
+    metrics,
+    options: {
+      times: { batchMs: 50, statusIntervalMs: 300, sweepIntervalMs: 300, definitionRecheckMs: 300, ...times },
+      election: { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 300 },
+    },
+  });
+  const ended = controller.start(abort.signal);
+  return {
+    metrics,
+    isLeader: () => controller.isLeader,
+    stop: async () => {
+      abort.abort();
+      await ended;
+    },
+  };
+}
+
+/** Asks again and again until the answer is there; the limit only keeps a failing test from hanging. */
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T | undefined | false>,
+  limitMs = 45_000,
+): Promise<T> {
+  const until = performance.now() + limitMs;
+  for (;;) {
+    const result = await probe();
+    if (result !== undefined && result !== false) return result;
+    if (performance.now() > until) throw new Error(`Waited ${limitMs} ms in vain for: ${what}`);
+    await sleep(100);
+  }
+}
+
+const subnets = ['172.20.1.0/24', '172.20.2.0/24'];
+
+/** A host with one NIC in each of 172.20.1.0/24 and 172.20.2.0/24. */
+export function host(name: string, number: number, options: { down?: boolean } = {}): HostInterface {
+  return {
+    apiVersion,
+    kind: 'HostInterface',
+    metadata: { name },
+    spec: {
+      hostName: name,
+      interfaces: subnets.map((netAddress, i) => ({
+        interfaceName: `eth${i + 1}`,
+        netAddress,
+        hostIP: `172.20.${i + 1}.${(number % 250) + 1}`,
+        linkState: options.down ? ('down' as const) : ('up' as const),
+      })),
+    },
+  };
+}
+
+/** An L2 network of both subnets: 4 interfaces, 128 hosts, 64 addresses a block. */
+export function network(name: string, spec: Partial<MultiNicNetworkSpec> = {}, ipam: object = {}): MultiNicNetwork {
+  return {
+    apiVersion,
+    kind: 'MultiNicNetwork',
+    metadata: { name },
+    spec: {
+      subnet: '10.200.0.0/16',
+      masterNets: subnets,
+      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 8, interfaceBlock: 2, vlanMode: 'l2', ...ipam }),
+      multiNICIPAM: true,
+      plugin: { cniVersion: '0.3.1', type: 'ipvlan', args: { mode: 'l2' } },
+      ...spec,
+    },
+  };
+}
+
+/** Creates objects, 16 at a time. */
+export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+}
+
+/** What the API server has, in the terms of the tests. */
+export class Observed {
+  readonly client: KubeClient;
+
+  constructor(client: KubeClient) {
+    this.client = client;
+  }
+
+  async indexes(name: string): Promise<Map<string, number>> {
+    const { items } = await this.client.list(cidrs);
+    return hostIndexes(items.map(({ spec }) => spec).filter(spec => spec.network === name));
+  }
+
+  async status(name: string): Promise<MultiNicNetwork['status']> {
+    return (await this.client.find(multiNicNetworks, { name }))?.status;
+  }
+
+  async condition(name: string, type: string) {
+    return (await this.status(name))?.conditions?.find(condition => condition.type === type);
+  }
+
+  /** Namespaces that have a definition of the name. */
+  async definitionNamespaces(name: string): Promise<string[]> {
+    const { items } = await this.client.list(networkAttachmentDefinitions);
+    return items.flatMap(({ metadata }) => (metadata.name === name ? [metadata.namespace ?? ''] : [])).sort();
+  }
+
+  /** The node's extended resource of the network: capacity, and the same as allocatable. */
+  async resource(node: string, name: string): Promise<string | undefined> {
+    const { status } = await this.client.get(nodes, { name: node });
+    const key = `multinic.fms.io/${name}`;
+    if (status?.capacity?.[key] !== status?.allocatable?.[key]) return 'capacity and allocatable differ';
+    return status?.capacity?.[key];
+  }
+
+  async reasons(name: string): Promise<string[]> {
+    const { items } = await this.client.list(events, { namespace: 'default' });
+    return items.flatMap(event => (event.involvedObject.name === name ? [event.reason ?? ''] : []));
+  }
+
+  async pool(name: string): Promise<IPPool | undefined> {
+    return this.client.find(ipPools, { name });
+  }
+}
+
+/** Deletes what a test made. Namespaces are not deleted by anybody here (that takes the controller manager), so each test has its own. */
+export async function removeAll(client: KubeClient): Promise<void> {
+  for (const resource of [multiNicNetworks, hostInterfaces, cidrs, ipPools] as const) {
+    const { items } = await client.list(resource as typeof cidrs);
+    await inParallel(items, ({ metadata }) => client.delete(resource, { name: metadata.name }).catch(ignoreNotFound));
+  }
+  const { items } = await client.list(nodes);
+  await inParallel(items, ({ metadata }) => client.delete(nodes, { name: metadata.name }).catch(ignoreNotFound));
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!(error instanceof Error && error.message.includes('404'))) throw error;
+}
+
+export async function createNamespace(client: KubeClient, name: string): Promise<void> {
+  await client.create(namespaces, { metadata: { name } });
+}
