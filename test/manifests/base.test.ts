@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
 import { root, useSchemaCluster } from './cluster.ts';
+import { currentOverlay, withRules } from './schemas.ts';
 
 const base = join(root, 'manifests/base');
 
@@ -88,5 +89,34 @@ describe('manifests/base', () => {
     expect(await can('multi-nic-agent', 'update', 'ippools.multinic.fms.io', '--subresource=status')).to.equal('yes');
     expect(await can('multi-nic-agent', 'get', 'secrets')).to.equal('no');
     expect(await can('multi-nic-agent', 'create', 'pods')).to.equal('no');
+  });
+
+  it('rules in CEL work where the server knows them, and are no part of base as others refuse them', async () => {
+    const create = (object: object): Promise<{ stderr: string }> => {
+      const input = JSON.stringify(object);
+      return cluster().kubectl(['apply', '-f', '-'], { input, allowFailure: true });
+    };
+    const { major, minor } = cluster().version;
+    if (major === 1 && minor < 25) {
+      expect((await create(withRules('CIDR'))).stderr).to.contain('unknown field "x-kubernetes-validations"');
+      return;
+    }
+    await cluster().kubectl(['apply', '-k', currentOverlay]);
+    // A server takes a moment to use a changed schema.
+    await cluster().kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+    const meta = (kind: string, name: string): object => ({
+      apiVersion: 'multinic.fms.io/v1',
+      kind,
+      metadata: { name },
+    });
+    const page = { network: 'n', page: 1, hosts: [{ hostName: 'a', hostIndex: 128 }] };
+    const pool = { network: 'n', hostName: 'a', page: 0 };
+    const refusals = async (): Promise<string> =>
+      (await create({ ...meta('CIDR', 'n-1'), spec: page })).stderr +
+      (await create({ ...meta('IPPool', 'n.a'), spec: pool })).stderr;
+    let text = '';
+    for (let tries = 0; tries < 20 && !text.includes('exactly one'); tries++) text = await refusals();
+    expect(text).to.contain('every hostIndex must be in the page');
+    expect(text).to.contain('exactly one of hostName and page must be given');
   });
 });

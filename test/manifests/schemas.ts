@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import jsonpatch from 'jsonpatch';
 import { parse } from 'yaml';
 import { root } from './cluster.ts';
 
@@ -51,4 +52,19 @@ export function* walk(schema: Schema, path: string): Generator<[path: string, sc
   for (const [name, property] of Object.entries(schema.properties ?? {})) yield* walk(property, `${path}.${name}`);
   if (schema.items) yield* walk(schema.items, `${path}[]`);
   if (schema.additionalProperties) yield* walk(schema.additionalProperties, `${path}{}`);
+}
+
+/** The kinds that overlays/current adds rules in CEL to, and its patches. */
+export const ruledKinds = new Map([
+  ['MultiNicNetwork', 'multinicnetworks.yaml'],
+  ['CIDR', 'cidrs.yaml'],
+  ['IPPool', 'ippools.yaml'],
+]);
+
+export const currentOverlay = join(root, 'manifests/overlays/current');
+
+/** A kind's definition with its rules, patched as kustomize does. */
+export function withRules(kind: string): Crd {
+  const patch = parse(readFileSync(join(currentOverlay, ruledKinds.get(kind)!), 'utf8')) as object[];
+  return jsonpatch.apply_patch<Crd>(structuredClone(readCrds().get(kind)!), patch);
 }
