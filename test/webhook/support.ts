@@ -5,9 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { createAuthority } from '../../certs/authority.ts';
-import { extendedResourceName, label } from '../../core/api/names.ts';
-import type { HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
+import { readAttachments } from '../../core/annotation/attachments.ts';
+import { parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
+import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
+import type { AllocatedNic, HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/client.ts';
+import { ApiError } from '../../kube/errors.ts';
 import { runAll } from '../../kube/lifecycle.ts';
 import * as resources from '../../kube/resources.ts';
 import { createWebhook } from '../../webhook/webhook.ts';
@@ -40,6 +43,15 @@ export function useWebhookCluster(): () => WebhookCluster {
   };
 }
 
+/** What the webhook itself says of a failure. */
+afterEach(async function () {
+  if (this.currentTest?.state !== 'failed') return;
+  const running = await started;
+  for (const line of running?.webhook.lines.filter(({ level }) => Number(level) >= 50) ?? []) {
+    console.error(JSON.stringify(line));
+  }
+});
+
 after(async function () {
   this.timeout(60_000);
   const running = await started?.catch(() => undefined);
@@ -59,6 +71,7 @@ async function start(): Promise<WebhookCluster> {
     await cluster.kubectl(['apply', '-f', join(root, 'manifests/base/crds')]);
     await cluster.kubectl(['apply', '-f', join(root, 'test/system/netAttachDefCrd.yaml')]);
     await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+    await createHosts(client);
     const webhook = await startWebhook(cluster);
     await installWebhooks(client, webhook);
     return { cluster, client, webhook };
@@ -121,8 +134,8 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
   };
 }
 
-/** The objects that agents and the controller would have made: hosts of two NICs, and networks with their indexes. */
-export async function createHosts(client: KubeClient, nics: readonly string[] = ['eth1', 'eth2']): Promise<void> {
+/** What the agents would have made: a host of two NICs for each node. */
+async function createHosts(client: KubeClient): Promise<void> {
   for (const [i, name] of nodeNames.entries()) {
     await client.create(resources.hostInterfaces, {
       apiVersion: 'multinic.fms.io/v1',
@@ -130,7 +143,7 @@ export async function createHosts(client: KubeClient, nics: readonly string[] = 
       metadata: { name },
       spec: {
         hostName: name,
-        interfaces: nics.map((interfaceName, n) => ({
+        interfaces: ['eth1', 'eth2'].map((interfaceName, n) => ({
           interfaceName,
           netAddress: `172.20.${n + 1}.0/24`,
           hostIP: `172.20.${n + 1}.${i + 11}`,
@@ -184,7 +197,11 @@ export async function createNetwork(
 }
 
 /** A namespace that is opted in, unless told otherwise. */
-export async function createNamespace(client: KubeClient, name: string, labels = { [label.injection]: 'enabled' }) {
+export async function createNamespace(
+  client: KubeClient,
+  name: string,
+  labels: Record<string, string> = { [label.injection]: 'enabled' },
+): Promise<void> {
   await client.create(resources.namespaces, { metadata: { name, labels } });
 }
 
@@ -204,6 +221,31 @@ export function podOf({ spec, ...metadata }: PodOverrides): resources.Pod {
       ...spec,
     },
   } as unknown as resources.Pod;
+}
+
+/** The networks that a pod selects. */
+export function elementsOf(pod: resources.Pod): NetworkSelection[] {
+  return parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
+}
+
+/** The attachments of a pod's n-th network. */
+export function attachmentsOf(pod: resources.Pod, n = 0): AllocatedNic[] | undefined {
+  return readAttachments(elementsOf(pod)[n]?.['cni-args']);
+}
+
+/** All addresses in a pod's attachments. */
+export function addressesOf(pod: resources.Pod): string[] {
+  return elementsOf(pod).flatMap((_, n) => (attachmentsOf(pod, n) ?? []).flatMap(({ addresses }) => addresses));
+}
+
+/** The error that the API server answers, where it refuses. */
+export async function refusal(answer: Promise<unknown>): Promise<ApiError> {
+  const result = await answer.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (result instanceof ApiError) return result;
+  throw new Error('The request was to be refused', { cause: result });
 }
 
 /** Waits until the probe returns something; the limit only keeps a failing test from hanging. */

@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
+import { pods, type Pod } from '../../kube/resources.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
+import {
+  addressesOf,
+  attachmentsOf,
+  bound,
+  createNamespace,
+  createNetwork,
+  elementsOf,
+  podOf,
+  recordsOf,
+  refusal,
+  useWebhookCluster,
+} from './support.ts';
+
+/** As the DaemonSet controller writes it. */
+const daemonOn = (node: string) => ({
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] }],
+      },
+    },
+  },
+});
+
+describe('creating pods, through the real API server', () => {
+  const running = useWebhookCluster();
+  const namespace = 'create';
+
+  before(async () => {
+    const { client, webhook } = running();
+    await installWebhooks(client, webhook);
+    await createNetwork(client, 'routed', { subnet: '10.220.0.0/16', namespaces: [namespace] });
+    // Addresses do not depend on the node.
+    await createNetwork(client, 'flat', {
+      subnet: '10.221.0.0/16',
+      hostBlock: 0,
+      vlanMode: 'l2',
+      namespaces: ['flat'],
+    });
+    await createNetwork(client, 'others', { subnet: '10.222.0.0/16', namespaces: ['others'] });
+    await createNamespace(client, namespace);
+    await createNamespace(client, 'flat');
+  });
+
+  const create = (metadata: object, options = {}): Promise<Pod> =>
+    running().client.create(pods, podOf({ namespace, ...metadata }), options);
+  const networks = (text: string | object) => ({
+    annotations: { [annotation.networks]: typeof text === 'string' ? text : JSON.stringify(text) },
+  });
+  const ofPod = async (network: string, pod: Pod) =>
+    (await recordsOf(running().client, network)).filter(({ podUID }) => podUID === pod.metadata.uid);
+
+  it('grants at once where a DaemonSet fixes the node, and keeps it when the pod is bound', async () => {
+    const { client } = running();
+    const created = await create({ generateName: 'ds-', spec: daemonOn('fake-2') });
+    expect(attachmentsOf(created)?.map(({ master }) => master)).to.deep.equal(['eth1', 'eth2']);
+    const [record] = await ofPod('routed', created);
+    expect(record).to.include({ state: 'Allocated', name: created.metadata.name, pool: 'routed.fake-2' });
+    expect(record?.reservation).to.equal(created.metadata.annotations?.[annotation.reservation]);
+    const pod = await bound(client, { namespace, name: created.metadata.name });
+    expect(pod.spec?.nodeName).to.equal('fake-2');
+    expect(attachmentsOf(pod)).to.deep.equal(attachmentsOf(created));
+    expect(await ofPod('routed', pod)).to.have.length(1);
+  });
+
+  it('grants at once where the pod names its node', async () => {
+    const pod = await create({ name: 'named', spec: { nodeName: 'fake-3' } });
+    expect((await ofPod('routed', pod))[0]?.nics).to.deep.equal(attachmentsOf(pod));
+  });
+
+  it('grants at once where addresses do not depend on the node', async () => {
+    const { client } = running();
+    const created = await create({ namespace: 'flat', generateName: 'f-' });
+    const attachments = attachmentsOf(created) ?? [];
+    expect(attachments.map(nic => 'master' in nic)).to.deep.equal([false, false]);
+    const [record] = await ofPod('flat', created);
+    expect(record).to.include({ state: 'Allocated', name: created.metadata.name });
+    const pod = await bound(client, { namespace: 'flat', name: created.metadata.name });
+    expect(attachmentsOf(pod)).to.deep.equal(attachments);
+    expect(await ofPod('flat', pod)).to.have.length(1);
+  });
+
+  it('reserves nothing in a dry run, and still shows the addresses', async () => {
+    const { client } = running();
+    const before = await recordsOf(client, 'flat');
+    const shown = await create({ namespace: 'flat', name: 'dry' }, { dryRun: true });
+    expect(addressesOf(shown)).to.have.length(2);
+    expect(await recordsOf(client, 'flat')).to.deep.equal(before);
+  });
+
+  it('gives a copy of a pod addresses of its own', async () => {
+    const first = await create({ namespace: 'flat', name: 'original' });
+    const { labels = {}, annotations = {} } = first.metadata;
+    const copy = await create({ namespace: 'flat', name: 'copy', labels, annotations });
+    expect(attachmentsOf(copy)).to.have.length(2);
+    expect(addressesOf(copy)).not.to.have.members(addressesOf(first));
+    expect((await ofPod('flat', first))[0]?.nics).to.deep.equal(attachmentsOf(first));
+    expect((await ofPod('flat', copy))[0]?.nics).to.deep.equal(attachmentsOf(copy));
+  });
+
+  it('drops attachments that were copied where the node is not known', async () => {
+    const { cluster } = running();
+    const forged = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: ['10.220.0.9/18'] }];
+    const element = { name: 'routed', 'cni-args': { nics: 1, 'multinic.fms.io/attachments': forged } };
+    const reservation = randomUUID();
+    const pod = podOf({
+      namespace,
+      name: 'dropped',
+      annotations: { [annotation.networks]: JSON.stringify([element]), [annotation.reservation]: reservation },
+      spec: { schedulerName: 'nobody' },
+    });
+    const { stderr } = await cluster.kubectl(['create', '-f', '-'], { input: JSON.stringify(pod) });
+    expect(stderr).to.contain('network routed: the attachments that came with the pod were dropped');
+    const stored = await running().client.get(pods, { namespace, name: 'dropped' });
+    expect(elementsOf(stored)).to.deep.equal([{ name: 'routed', 'cni-args': { nics: 1 } }]);
+    expect(stored.metadata.annotations).not.to.have.property(annotation.reservation);
+  });
+
+  it('leaves the resources that the user wrote', async () => {
+    const resource = extendedResourceName('routed');
+    const asked = { limits: { [resource]: '3', cpu: '1' }, requests: { [resource]: '3', cpu: '1' } };
+    const pod = await create({
+      name: 'asks',
+      spec: { schedulerName: 'nobody', containers: [{ name: 'main', image: 'pause', resources: asked }] },
+    });
+    expect(pod.spec?.containers[0]?.resources).to.deep.equal(asked);
+  });
+
+  const untouched: Record<string, object> = {
+    'use the host network': { name: 'host', spec: { hostNetwork: true } },
+    'opt out': { name: 'out', labels: { [label.injection]: 'disabled' } },
+  };
+  for (const [what, metadata] of Object.entries(untouched)) {
+    it(`leaves pods alone that ${what}`, async () => {
+      const pod = await create(metadata);
+      expect(pod.metadata.labels ?? {}).not.to.have.property(label.injected);
+      expect(pod.metadata.annotations ?? {}).not.to.have.property(annotation.networks);
+    });
+  }
+
+  const refused: [string, object, RegExp][] = [
+    ['an unknown network', networks('nowhere'), /MNN_NETWORK_UNKNOWN: .*"nowhere"/],
+    [
+      'an unknown network by our annotation',
+      { annotations: { [annotation.ourNetworks]: 'no' } },
+      /MNN_NETWORK_UNKNOWN/,
+    ],
+    ['a network of other namespaces', networks('others'), /MNN_NETWORK_NOT_ALLOWED: .*others.*create/],
+    [
+      'more NICs than any node has',
+      networks([{ name: 'routed', 'cni-args': { nics: 3 } }]),
+      /MNN_NO_NODE_FITS: network routed: .*fake-1, fake-2, fake-3 lack 3 NICs of the network \(it has 2\)/,
+    ],
+    [
+      'a NIC that no node has',
+      networks([{ name: 'routed', 'cni-args': { masters: ['eth7'] } }]),
+      /MNN_NO_NODE_FITS.*eth7/,
+    ],
+    [
+      'an unknown DeviceClass',
+      networks([{ name: 'routed', 'cni-args': { class: 'gold' } }]),
+      /MNN_CLASS_UNKNOWN.*"gold"/,
+    ],
+    [
+      'cni-args that cannot be read',
+      networks([{ name: 'routed', 'cni-args': { nics: 'two' } }]),
+      /MNN_CNI_ARGS_INVALID/,
+    ],
+    ['an annotation that cannot be read', networks('[{"name":'), /MNN_NETWORKS_ANNOTATION_INVALID/],
+    ['annotations that would be too large', { annotations: { big: 'x'.repeat(262_100) } }, /MNN_ANNOTATIONS_TOO_LARGE/],
+    ['a node without NICs', { spec: { nodeName: 'nobody' } }, /MNN_NODE_LACKS/],
+  ];
+  for (const [i, [what, metadata, message]] of refused.entries()) {
+    it(`refuses ${what}`, async () => {
+      const error = await refusal(create({ name: `refused-${i}`, ...metadata }));
+      expect(error.message).to.match(message);
+    });
+  }
+
+  it('gives back what it took where a later network of the pod refuses', async () => {
+    const { client } = running();
+    const before = await recordsOf(client, 'routed');
+    const wanted = networks([{ name: 'routed' }, { name: 'routed', ips: ['10.1.1.1', '10.1.1.2'] }]);
+    const error = await refusal(create({ name: 'half', ...wanted, spec: { nodeName: 'fake-1' } }));
+    expect(error.message).to.contain('MNN_ADDRESS_OUTSIDE');
+    expect(await recordsOf(client, 'routed')).to.deep.equal(before);
+  });
+
+  describe('what admission decided', () => {
+    const patch = (body: object) =>
+      running().client.patch(pods, { namespace: 'flat', name: 'kept' }, 'merge', { metadata: body });
+    let pod: Pod;
+
+    before(async () => {
+      pod = await create({ namespace: 'flat', name: 'kept', spec: { schedulerName: 'nobody' } });
+    });
+
+    it('cannot be changed, nor its marks', async () => {
+      const moved = (pod.metadata.annotations?.[annotation.networks] ?? '').replace('10.221.', '10.99.');
+      const changes = [
+        { annotations: { [annotation.networks]: moved } },
+        { annotations: { [annotation.networks]: null } },
+        { annotations: { [annotation.reservation]: randomUUID() } },
+        { labels: { [label.injected]: null } },
+      ];
+      for (const change of changes) {
+        expect((await refusal(patch(change))).message).to.contain('MNN_ATTACHMENTS_CHANGED');
+      }
+    });
+
+    it('does not keep other annotations, labels and networks from changing', async () => {
+      const elements = [...elementsOf(pod), { name: 'later' }];
+      const annotations = { [annotation.networks]: JSON.stringify(elements), note: 'x' };
+      const after = await patch({ annotations, labels: { tier: 'a' } });
+      expect(after.metadata).to.have.nested.property('labels.tier', 'a');
+    });
+
+    it('can be changed by the agent', async () => {
+      const { cluster, client } = running();
+      const user = 'system:serviceaccount:multi-nic-system:multi-nic-agent';
+      const kubeconfig = await cluster.kubeconfigFor(user, ['system:masters']);
+      const text = JSON.stringify([{ name: 'flat' }]);
+      await cluster.kubectl(
+        ['-n', 'flat', 'annotate', '--overwrite', 'pod', 'kept', `${annotation.networks}=${text}`],
+        { kubeconfig },
+      );
+      expect(elementsOf(await client.get(pods, { namespace: 'flat', name: 'kept' }))).to.deep.equal([{ name: 'flat' }]);
+    });
+  });
+});
