@@ -76,7 +76,7 @@ describe('manifests/base', () => {
     const network = ['multinicnetworks.multinic.fms.io'];
     const host = ['hostinterfaces.multinic.fms.io'];
     expect(await can('multi-nic-webhook', 'watch', ...network)).to.equal('yes');
-    expect(await can('multi-nic-webhook', 'patch', ...network, '--subresource=status')).to.equal('yes');
+    expect(await can('multi-nic-webhook', 'update', ...network, '--subresource=status')).to.equal('yes');
     expect(await can('multi-nic-webhook', 'patch', ...network)).to.equal('no');
     expect(await can('multi-nic-webhook', 'create', ...host)).to.equal('no');
     expect(await can('multi-nic-webhook', 'patch', 'pods')).to.equal('no');
