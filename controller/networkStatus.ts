@@ -1,6 +1,6 @@
 import { component } from '../core/api/names.ts';
 import type { Condition, MultiNicNetwork, MultiNicNetworkStatus } from '../core/api/types.ts';
-import { definitionsCondition, type DefinitionsState } from '../core/status/definitions.ts';
+import { definitionsSummary, type DefinitionsState } from '../core/status/definitions.ts';
 import { hostsState } from '../core/status/hosts.ts';
 import { networkStatus, sameStatus, unusableStatus } from '../core/status/networkStatus.ts';
 import { routeState } from '../core/status/routes.ts';
@@ -97,7 +97,8 @@ export class NetworkStatuses {
       refused: this.#sources.unassignedHosts(network.name),
       unassigned,
     });
-    const definitions = definitionsCondition(this.#sources.definitions(object));
+    const stored = object.status?.conditions?.find(({ type }) => type === 'DefinitionsReady');
+    const definitions = definitionsSummary(this.#sources.definitions(object), stored);
     const routes = routeState(network, survey.members, view.networkNames(), hasIndex);
     return networkStatus({ survey, hosts, definitions, routes, interfaces }, of);
   }

@@ -16,38 +16,41 @@ export interface DefinitionsState {
 }
 
 /** The condition DefinitionsReady, and what it means for configStatus. */
-export function definitionsCondition(state: DefinitionsState): { condition: NewCondition; configStatus: ConfigStatus } {
+export interface DefinitionsSummary {
+  condition: NewCondition;
+  configStatus: ConfigStatus;
+}
+
+/**
+ * Sums up where the definitions stand.
+ * @param stored the condition as it is stored; it holds while a new leader does not know better
+ */
+export function definitionsSummary(state: DefinitionsState, stored: NewCondition | undefined): DefinitionsSummary {
   const { installed, wanted, ready, foreign, failures } = state;
   if (installed === undefined) {
-    return condition('Unknown', 'Starting', 'whether the cluster has NetworkAttachmentDefinitions is not known yet');
+    if (stored) return summary(stored.status, stored.reason, stored.message);
+    return summary('Unknown', 'Starting', 'whether the cluster has NetworkAttachmentDefinitions is not known yet');
   }
   if (!installed) {
     const message = 'the cluster has no NetworkAttachmentDefinition resource (no Multus), so none are made';
-    return condition('True', 'NotInstalled', message);
+    return summary('True', 'NotInstalled', message);
   }
   if (foreign.length > 0) {
-    const message = `a NetworkAttachmentDefinition of this name that is not ours is in ${listNames(foreign)}; delete or rename it`;
-    return condition('False', 'NameTaken', message);
+    const where = listNames(foreign);
+    const message = `${where}: a NetworkAttachmentDefinition of this name that is not ours; delete or rename it`;
+    return summary('False', 'NameTaken', message);
   }
-  if (failures.size > 0) {
-    const [[namespace, message] = ['', '']] = failures;
-    return condition('False', 'WriteFailed', `${ready} of ${wanted} namespaces; ${namespace}: ${message}`);
+  const [failure] = failures;
+  if (failure) {
+    const [namespace, message] = failure;
+    return summary('False', 'WriteFailed', `${ready} of ${wanted} namespaces; ${namespace}: ${message}`);
   }
-  if (ready < wanted) return condition('False', 'Writing', `${ready} of ${wanted} namespaces`);
-  return condition('True', 'DefinitionsReady', `in ${wanted} namespaces`);
+  if (ready < wanted) return summary('False', 'Writing', `${ready} of ${wanted} namespaces`);
+  return summary('True', 'DefinitionsReady', `in ${wanted} namespaces`);
 }
 
-const configStatuses: Record<string, ConfigStatus> = {
-  True: 'Success',
-  Unknown: 'WaitForConfig',
-  False: 'WaitForConfig',
-};
-
-function condition(
-  status: NewCondition['status'],
-  reason: string,
-  message: string,
-): { condition: NewCondition; configStatus: ConfigStatus } {
-  const configStatus = reason === 'NameTaken' ? 'Failed' : (configStatuses[status] ?? 'WaitForConfig');
-  return { condition: { type: 'DefinitionsReady', status, reason, message }, configStatus };
+function summary(status: NewCondition['status'], reason: string, message: string): DefinitionsSummary {
+  const condition = { type: 'DefinitionsReady', status, reason, message };
+  if (reason === 'NameTaken') return { condition, configStatus: 'Failed' };
+  return { condition, configStatus: status === 'True' ? 'Success' : 'WaitForConfig' };
 }

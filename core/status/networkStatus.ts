@@ -1,6 +1,6 @@
 import type { ConfigStatus, InterfaceIndex, MultiNicNetworkStatus } from '../api/types.ts';
 import { mergeConditions, secondsOf, type NewCondition } from './condition.ts';
-import type { definitionsCondition } from './definitions.ts';
+import type { DefinitionsSummary } from './definitions.ts';
 import type { HostsState } from './hosts.ts';
 import type { RouteState } from './routes.ts';
 import type { Survey } from './survey.ts';
@@ -16,7 +16,7 @@ export interface StatusOf {
 export interface NetworkFacts {
   survey: Survey;
   hosts: HostsState;
-  definitions: ReturnType<typeof definitionsCondition>;
+  definitions: DefinitionsSummary;
   routes: RouteState;
   interfaces: readonly InterfaceIndex[];
 }

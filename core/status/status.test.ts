@@ -1,0 +1,235 @@
+import { expect } from 'chai';
+import { apiVersion } from '../api/names.ts';
+import type { HostInterface, MultiNicNetwork, MultiNicNetworkStatus } from '../api/types.ts';
+import { readNetwork, type Network } from '../network/network.ts';
+import { mergeConditions } from './condition.ts';
+import { definitionsSummary, type DefinitionsState } from './definitions.ts';
+import { hostsState, type Allocated } from './hosts.ts';
+import { networkStatus, sameStatus, unusableStatus } from './networkStatus.ts';
+import { routeState } from './routes.ts';
+import { surveyHosts } from './survey.ts';
+import { layoutProblem } from './usable.ts';
+
+const now = new Date('2026-05-01T10:00:00.500Z');
+
+function network(ipam: object = {}, spec: Partial<MultiNicNetwork['spec']> = {}): Network {
+  return readNetwork({
+    apiVersion,
+    kind: 'MultiNicNetwork',
+    metadata: { name: 'net' },
+    spec: {
+      subnet: '10.200.0.0/16',
+      masterNets: ['172.20.2.0/24', '172.20.0.0/23'],
+      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 6, interfaceBlock: 2, ...ipam }),
+      plugin: { cniVersion: '1.0.0', type: 'ipvlan' },
+      ...spec,
+    },
+  });
+}
+
+function host(
+  name: string,
+  netAddresses: string[],
+  routes?: { status: 'True' | 'False' | 'Unknown'; message?: string },
+): HostInterface {
+  const condition = routes && {
+    type: 'RoutesProgrammed',
+    reason: 'Test',
+    message: '',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+    ...routes,
+  };
+  return {
+    apiVersion,
+    kind: 'HostInterface',
+    metadata: { name },
+    spec: {
+      hostName: name,
+      interfaces: netAddresses.map((netAddress, i) => ({ interfaceName: `eth${i}`, netAddress })),
+    },
+    ...(condition && { status: { conditions: [condition] } }),
+  };
+}
+
+const one = '172.20.1.0/24';
+const two = '172.20.2.0/24';
+
+describe('surveyHosts', () => {
+  it('counts hosts a subnet and lists NIC positions in the order of masterNets, then of addresses', () => {
+    const hosts = [
+      host('b', [one, one, two]),
+      host('a', [two, '172.20.0.0/24']),
+      host('c', ['10.0.0.0/8']),
+      host('d', []),
+    ];
+    const survey = surveyHosts(network(), hosts);
+    expect(survey).to.deep.include({ hosts: 4, withNics: 3 });
+    expect(survey.members.map(({ host }) => host.metadata.name)).to.deep.equal(['a', 'b']);
+    expect(survey.perSubnet).to.deep.equal([
+      { netAddress: two, numOfHosts: 2 },
+      { netAddress: '172.20.0.0/24', numOfHosts: 1 },
+      { netAddress: one, numOfHosts: 1 },
+    ]);
+    expect(survey.positions).to.deep.equal([
+      { netAddress: two, ordinal: 0 },
+      { netAddress: '172.20.0.0/24', ordinal: 0 },
+      { netAddress: one, ordinal: 0 },
+      { netAddress: one, ordinal: 1 },
+    ]);
+  });
+});
+
+describe('mergeConditions', () => {
+  const condition = { type: 'Ready', status: 'True' as const, reason: 'Ready', message: 'now' };
+  const stored = [
+    { ...condition, message: 'before', lastTransitionTime: '2026-01-01T00:00:00Z' },
+    { ...condition, type: 'Other', lastTransitionTime: '2026-01-02T00:00:00Z' },
+  ];
+
+  it('moves the transition time only with the status, and keeps what others wrote', () => {
+    const same = mergeConditions(stored, [condition], 3, now);
+    expect(same[0]).to.deep.equal({ ...condition, observedGeneration: 3, lastTransitionTime: '2026-01-01T00:00:00Z' });
+    expect(same[1]).to.equal(stored[1]);
+    const [turned] = mergeConditions(stored, [{ ...condition, status: 'False' }], 3, now);
+    expect(turned?.lastTransitionTime).to.equal('2026-05-01T10:00:00Z');
+  });
+});
+
+describe('routeState', () => {
+  const l3 = { name: 'net', l3: true };
+  const state = (hosts: HostInterface[], hasBlock = (): boolean => true) =>
+    routeState(l3, surveyHosts(network(), hosts).members, ['net', 'other'], hasBlock);
+  const done = host('a', [two], { status: 'True' });
+
+  it('needs none outside l3', () => {
+    expect(routeState({ name: 'net', l3: false }, [], ['net'], () => true).routeStatus).to.equal('N/A');
+  });
+
+  it('waits for agents that have not reported and for hosts without a block', () => {
+    expect(state([])).to.deep.include({ routeStatus: 'WaitForRoutes' });
+    expect(state([done, host('b', [two])])).to.deep.include({
+      routeStatus: 'WaitForRoutes',
+      message: 'waiting for route update: b',
+    });
+    expect(state([done], () => false).routeStatus).to.equal('WaitForRoutes');
+    expect(state([done]).routeStatus).to.equal('Success');
+  });
+
+  it('is Failed where an agent names the network or no network at all, not where it names another', () => {
+    const failing = (message: string) => state([done, host('b', [two], { status: 'False', message })]).routeStatus;
+    expect(failing('net: 3 routes are missing')).to.equal('Failed');
+    expect(failing('the kernel refuses')).to.equal('Failed');
+    expect(failing('other: 3 routes are missing')).to.equal('Success');
+    expect(failing('net-2, other: 3 routes are missing')).to.equal('Success');
+  });
+
+  it('puts failures before silence, and silence before waiting', () => {
+    const hosts = [host('a', [two]), host('b', [two], { status: 'Unknown' })];
+    expect(state(hosts).routeStatus).to.equal('Unknown');
+    expect(state([...hosts, host('c', [two], { status: 'False' })]).routeStatus).to.equal('Failed');
+  });
+});
+
+describe('definitionsSummary', () => {
+  const state: DefinitionsState = { installed: true, wanted: 2, ready: 2, foreign: [], failures: new Map() };
+  const configStatus = (change: Partial<DefinitionsState>) =>
+    definitionsSummary({ ...state, ...change }, undefined).configStatus;
+
+  it('is a success with all definitions, and in a cluster without the resource', () => {
+    expect(configStatus({})).to.equal('Success');
+    expect(configStatus({ installed: false, ready: 0 })).to.equal('Success');
+  });
+
+  it('waits for what will be written, and fails on a name that is taken', () => {
+    expect(configStatus({ ready: 1 })).to.equal('WaitForConfig');
+    expect(configStatus({ ready: 1, failures: new Map([['a', 'forbidden']]) })).to.equal('WaitForConfig');
+    expect(configStatus({ ready: 1, foreign: ['a'] })).to.equal('Failed');
+  });
+
+  it('lets the stored condition stand while a new leader does not know', () => {
+    const { condition } = definitionsSummary({ ...state, foreign: ['a'] }, undefined);
+    const unknown = { ...state, installed: undefined };
+    expect(definitionsSummary(unknown, condition)).to.deep.equal({ condition, configStatus: 'Failed' });
+    expect(definitionsSummary(unknown, undefined).condition.status).to.equal('Unknown');
+  });
+});
+
+describe('hostsState', () => {
+  const allocated: Allocated = { hasIndex: () => true, indexes: 64, refused: [], unassigned: [] };
+  const survey = surveyHosts(network(), [host('a', [two]), host('b', [two])]);
+
+  it('tells waiting hosts from those that no index was left for', () => {
+    const hasIndex = (name: string): boolean => name === 'a';
+    expect(hostsState(network(), survey, { ...allocated, hasIndex })).to.deep.include({
+      configStatus: 'WaitForConfig',
+      processed: 1,
+    });
+    const full = hostsState(network(), survey, { ...allocated, hasIndex, refused: ['b'] });
+    expect(full.configStatus).to.equal('Failed');
+    expect(full.condition.message).to.match(/1 of 2 hosts \(b\): hostBlock 6 gives 64/);
+  });
+
+  it('names NIC positions that no interface index was left for', () => {
+    const full = hostsState(network(), survey, { ...allocated, unassigned: [{ netAddress: one, ordinal: 1 }] });
+    expect(full.configStatus).to.equal('Failed');
+    expect(full.condition.message).to.contain('172.20.1.0/24 (NIC 2 of a host): interfaceBlock 2 gives 4');
+  });
+
+  it('has nothing to allocate where another plugin gives the addresses', () => {
+    const foreign = network({ type: 'whereabouts' });
+    expect(hostsState(foreign, surveyHosts(foreign, []), allocated).configStatus).to.equal('Success');
+  });
+});
+
+describe('networkStatus', () => {
+  const of = { stored: undefined, generation: 4, now };
+
+  function status(stored?: MultiNicNetworkStatus): MultiNicNetworkStatus {
+    const survey = surveyHosts(network(), [host('a', [two])]);
+    const hosts = hostsState(network(), survey, { hasIndex: () => true, indexes: 64, refused: [], unassigned: [] });
+    const definitions = definitionsSummary(
+      { installed: true, wanted: 1, ready: 1, foreign: [], failures: new Map() },
+      undefined,
+    );
+    const routes = routeState(network(), survey.members, ['net'], () => true);
+    const interfaces = [{ index: 0, netAddress: two, ordinal: 0 }];
+    return networkStatus({ survey, hosts, definitions, routes, interfaces }, { ...of, stored });
+  }
+
+  it('makes an L2 network a success', () => {
+    const made = status();
+    expect(made).to.deep.include({ configStatus: 'Success', routeStatus: 'N/A', observedGeneration: 4 });
+    expect(made.discovery).to.deep.equal({ existDaemon: 1, infoAvailable: 1, cidrProcessed: 1 });
+    expect(made.conditions?.[0]).to.deep.include({ type: 'Ready', status: 'True' });
+  });
+
+  it('has no empty text, which some API servers refuse', () => {
+    for (const made of [status(), unusableStatus('finding', of, { hosts: 1, withNics: 1 })]) {
+      expect(JSON.stringify(made)).not.to.contain('""');
+    }
+  });
+
+  it('is the same whenever it was written, and whatever order its keys are stored in', () => {
+    const first = status();
+    const later = status({ ...first, lastSyncTime: '2020-01-01T00:00:00Z' });
+    const reordered = Object.fromEntries(Object.entries(later).reverse()) as unknown as MultiNicNetworkStatus;
+    expect(sameStatus(first, reordered)).to.equal(true);
+    expect(sameStatus(first, { ...later, routeStatus: 'Failed' })).to.equal(false);
+    expect(sameStatus(undefined, first)).to.equal(false);
+  });
+
+  it('keeps interface indexes of a network whose spec became unusable', () => {
+    const before = status();
+    const broken = unusableStatus('finding', { ...of, stored: before }, { hosts: 1, withNics: 1 });
+    expect(broken).to.deep.include({ configStatus: 'Failed', message: 'finding', interfaces: before.interfaces });
+  });
+});
+
+describe('layoutProblem', () => {
+  it('says how many bits are missing', () => {
+    expect(layoutProblem(network())).to.equal(undefined);
+    expect(layoutProblem(network({ hostBlock: 20 })))
+      .to.contain('needs 6 bits more')
+      .and.contain('MNN_CAPACITY');
+  });
+});
