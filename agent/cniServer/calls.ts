@@ -1,5 +1,5 @@
 import { readCall, type CniCall, type CniCommand } from '../../core/cni/call.ts';
-import { cniError, toCniError } from '../../core/cni/cniError.ts';
+import { cniError, toCniError, type CniError } from '../../core/cni/cniError.ts';
 import { readConfig, type CniConfig } from '../../core/cni/config.ts';
 import { cniCodes, encodeCniError } from '../../core/cni/error.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/versions.ts';
@@ -50,12 +50,22 @@ export class CniCalls {
       code = failure.code;
       const cniVersion = versionOf(stdin) ?? newestVersion;
       const { message: msg, details } = failure;
-      const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname, CNI_ARGS: args } = env;
-      this.#context.log.warn({ command, container, ifname, args, code, err: error }, 'CNI call failed');
+      this.#report(env, failure);
       answer = { version: wireVersion, exitCode: 1, stdout: encodeCniError({ cniVersion, code, msg, details }) };
     }
     this.#observer?.answered(env.CNI_COMMAND ?? '', code, (performance.now() - started) / 1000);
     return answer;
+  }
+
+  /** What a runtime asked wrongly, or may ask again, needs no stack; what we did not expect does. STATUS is asked all the time. */
+  #report(env: CniRequest['env'], { code, message, details, cause }: CniError): void {
+    const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname, CNI_ARGS: args } = env;
+    const level = command === 'STATUS' ? 'debug' : 'warn';
+    const why = code === cniCodes.internal ? { err: cause } : {};
+    this.#context.log[level](
+      { command, container, ifname, args, code, details, ...why },
+      `CNI call failed: ${message}`,
+    );
   }
 
   async #dispatch(call: CniCall, stdin: string): Promise<string> {

@@ -1,0 +1,130 @@
+import { expect } from 'chai';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { everywhere, networkSpec } from './networks.ts';
+import { eventually, Program } from './programs.ts';
+import { errorOf, linkNames, multusConfig, resultOf, Sandbox, type PrintedResult } from './sandbox.ts';
+import { Site } from './site.ts';
+
+const nics = 8;
+const port = '7000';
+const reach = join(import.meta.dirname, 'reach.ts');
+
+describe('agent: attachments on two hosts', function () {
+  this.timeout(120_000);
+  let site: Site;
+
+  before(async function () {
+    site = await Site.start({ hosts: 2, nics });
+    for (const [i, network] of everywhere.entries()) await site.addNetwork(network.type, networkSpec(network, 200 + i));
+  });
+  after(() => site[Symbol.asyncDispose]());
+
+  /** Addresses of a result, without prefix, in interface order. */
+  const addressesOf = (result: PrintedResult): string[] => result.ips.map(({ address }) => address.split('/')[0] ?? '');
+
+  for (const { type } of everywhere) {
+    for (const count of [1, 2, nics]) {
+      it(`${type}: ${count} NICs are made, reach the other host, pass CHECK and go with DEL`, async () => {
+        const config = await multusConfig(site, type, { cniArgs: { nics: count } });
+        using a = await Sandbox.make(site, site.hosts[0]!, `${type}-${count}-a`);
+        using b = await Sandbox.make(site, site.hosts[1]!, `${type}-${count}-b`);
+        const hostLinks = linkNames(a.host.namespace);
+        const [left, right] = await Promise.all([a.add(config), b.add(config)]);
+
+        const names = Array.from({ length: count }, (_, i) => `net1-${i}`);
+        expect(left.interfaces.filter(({ sandbox }) => sandbox !== undefined).map(({ name }) => name)).to.deep.equal(
+          names,
+        );
+        expect(left.ips.map(ip => ip.interface)).to.deep.equal(names.map((_, i) => i));
+        expect(a.links()).to.deep.equal(names);
+
+        await using listener = new Program(b.namespace.enter(process.execPath, reach, 'listen', port));
+        await listener.firstOutput();
+        const pairs = addressesOf(left).map((source, i) => `${source}>${addressesOf(right)[i]}`);
+        const answers = await eventually('every NIC reaches its counterpart', () => {
+          const text = a.namespace.exec(process.execPath, reach, 'try', port, ...pairs);
+          const found = JSON.parse(text) as Record<string, string>;
+          return Object.values(found).every(answer => answer === 'ok') ? found : undefined;
+        });
+        expect(Object.keys(answers)).to.deep.equal(pairs);
+
+        expect(await a.check(config, left)).to.include({ exitCode: 0, stdout: '' });
+        await a.del(config);
+        await a.del(config);
+        await b.del(config);
+        expect(a.links()).to.deep.equal([]);
+        expect(linkNames(a.host.namespace)).to.deep.equal(hostLinks);
+      });
+    }
+
+    it(`${type}: CHECK names what was changed`, async () => {
+      const config = await multusConfig(site, type, { cniArgs: { nics: 2 } });
+      using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-check`);
+      const result = await sandbox.add(config);
+      sandbox.namespace.ip('address', 'flush', 'dev', 'net1-1', 'scope', 'global');
+      const lost = errorOf(await sandbox.check(config, result));
+      expect(lost.code).to.equal(102);
+      expect(lost.msg).to.contain('net1-1 lacks the address').and.contain(result.ips[1]!.address);
+      sandbox.namespace.ip('link', 'del', 'net1-0');
+      expect(errorOf(await sandbox.check(config, result)).msg).to.equal('interface net1-0 is gone');
+      await sandbox.del(config);
+    });
+
+    it(`${type}: an interface that somebody else made is refused and left alone`, async () => {
+      const config = await multusConfig(site, type, { cniArgs: { nics: 2 } });
+      using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-taken`);
+      sandbox.namespace.ip('link', 'add', 'net1-1', 'type', 'veth', 'peer', 'name', 'other');
+      const links = sandbox.links();
+      const hostLinks = linkNames(sandbox.host.namespace);
+      expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_INTERFACE_EXISTS');
+      await sandbox.del(config);
+      expect(sandbox.links()).to.deep.equal(links);
+      expect(linkNames(sandbox.host.namespace)).to.deep.equal(hostLinks);
+    });
+
+    it(`${type}: DEL succeeds when the namespace is gone, and takes the host's part away`, async () => {
+      const config = await multusConfig(site, type);
+      const hostLinks = linkNames(site.hosts[0]!.namespace);
+      using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-gone`);
+      await sandbox.add(config);
+      sandbox.namespace[Symbol.dispose]();
+      await sandbox.del(config);
+      const ending = await sandbox.call('DEL', config, { netns: '' });
+      expect(ending).to.include({ exitCode: 0, stdout: '' });
+      await eventually('the links are gone', () => linkNames(site.hosts[0]!.namespace).length === hostLinks.length);
+    });
+
+    it(`${type}: ADD again, after the agent was killed at any moment of the first, starts clean`, async () => {
+      const [host] = site.hosts;
+      const config = await multusConfig(site, type, { cniArgs: { nics: 4 } });
+      const hostLinks = linkNames(host!.namespace);
+      for (const ms of [2, 8, 15, 30, 60]) {
+        using sandbox = await Sandbox.make(site, host!, `${type}-crash-${ms}`);
+        const interrupted = sandbox.call('ADD', config);
+        await delay(ms);
+        await host!.stopAgent('SIGKILL');
+        await host!.startAgent();
+        await interrupted;
+        const result = resultOf(await sandbox.call('ADD', config));
+        expect(sandbox.links()).to.deep.equal(['net1-0', 'net1-1', 'net1-2', 'net1-3']);
+        expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+        await sandbox.del(config);
+        expect(sandbox.links()).to.deep.equal([]);
+        expect(linkNames(host!.namespace)).to.deep.equal(hostLinks);
+      }
+    });
+  }
+
+  it('serves many sandboxes at once, with distinct addresses', async () => {
+    const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 2 } });
+    const sandboxes = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => Sandbox.make(site, site.hosts[i % 2]!, `many-${i}`)),
+    );
+    const results = await Promise.all(sandboxes.map(sandbox => sandbox.add(config)));
+    const addresses = results.flatMap(addressesOf);
+    expect(new Set(addresses)).to.have.property('size', 24);
+    await Promise.all(sandboxes.map(sandbox => sandbox.del(config)));
+    for (const sandbox of sandboxes) sandbox[Symbol.dispose]();
+  });
+});

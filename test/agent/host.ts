@@ -1,0 +1,146 @@
+import { mkdirSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { call, type Ending } from '../cni/program.ts';
+import { Namespace } from './namespaces.ts';
+import { eventually, Program } from './programs.ts';
+
+const repository = join(import.meta.dirname, '..', '..');
+
+export interface HostOptions {
+  /** From 1; the host's last address byte is 10 more. */
+  readonly index: number;
+  readonly nics: number;
+  readonly folder: string;
+  readonly kubeconfig: string;
+  /** The CNI executable. */
+  readonly executable: string;
+  /** https://127.0.0.1:port of the API server. */
+  readonly server: string;
+  readonly switches: Namespace;
+}
+
+/** One CNI call of a sandbox. */
+export interface SandboxCall {
+  readonly command: string;
+  readonly containerId: string;
+  readonly netns?: string;
+  readonly ifname?: string;
+  readonly pod?: { readonly metadata: { readonly name: string; readonly uid?: string } };
+  readonly config: object;
+}
+
+/** A host: a network namespace with NICs, and the agent in it. */
+export class Host implements AsyncDisposable {
+  readonly nodeName: string;
+  readonly namespace: Namespace;
+  readonly folder: string;
+  readonly #options: HostOptions;
+  #relay: Program | undefined;
+  #agent: Program | undefined;
+
+  private constructor(options: HostOptions) {
+    this.#options = options;
+    this.nodeName = `host-${options.index}`;
+    this.namespace = new Namespace(this.nodeName);
+    this.folder = join(options.folder, this.nodeName);
+  }
+
+  static async start(options: HostOptions): Promise<Host> {
+    const host = new Host(options);
+    mkdirSync(host.folder);
+    host.#plugIn();
+    const { port } = new URL(options.server);
+    const relay = join(import.meta.dirname, 'relay.ts');
+    host.#relay = new Program(host.namespace.enter(process.execPath, relay, port, join(options.folder, 'api.sock')));
+    await host.#relay.firstOutput();
+    await host.startAgent();
+    return host;
+  }
+
+  get socket(): string {
+    return join(this.folder, 'run', 'cni.sock');
+  }
+
+  get agentPid(): number {
+    return this.#agent?.pid ?? 0;
+  }
+
+  /** What the agents have logged. */
+  get log(): string {
+    return readFileSync(join(this.folder, 'agent.log'), 'utf8');
+  }
+
+  async startAgent(): Promise<void> {
+    const argv = [
+      join(repository, 'agent/main.ts'),
+      ...['--node-name', this.nodeName, '--kubeconfig', this.#options.kubeconfig],
+      ...['--socket', this.socket, '--state-dir', join(this.folder, 'state'), '--health-port', '11080'],
+    ];
+    this.#agent = new Program(this.namespace.enter(process.execPath, ...argv), {
+      logFile: join(this.folder, 'agent.log'),
+      env: { LOG_LEVEL: 'debug' },
+    });
+    await eventually('the agent serves CNI calls', async () => existsSync(this.socket) && (await this.isReady()));
+  }
+
+  async stopAgent(signal: NodeJS.Signals): Promise<void> {
+    await this.#agent?.stop(signal);
+  }
+
+  async isReady(): Promise<boolean> {
+    const config = { cniVersion: '1.1.0', name: 'any', type: 'multi-nic', plugin: {} };
+    return (await this.cni({ command: 'STATUS', containerId: '', config })).exitCode === 0;
+  }
+
+  /** Calls the real executable, with the environment that Multus gives it (multus-cni pkg/multus, conf.RuntimeConf). */
+  async cni({ command, containerId, netns = '', ifname = 'net1', pod, config }: SandboxCall): Promise<Ending> {
+    const args = [
+      'IgnoreUnknown=true',
+      'K8S_POD_NAMESPACE=default',
+      `K8S_POD_NAME=${pod?.metadata.name ?? ''}`,
+      `K8S_POD_INFRA_CONTAINER_ID=${containerId}`,
+      `K8S_POD_UID=${pod?.metadata.uid ?? ''}`,
+    ];
+    return call({
+      command: [this.#options.executable],
+      env: {
+        CNI_COMMAND: command,
+        CNI_CONTAINERID: containerId,
+        CNI_NETNS: netns,
+        CNI_IFNAME: ifname,
+        CNI_ARGS: pod ? args.join(';') : '',
+        CNI_PATH: '/opt/cni/bin',
+        MULTI_NIC_SOCKET: this.socket,
+      },
+      stdin: JSON.stringify(config),
+    });
+  }
+
+  /** Routes of the agent's own tables, as iproute2 shows them. */
+  ownRoutes(): string[] {
+    const text = this.namespace.ip('route', 'show', 'table', 'all', 'proto', '77');
+    return text
+      .split('\n')
+      .map(line => line.trim())
+      .filter(line => line.includes('table'));
+  }
+
+  #plugIn(): void {
+    const { index, nics, switches } = this.#options;
+    for (let n = 0; n <= nics; n++) {
+      const port = `h${index}n${n}`;
+      switches.ip('link', 'add', port, 'type', 'veth', 'peer', 'name', `eth${n}`, 'netns', this.namespace.name);
+      switches.ip('link', 'set', port, 'master', `sw${n}`, 'up');
+      this.namespace.ip('link', 'set', `eth${n}`, 'up');
+      this.namespace.ip('address', 'add', `172.20.${n}.${10 + index}/24`, 'dev', `eth${n}`);
+    }
+    this.namespace.ip('route', 'add', 'default', 'via', '172.20.0.1', 'dev', 'eth0');
+    this.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent?.stop('SIGKILL');
+    await this.#relay?.stop('SIGKILL');
+    this.namespace[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,65 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A program that runs until it is stopped. */
+export class Program implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #log: WriteStream | undefined;
+
+  /** @param logFile where its output goes; absent: nowhere, but see firstOutput() */
+  constructor(argv: readonly string[], options: { env?: NodeJS.ProcessEnv; logFile?: string } = {}) {
+    const [command = '', ...args] = argv;
+    this.#child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
+    if (options.logFile !== undefined) {
+      this.#log = createWriteStream(options.logFile, { flags: 'a' });
+      this.#child.stdout?.pipe(this.#log, { end: false });
+      this.#child.stderr?.pipe(this.#log, { end: false });
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Resolves when it has printed something; rejects when it ends before. */
+  async firstOutput(): Promise<void> {
+    const ended = once(this.#child, 'exit').then(() => Promise.reject(new Error('the program ended')));
+    const { stdout } = this.#child;
+    if (stdout) await Promise.race([once(stdout, 'data'), ended]);
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const ended = once(this.#child, 'exit');
+      this.#child.kill(signal);
+      await ended;
+    }
+    this.#log?.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL');
+  }
+}
+
+/** Asks until the answer is not undefined or false. @throws what the last asking threw, or that it never came */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T> | T,
+  timeoutMs = 20_000,
+): Promise<NonNullable<T>> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    let failure: unknown;
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== null && answer !== false) return answer;
+    } catch (error) {
+      failure = error;
+    }
+    if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`, { cause: failure });
+    await delay(50);
+  }
+}
