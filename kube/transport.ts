@@ -1,6 +1,8 @@
+import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dispatcher } from 'undici';
 import request from 'undici/lib/api/api-request.js';
+import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Connection, TlsMaterial } from './connection.ts';
 import { cacheCredentials } from './credentialCache.ts';
@@ -47,13 +49,15 @@ export function createTransport(connection: Connection, maxConnections: number):
   const prefix = pathname.replace(/\/+$/, '');
   const cache = cacheCredentials(connection);
   const retired = new Set<Pools>();
+  const sockets = new Set<Socket>();
   let pools: Pools | undefined;
   let closed = false;
 
   function poolsFor(tls: TlsMaterial): Pools {
     if (pools && isDeepStrictEqual(pools.tls, tls)) return pools;
     if (pools) retire(pools);
-    pools = { tls, calls: createPool(origin, tls, maxConnections), watches: createPool(origin, tls, null) };
+    const connect = trackingConnector(tls, sockets);
+    pools = { tls, calls: createPool(origin, connect, maxConnections), watches: createPool(origin, connect, null) };
     return pools;
   }
 
@@ -89,23 +93,44 @@ export function createTransport(connection: Connection, maxConnections: number):
     },
     async close() {
       closed = true;
+      // Pools cannot end while they connect, and a silent server may keep them at that.
+      for (const socket of sockets) socket.destroy(new TransportError('closed', 'the client is closed'));
       const all = [...retired, ...(pools ? [pools] : [])];
       await Promise.all(all.flatMap(({ calls, watches }) => [calls.destroy(), watches.destroy()]));
     },
   };
 }
 
-function createPool(origin: string, tls: TlsMaterial, connections: number | null): Dispatcher {
+function createPool(origin: string, connect: Connector, connections: number | null): Dispatcher {
   return new Pool(origin, {
     connections,
     pipelining: 1,
-    // One HTTP/1.1 connection a request: what goes wrong on one connection stays there.
     allowH2: false,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
     // Each call has a deadline of its own and each watch an inactivity timer, so undici's are off.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { ...tls, timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
+    connect,
   });
+}
+
+type Connector = ReturnType<typeof buildConnector>;
+
+/** Makes connections, and keeps those that are open or about to be in a set. */
+function trackingConnector(tls: TlsMaterial, sockets: Set<Socket>): Connector {
+  const connect = buildConnector({
+    ...tls,
+    timeout: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+    // One HTTP/1.1 connection a request: what goes wrong on one connection stays there.
+    allowH2: false,
+  });
+  return (options, callback) => {
+    const socket = connect(options, callback);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    return socket;
+  };
 }

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
+import type { KubeClient } from '../../kube/client.ts';
+import { leases, type Lease } from '../../kube/resources.ts';
+import type { Cluster } from '../cluster/index.ts';
+
+export const silent = pino({ enabled: false });
+
+/** A logger whose lines can be read. */
+export function readableLogger() {
+  const lines: { level: number; msg: string; err?: { message: string } }[] = [];
+  const logger = pino(
+    { level: 'debug' },
+    { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[0]) },
+  );
+  return { logger, lines };
+}
+
+/** Waits until the probe returns something; the limit only keeps a failing test from hanging. */
+export async function eventually<T>(what: string, probe: () => T | undefined | false, limitMs = 45_000): Promise<T> {
+  const until = performance.now() + limitMs;
+  for (;;) {
+    const result = probe();
+    if (result !== undefined && result !== false) return result;
+    if (performance.now() > until) throw new Error(`Waited ${limitMs} ms in vain for: ${what}`);
+    await sleep(20);
+  }
+}
+
+export function lease(name: string, spec: Lease['spec'] = {}, namespace = 'default'): Lease {
+  return { metadata: { name, namespace }, spec: { ...spec } };
+}
+
+/** Creates many leases, as small objects that need no controller. */
+export async function createLeases(client: KubeClient, names: readonly string[]): Promise<void> {
+  const left = [...names];
+  const work = async () => {
+    for (let name = left.pop(); name !== undefined; name = left.pop()) await client.create(leases, lease(name));
+  };
+  await Promise.all(Array.from({ length: 16 }, work));
+}
+
+/** Speaks to etcd behind the API server's back, through its JSON gateway (etcd.io: "Why gRPC gateway"). */
+export async function etcd<Answer>(cluster: Cluster, method: string, body: object): Promise<Answer> {
+  const argv = readFileSync(`/proc/${cluster.etcd.pid}/cmdline`, 'utf8').split('\0');
+  const endpoint = argv[argv.indexOf('--listen-client-urls') + 1];
+  const response = await fetch(`${endpoint}/v3/kv/${method}`, { method: 'POST', body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`etcd ${method}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as Answer;
+}
+
+/** Has etcd forget every state but the latest, as the API server does every five minutes. */
+export async function compact(cluster: Cluster): Promise<void> {
+  // One write more, as a watch may still start at the very revision that is compacted, and would lack what was deleted in it.
+  const written = { key: base64('/test/compaction'), value: '' };
+  const { header } = await etcd<{ header: { revision: string } }>(cluster, 'put', written);
+  await etcd(cluster, 'compaction', { revision: header.revision, physical: true });
+}
+
+export function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
