@@ -35,10 +35,9 @@ export async function within<T>(budget: CallBudget, work: Promise<T>): Promise<T
   }
 }
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+const unitMs = { ms: 1, s: 1000, m: 60_000 };
 
 function durationMs(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text);
-  const unit = unitMs[match?.[2] ?? ''];
-  return unit === undefined ? undefined : Number(match?.[1]) * unit;
+  return match ? Number(match[1]) * unitMs[match[2] as keyof typeof unitMs] : undefined;
 }

@@ -8,11 +8,13 @@ const severalNicIpams = new Set(['multi-config', 'host-device-ipam']);
 /** Types whose interfaces are on the link of the host's NIC: what L3 routes say of them no neighbour believes. */
 const linkTypes = new Set(['macvlan', 'sriov', 'host-device', 'mellanox', 'aws-ipvlan']);
 
-const modesOf: Readonly<Record<string, readonly string[]>> = {
-  ipvlan: ['l2', 'l3', 'l3s'],
-  'aws-ipvlan': ['l2', 'l3', 'l3s'],
-  macvlan: ['bridge', 'private', 'vepa', 'passthru'],
-};
+const modesOf: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    ipvlan: ['l2', 'l3', 'l3s'],
+    'aws-ipvlan': ['l2', 'l3', 'l3s'],
+    macvlan: ['bridge', 'private', 'vepa', 'passthru'],
+  }),
+);
 
 /** multiNICIPAM follows from the IPAM type; the predecessor let the two disagree. */
 export function validateIpamFlag({ spec, ipam }: Draft): Finding[] {
@@ -40,7 +42,7 @@ export function validateMode(draft: Draft): Finding[] {
 
 function checkPluginMode({ spec: { plugin } }: Draft): Finding[] {
   const { mode } = plugin.args ?? {};
-  const modes = modesOf[plugin.type];
+  const modes = modesOf.get(plugin.type);
   const path = 'spec.plugin.args.mode';
   if (mode === undefined || mode === '' || !modes) return [];
   if (!modes.includes(mode)) {

@@ -5,32 +5,36 @@ import { error, warning, type Finding } from './finding.ts';
 const link = ['master', 'mode', 'mtu'];
 
 /** Plugin types that the system knows, and their args. Names as the predecessor documents them, and as its code has them. */
-const argsOf: Readonly<Record<string, readonly string[]>> = {
-  ipvlan: link,
-  macvlan: link,
-  ptp: ['mtu'],
-  'aws-ipvlan': [...link, 'primaryIP', 'podIP'],
-  sriov: [
-    ...['resourceName', 'priority', 'mtu', 'numVfs', 'isRdma', 'needVhostNet', 'vlan', 'vlanQoS', 'vlanQos'],
-    ...['spoofchk', 'trust', 'min_tx_rate', 'max_tx_rate', 'minTxRate', 'maxTxRate'],
-  ],
-  'host-device': [],
-  mellanox: [],
-};
+const argsOf: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    ipvlan: link,
+    macvlan: link,
+    ptp: ['mtu'],
+    'aws-ipvlan': [...link, 'primaryIP', 'podIP'],
+    sriov: [
+      ...['resourceName', 'priority', 'mtu', 'numVfs', 'isRdma', 'needVhostNet', 'vlan', 'vlanQoS', 'vlanQos'],
+      ...['spoofchk', 'trust', 'min_tx_rate', 'max_tx_rate', 'minTxRate', 'maxTxRate'],
+    ],
+    'host-device': [],
+    mellanox: [],
+  }),
+);
 
 /** Smallest and largest value of args that are numbers. mtu: RFC 791 §3.2 and IP's total length; the rest: IEEE 802.1Q, Mbit/s. */
-const ranges: Readonly<Record<string, readonly [number, number]>> = {
-  mtu: [68, 65_535],
-  numVfs: [0, 65_535],
-  priority: [0, 99],
-  vlan: [0, 4094],
-  vlanQoS: [0, 7],
-  vlanQos: [0, 7],
-  min_tx_rate: [0, 4_294_967_295],
-  max_tx_rate: [0, 4_294_967_295],
-  minTxRate: [0, 4_294_967_295],
-  maxTxRate: [0, 4_294_967_295],
-};
+const ranges: ReadonlyMap<string, readonly [number, number]> = new Map(
+  Object.entries({
+    mtu: [68, 65_535],
+    numVfs: [0, 65_535],
+    priority: [0, 99],
+    vlan: [0, 4094],
+    vlanQoS: [0, 7],
+    vlanQos: [0, 7],
+    min_tx_rate: [0, 4_294_967_295],
+    max_tx_rate: [0, 4_294_967_295],
+    minTxRate: [0, 4_294_967_295],
+    maxTxRate: [0, 4_294_967_295],
+  } as const),
+);
 
 /** Least MTU of a link that carries IPv6 (RFC 8200 §5). */
 const leastIPv6Mtu = 1280;
@@ -46,9 +50,9 @@ export function validatePlugin(draft: Draft): Finding[] {
     const detail = `"${cniVersion}" is not supported (${supportedVersions.join(', ')})`;
     findings.push(error('MNN_PLUGIN_INVALID', 'spec.plugin.cniVersion', detail));
   }
-  const known = argsOf[type];
+  const known = argsOf.get(type);
   if (!known) {
-    const detail = `"${type}" is none of ${Object.keys(argsOf).join(', ')}: it will be run as a CNI delegate`;
+    const detail = `"${type}" is none of ${[...argsOf.keys()].join(', ')}: it will be run as a CNI delegate`;
     findings.push(warning('MNN_PLUGIN_INVALID', 'spec.plugin.type', detail));
     return findings;
   }
@@ -61,7 +65,7 @@ export function validatePlugin(draft: Draft): Finding[] {
 }
 
 function checkArg(name: string, value: string, path: string): Finding[] {
-  const range = ranges[name];
+  const range = ranges.get(name);
   if (range) {
     const [least, most] = range;
     const number = /^\d+$/.test(value) ? Number(value) : NaN;

@@ -1,0 +1,345 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { parseAllDocuments } from 'yaml';
+import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
+import { describe as text, type Finding } from './finding.ts';
+import { validateSpecification } from './validate.ts';
+
+type Overrides = Partial<Omit<MultiNicNetworkSpec, 'ipam'>> & { name?: string; ipam?: object | string };
+
+/** A network that is all right, with changes. */
+function network({ name = 'train', ipam = {}, ...spec }: Overrides = {}): MultiNicNetwork {
+  const layout = { type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3, vlanMode: 'l3' };
+  return {
+    apiVersion: 'multinic.fms.io/v1',
+    kind: 'MultiNicNetwork',
+    metadata: { name },
+    spec: {
+      subnet: '10.200.0.0/16',
+      masterNets: ['172.20.1.0/24', '172.20.2.0/24'],
+      multiNICIPAM: true,
+      plugin: { cniVersion: '1.0.0', type: 'ipvlan', args: { mode: 'l3' } },
+      ...spec,
+      ipam: typeof ipam === 'string' ? ipam : JSON.stringify({ ...layout, ...ipam }),
+    },
+  };
+}
+
+const plugin = (type: string, args: Record<string, string> = {}, cniVersion = '1.0.0') => ({ type, args, cniVersion });
+const l2 = { vlanMode: 'l2' };
+const lines = (findings: readonly Finding[]): string[] =>
+  findings.map(f => `${f.severity} ${f.code} ${f.path}: ${f.detail}`);
+const check = (overrides: Overrides): string[] => lines(validateSpecification(network(overrides)));
+
+describe('the rules of a network’s specification', () => {
+  it('pass a network of every kind that is all right', () => {
+    const fine: Overrides[] = [
+      {},
+      { subnet: 'fd00:10::/48', ipam: { hostBlock: 16, interfaceBlock: 8 } },
+      { subnet: '10.200.0.0/16,fd00:10::/48' },
+      { plugin: plugin('ptp', { mtu: '9000' }) },
+      { plugin: plugin('macvlan', { mode: 'bridge' }), ipam: l2 },
+      { plugin: plugin('sriov', { vlan: '120', trust: 'on', isRdma: 'true' }), ipam: l2 },
+      { plugin: plugin('ipvlan', { mode: 'l2' }), ipam: { ...l2, hostBlock: 0 } },
+      {
+        ipam: { excludeCIDRs: ['10.200.0.64/26', '10.200.3.1'], routes: [{ dst: '192.168.0.0/16', gw: '10.200.0.1' }] },
+      },
+      { attachPolicy: { strategy: 'costOpt', target: '100Gbps' } },
+      { subnet: '10.200.0.0/16', ipam: { hostBlock: 7, interfaceBlock: 6 } }, // a /29: six addresses
+    ];
+    for (const overrides of fine) expect(check(overrides), JSON.stringify(overrides)).to.deep.equal([]);
+  });
+
+  it('pass every sample', () => {
+    const folder = join(import.meta.dirname, '../../manifests/samples');
+    const networks = readdirSync(folder)
+      .flatMap(file => parseAllDocuments(readFileSync(join(folder, file), 'utf8')))
+      .map(document => document.toJS() as MultiNicNetwork)
+      .filter(({ kind }) => kind === 'MultiNicNetwork');
+    expect(networks.length).to.be.greaterThan(10);
+    for (const sample of networks) {
+      const errors = validateSpecification(sample).filter(({ severity }) => severity === 'error');
+      expect(lines(errors), sample.metadata.name).to.deep.equal([]);
+    }
+  });
+
+  const refused: [string, Overrides, string][] = [
+    [
+      'a layout without room for pods',
+      { ipam: { hostBlock: 11 } },
+      'error MNN_CAPACITY spec.ipam: 10.200.0.0/16 is too small: /16 + interfaceBlock 3 + hostBlock 11 = 30, which leaves 2 of 32 bits for pods: 2 usable addresses a NIC and host, at least 4 are needed',
+    ],
+    [
+      'a layout of more bits than an address has',
+      { ipam: { hostBlock: 20 } },
+      'error MNN_CAPACITY spec.ipam: 10.200.0.0/16 is too small: /16 + interfaceBlock 3 + hostBlock 20 = 39, more than the 32 bits of an address',
+    ],
+    [
+      'more host subnets than interface indexes',
+      { ipam: { interfaceBlock: 0 } },
+      'error MNN_CAPACITY spec.ipam: interfaceBlock 0 has room for 2^0 = 1 NICs of a host, but spec.masterNets names 2',
+    ],
+    [
+      'excluded interface indexes',
+      { ipam: { interfaceBlock: 1, excludeCIDRs: ['10.200.128.0/17'] } },
+      'error MNN_CAPACITY spec.ipam: interfaceBlock 1 has room for 2^1 = 2 NICs of a host, 1 of them in excluded ranges, but spec.masterNets names 2',
+    ],
+    [
+      'a subnet that is none',
+      { subnet: '10.200.0.0/33' },
+      'error MNN_CIDR_INVALID spec.subnet: "10.200.0.0/33" is not a network',
+    ],
+    [
+      'two subnets of a family',
+      { subnet: '10.1.0.0/16,10.2.0.0/16' },
+      'error MNN_SUBNET_INVALID spec.subnet: has 2 IPv4 networks, 10.1.0.0/16 and 10.2.0.0/16',
+    ],
+    [
+      'a host subnet that is none',
+      { masterNets: ['eth0'] },
+      'error MNN_CIDR_INVALID spec.masterNets[0]: "eth0" is not a network',
+    ],
+    [
+      'a host subnet that is named twice',
+      { masterNets: ['172.20.1.0/24', '172.20.1.9/24'] },
+      'error MNN_MASTER_NETS spec.masterNets[1]: 172.20.1.9/24 is the same as spec.masterNets[0]',
+    ],
+    [
+      'routed pods in a host subnet',
+      { masterNets: ['10.200.4.0/24'] },
+      'error MNN_OVERLAP spec.subnet: 10.200.0.0/16 overlaps the host subnet 10.200.4.0/24 of spec.masterNets[0]',
+    ],
+    [
+      'an exclude that is none',
+      { ipam: { excludeCIDRs: ['10.200.0.0/99'] } },
+      'error MNN_EXCLUDE_INVALID spec.ipam: excludeCIDRs: "10.200.0.0/99" is neither a network nor an address',
+    ],
+    [
+      'an exclude elsewhere',
+      { ipam: { excludeCIDRs: ['10.9.0.0/24'] } },
+      'error MNN_EXCLUDE_INVALID spec.ipam: excludeCIDRs: 10.9.0.0/24 is not in 10.200.0.0/16',
+    ],
+    [
+      'excludes that leave nothing',
+      { masterNets: [], ipam: { excludeCIDRs: ['10.200.0.0/17', '10.200.128.0/17'] } },
+      'error MNN_EXCLUDE_INVALID spec.ipam: excludeCIDRs leaves no address of 10.200.0.0/16',
+    ],
+    [
+      'JSON with a mistake',
+      { ipam: '{\n  "type": "multi-nic-ipam",\n  "hostBlock" 8\n}' },
+      'error MNN_IPAM_SYNTAX spec.ipam: line 3, column 15: colon expected',
+    ],
+    [
+      'l3 with macvlan',
+      { plugin: plugin('macvlan') },
+      'error MNN_MODE_CONFLICT spec.ipam: vlanMode l3 needs plugin type ipvlan or ptp, not macvlan',
+    ],
+    [
+      'l3s with ptp',
+      { plugin: plugin('ptp'), ipam: { vlanMode: 'l3s' } },
+      'error MNN_MODE_CONFLICT spec.ipam: vlanMode l3s is a mode of ipvlan; ptp has l3',
+    ],
+    [
+      'l2 with ptp',
+      { plugin: plugin('ptp'), ipam: l2 },
+      'error MNN_MODE_CONFLICT spec.ipam: vlanMode is l2, but a ptp interface is routed: use l3',
+    ],
+    [
+      'l3 without a block a host',
+      { ipam: { hostBlock: 0 } },
+      "error MNN_MODE_CONFLICT spec.ipam: hostBlock is 0, but in vlanMode l3 each host's block is what is routed to it",
+    ],
+    [
+      'l3 without a subnet',
+      { subnet: '' },
+      'error MNN_SUBNET_INVALID spec.subnet: is empty, but vlanMode l3 routes a pod subnet',
+    ],
+    [
+      'modes that contradict',
+      { plugin: plugin('ipvlan', { mode: 'l2' }) },
+      'error MNN_MODE_CONFLICT spec.ipam: vlanMode is l3, but plugin.args.mode is l2',
+    ],
+    [
+      'an unknown mode',
+      { plugin: plugin('macvlan', { mode: 'l2' }), ipam: l2 },
+      'error MNN_PLUGIN_INVALID spec.plugin.args.mode: "l2" is not a mode of macvlan (bridge, private, vepa, passthru)',
+    ],
+    [
+      'multiNICIPAM with an IPAM plugin of one NIC',
+      { subnet: '', ipam: '{"type":"whereabouts"}' },
+      "error MNN_IPAM_FLAG spec.multiNICIPAM: is true, but the IPAM plugin whereabouts gives one interface's address a call",
+    ],
+    [
+      'a CNI version that nobody speaks',
+      { plugin: plugin('ipvlan', {}, '2.0.0') },
+      'error MNN_PLUGIN_INVALID spec.plugin.cniVersion: "2.0.0" is not supported (0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0)',
+    ],
+    [
+      'an MTU that is no number',
+      { plugin: plugin('ipvlan', { mtu: '9k' }) },
+      'error MNN_PLUGIN_INVALID spec.plugin.args.mtu: must be a whole number from 68 to 65535, not "9k"',
+    ],
+    [
+      'an MTU that IPv6 cannot use',
+      { subnet: 'fd00::/48', plugin: plugin('ipvlan', { mtu: '1279' }) },
+      'error MNN_PLUGIN_INVALID spec.plugin.args.mtu: is 1279, but IPv6 needs 1280 or more',
+    ],
+    [
+      'a switch that is neither on nor off',
+      { plugin: plugin('sriov', { spoofchk: 'no' }), ipam: l2 },
+      'error MNN_PLUGIN_INVALID spec.plugin.args.spoofchk: must be "on" or "off", not "no"',
+    ],
+    [
+      'a VLAN that is none',
+      { plugin: plugin('sriov', { vlan: '4095' }), ipam: l2 },
+      'error MNN_PLUGIN_INVALID spec.plugin.args.vlan: must be a whole number from 0 to 4094, not "4095"',
+    ],
+    [
+      'an unknown strategy',
+      { attachPolicy: { strategy: 'best' as 'none' } },
+      'error MNN_STRATEGY_UNKNOWN spec.attachPolicy.strategy: "best" is not known',
+    ],
+    [
+      'a target that is no bandwidth',
+      { attachPolicy: { strategy: 'costOpt', target: 'fast' } },
+      'error MNN_TARGET_INVALID spec.attachPolicy.target: "fast" is not a bandwidth',
+    ],
+    [
+      'a route to nowhere',
+      { ipam: { routes: [{ dst: 'default' }] } },
+      'error MNN_ROUTE_INVALID spec.ipam: routes[0]: dst "default" is not a network',
+    ],
+    [
+      'a gateway of another family',
+      { ipam: { routes: [{ dst: '10.0.0.0/8', gw: 'fe80::1' }] } },
+      'error MNN_ROUTE_INVALID spec.ipam: routes[0]: gw fe80::1 is of another family than dst 10.0.0.0/8',
+    ],
+    ['a name that is too long', { name: 'n'.repeat(64) }, 'error MNN_NAME_INVALID metadata.name: has 64 characters'],
+    ['a name with a dot', { name: 'a.b' }, 'error MNN_NAME_INVALID metadata.name: "a.b" is not a DNS-1123 label'],
+  ];
+  for (const [what, overrides, line] of refused) {
+    it(`refuse ${what}`, () => {
+      expect(check(overrides)).to.include(line);
+    });
+  }
+
+  const warned: [string, Overrides, string][] = [
+    [
+      'bits behind the prefix',
+      { subnet: '10.200.1.0/16' },
+      'warning MNN_SUBNET_HOST_BITS spec.subnet: 10.200.1.0/16 has bits set behind its prefix; 10.200.0.0/16 is used',
+    ],
+    [
+      'a host subnet inside another',
+      { masterNets: ['172.20.0.0/16', '172.20.1.0/24'] },
+      'warning MNN_MASTER_NETS spec.masterNets[1]: 172.20.1.0/24 lies in spec.masterNets[0] (172.20.0.0/16): a NIC in both belongs to spec.masterNets[0]',
+    ],
+    [
+      'pods in a part of a host subnet',
+      { masterNets: ['10.200.0.0/15'], plugin: plugin('macvlan'), ipam: l2 },
+      'warning MNN_OVERLAP spec.subnet: 10.200.0.0/16 overlaps the host subnet 10.200.0.0/15 of spec.masterNets[0]',
+    ],
+    [
+      'a subnet that another plugin does not use',
+      { multiNICIPAM: false, ipam: '{"type":"whereabouts"}' },
+      'warning MNN_IPAM_FLAG spec.subnet: has no effect: the IPAM plugin whereabouts gives the addresses',
+    ],
+    [
+      'multiNICIPAM that is missing',
+      { multiNICIPAM: false },
+      'warning MNN_IPAM_FLAG spec.multiNICIPAM: is false, but ipam.type is multi-nic-ipam: true is assumed',
+    ],
+    [
+      'an ipvlan in l3 that nobody routes',
+      { ipam: { vlanMode: '' } },
+      'warning MNN_MODE_CONFLICT spec.ipam: vlanMode is absent, so no routes are made for ipvlan mode l3',
+    ],
+    [
+      'a plugin that is not known',
+      { plugin: plugin('bond'), ipam: l2 },
+      'warning MNN_PLUGIN_INVALID spec.plugin.type: "bond" is none of ipvlan, macvlan, ptp, aws-ipvlan, sriov, host-device, mellanox: it will be run as a CNI delegate',
+    ],
+    [
+      'an argument without effect',
+      { plugin: plugin('ptp', { mode: 'l3' }) },
+      'warning MNN_PLUGIN_INVALID spec.plugin.args.mode: is not an argument of ptp and has no effect',
+    ],
+    [
+      'the predecessor’s way to say on',
+      { plugin: plugin('sriov', { trust: 'true' }), ipam: l2 },
+      'warning MNN_PLUGIN_INVALID spec.plugin.args.trust: is "true"; sriov knows on and off, so "on" is meant',
+    ],
+    [
+      'a target that nobody looks at',
+      { attachPolicy: { strategy: 'none', target: '1Gbps' } },
+      'warning MNN_TARGET_INVALID spec.attachPolicy.target: has no effect: strategy none does not look at it, costOpt does',
+    ],
+  ];
+  for (const [what, overrides, line] of warned) {
+    it(`warn of ${what}, and nothing else`, () => {
+      expect(check(overrides)).to.deep.equal([line]);
+    });
+  }
+
+  it('name all mistakes at once', () => {
+    const codes = validateSpecification(
+      network({ name: 'A', subnet: 'x', masterNets: ['y'], plugin: plugin('ipvlan', { mode: 'l4', mtu: '1' }) }),
+    ).map(({ code }) => code);
+    expect(codes).to.deep.equal([
+      'MNN_NAME_INVALID',
+      'MNN_CIDR_INVALID',
+      'MNN_CIDR_INVALID',
+      'MNN_PLUGIN_INVALID',
+      'MNN_MODE_CONFLICT',
+      'MNN_PLUGIN_INVALID',
+    ]);
+  });
+
+  it('never throw, whatever the schema lets pass, and say each thing in words', () => {
+    const cidrish = fc.oneof(
+      fc.string(),
+      fc.ipV4().map(a => `${a}/24`),
+      fc.tuple(fc.ipV6(), fc.nat(140)).map(([a, p]) => `${a}/${p}`),
+    );
+    const ipam = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc
+        .record(
+          {
+            type: fc.constantFrom('multi-nic-ipam', 'whereabouts', ''),
+            hostBlock: fc.oneof(fc.integer(), fc.nat(126)),
+            interfaceBlock: fc.oneof(fc.double(), fc.nat(126)),
+            vlanMode: fc.constantFrom('', 'l2', 'l3', 'l3s', 'x'),
+            excludeCIDRs: fc.array(cidrish),
+            routes: fc.array(fc.record({ dst: cidrish, gw: fc.string() }, { requiredKeys: [] })),
+          },
+          { requiredKeys: [] },
+        )
+        .map(value => JSON.stringify(value)),
+    );
+    const spec = fc.record(
+      {
+        subnet: cidrish,
+        masterNets: fc.array(cidrish),
+        ipam,
+        multiNICIPAM: fc.boolean(),
+        plugin: fc.record({
+          cniVersion: fc.string(),
+          type: fc.constantFrom('ipvlan', 'macvlan', 'ptp', 'sriov', 'other', 'constructor', '__proto__'),
+          args: fc.dictionary(fc.constantFrom('mode', 'mtu', 'vlan', 'trust', 'constructor'), fc.string()),
+        }),
+      },
+      { requiredKeys: ['ipam', 'plugin'] },
+    );
+    fc.assert(
+      fc.property(spec, value => {
+        const object = { ...network(), spec: value as MultiNicNetworkSpec };
+        for (const finding of validateSpecification(object))
+          expect(text(finding)).not.to.match(/undefined|NaN|\[object/);
+      }),
+    );
+  });
+});

@@ -1,0 +1,163 @@
+import { expect } from 'chai';
+import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
+import { readNetwork } from './network.ts';
+import { compareSpecs, validateChange } from './validateChange.ts';
+import { validateInCluster, type ClusterFacts } from './validateInCluster.ts';
+
+interface Shape {
+  subnet?: string;
+  ipam?: object;
+  masterNets?: string[];
+  namespaces?: string[];
+  strategy?: 'devClass';
+}
+
+function network(name: string, { subnet = '10.200.0.0/16', ipam, strategy, ...spec }: Shape = {}): MultiNicNetwork {
+  const layout = { type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3, vlanMode: 'l3', ...ipam };
+  return {
+    apiVersion: 'multinic.fms.io/v1',
+    kind: 'MultiNicNetwork',
+    metadata: { name },
+    spec: {
+      subnet,
+      ipam: JSON.stringify(layout),
+      multiNICIPAM: true,
+      plugin: { cniVersion: '1.0.0', type: 'ipvlan' },
+      ...spec,
+      ...(strategy && { attachPolicy: { strategy } }),
+    },
+  };
+}
+
+/** Hosts with one NIC in each of the networks. */
+function hosts(count: number, nets = ['172.20.1', '172.20.2']): HostInterfaceSpec[] {
+  return Array.from({ length: count }, (_, i) => ({
+    hostName: `h${i + 1}`,
+    interfaces: nets.map((net, n) => ({
+      interfaceName: `eth${n + 1}`,
+      netAddress: `${net}.0/24`,
+      hostIP: `${net}.${i + 1}`,
+    })),
+  }));
+}
+
+function check(object: MultiNicNetwork, facts: Partial<ClusterFacts> = {}): string[] {
+  const all = { networks: [], hosts: hosts(3), namespaceExists: () => true, deviceClasses: 1, ...facts };
+  return validateInCluster(object, all).map(f => `${f.severity} ${f.code} ${f.path}: ${f.detail}`);
+}
+
+describe('the rules of a network in its cluster', () => {
+  it('pass a network that fits', () => {
+    expect(check(network('a'), { networks: [readNetwork(network('b', { subnet: '10.201.0.0/16' }))] })).to.deep.equal(
+      [],
+    );
+    expect(check(network('a'), { hosts: [] })).to.deep.equal([]);
+  });
+
+  it('refuse a subnet that another network uses, but not the network’s own', () => {
+    const networks = ['a', 'b'].map(name => readNetwork(network(name, { subnet: '10.200.128.0/17' })));
+    expect(check(network('a'), { networks })).to.deep.equal([
+      'error MNN_OVERLAP spec.subnet: 10.200.0.0/16 overlaps 10.200.128.0/17 of network b',
+    ]);
+    const single = readNetwork(network('c', { ipam: { type: 'whereabouts' } }));
+    expect(check(network('a'), { networks: [single] })).to.deep.equal([]);
+  });
+
+  it('refuse routed pods in a host subnet, named once for all hosts', () => {
+    expect(check(network('a', { subnet: '172.20.0.0/16' }))).to.deep.equal([
+      'error MNN_OVERLAP spec.subnet: 172.20.0.0/16 overlaps the host subnet 172.20.1.0/24 (eth1 of host h1), and 2 more',
+      'error MNN_OVERLAP spec.subnet: 172.20.0.0/16 overlaps the host subnet 172.20.2.0/24 (eth2 of host h1), and 2 more',
+    ]);
+  });
+
+  it('let L2 pods have a part of a host subnet where no host has an address', () => {
+    const ipam = { vlanMode: 'l2', hostBlock: 0, interfaceBlock: 0 };
+    const masterNets = ['172.20.1.0/24'];
+    expect(check(network('a', { subnet: '172.20.1.128/25', ipam, masterNets }))[0]).to.contain('warning MNN_OVERLAP');
+    expect(check(network('a', { subnet: '172.20.1.0/25', ipam, masterNets }))[0]).to.equal(
+      'error MNN_OVERLAP spec.subnet: 172.20.1.0/25 holds 172.20.1.1, the address of eth1 of host h1, and 2 more',
+    );
+    const excludeCIDRs = ['172.20.1.0/28'];
+    expect(check(network('a', { subnet: '172.20.1.0/25', ipam: { ...ipam, excludeCIDRs }, masterNets }))[0]).to.contain(
+      'warning MNN_OVERLAP',
+    );
+  });
+
+  it('refuse fewer host or interface indexes than the cluster needs now', () => {
+    expect(check(network('a', { ipam: { hostBlock: 1, interfaceBlock: 0 } }))).to.deep.equal([
+      'error MNN_CAPACITY spec.ipam: interfaceBlock 0 has room for 2^0 = 1 NICs of a host, but over all hosts there are 2',
+      'error MNN_CAPACITY spec.ipam: hostBlock 1 has room for 2^1 = 2 hosts, but 3 have a NIC of the network',
+    ]);
+  });
+
+  it('refuse or warn of blocks cut too small from host subnets', () => {
+    const ipam = { vlanMode: 'l2', interfaceBlock: 2 };
+    expect(
+      check(network('a', { subnet: '', ipam: { ...ipam, hostBlock: 8 }, masterNets: ['172.20.1.0/24'] })),
+    ).to.deep.equal([
+      'error MNN_CAPACITY spec.ipam: hostBlock 8 cuts the host subnet 172.20.1.0/24 into blocks of 0 usable addresses',
+    ]);
+    expect(
+      check(network('a', { subnet: '', ipam: { ...ipam, hostBlock: 6 }, masterNets: ['172.20.1.0/24'] })),
+    ).to.deep.equal([
+      'warning MNN_CAPACITY spec.ipam: hostBlock 6 cuts the host subnet 172.20.1.0/24 into blocks of 2 usable addresses',
+    ]);
+  });
+
+  it('warn of what is not there yet', () => {
+    const object = network('a', {
+      masterNets: ['172.20.1.0/24', '172.29.0.0/24'],
+      namespaces: ['x', 'y'],
+      strategy: 'devClass',
+    });
+    expect(check(object, { namespaceExists: name => name === 'x', deviceClasses: 0 })).to.deep.equal([
+      'warning MNN_NO_MEMBERS spec.masterNets[1]: no host has a NIC in 172.29.0.0/24',
+      'warning MNN_NAMESPACE_UNKNOWN spec.namespaces[1]: there is no namespace "y" yet',
+      'warning MNN_CLASS_UNKNOWN spec.attachPolicy.strategy: is devClass, but there is no DeviceClass yet',
+    ]);
+  });
+});
+
+describe('changing a network', () => {
+  const allocation = (podUID: string, address: string, state: 'Allocated' | 'Released' = 'Allocated') => ({
+    ...{ podUID, namespace: 'ns', name: `pod-${podUID}`, interface: 'net1', state, since: '2026-01-01T00:00:00Z' },
+    nics: [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [`${address}/19`] }],
+  });
+  const held = [
+    allocation('a', '10.200.0.65'),
+    allocation('b', '10.200.0.66'),
+    allocation('c', '10.200.0.67', 'Released'),
+  ];
+  const change = (after: Shape, allocations = held): string[] => {
+    const [before, now] = [network('a'), network('a', after)];
+    const findings = validateChange(now, compareSpecs(before, now), allocations);
+    return findings.map(f => `${f.code} ${f.path}: ${f.detail}`);
+  };
+
+  it('is free while nobody holds an address', () => {
+    expect(change({ subnet: '10.9.0.0/16', ipam: { hostBlock: 4 } }, [])).to.deep.equal([]);
+    expect(change({ subnet: '10.9.0.0/16' }, held.slice(2))).to.deep.equal([]);
+  });
+
+  it('is refused where addresses in use would move', () => {
+    expect(change({ subnet: '', ipam: { hostBlock: 8, interfaceBlock: 2 } })).to.deep.equal([
+      'MNN_IN_USE spec.subnet: it cannot change from 10.200.0.0/16 to "" while 2 pods hold addresses of the network',
+      'MNN_IN_USE spec.ipam: interfaceBlock cannot change from 3 to 2 while 2 pods hold addresses of the network',
+      'MNN_IN_USE spec.ipam: hostBlock cannot change from 7 to 8 while 2 pods hold addresses of the network',
+    ]);
+    expect(change({ ipam: { type: 'whereabouts' } }, held.slice(0, 1))).to.deep.equal([
+      'MNN_IN_USE spec.ipam: type cannot change from multi-nic-ipam to whereabouts while 1 pod holds addresses of the network',
+    ]);
+  });
+
+  it('is free where only the spelling differs, or what no address rests on', () => {
+    expect(change({ subnet: '10.200.0.1/16', masterNets: ['172.20.1.0/24'], namespaces: ['x'] })).to.deep.equal([]);
+  });
+
+  it('may exclude what nobody holds only', () => {
+    expect(change({ ipam: { excludeCIDRs: ['10.200.0.67'] } })).to.deep.equal([]);
+    expect(change({ ipam: { excludeCIDRs: ['10.200.0.64/28'] } })).to.deep.equal([
+      'MNN_IN_USE spec.ipam: excludeCIDRs: 10.200.0.64/28 covers addresses of 2 pods (ns/pod-a and 1 more)',
+    ]);
+  });
+});
