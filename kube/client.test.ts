@@ -1,0 +1,159 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { KubeClient } from './client.ts';
+import { defaultConnection, inClusterConnection } from './connection.ts';
+import { ApiError, TransportError } from './errors.ts';
+import { leases } from './resources.ts';
+
+/** What only a server that misbehaves on purpose can show; test/kube has the same client against a real API server. */
+describe('KubeClient, against a server that misbehaves', () => {
+  let server: Server;
+  let url: string;
+  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+  let requests: string[];
+  let token = 'first';
+  let client: KubeClient;
+
+  beforeEach(async () => {
+    requests = [];
+    token = 'first';
+    server = createServer((request, response) => {
+      requests.push(`${request.method} ${request.headers.authorization}`);
+      answer(request, response);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    client = new KubeClient({
+      server: `${url}/prefix`,
+      credentials: () => Promise.resolve({ headers: { authorization: token }, tls: {} }),
+    });
+  });
+
+  afterEach(async () => {
+    await client.close();
+    server.close();
+    server.closeAllConnections();
+  });
+
+  function status(response: ServerResponse, code: number, body: object, headers: Record<string, string> = {}) {
+    response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  }
+
+  const ref = { namespace: 'ns', name: 'a' };
+  const object = { metadata: ref, spec: {} };
+
+  it('comes back when a throttling server says so, also with a write', async () => {
+    answer = (_, response) => {
+      if (requests.length < 3) status(response, 429, { kind: 'Status', code: 429 }, { 'retry-after': '0' });
+      else status(response, 201, object);
+    };
+    expect((await client.create(leases, object)).metadata.name).to.equal('a');
+    expect(requests).to.have.length(3);
+  });
+
+  it('ends a retry at the deadline of the call, with the words of the server', async () => {
+    answer = (_, response) => {
+      status(response, 429, { kind: 'Status', message: 'too many requests' }, { 'retry-after': '60' });
+    };
+    const error = await client.get(leases, ref, { timeoutMs: 100 }).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(ApiError).with.property('retryAfterS', 60);
+    expect(requests).to.have.length(1);
+  });
+
+  it('repeats a read whose connection broke, never a write', async () => {
+    answer = (request, response) => {
+      if (requests.length === 1 || request.method === 'POST') request.socket.destroy();
+      else status(response, 200, object);
+    };
+    expect((await client.get(leases, ref)).metadata.name).to.equal('a');
+    expect(requests).to.have.length(2);
+    const error = await client.create(leases, object).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(TransportError).with.property('code', 'connection');
+    expect(requests).to.have.length(3);
+  });
+
+  it('reads its credentials again when they are refused', async () => {
+    answer = (request, response) => {
+      if (request.headers.authorization === 'second') status(response, 200, object);
+      else status(response, 401, { kind: 'Status', code: 401, reason: 'Unauthorized' });
+    };
+    const refused = await client.get(leases, ref).catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(ApiError).with.property('status', 401);
+    token = 'second';
+    await client.get(leases, ref);
+    expect(requests).to.deep.equal(['GET first', 'GET first', 'GET first', 'GET second']);
+  });
+
+  it('keeps the path of a server behind a prefix, and shows what a proxy says in plain text', async () => {
+    answer = (request, response) => {
+      response.writeHead(502, { 'content-type': 'text/plain' }).end(`no upstream for ${request.url}\n`);
+    };
+    const error = await client.get(leases, ref).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(ApiError);
+    expect((error as Error).message).to.match(
+      /502 no upstream for \/prefix\/apis\/coordination.k8s.io\/v1\/namespaces\/ns\/leases\/a$/,
+    );
+  });
+});
+
+describe('connections', () => {
+  let folder: string;
+  const saved = { ...process.env };
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'multi-nic-connection-'));
+  });
+
+  afterEach(async () => {
+    process.env = { ...saved };
+    await rm(folder, { recursive: true });
+  });
+
+  it('of a pod: reads token and authority anew each time, and writes IPv6 addresses in brackets', async () => {
+    process.env.KUBERNETES_SERVICE_HOST = 'fd00::1';
+    process.env.KUBERNETES_SERVICE_PORT = '6443';
+    await writeFile(join(folder, 'ca.crt'), 'CA');
+    await writeFile(join(folder, 'token'), 'one\n');
+    await writeFile(join(folder, 'namespace'), 'here');
+    const connection = await inClusterConnection(folder);
+    expect(connection.server).to.equal('https://[fd00::1]:6443');
+    expect(connection.namespace).to.equal('here');
+    expect(await connection.credentials()).to.deep.equal({
+      headers: { authorization: 'Bearer one' },
+      tls: { ca: 'CA' },
+    });
+    await writeFile(join(folder, 'token'), 'two');
+    expect((await connection.credentials()).headers.authorization).to.equal('Bearer two');
+  });
+
+  it('of a kubeconfig: takes the asked context, and refuses a proxy that it would not use', async () => {
+    const kubeconfig = join(folder, 'config');
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [
+        { name: 'plain', cluster: { server: 'https://one.example/' } },
+        { name: 'proxied', cluster: { server: 'https://two.example', 'proxy-url': 'http://proxy.example' } },
+      ],
+      users: [{ name: 'me', user: { token: 'secret' } }],
+      contexts: [
+        { name: 'a', context: { cluster: 'plain', user: 'me', namespace: 'mine' } },
+        { name: 'b', context: { cluster: 'proxied', user: 'me' } },
+      ],
+      'current-context': 'b',
+    };
+    await writeFile(kubeconfig, JSON.stringify(config));
+    const connection = await defaultConnection({ kubeconfig, context: 'a' });
+    expect(connection.server).to.equal('https://one.example');
+    expect(connection.namespace).to.equal('mine');
+    expect((await connection.credentials()).headers).to.deep.equal({ authorization: 'Bearer secret' });
+    const error = await defaultConnection({ kubeconfig }).catch((thrown: unknown) => thrown);
+    expect((error as Error).message).to.include('proxy-url');
+  });
+});

@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import pino from 'pino';
+import { informersSynced } from './checks.ts';
+import { HealthServer, type HealthServerOptions } from './healthServer.ts';
+import { createMetrics } from './metrics.ts';
+
+const logger = pino({ enabled: false });
+
+describe('HealthServer', () => {
+  let controller: AbortController;
+  let running: Promise<void> | undefined;
+
+  async function serve(options: Partial<HealthServerOptions> = {}) {
+    controller = new AbortController();
+    const server = new HealthServer({ host: '127.0.0.1', port: 0, logger, ...options });
+    running = server.start(controller.signal);
+    await server.ready();
+    const get = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
+      return { status: response.status, body: await response.text() };
+    };
+    return { server, get };
+  }
+
+  afterEach(async () => {
+    controller?.abort();
+    await running;
+  });
+
+  it('names each check, and what is wrong with those that fail', async () => {
+    const { get } = await serve({
+      ready: {
+        cache: informersSynced([
+          { name: 'pods', hasSynced: false },
+          { name: 'nodes', hasSynced: true },
+        ]),
+        good: () => true,
+        broken: () => {
+          throw new Error('cannot tell');
+        },
+      },
+    });
+    expect(await get('/healthz')).to.deep.equal({ status: 200, body: 'ok\n' });
+    expect(await get('/readyz?verbose')).to.deep.equal({
+      status: 503,
+      body: [
+        '[-]cache failed: not read yet from the API server: pods',
+        '[+]good ok',
+        '[-]broken failed: cannot tell',
+        'not ok',
+        '',
+      ].join('\n'),
+    });
+  });
+
+  it('is not ready any more while it drains, and stays alive', async () => {
+    const { server, get } = await serve();
+    expect((await get('/readyz')).status).to.equal(200);
+    server.drain();
+    expect((await get('/readyz')).status).to.equal(503);
+    expect((await get('/healthz')).status).to.equal(200);
+  });
+
+  it('serves the metrics that the observers count', async () => {
+    const metrics = createMetrics();
+    const { get } = await serve({ registry: metrics.registry });
+    metrics.informers.listed?.('pods', 7);
+    metrics.informers.watchEnded?.('pods', 'gone');
+    metrics.queues.handled?.('routes', 'error', 0.01);
+    metrics.leadership.leading('default/controller', true);
+    const { body } = await get('/metrics');
+    for (const line of [
+      'multinic_informer_listed_objects{informer="pods"} 7',
+      'multinic_informer_watch_ends_total{informer="pods",reason="gone"} 1',
+      'multinic_workqueue_work_seconds_count{queue="routes",outcome="error"} 1',
+      'multinic_leader{lease="default/controller"} 1',
+    ]) {
+      expect(body).to.include(line);
+    }
+    expect(body).to.match(/multinic_informer_silent_seconds\{informer="pods"\} \d/);
+    expect((await get('/other')).status).to.equal(404);
+  });
+
+  it('fails to start where the port is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const server = new HealthServer({ host: '127.0.0.1', port, logger });
+    const error = await server.start(new AbortController().signal).catch((thrown: unknown) => thrown);
+    taken.close();
+    expect(error).to.have.property('code', 'EADDRINUSE');
+  });
+});
