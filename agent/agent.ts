@@ -23,6 +23,7 @@ import type { Netlink } from './netlink/netlink.ts';
 import type { AgentOptions } from './options.ts';
 import { PodSource } from './pods/podSource.ts';
 import { PoolRecords } from './records/poolRecords.ts';
+import { LostSandboxes } from './release/lostSandboxes.ts';
 import { Releaser } from './release/releaser.ts';
 import { RouteKeeper } from './routes/routeKeeper.ts';
 import { StatusWriter } from './status/statusWriter.ts';
@@ -88,11 +89,12 @@ export function createAgent(options: AgentOptions, { client, netlink, checkpoint
   const releaser = new Releaser({ pods, records, store, checkpoint, logger, observer: queues });
   const status = new StatusWriter(client, logger, queues);
   const copies = [sources.networks, sources.cidrs, sources.hosts, pods.informer] as const;
+  const attacher = new Attacher(netlink, checkpoint, logger);
   const calls = new CniCalls(
     {
       log: logger,
       netlink,
-      attacher: new Attacher(netlink, checkpoint, logger),
+      attacher,
       checkpoint,
       decider: new Decider({ view, records, store, node }),
       pods,
@@ -107,6 +109,15 @@ export function createAgent(options: AgentOptions, { client, netlink, checkpoint
     },
     metrics.calls,
   );
+  const lost = new LostSandboxes({
+    checkpoint,
+    detach: entry => attacher.detach(entry),
+    detached: entry => {
+      releaser.detached(entry);
+    },
+    exclusively: (containerId, work) => calls.exclusively(containerId, work),
+    logger,
+  });
   const server = new SocketServer({ path: options.socket, answer: request => calls.answer(request), logger });
   const health = new HealthServer({
     port: options.healthPort,
@@ -117,7 +128,7 @@ export function createAgent(options: AgentOptions, { client, netlink, checkpoint
       'cni-server': () => server.listening || 'the socket is not served yet',
     },
   });
-  return [health, events, ...copies.map(unawaited), records, releaser, status, server, discovery, routes];
+  return [health, events, ...copies.map(unawaited), records, releaser, lost, status, server, discovery, routes];
 }
 
 /** DEL and VERSION are served without the API server: nothing waits for its objects to be read, but ADD itself. */

@@ -57,6 +57,11 @@ export class CniCalls {
     return answer;
   }
 
+  /** Does work on a sandbox while no call for it is under way. */
+  exclusively<T>(containerId: string, work: () => Promise<T>): Promise<T> {
+    return this.#serial.run(containerId, work);
+  }
+
   /** What a runtime asked wrongly, or may ask again, needs no stack; what we did not expect does. STATUS is asked all the time. */
   #report(env: CniRequest['env'], { code, message, details, cause }: CniError): void {
     const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname, CNI_ARGS: args } = env;
@@ -77,9 +82,9 @@ export class CniCalls {
     const budget: Budget = { signal: limit.signal, remainingMs: () => Math.max(1, end - performance.now()) };
     if (call.command === 'STATUS') return status(this.#context);
     if (call.command === 'GC') {
-      return collectGarbage(this.#context, config, (containerId, work) => this.#serial.run(containerId, work));
+      return collectGarbage(this.#context, config, (containerId, work) => this.exclusively(containerId, work));
     }
-    return this.#serial.run(call.containerId, () => this.#ofSandbox(call, config, budget));
+    return this.exclusively(call.containerId, () => this.#ofSandbox(call, config, budget));
   }
 
   async #ofSandbox(call: CniCall, config: CniConfig, budget: Budget): Promise<string> {

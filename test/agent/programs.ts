@@ -7,16 +7,27 @@ import { setTimeout as delay } from 'node:timers/promises';
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #log: WriteStream | undefined;
+  #output = '';
 
   /** @param logFile where its output goes; absent: nowhere, but see firstOutput() */
   constructor(argv: readonly string[], options: { env?: NodeJS.ProcessEnv; logFile?: string } = {}) {
     const [command = '', ...args] = argv;
     this.#child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (data: Buffer) => {
+        this.#output = (this.#output + data.toString()).slice(-100_000);
+      });
+    }
     if (options.logFile !== undefined) {
       this.#log = createWriteStream(options.logFile, { flags: 'a' });
       this.#child.stdout?.pipe(this.#log, { end: false });
       this.#child.stderr?.pipe(this.#log, { end: false });
     }
+  }
+
+  /** The last of what it has printed. */
+  get output(): string {
+    return this.#output;
   }
 
   get pid(): number {

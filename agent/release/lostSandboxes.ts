@@ -1,0 +1,57 @@
+import type { Logger } from 'pino';
+import { sleep } from '../../kube/deadline.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+
+export interface LostSandboxesOptions {
+  readonly checkpoint: Checkpoint;
+  readonly detach: (entry: CheckpointEntry) => Promise<void>;
+  readonly detached: (entry: CheckpointEntry) => void;
+  /** Does work on a sandbox while no CNI call for it is under way. */
+  readonly exclusively: (containerId: string, work: () => Promise<void>) => Promise<void>;
+  readonly logger: Logger;
+  /** How often to look, ms. Default 60,000. */
+  readonly intervalMs?: number;
+}
+
+/**
+ * Takes away what is left of sandboxes whose network namespace is gone without a DEL: after a reboot of the host, or a runtime that lost
+ * its state. Without this their entries would hold the pods' addresses for ever.
+ */
+export class LostSandboxes implements Runnable {
+  readonly name = 'lost sandboxes';
+  readonly #options: LostSandboxesOptions;
+
+  constructor(options: LostSandboxesOptions) {
+    this.#options = options;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.sweep();
+      await sleep(this.#options.intervalMs ?? 60_000, signal);
+    }
+  }
+
+  async sweep(): Promise<void> {
+    const { checkpoint, exclusively, logger } = this.#options;
+    for (const entry of [...checkpoint.list()]) {
+      try {
+        await exclusively(entry.containerId, () => this.#detachIfLost(entry));
+      } catch (error) {
+        logger.warn({ err: error, container: entry.containerId, ifname: entry.ifname }, 'cleaning up a sandbox failed');
+      }
+    }
+  }
+
+  async #detachIfLost(entry: CheckpointEntry): Promise<void> {
+    const { checkpoint, detach, detached, logger } = this.#options;
+    if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return;
+    if ((await namespaceIdentity(entry.netns)) === entry.netnsId) return;
+    await detach(entry);
+    logger.info({ container: entry.containerId, ifname: entry.ifname, pod: entry.pod }, 'a lost sandbox cleaned up');
+    detached(entry);
+  }
+}

@@ -1,0 +1,220 @@
+import { expect } from 'chai';
+import { annotation, attachmentsKey } from '../../core/api/names.ts';
+import type { Allocation } from '../../core/api/types.ts';
+import { ipPools, pods } from '../../kube/resources.ts';
+import { networkSpec } from './networks.ts';
+import { eventually } from './programs.ts';
+import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
+import { Site } from './site.ts';
+
+const ptp = { type: 'ptp', vlanMode: 'l3' } as const;
+
+describe('agent: what a pod gets', function () {
+  this.timeout(60_000);
+  let site: Site;
+
+  before(async function () {
+    site = await Site.start({ hosts: 1, nics: 2 });
+    await site.addNetwork('open', networkSpec(ptp, 210));
+    await site.addNetwork('closed', { ...networkSpec(ptp, 211), namespaces: ['elsewhere'] });
+    await site.addNetwork('six', {
+      ...networkSpec(ptp, 0),
+      subnet: '10.212.0.0/16,fd00:212::/48',
+      ipam: JSON.stringify({
+        ...{ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3, vlanMode: 'l3' },
+        routes: [
+          { dst: '192.0.2.0/24', gw: '10.212.0.1' },
+          { dst: '192.0.2.0/24', gw: '10.212.32.1' },
+        ],
+      }),
+    });
+    await site.addNetwork('foreign-ipam', {
+      ...networkSpec(ptp, 213),
+      ipam: '{"type":"whereabouts"}',
+      multiNICIPAM: false,
+    });
+    await site.addNetwork('foreign-type', {
+      ...networkSpec(ptp, 214),
+      plugin: { cniVersion: '0.3.1', type: 'sriov' },
+    });
+  });
+  after(() => site[Symbol.asyncDispose]());
+
+  const record = async (network: string, pod: string): Promise<Allocation | undefined> => {
+    const pool = await site.client.find(ipPools, { name: `${network}.host-1` });
+    return pool?.status?.allocations.find(({ name }) => name === pod);
+  };
+
+  it('is recorded in the pool of the node for the pod and interface, and released when the pod is gone', async () => {
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'recorded');
+    const config = await multusConfig(site, 'open');
+    const result = await sandbox.add(config);
+    const held = await record('open', 'recorded');
+    expect(held).to.include({ podUID: sandbox.pod.metadata.uid, interface: 'net1', state: 'Allocated' });
+    expect(held?.nics.map(({ master }) => master)).to.deep.equal(['eth1', 'eth2']);
+    expect(held?.nics.map(({ addresses }) => addresses[0]?.split('/')[0])).to.deep.equal(
+      result.ips.map(({ address }) => address.split('/')[0]),
+    );
+    await sandbox.del(config);
+    expect(await record('open', 'recorded')).to.include({ state: 'Allocated' });
+    expect((await sandbox.add(config)).ips).to.deep.equal(result.ips);
+    await site.removePod('recorded');
+    expect(await record('open', 'recorded')).to.include({ state: 'Allocated' });
+    await sandbox.del(config);
+    await eventually('release', async () => (await record('open', 'recorded'))?.state === 'Released');
+  });
+
+  it('is not what its author wrote into the annotation', async () => {
+    const forged = [{ master: 'eth0', netAddress: '172.20.0.0/24', addresses: ['172.20.0.99/24'] }];
+    const element = { name: 'open', 'cni-args': { [attachmentsKey]: forged } };
+    const annotations = { [annotation.networks]: JSON.stringify([element]) };
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'forger', annotations);
+    const result = await sandbox.add(await multusConfig(site, 'open', { cniArgs: element['cni-args'] }));
+    expect(result.ips.map(({ address }) => address)).to.have.length(2);
+    for (const { address } of result.ips) expect(address).to.match(/^10\.210\./);
+  });
+
+  it('honours nics and masters of cni-args, and the asked address', async () => {
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'asking');
+    const config = await multusConfig(site, 'open', {
+      cniArgs: { masters: ['eth2'] },
+      runtimeConfig: { ips: ['10.210.32.40'], mac: '02:00:00:00:00:2A' },
+    });
+    const result = await sandbox.add(config);
+    expect(result.ips.map(({ address }) => address)).to.deep.equal(['10.210.32.40/32']);
+    expect(result.interfaces[0]).to.include({ name: 'net1-0', mac: '02:00:00:00:00:2a' });
+    const other = { ...config, runtimeConfig: { ips: ['10.210.32.41'] } };
+    expect(errorOf(await sandbox.call('ADD', other)).details).to.contain('MNN_IPS_DIFFER');
+  });
+
+  it('is of both families, with the routes of spec.ipam.routes as one multipath route', async () => {
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'dual');
+    const config = await multusConfig(site, 'six');
+    const result = resultOf(await sandbox.call('ADD', { ...config, cniVersion: '1.1.0' }));
+    expect(result.ips.map(({ address }) => address.split('/')[1])).to.deep.equal(['32', '128', '32', '128']);
+    expect(result.interfaces[0]).to.have.property('mtu', 1500);
+    expect(result.routes).to.have.length(2);
+    expect(sandbox.namespace.ip('route', 'show', '192.0.2.0/24').match(/nexthop/g)).to.have.length(2);
+    const [, v6 = ''] = result.ips.map(({ address }) => address.split('/')[0] ?? '');
+    expect(site.hosts[0]!.namespace.ip('-6', 'route', 'get', v6)).to.contain('dev mnp');
+    expect(sandbox.namespace.ip('-6', 'route', 'get', 'fd00:212:0:1::5')).to.contain('via fe80::1 dev net1-0');
+    expect(await sandbox.check(config, result)).to.include({ exitCode: 0 });
+    await sandbox.del(config);
+  });
+
+  it('is refused with a reason and the CNI code for it', async () => {
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'refused');
+    const open = await multusConfig(site, 'open');
+    const code = async (
+      config: object | string,
+      over: { netns?: string } = {},
+    ): Promise<[number, string | undefined]> => {
+      const { code: number, details } = errorOf(await sandbox.call('ADD', config as object, over));
+      return [number, /^MNN_\w+/.exec(details)?.[0]];
+    };
+    expect(await code(await multusConfig(site, 'closed'))).to.deep.equal([100, 'MNN_NETWORK_NOT_ALLOWED']);
+    expect(await code(await multusConfig(site, 'foreign-ipam'))).to.deep.equal([7, 'MNN_IPAM_UNSUPPORTED']);
+    expect(await code(await multusConfig(site, 'foreign-type'))).to.deep.equal([7, 'MNN_TYPE_UNSUPPORTED']);
+    expect(await code({ ...open, name: 'nowhere' })).to.deep.equal([7, 'MNN_NETWORK_UNKNOWN']);
+    expect(await code({ ...open, name: '' })).to.deep.equal([7, 'MNN_CNI_CONFIG']);
+    expect(await code({ ...open, cniVersion: '0.1.0' })).to.deep.equal([1, 'MNN_CNI_VERSION']);
+    expect(await code(open, { netns: '/run/netns/none' })).to.deep.equal([8, 'MNN_CNI_NETNS']);
+    expect(await code(open, { netns: `/proc/${site.hosts[0]!.agentPid}/ns/net` })).to.deep.equal([8, 'MNN_CNI_NETNS']);
+    expect(await code(await multusConfig(site, 'open', { cniArgs: { nics: 3 } }))).to.deep.equal([
+      101,
+      'MNN_NODE_LACKS',
+    ]);
+    expect(await code(await multusConfig(site, 'open', { cniArgs: { nics: 'x' } }))).to.deep.equal([
+      7,
+      'MNN_CNI_ARGS_INVALID',
+    ]);
+    expect(sandbox.links()).to.deep.equal([]);
+  });
+
+  it('comes all at once without Multus, with the status that Multus would write', async () => {
+    const networks = JSON.stringify([{ name: 'open', 'cni-args': { nics: 1 } }, { name: 'six' }]);
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'chained', { [annotation.networks]: networks });
+    const prevResult = {
+      cniVersion: '1.0.0',
+      interfaces: [
+        { name: 'veth1', mac: '0a:00:00:00:00:01' },
+        { name: 'eth0', mac: '0a:00:00:00:00:02', sandbox: sandbox.namespace.path },
+      ],
+      ips: [{ address: '10.1.0.5/24', gateway: '10.1.0.1', interface: 1 }],
+      routes: [{ dst: '0.0.0.0/0' }],
+      dns: {},
+    };
+    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+    const result = await sandbox.add(config, 'eth0');
+    expect(result).to.deep.equal(prevResult);
+    expect(sandbox.links()).to.deep.equal(['net1-0', 'net2-0', 'net2-1']);
+    const text = await eventually('the status', async () => {
+      const pod = await site.client.get(pods, { namespace: 'default', name: 'chained' });
+      return pod.metadata.annotations?.[annotation.networkStatus];
+    });
+    const status = JSON.parse(text) as {
+      name: string;
+      interface: string;
+      ips: string[];
+      mac: string;
+      default?: boolean;
+    }[];
+    expect(status.map(({ name, interface: ifname }) => `${name} ${ifname}`)).to.deep.equal([
+      'primary eth0',
+      'default/open net1-0',
+      'default/six net2-0',
+      'default/six net2-1',
+    ]);
+    expect(status[0]).to.deep.equal({
+      name: 'primary',
+      interface: 'eth0',
+      ips: ['10.1.0.5'],
+      mac: '0a:00:00:00:00:02',
+      default: true,
+      dns: {},
+    });
+    expect(status[2]?.ips).to.have.length(2);
+    const withoutResult = { ...config, prevResult: undefined };
+    expect(await sandbox.call('CHECK', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+    expect(await sandbox.call('DEL', withoutResult, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+    expect(sandbox.links()).to.deep.equal([]);
+  });
+
+  it('is all or nothing in a chained call', async () => {
+    const networks = JSON.stringify([{ name: 'open' }, { name: 'closed' }]);
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'half', { [annotation.networks]: networks });
+    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', prevResult: { cniVersion: '1.0.0' } };
+    expect(errorOf(await sandbox.call('ADD', config, { ifname: 'eth0' })).code).to.equal(100);
+    expect(sandbox.links()).to.deep.equal([]);
+  });
+
+  it('goes with GC where the runtime does not know it', async () => {
+    const config = await multusConfig(site, 'open', { cniArgs: { nics: 1 } });
+    const hostLinks = linkNames(site.hosts[0]!.namespace).length;
+    using kept = await Sandbox.make(site, site.hosts[0]!, 'kept');
+    using stale = await Sandbox.make(site, site.hosts[0]!, 'stale');
+    await Promise.all([kept.add(config), stale.add(config)]);
+    const valid = [{ containerID: kept.containerId, ifname: 'net1' }];
+    const gc = { ...config, cniVersion: '1.1.0', 'cni.dev/valid-attachments': valid };
+    expect(await site.hosts[0]!.cni({ command: 'GC', containerId: '', config: gc })).to.include({ exitCode: 0 });
+    expect(kept.links()).to.deep.equal(['net1-0']);
+    expect(stale.links()).to.deep.equal([]);
+    await kept.del(config);
+    expect(linkNames(site.hosts[0]!.namespace)).to.have.length(hostLinks);
+  });
+
+  it('can be taken away while the API server is away', async () => {
+    const config = await multusConfig(site, 'open');
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'offline');
+    await sandbox.add(config);
+    await site.removePod('offline');
+    site.cluster.apiServer.pause();
+    try {
+      await sandbox.del(config);
+      expect(sandbox.links()).to.deep.equal([]);
+    } finally {
+      site.cluster.apiServer.resume();
+    }
+    await eventually('release', async () => (await record('open', 'offline'))?.state === 'Released', 40_000);
+  });
+});

@@ -1,0 +1,147 @@
+import { expect } from 'chai';
+import { label } from '../../core/api/names.ts';
+import type { HostInterface } from '../../core/api/types.ts';
+import { hostInterfaces } from '../../kube/resources.ts';
+import { networkSpec } from './networks.ts';
+import { eventually, Program } from './programs.ts';
+import { Site } from './site.ts';
+
+describe('agent: its host', function () {
+  this.timeout(60_000);
+  let site: Site;
+
+  before(async function () {
+    site = await Site.start({ hosts: 2, nics: 2 });
+    await site.addNetwork('l3', networkSpec({ type: 'ptp', vlanMode: 'l3' }, 220));
+  });
+  after(() => site[Symbol.asyncDispose]());
+
+  const hif = (): Promise<HostInterface> => site.client.get(hostInterfaces, { name: 'host-1' });
+  const twoRoutes = (): boolean => site.hosts[0]!.ownRoutes().length === 2;
+
+  it('has its NICs, but not the primary one, in its HostInterface, and follows changes', async () => {
+    const { namespace } = site.hosts[0]!;
+    expect(
+      (await hif()).spec.interfaces.map(nic => `${nic.interfaceName} ${nic.netAddress} ${nic.hostIP}`),
+    ).to.deep.equal(['eth1 172.20.1.0/24 172.20.1.11', 'eth2 172.20.2.0/24 172.20.2.11']);
+    namespace.ip('link', 'set', 'eth2', 'mtu', '1400');
+    namespace.ip('address', 'add', 'fd00:1::11/64', 'dev', 'eth1', 'nodad');
+    const changed = await eventually('the change', async () => {
+      const [first, second] = (await hif()).spec.interfaces;
+      return second?.mtu === 1400 && first?.addresses?.length === 2 ? first : undefined;
+    });
+    expect(changed.addresses).to.deep.equal([
+      { netAddress: '172.20.1.0/24', hostIP: '172.20.1.11' },
+      { netAddress: 'fd00:1::/64', hostIP: 'fd00:1::11' },
+    ]);
+    namespace.ip('address', 'del', 'fd00:1::11/64', 'dev', 'eth1');
+    await eventually('the address is gone', async () => (await hif()).spec.interfaces[0]?.addresses === undefined);
+  });
+
+  it('does not list bridges, their ports, tunnels and what has no address', async () => {
+    const { namespace } = site.hosts[0]!;
+    namespace.ip('link', 'add', 'cni0', 'type', 'bridge');
+    namespace.ip('address', 'add', '10.99.0.1/24', 'dev', 'cni0');
+    namespace.ip('link', 'add', 'port', 'type', 'veth', 'peer', 'name', 'inside');
+    namespace.ip('link', 'set', 'port', 'master', 'cni0');
+    namespace.ip('address', 'add', '10.98.0.1/24', 'dev', 'port');
+    namespace.ip('link', 'add', 'tunnel', 'type', 'vxlan', 'id', '5', 'dstport', '4789', 'dev', 'eth0');
+    namespace.ip('address', 'add', '10.97.0.1/24', 'dev', 'tunnel');
+    // Seen once the change that comes after all of them is.
+    namespace.ip('link', 'add', 'late', 'type', 'veth', 'peer', 'name', 'latepeer');
+    namespace.ip('address', 'add', '10.96.0.1/24', 'dev', 'late');
+    const names = async (): Promise<string[]> => (await hif()).spec.interfaces.map(nic => nic.interfaceName);
+    await eventually('the last change', async () => (await names()).includes('late'));
+    expect(await names()).to.deep.equal(['eth1', 'eth2', 'late']);
+    for (const dev of ['late', 'cni0', 'port', 'tunnel']) namespace.ip('link', 'del', dev);
+    await eventually('it is gone again', async () => (await names()).length === 2);
+  });
+
+  it('is written again when somebody deletes it, and never when its user owns it', async () => {
+    await site.client.delete(hostInterfaces, { name: 'host-1' });
+    await eventually('it is back', () => site.client.find(hostInterfaces, { name: 'host-1' }));
+    const { spec } = await hif();
+    const mine = {
+      metadata: { labels: { [label.unmanaged]: 'TRUE' } },
+      spec: { ...spec, interfaces: [spec.interfaces[0]] },
+    };
+    await site.client.patch(hostInterfaces, { name: 'host-1' }, 'merge', mine);
+    site.hosts[0]!.namespace.ip('link', 'set', 'eth1', 'mtu', '1450');
+    const other = await site.client.get(hostInterfaces, { name: 'host-2' });
+    site.hosts[1]!.namespace.ip('link', 'set', 'eth1', 'mtu', '1450');
+    await eventually('the other host follows', async () => {
+      const { metadata } = await site.client.get(hostInterfaces, { name: 'host-2' });
+      return metadata.resourceVersion !== other.metadata.resourceVersion;
+    });
+    expect((await hif()).spec.interfaces.map(({ mtu }) => mtu)).to.deep.equal([1500]);
+    await site.client.patch(hostInterfaces, { name: 'host-1' }, 'merge', {
+      metadata: { labels: { [label.unmanaged]: null } },
+    });
+    await eventually('it is managed again', async () => (await hif()).spec.interfaces.length === 2);
+  });
+
+  it('has the routes to the other host, and gets them back however they went', async () => {
+    const { namespace } = site.hosts[0]!;
+    await eventually('routes', twoRoutes);
+    expect(site.hosts[0]!.ownRoutes().map(route => route.split(' ').slice(0, 5).join(' '))).to.have.members([
+      '10.220.0.64/26 via 172.20.1.12 dev eth1',
+      '10.220.32.64/26 via 172.20.2.12 dev eth2',
+    ]);
+    const [, table = ''] = /lookup (\d+) proto 77/.exec(namespace.ip('rule')) ?? [];
+    namespace.ip('route', 'flush', 'table', table);
+    await eventually('routes after a flush', twoRoutes);
+    namespace.ip('rule', 'del', 'priority', '5400');
+    await eventually('the rule', () => namespace.ip('rule').includes('lookup'.concat(' ', table)));
+    namespace.ip('link', 'set', 'eth1', 'down');
+    namespace.ip('link', 'set', 'eth1', 'up');
+    await eventually('routes after a link was down', twoRoutes);
+    namespace.ip('route', 'add', '10.220.99.0/26', 'via', '172.20.1.12', 'dev', 'eth1', 'table', table, 'proto', '77');
+    namespace.ip('rule', 'del', 'priority', '5400');
+    await eventually('a stale route of ours goes', twoRoutes);
+  });
+
+  it('says in conditions what keeps traffic away', async () => {
+    const { namespace } = site.hosts[0]!;
+    const condition = async (type: string): Promise<string | undefined> =>
+      (await hif()).status?.conditions?.find(item => item.type === type)?.status;
+    await eventually('programmed', async () => (await condition('RoutesProgrammed')) === 'True');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=0');
+    namespace.ip('rule', 'del', 'priority', '5400');
+    await eventually('forwarding is off', async () => (await condition('Forwarding')) === 'False');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+    namespace.ip('rule', 'del', 'priority', '5400');
+    await eventually('forwarding is on', async () => (await condition('Forwarding')) === 'True');
+  });
+
+  it('keeps its routes while the agent is away, and drops them with the network', async () => {
+    await eventually('routes', twoRoutes);
+    await site.hosts[0]!.stopAgent('SIGTERM');
+    expect(twoRoutes()).to.equal(true);
+    await site.hosts[0]!.startAgent();
+    await site.cluster.kubectl(['delete', 'multinicnetwork', 'l3']);
+    await eventually('no routes', () => site.hosts[0]!.ownRoutes().length === 0);
+    expect(site.hosts[0]!.namespace.ip('rule')).not.to.contain('proto 77');
+  });
+
+  it('is served by one agent only', async () => {
+    const [host] = site.hosts;
+    const argv = ['agent/main.ts', '--node-name', 'host-1', '--kubeconfig', site.cluster.kubeconfig];
+    const folder = host!.folder;
+    await using second = new Program(
+      host!.namespace.enter(
+        process.execPath,
+        ...argv,
+        '--socket',
+        host!.socket,
+        '--state-dir',
+        `${folder}/other`,
+        '--health-port',
+        '0',
+      ),
+    );
+    await eventually('it waits', () => second.output.includes('another agent serves this node'));
+    expect(await host!.isReady()).to.equal(true);
+    await host!.stopAgent('SIGKILL');
+    await eventually('it takes over', () => host!.isReady());
+  });
+});
