@@ -1,11 +1,12 @@
-import type { Cidr, IPPool } from '../../core/api/types.ts';
+import { label } from '../../core/api/names.ts';
+import type { Cidr, HostInterface, IPPool } from '../../core/api/types.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
-import { cidrs, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
 import type { KubeObject, Resource } from '../../kube/types.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 
 /**
- * Deletes the pools of nodes that are gone, and the pools and pages of networks that are gone (the garbage collector does that, too, where
+ * Deletes the HostInterfaces and pools of nodes that are gone (a user's own HostInterfaces stay), and the pools and pages of networks that are gone (the garbage collector does that, too, where
  * owner references are whole). Gone means that the API server said 404 just now.
  */
 export async function sweepOrphans(context: LeaderContext, signal: AbortSignal): Promise<void> {
@@ -15,14 +16,23 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
   );
   const lacksNetwork = async ({ spec: { network } }: Cidr | IPPool): Promise<boolean> =>
     informers.networks.get(network) === undefined && (await isGone(multiNicNetworks, network));
-  const lacksNode = async ({ spec: { hostName } }: IPPool): Promise<boolean> =>
-    hostName !== undefined && informers.nodes.get(hostName) === undefined && (await isGone(nodes, hostName));
+  const lacksNode = async (name: string): Promise<boolean> =>
+    informers.nodes.get(name) === undefined && (await isGone(nodes, name));
+  for (const host of [...informers.hosts.list()]) {
+    if (!isUsers(host) && (await lacksNode(host.metadata.name))) await remove(context, hostInterfaces, host, signal);
+  }
   for (const pool of [...informers.pools.list()]) {
-    if ((await lacksNode(pool)) || (await lacksNetwork(pool))) await remove(context, ipPools, pool, signal);
+    const { hostName } = pool.spec;
+    const isLost = (hostName !== undefined && (await lacksNode(hostName))) || (await lacksNetwork(pool));
+    if (isLost) await remove(context, ipPools, pool, signal);
   }
   for (const page of [...informers.cidrs.list()]) {
     if (await lacksNetwork(page)) await remove(context, cidrs, page, signal);
   }
+}
+
+function isUsers({ metadata }: HostInterface): boolean {
+  return metadata.labels?.[label.unmanaged]?.toLowerCase() === 'true';
 }
 
 /** Asks each question once a sweep. */

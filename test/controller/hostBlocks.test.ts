@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { KubeClient } from '../../kube/client.ts';
-import { hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import {
   eventually,
@@ -61,13 +61,17 @@ describe('Host blocks, against a real API server', function () {
     });
 
   it('gives 200 hosts that come at once an index each, in few writes', async () => {
-    start();
-    await client.create(multiNicNetworks, network('burst', {}, { hostBlock: 8 }));
+    start({ batchMs: 1_000 });
+    await client.create(multiNicNetworks, network('burst'));
     const names = Array.from({ length: 200 }, (_, i) => `node-${i}`);
     await addHosts(names);
     const indexes = await allIndexed('burst', 200);
     expect(new Set(indexes.values()).size).to.equal(200);
     expect(Math.max(...indexes.values())).to.equal(199);
+    // The generation counts the writes of each of the four pages.
+    const { items } = await client.list(cidrs);
+    const writes = items.reduce((sum, { metadata }) => sum + (metadata.generation ?? 0), 0);
+    expect(writes).to.be.within(4, 40);
     const status = await eventually('status of 200 hosts', async () => {
       const status = await seen.status('burst');
       return status?.discovery.cidrProcessed === 200 && status;
@@ -87,6 +91,9 @@ describe('Host blocks, against a real API server', function () {
     await client.create(multiNicNetworks, network('lasting'));
     await addHosts(['n-0', 'n-1', 'n-2']);
     const before = await allIndexed('lasting', 3);
+    // Otherwise it is deleted with its Node.
+    const users = { metadata: { labels: { 'multi-nic-unmanaged': 'true' } } };
+    await client.patch(hostInterfaces, { name: 'n-1' }, 'merge', users);
     await first.stop();
 
     await client.delete(hostInterfaces, { name: 'n-0' });
@@ -97,14 +104,14 @@ describe('Host blocks, against a real API server', function () {
     for (const [name, index] of before) expect(after.get(name), name).to.equal(index);
   });
 
-  it('frees an index when both are gone, and lets it rest', async () => {
+  it('frees the index of a node that is gone, and lets it rest', async () => {
     start();
     await client.create(multiNicNetworks, network('leaving'));
     await addHosts(['n-0', 'n-1', 'n-2']);
     const before = await allIndexed('leaving', 3);
-    await client.delete(hostInterfaces, { name: 'n-1' });
     await client.delete(nodes, { name: 'n-1' });
     await allIndexed('leaving', 2);
+    expect(await client.find(hostInterfaces, { name: 'n-1' })).to.equal(undefined);
     await addHosts(['n-4']);
     const after = await allIndexed('leaving', 3);
     expect(after.get('n-4')).to.equal(3);

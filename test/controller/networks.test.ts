@@ -154,6 +154,22 @@ describe('Networks, against a real API server', function () {
     expect(failed.interfaces, 'interface indexes are kept').to.deep.equal(status.interfaces);
   });
 
+  it('writes no status again when a new leader finds everything as it was', async () => {
+    await cluster.addFakeNodes([{ name: 'n-0' }]);
+    await client.create(hostInterfaces, host('n-0', 0));
+    const ready = (name: string) =>
+      eventually(`${name} is ready`, async () => (await seen.condition(name, 'Ready'))?.status === 'True');
+    await client.create(multiNicNetworks, network('settled'));
+    await ready('settled');
+    await controller.stop();
+    const before = await client.get(multiNicNetworks, { name: 'settled' });
+    controller = runController(client);
+    await client.create(multiNicNetworks, network('next', { subnet: '10.201.0.0/16' }));
+    await ready('next');
+    const after = await client.get(multiNicNetworks, { name: 'settled' });
+    expect(after.metadata.resourceVersion).to.equal(before.metadata.resourceVersion);
+  });
+
   it('sums up the routes that agents report', async () => {
     const names = ['n-0', 'n-1'];
     await cluster.addFakeNodes(names.map(name => ({ name })));
