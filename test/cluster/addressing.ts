@@ -24,3 +24,8 @@ export function podRange(slot: number, index: number): string {
 export function serviceRange(slot: number): { range: string; first: string } {
   return { range: `10.${128 + slot}.0.0/16`, first: `10.${128 + slot}.0.1` };
 }
+
+/** What the machine gets routes to, for a cluster with nodes. */
+export function machineRoutes(slot: number): string[] {
+  return [`172.30.${slot}.0/24`, `10.${64 + slot}.0.0/16`, serviceRange(slot).range];
+}

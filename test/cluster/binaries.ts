@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Progress } from './artifact.ts';
 import { ensureDebianPrograms } from './debianPrograms.ts';
 import { ensureKubernetes } from './kubernetesBuild.ts';
 import { kubernetesVersion, type Version } from './version.ts';
@@ -33,10 +32,10 @@ export interface NodePrograms {
 const kubeletSkew = 3;
 
 /** Finds the control plane's programs: those of KUBEBUILDER_ASSETS, where set, or Kubernetes 1.20 built from Debian's source. */
-export async function controlPlanePrograms(progress: Progress): Promise<ControlPlanePrograms> {
+export async function controlPlanePrograms(): Promise<ControlPlanePrograms> {
   const assets = process.env.KUBEBUILDER_ASSETS;
   if (assets !== undefined && assets !== '') return assetPrograms(assets);
-  const [kubernetes, debian] = await Promise.all([ensureKubernetes(progress), ensureDebianPrograms(progress)]);
+  const [kubernetes, debian] = await Promise.all([ensureKubernetes(), ensureDebianPrograms()]);
   const apiServer = join(kubernetes, 'kube-apiserver');
   return {
     version: await kubernetesVersion(apiServer),
@@ -52,10 +51,10 @@ export async function controlPlanePrograms(progress: Progress): Promise<ControlP
  * Finds a node's programs.
  * @throws Error where KUBEBUILDER_ASSETS has no kubelet and the one built here does not suit its API server.
  */
-export async function nodePrograms(controlPlane: Version, progress: Progress): Promise<NodePrograms> {
-  const debian = await ensureDebianPrograms(progress);
+export async function nodePrograms(controlPlane: Version): Promise<NodePrograms> {
+  const debian = await ensureDebianPrograms();
   const given = assetPath('kubelet');
-  const kubelet = given ?? join(await ensureKubernetes(progress), 'kubelet');
+  const kubelet = given ?? join(await ensureKubernetes(), 'kubelet');
   const kubeletVersion = await kubernetesVersion(kubelet);
   const older = controlPlane.minor - kubeletVersion.minor;
   if (older < 0 || older > kubeletSkew) {

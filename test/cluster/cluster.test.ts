@@ -49,6 +49,16 @@ describe('local cluster: control plane alone', function () {
     expect(stdout).to.match(/^fake-[12]$/);
   });
 
+  it('takes custom resources with empty and zero values', async () => {
+    await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(thingDefinition()) });
+    await cluster.kubectl(['wait', 'crd/things.test.example', '--for=condition=Established', '--timeout=30s']);
+    const spec = { text: '', number: 0, flag: false, list: [''] };
+    const thing = { apiVersion: 'test.example/v1', kind: 'Thing', metadata: { name: 'empty' }, spec };
+    await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(thing) });
+    const { stdout } = await cluster.kubectl(['get', 'thing', 'empty', '-o', 'json']);
+    expect((JSON.parse(stdout) as typeof thing).spec).to.deep.equal(spec);
+  });
+
   it('runs beside another cluster that sees nothing of it', async () => {
     await using other = await startCluster({ fakeNodes: [{ name: 'elsewhere', labels: { rack: '7' } }] });
     expect(other.server).not.to.equal(cluster.server);
@@ -252,6 +262,23 @@ function pod(name: string): object {
     kind: 'Pod',
     metadata: { name },
     spec: { containers: [{ name: 'main', image: boxImage }] },
+  };
+}
+
+function thingDefinition(): object {
+  const list = { type: 'array', items: { type: 'string' } };
+  const properties = { text: { type: 'string' }, number: { type: 'integer' }, flag: { type: 'boolean' }, list };
+  const schema = { type: 'object', properties: { spec: { type: 'object', properties } } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'things.test.example' },
+    spec: {
+      group: 'test.example',
+      scope: 'Cluster',
+      names: { plural: 'things', singular: 'thing', kind: 'Thing', listKind: 'ThingList' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+    },
   };
 }
 

@@ -1,10 +1,9 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { mainNetwork } from './addressing.ts';
-import type { Progress } from './artifact.ts';
 import { controlPlanePrograms, nodePrograms, type ControlPlanePrograms, type NodePrograms } from './binaries.ts';
 import type { Component } from './component.ts';
-import { startControlPlane, type ControlPlane } from './controlPlane.ts';
+import { startApiServer, startControllers, type ControlPlane, type ControlPlaneOptions } from './controlPlane.ts';
 import { createFakeNodes, type FakeNode } from './fakeNodes.ts';
 import { Fabric } from './fabric.ts';
 import { ensureImages, type Images } from './images.ts';
@@ -42,11 +41,11 @@ export interface ClusterPrograms {
 }
 
 /** Finds or makes the programs for a cluster. */
-export async function clusterPrograms(realNodes: boolean, progress: Progress): Promise<ClusterPrograms> {
-  const controlPlane = await controlPlanePrograms(progress);
+export async function clusterPrograms(realNodes: boolean): Promise<ClusterPrograms> {
+  const controlPlane = await controlPlanePrograms();
   if (!realNodes) return { controlPlane };
-  const programs = await nodePrograms(controlPlane.version, progress);
-  return { controlPlane, node: { programs, images: await ensureImages(programs.busybox, progress) } };
+  const programs = await nodePrograms(controlPlane.version);
+  return { controlPlane, node: { programs, images: await ensureImages(programs.busybox) } };
 }
 
 /** A running cluster. Ends with stop(), or with the process that started it, however that ends. */
@@ -177,7 +176,7 @@ export class Cluster implements AsyncDisposable {
     }
     const dataFolder = this.#dataFolder('etcd');
     const { slot, runFolder } = this;
-    this.#controlPlane = await startControlPlane({
+    const options: ControlPlaneOptions = {
       ...plan,
       ...{ slot, runFolder, dataFolder },
       programs: this.#programs.controlPlane,
@@ -185,10 +184,15 @@ export class Cluster implements AsyncDisposable {
       fakeNodes: plan.fakeNodes.length > 0,
       logs: this.logs,
       env: this.#env,
-    });
+    };
+    const controlPlane = (this.#controlPlane = await startApiServer(options));
     writeRecord(Object.assign(this.#record, { kubeconfig: this.kubeconfig }));
     const indexes = Array.from({ length: plan.nodes }, (_, index) => index + 1);
-    await Promise.all([this.addFakeNodes(plan.fakeNodes), ...indexes.map(index => this.#createNode(index, plan.nics))]);
+    await Promise.all([
+      startControllers(controlPlane, options),
+      this.addFakeNodes(plan.fakeNodes),
+      ...indexes.map(index => this.#createNode(index, plan.nics)),
+    ]);
     await this.waitForNodes();
   }
 

@@ -45,10 +45,10 @@ export interface ControlPlane {
   controllerManager?: Component;
 }
 
-/** Starts a control plane and waits until it is ready. */
-export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+/** Starts etcd and the API server and waits until it is ready. */
+export async function startApiServer(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { slot, logs, env, programs } = options;
-  const [client = 0, peer = 0, apiPort = 0, scheduler = 0, manager = 0] = await loopbackPorts(slot, 5);
+  const [client = 0, peer = 0, apiPort = 0] = await loopbackPorts(slot, 3);
   const etcd = createEtcd({
     program: programs.etcd,
     dataFolder: options.dataFolder,
@@ -75,41 +75,41 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   apiServer.start();
   const server = `https://${endpoint.address}:${endpoint.port}`;
-  const kubeconfigOf = (user: string, organizations: string[] = []): Promise<string> =>
-    writeKubeconfig(pki, options.runFolder, server, { commonName: user, organizations });
-  const kubeconfig = await kubeconfigOf('admin', ['system:masters']);
+  const admin = { commonName: 'admin', organizations: ['system:masters'] };
+  const kubeconfig = await writeKubeconfig(pki, options.runFolder, server, admin);
   const apiClient = new ApiClient(server, pki.caCertificate, pki.files('admin'));
   await apiServer.waitUntil(() => apiClient.isReady());
 
-  const controlPlane: ControlPlane = { server, pki, kubeconfig, client: apiClient, etcd: etcd.component, apiServer };
-  const common = { version: programs.version, env };
+  return { server, pki, kubeconfig, client: apiClient, etcd: etcd.component, apiServer };
+}
+
+/** Starts the scheduler and the controller manager, where wanted, and waits until pods can be created. */
+export async function startControllers(controlPlane: ControlPlane, options: ControlPlaneOptions): Promise<void> {
+  const { programs, slot, logs, env, runFolder } = options;
+  const { pki, server, client } = controlPlane;
+  const [schedulerPort = 0, managerPort = 0] = await loopbackPorts(slot, 2);
+  const common = async (name: string): Promise<Omit<ControllerOptions, 'program' | 'port' | 'extraArgs'>> => ({
+    version: programs.version,
+    kubeconfig: await writeKubeconfig(pki, runFolder, server, { commonName: `system:${name}` }),
+    logFile: join(logs, `${name}.log`),
+    env,
+  });
   if (options.scheduler) {
     const name = 'kube-scheduler';
-    controlPlane.scheduler = createScheduler({
-      ...common,
-      program: given(programs.scheduler, name),
-      kubeconfig: await kubeconfigOf(`system:${name}`),
-      logFile: join(logs, `${name}.log`),
-      port: scheduler,
-      extraArgs: options.schedulerArgs,
-    });
+    const program = given(programs.scheduler, name);
+    const own = { program, port: schedulerPort, extraArgs: options.schedulerArgs };
+    controlPlane.scheduler = createScheduler({ ...(await common(name)), ...own });
     controlPlane.scheduler.start();
   }
   if (options.controllerManager) {
     const name = 'kube-controller-manager';
-    const managerOptions: ControllerOptions = {
-      ...common,
-      program: given(programs.controllerManager, name),
-      kubeconfig: await kubeconfigOf(`system:${name}`),
-      logFile: join(logs, `${name}.log`),
-      port: manager,
-      extraArgs: options.controllerManagerArgs,
-    };
-    controlPlane.controllerManager = createControllerManager(managerOptions, pki, !options.fakeNodes);
-    controlPlane.controllerManager.start();
-    await controlPlane.controllerManager.waitUntil(() => hasDefaultServiceAccount(apiClient));
+    const program = given(programs.controllerManager, name);
+    const own = { program, port: managerPort, extraArgs: options.controllerManagerArgs };
+    const manager = createControllerManager({ ...(await common(name)), ...own }, pki, !options.fakeNodes);
+    controlPlane.controllerManager = manager;
+    manager.start();
+    await manager.waitUntil(() => hasDefaultServiceAccount(client));
   }
-  return controlPlane;
 }
 
 /**

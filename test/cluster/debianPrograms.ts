@@ -1,7 +1,8 @@
-import { rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Apt } from './apt.ts';
-import { ensureArtifact, type Progress } from './artifact.ts';
+import { privateApt } from '../setup/apt.ts';
+import { cached } from '../setup/cacheDir.ts';
+import { step } from '../setup/progress.ts';
 
 const packages = [
   'etcd-server',
@@ -13,12 +14,13 @@ const packages = [
 ];
 
 /** Unpacks Debian's etcd, kubectl, containerd, runc, reference CNI plugins and busybox; returns the root of their files. */
-export async function ensureDebianPrograms(progress: Progress): Promise<string> {
-  return ensureArtifact('debian-1', `${packages.join(', ')} from Debian`, progress, async folder => {
-    const state = join(folder, 'apt');
-    const apt = new Apt(state);
-    await apt.update();
-    await apt.unpack(packages, folder);
-    rmSync(state, { recursive: true });
-  });
+export async function ensureDebianPrograms(): Promise<string> {
+  return cached('debian-1', folder =>
+    step(`unpacking Debian's ${packages.join(', ')}, once for this machine`, async () => {
+      const state = join(folder, '.apt');
+      const apt = await privateApt(state, { types: ['deb'], suite: 'bookworm' });
+      await apt.unpack(packages, folder);
+      await rm(state, { recursive: true });
+    }),
+  );
 }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureArtifact, type Progress } from './artifact.ts';
+import { cached } from '../setup/cacheDir.ts';
 import { dockerArchive } from './dockerArchive.ts';
 import { run } from './run.ts';
 
@@ -35,8 +35,8 @@ int main(void) {
 `;
 
 /** Compiles the pause program and packs both images, once. */
-export async function ensureImages(busybox: string, progress: Progress): Promise<Images> {
-  const folder = await ensureArtifact('images-1', 'the pause and busybox images', progress, async work => {
+export async function ensureImages(busybox: string): Promise<Images> {
+  const folder = await cached('images-1', async work => {
     const pause = join(work, 'pause');
     await run(['gcc', '-Os', '-static', '-x', 'c', '-o', pause, '-'], { input: pauseSource });
     const { stdout } = await run([busybox, '--list']);

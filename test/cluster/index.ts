@@ -1,7 +1,6 @@
-import { mkdtempSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Progress } from './artifact.ts';
 import { Cluster, clusterPrograms, memoryFolder, type ClusterPlan } from './cluster.ts';
 import type { FakeNode } from './fakeNodes.ts';
 import { ensureRequirements } from './requirements.ts';
@@ -34,18 +33,21 @@ export interface ClusterOptions {
   controllerManagerArgs?: readonly string[];
   /** Where logs, certificates and kubeconfigs go; kept at the end. Default: a folder of its own, removed at the end. */
   runFolder?: string;
-  /** Receives lines that say what is being built or started. Default: standard error. */
-  progress?: Progress;
+}
+
+/** Installs, downloads and builds all that clusters need, so that later starts are fast. */
+export async function prepareClusters(realNodes: boolean): Promise<void> {
+  await ensureRequirements(realNodes);
+  await clusterPrograms(realNodes);
 }
 
 /** Starts a cluster and waits until it is ready; one that does not become ready is torn down again. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const progress = options.progress ?? (line => process.stderr.write(`${line}\n`));
   const plan = planOf(options);
-  await ensureRequirements(plan.nodes > 0, progress);
-  const programs = await clusterPrograms(plan.nodes > 0, progress);
+  await ensureRequirements(plan.nodes > 0);
+  const programs = await clusterPrograms(plan.nodes > 0);
   const record = await claimSlot(options.name ?? 'cluster', slot => {
-    const runFolder = options.runFolder ?? mkdtempSync(join(tmpdir(), 'multi-nic-cluster-'));
+    const runFolder = options.runFolder ?? join(tmpdir(), `multi-nic-cluster-${randomUUID()}`);
     const temporary = options.runFolder === undefined ? [runFolder] : [];
     return { runFolder, folders: [memoryFolder(slot), ...temporary] };
   });

@@ -1,35 +1,39 @@
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { Apt } from './apt.ts';
-import { ensureArtifact, type Progress } from './artifact.ts';
+import { privateApt } from '../setup/apt.ts';
+import { cached } from '../setup/cacheDir.ts';
+import { step } from '../setup/progress.ts';
 import { run } from './run.ts';
 
 const programs = ['kube-apiserver', 'kube-scheduler', 'kube-controller-manager', 'kubelet'];
 const reflect2 = 'github.com/modern-go/reflect2';
+/** Two copies of the validator of custom resources. */
+const validators = ['github.com/go-openapi/validate/type.go', 'k8s.io/kube-openapi/pkg/validation/validate/type.go'];
+/** With this Go's reflect it is true of an empty string too, which then counts as null and is refused; upstream dropped it. */
+const misjudged = ' || reflect.DeepEqual(reflect.Zero(reflect.TypeOf(data)), reflect.ValueOf(data))';
 const openApi = 'pkg/generated/openapi/zz_generated.openapi.go';
 
 /** Builds Kubernetes 1.20 from Debian's source package and returns the folder of its programs. */
-export async function ensureKubernetes(progress: Progress): Promise<string> {
-  const what = 'Kubernetes 1.20 from Debian’s source package (3 to 6 minutes)';
-  return ensureArtifact('kubernetes-1.20-1', what, progress, async folder => {
-    const work = join(folder, 'work');
-    await new KubernetesBuild(work, progress).build(folder);
-    rmSync(work, { recursive: true });
-  });
+export async function ensureKubernetes(): Promise<string> {
+  return cached('kubernetes-1.20-2', folder =>
+    step('building Kubernetes 1.20 from Debian’s source package, once for this machine (3 to 6 minutes)', async () => {
+      const work = join(folder, 'work');
+      await new KubernetesBuild(work).build(folder);
+      rmSync(work, { recursive: true });
+    }),
+  );
 }
 
 /** One build, in GOPATH mode with Debian's own Go, since Debian's packages carry no module cache. */
 class KubernetesBuild {
   readonly #work: string;
-  readonly #progress: Progress;
   readonly #source: string;
   readonly #debian: string;
   readonly #env: NodeJS.ProcessEnv;
 
-  constructor(work: string, progress: Progress) {
+  constructor(work: string) {
     const goRoot = join(work, 'debian/usr/lib/go-1.19');
     this.#work = work;
-    this.#progress = progress;
     this.#debian = join(work, 'debian');
     this.#source = join(work, 'go/src/k8s.io/kubernetes');
     this.#env = {
@@ -47,19 +51,28 @@ class KubernetesBuild {
   }
 
   async build(into: string): Promise<void> {
-    const archive = await this.#download();
+    const archive = await step('downloading Debian’s Go 1.19 and the source of Kubernetes (100 MB)', () =>
+      this.#download(),
+    );
     await this.#unpack(archive);
-    if (!existsSync(join(this.#source, openApi))) await this.#generateOpenApi();
-    await this.#compile(upstreamVersion(basename(archive)));
+    this.#replaceReflect2();
+    for (const validator of validators) this.#correct(validator);
+    if (!existsSync(join(this.#source, openApi))) {
+      await step('generating the OpenAPI definitions', () => this.#generateOpenApi());
+    }
+    const version = upstreamVersion(basename(archive));
+    await step(`compiling ${programs.join(', ')} ${version}`, () => this.#compile(version));
     for (const program of programs) renameSync(join(this.#work, 'bin', program), join(into, program));
   }
 
+  /** Returns the path of upstream's archive. */
   async #download(): Promise<string> {
-    this.#progress('  downloading Debian’s Go 1.19 and the source of Kubernetes (about 100 MB)');
-    const apt = new Apt(join(this.#work, 'apt'));
-    await apt.update();
+    const apt = await privateApt(join(this.#work, 'apt'), { types: ['deb', 'deb-src'], suite: 'bookworm' });
     await apt.unpack(['golang-1.19-go', 'golang-1.19-src', 'golang-github-modern-go-reflect2-dev'], this.#debian);
-    return apt.source('kubernetes');
+    const folder = dirname(await apt.downloadSource('kubernetes', join(this.#work, 'source')));
+    const archive = readdirSync(folder).find(file => file.includes('.orig.tar.'));
+    if (archive === undefined) throw new Error('The source package kubernetes has no .orig.tar archive');
+    return join(folder, archive);
   }
 
   async #unpack(archive: string): Promise<void> {
@@ -67,16 +80,24 @@ class KubernetesBuild {
     const unneeded = ['*/test/e2e*', '*_test.go', '*/CHANGELOG*', '*/translations/*'];
     const exclude = unneeded.map(pattern => `--exclude=${pattern}`);
     await run(['tar', '-xf', archive, '-C', this.#source, '--strip-components=1', ...exclude]);
-    // the vendored 1.0.1 does not know this Go's maps: the API server would crash on the first custom resource
+  }
+
+  /** The vendored 1.0.1 does not know this Go's maps: the API server would crash on the first custom resource. */
+  #replaceReflect2(): void {
     const vendored = join(this.#source, 'vendor', reflect2);
     rmSync(vendored, { recursive: true });
     cpSync(join(this.#debian, 'usr/share/gocode/src', reflect2), vendored, { recursive: true });
     rmSync(join(vendored, 'go.mod'), { force: true });
   }
 
+  #correct(validator: string): void {
+    const path = join(this.#source, 'vendor', validator);
+    const text = readFileSync(path, 'utf8');
+    if (text.includes(misjudged)) writeFileSync(path, text.replace(misjudged, ''));
+  }
+
   /** Debian's tarball lacks this one generated file. */
   async #generateOpenApi(): Promise<void> {
-    this.#progress('  generating the OpenAPI definitions');
     const generator = join(this.#work, 'openapi-gen');
     await this.#go(['build', '-o', generator, './vendor/k8s.io/kube-openapi/cmd/openapi-gen']);
     const argv = [
@@ -108,7 +129,6 @@ class KubernetesBuild {
   }
 
   async #compile(version: string): Promise<void> {
-    this.#progress(`  compiling ${programs.join(', ')} ${version}`);
     const [major = '', minor = ''] = version.slice(1).split('.');
     const values = { gitVersion: version, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
     const stamps = ['component-base/version', 'client-go/pkg/version'].flatMap(name =>
@@ -119,7 +139,7 @@ class KubernetesBuild {
   }
 
   async #go(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
-    await run(['go', ...args], { cwd: this.#source, env: { ...this.#env, ...env } });
+    await run(['setpriv', '--pdeathsig', 'KILL', 'go', ...args], { cwd: this.#source, env: { ...this.#env, ...env } });
   }
 }
 

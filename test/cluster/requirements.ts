@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { Progress } from './artifact.ts';
-import { withLock } from './lock.ts';
+import { withLock } from '../setup/lock.ts';
+import { progress } from '../setup/progress.ts';
 import { run } from './run.ts';
 
 interface Requirement {
@@ -38,7 +38,7 @@ const forNodes = [
  * Checks that the machine has what a cluster needs; as root, installs missing Debian packages, and says so.
  * @throws Error that names everything that is missing and how to get it.
  */
-export async function ensureRequirements(realNodes: boolean, progress: Progress): Promise<void> {
+export async function ensureRequirements(realNodes: boolean): Promise<void> {
   const problems: string[] = [];
   const isRoot = process.getuid?.() === 0;
   if (process.platform !== 'linux') problems.push(`Linux (this is ${process.platform})`);
@@ -50,7 +50,7 @@ export async function ensureRequirements(realNodes: boolean, progress: Progress)
   const missing = missingPackages(realNodes);
   const install = ['apt-get', 'install', '--yes', '--no-install-recommends', ...missing];
   if (missing.length > 0 && isRoot && problems.length === 0) {
-    progress(`Installing missing packages: ${missing.join(', ')}`);
+    progress(`installing missing packages: ${missing.join(', ')}`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     await withLock('/run/lock/multi-nic-test-apt', async () => {
       await run(['apt-get', '-qq', 'update'], { env });

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 
 export interface RunOptions {
   /** Written to the program's standard input, which is empty otherwise. */
-  input?: string;
+  input?: string | Uint8Array;
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   /** Ends the program by SIGKILL. */

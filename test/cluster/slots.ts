@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withLock } from './lock.ts';
+import { machineRoutes } from './addressing.ts';
+import { anyOverlap, machineNetworks } from './machineNetworks.ts';
+import { withLock } from '../setup/lock.ts';
 import { identify, isAlive, type ProcessIdentity } from './processes.ts';
 import { tearDown } from './tearDown.ts';
 
@@ -51,8 +53,15 @@ export async function claimSlot(
   return withLock(join(stateFolder(), 'lock'), async () => {
     await tearDownDead();
     const taken = new Set(readSlots().map(record => record.slot));
-    const slot = Array.from({ length: slotCount }, (_, index) => index + 1).find(number => !taken.has(number));
-    if (slot === undefined) throw new Error(`All ${slotCount} slots for clusters are taken: see ${stateFolder()}`);
+    const machine = await machineNetworks();
+    const slot = Array.from({ length: slotCount }, (_, index) => index + 1).find(
+      number => !taken.has(number) && !anyOverlap(machineRoutes(number), machine),
+    );
+    if (slot === undefined) {
+      throw new Error(
+        `None of ${slotCount} slots for clusters is free, see ${stateFolder()} and this machine's routes`,
+      );
+    }
     const record: SlotRecord = { slot, name, owner, mark: randomUUID(), ...makeFolders(slot) };
     mkdirSync(slotFolder(slot), { recursive: true });
     writeRecord(record);

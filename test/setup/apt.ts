@@ -7,7 +7,12 @@ import { run } from './run.ts';
 /** Apt with package lists and a cache of its own: it sees the derived sources only, and installs nothing. */
 export interface PrivateApt {
   /**
-   * Fetches a source package's files, checked against the signed index, and unpacks it into `directory`/source.
+   * Fetches a source package's files into `directory`, checked against the signed index, and leaves them packed.
+   * @returns the path of its .dsc file
+   */
+  downloadSource(name: string, directory: string): Promise<string>;
+  /**
+   * Fetches a source package's files likewise, and unpacks them with Debian's patches into `directory`/source.
    * @returns the source tree
    */
   source(name: string, directory: string): Promise<string>;
@@ -61,11 +66,16 @@ class Apt implements PrivateApt {
     this.#options = options;
   }
 
-  async source(name: string, directory: string): Promise<string> {
+  async downloadSource(name: string, directory: string): Promise<string> {
     await mkdir(directory, { recursive: true });
     await run('apt-get', [...this.#options, '-q', 'source', '--download-only', name], { cwd: directory });
     const dsc = (await readdir(directory)).find(file => file.endsWith('.dsc'));
     if (dsc === undefined) throw new Error(`apt-get source ${name} left no .dsc file in ${directory}`);
+    return join(directory, dsc);
+  }
+
+  async source(name: string, directory: string): Promise<string> {
+    const dsc = await this.downloadSource(name, directory);
     const tree = join(directory, 'source');
     await run('dpkg-source', ['--no-check', '--extract', dsc, tree], { cwd: directory });
     return tree;
