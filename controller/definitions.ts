@@ -12,8 +12,8 @@ import type { LeaderContext } from './leaderContext.ts';
 import { networkOwner } from './owner.ts';
 import { readableNetwork } from './readableNetwork.ts';
 
-/** How long after a write that came too late the copy is taken to be up to date again. */
-const catchUpMs = 200;
+/** After a write that came too late the copies will show why, and bring the key back; this is for when they do not. */
+const recheckMs = 30_000;
 
 /** What the reconciler knows of the resource in this cluster. */
 export interface DefinitionSource {
@@ -65,7 +65,7 @@ export class Definitions {
     } catch (error) {
       // Somebody was faster, or the namespace is going: what the copies show next decides.
       if (isConflict(error) || isAlreadyExists(error) || isNotFound(error) || isTerminating(error)) {
-        return { requeueAfterMs: catchUpMs };
+        return { requeueAfterMs: recheckMs };
       }
       const failures = this.#failures.get(name) ?? new Map<string, string>();
       this.#failures.set(name, failures.set(namespace, error instanceof Error ? error.message : String(error)));

@@ -1,6 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import type { Metrics } from '../kube/metrics.ts';
-import { WorkQueue } from '../kube/workQueue.ts';
+import { WorkQueue, type WorkQueueOptions } from '../kube/workQueue.ts';
 import { Definitions, definitionKeys, type DefinitionSource } from './definitions.ts';
 import { HostBlocks } from './hostBlocks.ts';
 import type { LeaderContext } from './leaderContext.ts';
@@ -39,39 +40,33 @@ export function createQueues(
     },
     statusIntervalMs,
   );
-  const common = { logger: context.log, ...(observer && { observer }) };
-  const queues: Queues = {
-    hostBlocks: new WorkQueue({
-      ...common,
-      name: 'host-blocks',
+  const queue = (name: string, handler: WorkQueueOptions['handler'], keysAtOnce = 1): WorkQueue =>
+    new WorkQueue({
+      name,
+      logger: context.log,
+      concurrency: keysAtOnce,
+      ...(observer && { observer }),
       handler: async (key, signal) => {
-        await blocks.reconcile(key, signal);
-        // After the copies have seen what was written.
-        queues.statuses.addAfter(key, catchUpMs);
+        // Most keys need no request, and thousands may wait: without this they would keep the process from its lease and probes.
+        await setImmediate();
+        return handler(key, signal);
       },
+    });
+  const statusQueue = queue('network-status', (key, signal) => statuses.reconcile(key, signal));
+  return {
+    hostBlocks: queue('host-blocks', async (key, signal) => {
+      await blocks.reconcile(key, signal);
+      // After the copies have seen what was written.
+      statusQueue.addAfter(key, catchUpMs);
     }),
-    statuses: new WorkQueue({
-      ...common,
-      name: 'network-status',
-      handler: (key, signal) => statuses.reconcile(key, signal),
-    }),
-    definitions: new WorkQueue({
-      ...common,
-      name: 'definitions',
+    statuses: statusQueue,
+    definitions: queue(
+      'definitions',
+      async (key, signal) => (definitionSource.installed() === true ? definitions.reconcile(key, signal) : {}),
       concurrency,
-      handler: async (key, signal) => {
-        if (definitionSource.installed() !== true) return {};
-        return definitions.reconcile(key, signal);
-      },
-    }),
-    capacities: new WorkQueue({
-      ...common,
-      name: 'node-capacity',
-      concurrency,
-      handler: (key, signal) => capacities.reconcile(key, signal),
-    }),
+    ),
+    capacities: queue('node-capacity', (key, signal) => capacities.reconcile(key, signal), concurrency),
   };
-  return queues;
 }
 
 /** Has everything of one network looked at. */
