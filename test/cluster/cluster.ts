@@ -160,8 +160,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Adds a real node, in a cluster that was started with at least one. It is not yet Ready when this returns. */
   async addNode(nics: number): Promise<ClusterNode> {
-    const node = await this.#createNode(this.nodes.length + 1, nics);
-    return node;
+    return this.#createNode(this.nodes.length + 1, nics);
   }
 
   /** Called once, by startCluster. */

@@ -35,14 +35,19 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-const [command, argument] = positionals;
-if (options.help || command === undefined) console.log(usage);
-else if (command === 'up') await (options.keep ? upInBackground() : up());
-else if (command === 'list') readSlots().forEach(record => console.log(describe(record)));
-else if (command === 'down') await down(argument);
-else {
-  console.error(`Unknown command ${command}\n\n${usage}`);
-  process.exitCode = 2;
+try {
+  await main(positionals);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
+
+async function main([command, argument]: string[]): Promise<void> {
+  if (options.help || command === undefined) console.log(usage);
+  else if (command === 'up') await (options.keep ? upInBackground() : up());
+  else if (command === 'list') readSlots().forEach(record => console.log(describe(record)));
+  else if (command === 'down') await down(argument);
+  else throw new Error(`Unknown command ${command}\n\n${usage}`);
 }
 
 /** Holds the cluster until a signal ends this process's wait. */
