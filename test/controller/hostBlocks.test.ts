@@ -98,7 +98,7 @@ describe('Host blocks, against a real API server', function () {
 
     await client.delete(hostInterfaces, { name: 'n-0' });
     await client.delete(nodes, { name: 'n-1' });
-    await client.create(hostInterfaces, host('n-3', 3));
+    await addHosts(['n-3']);
     start();
     const after = await allIndexed('lasting', 4);
     for (const [name, index] of before) expect(after.get(name), name).to.equal(index);
