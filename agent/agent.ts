@@ -11,6 +11,7 @@ import { PoolStore } from '../kube/poolStore.ts';
 import { cidrs, hostInterfaces, multiNicNetworks } from '../kube/resources.ts';
 import type { KubeObject, Resource } from '../kube/types.ts';
 import { Attacher } from './attach/attacher.ts';
+import { HostRoutes } from './attach/hostRoutes.ts';
 import type { Checkpoint } from './checkpoint/checkpoint.ts';
 import { CniCalls } from './cniServer/calls.ts';
 import { SocketServer } from './cniServer/socketServer.ts';
@@ -66,7 +67,9 @@ export function createAgent(options: AgentOptions, { client, netlink, checkpoint
     observer: queues,
     programmed: metrics.routes,
   });
+  const hostRoutes = new HostRoutes({ netlink, checkpoint, logger, observer: queues });
   events.addListener(event => {
+    hostRoutes.onKernelEvent(event);
     discovery.onKernelEvent(event);
     routes.onKernelEvent(event);
   });
@@ -128,7 +131,19 @@ export function createAgent(options: AgentOptions, { client, netlink, checkpoint
       'cni-server': () => server.listening || 'the socket is not served yet',
     },
   });
-  return [health, events, ...copies.map(unawaited), records, releaser, lost, status, server, discovery, routes];
+  return [
+    health,
+    events,
+    ...copies.map(unawaited),
+    records,
+    releaser,
+    lost,
+    status,
+    server,
+    discovery,
+    routes,
+    hostRoutes,
+  ];
 }
 
 /** DEL and VERSION are served without the API server: nothing waits for its objects to be read, but ADD itself. */

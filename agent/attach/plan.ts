@@ -89,6 +89,7 @@ function ptpPod({ containerId, nics }: Attachment): Op[] {
     const gatewayMac = ptpMac(containerId, name, 'host');
     const networks = addresses.map(address => ({ address, network: parseCidr(address) }));
     return [
+      ...linkLocalSettings(name),
       ...familySettings(name, addresses),
       ...networks.map(({ address, network }): Op => ({
         op: 'address.add',
@@ -112,6 +113,11 @@ function ptpPod({ containerId, nics }: Attachment): Op[] {
   });
 }
 
+/** No link-local address of its own on a link with only the host behind it: in6_addr_gen_mode none; ENOENT without IPv6. */
+function linkLocalSettings(name: string): Op[] {
+  return [{ ...setSysctl(interfaceKey(name, 6, 'addr_gen_mode'), 1), ignore: ['ENOENT'] }];
+}
+
 /** The host's end: forwards what comes from the pod, and has the route to its addresses. */
 function ptpHost({ containerId }: Attachment, { name, addresses, mac }: AttachmentNic): Op[] {
   const dev = hostEndName(containerId, name);
@@ -119,6 +125,7 @@ function ptpHost({ containerId }: Attachment, { name, addresses, mac }: Attachme
   const networks = addresses.map(address => ({ address, family: parseCidr(address).family }));
   const has = (family: Family): boolean => networks.some(network => network.family === family);
   return [
+    ...linkLocalSettings(dev),
     ...(has(4) ? ptpHostSettings4(dev) : []),
     ...(has(6)
       ? [setSysctl(interfaceKey(dev, 6, 'forwarding'), 1), setSysctl(interfaceKey(dev, 6, 'accept_ra'), 0)]

@@ -1,4 +1,4 @@
-import type { CniError} from '../../core/cni/cniError.ts';
+import type { CniError } from '../../core/cni/cniError.ts';
 import { cniError } from '../../core/cni/cniError.ts';
 import { cniCodes } from '../../core/cni/error.ts';
 import { multiNicIpam } from '../../core/network/ipam.ts';

@@ -116,6 +116,20 @@ describe('agent: attachments on two hosts', function () {
     });
   }
 
+  it('ptp: the host has its routes to pods again after a flush', async () => {
+    const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 2 } });
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'flushed');
+    await sandbox.add(config);
+    const { namespace } = site.hosts[0]!;
+    const routes = (): string => namespace.ip('route', 'show', 'proto', '77');
+    const before = routes();
+    expect(before.trim().split('\n')).to.have.length(2);
+    namespace.ip('route', 'flush', 'proto', '77');
+    await eventually('the routes', () => routes() === before);
+    await sandbox.del(config);
+    expect(routes()).to.equal('');
+  });
+
   it('serves many sandboxes at once, with distinct addresses', async () => {
     const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 2 } });
     const sandboxes = await Promise.all(
