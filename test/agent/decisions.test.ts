@@ -217,4 +217,16 @@ describe('agent: what a pod gets', function () {
     }
     await eventually('release', async () => (await record('open', 'offline'))?.state === 'Released', 40_000);
   });
+
+  it('is given back after a reboot, which leaves no namespace and no DEL', async () => {
+    const config = await multusConfig(site, 'open');
+    const [host] = site.hosts;
+    const sandbox = await Sandbox.make(site, host!, 'rebooted');
+    await sandbox.add(config);
+    await host!.stopAgent('SIGKILL');
+    sandbox.namespace[Symbol.dispose]();
+    await site.removePod('rebooted');
+    await host!.startAgent();
+    await eventually('release', async () => (await record('open', 'rebooted'))?.state === 'Released');
+  });
 });

@@ -1,0 +1,130 @@
+import { expect } from 'chai';
+import { CniError } from '../../core/cni/cniError.ts';
+import { parseIpam } from '../../core/network/ipam.ts';
+import type { Network } from '../../core/network/network.ts';
+import { hostEndName, ptpMac, type Attachment } from './attachment.ts';
+import { planOf } from './plan.ts';
+import { pluginOf } from './plugin.ts';
+import { podRoutes } from './podRoutes.ts';
+
+const nics = [
+  { name: 'net1-0', master: 'eth1', addresses: ['10.0.0.5/19'] },
+  { name: 'net1-1', master: 'eth2', addresses: ['10.0.32.5/19', 'fd00::5/64'] },
+];
+
+function pluginFor(type: string, args: Record<string, string> = {}, vlanMode = 'l3'): ReturnType<typeof pluginOf> {
+  const { ipam } = parseIpam(JSON.stringify({ type: 'multi-nic-ipam', vlanMode }));
+  return pluginOf({
+    name: 'n',
+    ipam: ipam!,
+    spec: { ipam: '', plugin: { cniVersion: '1.0.0', type, args } },
+  } satisfies Pick<Network, 'name' | 'ipam' | 'spec'>);
+}
+
+describe('pluginOf', () => {
+  it('takes the mode of ipvlan from vlanMode where args do not say', () => {
+    expect(pluginFor('ipvlan')).to.deep.equal({ type: 'ipvlan', mode: 'l3' });
+    expect(pluginFor('ipvlan', {}, '')).to.deep.equal({ type: 'ipvlan', mode: 'l2' });
+    expect(pluginFor('ipvlan', { mode: 'l3s', mtu: '9000' })).to.deep.equal({ type: 'ipvlan', mode: 'l3s', mtu: 9000 });
+    expect(pluginFor('macvlan')).to.deep.equal({ type: 'macvlan', mode: 'bridge' });
+  });
+
+  it('names key and value of what it does not know', () => {
+    const refused = (...args: Parameters<typeof pluginFor>): unknown => {
+      try {
+        return pluginFor(...args);
+      } catch (error) {
+        return error instanceof CniError ? [error.code, error.message] : error;
+      }
+    };
+    expect(refused('macvlan', { mode: 'l3' })).to.deep.equal([
+      2,
+      'plugin.args.mode is "l3", expected bridge, private, vepa, passthru',
+    ]);
+    expect(refused('ptp', { mtu: 'big' })).to.deep.include(2);
+    expect(refused('sriov')).to.deep.equal([7, 'network n has plugin type sriov']);
+  });
+});
+
+describe('podRoutes', () => {
+  const plugin = { type: 'macvlan', mode: 'bridge' } as const;
+
+  it('makes one multipath route of several gateways, each by the link whose subnet holds it', () => {
+    const routes = [
+      { dst: '192.0.2.0/24', gw: '10.0.0.1' },
+      { dst: '192.0.2.0/24', gw: '10.0.32.1' },
+      { dst: '198.51.100.0/24', gw: '10.0.32.9' },
+    ];
+    expect(podRoutes({ routes, nics, plugin }).map(({ change }) => change)).to.deep.equal([
+      {
+        op: 'route.add',
+        dst: '192.0.2.0/24',
+        nexthops: [
+          { dev: 'net1-0', gateway: '10.0.0.1' },
+          { dev: 'net1-1', gateway: '10.0.32.1' },
+        ],
+      },
+      { op: 'route.add', dst: '198.51.100.0/24', dev: 'net1-1', gateway: '10.0.32.9' },
+    ]);
+  });
+
+  it('leaves out a gateway whose NIC the pod did not get', () => {
+    const routes = [{ dst: '192.0.2.0/24', gw: '10.0.32.1' }];
+    expect(podRoutes({ routes, nics: nics.slice(0, 1), plugin })).to.deep.equal([]);
+  });
+
+  it('goes by the host on a ptp link', () => {
+    const routes = [{ dst: 'fd99::/64', gw: 'fd00::1' }, { dst: '192.0.2.0/24' }];
+    expect(podRoutes({ routes, nics, plugin: { type: 'ptp' } }).map(({ change }) => change)).to.deep.equal([
+      { op: 'route.add', dst: 'fd99::/64', dev: 'net1-1', gateway: 'fe80::1' },
+      { op: 'route.add', dst: '192.0.2.0/24', dev: 'net1-0', gateway: '169.254.1.1', onlink: true },
+    ]);
+  });
+});
+
+describe('planOf', () => {
+  const attachment = (plugin: Attachment['plugin']): Attachment => ({
+    ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns: '/run/netns/x', network: 'n' },
+    ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' }, nics, routes: [], dns: {} },
+  });
+
+  it('makes each link of ipvlan in the pod, its address before it is up', () => {
+    const { links, pod, host } = planOf(attachment({ type: 'ipvlan', mode: 'l3s', mtu: 9000 }));
+    expect(links[0]).to.deep.equal({
+      ...{
+        op: 'link.add',
+        kind: 'ipvlan',
+        name: 'net1-0',
+        parent: 'eth1',
+        mode: 'l3s',
+        targetNetns: '/run/netns/x',
+        mtu: 9000,
+      },
+    });
+    expect(pod.slice(0, 2)).to.deep.equal([
+      { op: 'address.add', dev: 'net1-0', address: '10.0.0.5/19', noDad: true },
+      { op: 'link.set', dev: 'net1-0', up: true },
+    ]);
+    expect(host).to.deep.equal([]);
+  });
+
+  it('gives a ptp link host addresses, and the host the way to them', () => {
+    const { pod, host } = planOf(attachment({ type: 'ptp' }));
+    const added = pod.flatMap(op => (op.op === 'address.add' ? [op.address] : []));
+    expect(added).to.deep.equal(['10.0.0.5/32', '10.0.32.5/32', 'fd00::5/128']);
+    const routes = host.flatMap(op => (op.op === 'route.replace' ? [`${op.dst} ${op.dev}`] : []));
+    expect(routes).to.deep.equal([
+      `10.0.0.5/32 ${hostEndName('c', 'net1-0')}`,
+      `10.0.32.5/32 ${hostEndName('c', 'net1-1')}`,
+      `fd00::5/128 ${hostEndName('c', 'net1-1')}`,
+    ]);
+  });
+
+  it('names host ends within the kernel’s 15 characters and with unicast, local hardware addresses', () => {
+    for (let i = 0; i < 200; i++) {
+      expect(hostEndName(`container-${i}`, 'net1-0')).to.match(/^mnp[0-9a-f]{12}$/);
+      const first = Number.parseInt(ptpMac(`container-${i}`, 'net1-0', 'pod').slice(0, 2), 16);
+      expect(first & 0b11).to.equal(0b10);
+    }
+  });
+});

@@ -1,0 +1,132 @@
+import { expect } from 'chai';
+import type { AddressInfo, LinkInfo, RouteInfo } from '../netlink/types.ts';
+import { hostNic, nicLinks, type LinkDump, type NicFilter } from './hostNics.ts';
+
+let nextIndex = 1;
+
+function link(name: string, over: Partial<LinkInfo> = {}): LinkInfo {
+  return {
+    ...{ index: nextIndex++, name, altNames: [], alias: null, hardwareType: 1, mac: '02:00:00:00:00:01' },
+    ...{ permanentMac: null, mtu: 1500, minMtu: null, maxMtu: null, flags: 0, up: true, lowerUp: true, running: true },
+    ...{ loopback: false, operState: 'up', kind: null, parentIndex: null, linkNetnsId: null, master: null },
+    ...{ masterKind: null, txQueueLength: null, numVfs: null, physPortName: null, parentDevice: null, ipvlan: null },
+    ...{ macvlan: null, vlan: null, vrf: null },
+    ...over,
+  };
+}
+
+function address(dev: LinkInfo, text: string, over: Partial<AddressInfo> = {}): AddressInfo {
+  return {
+    ...{ family: text.includes(':') ? 6 : 4, dev: dev.index, address: text, peer: null, broadcast: null, label: null },
+    ...{ scope: 'global', flags: 0x80, permanent: true, noPrefixRoute: false, tentative: false, dadFailed: false },
+    ...over,
+  };
+}
+
+function defaultRoute(dev: LinkInfo, metric: number, dst = '0.0.0.0/0'): RouteInfo {
+  return {
+    family: 4,
+    dst,
+    dev: dev.index,
+    table: 254,
+    protocol: 4,
+    scope: 'global',
+    type: 'unicast',
+    metric,
+    flags: 0,
+  };
+}
+
+function namesOf(dump: LinkDump, filter?: NicFilter): string[] {
+  return nicLinks(dump, filter).map(({ name }) => name);
+}
+
+/** Each link with an address of its own. */
+function addressed(...links: LinkInfo[]): LinkDump {
+  return { links, addresses: links.map((item, i) => address(item, `10.${i}.0.1/24`)), routes: [] };
+}
+
+describe('nicLinks', () => {
+  it('lists every kind of NIC, in natural order', () => {
+    const kinds = ['bond', 'vlan', 'veth', 'ipoib', 'team'].map(kind => link(`${kind}0`, { kind }));
+    expect(namesOf(addressed(link('eth10'), link('eth9'), ...kinds))).to.deep.equal([
+      ...['bond0', 'eth9', 'eth10', 'ipoib0', 'team0', 'veth0', 'vlan0'],
+    ]);
+  });
+
+  it('leaves out the loopback, tunnels, bridges, ports, sub-interfaces and its own host ends', () => {
+    const kinds = [
+      'bridge',
+      'vxlan',
+      'geneve',
+      'ipip',
+      'wireguard',
+      'tun',
+      'dummy',
+      'ipvlan',
+      'macvlan',
+      'openvswitch',
+    ];
+    const links = kinds.map(kind => link(`${kind}0`, { kind }));
+    const port = link('port', { kind: 'veth', master: 77, masterKind: 'bridge' });
+    const slave = link('slave', { master: 78, masterKind: 'bond' });
+    const ours = link('mnp0123456789ab', { kind: 'veth' });
+    const inVrf = link('eth1', { master: 79, masterKind: 'vrf' });
+    const all = [link('lo', { loopback: true }), ...links, port, slave, ours, inVrf];
+    expect(namesOf(addressed(...all))).to.deep.equal(['eth1']);
+  });
+
+  it('leaves out the primary NIC by the best default route, not by its subnet', () => {
+    const [a, b, c] = [link('eth0'), link('eth1'), link('eth2')];
+    const addresses = [a, b, c].map((item, i) => address(item, `10.0.0.${i + 1}/24`));
+    expect(
+      namesOf({ links: [a, b, c], addresses, routes: [defaultRoute(b, 200), defaultRoute(a, 100)] }),
+    ).to.deep.equal(['eth1', 'eth2']);
+    expect(namesOf({ links: [a, b, c], addresses, routes: [defaultRoute(c, 1024, '::/0')] })).to.deep.equal([
+      'eth0',
+      'eth1',
+    ]);
+  });
+
+  it('needs an address that means something', () => {
+    const [none, local, temporary, global] = [link('a'), link('b'), link('c'), link('d')];
+    const addresses = [
+      address(local, 'fe80::1/64', { scope: 'link' }),
+      address(temporary, 'fd00::77/64', { flags: 0x01, permanent: false }),
+      address(global, 'fd00::1/64'),
+    ];
+    expect(namesOf({ links: [none, local, temporary, global], addresses, routes: [] })).to.deep.equal(['d']);
+  });
+
+  it('follows the filter', () => {
+    const dump = addressed(link('eth1'), link('eth2'), link('ib0'));
+    expect(namesOf(dump, { include: /^eth/ })).to.deep.equal(['eth1', 'eth2']);
+    expect(namesOf(dump, { include: /^eth/, exclude: /2$/ })).to.deep.equal(['eth1']);
+  });
+});
+
+describe('hostNic', () => {
+  it('records IPv4 first, all addresses where there are more, and whether traffic flows', () => {
+    const eth1 = link('eth1', { lowerUp: false, mtu: 9000 });
+    const addresses = [
+      address(eth1, 'fd00:0::1/64'),
+      address(eth1, '172.20.1.17/24'),
+      address(eth1, 'fe80::1/64', { scope: 'link' }),
+    ];
+    expect(hostNic(eth1, addresses, { vendor: '15b3', product: '101d', pciAddress: '0000:3b:00.0' })).to.deep.equal({
+      interfaceName: 'eth1',
+      netAddress: '172.20.1.0/24',
+      hostIP: '172.20.1.17',
+      vendor: '15b3',
+      product: '101d',
+      pciAddress: '0000:3b:00.0',
+      mac: '02:00:00:00:00:01',
+      mtu: 9000,
+      linkState: 'down',
+      addresses: [
+        { netAddress: '172.20.1.0/24', hostIP: '172.20.1.17' },
+        { netAddress: 'fd00::/64', hostIP: 'fd00::1' },
+      ],
+    });
+  });
+});

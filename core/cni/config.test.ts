@@ -1,0 +1,68 @@
+import { expect } from 'chai';
+import { CniError } from './cniError.ts';
+import { readConfig } from './config.ts';
+
+const base = { cniVersion: '1.0.0', name: 'train', type: 'multi-nic', plugin: { type: 'ipvlan' } };
+
+function refusal(config: unknown): [code: number, message: string] {
+  try {
+    readConfig(typeof config === 'string' ? config : JSON.stringify(config));
+  } catch (error) {
+    if (error instanceof CniError) return [error.code, error.message];
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+
+describe('readConfig', () => {
+  it('reads what Multus adds for a selection element', () => {
+    const config = readConfig(
+      JSON.stringify({
+        ...base,
+        args: { cni: { nics: 2 } },
+        runtimeConfig: { ips: ['10.0.0.5/24'], mac: '02:00:00:00:00:0A' },
+      }),
+    );
+    expect(config).to.deep.include({ cniVersion: '1.0.0', name: 'train', chained: false, ips: ['10.0.0.5/24'] });
+    expect(config.mac).to.equal('02:00:00:00:00:0a');
+    expect(config.cniArgs).to.deep.equal({ nics: 2 });
+  });
+
+  it('is chained where it says so, or has no plugin of its own', () => {
+    const last = { ...base, plugin: undefined };
+    expect(readConfig(JSON.stringify({ ...last, prevResult: {} })).chained).to.equal(true);
+    expect(readConfig(JSON.stringify(last)).chained).to.equal(true);
+    expect(readConfig(JSON.stringify({ ...base, mode: 'chained' })).chained).to.equal(true);
+  });
+
+  it('answers mistakes with the code of the specification', () => {
+    expect(refusal('{"cniVersion":')[0]).to.equal(6);
+    expect(refusal('[]')[0]).to.equal(7);
+    expect(refusal({ ...base, cniVersion: '2.0.0' })).to.deep.equal([
+      1,
+      'cniVersion "2.0.0" is not one of 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0',
+    ]);
+    expect(refusal({ ...base, cniVersion: undefined })[0]).to.equal(1);
+    expect(refusal({ ...base, name: '' })).to.deep.equal([
+      7,
+      'The network configuration is not usable: name is missing',
+    ]);
+    for (const wrong of [
+      { runtimeConfig: [] },
+      { runtimeConfig: { ips: '10.0.0.5' } },
+      { runtimeConfig: { mac: 'x' } },
+      { args: { cni: 5 } },
+      { prevResult: 'x' },
+      { 'cni.dev/valid-attachments': [{ containerID: 'x' }] },
+    ]) {
+      expect(refusal({ ...base, ...wrong })[0], JSON.stringify(wrong)).to.equal(7);
+    }
+  });
+
+  it('reads the attachments of GC, also under their old key', () => {
+    const list = [{ containerID: 'a', ifname: 'net1' }];
+    for (const key of ['cni.dev/valid-attachments', 'cni.dev/attachments']) {
+      expect(readConfig(JSON.stringify({ ...base, [key]: list })).validAttachments).to.deep.equal(list);
+    }
+  });
+});

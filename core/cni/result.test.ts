@@ -1,0 +1,49 @@
+import { expect } from 'chai';
+import { encodePrevResult, encodeResult, interfacesOf, type CniResult } from './result.ts';
+import { supportedVersions } from './versions.ts';
+
+const result: CniResult = {
+  interfaces: [
+    { name: 'net1-0', mac: '02:00:00:00:00:01', mtu: 9000, sandbox: '/run/netns/x' },
+    { name: 'mnp0', mac: '02:00:00:00:00:02' },
+  ],
+  ips: [
+    { address: '10.0.0.5/24', interface: 0 },
+    { address: 'fd00::5/64', interface: 0, gateway: 'fd00::1' },
+  ],
+  routes: [{ dst: '192.0.2.0/24', gw: '10.0.0.1' }],
+  dns: { nameservers: ['10.0.0.2'] },
+};
+
+describe('encodeResult', () => {
+  for (const version of supportedVersions) {
+    it(`writes version ${version}`, () => {
+      const text = encodeResult(result, version);
+      expect(text.endsWith('}\n')).to.equal(true);
+      const document = JSON.parse(text) as Record<string, unknown> & { ips: object[]; interfaces: object[] };
+      expect(document.cniVersion).to.equal(version);
+      const families = version.startsWith('0.') ? [{ version: '4' }, { version: '6' }] : [{}, {}];
+      expect(document.ips).to.deep.equal(result.ips.map((ip, i) => ({ ...families[i], ...ip })));
+      expect('mtu' in document.interfaces[0]!).to.equal(version === '1.1.0');
+      expect(document).to.deep.include({ routes: result.routes, dns: result.dns });
+    });
+  }
+
+  it('can be read back', () => {
+    const [first, second] = interfacesOf(JSON.parse(encodeResult(result, '0.3.1')) as Record<string, unknown>);
+    expect(first).to.deep.equal({
+      name: 'net1-0',
+      mac: '02:00:00:00:00:01',
+      sandbox: '/run/netns/x',
+      ips: ['10.0.0.5/24', 'fd00::5/64'],
+    });
+    expect(second).to.deep.include({ name: 'mnp0', sandbox: '', ips: [] });
+  });
+});
+
+describe('encodePrevResult', () => {
+  it('keeps what it does not know', () => {
+    const before = { cniVersion: '0.4.0', interfaces: [{ name: 'eth0', 'x.example/y': 1 }], 'a.b/c': { d: null } };
+    expect(JSON.parse(encodePrevResult(before, '0.4.0'))).to.deep.equal(before);
+  });
+});

@@ -1,0 +1,80 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { diffRoutes, type PresentRoute, type PresentRule, type WantedRoute, type WantedRule } from './diff.ts';
+
+const tables = fc.constantFrom(1, 2);
+const route = fc.record({
+  table: tables,
+  dst: fc.constantFrom('10.0.0.0/26', '10.0.0.64/26', '10.0.0.128/26', '10.0.0.192/26'),
+  gateway: fc.constantFrom('172.20.1.1', '172.20.1.2'),
+  dev: fc.constantFrom(2, 3),
+});
+const rule = fc.record({ table: tables, from: fc.constantFrom('10.0.0.0/16', '10.1.0.0/16') });
+const wanted = fc.record({
+  routes: fc.uniqueArray(route, { selector: ({ table, dst }) => `${table} ${dst}` }),
+  rules: fc.uniqueArray(rule, { selector: ({ table, from }) => `${table} ${from}` }),
+});
+const present = fc.record({
+  routes: fc.uniqueArray(route, { selector: item => JSON.stringify(item) }),
+  rules: fc.uniqueArray(
+    fc.record({
+      table: tables,
+      from: fc.constantFrom('10.0.0.0/16', '10.1.0.0/16'),
+      priority: fc.constantFrom(5400, 9),
+    }),
+    {
+      selector: item => JSON.stringify(item),
+    },
+  ),
+});
+
+/** What the kernel makes of the changes: `replace` puts a route in the place of the first to its destination. */
+function apply(
+  before: { routes: PresentRoute[]; rules: PresentRule[] },
+  diff: ReturnType<typeof diffRoutes<PresentRoute, PresentRule>>,
+): { routes: string[]; rules: string[] } {
+  const routes = [...before.routes];
+  for (const set of diff.setRoutes) {
+    const at = routes.findIndex(({ table, dst }) => table === set.table && dst === set.dst);
+    if (at < 0) routes.push(set);
+    else routes[at] = set;
+  }
+  const left = routes.filter(item => !diff.deleteRoutes.includes(item));
+  const rules = [...before.rules.filter(item => !diff.deleteRules.includes(item)), ...diff.addRules];
+  const text = ({ table, dst, gateway, dev }: PresentRoute): string => `${table} ${dst} ${gateway} ${dev}`;
+  return { routes: left.map(text).sort(), rules: rules.map(({ table, from }) => `${table} ${from}`).sort() };
+}
+
+describe('diffRoutes', () => {
+  it('turns whatever is there into what is wanted, and then finds no difference', () => {
+    fc.assert(
+      fc.property(wanted, present, (want, have) => {
+        const after = apply(have, diffRoutes({ ...want, priority: 5400 }, have));
+        expect(after.routes).to.deep.equal(want.routes.map(r => `${r.table} ${r.dst} ${r.gateway} ${r.dev}`).sort());
+        expect(after.rules).to.deep.equal(want.rules.map(r => `${r.table} ${r.from}`).sort());
+      }),
+    );
+  });
+
+  it('touches nothing that is right', () => {
+    fc.assert(
+      fc.property(wanted, ({ routes, rules }: { routes: WantedRoute[]; rules: WantedRule[] }) => {
+        const have = { routes, rules: rules.map(item => ({ ...item, priority: 5400 })) };
+        const diff = diffRoutes({ routes, rules, priority: 5400 }, have);
+        expect(diff).to.deep.equal({ setRoutes: [], addRules: [], deleteRules: [], deleteRoutes: [] });
+      }),
+    );
+  });
+
+  it('costs one change for a host that joins', () => {
+    const routes = Array.from({ length: 200 }, (_, i) => ({
+      table: 1,
+      dst: `10.0.${i}.0/24`,
+      gateway: '172.20.1.1',
+      dev: 2,
+    }));
+    const diff = diffRoutes({ routes, rules: [], priority: 1 }, { routes: routes.slice(1), rules: [] });
+    expect(diff.setRoutes).to.deep.equal([routes[0]]);
+    expect(diff.deleteRoutes).to.deep.equal([]);
+  });
+});
