@@ -31,5 +31,5 @@ export function removeEntry(
   before: Readonly<Record<string, unknown>> | null | undefined,
   key: string,
 ): PatchOperation[] {
-  return before && key in before ? [{ op: 'remove', path: pointer(...at, key) }] : [];
+  return before && Object.hasOwn(before, key) ? [{ op: 'remove', path: pointer(...at, key) }] : [];
 }

@@ -32,6 +32,8 @@ export interface WebhookOptions extends ServerOptions, ValidatePodsOptions {
 /** The parts of the webhook: start `runnables` in order. */
 export interface Webhook {
   server: AdmissionServer;
+  /** What it knows of networks and hosts. */
+  view: ClusterView;
   runnables: Runnable[];
   /** Readiness: the certificate is loaded, the copies are complete. */
   ready: Readonly<Record<string, Check>>;
@@ -72,6 +74,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const server = new AdmissionServer(app, options);
   return {
     server,
+    view,
     runnables: [group('informers', informers), server],
     ready: {
       informers: informersSynced(informers),

@@ -15,9 +15,15 @@ export function readAttachments(cniArgs: Record<string, unknown> | undefined | n
   return Array.isArray(value) && value.length > 0 && value.every(isAttachment) ? value : undefined;
 }
 
-/** The element with these attachments in place of any that it had. */
+/** The element with these attachments in place of any that it had: the same text for the same attachments. */
 export function withAttachments(element: NetworkSelection, attachments: Attachments): NetworkSelection {
-  return { ...element, 'cni-args': { ...element['cni-args'], [attachmentsKey]: attachments } };
+  return { ...element, 'cni-args': { ...element['cni-args'], [attachmentsKey]: attachments.map(inKeyOrder) } };
+}
+
+/** A record that was read back has its keys in the API server's order, one just made in ours. */
+function inKeyOrder({ master, netAddress, addresses, ...more }: AllocatedNic): AllocatedNic {
+  const others = Object.entries(more).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { ...(master === undefined ? {} : { master }), netAddress, addresses, ...Object.fromEntries(others) };
 }
 
 /** The element without attachments. What a user left there, for example by copying another pod, is worth nothing. */

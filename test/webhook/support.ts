@@ -10,6 +10,7 @@ import { parseNetworks, type NetworkSelection } from '../../core/annotation/netw
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import type { AllocatedNic, HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/client.ts';
+import type { ClusterView } from '../../kube/clusterView.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { runAll } from '../../kube/lifecycle.ts';
 import * as resources from '../../kube/resources.ts';
@@ -47,9 +48,9 @@ export function useWebhookCluster(): () => WebhookCluster {
 afterEach(async function () {
   if (this.currentTest?.state !== 'failed') return;
   const running = await started;
-  for (const line of running?.webhook.lines.filter(({ level }) => Number(level) >= 50) ?? []) {
-    console.error(JSON.stringify(line));
-  }
+  const lines = running?.webhook.lines ?? [];
+  const telling = lines.filter(({ level, result }) => Number(level) >= 50 || result === 'denied');
+  for (const line of telling.slice(-3)) console.error(JSON.stringify(line));
 });
 
 after(async function () {
@@ -87,7 +88,7 @@ export interface RunningWebhook {
   caCertificate: string;
   /** Lines of its log, parsed. */
   lines: Record<string, unknown>[];
-  registry: Registry;
+  view: ClusterView;
   stop(): Promise<void>;
 }
 
@@ -106,11 +107,10 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
     { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
   const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, userAgent: 'webhook under test' });
-  const registry = new Registry();
   const webhook = createWebhook({
     client,
     logger,
-    registry,
+    registry: new Registry(),
     port,
     host: '127.0.0.1',
     certificate,
@@ -124,7 +124,7 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
     port: webhook.server.port,
     caCertificate: authority.certificate,
     lines,
-    registry,
+    view: webhook.view,
     stop: async () => {
       controller.abort();
       await ended;
@@ -193,6 +193,11 @@ export async function createNetwork(
     const quantities = { capacity: { [resource]: '200' }, allocatable: { [resource]: '200' } };
     await client.patch(resources.nodes, { name: node }, 'merge', { status: quantities }, { subresource: 'status' });
   }
+  // A pod that the scheduler cannot bind yet rests for a minute: the webhook has to know the network first.
+  await eventually(`the webhook to know ${name}`, async () => {
+    const { webhook } = (await started) ?? {};
+    return webhook?.view.network(name)?.state.interfaces.length === 2 && webhook.view.hostIndexes(name).size === 3;
+  });
   return network;
 }
 

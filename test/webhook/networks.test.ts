@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
+import { multiNicNetworks, pods } from '../../kube/resources.ts';
+import { bound, createNamespace, createNetwork, podOf, refusal, useWebhookCluster } from './support.ts';
+
+type Overrides = Partial<MultiNicNetworkSpec> & { name: string };
+
+function network({ name, ...spec }: Overrides): MultiNicNetwork {
+  return {
+    apiVersion: 'multinic.fms.io/v1',
+    kind: 'MultiNicNetwork',
+    metadata: { name },
+    spec: {
+      subnet: '10.230.0.0/16',
+      ipam: '{"type": "multi-nic-ipam", "hostBlock": 6, "interfaceBlock": 2, "vlanMode": "l3"}',
+      multiNICIPAM: true,
+      plugin: { cniVersion: '1.0.0', type: 'ipvlan', args: { mode: 'l3' } },
+      ...spec,
+    },
+  };
+}
+
+describe('applying networks, through the real API server', () => {
+  const running = useWebhookCluster();
+  const create = (overrides: Overrides) => running().client.create(multiNicNetworks, network(overrides));
+
+  it('shows every mistake in one answer, each as a cause with its field', async () => {
+    const error = await refusal(
+      create({
+        name: 'wrong',
+        ipam: '{"type": "multi-nic-ipam", "hostBlock": 12, "interfaceBlock": 2, "vlanMode": "l3"}',
+        plugin: { cniVersion: '1.0.0', type: 'macvlan', args: { mtu: 'big' } },
+      }),
+    );
+    expect(error.status).to.equal(422);
+    for (const code of ['MNN_CAPACITY', 'MNN_MODE_CONFLICT', 'MNN_PLUGIN_INVALID']) {
+      expect(error.message).to.contain(code);
+    }
+    expect(error.details.causes?.map(({ field }) => field)).to.deep.equal([
+      'spec.ipam',
+      'spec.ipam',
+      'spec.plugin.args.mtu',
+    ]);
+  });
+
+  it('names the place of a mistake in the JSON of spec.ipam', async () => {
+    const error = await refusal(create({ name: 'syntax', ipam: '{\n  "type": "multi-nic-ipam",,\n}' }));
+    expect(error.message).to.contain('spec.ipam: line 2, column 28');
+  });
+
+  it('refuses what collides with another network or with the hosts', async () => {
+    await create({ name: 'first', namespaces: ['first'] });
+    const overlap = await refusal(create({ name: 'second', subnet: '10.230.128.0/17' }));
+    expect(overlap.message).to.contain('10.230.128.0/17 overlaps 10.230.0.0/16 of network first');
+    const host = await refusal(create({ name: 'third', subnet: '172.20.0.0/16' }));
+    expect(host.message).to.contain('172.20.0.0/16 overlaps the host subnet 172.20.1.0/24 (eth1 of host fake-1)');
+  });
+
+  it('warns of what is legal but surely unmeant', async () => {
+    const { cluster } = running();
+    const object = network({
+      name: 'odd',
+      subnet: '10.231.0.1/16',
+      masterNets: ['172.20.1.0/24', '192.0.2.0/24'],
+      namespaces: ['not-there'],
+    });
+    const { stderr } = await cluster.kubectl(['create', '-f', '-'], { input: JSON.stringify(object) });
+    for (const text of [
+      '10.231.0.1/16 has bits set behind its prefix; 10.231.0.0/16 is used',
+      'spec.masterNets[1]: no host has a NIC in 192.0.2.0/24',
+      'there is no namespace "not-there" yet',
+    ]) {
+      expect(stderr).to.contain(text);
+    }
+  });
+
+  it('stores nothing in a dry run', async () => {
+    const { client } = running();
+    await client.create(multiNicNetworks, network({ name: 'dry', subnet: '10.232.0.0/16' }), { dryRun: true });
+    expect(await client.find(multiNicNetworks, { name: 'dry' })).to.equal(undefined);
+  });
+
+  it('keeps the layout while pods hold addresses of it, and lets everything else change', async () => {
+    const { client } = running();
+    await createNetwork(client, 'used', { subnet: '10.233.0.0/16', namespaces: ['used'] });
+    const patch = (spec: object, metadata = {}) =>
+      client.patch(multiNicNetworks, { name: 'used' }, 'merge', { spec, metadata });
+    await patch({ ipam: '{"type":"multi-nic-ipam","hostBlock":6,"interfaceBlock":2,"vlanMode":"l3"}' });
+
+    await createNamespace(client, 'used');
+    await client.create(pods, podOf({ namespace: 'used', name: 'user' }));
+    await bound(client, { namespace: 'used', name: 'user' });
+    const moved = await refusal(patch({ subnet: '10.234.0.0/16' }));
+    expect(moved.message).to.contain(
+      'spec.subnet: it cannot change from 10.233.0.0/16 to 10.234.0.0/16 while 1 pod holds addresses of the network',
+    );
+    await patch({ namespaces: ['used', 'default'] }, { labels: { tier: 'a' } });
+  });
+
+  it('lets finalizers and labels change without a look at the rest', async () => {
+    const { client } = running();
+    const late = network({ name: 'late', subnet: '10.235.0.0/16', namespaces: ['first'] });
+    await client.create(multiNicNetworks, late);
+    const patch = (metadata: object) => client.patch(multiNicNetworks, late.metadata, 'merge', { metadata });
+    expect((await patch({ finalizers: ['example.com/x'] })).metadata.finalizers).to.deep.equal(['example.com/x']);
+    await patch({ finalizers: null });
+  });
+});
