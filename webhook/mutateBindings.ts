@@ -14,6 +14,7 @@ import { isRecord } from './json.ts';
 import { removeEntry, setEntries } from './jsonPatch.ts';
 import { isInjected } from './pod.ts';
 import { checkAnnotationSize } from './podPatch.ts';
+import { whenReady } from './patience.ts';
 import type { AdmissionRequest } from './review.ts';
 import { readWanted, type WantedAttachment } from './wanted.ts';
 
@@ -121,11 +122,10 @@ async function grantOne(
     name: pod.metadata.name,
     interface: selected.ifname,
   };
-  const { nics } = await grantOnNode(
-    view,
-    store,
-    { network: selected.network, claimant, request, node, ...(selected.element.ips && { ips: selected.element.ips }) },
-    { timeoutMs: budget.remainingMs(), dryRun },
+  const ips = selected.element.ips && { ips: selected.element.ips };
+  const wanted = { network: selected.network, claimant, request, node, ...ips };
+  const { nics } = await whenReady(budget, () =>
+    grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun }),
   );
   return nics;
 }

@@ -3,6 +3,7 @@ import type { AllocatedNic } from '../core/api/types.ts';
 import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grant.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
+import { whenReady } from './patience.ts';
 import type { WantedAttachment } from './wanted.ts';
 
 /** What was granted when the pod was created. */
@@ -69,10 +70,11 @@ async function grantOne(
     request,
     ...(selected.element.ips && { ips: selected.element.ips }),
   };
-  const options = { timeoutMs: budget.remainingMs(), dryRun };
-  return node === undefined
-    ? grantAnywhere(view, store, wanted, options)
-    : grantOnNode(view, store, { ...wanted, node }, options);
+  return whenReady(budget, async () => {
+    const options = { timeoutMs: budget.remainingMs(), dryRun };
+    if (node === undefined) return grantAnywhere(view, store, wanted, options);
+    return grantOnNode(view, store, { ...wanted, node }, options);
+  });
 }
 
 /** Owners of many pods retry at once and for ever: without this each try would hold addresses until the reservation ends. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import { installWebhooks, webhookConfigurations } from '../system/webhookConfigurations.ts';
-import { mutatingWebhookConfigurations, pods, events, type Pod } from '../../kube/resources.ts';
+import { cidrs, mutatingWebhookConfigurations, pods, events, type Pod } from '../../kube/resources.ts';
 import {
   addressesOf,
   attachmentsOf,
@@ -163,6 +163,20 @@ describe('binding, through the real API server and scheduler', () => {
     const error = await refusal(bind('lost', 'bare'));
     expect(error.message).to.contain('MNN_NODE_LACKS: node bare has no HostInterface');
     await cluster.kubectl(['delete', 'node', 'bare']);
+  });
+
+  it('waits a moment for a block that the controller is just giving', async () => {
+    const { client } = running();
+    await createNetwork(client, 'fresh', { subnet: '10.211.0.0/16', namespaces: ['fresh'] });
+    await createNamespace(client, 'fresh');
+    const page = await client.get(cidrs, { name: 'fresh-0' });
+    await client.delete(cidrs, page.metadata);
+    await client.create(pods, podOf({ namespace: 'fresh', name: 'early', spec: byHand }));
+    const binding = { metadata: { name: 'early' }, target: { kind: 'Node', name: 'fake-1' } };
+    const bind = client.createSubresource(pods, { namespace: 'fresh', name: 'early' }, 'binding', binding);
+    await client.create(cidrs, { ...page, metadata: { name: 'fresh-0' } });
+    await bind;
+    expect(attachmentsOf(await client.get(pods, { namespace: 'fresh', name: 'early' }))).to.have.length(2);
   });
 
   it('leaves a pod unbound when its node has no address left, and says so in an event', async () => {
