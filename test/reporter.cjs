@@ -2,16 +2,20 @@
 const { reporters, Runner } = require('mocha');
 
 /**
- * Mocha's spec reporter, and a last line with the counts. In CI a skipped test fails the run: what is not tested there is not tested
- * anywhere.
+ * Mocha's spec reporter, and a last line with the counts. In CI a skipped test fails the run, for what is not tested there is not
+ * tested anywhere; but for those whose title says that the same run covers them in User-Mode Linux.
  */
 module.exports = class Reporter extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
+    let uncovered = 0;
+    runner.on(Runner.constants.EVENT_TEST_PENDING, test => {
+      if (!test.title.endsWith('(covered in User-Mode Linux)')) uncovered++;
+    });
     runner.once(Runner.constants.EVENT_RUN_END, () => {
       const { passes, failures, pending } = this.stats;
       console.log(`${passes} passed, ${failures} failed, ${pending} skipped`);
-      if (process.env.CI && pending > 0) {
+      if (process.env.CI && uncovered > 0) {
         console.log('Skipped tests fail the run in CI; the reasons are above.');
         process.exitCode = 1;
         this.skippedInCi = true;

@@ -63,9 +63,7 @@ describe('network-selection annotation', () => {
     );
     fc.assert(
       fc.property(fc.array(element), elements => {
-        expect(parseNetworks(formatNetworks(elements))).to.deep.equal(
-          JSON.parse(formatNetworks(elements)),
-        );
+        expect(parseNetworks(formatNetworks(elements))).to.deep.equal(JSON.parse(formatNetworks(elements)));
       }),
     );
   });

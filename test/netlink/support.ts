@@ -125,6 +125,9 @@ export function fixture(): { netlink: Netlink; namespace(): TestNamespace } {
   return context;
 }
 
+/** Ends the title of a test that this kernel cannot run, but test/uml/links.test.ts does. */
+export const coveredInUml = '(covered in User-Mode Linux)';
+
 /** Skips the test, and says so, where the running kernel has no links of that kind. */
 export function needsKind(test: Mocha.Context, kind: string): void {
   using namespace = new TestNamespace();
@@ -137,6 +140,7 @@ export function needsKind(test: Mocha.Context, kind: string): void {
     const { stderr } = error as { stderr?: string };
     if (!/Unknown device type|Operation not supported/.test(stderr ?? '')) throw error;
     console.log(`      skipped: this kernel (${run('uname', ['-r']).trim()}) has no link type ${kind}`);
+    if (test.test) test.test.title += ` ${coveredInUml}`;
     test.skip();
   }
 }

@@ -1,0 +1,14 @@
+import { prepareClusters } from '../cluster/index.ts';
+import { umlKernel } from '../uml/kernel.ts';
+import { buildCni } from './buildCni.ts';
+import { progress } from './progress.ts';
+
+/** What `make setup` does: everything that tests, demo and benchmarks need, built or found in the cache, saying what it does. */
+try {
+  await prepareClusters(true);
+  await buildCni();
+  await umlKernel();
+} catch (error) {
+  progress(`set-up failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
