@@ -1,7 +1,6 @@
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
 import { MultiNicError } from '../errors.ts';
 import { parseCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
-import { describe } from './finding.ts';
 import { multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
 
 /** A MultiNicNetwork once read: what every part works with instead of the raw spec. */
@@ -31,7 +30,10 @@ export function readNetwork(object: MultiNicNetwork): Network {
   const { ipam, findings } = parseIpam(spec.ipam);
   const [first] = findings;
   if (!ipam)
-    throw new MultiNicError(first?.code ?? 'MNN_IPAM_INVALID', first ? describe(first) : 'spec.ipam is unusable');
+    throw new MultiNicError(
+      first?.code ?? 'MNN_IPAM_INVALID',
+      first ? `${first.path}: ${first.detail}` : 'spec.ipam is unusable',
+    );
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
