@@ -23,6 +23,9 @@ const maxReviewMs = 31_000;
 /** How long reviews that are under way may take to end: more than the timeoutSeconds that our configurations have. */
 const closeMs = 12_000;
 
+/** For the last answers to leave; their connections end themselves after that. */
+const flushMs = 100;
+
 /** The HTTPS server of the admission webhooks. HTTP/1.1 only: one connection an API server needs, kept alive, is enough. */
 export class AdmissionServer implements Runnable {
   readonly name = 'admission server';
@@ -31,6 +34,8 @@ export class AdmissionServer implements Runnable {
   readonly #listening = Promise.withResolvers<undefined>();
   #server: Server | undefined;
   #accepting = false;
+  #underWay = 0;
+  #answered: (() => void) | undefined;
 
   constructor(app: RequestListener, options: ServerOptions) {
     this.#app = app;
@@ -95,6 +100,11 @@ export class AdmissionServer implements Runnable {
     server.headersTimeout = 32_000;
     server.requestTimeout = maxReviewMs;
     server.prependListener('request', (_request, response) => {
+      this.#underWay++;
+      response.once('close', () => {
+        this.#underWay--;
+        this.#answered?.();
+      });
       // Sends the API server to another replica, and lets the connection end with the answer.
       if (!this.#accepting) response.setHeader('connection', 'close');
     });
@@ -106,11 +116,22 @@ export class AdmissionServer implements Runnable {
     await sleep(this.#options.drainMs ?? 5000);
     const closed = once(server, 'close');
     server.close();
-    server.closeIdleConnections();
-    const deadline = setTimeout(() => {
-      server.closeAllConnections();
-    }, closeMs);
+    await this.#quiet();
+    await Promise.race([closed, sleep(flushMs)]);
+    // Not only the idle ones: clients open connections ahead, and one that never had a request does not count as idle.
+    server.closeAllConnections();
     await closed;
-    clearTimeout(deadline);
+  }
+
+  /** Resolves when no review is under way, or when those that are have had their time. */
+  async #quiet(): Promise<void> {
+    if (this.#underWay === 0) return;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, closeMs, undefined);
+    this.#answered = () => {
+      if (this.#underWay === 0) resolve(undefined);
+    };
+    await promise;
+    clearTimeout(timer);
   }
 }

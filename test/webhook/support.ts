@@ -69,9 +69,7 @@ async function start(): Promise<WebhookCluster> {
   });
   const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
   try {
-    await cluster.kubectl(['apply', '-f', join(root, 'manifests/base/crds')]);
-    await cluster.kubectl(['apply', '-f', join(root, 'test/system/netAttachDefCrd.yaml')]);
-    await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+    await installResources(cluster);
     await createHosts(client);
     const webhook = await startWebhook(cluster);
     await installWebhooks(client, webhook);
@@ -92,8 +90,8 @@ export interface RunningWebhook {
   stop(): Promise<void>;
 }
 
-/** Runs the webhook in this process, with a certificate of its own. @param port 0 takes a free one */
-export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningWebhook> {
+/** A new authority's certificate for 127.0.0.1, in a folder of its own that the caller removes. */
+export async function servingCertificate() {
   const folder = mkdtempSync(join(tmpdir(), 'multi-nic-webhook-'));
   const validity = { now: new Date(), lifetimeMs: 3_600_000 };
   const authority = await createAuthority({ commonName: 'test webhook CA' }, validity);
@@ -101,6 +99,12 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
   const certificate = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
   writeFileSync(certificate.cert, leaf.certificate);
   writeFileSync(certificate.key, leaf.privateKey);
+  return { folder, certificate, caCertificate: authority.certificate };
+}
+
+/** Runs the webhook in this process, with a certificate of its own. @param port 0 takes a free one */
+export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningWebhook> {
+  const { folder, certificate, caCertificate } = await servingCertificate();
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: 'info' },
@@ -122,7 +126,7 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
   await Promise.race([webhook.server.ready(), ended]);
   return {
     port: webhook.server.port,
-    caCertificate: authority.certificate,
+    caCertificate,
     lines,
     view: webhook.view,
     stop: async () => {
@@ -134,8 +138,15 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
   };
 }
 
+/** The schemas, and those of Multus. */
+export async function installResources(cluster: Cluster): Promise<void> {
+  await cluster.kubectl(['apply', '-f', join(root, 'manifests/base/crds')]);
+  await cluster.kubectl(['apply', '-f', join(root, 'test/system/netAttachDefCrd.yaml')]);
+  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+}
+
 /** What the agents would have made: a host of two NICs for each node. */
-async function createHosts(client: KubeClient): Promise<void> {
+export async function createHosts(client: KubeClient): Promise<void> {
   for (const [i, name] of nodeNames.entries()) {
     await client.create(resources.hostInterfaces, {
       apiVersion: 'multinic.fms.io/v1',
