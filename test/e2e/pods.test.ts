@@ -1,0 +1,153 @@
+import { expect } from 'chai';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { annotation } from '../../core/api/names.ts';
+import { parseNetworks } from '../../core/annotation/networks.ts';
+import { readAttachments } from '../../core/annotation/attachments.ts';
+import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
+import { buildCni } from '../setup/buildCni.ts';
+import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
+
+interface PodView {
+  metadata: { name: string; annotations: Record<string, string> };
+  spec: { nodeName: string };
+  status: { phase: string; containerStatuses?: { ready: boolean }[] };
+}
+
+describe('a pod in a labelled namespace, on real nodes', () => {
+  let cluster: Cluster;
+  let system: InstalledSystem;
+
+  before(async function () {
+    this.timeout(900_000);
+    cluster = await startCluster({ name: 'e2e', nodes: 2, nics: 2 });
+    system = await installSystem(cluster, await buildCni());
+    const subnets = cluster.nodes[0]!.nics.map(nic => nic.subnet);
+    await cluster.kubectl(['apply', '-f', '-'], { input: network(subnets) });
+    await labelNamespace(cluster, 'default');
+    await eventually(async () => {
+      const { stdout } = await cluster.kubectl(['get', 'mnn', 'demo', '-o', 'jsonpath={.status.configStatus}']);
+      expect(stdout).to.equal('Success');
+    });
+    await cluster.kubectl(['apply', '-f', '-'], { input: daemonSet });
+    await eventually(async () => {
+      const all = await pods();
+      expect(all.length).to.equal(2);
+      expect(all.every(pod => pod.status.containerStatuses?.every(c => c.ready))).to.equal(true);
+    });
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    await cluster?.stop();
+  });
+
+  async function pods(): Promise<PodView[]> {
+    const { stdout } = await cluster.kubectl(['get', 'pods', '-l', 'app=box', '-o', 'json']);
+    return (JSON.parse(stdout) as { items: PodView[] }).items;
+  }
+
+  function attachmentsOf(pod: PodView): string[] {
+    const [element] = parseNetworks(pod.metadata.annotations[annotation.networks] ?? '');
+    return (readAttachments(element?.['cni-args']) ?? []).flatMap(({ addresses }) =>
+      addresses.map(a => a.split('/')[0]!),
+    );
+  }
+
+  async function inPod(pod: PodView, script: string): Promise<string> {
+    return (await cluster.kubectl(['exec', pod.metadata.name, '--', '/bin/busybox', 'sh', '-c', script])).stdout;
+  }
+
+  async function pingAll(): Promise<void> {
+    const all = await pods();
+    for (const from of all) {
+      for (const to of all.filter(pod => pod !== from)) {
+        for (const [i, address] of attachmentsOf(to).entries()) {
+          const out = await inPod(from, `busybox ping -c 1 -W 2 -I net1-${i} ${address}`);
+          expect(out, `${from.metadata.name} to ${address}`).to.contain('1 packets received');
+        }
+      }
+    }
+  }
+
+  it('has the addresses of its annotation on its interfaces', async () => {
+    for (const pod of await pods()) {
+      const wanted = attachmentsOf(pod);
+      expect(wanted.length).to.equal(2);
+      for (const [i, address] of wanted.entries()) {
+        expect(await inPod(pod, `busybox ip -4 addr show dev net1-${i}`)).to.contain(`inet ${address}/`);
+      }
+      const status = JSON.parse(pod.metadata.annotations[annotation.networkStatus] ?? '[]') as { ips?: string[] }[];
+      expect(status.flatMap(entry => entry.ips ?? [])).to.include.members(wanted);
+    }
+  });
+
+  it('reaches every pod of the other node over each NIC', async function () {
+    this.timeout(60_000);
+    await eventually(pingAll);
+  });
+
+  it('is reachable again after its node lost its routes', async function () {
+    this.timeout(90_000);
+    for (const node of cluster.nodes) await node.exec(['ip', 'route', 'flush', 'table', 'all', 'proto', '77']);
+    await eventually(pingAll);
+  });
+
+  it('gets its address back to the pool when it is deleted, also with the agent restarted in between', async function () {
+    this.timeout(120_000);
+    for (const agent of system.agents.values()) await agent.restart();
+    await cluster.kubectl(['delete', 'daemonset', 'box', '--wait=true']);
+    await eventually(async () => {
+      expect((await pods()).length).to.equal(0);
+      const { stdout } = await cluster.kubectl(['get', 'ipp', '-o', 'json']);
+      const pools = (JSON.parse(stdout) as { items: { status?: { used?: number } }[] }).items;
+      expect(pools.length).to.equal(2);
+      expect(pools.map(pool => pool.status?.used)).to.deep.equal([0, 0]);
+    });
+  });
+});
+
+/** Tries until it holds; the last failure is the answer after a minute. */
+async function eventually(check: () => Promise<void>, timeoutMs = 60_000): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await sleep(300);
+    }
+  }
+}
+
+function network(masterNets: readonly string[]): string {
+  return `
+apiVersion: multinic.fms.io/v1
+kind: MultiNicNetwork
+metadata: {name: demo}
+spec:
+  subnet: 10.222.0.0/16
+  masterNets: ${JSON.stringify(masterNets)}
+  ipam: |
+    {"type": "multi-nic-ipam", "hostBlock": 6, "interfaceBlock": 2, "vlanMode": "l3"}
+  multiNICIPAM: true
+  plugin: {cniVersion: "0.4.0", type: ptp}
+`;
+}
+
+const daemonSet = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: box}
+spec:
+  selector: {matchLabels: {app: box}}
+  template:
+    metadata: {labels: {app: box}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: box
+          image: ${boxImage}
+          imagePullPolicy: Never
+          command: [/bin/busybox, sh, -c, "trap 'exit 0' TERM; while :; do busybox sleep 1 & wait; done"]
+`;
