@@ -93,7 +93,7 @@ describe('a pod in a labelled namespace, on real nodes', () => {
   });
 
   it('gets its address back to the pool when it is deleted, also with the agent restarted in between', async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     for (const agent of system.agents.values()) await agent.restart();
     await cluster.kubectl(['delete', 'daemonset', 'box', '--wait=true']);
     await eventually(async () => {
@@ -102,7 +102,7 @@ describe('a pod in a labelled namespace, on real nodes', () => {
       const pools = (JSON.parse(stdout) as { items: { status?: { used?: number } }[] }).items;
       expect(pools.length).to.equal(2);
       expect(pools.map(pool => pool.status?.used)).to.deep.equal([0, 0]);
-    });
+    }, 180_000);
   });
 });
 
