@@ -29,10 +29,11 @@ export class ApiClient {
     return { status: response.statusCode, text: await response.body.text() };
   }
 
-  /** Whether the API server answers and says that it is ready. */
+  /** Whether the API server answers, says that it is ready, and has made the namespace that everybody uses. */
   async isReady(): Promise<boolean> {
     try {
-      return (await this.send('GET', '/readyz')).status === 200;
+      const answers = [await this.send('GET', '/readyz'), await this.send('GET', '/api/v1/namespaces/default')];
+      return answers.every(({ status }) => status === 200);
     } catch {
       return false; // not listening yet
     }
