@@ -54,7 +54,7 @@ export class Sandbox implements Disposable {
     const once = (): Promise<Ending> => this.call('ADD', config, ifname === undefined ? {} : { ifname });
     let ending = await once();
     const end = performance.now() + 10_000;
-    while (ending.exitCode !== 0 && /are not known/.test(ending.stdout) && performance.now() < end) {
+    while (ending.exitCode !== 0 && ending.stdout.includes('are not known') && performance.now() < end) {
       await sleep(100);
       ending = await once();
     }
