@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MOCHA := mocha --reporter test/reporter.cjs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint format bench build setup clean
+.PHONY: help demo test unit lint format build setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +30,6 @@ format: node_modules/.installed ## Put every file into the project's format
 	@prettier --write --log-level warn .
 	@eslint --fix .
 
-bench: setup ## Measure, each number beside a baseline taken in the same run; writes bench/results.json
-	@node bench/main.ts $(ONLY)
-
 build: setup ## Build the CNI executable (dist/multi-nic)
 
 setup: node_modules/.installed
@@ -45,4 +42,4 @@ node_modules/.installed: package.json package-lock.json
 	@touch $@
 
 clean: ## Remove what was built in the clone; the cache outside stays (rm -rf ~/.cache/multi-nic removes it)
-	rm -rf node_modules dist .run bench/results.json
+	rm -rf node_modules dist .run

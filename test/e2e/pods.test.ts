@@ -4,6 +4,7 @@ import { annotation } from '../../core/api/names.ts';
 import { parseNetworks } from '../../core/annotation/networks.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
+import { demoDeployment } from '../demo/manifests.ts';
 import { buildCni } from '../setup/buildCni.ts';
 import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
 
@@ -90,6 +91,28 @@ describe('a pod in a labelled namespace, on real nodes', () => {
     this.timeout(90_000);
     for (const node of cluster.nodes) await node.exec(['ip', 'route', 'flush', 'table', 'all', 'proto', '77']);
     await eventually(pingAll);
+  });
+
+  it('has an address of its own also as one of a Deployment of 50, and no warning is heard', async function () {
+    this.timeout(300_000);
+    await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(50) });
+    await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=240s']);
+    const { stdout } = await cluster.kubectl(['get', 'pods', '-l', 'app=workers', '-o', 'json']);
+    const addresses = (JSON.parse(stdout) as { items: PodView[] }).items.flatMap(attachmentsOf);
+    expect(addresses.length).to.equal(100);
+    expect(new Set(addresses).size).to.equal(100);
+    const events = await cluster.kubectl(['get', 'events', '-A', '--field-selector=type=Warning', '-o', 'json']);
+    interface Warning {
+      reason: string;
+      message: string;
+      source?: { component?: string };
+    }
+    const warnings = (JSON.parse(events.stdout) as { items: Warning[] }).items;
+    const ours = warnings.filter(
+      ({ reason, source }) => source?.component?.startsWith('multi-nic') || reason === 'FailedCreatePodSandBox',
+    );
+    expect(ours.map(({ message }) => message)).to.deep.equal([]);
+    await cluster.kubectl(['delete', 'deployment', 'workers', '--wait=true']);
   });
 
   it('gets its address back to the pool when it is deleted, also with the agent restarted in between', async function () {
