@@ -109,7 +109,7 @@ describe('a pod in a labelled namespace, on real nodes', () => {
     }
     const warnings = (JSON.parse(events.stdout) as { items: Warning[] }).items;
     const ours = warnings.filter(
-      ({ reason, source }) => source?.component?.startsWith('multi-nic') || reason === 'FailedCreatePodSandBox',
+      ({ reason, source }) => `${source?.component}`.startsWith('multi-nic') || reason === 'FailedCreatePodSandBox',
     );
     expect(ours.map(({ message }) => message)).to.deep.equal([]);
     await cluster.kubectl(['delete', 'deployment', 'workers', '--wait=true']);
