@@ -1,6 +1,6 @@
 import { askAgent } from './agent.ts';
 import type { Native } from './native.ts';
-import { cniCodes, encodeCniError, type CniCode } from '../core/cni/error.ts';
+import { cniCodes, cniError, encodeCniError, type CniCode } from '../core/cni/error.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../core/cni/versions.ts';
 import {
   cniVariables,
@@ -9,7 +9,7 @@ import {
   socketVariable,
   type CniEnvironment,
 } from '../core/cni/wire.ts';
-import { errorTable, MultiNicError, type ErrorCode } from '../core/errors.ts';
+import { MultiNicError, type ErrorCode } from '../core/errors.ts';
 
 /** What the program prints and exits with. */
 export interface Outcome {
@@ -96,7 +96,5 @@ The agent's socket: ${defaultSocketPath}, or what the variable ${socketVariable}
 
 /** A CNI error object; `config` is asked for the version to answer in. */
 function failure(config: string, code: CniCode, error: ErrorCode, msg: string): Outcome {
-  const cniVersion = versionOf(config) ?? newestVersion;
-  const details = `${error}: ${errorTable[error]}`;
-  return { exitCode: 1, stdout: encodeCniError({ cniVersion, code, msg, details }) };
+  return { exitCode: 1, stdout: encodeCniError(cniError(code, error, msg), versionOf(config) ?? newestVersion) };
 }

@@ -4,7 +4,7 @@
  */
 import './native.ts';
 import { answerOf, type Outcome } from './call.ts';
-import { cniCodes, encodeCniError } from '../core/cni/error.ts';
+import { cniCodes, CniError, encodeCniError } from '../core/cni/error.ts';
 import { newestVersion } from '../core/cni/versions.ts';
 
 const outcome = runGuarded();
@@ -18,10 +18,7 @@ function runGuarded(): Outcome {
     return answerOf(native);
   } catch (error) {
     const details = error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error);
-    const msg = 'the multi-nic executable failed';
-    return {
-      exitCode: 1,
-      stdout: encodeCniError({ cniVersion: newestVersion, code: cniCodes.internal, msg, details }),
-    };
+    const failure = new CniError(cniCodes.internal, 'the multi-nic executable failed', details);
+    return { exitCode: 1, stdout: encodeCniError(failure, newestVersion) };
   }
 }

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
-import { cniError, toCniError, type CniError } from '../../core/cni/cniError.ts';
-import { cniCodes } from '../../core/cni/error.ts';
+import { cniCodes, cniError, toCniError, type CniError } from '../../core/cni/error.ts';
 import type { CniResult } from '../../core/cni/result.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';

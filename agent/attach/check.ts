@@ -1,6 +1,4 @@
-import type { CniError } from '../../core/cni/cniError.ts';
-import { cniError } from '../../core/cni/cniError.ts';
-import { cniCodes } from '../../core/cni/error.ts';
+import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { NetlinkError, type AddressInfo, type LinkInfo, type Netlink, type RouteInfo } from '../netlink/netlink.ts';
 import type { CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CniError } from '../../core/cni/cniError.ts';
+import { CniError } from '../../core/cni/error.ts';
 import { parseIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import { hostEndName, ptpMac, type Attachment } from './attachment.ts';

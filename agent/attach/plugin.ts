@@ -1,6 +1,4 @@
-import type { CniError } from '../../core/cni/cniError.ts';
-import { cniError } from '../../core/cni/cniError.ts';
-import { cniCodes } from '../../core/cni/error.ts';
+import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { multiNicIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { IpvlanMode, MacvlanMode } from '../netlink/types.ts';

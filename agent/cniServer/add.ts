@@ -1,9 +1,8 @@
 import { interfaceNames, parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { CniCall } from '../../core/cni/call.ts';
-import { cniError, type CniError } from '../../core/cni/cniError.ts';
+import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
-import { cniCodes } from '../../core/cni/error.ts';
 import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/result.ts';
 import type { Pod } from '../../kube/resources.ts';
 import type { Budget, Wanted } from '../decision/decider.ts';

@@ -1,7 +1,6 @@
 import { readCall, type CniCall, type CniCommand } from '../../core/cni/call.ts';
-import { cniError, toCniError, type CniError } from '../../core/cni/cniError.ts';
+import { cniCodes, cniError, encodeCniError, toCniError, type CniError } from '../../core/cni/error.ts';
 import { readConfig, type CniConfig } from '../../core/cni/config.ts';
-import { cniCodes, encodeCniError } from '../../core/cni/error.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/versions.ts';
 import { wireVersion, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
 import { deadline } from '../../kube/deadline.ts';
@@ -49,9 +48,8 @@ export class CniCalls {
       const failure = toCniError(error);
       code = failure.code;
       const cniVersion = versionOf(stdin) ?? newestVersion;
-      const { message: msg, details } = failure;
       this.#report(env, failure);
-      answer = { version: wireVersion, exitCode: 1, stdout: encodeCniError({ cniVersion, code, msg, details }) };
+      answer = { version: wireVersion, exitCode: 1, stdout: encodeCniError(failure, cniVersion) };
     }
     this.#observer?.answered(env.CNI_COMMAND ?? '', code, (performance.now() - started) / 1000);
     return answer;

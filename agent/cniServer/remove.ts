@@ -1,7 +1,6 @@
 import type { CniCall } from '../../core/cni/call.ts';
-import { cniError, toCniError } from '../../core/cni/cniError.ts';
+import { cniCodes, cniError, toCniError } from '../../core/cni/error.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
-import { cniCodes } from '../../core/cni/error.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { CniContext } from './context.ts';
 

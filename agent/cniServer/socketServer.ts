@@ -3,8 +3,7 @@ import { chmod, mkdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { cniError } from '../../core/cni/cniError.ts';
-import { cniCodes, encodeCniError } from '../../core/cni/error.ts';
+import { cniCodes, cniError, encodeCniError } from '../../core/cni/error.ts';
 import { newestVersion } from '../../core/cni/versions.ts';
 import { decodeRequest, encodeAnswer, maxRequestBytes, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
 import { isMultiNicError } from '../../core/errors.ts';
@@ -103,8 +102,8 @@ export class SocketServer implements Runnable {
         socket.destroy();
         return;
       }
-      const { message: msg, details, code } = cniError(cniCodes.decodingFailure, error.code, error.detail);
-      socket.end(encodeAnswer(1, encodeCniError({ cniVersion: newestVersion, code, msg, details })));
+      const failure = cniError(cniCodes.decodingFailure, error.code, error.detail);
+      socket.end(encodeAnswer(1, encodeCniError(failure, newestVersion)));
     }
   }
 }

@@ -1,8 +1,7 @@
 import { annotation } from '../../core/api/names.ts';
 import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
-import { cniError } from '../../core/cni/cniError.ts';
-import { cniCodes } from '../../core/cni/error.ts';
+import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';

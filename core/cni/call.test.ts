@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readCall } from './call.ts';
-import { CniError } from './cniError.ts';
+import { CniError } from './error.ts';
 import type { CniEnvironment } from './wire.ts';
 
 const add: CniEnvironment = {

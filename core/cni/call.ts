@@ -1,6 +1,5 @@
 import { isInterfaceName } from '../annotation/networks.ts';
-import { cniError, type CniError } from './cniError.ts';
-import { cniCodes } from './error.ts';
+import { cniCodes, cniError, type CniError } from './error.ts';
 import type { CniEnvironment, CniVariable } from './wire.ts';
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';

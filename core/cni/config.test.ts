@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CniError } from './cniError.ts';
+import { CniError } from './error.ts';
 import { readConfig } from './config.ts';
 
 const base = { cniVersion: '1.0.0', name: 'train', type: 'multi-nic', plugin: { type: 'ipvlan' } };

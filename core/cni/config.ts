@@ -1,5 +1,4 @@
-import { cniError, type CniError } from './cniError.ts';
-import { cniCodes } from './error.ts';
+import { cniCodes, cniError, type CniError } from './error.ts';
 import { isSupportedVersion, supportedVersions, type CniVersion } from './versions.ts';
 
 /**

@@ -1,4 +1,9 @@
-/** The error object that a CNI plugin prints (CNI 1.1, section 5 "Error"), and its codes. */
+import { errorTable, isMultiNicError, type ErrorCode } from '../errors.ts';
+
+/**
+ * What a failed call answers with (CNI 1.1, section 5 "Error"). This file runs in Node (the agent) and in QuickJS (the executable):
+ * nothing but the language is used.
+ */
 
 /**
  * Codes 0–99 belong to the specification, 100 and above to the plugin. `invalidNetns` stands in libcni's constants only; the rest is
@@ -29,19 +34,57 @@ export const cniCodes = {
 
 export type CniCode = (typeof cniCodes)[keyof typeof cniCodes];
 
-/** What is printed instead of a result, with an exit code other than 0. */
-export interface CniErrorObject {
-  /** As the configuration said; where it said nothing that can be read, the newest version that is spoken here. */
-  readonly cniVersion: string;
-  readonly code: number;
-  /** Short: what went wrong. */
-  readonly msg: string;
+/** A failure that is answered to the runtime. `message` is the error object's `msg`: short, what went wrong. */
+export class CniError extends Error {
+  readonly code: CniCode;
   /** Long: where, and what to do about it. */
   readonly details: string;
+
+  constructor(code: CniCode, msg: string, details: string, options?: ErrorOptions) {
+    super(msg, options);
+    this.name = 'CniError';
+    this.code = code;
+    this.details = details;
+  }
 }
 
-/** The error object as it is printed: one line of JSON with a line end. */
-export function encodeCniError(error: CniErrorObject): string {
-  const { cniVersion, code, msg, details } = error;
+/** A CNI error with a row of the project's error table: `msg` says what was wrong and where, `details` what to do. */
+export function cniError(code: CniCode, row: ErrorCode, msg: string, options?: ErrorOptions): CniError {
+  return new CniError(code, msg, `${row}: ${errorTable[row]}`, options);
+}
+
+/** Which CNI code a refusal of ours is answered with; what is not listed is `internal`. */
+const codeOf: Partial<Record<ErrorCode, CniCode>> = {
+  MNN_NETWORK_UNKNOWN: cniCodes.invalidConfig,
+  MNN_NETWORK_NOT_ALLOWED: cniCodes.noAttachment,
+  MNN_NETWORK_NOT_READY: cniCodes.tryAgainLater,
+  MNN_DEADLINE: cniCodes.tryAgainLater,
+  MNN_POOL_FULL: cniCodes.tryAgainLater,
+  MNN_ADDRESS_TAKEN: cniCodes.noAttachment,
+  MNN_ADDRESS_OUTSIDE: cniCodes.noAttachment,
+  MNN_NODE_LACKS: cniCodes.nicUnusable,
+  MNN_NETWORKS_ANNOTATION_INVALID: cniCodes.noAttachment,
+  MNN_CNI_ARGS_INVALID: cniCodes.invalidConfig,
+  MNN_IPAM_SYNTAX: cniCodes.invalidConfig,
+  MNN_IPAM_INVALID: cniCodes.invalidConfig,
+  MNN_PLUGIN_INVALID: cniCodes.invalidConfig,
+};
+
+/** Any thrown value as a CNI error. */
+export function toCniError(error: unknown): CniError {
+  if (error instanceof CniError) return error;
+  if (isMultiNicError(error)) {
+    return cniError(codeOf[error.code] ?? cniCodes.internal, error.code, error.detail, { cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new CniError(cniCodes.internal, message, 'See the log of the multi-nic agent on this node.', { cause: error });
+}
+
+/**
+ * The error object as it is printed: one line of JSON with a line end.
+ * @param cniVersion as the configuration said; where it said nothing that can be read, the newest version that is spoken here
+ */
+export function encodeCniError(error: CniError, cniVersion: string): string {
+  const { code, message: msg, details } = error;
   return `${JSON.stringify({ cniVersion, code, msg, details })}\n`;
 }

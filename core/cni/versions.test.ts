@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { encodeCniError } from './error.ts';
 import { encodeVersionAnswer, isSupportedVersion, supportedVersions, versionOf } from './versions.ts';
 
 describe('core/cni/versions', () => {
@@ -21,13 +20,5 @@ describe('core/cni/versions', () => {
   it('knows the versions it speaks', () => {
     for (const version of supportedVersions) expect(isSupportedVersion(version)).to.equal(true);
     for (const version of ['0.2.0', '1.1', '', undefined, null]) expect(isSupportedVersion(version)).to.equal(false);
-  });
-});
-
-describe('core/cni/error', () => {
-  it('prints one line with the fields in the order of the specification', () => {
-    expect(encodeCniError({ details: 'd', msg: 'm', code: 7, cniVersion: '1.0.0' })).to.equal(
-      '{"cniVersion":"1.0.0","code":7,"msg":"m","details":"d"}\n',
-    );
   });
 });
