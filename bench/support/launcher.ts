@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Namespace } from '../../test/agent/namespaces.ts';
 import { compileNative } from './compile.ts';
 
 /** A program to be started, with all that it gets. */
@@ -31,10 +32,13 @@ export class Launcher implements AsyncDisposable {
     this.#lines = lines[Symbol.asyncIterator]();
   }
 
-  static async start(): Promise<Launcher> {
+  /** @param namespace where it and what it starts are; this process's own without one */
+  static async start(namespace?: Namespace): Promise<Launcher> {
     const program = await compileNative('launch');
     // The kernel ends it with this process, however that ends.
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const argv = ['setpriv', '--pdeathsig', 'KILL', program];
+    const [command = '', ...args] = namespace?.enter(...argv) ?? argv;
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     return new Launcher(child, createInterface(child.stdout));
   }
 

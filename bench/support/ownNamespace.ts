@@ -1,5 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import * as libc from '../../agent/netlink/libc.ts';
+import { Netlink } from '../../agent/netlink/netlink.ts';
+import { ThreadNamespace } from '../../agent/netlink/thread-namespace.ts';
 import { Namespace } from '../../test/agent/namespaces.ts';
 
 /**
@@ -8,8 +10,25 @@ import { Namespace } from '../../test/agent/namespaces.ts';
  */
 export function enterOwnNamespace(purpose: string): Namespace {
   const namespace = new Namespace(purpose);
-  const fd = openSync(namespace.path, 'r');
-  libc.setns(fd, libc.CLONE_NEWNET);
-  closeSync(fd);
+  within(namespace, fd => {
+    libc.setns(fd, libc.CLONE_NEWNET);
+  });
   return namespace;
+}
+
+/** A netlink layer whose own namespace is the given one: threads are born in the namespace of the one that starts them. */
+export async function netlinkIn(namespace: Namespace): Promise<Netlink> {
+  using here = new ThreadNamespace();
+  const netlink = new Netlink();
+  await within(namespace, fd => here.within(fd, () => netlink.one(null, { op: 'link.list' })));
+  return netlink;
+}
+
+function within<T>({ path }: Namespace, use: (fd: number) => T): T {
+  const fd = openSync(path, 'r');
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
