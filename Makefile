@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MOCHA := mocha --reporter test/reporter.cjs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint format build setup clean
+.PHONY: help demo test unit bench lint format build setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: setup lint ## Run every test: unit, real API server, real nodes, User-Mode
 
 unit: node_modules/.installed ## Run the unit tests only: no root, no cluster, a few seconds
 	@$(MOCHA) 'core/**/*.test.ts' '{kube,webhook,controller,agent,certs,cni,cli}/**/*.test.ts' 'test/setup/*.test.ts'
+
+bench: setup ## Run every benchmark beside its baseline (BENCH=name runs one of bench/); rows in bench/results.json
+	@node bench/main.ts $(BENCH)
 
 lint: node_modules/.installed ## Check types, lint rules, import layers and formatting
 	@tsc

@@ -1,5 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** Where every benchmark leaves its rows, in place of its earlier ones. */
+export const resultsFile = join(import.meta.dirname, 'results.json');
 
 /** One measured number, beside the baseline that the same run measured. */
 export interface Row {
@@ -18,37 +22,71 @@ export interface Row {
   met: boolean | null;
 }
 
+/** What is wanted of a number, or of its ratio to the baseline. */
+export interface Goal {
+  readonly of: 'ratio' | 'value';
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
 /** What a benchmark reports. */
 export interface Report {
-  value: number;
-  unit: string;
-  baseline?: number;
-  against?: string;
-  goal?: { text: string; met: (ratio: number | null, value: number) => boolean };
+  readonly value: number;
+  readonly unit: string;
+  readonly baseline?: number;
+  /** What the baseline is, in a few words. */
+  readonly against?: string;
+  readonly goal?: Goal;
 }
+
+export type Reporter = (name: string, report: Report) => void;
 
 /** One benchmark file's content: what it measures, and how. It owns all it starts and ends it, also when it fails. */
 export interface Benchmark {
-  name: string;
+  /** As its file. */
+  readonly name: string;
   /** One line for people. */
-  about: string;
-  run(report: (name: string, report: Report) => void): Promise<void>;
+  readonly about: string;
+  /** After so long, s, the process ends: a benchmark that hangs must not keep the others waiting. */
+  readonly limitSeconds: number;
+  run(report: Reporter): Promise<void>;
 }
 
-/** Runs benchmarks one after another, prints a row as soon as it is known, and writes all rows to a file. */
-export async function runBenchmarks(benchmarks: readonly Benchmark[], file: string): Promise<Row[]> {
+/**
+ * Runs a benchmark as the main program of its process: prints each row as soon as it is known, and writes all of them to resultsFile,
+ * also those of a run that fails later. Goals are printed, never asserted.
+ */
+export async function runBenchmark(benchmark: Benchmark): Promise<void> {
+  const { name, about, limitSeconds } = benchmark;
+  const timer = setTimeout(() => {
+    console.error(`${name}: not done after ${limitSeconds} s`);
+    process.exit(1);
+  }, limitSeconds * 1000);
+  console.log(`\n${name}: ${about}`);
   const rows: Row[] = [];
-  for (const benchmark of benchmarks) {
-    console.log(`\n${benchmark.name}: ${benchmark.about}`);
-    await benchmark.run((name, report) => {
-      const row = toRow(`${benchmark.name}/${name}`, report);
+  try {
+    await benchmark.run((rowName, report) => {
+      const row = toRow(`${name}/${rowName}`, report);
       rows.push(row);
       console.log(format(row));
     });
+  } catch (error) {
+    console.error(`${name} failed:`, error);
+    process.exitCode = 1;
+  } finally {
+    clearTimeout(timer);
+    await merge(name, rows);
   }
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(rows, null, 2)}\n`);
-  return rows;
+}
+
+/** Puts rows in place of the benchmark's earlier ones. */
+async function merge(name: string, rows: readonly Row[]): Promise<void> {
+  const earlier = existsSync(resultsFile) ? (JSON.parse(await readFile(resultsFile, 'utf8')) as Row[]) : [];
+  const all = [...earlier.filter(row => !row.name.startsWith(`${name}/`)), ...rows];
+  const unfinished = join(dirname(resultsFile), `.${basename(resultsFile)}.${process.pid}.tmp`);
+  await mkdir(dirname(resultsFile), { recursive: true });
+  await writeFile(unfinished, `${JSON.stringify(all, null, 2)}\n`);
+  await rename(unfinished, resultsFile);
 }
 
 function toRow(name: string, { value, unit, baseline, against, goal }: Report): Row {
@@ -60,36 +98,30 @@ function toRow(name: string, { value, unit, baseline, against, goal }: Report): 
     baseline: baseline === undefined ? null : round(baseline),
     against: against ?? '',
     ratio: ratio === null ? null : round(ratio),
-    goal: goal?.text ?? '',
-    met: goal ? goal.met(ratio, value) : null,
+    goal: goal === undefined ? '' : goalText(goal, unit),
+    met: goal === undefined ? null : isMet(goal, goal.of === 'ratio' ? ratio : value),
   };
+}
+
+function goalText({ of, atMost, atLeast }: Goal, unit: string): string {
+  const suffix = of === 'ratio' ? 'times' : unit;
+  return [
+    ...(atMost === undefined ? [] : [`at most ${round(atMost)} ${suffix}`]),
+    ...(atLeast === undefined ? [] : [`at least ${round(atLeast)} ${suffix}`]),
+  ].join(', ');
+}
+
+function isMet({ atMost = Infinity, atLeast = -Infinity }: Goal, number: number | null): boolean | null {
+  return number === null ? null : number <= atMost && number >= atLeast;
 }
 
 function format({ name, value, unit, baseline, against, ratio, goal, met }: Row): string {
   const compared = baseline === null ? '' : `  ${against}: ${baseline} ${unit}, ratio ${ratio}`;
-  const verdict = met === null ? '' : `  goal ${goal}: ${met ? 'met' : 'NOT met'}`;
+  const verdict = met === null ? '' : `  [goal ${goal}: ${met ? 'met' : 'NOT met'}]`;
   return `  ${name.padEnd(44)} ${String(value).padStart(9)} ${unit}${compared}${verdict}`;
 }
 
 /** Three significant digits, as many as such measurements deserve. */
 function round(value: number): number {
   return Number(value.toPrecision(3));
-}
-
-/** The p-th percentile (0 to 100) of samples, by the nearest rank. */
-export function percentile(samples: readonly number[], p: number): number {
-  const sorted = samples.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN;
-}
-
-/** Milliseconds that each of `count` runs takes, after `warmUp` runs that do not count. */
-export async function timed(count: number, run: (i: number) => Promise<void> | void, warmUp = 0): Promise<number[]> {
-  for (let i = 0; i < warmUp; i++) await run(-1 - i);
-  const samples: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const start = performance.now();
-    await run(i);
-    samples.push(performance.now() - start);
-  }
-  return samples;
 }

@@ -4,11 +4,14 @@ import type { CniResult } from '../../core/cni/result.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { checkpointVersion, type CheckpointEntry } from '../checkpoint/entry.ts';
-import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts';
+import { NetlinkError, type LinkInfo, type Netlink, type Op } from '../netlink/netlink.ts';
 import { hostEndName, ptpMac, type Attachment } from './attachment.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { hostAddress, planOf, type Plan } from './plan.ts';
 import { linkGateways } from './podRoutes.ts';
+
+/** Nobody else's group of links ("MNd"): distributions use small numbers, if any. */
+const doomedGroup = 0x4d4e64;
 
 /** Makes attachments and takes them away. Calls for one sandbox must not overlap; the CNI server sees to that. */
 export class Attacher {
@@ -50,10 +53,7 @@ export class Attacher {
   /** Takes away what the entry names, as far as it is there, and then the entry itself. */
   async detach(entry: CheckpointEntry): Promise<void> {
     const hostEnds = entry.links.flatMap(link => link.hostEnd ?? []);
-    await this.#netlink.run(
-      null,
-      hostEnds.map(dev => ({ op: 'link.del' as const, dev, ignore: ['ENODEV'] as const })),
-    );
+    await this.#netlink.run(null, removalOf(hostEnds));
     await this.#detachInPod(entry);
     await this.#checkpoint.delete(entry);
   }
@@ -62,10 +62,7 @@ export class Attacher {
     // The path may name another sandbox's namespace by now (a process id given again): nothing there is ours.
     if ((await namespaceIdentity(netns)) !== netnsId) return;
     try {
-      await this.#netlink.run(
-        netns,
-        links.map(({ name }) => ({ op: 'link.del' as const, dev: name, ignore: ['ENODEV'] as const })),
-      );
+      await this.#netlink.run(netns, removalOf(links.map(({ name }) => name)));
     } catch (error) {
       if (!(error instanceof NetlinkError) || !error.namespaceGone) throw error;
     }
@@ -100,6 +97,18 @@ export class Attacher {
       this.#log.error({ err: error, container: entry.containerId, ifname: entry.ifname }, 'rolling back failed');
     }
   }
+}
+
+/**
+ * Removes links, as far as they are there, in one go. The group is only for links that are about to go: should this be cut short after
+ * they were put into it, then any later removal in that namespace takes them along.
+ */
+function removalOf(names: readonly string[]): Op[] {
+  if (names.length === 0) return [];
+  return [
+    ...names.map((dev): Op => ({ op: 'link.set', dev, group: doomedGroup, ignore: ['ENODEV'] })),
+    { op: 'link.delGroup', group: doomedGroup, ignore: ['ENODEV'] },
+  ];
 }
 
 function intentOf(attachment: Attachment, plan: Plan, netnsId: string): CheckpointEntry {

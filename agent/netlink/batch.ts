@@ -115,6 +115,7 @@ export class Batch implements Context, Disposable {
       case 'link.add':
       case 'link.set':
       case 'link.del':
+      case 'link.delGroup':
       case 'altname.add':
       case 'altname.del':
         this.#pack(index, op);

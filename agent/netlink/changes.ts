@@ -1,7 +1,7 @@
 import type { Writer } from './attributes.ts';
 import { writeAddressChange } from './address.ts';
 import type { Context } from './context.ts';
-import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkSet } from './link-requests.ts';
+import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkDelGroup, writeLinkSet } from './link-requests.ts';
 import { writeNeighbourChange } from './neighbour.ts';
 import { writeRouteChange } from './route-requests.ts';
 import { writeRuleChange } from './rule.ts';
@@ -25,6 +25,8 @@ function writeLinkChange(writer: Writer, sequence: number, op: LinkChange, conte
       return writeLinkSet(writer, sequence, op, context);
     case 'link.del':
       return writeLinkDel(writer, sequence, op, context);
+    case 'link.delGroup':
+      return writeLinkDelGroup(writer, sequence, op);
     case 'altname.add':
     case 'altname.del':
       return writeAltName(writer, sequence, op, context);

@@ -31,6 +31,7 @@ const targetWords = {
   dev: 'dev ',
   altName: 'altname ',
   table: 'table ',
+  group: 'group ',
 } as const;
 
 /** What an operation is about, in words for an error message, for example '10.9.0.0/16 via 10.1.0.2 dev net1-0'. */

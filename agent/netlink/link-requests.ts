@@ -17,7 +17,7 @@ import type { Context } from './context.ts';
 import { etherType8021ad, etherType8021q } from './link.ts';
 import { ipvlanFlags, ipvlanModes, macvlanModes } from './names.ts';
 import { InvalidArgument, parseMac } from './text.ts';
-import type { AltNameChange, LinkAdd, LinkDel, LinkRef, LinkSet } from './types.ts';
+import type { AltNameChange, LinkAdd, LinkDel, LinkDelGroup, LinkRef, LinkSet } from './types.ts';
 
 /** Longest interface name without its NUL (if.h, IFNAMSIZ); longer ones can only be alternative names. */
 const longestName = 15;
@@ -120,12 +120,22 @@ export function writeLinkSet(writer: Writer, sequence: number, op: LinkSet, cont
     if (op.alias !== undefined) writer.attribute(IFLA.IFALIAS, Buffer.from(op.alias));
     if (op.master !== undefined) writer.uint32(IFLA.MASTER, op.master === null ? 0 : context.linkIndex(op.master));
     if (op.netns !== undefined) writer.uint32(IFLA.NET_NS_FD, context.namespaceFd(op.netns));
+    if (op.group !== undefined) writer.uint32(IFLA.GROUP, op.group);
   });
 }
 
 export function writeLinkDel(writer: Writer, sequence: number, op: LinkDel, context: Context): void {
   writeMessage(writer, { type: RTM.DELLINK, flags: change, sequence }, () => {
     writeLinkHeader(writer, { index: positiveIndex(context.linkIndex(op.dev)) });
+  });
+}
+
+/** RTM_DELLINK without an index or a name. */
+export function writeLinkDelGroup(writer: Writer, sequence: number, { group }: LinkDelGroup): void {
+  if (!Number.isInteger(group) || group <= 0) throw new InvalidArgument(`${group} is not a group of links to remove`);
+  writeMessage(writer, { type: RTM.DELLINK, flags: change, sequence }, () => {
+    writeLinkHeader(writer, {});
+    writer.uint32(IFLA.GROUP, group);
   });
 }
 

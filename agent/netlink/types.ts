@@ -150,6 +150,16 @@ export interface LinkSet extends OpBase {
   readonly alias?: string;
   /** Make it a port of that bridge or VRF; null takes it out. */
   readonly master?: LinkRef | null;
+  /** The number of a set of links of the namespace that can be removed together; 0 is everybody's. */
+  readonly group?: number;
+}
+/**
+ * Removes every link of a group: all, or none where one of them cannot be removed. ENODEV where there is none. The kernel waits for all
+ * of them once, and not once a link, until nobody looks at them any more (RCU, tens of milliseconds).
+ */
+export interface LinkDelGroup extends OpBase {
+  readonly op: 'link.delGroup';
+  readonly group: number;
 }
 export interface LinkDel extends OpBase {
   readonly op: 'link.del';
@@ -362,7 +372,16 @@ export interface NetnsId extends OpBase {
 // ---- batches
 
 export type ChangeOp =
-  LinkAdd | LinkSet | LinkDel | AltNameChange | AddressAdd | AddressDel | RouteChange | RuleChange | NeighbourChange;
+  | LinkAdd
+  | LinkSet
+  | LinkDel
+  | LinkDelGroup
+  | AltNameChange
+  | AddressAdd
+  | AddressDel
+  | RouteChange
+  | RuleChange
+  | NeighbourChange;
 export type QueryOp = LinkList | LinkGet | AddressList | RouteList | RuleList | NeighbourList | NetnsId;
 export type SysctlOp = SysctlGet | SysctlSet;
 export type Op = ChangeOp | QueryOp | SysctlOp;

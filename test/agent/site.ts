@@ -127,7 +127,7 @@ export class Site implements AsyncDisposable {
 }
 
 /** Makes the API server reachable through the file system: see relay.ts. */
-async function openBridge(path: string, server: string): Promise<Server> {
+export async function openBridge(path: string, server: string): Promise<Server> {
   const { hostname, port } = new URL(server);
   const bridge = createServer(client => {
     const upstream = connect(Number(port), hostname);

@@ -54,6 +54,7 @@ describe('netlink: failures', () => {
     [{ op: 'link.get', dev: 9999 }, 'ENODEV'],
     [{ op: 'link.set', dev: 'none', up: true }, 'ENODEV'],
     [{ op: 'link.del', dev: 9999 }, 'ENODEV'],
+    [{ op: 'link.delGroup', group: 9 }, 'ENODEV'],
     [{ op: 'address.add', dev: 'none', address: '10.0.0.1/8' }, 'ENODEV'],
     [{ op: 'address.add', dev: 9999, address: '10.0.0.1/8' }, 'ENODEV'],
     [{ op: 'address.del', dev: 'lo', address: '10.0.0.1/8' }, 'EADDRNOTAVAIL'],
@@ -84,6 +85,7 @@ describe('netlink: failures', () => {
     { op: 'rule.add', from: '10.0.0.0/8', to: 'fd00::/8' },
     { op: 'link.set', dev: 'lo', mac: '00:00:zz:00:00:00' },
     { op: 'link.del', dev: 0 },
+    { op: 'link.delGroup', group: 0 },
     { op: 'link.get', dev: '' },
     { op: 'sysctl.set', key: 'ipv4/../../kernel/hostname', value: 'x' },
   ];

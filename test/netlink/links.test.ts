@@ -230,6 +230,25 @@ describe('netlink: links', () => {
       expect(namespace.json<IpLink>('link').map(link => link.ifname)).to.deep.equal(['lo']);
   });
 
+  it('removes the links of a group, and with a veth its peer, and no others', async () => {
+    const [namespace, other] = [test.namespace(), test.namespace()];
+    const pair = (name: string): LinkAdd => ({
+      ...{ op: 'link.add', kind: 'veth', name },
+      peer: { name, netns: other.path },
+    });
+    await test.netlink.run(namespace.path, [pair('v0'), pair('v1'), pair('v2')]);
+    await test.netlink.run(namespace.path, [
+      { op: 'link.set', dev: 'v0', group: 7 },
+      { op: 'link.set', dev: 'v1', group: 8 },
+      { op: 'link.set', dev: 'v2', group: 7 },
+      { op: 'link.delGroup', group: 7 },
+    ]);
+    for (const { path } of [namespace, other]) {
+      const links = await test.netlink.one(path, { op: 'link.list' });
+      expect(links.map(({ name }) => name)).to.deep.equal(['lo', 'v1']);
+    }
+  });
+
   it('lists many links over several datagrams', async () => {
     const namespace = test.namespace();
     const ops = Array.from({ length: 80 }, (_, at): LinkAdd => ({ op: 'link.add', kind: 'bridge', name: `br${at}` }));

@@ -1,0 +1,149 @@
+import type { RouteChange } from '../agent/netlink/types.ts';
+import { Netlink } from '../agent/netlink/netlink.ts';
+import { programRoutes } from '../agent/routes/kernelRoutes.ts';
+import { wantedRoutes } from '../agent/routes/wanted.ts';
+import type { Namespace } from '../test/agent/namespaces.ts';
+import { runBenchmark, type Reporter } from './frame.ts';
+import { hostAddress, hostName, largeCluster, type LargeCluster } from './support/largeCluster.ts';
+import { enterOwnNamespace } from './support/ownNamespace.ts';
+import { PlannedCluster } from './support/plannedView.ts';
+import { RawRoutes } from './support/rawRoutes.ts';
+import { alternate, median, timed } from './support/samples.ts';
+
+const nics = 8;
+const rounds = 5;
+const changeRounds = 20;
+const goal = { of: 'ratio', atMost: 2 } as const;
+const against = 'raw netlink';
+
+/** Routes to a host with index `index`, in a table that is not the agent's. */
+function routesTo(index: number, devices: readonly number[]): Required<Pick<RouteChange, 'dst' | 'gateway' | 'dev'>>[] {
+  return devices.map((dev, n) => ({
+    dst: `${10}.${32 * n + (index >> 8)}.${index & 255}.0/24`,
+    gateway: hostAddress(index, n),
+    dev,
+  }));
+}
+
+function rawChanges(op: 'route.replace' | 'route.del', indexes: readonly number[], devices: readonly number[]) {
+  return indexes.flatMap(index =>
+    routesTo(index, devices).map((route): RouteChange => ({ op, table: 7777, protocol: 78, ...route })),
+  );
+}
+
+function plugIn(namespace: Namespace): void {
+  for (let n = 0; n < nics; n++) {
+    namespace.ip('link', 'add', `eth${n + 1}`, 'type', 'veth', 'peer', 'name', `peer${n + 1}`);
+    namespace.ip('link', 'set', `peer${n + 1}`, 'up');
+    namespace.ip('link', 'set', `eth${n + 1}`, 'up');
+    namespace.ip('address', 'add', `${hostAddress(0, n)}/16`, 'dev', `eth${n + 1}`);
+  }
+}
+
+/** One agent with what it knows. */
+class Subject {
+  readonly #cluster = new PlannedCluster();
+  readonly #netlink: Netlink;
+
+  constructor(netlink: Netlink, { network, hosts, pages }: LargeCluster) {
+    this.#netlink = netlink;
+    this.#cluster.setNetwork(network);
+    this.change({ hosts, pages });
+  }
+
+  change({ hosts, pages }: Pick<LargeCluster, 'hosts' | 'pages'>): void {
+    for (const host of hosts) this.#cluster.setHost(host);
+    for (const page of pages) this.#cluster.setPage(page);
+  }
+
+  /** What the agent does when something has changed. */
+  async pass(expected: number): Promise<void> {
+    const { changes, failures } = await programRoutes(this.#netlink, wantedRoutes(this.#cluster.view, hostName(0)));
+    if (changes !== expected || failures.length > 0) {
+      throw new Error(`${changes} changes, not ${expected}; failures: ${failures.slice(0, 3).join('; ')}`);
+    }
+  }
+}
+
+/** Milliseconds of one more host, with `known` others known. */
+async function oneMoreHost(netlink: Netlink, known: number): Promise<number[]> {
+  const before = largeCluster(known, nics);
+  const after = largeCluster(known + 1, nics);
+  const change = { hosts: after.hosts.slice(known), pages: after.pages.slice(-1) };
+  const subject = new Subject(netlink, before);
+  await subject.pass((known - 1) * nics + 1);
+  const samples: number[] = [];
+  for (let round = -1; round < changeRounds; round++) {
+    subject.change(change);
+    const ms = await timed(() => subject.pass(nics));
+    if (round >= 0) samples.push(ms);
+    subject.change({ hosts: [], pages: before.pages.slice(-1) });
+    await subject.pass(nics);
+  }
+  return samples;
+}
+
+async function run(report: Reporter): Promise<void> {
+  using namespace = enterOwnNamespace('routes');
+  plugIn(namespace);
+  await using netlink = new Netlink();
+  const links = await netlink.one(null, { op: 'link.list' });
+  const devices = Array.from({ length: nics }, (_, n) => links.find(({ name }) => name === `eth${n + 1}`)?.index ?? 0);
+  const clear = (): void => {
+    namespace.ip('rule', 'flush', 'protocol', '77');
+    // Routes go with their link; faster than one after another.
+    for (let n = 1; n <= nics; n++) namespace.ip('link', 'set', `eth${n}`, 'down');
+    for (let n = 1; n <= nics; n++) namespace.ip('link', 'set', `eth${n}`, 'up');
+  };
+
+  const hosts = 5001;
+  const indexes = Array.from({ length: hosts - 1 }, (_, i) => i + 1);
+  const cluster = largeCluster(hosts, nics);
+  using raw = new RawRoutes(rawChanges('route.replace', indexes, devices));
+  const fresh = async (sample: () => Promise<number>): Promise<number> => {
+    clear();
+    return sample();
+  };
+  const all = await alternate(rounds, {
+    ours: () =>
+      fresh(() => {
+        const subject = new Subject(netlink, cluster);
+        return timed(() => subject.pass((hosts - 1) * nics + 1));
+      }),
+    raw: () => fresh(() => timed(() => raw.send())),
+  });
+  report('40,000 routes from nothing', {
+    value: median(all.ours),
+    unit: 'ms',
+    baseline: median(all.raw),
+    against,
+    goal,
+  });
+
+  clear();
+  using add = new RawRoutes(rawChanges('route.replace', [hosts], devices));
+  using remove = new RawRoutes(rawChanges('route.del', [hosts], devices));
+  const rawOne: number[] = [];
+  for (let round = 0; round < changeRounds; round++) {
+    rawOne.push(await timed(() => add.send()));
+    remove.send();
+  }
+  const few = median(await oneMoreHost(netlink, 100));
+  clear();
+  const many = median(await oneMoreHost(netlink, hosts));
+  report('one more host of 8 NICs, 5,000 known', {
+    value: many,
+    unit: 'ms',
+    baseline: median(rawOne),
+    against,
+    goal,
+  });
+  report('the same, against a small cluster', { value: many, unit: 'ms', baseline: few, against: '100 known', goal });
+}
+
+await runBenchmark({
+  name: 'routes',
+  about: "L3 routes as the agent's own path derives and programs them, against raw netlink sends",
+  limitSeconds: 300,
+  run,
+});
