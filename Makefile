@@ -7,13 +7,16 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MOCHA := mocha --reporter test/reporter.cjs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench lint format build setup clean
+.PHONY: help demo demo-down test unit lint format build bench setup clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## Bring up three nodes, install the system, give pods their NICs, ping over each (KEEP=1 leaves it running)
 	@node test/demo/main.ts $(if $(KEEP),--keep)
+
+demo-down: node_modules/.installed ## End the demo that KEEP=1 left running
+	@node test/demo/main.ts --down
 
 test: setup lint ## Run every test: unit, real API server, real nodes, User-Mode Linux
 	@$(MOCHA) 'core/**/*.test.ts' '{kube,webhook,controller,agent,certs,cni,cli}/**/*.test.ts' 'test/**/*.test.ts'

@@ -1,9 +1,11 @@
-import { component } from '../core/api/names.ts';
+import { component, extendedResourceName } from '../core/api/names.ts';
 import type { Condition, MultiNicNetwork, MultiNicNetworkStatus } from '../core/api/types.ts';
+import { capacityState, isBeingSetUp, type HostCapacity } from '../core/status/capacity.ts';
 import { definitionsSummary, type DefinitionsState } from '../core/status/definitions.ts';
 import { hostsState } from '../core/status/hosts.ts';
 import { networkStatus, sameStatus, unusableStatus } from '../core/status/networkStatus.ts';
 import { routeState } from '../core/status/routes.ts';
+import type { Network } from '../core/network/network.ts';
 import type { KnownNetwork } from '../kube/clusterView.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { multiNicNetworks } from '../kube/resources.ts';
@@ -24,7 +26,7 @@ const catchUpMs = 200;
 
 /**
  * Writes the status of networks, the interface indexes with it. Every agent watches these objects, so what is of no hurry is written at
- * most once in `minIntervalMs`; new interface indexes and the answer to a changed spec go out at once.
+ * most once in `minIntervalMs`; new interface indexes, the answer to a changed spec and what new pods wait for go out at once.
  */
 export class NetworkStatuses {
   readonly #context: LeaderContext;
@@ -97,10 +99,24 @@ export class NetworkStatuses {
       refused: this.#sources.unassignedHosts(network.name),
       unassigned,
     });
+    const capacity = capacityState(
+      network,
+      survey.members.map(({ host: { metadata } }) => [
+        metadata.name,
+        this.#capacityOf(network, metadata.name, hasIndex),
+      ]),
+    );
     const stored = object.status?.conditions?.find(({ type }) => type === 'DefinitionsReady');
     const definitions = definitionsSummary(this.#sources.definitions(object), stored);
     const routes = routeState(network, survey.members, view.networkNames(), hasIndex);
-    return networkStatus({ survey, hosts, definitions, routes, interfaces }, of);
+    return networkStatus({ survey, hosts, capacity, definitions, routes, interfaces }, of);
+  }
+
+  #capacityOf({ name }: Network, host: string, hasIndex: (host: string) => boolean): HostCapacity {
+    const node = this.#context.informers.nodes.get(host);
+    if (!node) return 'noNode';
+    if (!hasIndex(host)) return 'noBlock';
+    return node.status?.allocatable?.[extendedResourceName(name)] === undefined ? 'waiting' : 'published';
   }
 
   /** Events for conditions that turned: a Warning where one calls for somebody, and the moment of being ready. */
@@ -126,6 +142,7 @@ function eventKind({ type, status, reason }: Condition): 'Normal' | 'Warning' | 
 function isUrgent(stored: MultiNicNetworkStatus | undefined, next: MultiNicNetworkStatus): boolean {
   return (
     stored?.observedGeneration !== next.observedGeneration ||
+    isBeingSetUp(stored) !== isBeingSetUp(next) ||
     JSON.stringify((stored?.interfaces ?? []).map(keyOf)) !== JSON.stringify((next.interfaces ?? []).map(keyOf))
   );
 }

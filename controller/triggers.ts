@@ -1,3 +1,4 @@
+import { extendedResourceName } from '../core/api/names.ts';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
 import type { Informer } from '../kube/informer.ts';
 import type { Namespace, NetworkAttachmentDefinition, Node } from '../kube/resources.ts';
@@ -27,7 +28,7 @@ export function addTriggers(
     updated: (object, previous) => {
       if (!sameSpec(object, previous)) network(object);
       else if (!sameInterfaces(object, previous)) {
-        for (const { metadata } of informers.nodes.list()) queues.capacities.addAfter(metadata.name, batchMs);
+        for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
       }
       queues.statuses.addAfter(object.metadata.name, batchMs);
     },
@@ -74,9 +75,16 @@ export function addTriggers(
   informers.nodes.addHandlers({
     added: ({ metadata }) => {
       queues.capacities.addAfter(metadata.name, batchMs);
+      everyNetwork(name => {
+        queues.statuses.addAfter(name, batchMs);
+      });
     },
     updated: (node, previous) => {
-      if (!sameResources(node, previous)) queues.capacities.addAfter(node.metadata.name, batchMs);
+      if (sameResources(node, previous)) return;
+      queues.capacities.addAfter(node.metadata.name, batchMs);
+      everyNetwork(name => {
+        if (!sameResource(node, previous, extendedResourceName(name))) queues.statuses.addAfter(name, batchMs);
+      });
     },
     deleted: () => {
       everyNetwork(name => {
@@ -114,6 +122,10 @@ function sameInterfaces(a: MultiNicNetwork, b: MultiNicNetwork): boolean {
 function sameResources(a: Node, b: Node): boolean {
   const text = ({ status }: Node): string => JSON.stringify([status?.capacity, status?.allocatable]);
   return text(a) === text(b);
+}
+
+function sameResource(a: Node, b: Node, resource: string): boolean {
+  return a.status?.allocatable?.[resource] === b.status?.allocatable?.[resource];
 }
 
 /** Hosts whose index is not the same in both. */

@@ -12,19 +12,26 @@ const shownReasons = 4;
 
 /**
  * Checks that at least one node has the NICs that the pod asks for.
+ * @returns a warning where no node is known at all: its agents may be about to start, and the pod waits for one
  * @throws MultiNicError MNN_NO_NODE_FITS with what the nodes lack, most frequent first
  */
-export function checkAnyNodeFits({ network }: NetworkState, request: NicRequest, hosts: Iterable<HostInterface>): void {
+export function checkAnyNodeFits(
+  { network }: NetworkState,
+  request: NicRequest,
+  hosts: Iterable<HostInterface>,
+): string[] {
   const lacking = new Map<string, string[]>();
   for (const { metadata, spec } of hosts) {
     const selection = selectNone(membersOf(network, spec), request);
-    if (selection.ok) return;
+    if (selection.ok) return [];
     const nodes = lacking.get(selection.lacks) ?? [];
     nodes.push(metadata.name);
     lacking.set(selection.lacks, nodes);
   }
-  const why = lacking.size === 0 ? 'there is no HostInterface yet' : summary(lacking);
-  throw new MultiNicError('MNN_NO_NODE_FITS', `network ${network.name}: no node can serve the pod: ${why}`);
+  if (lacking.size === 0)
+    return [`network ${network.name}: there is no HostInterface yet, so the pod waits for a node`];
+  const detail = `network ${network.name}: no node can serve the pod: ${summary(lacking)}`;
+  throw new MultiNicError('MNN_NO_NODE_FITS', detail);
 }
 
 function summary(lacking: ReadonlyMap<string, readonly string[]>): string {

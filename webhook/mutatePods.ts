@@ -2,7 +2,7 @@ import { annotation } from '../core/api/names.ts';
 import { readAttachments, sameAttachments, withAttachments } from '../core/annotation/attachments.ts';
 import { formatNetworks, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
-import { knownNode } from '../core/pod/knownNode.ts';
+import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks, unknown, type SelectedNetwork, type SelectionSource } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
 import type { Reviewer } from './app.ts';
@@ -11,6 +11,7 @@ import { namespaceFacts, whatIs, type ReviewContext } from './cluster.ts';
 import { allow, skip } from './decision.ts';
 import { checkAnyNodeFits } from './fit.ts';
 import { displayName, factsOf, podOf, type AdmittedPod } from './pod.ts';
+import { SetUpPatience, whenReady } from './patience.ts';
 import { podPatch } from './podPatch.ts';
 import { grantAtCreate, type CreateGrants } from './reserve.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
@@ -20,6 +21,7 @@ import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
  * where they do not depend on the scheduler's choice. Everything else is granted when the pod is bound.
  */
 export function mutatePods(context: ReviewContext): Reviewer {
+  const patience = new SetUpPatience(context.view);
   return async (request, budget) => {
     const { pod, namespace } = podOf(request);
     const facts = factsOf(pod, namespace);
@@ -28,18 +30,20 @@ export function mutatePods(context: ReviewContext): Reviewer {
     if (reason !== undefined) return skip(reason);
 
     const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
-    await checkForeign(context, { source, selected, namespace }, budget);
+    await whenReady(budget, () => checkForeign(context, { source, selected, namespace }, budget));
+    const ours = selected.flatMap(({ network }) => network ?? []);
+    await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, budget);
     if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
     const node = knownNode(pod.spec);
-    if (node === undefined) {
-      for (const { known, request: nics } of wanted) checkAnyNodeFits(known.state, nics, context.view.hosts());
-    }
+    const unfit = wanted.flatMap(({ known, request: nics }) =>
+      node === undefined ? checkAnyNodeFits(known.state, nics, context.view.hosts()) : [],
+    );
     const claimant = { namespace, name: displayName(pod) };
     const reserved = facts.annotations[annotation.reservation];
     const grants = await grantAtCreate(
       context,
-      { wanted, node, claimant, reserved, dryRun: request.dryRun ?? false },
+      { wanted, node, isBound: isBound(pod.spec), claimant, reserved, dryRun: request.dryRun ?? false },
       budget,
     );
     const elements = elementsWith(selected, grants);
@@ -50,7 +54,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     });
     return allow({
       patch: operations,
-      warnings: [...droppedWarnings(facts, elements), ...wanted.flatMap(unusedRequests), ...warnings],
+      warnings: [...droppedWarnings(facts, elements), ...wanted.flatMap(unusedRequests), ...unfit, ...warnings],
       audit: auditOf(source, wanted, grants, pod),
     });
   };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AllocatedNic } from '../core/api/types.ts';
+import { isMultiNicError } from '../core/errors.ts';
 import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grant.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
@@ -18,6 +19,8 @@ export interface ReserveRequest {
   wanted: readonly WantedAttachment[];
   /** The node, where it is known already. */
   node: string | undefined;
+  /** Whether it has that node for good: then nothing can be granted later. */
+  isBound: boolean;
   claimant: { namespace: string; name: string };
   /** The reservation that came with the pod: of an earlier round of this admission, or copied from another pod. */
   reserved: string | undefined;
@@ -30,7 +33,8 @@ const releaseMs = 1000;
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Grants what does not wait for the scheduler: everything where the node is known, else what no node changes. All or nothing.
+ * Grants what does not wait for the scheduler: everything where the node is known, else what no node changes. All or nothing; but a
+ * DaemonSet's pods come before their node's agent has told its NICs, or the controller given its block, and get theirs when bound.
  *
  * The pod has no UID yet, so its records go under a random id. A pod that comes with an id gets the same addresses again if they are
  * still only reserved, in its namespace; the records of a pod that exists are its own, whoever copies its annotations.
@@ -61,7 +65,7 @@ export async function grantAtCreate(
 async function grantOne(
   { view, store }: ReviewContext,
   { selected, request }: WantedAttachment,
-  { node, claimant, reservation, dryRun }: ReserveRequest & { reservation: string },
+  { node, isBound, claimant, reservation, dryRun }: ReserveRequest & { reservation: string },
   budget: CallBudget,
 ): Promise<Granted | undefined> {
   const wanted: GrantRequest = {
@@ -70,11 +74,17 @@ async function grantOne(
     request,
     ...(selected.element.ips && { ips: selected.element.ips }),
   };
-  return whenReady(budget, async () => {
-    const options = { timeoutMs: budget.remainingMs(), dryRun };
-    if (node === undefined) return grantAnywhere(view, store, wanted, options);
-    return grantOnNode(view, store, { ...wanted, node }, options);
-  });
+  if (node !== undefined && !isBound && !view.host(node)) return undefined;
+  try {
+    return await whenReady(budget, async () => {
+      const options = { timeoutMs: budget.remainingMs(), dryRun };
+      if (node === undefined) return grantAnywhere(view, store, wanted, options);
+      return grantOnNode(view, store, { ...wanted, node }, options);
+    });
+  } catch (error) {
+    if (!isBound && isMultiNicError(error) && error.code === 'MNN_NETWORK_NOT_READY') return undefined;
+    throw error;
+  }
 }
 
 /** Owners of many pods retry at once and for ever: without this each try would hold addresses until the reservation ends. */

@@ -10,6 +10,11 @@ export interface Placement {
   };
 }
 
+/** Whether the pod has its node already, so that the scheduler will not look at it. */
+export function isBound({ nodeName }: Placement): boolean {
+  return nodeName !== undefined && nodeName !== '';
+}
+
 /**
  * The only node that the pod can run on: spec.nodeName, or the node that the DaemonSet controller writes as a required node affinity on
  * metadata.name. Undefined where the scheduler will choose.

@@ -1,4 +1,5 @@
 import type { ConfigStatus, InterfaceIndex, MultiNicNetworkStatus } from '../api/types.ts';
+import { capacityPublished, type CapacityState } from './capacity.ts';
 import { mergeConditions, secondsOf, type NewCondition } from './condition.ts';
 import type { DefinitionsSummary } from './definitions.ts';
 import type { HostsState } from './hosts.ts';
@@ -16,19 +17,21 @@ export interface StatusOf {
 export interface NetworkFacts {
   survey: Survey;
   hosts: HostsState;
+  capacity: CapacityState;
   definitions: DefinitionsSummary;
   routes: RouteState;
   interfaces: readonly InterfaceIndex[];
 }
 
 /**
- * The status of a network. Fields and values are the predecessor's; unlike its, configStatus speaks of blocks and definitions only,
- * so an L2 network gets to Success, and trouble with routes stands in routeStatus alone.
+ * The status of a network. Fields and values are the predecessor's; unlike its, configStatus speaks of blocks, definitions and
+ * capacities only, so an L2 network gets to Success, and trouble with routes stands in routeStatus alone.
  */
 export function networkStatus(facts: NetworkFacts, { stored, generation, now }: StatusOf): MultiNicNetworkStatus {
-  const { survey, hosts, definitions, routes } = facts;
-  const configStatus = worst(hosts.configStatus, definitions.configStatus);
-  const parts = [hosts.condition, definitions.condition, routes.condition];
+  const { survey, hosts, capacity, definitions, routes } = facts;
+  const config = [hosts, capacity, definitions];
+  const configStatus = config.map(part => part.configStatus).reduce(worst);
+  const parts = [...config, routes].map(({ condition }) => condition);
   const blocking = parts.filter(({ status }) => status !== 'True');
   const ready: NewCondition = {
     type: 'Ready',
@@ -36,9 +39,7 @@ export function networkStatus(facts: NetworkFacts, { stored, generation, now }: 
     reason: blocking[0]?.reason ?? 'Ready',
     message: blocking.map(({ message }) => message).join('; ') || 'pods can use the network',
   };
-  const configMessages = [hosts, definitions].flatMap(part =>
-    part.configStatus === 'Success' ? [] : [part.condition.message],
-  );
+  const configMessages = config.flatMap(part => (part.configStatus === 'Success' ? [] : [part.condition.message]));
   return {
     computeResults: survey.perSubnet,
     discovery: { existDaemon: survey.hosts, infoAvailable: survey.withNics, cidrProcessed: hosts.processed },
@@ -59,12 +60,14 @@ export function unusableStatus(
   { stored, generation, now }: StatusOf,
   counts: Pick<Survey, 'hosts' | 'withNics'>,
 ): MultiNicNetworkStatus {
-  const conditions = ['Ready', 'HostsAllocated', 'DefinitionsReady', 'RoutesReady'].map((type): NewCondition => ({
-    type,
-    status: 'False',
-    reason: 'SpecUnusable',
-    message: finding,
-  }));
+  const conditions = ['Ready', 'HostsAllocated', capacityPublished, 'DefinitionsReady', 'RoutesReady'].map(
+    (type): NewCondition => ({
+      type,
+      status: 'False',
+      reason: 'SpecUnusable',
+      message: finding,
+    }),
+  );
   return {
     computeResults: [],
     discovery: { existDaemon: counts.hosts, infoAvailable: counts.withNics, cidrProcessed: 0 },

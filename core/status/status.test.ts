@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { apiVersion } from '../api/names.ts';
 import type { HostInterface, MultiNicNetwork, MultiNicNetworkStatus } from '../api/types.ts';
 import { readNetwork, type Network } from '../network/network.ts';
+import { capacityState, type HostCapacity } from './capacity.ts';
 import { mergeConditions } from './condition.ts';
 import { definitionsSummary, type DefinitionsState } from './definitions.ts';
 import { hostsState, type Allocated } from './hosts.ts';
@@ -184,7 +185,7 @@ describe('hostsState', () => {
 describe('networkStatus', () => {
   const of = { stored: undefined, generation: 4, now };
 
-  function status(stored?: MultiNicNetworkStatus): MultiNicNetworkStatus {
+  function status(stored?: MultiNicNetworkStatus, node: HostCapacity = 'published'): MultiNicNetworkStatus {
     const survey = surveyHosts(network(), [host('a', [two])]);
     const hosts = hostsState(network(), survey, { hasIndex: () => true, indexes: 64, refused: [], unassigned: [] });
     const definitions = definitionsSummary(
@@ -193,7 +194,8 @@ describe('networkStatus', () => {
     );
     const routes = routeState(network(), survey.members, ['net'], () => true);
     const interfaces = [{ index: 0, netAddress: two, ordinal: 0 }];
-    return networkStatus({ survey, hosts, definitions, routes, interfaces }, { ...of, stored });
+    const capacity = capacityState(network(), [['a', node]]);
+    return networkStatus({ survey, hosts, capacity, definitions, routes, interfaces }, { ...of, stored });
   }
 
   it('makes an L2 network a success', () => {
@@ -201,6 +203,12 @@ describe('networkStatus', () => {
     expect(made).to.deep.include({ configStatus: 'Success', routeStatus: 'N/A', observedGeneration: 4 });
     expect(made.discovery).to.deep.equal({ existDaemon: 1, infoAvailable: 1, cidrProcessed: 1 });
     expect(made.conditions?.[0]).to.deep.include({ type: 'Ready', status: 'True' });
+  });
+
+  it('is no success before the scheduler knows the nodes', () => {
+    const made = status(undefined, 'waiting');
+    expect(made).to.deep.include({ configStatus: 'WaitForConfig', message: 'no node can take pods yet' });
+    expect(made.conditions?.[0]).to.deep.include({ type: 'Ready', status: 'False', reason: 'NoNode' });
   });
 
   it('has no empty text, which some API servers refuse', () => {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached } from '../setup/cacheDir.ts';
 import { dockerArchive } from './dockerArchive.ts';
-import { run } from './run.ts';
+import { run } from '../setup/run.ts';
 
 /** The sandbox of every pod. */
 export const pauseImage = 'docker.io/library/multi-nic-test-pause:1';

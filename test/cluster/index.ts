@@ -12,7 +12,7 @@ export type { Cluster } from './cluster.ts';
 export type { Component } from './component.ts';
 export type { FakeNode } from './fakeNodes.ts';
 export type { ClusterNode, NodeNic } from './node.ts';
-export type { RunOptions, RunResult } from './run.ts';
+export type { RunOptions, RunResult } from '../setup/run.ts';
 
 export interface ClusterOptions {
   /** For people only; clusters of one name do not collide. */

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { privateApt } from '../setup/apt.ts';
 import { cached } from '../setup/cacheDir.ts';
 import { step } from '../setup/progress.ts';
-import { run } from './run.ts';
+import { run } from '../setup/run.ts';
 
 const programs = ['kube-apiserver', 'kube-scheduler', 'kube-controller-manager', 'kubelet'];
 const reflect2 = 'github.com/modern-go/reflect2';

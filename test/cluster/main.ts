@@ -1,11 +1,7 @@
 /** The cluster as a command: see `usage`. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { endHeld, heldBy, hold, holdInBackground } from './holder.ts';
 import { startCluster, type Cluster } from './index.ts';
-import { isAlive } from './processes.ts';
 import { isInUse, readSlots, type SlotRecord } from './slots.ts';
 
 const usage = `A real Kubernetes on this machine, for tests and for trying things out.
@@ -50,60 +46,29 @@ async function main([command, argument]: string[]): Promise<void> {
   else throw new Error(`Unknown command ${command}\n\n${usage}`);
 }
 
-/** Holds the cluster until a signal ends this process's wait. */
-async function up(): Promise<void> {
-  const ended = Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map(signal => once(process, signal)));
-  const alive = setInterval(() => undefined, 60_000);
+/** Holds the cluster until a signal. */
+async function up(): Promise<never> {
   const start = performance.now();
   const [nodes, nics, fakeNodes] = [count('nodes'), count('nics'), count('fake-nodes')];
-  const starting = startCluster({
-    name: options.name,
-    nodes,
-    nics,
-    fakeNodes,
-    scheduler: true,
-    controllerManager: true,
-  });
-  const cluster = await Promise.race([starting, ended.then(() => undefined)]);
-  if (cluster !== undefined) {
+  const controllers = { scheduler: true, controllerManager: true };
+  return hold(async () => {
+    const cluster = await startCluster({ name: options.name, nodes, nics, fakeNodes, ...controllers });
     console.log(howToUse(cluster, (performance.now() - start) / 1000));
-    await ended;
-    await cluster.stop();
-  }
-  clearInterval(alive);
-  process.exit(); // a cluster that was still starting ends with this process
+    return cluster;
+  });
 }
 
 /** Leaves a process behind that holds the cluster, and returns when it is ready. */
 async function upInBackground(): Promise<void> {
   const args = process.argv.slice(2).filter(argument => argument !== '--keep');
-  const holder = spawn(process.execPath, [import.meta.filename, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
-  });
-  holder.stdout.pipe(process.stdout);
-  const outcome = await Promise.race([
-    once(holder.stdout, 'data').then(() => 'ready' as const),
-    once(holder, 'exit').then(() => 'ended' as const),
-  ]);
-  if (outcome === 'ended') process.exitCode = 1;
-  await sleep(100); // what it printed is on its way
-  process.exit();
+  const isReady = await holdInBackground(import.meta.filename, args);
+  process.exit(isReady ? 0 : 1);
 }
 
 async function down(name: string | undefined): Promise<void> {
-  const wanted = readSlots().filter(record => name === undefined || record.name === name);
-  const started = wanted.filter(record => isAlive(record.owner) && isCommand(record));
-  if (started.length === 0) console.log('There is no such cluster.');
-  for (const record of started) process.kill(record.owner.pid, 'SIGTERM');
-  while (started.some(isInUse)) await sleep(50);
-}
-
-/** Whether a cluster is held by this command, and not by a test, which is left alone. */
-function isCommand(record: SlotRecord): boolean {
-  return readFileSync(`/proc/${record.owner.pid}/cmdline`, 'utf8')
-    .split('\0')
-    .includes(import.meta.filename);
+  const held = heldBy(import.meta.filename).filter(record => name === undefined || record.name === name);
+  if (held.length === 0) console.log('There is no such cluster.');
+  await endHeld(held);
 }
 
 function count(option: 'nodes' | 'nics' | 'fake-nodes'): number {

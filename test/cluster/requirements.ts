@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { withLock } from '../setup/lock.ts';
 import { progress } from '../setup/progress.ts';
-import { run } from './run.ts';
+import { run } from '../setup/run.ts';
 
 interface Requirement {
   /** The Debian package that has it. */

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dockerArchive } from './dockerArchive.ts';
-import { run } from './run.ts';
+import { run } from '../setup/run.ts';
 import { tar } from './tar.ts';
 
 describe('test/cluster/tar', () => {

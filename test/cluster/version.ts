@@ -1,4 +1,4 @@
-import { run } from './run.ts';
+import { run } from '../setup/run.ts';
 
 export interface Version {
   major: number;

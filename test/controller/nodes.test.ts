@@ -1,12 +1,15 @@
 import { expect } from 'chai';
+import pino from 'pino';
 import { apiVersion } from '../../core/api/names.ts';
-import type { Allocation, IPPoolSpec } from '../../core/api/types.ts';
+import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/client.ts';
-import { hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/resources.ts';
+import { Informer } from '../../kube/informer.ts';
+import { hostInterfaces, ipPools, multiNicNetworks, nodes, pods, type Node } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import {
   eventually,
   host,
+  inParallel,
   installResources,
   network,
   Observed,
@@ -67,6 +70,39 @@ describe('Node capacity and sweeps, against a real API server', function () {
     await client.delete(hostInterfaces, { name: 'n-0' });
     await resourceIs('n-0', 'pages', undefined);
     expect((await client.get(nodes, { name: 'n-0' })).status?.capacity?.cpu).to.equal('4');
+  });
+
+  it('calls a network a success only when the scheduler can know every node', async () => {
+    const names = Array.from({ length: 30 }, (_, i) => `n-${i}`);
+    await cluster.addFakeNodes(names.map(name => ({ name })));
+    await inParallel(names, name => client.create(hostInterfaces, host(name, Number(name.split('-')[1]))));
+    // The API server counts one revision for all objects, so what came first can be told.
+    const since = new Map<string, number>();
+    const see = (key: string, { metadata }: { metadata: { resourceVersion?: string } }): void => {
+      if (!since.has(key)) since.set(key, Number(metadata.resourceVersion));
+    };
+    await client.create(multiNicNetworks, network('late'));
+    const logger = pino({ level: 'error' });
+    const ofNetworks = new Informer({ client, resource: multiNicNetworks, logger });
+    const onNetwork = (object: MultiNicNetwork): void => {
+      if (object.status?.configStatus === 'Success') see('success', object);
+    };
+    ofNetworks.addHandlers({ added: onNetwork, updated: onNetwork });
+    const ofNodes = new Informer({ client, resource: nodes, logger });
+    const onNode = (node: Node): void => {
+      if (node.status?.allocatable?.['multinic.fms.io/late'] !== undefined) see(node.metadata.name, node);
+    };
+    ofNodes.addHandlers({ added: onNode, updated: onNode });
+    const stop = new AbortController();
+    const running = Promise.all([ofNetworks.start(stop.signal), ofNodes.start(stop.signal)]);
+    try {
+      await eventually('success', () => Promise.resolve(since.has('success') && since.size === names.length + 1));
+    } finally {
+      stop.abort();
+      await running;
+    }
+    const success = since.get('success') ?? 0;
+    expect(names.filter(name => (since.get(name) ?? Infinity) > success)).to.deep.equal([]);
   });
 
   it('shows hosts and addresses of a network as metrics', async () => {

@@ -1,133 +1,74 @@
-/** `make demo`: three real nodes, the system, a network, a Deployment, and a ping from every pod to every other over every NIC. */
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+/** The demo as a command: see `usage`. */
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readAttachments } from '../../core/annotation/attachments.ts';
-import { parseNetworks } from '../../core/annotation/networks.ts';
-import { annotation } from '../../core/api/names.ts';
-import type { AllocatedNic } from '../../core/api/types.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import { run } from '../cluster/run.ts';
-import { buildCni } from '../setup/buildCni.ts';
-import { installSystem, labelNamespace } from '../system/install.ts';
-import { demoDeployment, demoNetwork, refusedNetwork } from './manifests.ts';
+import { endHeld, heldBy, hold, holdInBackground, terminationRequested } from '../cluster/holder.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { startDemo, tellStory } from './story.ts';
 
-interface DemoPod {
-  name: string;
-  node: string;
-  nics: AllocatedNic[];
+const usage = `Three real nodes, the system, a network, a Deployment, and a ping from every pod to every other over every NIC.
+
+  node test/demo/main.ts [--keep | --down]
+      --keep  leaves all of it running in the background
+      --down  ends what --keep left running
+`;
+
+const { values: options } = parseArgs({
+  options: {
+    help: { type: 'boolean', short: 'h', default: false },
+    keep: { type: 'boolean', default: false },
+    down: { type: 'boolean', default: false },
+    /** What --keep runs in the background. */
+    hold: { type: 'boolean', default: false },
+  },
+});
+
+try {
+  if (options.help) console.log(usage);
+  else if (options.down) await down();
+  else if (options.hold) await hold(holdDemo);
+  else if (options.keep) await keep();
+  else await once();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
 }
 
-const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
-const started = performance.now();
-const stopped = Promise.race(['SIGINT', 'SIGTERM'].map(signal => once(process, signal)));
+/** The demo from beginning to end; a signal ends it, and what it made, at any time. */
+async function once(): Promise<void> {
+  const ended = terminationRequested().then(() => 'ended');
+  let cluster: Cluster | undefined;
+  const story = (async () => {
+    cluster = await startDemo();
+    await tellStory(cluster);
+  })();
+  const outcome = await Promise.race([story, ended]).finally(() => cluster?.stop());
+  process.exit(outcome === 'ended' ? 130 : process.exitCode); // a cluster that was still starting ends with this process
+}
 
-await using cluster = await startCluster({ name: 'demo', nodes: 3, nics: 2 });
-say(`three nodes are Ready, Kubernetes ${cluster.version.major}.${cluster.version.minor}`);
-await installSystem(cluster, await buildCni());
-await labelNamespace(cluster, 'default');
-say('the system is installed, without Multus; namespace default is labelled');
-const type = await ipvlanOrPtp();
-await apply(demoNetwork(type, cluster.nodes[0]?.nics.map(nic => nic.subnet) ?? []));
-await until('the network', async () => (await jsonpath('mnn/train-net', '{.status.configStatus}')) === 'Success');
-await apply(demoDeployment(3));
-await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=60s']);
-const pods = await demoPods();
-await show(['get', 'mnn,hif,ipp']);
-console.log('\nPOD                        NODE      INTERFACE  NIC   ADDRESS');
-for (const { name, node, nics } of pods) {
-  for (const [i, { master, addresses }] of nics.entries()) {
-    console.log(
-      `${name.padEnd(26)} ${node.padEnd(9)} net1-${i}     ${(master ?? '').padEnd(5)} ${addresses.join(' ')}`,
-    );
+async function keep(): Promise<void> {
+  const [running] = heldBy(import.meta.filename);
+  if (running) {
+    console.log('The demo is running already. `make demo-down` ends it.');
+    return;
   }
-}
-await pingMatrix();
-console.log('\nA network that cannot be is refused:');
-const refused = await cluster.kubectl(['apply', '-f', '-'], { input: refusedNetwork, allowFailure: true });
-console.log(refused.stderr.trim());
-say('done');
-if (values.keep) await keep(cluster);
-
-/** ipvlan where this machine's kernel has it, else the L3 type that needs no module. */
-async function ipvlanOrPtp(): Promise<'ipvlan' | 'ptp'> {
-  const node = cluster.nodes[0];
-  const probe = ['ip', 'link', 'add', 'link', 'eth1', 'name', 'probe', 'type', 'ipvlan', 'mode', 'l3'];
-  const { code } = (await node?.exec(probe, { allowFailure: true })) ?? { code: 1 };
-  if (code === 0) await node?.exec(['ip', 'link', 'del', 'probe']);
-  const { stdout: kernel } = await run(['uname', '-r']);
-  say(code === 0 ? 'type ipvlan, mode l3' : `type ptp: this kernel (${kernel.trim()}) has no ipvlan`);
-  return code === 0 ? 'ipvlan' : 'ptp';
+  const isReady = await holdInBackground(import.meta.filename, ['--hold']);
+  process.exit(isReady ? 0 : 1);
 }
 
-async function demoPods(): Promise<DemoPod[]> {
-  const { stdout } = await cluster.kubectl(['get', 'pods', '-l', 'app=workers', '-o', 'json']);
-  const { items } = JSON.parse(stdout) as {
-    items: { metadata: { name: string; annotations: Record<string, string> }; spec: { nodeName: string } }[];
-  };
-  return items.map(({ metadata, spec }) => {
-    const [element] = parseNetworks(metadata.annotations[annotation.networks] ?? '');
-    return { name: metadata.name, node: spec.nodeName, nics: readAttachments(element?.['cni-args']) ?? [] };
-  });
+async function holdDemo(): Promise<Cluster> {
+  const cluster = await startDemo();
+  await tellStory(cluster);
+  console.log(`
+It is left running. To use it, as root:
+  export KUBECONFIG=${cluster.kubeconfig} PATH=${dirname(cluster.kubectlProgram)}:$PATH
+  kubectl get mnn,hif,ipp
+  kubectl get pods -o wide
+Logs are in ${cluster.logs}. To end it, from any shell: make demo-down`);
+  return cluster;
 }
 
-async function pingMatrix(): Promise<void> {
-  console.log('\nPINGS, from each pod to each other, over net1-0 net1-1');
-  for (const from of pods) {
-    const cells: string[] = [];
-    for (const to of pods) cells.push(from === to ? '  -   ' : (await pings(from, to)).join(' '));
-    console.log(`  ${from.name}  ${cells.join('  ')}`);
-  }
-}
-
-/** Milliseconds of one ping a NIC; tried for a while, for routes are made as hosts become known. */
-async function pings(from: DemoPod, to: DemoPod): Promise<string[]> {
-  const results: string[] = [];
-  for (const [i, nic] of to.nics.entries()) {
-    const address = nic.addresses[0]?.split('/')[0] ?? '';
-    const script = `busybox ping -c 1 -W 2 -I net1-${i} ${address}`;
-    let time: string | undefined;
-    for (let attempt = 0; attempt < 10 && time === undefined; attempt++) {
-      const argv = ['exec', from.name, '--', '/bin/busybox', 'sh', '-c', script];
-      const { stdout } = await cluster.kubectl(argv, { allowFailure: true });
-      time = /time=([\d.]+) ms/.exec(stdout)?.[1];
-    }
-    if (time === undefined) process.exitCode = 1;
-    results.push(time === undefined ? 'FAILED' : `${time} ms`);
-  }
-  return results;
-}
-
-async function keep(running: Cluster): Promise<void> {
-  console.log(`\nIt stays until Ctrl-C. In another terminal:
-  export KUBECONFIG=${running.kubeconfig}
-  ${running.kubectlProgram} get mnn,hif,ipp,pods -o wide`);
-  const alive = setInterval(() => undefined, 60_000);
-  await stopped;
-  clearInterval(alive);
-}
-
-async function apply(input: string): Promise<void> {
-  const { stdout, stderr } = await cluster.kubectl(['apply', '-f', '-'], { input });
-  say(`${stdout}${stderr}`.trim());
-}
-
-async function show(args: readonly string[]): Promise<void> {
-  console.log(`\n$ kubectl ${args.join(' ')}\n${(await cluster.kubectl(args)).stdout.trimEnd()}`);
-}
-
-async function jsonpath(object: string, path: string): Promise<string> {
-  return (await cluster.kubectl(['get', object, '-o', `jsonpath=${path}`])).stdout;
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 60_000;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`${what} was not ready within a minute; logs are in ${cluster.logs}`);
-    await sleep(200);
-  }
-}
-
-function say(line: string): void {
-  console.log(`[${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s] ${line}`);
+async function down(): Promise<void> {
+  const held = heldBy(import.meta.filename);
+  if (held.length === 0) console.log('No demo is running.');
+  await endHeld(held);
 }

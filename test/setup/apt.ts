@@ -55,7 +55,7 @@ export async function privateApt(directory: string, wanted: WantedSources): Prom
     ['Acquire::Retries', '3'],
     ['APT::Sandbox::User', 'root'], // its _apt user could not write below a home directory
   ].map(([name, value]) => `-o${name}=${value}`);
-  await run('apt-get', [...options, '-q', 'update']);
+  await run(['apt-get', ...options, '-q', 'update']);
   return new Apt(options);
 }
 
@@ -68,7 +68,7 @@ class Apt implements PrivateApt {
 
   async downloadSource(name: string, directory: string): Promise<string> {
     await mkdir(directory, { recursive: true });
-    await run('apt-get', [...this.#options, '-q', 'source', '--download-only', name], { cwd: directory });
+    await run(['apt-get', ...this.#options, '-q', 'source', '--download-only', name], { cwd: directory });
     const dsc = (await readdir(directory)).find(file => file.endsWith('.dsc'));
     if (dsc === undefined) throw new Error(`apt-get source ${name} left no .dsc file in ${directory}`);
     return join(directory, dsc);
@@ -77,25 +77,26 @@ class Apt implements PrivateApt {
   async source(name: string, directory: string): Promise<string> {
     const dsc = await this.downloadSource(name, directory);
     const tree = join(directory, 'source');
-    await run('dpkg-source', ['--no-check', '--extract', dsc, tree], { cwd: directory });
+    await run(['dpkg-source', '--no-check', '--extract', dsc, tree], { cwd: directory });
     return tree;
   }
 
   async unpack(packages: readonly string[], directory: string): Promise<void> {
     const debs = join(directory, '.debs');
     await mkdir(debs, { recursive: true });
-    await run('apt-get', [...this.#options, '-q', 'download', ...packages], { cwd: debs });
-    for (const file of await readdir(debs)) await run('dpkg', ['--extract', join(debs, file), directory]);
+    await run(['apt-get', ...this.#options, '-q', 'download', ...packages], { cwd: debs });
+    for (const file of await readdir(debs)) await run(['dpkg', '--extract', join(debs, file), directory]);
     await rm(debs, { recursive: true });
   }
 
   async sourceVersion(name: string): Promise<string> {
-    const shown = await run('apt-cache', [...this.#options, 'showsrc', '--only-source', name]);
-    return versionField(shown, name);
+    const { stdout } = await run(['apt-cache', ...this.#options, 'showsrc', '--only-source', name]);
+    return versionField(stdout, name);
   }
 
   async version(name: string): Promise<string> {
-    return versionField(await run('apt-cache', [...this.#options, 'show', name]), name);
+    const { stdout } = await run(['apt-cache', ...this.#options, 'show', name]);
+    return versionField(stdout, name);
   }
 }
 

@@ -58,10 +58,10 @@ async function compile(script: string, nativeSource: string, engine: QuickJs, ou
     const javascript = join(work, 'program.js');
     const bytecode = join(work, 'program.c');
     await writeFile(javascript, script);
-    await run(engine.compiler, ['-c', '-s', '-N', 'program', '-o', bytecode, javascript]);
+    await run([engine.compiler, '-c', '-s', '-N', 'program', '-o', bytecode, javascript]);
     const program = join(work, 'multi-nic');
     const inputs = [nativeSource, bytecode, engine.library];
-    await run('gcc', [...compilerFlags, '-isystem', engine.include, '-o', program, ...inputs, '-lm', '-lpthread']);
+    await run(['gcc', ...compilerFlags, '-isystem', engine.include, '-o', program, ...inputs, '-lm', '-lpthread']);
     await rename(program, output);
   } finally {
     await rm(work, { recursive: true, force: true });

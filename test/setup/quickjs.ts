@@ -47,9 +47,8 @@ async function build(folder: string): Promise<void> {
   const wanted = ['qjsc', 'libquickjs.a', 'quickjs.h', 'VERSION'];
   await step('building QuickJS', async () => {
     const flags = '-Os -fwrapv -ffunction-sections -fdata-sections';
-    await run('make', [`-j${availableParallelism()}`, `CFLAGS_OPT=$(CFLAGS) ${flags}`, 'qjsc', 'libquickjs.a'], {
-      cwd: source,
-    });
+    const jobs = `-j${availableParallelism()}`;
+    await run(['make', jobs, `CFLAGS_OPT=$(CFLAGS) ${flags}`, 'qjsc', 'libquickjs.a'], { cwd: source });
     await mkdir(folder, { recursive: true });
     for (const file of wanted) await copyFile(join(source, file), join(folder, file));
     await rm(work, { recursive: true });

@@ -1,41 +1,48 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 
 export interface RunOptions {
-  readonly cwd?: string;
-  /** Added to this process's environment. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Ends the command (SIGTERM) and rejects. */
-  readonly signal?: AbortSignal;
+  /** Written to the program's standard input, which is empty otherwise. */
+  input?: string | Uint8Array;
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  /** Ends the program by SIGKILL. */
+  signal?: AbortSignal;
+  /** A failed program throws, unless this is set. */
+  allowFailure?: boolean;
 }
 
-/** How much of a command's output is kept, characters: enough for a compiler's messages. */
-const keptOutput = 64 * 1024;
+export interface RunResult {
+  /** The exit code; null when a signal ended the program. */
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
 
 /**
- * Runs a program to its end and gives its standard output.
- * @throws Error naming the command, its exit code and the last lines of its output
+ * Runs a program to its end and collects its output.
+ * @throws Error with the command, its exit code and what it printed, when the exit code is not 0.
  */
-export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const [command = '', ...args] = argv;
+  const { cwd, signal, env } = options;
   const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: { ...process.env, ...options.env },
-    signal: options.signal,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
+    killSignal: 'SIGKILL',
+    ...(env && { env }),
+    ...(cwd !== undefined && { cwd }),
+    ...(signal && { signal }),
   });
-  let stdout = '';
-  let all = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    all = (all + text).slice(-keptOutput);
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    all = (all + text).slice(-keptOutput);
-  });
-  const ending = await new Promise<string | number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
-  });
-  if (ending === 0) return stdout;
-  const tail = all.trimEnd().split('\n').slice(-25).join('\n');
-  throw new Error(`${[command, ...args].join(' ')} ended with ${ending}:\n${tail}`);
+  // A program may end without reading its input: that is not our failure, its exit code tells.
+  child.stdin.on('error', () => child.stdin.destroy());
+  child.stdin.end(options.input ?? '');
+  const [stdout, stderr, exit] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const code = exit[0] as number | null;
+  if (code !== 0 && options.allowFailure !== true) {
+    throw new Error(
+      `${argv.join(' ')} failed (${code ?? String(exit[1])}): ${(stderr.trim() || stdout.trim()).slice(-4000)}`,
+    );
+  }
+  return { code, stdout, stderr };
 }

@@ -41,7 +41,7 @@ async function compiledInit(): Promise<string> {
     .slice(0, 16);
   const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Os', '-static', '-s'];
   const folder = await cached(`uml-init-${hash}`, async target => {
-    await run('gcc', [...flags, '-o', join(target, 'init'), source]);
+    await run(['gcc', ...flags, '-o', join(target, 'init'), source]);
   });
   return join(folder, 'init');
 }

@@ -49,8 +49,7 @@ export async function connectHost(network: UmlNetwork, signal: AbortSignal): Pro
   while (!existsSync(`/sys/class/net/${network.device}`)) {
     await sleep(50, undefined, { signal });
   }
-  await run('ip', ['address', 'add', `${network.hostAddress}/${network.prefixLength}`, 'dev', network.device], {
-    signal,
-  });
-  await run('ip', ['link', 'set', network.device, 'up'], { signal });
+  const address = `${network.hostAddress}/${network.prefixLength}`;
+  await run(['ip', 'address', 'add', address, 'dev', network.device], { signal });
+  await run(['ip', 'link', 'set', network.device, 'up'], { signal });
 }

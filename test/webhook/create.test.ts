@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
-import { pods, type Pod } from '../../kube/resources.ts';
+import { events, pods, type Pod } from '../../kube/resources.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import {
   addressesOf,
+  applyNetwork,
   attachmentsOf,
   bound,
   createNamespace,
@@ -13,6 +15,7 @@ import {
   podOf,
   recordsOf,
   refusal,
+  serveNetwork,
   useWebhookCluster,
 } from './support.ts';
 
@@ -66,6 +69,29 @@ describe('creating pods, through the real API server', () => {
     expect(pod.spec?.nodeName).to.equal('fake-2');
     expect(attachmentsOf(pod)).to.deep.equal(attachmentsOf(created));
     expect(await ofPod('routed', pod)).to.have.length(1);
+  });
+
+  it('makes a DaemonSet pod also before the agent of its node is there; it gets its NICs when it is bound', async () => {
+    const pod = await create({ generateName: 'early-', spec: daemonOn('joining') });
+    expect(pod.metadata.labels).to.have.property(label.injected, 'true');
+    expect(attachmentsOf(pod)).to.equal(undefined);
+    expect(pod.spec?.containers[0]?.resources?.requests).to.have.property(extendedResourceName('routed'), '1');
+  });
+
+  it('holds a pod back that comes with its network until some node can take it', async () => {
+    const { client } = running();
+    await createNamespace(client, 'together');
+    await applyNetwork(client, 'together', { subnet: '10.223.0.0/16', namespaces: ['together'] });
+    const creation = create({ namespace: 'together', name: 'first' });
+    // Longer than a pod takes that nothing holds back.
+    await sleep(700);
+    const network = await serveNetwork(client, 'together');
+    const pod = await creation;
+    // The API server counts one revision for all objects.
+    expect(Number(pod.metadata.resourceVersion)).to.be.greaterThan(Number(network.metadata.resourceVersion));
+    await bound(client, { namespace: 'together', name: 'first' });
+    const { items } = await client.list(events, { namespace: 'together' });
+    expect(items.filter(({ type }) => type === 'Warning').map(({ message }) => message)).to.deep.equal([]);
   });
 
   it('grants at once where the pod names its node', async () => {
