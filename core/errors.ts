@@ -32,6 +32,8 @@ const table = {
   MNN_CLASS_UNKNOWN:
     'Create the DeviceClass, or name one that exists: kubectl get deviceclasses.multinic.fms.io (short: mndc).',
   MNN_NO_MEMBERS: 'Check spec.masterNets against the nodes: kubectl get hostinterfaces.',
+  MNN_NIC_CONFLICT:
+    'Give both networks one plugin type and mode, or masterNets that keep them apart, or run their pods on different nodes.',
 
   /** What pods ask for. */
   MNN_NETWORKS_ANNOTATION_INVALID:

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
+import type { HostInterfaceSpec, MultiNicNetwork, PluginSpec } from '../api/types.ts';
 import { readNetwork } from './network.ts';
 import { compareSpecs, validateChange } from './validateChange.ts';
 import { validateInCluster, type ClusterFacts } from './validateInCluster.ts';
@@ -10,6 +10,7 @@ interface Shape {
   masterNets?: string[];
   namespaces?: string[];
   strategy?: 'devClass';
+  plugin?: PluginSpec;
 }
 
 function network(name: string, { subnet = '10.200.0.0/16', ipam, strategy, ...spec }: Shape = {}): MultiNicNetwork {
@@ -52,6 +53,28 @@ describe('the rules of a network in its cluster', () => {
       [],
     );
     expect(check(network('a'), { hosts: [] })).to.deep.equal([]);
+  });
+
+  it('warn of links that cannot be on the NICs of another network, where a host has such a NIC', () => {
+    const l2 = network('l2', { subnet: '10.201.0.0/16', ipam: { vlanMode: 'l2' }, masterNets: ['172.20.2.0/24'] });
+    const macvlan = network('mac', {
+      ...{ subnet: '10.202.0.0/16', ipam: { vlanMode: 'l2' } },
+      plugin: { cniVersion: '1.0.0', type: 'macvlan' },
+    });
+    const warnings = (object: MultiNicNetwork, ...others: MultiNicNetwork[]): string[] =>
+      check(object, { networks: [object, ...others].map(readNetwork) });
+    const start =
+      'warning MNN_NIC_CONFLICT spec.plugin: network l2 attaches ipvlan l2 to the same NICs (eth2 of host h1)';
+    expect(warnings(network('a'), l2)).to.deep.equal([`${start}, and a NIC carries ipvlan in one mode only`]);
+    expect(warnings(network('a'), l2, macvlan)).to.deep.equal([
+      `${start}, and a NIC carries ipvlan in one mode only; so with 1 more`,
+    ]);
+    expect(warnings(macvlan, l2)).to.deep.equal([`${start}, and a NIC carries either ipvlan or macvlan`]);
+    const apart = { masterNets: ['172.20.1.0/24'] };
+    expect(warnings(network('a', apart), l2)).to.deep.equal([]);
+    expect(warnings(network('a', { ipam: { vlanMode: 'l2' } }), l2)).to.deep.equal([]);
+    const routed = { plugin: { cniVersion: '1.0.0', type: 'ptp' } };
+    expect(warnings(network('a', routed), l2, macvlan)).to.deep.equal([]);
   });
 
   it('refuse a subnet that another network uses, but not the network’s own', () => {

@@ -9,6 +9,7 @@ import { error, warning, type Finding } from './finding.ts';
 import { multiNicIpam } from './ipam.ts';
 import type { Network } from './network.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
+import { checkSharing } from './validateSharing.ts';
 
 /** What the rules that look at other objects need to know. */
 export interface ClusterFacts {
@@ -27,6 +28,7 @@ export function validateInCluster(object: MultiNicNetwork, facts: ClusterFacts):
     ...checkNetworks(draft, facts.networks),
     ...checkHostSubnets(draft, facts.hosts),
     ...checkMembers(draft, facts.hosts),
+    ...checkSharing(draft, facts.networks, facts.hosts),
     ...checkNamespaces(draft, facts),
     ...checkClasses(draft, facts),
   ];

@@ -1,0 +1,51 @@
+import type { HostInterfaceSpec } from '../api/types.ts';
+import { membersOf } from '../layout/members.ts';
+import { overlap, type IpCidr } from '../net/cidr.ts';
+import { cidrsOf, type Draft } from './draft.ts';
+import { warning, type Finding } from './finding.ts';
+import type { Network } from './network.ts';
+import { nicConflict, nicUse } from './nicUse.ts';
+
+/**
+ * Networks whose links cannot be on one NIC at the same time, and which select the same NIC of some host. A warning: they get along as
+ * long as their pods are on different nodes, and the agent refuses the second one on a node.
+ */
+export function checkSharing(
+  draft: Draft,
+  networks: readonly Network[],
+  hosts: readonly HostInterfaceSpec[],
+): Finding[] {
+  const use = draft.ipam && nicUse(draft.spec.plugin, draft.ipam.vlanMode);
+  if (!use) return [];
+  const masterNets = cidrsOf(draft.masterNets);
+  const clashes = networks.flatMap((other): string[] => {
+    const theirs = nicUse(other.spec.plugin, other.ipam.vlanMode);
+    if (other.name === draft.name || !theirs) return [];
+    const why = nicConflict(use, theirs);
+    const where = why === undefined ? undefined : sharedNic(masterNets, other.masterNets, hosts);
+    if (why === undefined || where === undefined) return [];
+    return [`network ${other.name} attaches ${theirs.kind} ${theirs.mode} to the same NICs (${where}), and ${why}`];
+  });
+  const [first, ...more] = clashes;
+  if (first === undefined) return [];
+  const detail = more.length === 0 ? first : `${first}; so with ${more.length} more`;
+  return [warning('MNN_NIC_CONFLICT', 'spec.plugin', detail)];
+}
+
+/** One NIC that both select, in words. */
+function sharedNic(
+  ours: readonly IpCidr[],
+  theirs: readonly IpCidr[],
+  hosts: readonly HostInterfaceSpec[],
+): string | undefined {
+  // Networks that are kept apart by their subnets, which is what masterNets are for, need no look at thousands of hosts.
+  const mayMeet =
+    ours.length === 0 || theirs.length === 0 || ours.some(net => theirs.some(other => overlap(net, other)));
+  if (!mayMeet) return undefined;
+  for (const host of hosts) {
+    const names = new Set(membersOf({ masterNets: [...ours] }, host).map(({ nic }) => nic.interfaceName));
+    const shared = membersOf({ masterNets: [...theirs] }, host).find(({ nic }) => names.has(nic.interfaceName));
+    if (shared) return `${shared.nic.interfaceName} of host ${host.hostName}`;
+  }
+  return undefined;
+}
