@@ -105,6 +105,7 @@ describe('planOf', () => {
       { op: 'address.add', dev: 'net1-0', address: '10.0.0.5/19', noDad: true },
       { op: 'link.set', dev: 'net1-0', up: true },
     ]);
+    expect(pod.at(-1)).to.include({ op: 'altname.add', dev: 'net1-0', altName: 'net1' });
     expect(host).to.deep.equal([]);
   });
 

@@ -23,10 +23,20 @@ export function planOf(attachment: Attachment): Plan {
   const perNic = plugin.type === 'ptp' ? ptpPod(attachment) : nics.flatMap(nic => subInterfacePod(nic, plugin));
   return {
     links: nics.map(nic => linkOf(attachment, nic)),
-    pod: [...perNic, ...routes.map(({ change }) => change)],
+    pod: [...perNic, ...routes.map(({ change }) => change), ...otherName(attachment)],
     host: plugin.type === 'ptp' ? nics.flatMap(nic => ptpHost(attachment, nic)) : [],
     routes,
   };
+}
+
+/**
+ * The name that the runtime asked for leads to the first link, too, as an alternative name: Multus looks the link up by it when a pod's
+ * `default-route` concerns this network or another. Kernels before 5.5 have no such names.
+ */
+function otherName({ ifname, nics }: Attachment): Op[] {
+  const [first] = nics;
+  if (!first || first.name === ifname) return [];
+  return [{ op: 'altname.add', dev: first.name, altName: ifname, ignore: ['EOPNOTSUPP'] }];
 }
 
 function linkOf({ plugin, netns, containerId, pod }: Attachment, nic: AttachmentNic): LinkAdd {

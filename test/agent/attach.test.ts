@@ -58,6 +58,15 @@ describe('agent: attachments on two hosts', function () {
       });
     }
 
+    it(`${type}: the name that was asked for leads to the first interface`, async () => {
+      const config = await multusConfig(site, type, { cniArgs: { nics: 2 } });
+      using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-name`);
+      await sandbox.add(config);
+      const [link] = JSON.parse(sandbox.namespace.ip('-j', 'link', 'show', 'dev', 'net1')) as { ifname: string }[];
+      expect(link?.ifname).to.equal('net1-0');
+      await sandbox.del(config);
+    });
+
     it(`${type}: CHECK names what was changed`, async () => {
       const config = await multusConfig(site, type, { cniArgs: { nics: 2 } });
       using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-check`);
