@@ -23,7 +23,7 @@ export async function compileNative(name: string): Promise<string> {
   if (existsSync(program)) return program;
   await mkdir(folder, { recursive: true });
   const unfinished = `${program}.${process.pid}.tmp`;
-  await step(`compiling bench/native/${name}.c`, () => run('gcc', [...flags, '-o', unfinished, source]));
+  await step(`compiling bench/native/${name}.c`, () => run(['gcc', ...flags, '-o', unfinished, source]));
   await rename(unfinished, program);
   return program;
 }
