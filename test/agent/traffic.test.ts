@@ -45,7 +45,7 @@ describe('agent: the way of the traffic', function () {
         }
       });
 
-      it('is that of spec: a pod of the same host is reached too', async () => {
+      it('reaches a pod of the same host', async () => {
         const [host] = site.hosts;
         await using pair = await Pair.attach(site, name, host);
         for (const i of pair.targets.keys()) await pair.reached(i);

@@ -34,7 +34,14 @@ describe('the agent and the CNI executable with link types that this kernel may 
     const cache = await compileCache();
     try {
       const { exitCode, output } = await bootUml({
-        command: [process.execPath, mocha, '--reporter=test/reporter.cjs', `--grep=${titles}`, 'test/agent/*.test.ts'],
+        command: [
+          process.execPath,
+          mocha,
+          '--no-color',
+          '--reporter=test/reporter.cjs',
+          `--grep=${titles}`,
+          'test/agent/*.test.ts',
+        ],
         // What the agents write is in memory: the host's files are far away from in there.
         env: { ...ownEnvironment(), ...outsideEnvironment(api), TMPDIR: '/dev/shm', NODE_COMPILE_CACHE: cache },
         cwd: repository,
