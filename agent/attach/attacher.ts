@@ -7,7 +7,9 @@ import { checkpointVersion, type CheckpointEntry } from '../checkpoint/entry.ts'
 import { NetlinkError, type LinkInfo, type Netlink, type Op } from '../netlink/netlink.ts';
 import { hostEndName, ptpMac, type Attachment } from './attachment.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
+import { NicClaims } from './nicClaims.ts';
 import { hostAddress, planOf, type Plan } from './plan.ts';
+import { useOf } from './plugin.ts';
 import { linkGateways } from './podRoutes.ts';
 
 /** Nobody else's group of links ("MNd"): distributions use small numbers, if any. */
@@ -17,17 +19,19 @@ const doomedGroup = 0x4d4e64;
 export class Attacher {
   readonly #netlink: Netlink;
   readonly #checkpoint: Checkpoint;
+  readonly #claims: NicClaims;
   readonly #log: Logger;
 
   constructor(netlink: Netlink, checkpoint: Checkpoint, log: Logger) {
     this.#netlink = netlink;
     this.#checkpoint = checkpoint;
+    this.#claims = new NicClaims(netlink, checkpoint);
     this.#log = log;
   }
 
   /**
    * Makes all links of an attachment, or none. What an earlier call for the same sandbox and interface left is taken away first.
-   * @throws CniError code 8 (namespace), 101 (NIC), 11 (signal aborted), 999 (what the kernel refused)
+   * @throws CniError code 8 (namespace), 101 (NIC, also one that another network has), 11 (signal aborted), 999 (what the kernel refused)
    */
   async attach(attachment: Attachment, signal: AbortSignal): Promise<CniResult> {
     const { containerId, ifname, netns } = attachment;
@@ -36,6 +40,16 @@ export class Attacher {
     const netnsId = await namespaceIdentity(netns);
     if (netnsId === undefined) throw noNamespace(netns);
     await this.#refuseTaken(attachment);
+    const conflict = await this.#claims.claim(attachment);
+    if (conflict !== undefined) throw cniError(cniCodes.nicUnusable, 'MNN_NIC_CONFLICT', conflict);
+    try {
+      return await this.#attachTo(attachment, netnsId, signal);
+    } finally {
+      this.#claims.release(attachment);
+    }
+  }
+
+  async #attachTo(attachment: Attachment, netnsId: string, signal: AbortSignal): Promise<CniResult> {
     const plan = planOf(attachment);
     const entry = intentOf(attachment, plan, netnsId);
     await this.#checkpoint.put(entry);
@@ -114,6 +128,7 @@ function removalOf(names: readonly string[]): Op[] {
 function intentOf(attachment: Attachment, plan: Plan, netnsId: string): CheckpointEntry {
   const { containerId, ifname, callIfname, configName, netns, network, plugin, pod, pool, nics } = attachment;
   const isPtp = plugin.type === 'ptp';
+  const use = useOf(plugin);
   return {
     version: checkpointVersion,
     state: 'intent',
@@ -125,10 +140,12 @@ function intentOf(attachment: Attachment, plan: Plan, netnsId: string): Checkpoi
     netnsId,
     network,
     type: plugin.type,
+    ...(use === undefined ? {} : { use }),
     pod: { ...pod },
     ...(pool === undefined ? {} : { pool }),
-    links: nics.map(({ name, addresses }) => ({
+    links: nics.map(({ name, master, addresses }) => ({
       name,
+      master,
       ...(isPtp ? { hostEnd: hostEndName(containerId, name) } : {}),
       addresses: isPtp ? addresses.map(text => hostAddress(text, parseCidr(text).family)) : [...addresses],
       routes: plan.routes.filter(({ link }) => link === name).map(({ change }) => change.dst),
@@ -169,6 +186,11 @@ function resultOf(attachment: Attachment, entry: CheckpointEntry, links: readonl
   };
 }
 
+/** The host's NIC of the link that is made by that name in the pod. */
+function nicOf(link: string, nics: Attachment['nics']): string | undefined {
+  return nics.find(({ name }) => name === link)?.master;
+}
+
 function noNamespace(netns: string): CniError {
   return cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} is no network namespace`);
 }
@@ -181,6 +203,13 @@ function attachFailure({ network, nics }: Attachment, error: unknown, signal: Ab
   }
   if (!(error instanceof NetlinkError)) return toCniError(error);
   if (error.namespaceGone) return noNamespace(error.netns ?? '');
+  const busy = error.operation === 'link.add' && error.code === 'EBUSY' ? nicOf(error.target, nics) : undefined;
+  if (busy !== undefined) {
+    const what = `something that this agent did not make has it: a bridge, a bond, or links of another plugin (${error.message})`;
+    return cniError(cniCodes.nicUnusable, 'MNN_NIC_CONFLICT', `network ${network} on ${busy}: ${what}`, {
+      cause: error,
+    });
+  }
   const names = nics.map(({ master }) => master).join(', ');
   const code = error.operation === 'link.add' && error.code !== 'EEXIST' ? cniCodes.nicUnusable : cniCodes.internal;
   return cniError(code, 'MNN_ATTACH_FAILED', `network ${network} on ${names}: ${error.message}`, { cause: error });

@@ -20,7 +20,7 @@ export async function checkAttachment(netlink: Netlink, entry: CheckpointEntry, 
     { op: 'address.list' },
     { op: 'route.list', table: 254 },
   ]);
-  for (const link of entry.links) checkLink(link, { links, addresses, routes });
+  for (const link of entry.links) checkLink(link, entry.use, { links, addresses, routes });
   for (const { hostEnd } of entry.links) if (hostEnd !== undefined) await checkHostEnd(netlink, hostEnd);
 }
 
@@ -30,12 +30,14 @@ interface PodDump {
   routes: readonly RouteInfo[];
 }
 
-function checkLink(expected: CheckpointLink, { links, addresses, routes }: PodDump): void {
+function checkLink(expected: CheckpointLink, use: CheckpointEntry['use'], dump: PodDump): void {
+  const { links, addresses, routes } = dump;
   const link = links.find(({ name }) => name === expected.name);
   if (!link) throw changed(`interface ${expected.name} is gone`);
   if (expected.mac !== undefined && link.mac !== expected.mac) {
     throw changed(`interface ${expected.name} has the hardware address ${link.mac ?? 'none'}, not ${expected.mac}`);
   }
+  checkUse(link, use);
   if (!link.up) throw changed(`interface ${expected.name} is down`);
   for (const address of expected.addresses) {
     const there = addresses.some(info => info.dev === link.index && info.address === address);
@@ -47,6 +49,13 @@ function checkLink(expected: CheckpointLink, { links, addresses, routes }: PodDu
     );
     if (!there) throw changed(`the route to ${dst} by ${expected.name} is gone`);
   }
+}
+
+/** Whoever puts an ipvlan link in another mode on the NIC changes that of all others there. */
+function checkUse(link: LinkInfo, use: CheckpointEntry['use']): void {
+  const mode = use && link[use.kind]?.mode;
+  if (mode === use?.mode) return;
+  throw changed(`interface ${link.name} is ${link.kind ?? 'a device'} ${mode ?? ''}, not ${use?.kind} ${use?.mode}`);
 }
 
 async function checkHostEnd(netlink: Netlink, name: string): Promise<void> {

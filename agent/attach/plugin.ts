@@ -2,6 +2,7 @@ import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { multiNicIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { IpvlanMode, MacvlanMode } from '../netlink/types.ts';
+import { nicUse, type NicUse } from '../../core/network/nicUse.ts';
 
 /** How the links of a network are made. */
 export type Plugin = { readonly mtu?: number } & (
@@ -23,18 +24,22 @@ export function pluginOf({ name, spec, ipam }: Pick<Network, 'name' | 'spec' | '
     throw cniError(cniCodes.invalidConfig, 'MNN_IPAM_UNSUPPORTED', `network ${name} has ipam.type ${ipam.type}`);
   }
   const mtu = mtuOf(args.mtu);
+  const mode = nicUse(spec.plugin, ipam.vlanMode)?.mode ?? '';
   switch (type) {
-    case 'ipvlan': {
-      const mode = args.mode ?? (ipam.vlanMode === '' ? 'l2' : ipam.vlanMode);
+    case 'ipvlan':
       return { type, mode: oneOf(ipvlanModes, 'mode', mode), ...mtu };
-    }
     case 'macvlan':
-      return { type, mode: oneOf(macvlanModes, 'mode', args.mode ?? 'bridge'), ...mtu };
+      return { type, mode: oneOf(macvlanModes, 'mode', mode), ...mtu };
     case 'ptp':
       return { type, ...mtu };
     default:
       throw cniError(cniCodes.invalidConfig, 'MNN_TYPE_UNSUPPORTED', `network ${name} has plugin type ${type}`);
   }
+}
+
+/** How the plugin's links use the NIC that they share; undefined where they share none. */
+export function useOf(plugin: Plugin): NicUse | undefined {
+  return plugin.type === 'ptp' ? undefined : { kind: plugin.type, mode: plugin.mode };
 }
 
 function mtuOf(text: string | undefined): { mtu?: number } {

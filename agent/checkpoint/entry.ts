@@ -1,3 +1,5 @@
+import type { NicUse } from '../../core/network/nicUse.ts';
+
 /** Version of the files' form; a file of another version is left alone and reported. */
 export const checkpointVersion = 1;
 
@@ -21,6 +23,8 @@ export interface CheckpointEntry {
   netnsId: string;
   network: string;
   type: string;
+  /** How the links use the host's NICs, where they share them with others. */
+  use?: NicUse;
   pod: { uid: string; namespace: string; name: string };
   /** The IPPool with the record; absent where another IPAM plugin gives the addresses. */
   pool?: string;
@@ -32,6 +36,8 @@ export interface CheckpointEntry {
 /** One link in the pod. */
 export interface CheckpointLink {
   name: string;
+  /** The host's NIC that it is on. */
+  master?: string;
   /** Name of the other end on the host, where the type has one. */
   hostEnd?: string;
   /** With their prefix lengths. */

@@ -5,7 +5,7 @@ import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
-import { hostNic, nicLinks, type NicFilter } from './hostNics.ts';
+import { hostNic, nicLinks, vlanParent, type NicFilter } from './hostNics.ts';
 import { readDevice } from './sysfs.ts';
 
 export interface DiscoveryOptions {
@@ -69,12 +69,10 @@ export class Discovery implements Runnable {
       { op: 'address.list' },
       { op: 'route.list', table: 254 },
     ]);
-    const byIndex = new Map(links.map(link => [link.index, link.name]));
     return Promise.all(
-      nicLinks({ links, addresses, routes }, filter).map(async link => {
-        const parent = link.kind === 'vlan' && link.parentIndex !== null ? byIndex.get(link.parentIndex) : undefined;
-        return hostNic(link, addresses, await readDevice(link.name, parent));
-      }),
+      nicLinks({ links, addresses, routes }, filter).map(async link =>
+        hostNic(link, addresses, await readDevice(link.name, vlanParent(link, links))),
+      ),
     );
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AddressInfo, LinkInfo, RouteInfo } from '../netlink/types.ts';
-import { hostNic, nicLinks, type LinkDump, type NicFilter } from './hostNics.ts';
+import { hostNic, nicLinks, vlanParent, type LinkDump, type NicFilter } from './hostNics.ts';
 
 let nextIndex = 1;
 
@@ -102,6 +102,16 @@ describe('nicLinks', () => {
     const dump = addressed(link('eth1'), link('eth2'), link('ib0'));
     expect(namesOf(dump, { include: /^eth/ })).to.deep.equal(['eth1', 'eth2']);
     expect(namesOf(dump, { include: /^eth/, exclude: /2$/ })).to.deep.equal(['eth1']);
+  });
+});
+
+describe('vlanParent', () => {
+  it('is the link with that number, unless it is in another namespace', () => {
+    const parent = link('eth1');
+    const vlan = link('tenant', { kind: 'vlan', parentIndex: parent.index });
+    expect(vlanParent(vlan, [parent, vlan])).to.equal('eth1');
+    expect(vlanParent({ ...vlan, linkNetnsId: 0 }, [parent, vlan])).to.equal(undefined);
+    expect(vlanParent({ ...vlan, kind: 'veth' }, [parent, vlan])).to.equal(undefined);
   });
 });
 

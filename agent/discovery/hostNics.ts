@@ -48,6 +48,12 @@ function isNicKind({ loopback, kind, name, masterKind, master }: LinkInfo): bool
   return kind === null || nicKinds.has(kind);
 }
 
+/** Name of the link that a VLAN is on; undefined for other links, and where that is in another namespace, whose numbers mean nothing here. */
+export function vlanParent(link: LinkInfo, links: readonly LinkInfo[]): string | undefined {
+  if (link.kind !== 'vlan' || link.linkNetnsId !== null) return undefined;
+  return links.find(({ index }) => index === link.parentIndex)?.name;
+}
+
 /** Link-local addresses are everywhere and mean nothing; temporary ones (RFC 8981) change by the day. */
 function isHostAddress({ scope, permanent, family, flags }: AddressInfo): boolean {
   const isTemporary = family === 6 && (flags & 0x01) !== 0;

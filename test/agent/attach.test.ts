@@ -1,127 +1,141 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { everywhere, networkSpec } from './networks.ts';
+import { suiteNeedsKinds } from '../netlink/support.ts';
+import { isInside, testTimeoutMs } from './inside.ts';
+import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';
 import { eventually, Program } from './programs.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox, type PrintedResult } from './sandbox.ts';
 import { Site } from './site.ts';
 
-const nics = 8;
+/** Of the moments of an ADD and the numbers of NICs a few are enough where a program's start takes seconds. */
+const nics = isInside ? 4 : 8;
+const counts = isInside ? [1, nics] : [1, 2, nics];
+const momentsMs = isInside ? [100] : [2, 8, 15, 30, 60];
 const port = '7000';
 const reach = join(import.meta.dirname, 'reach.ts');
 
 describe('agent: attachments on two hosts', function () {
-  this.timeout(120_000);
+  this.timeout(testTimeoutMs);
   let site: Site;
 
   before(async function () {
     site = await Site.start({ hosts: 2, nics });
-    for (const [i, network] of everywhere.entries()) await site.addNetwork(network.type, networkSpec(network, 200 + i));
+    for (const [i, network] of networkCases.entries()) {
+      await site.addNetwork(nameOf(network), networkSpec(network, 200 + i));
+    }
   });
   after(() => site[Symbol.asyncDispose]());
 
   /** Addresses of a result, without prefix, in interface order. */
   const addressesOf = (result: PrintedResult): string[] => result.ips.map(({ address }) => address.split('/')[0] ?? '');
 
-  for (const { type } of everywhere) {
-    for (const count of [1, 2, nics]) {
-      it(`${type}: ${count} NICs are made, reach the other host, pass CHECK and go with DEL`, async () => {
-        const config = await multusConfig(site, type, { cniArgs: { nics: count } });
-        using a = await Sandbox.make(site, site.hosts[0]!, `${type}-${count}-a`);
-        using b = await Sandbox.make(site, site.hosts[1]!, `${type}-${count}-b`);
-        const hostLinks = linkNames(a.host.namespace);
-        const [left, right] = await Promise.all([a.add(config), b.add(config)]);
-
-        const names = Array.from({ length: count }, (_, i) => `net1-${i}`);
-        expect(left.interfaces.filter(({ sandbox }) => sandbox !== undefined).map(({ name }) => name)).to.deep.equal(
-          names,
-        );
-        expect(left.ips.map(ip => ip.interface)).to.deep.equal(names.map((_, i) => i));
-        expect(a.links()).to.deep.equal(names);
-
-        await using listener = new Program(b.namespace.enter(process.execPath, reach, 'listen', port));
-        await listener.firstOutput();
-        const pairs = addressesOf(left).map((source, i) => `${source}>${addressesOf(right)[i]}`);
-        const answers = await eventually('every NIC reaches its counterpart', () => {
-          const text = a.namespace.exec(process.execPath, reach, 'try', port, ...pairs);
-          const found = JSON.parse(text) as Record<string, string>;
-          return Object.values(found).every(answer => answer === 'ok') ? found : undefined;
-        });
-        expect(Object.keys(answers)).to.deep.equal(pairs);
-
-        expect(await a.check(config, left)).to.include({ exitCode: 0, stdout: '' });
-        await a.del(config);
-        await a.del(config);
-        await b.del(config);
-        expect(a.links()).to.deep.equal([]);
-        expect(linkNames(a.host.namespace)).to.deep.equal(hostLinks);
+  for (const network of networkCases) {
+    const name = nameOf(network);
+    describe(name, () => {
+      before(function () {
+        suiteNeedsKinds(this, kernelKindOf(network));
       });
-    }
 
-    it(`${type}: the name that was asked for leads to the first interface`, async () => {
-      const config = await multusConfig(site, type, { cniArgs: { nics: 2 } });
-      using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-name`);
-      await sandbox.add(config);
-      const [link] = JSON.parse(sandbox.namespace.ip('-j', 'link', 'show', 'dev', 'net1')) as { ifname: string }[];
-      expect(link?.ifname).to.equal('net1-0');
-      await sandbox.del(config);
-    });
+      for (const count of counts) {
+        it(`${count} NICs are made, reach the other host, pass CHECK and go with DEL`, async () => {
+          const config = await multusConfig(site, name, { cniArgs: { nics: count } });
+          using a = await Sandbox.make(site, site.hosts[0]!, `${name}-${count}-a`);
+          using b = await Sandbox.make(site, site.hosts[1]!, `${name}-${count}-b`);
+          const hostLinks = linkNames(a.host.namespace);
+          const [left, right] = await Promise.all([a.add(config), b.add(config)]);
 
-    it(`${type}: CHECK names what was changed`, async () => {
-      const config = await multusConfig(site, type, { cniArgs: { nics: 2 } });
-      using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-check`);
-      const result = await sandbox.add(config);
-      sandbox.namespace.ip('address', 'flush', 'dev', 'net1-1', 'scope', 'global');
-      const lost = errorOf(await sandbox.check(config, result));
-      expect(lost.code).to.equal(102);
-      expect(lost.msg).to.contain('net1-1 lacks the address').and.contain(result.ips[1]!.address);
-      sandbox.namespace.ip('link', 'del', 'net1-0');
-      expect(errorOf(await sandbox.check(config, result)).msg).to.equal('interface net1-0 is gone');
-      await sandbox.del(config);
-    });
+          const names = Array.from({ length: count }, (_, i) => `net1-${i}`);
+          expect(left.interfaces.filter(({ sandbox }) => sandbox !== undefined).map(({ name }) => name)).to.deep.equal(
+            names,
+          );
+          expect(left.ips.map(ip => ip.interface)).to.deep.equal(names.map((_, i) => i));
+          expect(a.links()).to.deep.equal(names);
 
-    it(`${type}: an interface that somebody else made is refused and left alone`, async () => {
-      const config = await multusConfig(site, type, { cniArgs: { nics: 2 } });
-      using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-taken`);
-      sandbox.namespace.ip('link', 'add', 'net1-1', 'type', 'veth', 'peer', 'name', 'other');
-      const links = sandbox.links();
-      const hostLinks = linkNames(sandbox.host.namespace);
-      expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_INTERFACE_EXISTS');
-      await sandbox.del(config);
-      expect(sandbox.links()).to.deep.equal(links);
-      expect(linkNames(sandbox.host.namespace)).to.deep.equal(hostLinks);
-    });
+          await using listener = new Program(b.namespace.enter(process.execPath, reach, 'listen', port));
+          await listener.firstOutput();
+          const pairs = addressesOf(left).map((source, i) => `${source}>${addressesOf(right)[i]}`);
+          const answers = await eventually('every NIC reaches its counterpart', () => {
+            const text = a.namespace.exec(process.execPath, reach, 'try', port, ...pairs);
+            const found = JSON.parse(text) as Record<string, string>;
+            return Object.values(found).every(answer => answer === 'ok') ? found : undefined;
+          });
+          expect(Object.keys(answers)).to.deep.equal(pairs);
 
-    it(`${type}: DEL succeeds when the namespace is gone, and takes the host's part away`, async () => {
-      const config = await multusConfig(site, type);
-      const hostLinks = linkNames(site.hosts[0]!.namespace);
-      using sandbox = await Sandbox.make(site, site.hosts[0]!, `${type}-gone`);
-      await sandbox.add(config);
-      sandbox.namespace[Symbol.dispose]();
-      await sandbox.del(config);
-      const ending = await sandbox.call('DEL', config, { netns: '' });
-      expect(ending).to.include({ exitCode: 0, stdout: '' });
-      await eventually('the links are gone', () => linkNames(site.hosts[0]!.namespace).length === hostLinks.length);
-    });
-
-    it(`${type}: ADD again, after the agent was killed at any moment of the first, starts clean`, async () => {
-      const [host] = site.hosts;
-      const config = await multusConfig(site, type, { cniArgs: { nics: 4 } });
-      const hostLinks = linkNames(host!.namespace);
-      for (const ms of [2, 8, 15, 30, 60]) {
-        using sandbox = await Sandbox.make(site, host!, `${type}-crash-${ms}`);
-        const interrupted = sandbox.call('ADD', config);
-        await delay(ms);
-        await host!.stopAgent('SIGKILL');
-        await host!.startAgent();
-        await interrupted;
-        const result = resultOf(await sandbox.call('ADD', config));
-        expect(sandbox.links()).to.deep.equal(['net1-0', 'net1-1', 'net1-2', 'net1-3']);
-        expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
-        await sandbox.del(config);
-        expect(sandbox.links()).to.deep.equal([]);
-        expect(linkNames(host!.namespace)).to.deep.equal(hostLinks);
+          expect(await a.check(config, left)).to.include({ exitCode: 0, stdout: '' });
+          await a.del(config);
+          await a.del(config);
+          await b.del(config);
+          expect(a.links()).to.deep.equal([]);
+          expect(linkNames(a.host.namespace)).to.deep.equal(hostLinks);
+        });
       }
+
+      it('the name that was asked for leads to the first interface', async () => {
+        const config = await multusConfig(site, name, { cniArgs: { nics: 2 } });
+        using sandbox = await Sandbox.make(site, site.hosts[0]!, `${name}-name`);
+        await sandbox.add(config);
+        const [link] = JSON.parse(sandbox.namespace.ip('-j', 'link', 'show', 'dev', 'net1')) as { ifname: string }[];
+        expect(link?.ifname).to.equal('net1-0');
+        await sandbox.del(config);
+      });
+
+      it(`CHECK names what was changed`, async () => {
+        const config = await multusConfig(site, name, { cniArgs: { nics: 2 } });
+        using sandbox = await Sandbox.make(site, site.hosts[0]!, `${name}-check`);
+        const result = await sandbox.add(config);
+        sandbox.namespace.ip('address', 'flush', 'dev', 'net1-1', 'scope', 'global');
+        const lost = errorOf(await sandbox.check(config, result));
+        expect(lost.code).to.equal(102);
+        expect(lost.msg).to.contain('net1-1 lacks the address').and.contain(result.ips[1]!.address);
+        sandbox.namespace.ip('link', 'del', 'net1-0');
+        expect(errorOf(await sandbox.check(config, result)).msg).to.equal('interface net1-0 is gone');
+        await sandbox.del(config);
+      });
+
+      it(`an interface that somebody else made is refused and left alone`, async () => {
+        const config = await multusConfig(site, name, { cniArgs: { nics: 2 } });
+        using sandbox = await Sandbox.make(site, site.hosts[0]!, `${name}-taken`);
+        sandbox.namespace.ip('link', 'add', 'net1-1', 'type', 'veth', 'peer', 'name', 'other');
+        const links = sandbox.links();
+        const hostLinks = linkNames(sandbox.host.namespace);
+        expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_INTERFACE_EXISTS');
+        await sandbox.del(config);
+        expect(sandbox.links()).to.deep.equal(links);
+        expect(linkNames(sandbox.host.namespace)).to.deep.equal(hostLinks);
+      });
+
+      it(`DEL succeeds when the namespace is gone, and takes the host's part away`, async () => {
+        const config = await multusConfig(site, name);
+        const hostLinks = linkNames(site.hosts[0]!.namespace);
+        using sandbox = await Sandbox.make(site, site.hosts[0]!, `${name}-gone`);
+        await sandbox.add(config);
+        sandbox.namespace[Symbol.dispose]();
+        await sandbox.del(config);
+        const ending = await sandbox.call('DEL', config, { netns: '' });
+        expect(ending).to.include({ exitCode: 0, stdout: '' });
+        await eventually('the links are gone', () => linkNames(site.hosts[0]!.namespace).length === hostLinks.length);
+      });
+
+      it(`ADD again, after the agent was killed at any moment of the first, starts clean`, async () => {
+        const [host] = site.hosts;
+        const config = await multusConfig(site, name, { cniArgs: { nics: 4 } });
+        const hostLinks = linkNames(host!.namespace);
+        for (const ms of momentsMs) {
+          using sandbox = await Sandbox.make(site, host!, `${name}-crash-${ms}`);
+          const interrupted = sandbox.call('ADD', config);
+          await delay(ms);
+          await host!.stopAgent('SIGKILL');
+          await host!.startAgent();
+          await interrupted;
+          const result = resultOf(await sandbox.call('ADD', config));
+          expect(sandbox.links()).to.deep.equal(['net1-0', 'net1-1', 'net1-2', 'net1-3']);
+          expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+          await sandbox.del(config);
+          expect(sandbox.links()).to.deep.equal([]);
+          expect(linkNames(host!.namespace)).to.deep.equal(hostLinks);
+        }
+      });
     });
   }
 

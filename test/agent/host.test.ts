@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { label } from '../../core/api/names.ts';
 import type { HostInterface } from '../../core/api/types.ts';
-import { hostInterfaces } from '../../kube/resources.ts';
+import { hostInterfaces, multiNicNetworks } from '../../kube/resources.ts';
 import { networkSpec } from './networks.ts';
 import { eventually, Program } from './programs.ts';
 import { Site } from './site.ts';
@@ -118,7 +118,7 @@ describe('agent: its host', function () {
     await site.hosts[0]!.stopAgent('SIGTERM');
     expect(twoRoutes()).to.equal(true);
     await site.hosts[0]!.startAgent();
-    await site.cluster.kubectl(['delete', 'multinicnetwork', 'l3']);
+    await site.client.delete(multiNicNetworks, { name: 'l3' });
     await eventually('no routes', () => site.hosts[0]!.ownRoutes().length === 0);
     expect(site.hosts[0]!.namespace.ip('rule')).not.to.contain('proto 77');
   });

@@ -11,7 +11,8 @@ export interface HostOptions {
   readonly index: number;
   readonly nics: number;
   readonly folder: string;
-  readonly kubeconfig: string;
+  /** Absent where the agent is let in as it is in its pod. */
+  readonly kubeconfig: string | undefined;
   /** The CNI executable. */
   readonly executable: string;
   /** https://127.0.0.1:port of the API server. */
@@ -47,14 +48,24 @@ export class Host implements AsyncDisposable {
 
   static async start(options: HostOptions): Promise<Host> {
     const host = new Host(options);
-    mkdirSync(host.folder);
-    host.#plugIn();
-    const { port } = new URL(options.server);
+    try {
+      await host.#start();
+      return host;
+    } catch (error) {
+      await host[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { server, folder } = this.#options;
+    mkdirSync(this.folder);
+    this.#plugIn();
+    const { port } = new URL(server);
     const relay = join(import.meta.dirname, 'relay.ts');
-    host.#relay = new Program(host.namespace.enter(process.execPath, relay, port, join(options.folder, 'api.sock')));
-    await host.#relay.firstOutput();
-    await host.startAgent();
-    return host;
+    this.#relay = new Program(this.namespace.enter(process.execPath, relay, port, join(folder, 'api.sock')));
+    await this.#relay.firstOutput();
+    await this.startAgent();
   }
 
   get socket(): string {
@@ -71,16 +82,18 @@ export class Host implements AsyncDisposable {
   }
 
   async startAgent(): Promise<void> {
+    const { kubeconfig } = this.#options;
     const argv = [
       join(repository, 'agent/main.ts'),
-      ...['--node-name', this.nodeName, '--kubeconfig', this.#options.kubeconfig],
+      ...['--node-name', this.nodeName, ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig])],
       ...['--socket', this.socket, '--state-dir', join(this.folder, 'state'), '--health-port', '11080'],
     ];
     this.#agent = new Program(this.namespace.enter(process.execPath, ...argv), {
       logFile: join(this.folder, 'agent.log'),
       env: { LOG_LEVEL: 'debug' },
     });
-    await eventually('the agent serves CNI calls', async () => existsSync(this.socket) && (await this.isReady()));
+    const isServing = async (): Promise<boolean> => existsSync(this.socket) && (await this.isReady());
+    await eventually('the agent serves CNI calls', isServing);
   }
 
   async stopAgent(signal: NodeJS.Signals): Promise<void> {
@@ -127,14 +140,13 @@ export class Host implements AsyncDisposable {
 
   #plugIn(): void {
     const { index, nics, switches } = this.#options;
-    for (let n = 0; n <= nics; n++) {
-      const port = `h${index}n${n}`;
-      switches.ip('link', 'add', port, 'type', 'veth', 'peer', 'name', `eth${n}`, 'netns', this.namespace.name);
-      switches.ip('link', 'set', port, 'master', `sw${n}`, 'up');
-      this.namespace.ip('link', 'set', `eth${n}`, 'up');
-      this.namespace.ip('address', 'add', `172.20.${n}.${10 + index}/24`, 'dev', `eth${n}`);
-    }
-    this.namespace.ip('route', 'add', 'default', 'via', '172.20.0.1', 'dev', 'eth0');
+    const all = Array.from({ length: nics + 1 }, (_, n) => n);
+    const peer = (n: number): string => `peer name eth${n} netns ${this.namespace.name}`;
+    switches.batch(all.map(n => `link add h${index}n${n} up master sw${n} type veth ${peer(n)}`));
+    this.namespace.batch([
+      ...all.flatMap(n => [`link set eth${n} up`, `address add 172.20.${n}.${10 + index}/24 dev eth${n}`]),
+      'route add default via 172.20.0.1 dev eth0',
+    ]);
     this.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
   }
 

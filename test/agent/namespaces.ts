@@ -20,6 +20,11 @@ export class Namespace implements Disposable {
     return sh('ip', ['-n', this.name, ...args]);
   }
 
+  /** Several commands of `ip` in one process. */
+  batch(commands: readonly string[]): void {
+    sh('ip', ['-n', this.name, '-batch', '-'], commands.join('\n'));
+  }
+
   exec(...argv: string[]): string {
     return sh('ip', ['netns', 'exec', this.name, ...argv]);
   }
@@ -50,6 +55,6 @@ export function removeLeftovers(): void {
 }
 
 /** Runs a program and returns what it printed. @throws with its standard error */
-export function sh(program: string, args: readonly string[]): string {
-  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+export function sh(program: string, args: readonly string[], input = ''): string {
+  return execFileSync(program, args, { encoding: 'utf8', input, stdio: 'pipe' });
 }

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { patienceMs } from './inside.ts';
 
 /** A program that runs until it is stopped. */
 export class Program implements AsyncDisposable {
@@ -59,7 +60,7 @@ export class Program implements AsyncDisposable {
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T> | T,
-  timeoutMs = 20_000,
+  timeoutMs = patienceMs,
 ): Promise<NonNullable<T>> {
   const end = performance.now() + timeoutMs;
   for (;;) {

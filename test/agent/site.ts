@@ -10,32 +10,27 @@ import { layoutsOf } from '../../core/layout/hostBlocks.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { cidrs, hostInterfaces, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import type { Cluster } from '../cluster/index.ts';
 import { buildCni } from '../setup/buildCni.ts';
 import { Namespace, removeLeftovers } from './namespaces.ts';
 import { eventually } from './programs.ts';
 import { Host } from './host.ts';
-
-const repository = join(import.meta.dirname, '..', '..');
+import { siteApi, type SiteApi } from './siteApi.ts';
 
 /**
  * A real API server, and hosts that are network namespaces: each with eth0 (the primary network) and secondary NICs eth1 … on switches
  * of their own, all hosts' n-th NIC on the n-th one. Each host runs the agent. There is no kubelet: the tests make the calls.
  */
 export class Site implements AsyncDisposable {
-  readonly cluster: Cluster;
+  readonly api: SiteApi;
   readonly client: KubeClient;
   readonly hosts: Host[];
   readonly folder: string;
   readonly #switches: Namespace;
   readonly #bridge: Server;
 
-  private constructor(
-    parts: Pick<Site, 'cluster' | 'client' | 'hosts' | 'folder'>,
-    switches: Namespace,
-    bridge: Server,
-  ) {
-    this.cluster = parts.cluster;
+  private constructor(parts: Pick<Site, 'api' | 'client' | 'hosts' | 'folder'>, switches: Namespace, bridge: Server) {
+    this.api = parts.api;
     this.client = parts.client;
     this.hosts = parts.hosts;
     this.folder = parts.folder;
@@ -43,25 +38,31 @@ export class Site implements AsyncDisposable {
     this.#bridge = bridge;
   }
 
+  /** The control plane that this site started. */
+  get cluster(): Cluster {
+    if (!this.api.cluster) throw new Error('This site was given an API server that others started');
+    return this.api.cluster;
+  }
+
   static async start({ hosts = 2, nics = 2 } = {}): Promise<Site> {
     removeLeftovers();
-    const [executable, cluster] = await Promise.all([buildCni(), startCluster({ nodes: 0 })]);
-    await cluster.kubectl(['apply', '-f', join(repository, 'manifests/base/crds')]);
-    await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
-    const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
+    const [executable, api] = await Promise.all([buildCni(), siteApi()]);
+    const { kubeconfig, server } = api;
+    const client = await KubeClient.connect(kubeconfig === undefined ? {} : { kubeconfig });
     const folder = await mkdtemp(join(tmpdir(), 'multi-nic-agent-'));
-    const bridge = await openBridge(join(folder, 'api.sock'), cluster.server);
+    const bridge = await openBridge(join(folder, 'api.sock'), server);
     const switches = new Namespace('switches');
-    for (let n = 0; n <= nics; n++) {
-      switches.ip('link', 'add', `sw${n}`, 'type', 'bridge');
-      switches.ip('link', 'set', `sw${n}`, 'up');
+    switches.batch(Array.from({ length: nics + 1 }, (_, n) => `link add sw${n} up type bridge`));
+    const site = new Site({ api, client, hosts: [], folder }, switches, bridge);
+    try {
+      for (let index = 1; index <= hosts; index++) {
+        site.hosts.push(await Host.start({ index, nics, folder, kubeconfig, executable, server, switches }));
+      }
+      return site;
+    } catch (error) {
+      await site[Symbol.asyncDispose](); // programs that are left would keep the test process alive
+      throw error;
     }
-    const site = new Site({ cluster, client, hosts: [], folder }, switches, bridge);
-    for (let index = 1; index <= hosts; index++) {
-      const { kubeconfig, server } = cluster;
-      site.hosts.push(await Host.start({ index, nics, folder, kubeconfig, executable, server, switches }));
-    }
-    return site;
   }
 
   /** Waits until every host's NICs are known, then makes the network with its indexes, as the controller would. */
@@ -121,7 +122,7 @@ export class Site implements AsyncDisposable {
     this.#switches[Symbol.dispose]();
     this.#bridge.close();
     await this.client.close();
-    await this.cluster.stop();
+    await this.api[Symbol.asyncDispose]();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -130,18 +130,41 @@ export const coveredInUml = '(covered in User-Mode Linux)';
 
 /** Skips the test, and says so, where the running kernel has no links of that kind. */
 export function needsKind(test: Mocha.Context, kind: string): void {
+  if (hasKind(kind)) return;
+  sayLacking([kind]);
+  if (test.test) test.test.title += ` ${coveredInUml}`;
+  test.skip();
+}
+
+/** The same for all tests of a suite, in its `before`. */
+export function suiteNeedsKinds(hook: Mocha.Context, ...kinds: readonly string[]): void {
+  const lacking = kinds.filter(kind => !hasKind(kind));
+  if (lacking.length === 0) return;
+  sayLacking(lacking);
+  hook.test?.parent?.eachTest(test => {
+    test.title += ` ${coveredInUml}`;
+  });
+  hook.skip();
+}
+
+function sayLacking(kinds: readonly string[]): void {
+  const kernel = run('uname', ['-r']).trim();
+  console.log(`      skipped: this kernel (${kernel}) has no link type ${kinds.join(', ')}`);
+}
+
+/** Whether the running kernel has links of that kind. */
+function hasKind(kind: string): boolean {
   using namespace = new TestNamespace();
   try {
     const parent = ['ipvlan', 'macvlan', 'vlan'].includes(kind);
     if (parent) namespace.ip('link', 'add', 'p0', 'type', 'veth', 'peer', 'name', 'p1');
     const rest = { ipvlan: ['mode', 'l2'], vlan: ['id', '5'], vrf: ['table', '9'] }[kind] ?? [];
     namespace.ip('link', 'add', ...(parent ? ['link', 'p0'] : []), 'name', 'probe', 'type', kind, ...rest);
+    return true;
   } catch (error) {
     const { stderr } = error as { stderr?: string };
     if (!/Unknown device type|Operation not supported/.test(stderr ?? '')) throw error;
-    console.log(`      skipped: this kernel (${run('uname', ['-r']).trim()}) has no link type ${kind}`);
-    if (test.test) test.test.title += ` ${coveredInUml}`;
-    test.skip();
+    return false;
   }
 }
 

@@ -157,7 +157,8 @@ function start(
   });
 }
 
-function ownEnvironment(): Record<string, string> {
+/** The environment of this process. */
+export function ownEnvironment(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );

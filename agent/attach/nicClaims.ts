@@ -1,0 +1,89 @@
+import { nicConflict, type NicUse } from '../../core/network/nicUse.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { NetlinkError, type Netlink } from '../netlink/netlink.ts';
+import type { Attachment } from './attachment.ts';
+import { namespaceIdentity } from './namespaceIdentity.ts';
+import { useOf } from './plugin.ts';
+
+/**
+ * Keeps links that exclude each other off one NIC. The kernel itself refuses ipvlan beside macvlan, but not ipvlan in another mode: that
+ * it would give to all ipvlan links on the NIC, of pods that run. Known are the attachments that this agent made.
+ */
+export class NicClaims {
+  readonly #netlink: Netlink;
+  readonly #checkpoint: Checkpoint;
+  /** Attachments that are being made: the checkpoint has them a moment later. */
+  readonly #claims = new Set<Attachment>();
+
+  constructor(netlink: Netlink, checkpoint: Checkpoint) {
+    this.#netlink = netlink;
+    this.#checkpoint = checkpoint;
+  }
+
+  /**
+   * Claims the NICs of an attachment until `release`; of calls at the same time that exclude each other none or one succeeds.
+   * @returns what keeps the attachment from its NICs, in words; it has no claim then
+   */
+  async claim(attachment: Attachment): Promise<string | undefined> {
+    const use = useOf(attachment.plugin);
+    if (!use) return undefined;
+    for (const other of this.#claims) {
+      const conflict = conflictOf(attachment, use, ofAttachment(other));
+      if (conflict !== undefined) return conflict;
+    }
+    this.#claims.add(attachment);
+    const conflict = await this.#held(attachment, use);
+    if (conflict !== undefined) this.release(attachment);
+    return conflict;
+  }
+
+  release(attachment: Attachment): void {
+    this.#claims.delete(attachment);
+  }
+
+  async #held(attachment: Attachment, use: NicUse): Promise<string | undefined> {
+    for (const entry of [...this.#checkpoint.list()]) {
+      const conflict = conflictOf(attachment, use, ofEntry(entry));
+      if (conflict !== undefined && (await this.#exists(entry))) return conflict;
+    }
+    return undefined;
+  }
+
+  /** Whether any link of the entry is there: after a crash it may not be made yet, after a reboot its namespace is gone. */
+  async #exists({ netns, netnsId, links }: CheckpointEntry): Promise<boolean> {
+    if ((await namespaceIdentity(netns)) !== netnsId) return false;
+    try {
+      const found = await this.#netlink.one(netns, { op: 'link.list' });
+      return links.some(({ name }) => found.some(link => link.name === name));
+    } catch (error) {
+      if (error instanceof NetlinkError && error.namespaceGone) return false;
+      throw error;
+    }
+  }
+}
+
+/** Who uses which of the host's NICs, and how. */
+interface Holder {
+  readonly network: string;
+  readonly pod: { readonly namespace: string; readonly name: string };
+  readonly use: NicUse | undefined;
+  readonly masters: readonly string[];
+}
+
+function ofAttachment({ network, pod, plugin, nics }: Attachment): Holder {
+  return { network, pod, use: useOf(plugin), masters: nics.map(({ master }) => master) };
+}
+
+function ofEntry({ network, pod, use, links }: CheckpointEntry): Holder {
+  return { network, pod, use, masters: links.flatMap(({ master }) => master ?? []) };
+}
+
+function conflictOf({ network, nics }: Attachment, use: NicUse, holder: Holder): string | undefined {
+  const why = holder.use && nicConflict(use, holder.use);
+  const shared = nics.find(({ master }) => holder.masters.includes(master));
+  if (!holder.use || why === undefined || !shared) return undefined;
+  const { kind, mode } = holder.use;
+  const whose = `pod ${holder.pod.namespace}/${holder.pod.name}`;
+  return `network ${network} wants ${use.kind} ${use.mode} on ${shared.master}, which has ${kind} ${mode} of network ${holder.network} (${whose}): ${why}`;
+}
