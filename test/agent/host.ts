@@ -114,18 +114,23 @@ export class Host implements AsyncDisposable {
       `K8S_POD_INFRA_CONTAINER_ID=${containerId}`,
       `K8S_POD_UID=${pod?.metadata.uid ?? ''}`,
     ];
+    const env = {
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: containerId,
+      CNI_NETNS: netns,
+      CNI_IFNAME: ifname,
+      CNI_ARGS: pod ? args.join(';') : '',
+      CNI_PATH: '/opt/cni/bin',
+    };
+    return this.execute(env, JSON.stringify(config));
+  }
+
+  /** Calls the real executable with just this environment and these bytes. */
+  execute(env: Readonly<Record<string, string>>, stdin: string): Promise<Ending> {
     return call({
       command: [this.#options.executable],
-      env: {
-        CNI_COMMAND: command,
-        CNI_CONTAINERID: containerId,
-        CNI_NETNS: netns,
-        CNI_IFNAME: ifname,
-        CNI_ARGS: pod ? args.join(';') : '',
-        CNI_PATH: '/opt/cni/bin',
-        MULTI_NIC_SOCKET: this.socket,
-      },
-      stdin: JSON.stringify(config),
+      env: { ...env, MULTI_NIC_SOCKET: this.socket },
+      stdin,
     });
   }
 

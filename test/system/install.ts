@@ -7,6 +7,7 @@ import { label, systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/client.ts';
 import type { Cluster, ClusterNode } from '../cluster/index.ts';
 import { Component } from '../cluster/component.ts';
+import { prepareMultus, putMultusFirst } from '../multus/onNodes.ts';
 import { installWebhooks } from './webhookConfigurations.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -19,13 +20,23 @@ export interface InstalledSystem {
   agents: ReadonlyMap<string, Component>;
 }
 
+export interface InstallOptions {
+  /** The executable `multus` on this machine: it becomes each node's first CNI plugin. Absent: there is no Multus. */
+  multus?: string;
+}
+
 /**
  * Installs the system on a cluster with real nodes: schemas, roles and webhook configurations of manifests/base, one webhook (with the
- * controller) on the machine, an agent on each node, and the CNI executable as the last plugin of each node's primary network. Each
- * process has the rights of its service account and nothing else.
+ * controller) on the machine, an agent on each node, and the CNI executable, called by Multus or as the last plugin of each node's
+ * primary network. Each process has the rights of its service account and nothing else.
  * @param executable the CNI executable, from buildCni()
  */
-export async function installSystem(cluster: Cluster, executable: string): Promise<InstalledSystem> {
+export async function installSystem(
+  cluster: Cluster,
+  executable: string,
+  { multus }: InstallOptions = {},
+): Promise<InstalledSystem> {
+  if (multus !== undefined) await prepareMultus(cluster);
   for (const path of manifests) await cluster.kubectl(['apply', '-f', join(root, 'manifests/base', path)]);
   const webhook = await startWebhook(cluster);
   const agents = new Map<string, Component>();
@@ -33,7 +44,8 @@ export async function installSystem(cluster: Cluster, executable: string): Promi
   for (const node of cluster.nodes) {
     const socket = node.path('/run/multi-nic/cni.sock');
     await agents.get(node.name)?.waitUntil(() => Promise.resolve(exists(socket)), 30_000);
-    chain(node);
+    if (multus === undefined) chain(node);
+    else await putMultusFirst(cluster, node, multus);
   }
   return { webhook, agents };
 }
