@@ -66,7 +66,7 @@ async function compileCache(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'multi-nic-compiled-'));
   for (const program of ['agent/main.ts', 'agent/netlink/worker.ts', 'test/agent/reach.ts']) {
     const env = { ...process.env, NODE_COMPILE_CACHE: folder };
-    await run(process.execPath, [join(repository, program), '--help'], { env });
+    await run([process.execPath, join(repository, program), '--help'], { env });
   }
   return folder;
 }
