@@ -17,11 +17,15 @@ const goal = { of: 'ratio', atMost: 2 } as const;
 const against = 'raw netlink';
 
 /** Routes to a host with index `index`, in a table that is not the agent's. */
-function routesTo(index: number, devices: readonly number[]): Required<Pick<RouteChange, 'dst' | 'gateway' | 'dev'>>[] {
+function routesTo(
+  index: number,
+  devices: readonly number[],
+): Required<Pick<RouteChange, 'dst' | 'gateway' | 'dev' | 'metric'>>[] {
   return devices.map((dev, n) => ({
     dst: `${10}.${32 * n + (index >> 8)}.${index & 255}.0/24`,
     gateway: hostAddress(index, n),
     dev,
+    metric: index + 1,
   }));
 }
 

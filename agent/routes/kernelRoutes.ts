@@ -87,11 +87,11 @@ function resolve(
     const table = tables.get(name);
     if (table === undefined) continue;
     for (const from of subnets) resolved.wanted.rules.push({ from, table });
-    for (const { dst, gateway, device } of routes) {
+    for (const { dst, gateway, device, metric } of routes) {
       const dev = indexes.get(device);
       if (dev === undefined) resolved.lacking.push(`network ${name}: no link ${device}`);
       else {
-        resolved.wanted.routes.push({ table, dst, gateway, dev });
+        resolved.wanted.routes.push({ table, dst, gateway, dev, metric });
         resolved.devices.add(dev);
       }
     }
@@ -100,11 +100,12 @@ function resolve(
 }
 
 function comparable(info: RouteInfo): WantedRoute & { readonly info: RouteInfo } {
-  return { table: info.table, dst: info.dst, gateway: info.gateway ?? '', dev: info.dev ?? 0, info };
+  const { table, dst, gateway = '', dev = 0, metric } = info;
+  return { table, dst, gateway, dev, metric, info };
 }
 
-function setRoute({ table, dst, gateway, dev }: WantedRoute): RouteChange {
-  return { op: 'route.replace', table, dst, gateway, dev, protocol: ownProtocol };
+function setRoute({ table, dst, gateway, dev, metric }: WantedRoute): RouteChange {
+  return { op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol };
 }
 
 function addRule({ from, table }: WantedRule): RuleChange {

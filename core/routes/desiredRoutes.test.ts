@@ -39,9 +39,9 @@ describe('L3 routes', () => {
   it('lead to each block of the other hosts, by the NIC that both have', () => {
     const routes = desiredRoutes(view(network('l3'), [host('a', 11), host('b', 12), host('c', 13, 1)]), 'a');
     expect(routes).to.deep.equal([
-      { dst: '10.200.0.64/26', gateway: '172.20.0.12', device: 'eth1' },
-      { dst: '10.200.32.64/26', gateway: '172.20.1.12', device: 'eth2' },
-      { dst: '10.200.0.128/26', gateway: '172.20.0.13', device: 'eth1' },
+      { dst: '10.200.0.64/26', gateway: '172.20.0.12', device: 'eth1', metric: 2 },
+      { dst: '10.200.32.64/26', gateway: '172.20.1.12', device: 'eth2', metric: 2 },
+      { dst: '10.200.0.128/26', gateway: '172.20.0.13', device: 'eth1', metric: 3 },
     ]);
   });
 
@@ -55,8 +55,8 @@ describe('L3 routes', () => {
       'a',
     );
     expect(routes).to.deep.equal([
-      { dst: '10.200.0.64/26', gateway: '172.20.0.12', device: 'eth1' },
-      { dst: 'fd00:10:0:40::/58', gateway: 'fd01::12', device: 'eth1' },
+      { dst: '10.200.0.64/26', gateway: '172.20.0.12', device: 'eth1', metric: 2 },
+      { dst: 'fd00:10:0:40::/58', gateway: 'fd01::12', device: 'eth1', metric: 2 },
     ]);
   });
 

@@ -10,6 +10,12 @@ export interface L3Route {
   dst: string;
   gateway: string;
   device: string;
+  /**
+   * One a host. It decides nothing, as no two routes of a table have one destination. But the kernel finds out whether it knows a next
+   * hop by a hash of its device and metric without its address (fib_semantics.c, fib_info_hashfn_1): with one metric for all, each
+   * new IPv4 route would be compared with every other of its device.
+   */
+  metric: number;
 }
 
 /** What one node needs to know of the others for one network. */
@@ -46,7 +52,7 @@ function routesTo(view: RouteView, host: string, own: ReadonlyMap<string, string
     const blocks = blocksOf(view.network, view.interfaces, member, hostIndex);
     return blocks.flatMap(({ pod }) => {
       const gateway = gatewayFor(member, pod);
-      return gateway === undefined ? [] : [{ dst: formatCidr(pod), gateway, device }];
+      return gateway === undefined ? [] : [{ dst: formatCidr(pod), gateway, device, metric: hostIndex + 1 }];
     });
   });
 }

@@ -8,6 +8,7 @@ const route = fc.record({
   dst: fc.constantFrom('10.0.0.0/26', '10.0.0.64/26', '10.0.0.128/26', '10.0.0.192/26'),
   gateway: fc.constantFrom('172.20.1.1', '172.20.1.2'),
   dev: fc.constantFrom(2, 3),
+  metric: fc.constantFrom(1, 2),
 });
 const rule = fc.record({ table: tables, from: fc.constantFrom('10.0.0.0/16', '10.1.0.0/16') });
 const wanted = fc.record({
@@ -28,29 +29,33 @@ const present = fc.record({
   ),
 });
 
-/** What the kernel makes of the changes: `replace` puts a route in the place of the first to its destination. */
+/** What the kernel makes of the changes: `replace` puts a route in the place of the first to its destination with its metric. */
 function apply(
   before: { routes: PresentRoute[]; rules: PresentRule[] },
   diff: ReturnType<typeof diffRoutes<PresentRoute, PresentRule>>,
 ): { routes: string[]; rules: string[] } {
   const routes = [...before.routes];
   for (const set of diff.setRoutes) {
-    const at = routes.findIndex(({ table, dst }) => table === set.table && dst === set.dst);
+    const at = routes.findIndex(
+      ({ table, dst, metric }) => table === set.table && dst === set.dst && metric === set.metric,
+    );
     if (at < 0) routes.push(set);
     else routes[at] = set;
   }
   const left = routes.filter(item => !diff.deleteRoutes.includes(item));
   const rules = [...before.rules.filter(item => !diff.deleteRules.includes(item)), ...diff.addRules];
-  const text = ({ table, dst, gateway, dev }: PresentRoute): string => `${table} ${dst} ${gateway} ${dev}`;
   return { routes: left.map(text).sort(), rules: rules.map(({ table, from }) => `${table} ${from}`).sort() };
 }
+
+const text = ({ table, dst, gateway, dev, metric }: PresentRoute): string =>
+  `${table} ${dst} ${gateway} ${dev} ${metric}`;
 
 describe('diffRoutes', () => {
   it('turns whatever is there into what is wanted, and then finds no difference', () => {
     fc.assert(
       fc.property(wanted, present, (want, have) => {
         const after = apply(have, diffRoutes({ ...want, priority: 5400 }, have));
-        expect(after.routes).to.deep.equal(want.routes.map(r => `${r.table} ${r.dst} ${r.gateway} ${r.dev}`).sort());
+        expect(after.routes).to.deep.equal(want.routes.map(text).sort());
         expect(after.rules).to.deep.equal(want.rules.map(r => `${r.table} ${r.from}`).sort());
       }),
     );
@@ -72,6 +77,7 @@ describe('diffRoutes', () => {
       dst: `10.0.${i}.0/24`,
       gateway: '172.20.1.1',
       dev: 2,
+      metric: i + 1,
     }));
     const diff = diffRoutes({ routes, rules: [], priority: 1 }, { routes: routes.slice(1), rules: [] });
     expect(diff.setRoutes).to.deep.equal([routes[0]]);

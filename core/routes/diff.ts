@@ -4,6 +4,7 @@ export interface WantedRoute {
   readonly dst: string;
   readonly gateway: string;
   readonly dev: number;
+  readonly metric: number;
 }
 
 /** `from <network> lookup <table>`. */
@@ -18,6 +19,7 @@ export interface PresentRoute {
   readonly dst: string;
   readonly gateway?: string;
   readonly dev?: number;
+  readonly metric: number;
 }
 
 /** A rule of ours as the kernel has it. */
@@ -36,7 +38,7 @@ export interface RouteDiff<Route, Rule> {
 }
 
 /**
- * The difference between what is wanted and what the kernel has of ours. A route to a destination is set over the one that is there; of
+ * The difference between what is wanted and what the kernel has of ours. A route to a destination is set over the one of its metric that is there; of
  * several to one destination all but a right one go.
  * @param priority of our rules
  */
@@ -67,8 +69,9 @@ export function diffRoutes<Route extends PresentRoute, Rule extends PresentRule>
   return { setRoutes: [...missing.values()], addRules: [...missingRules.values()], deleteRules, deleteRoutes };
 }
 
-function routeKey({ table, dst }: { table: number; dst: string }): string {
-  return `${table} ${dst}`;
+/** What one route may have only once in the kernel. */
+function routeKey({ table, dst, metric }: { table: number; dst: string; metric: number }): string {
+  return `${table} ${dst} ${metric}`;
 }
 
 function ruleKey({ table, from }: { table: number; from?: string }): string {
