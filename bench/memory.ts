@@ -121,7 +121,7 @@ async function addHosts(client: KubeClient, first: number, last: number): Promis
 }
 
 function routesOf(host: Namespace): number {
-  return host.ip('route', 'show', 'table', 'all', 'proto', '77').trim().split('\n').filter(Boolean).length;
+  return Number(host.exec('sh', '-c', 'ip route show table all proto 77 | wc -l'));
 }
 
 async function run(report: Reporter): Promise<void> {

@@ -1,0 +1,167 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createAuthority } from '../../certs/authority.ts';
+import { annotation, apiVersion, extendedResourceName, label } from '../../core/api/names.ts';
+import type { MultiNicNetwork } from '../../core/api/types.ts';
+import { KubeClient } from '../../kube/client.ts';
+import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/resources.ts';
+import { eventually } from '../../test/agent/programs.ts';
+import { startCluster, type Cluster } from '../../test/cluster/index.ts';
+import { Component } from '../../test/cluster/component.ts';
+import type { WebhookAddress } from '../../test/system/webhookConfigurations.ts';
+import { hostName, largeCluster } from './largeCluster.ts';
+
+const root = join(import.meta.dirname, '../..');
+const nodes = 50;
+const nics = 8;
+
+/** A network of the benchmark, and the namespace whose pods get it. */
+export interface AdmissionCase {
+  readonly name: string;
+  readonly subnet: string;
+  readonly hostBlock: number;
+  readonly vlanMode: 'l2' | 'l3';
+}
+
+export const admissionCases: readonly AdmissionCase[] = [
+  { name: 'host-blocks', subnet: '10.0.0.0/8', hostBlock: 6, vlanMode: 'l3' },
+  { name: 'node-independent', subnet: '11.0.0.0/8', hostBlock: 0, vlanMode: 'l2' },
+];
+
+/** A control plane with Node objects of 8 NICs each, two networks, and the webhook (with the controller) as a process of its own. */
+export class AdmissionSite implements AsyncDisposable {
+  readonly cluster: Cluster;
+  readonly client: KubeClient;
+  readonly webhook: Component;
+  readonly address: WebhookAddress;
+
+  private constructor(parts: Pick<AdmissionSite, 'cluster' | 'client' | 'webhook' | 'address'>) {
+    this.cluster = parts.cluster;
+    this.client = parts.client;
+    this.webhook = parts.webhook;
+    this.address = parts.address;
+  }
+
+  static async start(): Promise<AdmissionSite> {
+    const names = Array.from({ length: nodes }, (_, i) => ({ name: hostName(i) }));
+    const cluster = await startCluster({ name: 'admission', fakeNodes: names });
+    const base = join(root, 'manifests/base');
+    for (const path of ['crds', 'namespace.yaml', 'webhook/rbac.yaml'])
+      await cluster.kubectl(['apply', '-f', join(base, path)]);
+    await cluster.kubectl(['apply', '-f', join(root, 'test/system/netAttachDefCrd.yaml')]);
+    await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, maxConnections: 64 });
+    for (const host of largeCluster(nodes, nics).hosts) await client.create(hostInterfaces, host);
+    const { webhook, address } = await startWebhook(cluster);
+    const site = new AdmissionSite({ cluster, client, webhook, address });
+    for (const network of admissionCases) await site.#addNetwork(network);
+    return site;
+  }
+
+  /** Creates a pod and tells its name. */
+  async createPod({ name: namespace }: AdmissionCase): Promise<string> {
+    const pod = await this.client.create(pods, podOf(namespace));
+    return pod.metadata.name;
+  }
+
+  /** Binds a pod as the scheduler does; pods go to the nodes in turn. */
+  async bind({ name: namespace }: AdmissionCase, name: string, turn: number): Promise<void> {
+    const target = { apiVersion: 'v1', kind: 'Node', name: hostName(turn % nodes) };
+    await this.client.createSubresource(pods, { namespace, name }, 'binding', {
+      ...{ apiVersion: 'v1', kind: 'Binding', metadata: { name }, target },
+    });
+  }
+
+  /** How many addresses the bound pod has. */
+  async addressesOf({ name: namespace }: AdmissionCase, name: string): Promise<number> {
+    const pod = await this.client.get(pods, { namespace, name });
+    return pod.metadata.annotations?.[annotation.networks]?.match(/\d+\.\d+\.\d+\.\d+\/\d+"\]/g)?.length ?? 0;
+  }
+
+  /** Takes all pods away, and the pools, so that records of gone pods do not pile up: no agent is here to release them. */
+  async clear({ name: namespace }: AdmissionCase, names: readonly string[]): Promise<void> {
+    const queue = names.values();
+    const worker = async (): Promise<void> => {
+      for (const name of queue) await this.client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 });
+    };
+    await Promise.all(Array.from({ length: 16 }, worker));
+    const { items } = await this.client.list(ipPools);
+    for (const { metadata } of items) await this.client.delete(ipPools, { name: metadata.name });
+  }
+
+  async #addNetwork({ name, subnet, hostBlock, vlanMode }: AdmissionCase): Promise<void> {
+    const network: MultiNicNetwork = {
+      apiVersion,
+      kind: 'MultiNicNetwork',
+      metadata: { name },
+      spec: {
+        subnet,
+        ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock, interfaceBlock: 3, vlanMode }),
+        multiNICIPAM: true,
+        plugin: { cniVersion: '1.0.0', type: 'ipvlan', args: { mode: vlanMode } },
+        namespaces: [name],
+      },
+    };
+    await this.client.create(multiNicNetworks, network);
+    const labels = { [label.injection]: 'enabled' };
+    await this.client.create(namespaces, { metadata: { name, labels } });
+    const resource = extendedResourceName(name);
+    await eventually(`network ${name} on every node`, async () => {
+      const { stdout } = await this.cluster.kubectl(['get', 'nodes', '-o', 'json']);
+      const { items } = JSON.parse(stdout) as { items: { status?: { capacity?: Record<string, string> } }[] };
+      return items.every(({ status }) => status?.capacity?.[resource] !== undefined);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.webhook.stop();
+    await this.client.close();
+    await this.cluster.stop();
+  }
+}
+
+export function podOf(namespace: string): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace, generateName: 'worker-' },
+    spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image: 'pause' }] },
+  } as unknown as Pod;
+}
+
+async function startWebhook(cluster: Cluster): Promise<{ webhook: Component; address: WebhookAddress }> {
+  const validity = { now: new Date(), lifetimeMs: 3_600_000 };
+  const authority = await createAuthority({ commonName: 'benchmark CA' }, validity);
+  const leaf = await authority.issue({ ...validity, subject: { commonName: 'webhook' }, serverNames: ['127.0.0.1'] });
+  const [cert, key] = [join(cluster.runFolder, 'tls.crt'), join(cluster.runFolder, 'tls.key')];
+  writeFileSync(cert, leaf.certificate);
+  writeFileSync(key, leaf.privateKey, { mode: 0o600 });
+  const [port, healthPort] = await Promise.all([freePort(), freePort()]);
+  const kubeconfig = await cluster.kubeconfigFor('system:serviceaccount:multi-nic-system:multi-nic-webhook');
+  const webhook = new Component({
+    name: 'webhook',
+    argv: [
+      ...[process.execPath, join(root, 'webhook/main.ts'), '--drain-seconds', '0'],
+      ...['--port', String(port), '--health-port', String(healthPort)],
+      ...['--cert', cert, '--key', key, '--kubeconfig', kubeconfig],
+    ],
+    logFile: join(cluster.logs, 'webhook.log'),
+  });
+  webhook.start();
+  await webhook.waitUntil(async () => {
+    const answer = await fetch(`http://127.0.0.1:${healthPort}/readyz`).catch(() => undefined);
+    return answer?.ok === true;
+  }, 60_000);
+  return { webhook, address: { port, caCertificate: authority.certificate } };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
