@@ -6,6 +6,7 @@ import { createAuthority } from '../../certs/authority.ts';
 import { annotation, apiVersion, extendedResourceName, label } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/client.ts';
+import { ApiError } from '../../kube/errors.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/resources.ts';
 import { eventually } from '../../test/agent/programs.ts';
 import { startCluster, type Cluster } from '../../test/cluster/index.ts';
@@ -16,6 +17,7 @@ import { hostName, largeCluster } from './largeCluster.ts';
 const root = join(import.meta.dirname, '../..');
 const nodes = 50;
 const nics = 8;
+const bindAttempts = 5;
 
 /** A network of the benchmark, and the namespace whose pods get it. */
 export interface AdmissionCase {
@@ -36,6 +38,7 @@ export class AdmissionSite implements AsyncDisposable {
   readonly client: KubeClient;
   readonly webhook: Component;
   readonly address: WebhookAddress;
+  bindsRepeated = 0;
 
   private constructor(parts: Pick<AdmissionSite, 'cluster' | 'client' | 'webhook' | 'address'>) {
     this.cluster = parts.cluster;
@@ -66,8 +69,20 @@ export class AdmissionSite implements AsyncDisposable {
     return pod.metadata.name;
   }
 
-  /** Binds a pod as the scheduler does; pods go to the nodes in turn. */
+  /** Binds a pod as the scheduler does; pods go to the nodes in turn. Like it, tries again where a review took too long. */
   async bind({ name: namespace }: AdmissionCase, name: string, turn: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#bindOnce(namespace, name, turn);
+        return;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status < 500 || attempt === bindAttempts) throw error;
+        this.bindsRepeated += 1;
+      }
+    }
+  }
+
+  async #bindOnce(namespace: string, name: string, turn: number): Promise<void> {
     const target = { apiVersion: 'v1', kind: 'Node', name: hostName(turn % nodes) };
     await this.client.createSubresource(pods, { namespace, name }, 'binding', {
       ...{ apiVersion: 'v1', kind: 'Binding', metadata: { name }, target },
@@ -80,7 +95,7 @@ export class AdmissionSite implements AsyncDisposable {
     return pod.metadata.annotations?.[annotation.networks]?.match(/\d+\.\d+\.\d+\.\d+\/\d+"\]/g)?.length ?? 0;
   }
 
-  /** Takes all pods away, and the pools, so that records of gone pods do not pile up: no agent is here to release them. */
+  /** Takes all pods away, and their records out of the pools: no agent is here to release them. */
   async clear({ name: namespace }: AdmissionCase, names: readonly string[]): Promise<void> {
     const queue = names.values();
     const worker = async (): Promise<void> => {
@@ -88,7 +103,7 @@ export class AdmissionSite implements AsyncDisposable {
     };
     await Promise.all(Array.from({ length: 16 }, worker));
     const { items } = await this.client.list(ipPools);
-    for (const { metadata } of items) await this.client.delete(ipPools, { name: metadata.name });
+    for (const pool of items) await this.client.updateStatus(ipPools, { ...pool, status: { allocations: [] } });
   }
 
   async #addNetwork({ name, subnet, hostBlock, vlanMode }: AdmissionCase): Promise<void> {

@@ -26,9 +26,8 @@ class Planned<T extends KubeObject> {
   set(object: T): void {
     const previous = this.#objects.get(object.metadata.name);
     this.#objects.set(object.metadata.name, object);
-    for (const { added, updated } of this.#handlers) {
-      if (previous) updated?.(object, previous);
-      else added?.(object);
+    for (const handlers of this.#handlers) {
+      void (previous ? handlers.updated?.(object, previous) : handlers.added?.(object));
     }
   }
 }
