@@ -87,7 +87,7 @@ export class NetworkStatuses {
   }
 
   #usable({ object, state }: KnownNetwork, of: Parameters<typeof networkStatus>[1]): MultiNicNetworkStatus {
-    const { surveys, view } = this.#context;
+    const { surveys, view, informers } = this.#context;
     const { network } = state;
     const survey = surveys.survey(network);
     const { interfaces, unassigned } = planInterfaces(network, object.status?.interfaces ?? [], survey.positions);
@@ -108,7 +108,9 @@ export class NetworkStatuses {
     );
     const stored = object.status?.conditions?.find(({ type }) => type === 'DefinitionsReady');
     const definitions = definitionsSummary(this.#sources.definitions(object), stored);
-    const routes = routeState(network, survey.members, view.networkNames(), hasIndex);
+    // A host without a Node has no agent that could report: it is one that a user described.
+    const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
+    const routes = routeState(network, withAgent, view.networkNames(), hasIndex);
     return networkStatus({ survey, hosts, capacity, definitions, routes, interfaces }, of);
   }
 

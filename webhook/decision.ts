@@ -24,17 +24,17 @@ interface DeniedStatus {
   message: string;
   reason: string;
   code: number;
-  details?: { causes: { reason: string; message: string; field: string }[] };
+  details?: { kind?: string; name?: string; causes: { reason: string; message: string; field: string }[] };
 }
 
 /** HTTP status and Status.reason of refusals; 403 Forbidden where not named. */
-const statusOf: Partial<Record<ErrorCode, { code: number; reason: string }>> = {
+const statusOf: Partial<Record<ErrorCode, { code: number; reason: string; field?: string }>> = {
   MNN_OVERLOADED: { code: 429, reason: 'TooManyRequests' },
   MNN_BODY_TOO_LARGE: { code: 413, reason: 'RequestEntityTooLarge' },
   MNN_DEADLINE: { code: 503, reason: 'ServiceUnavailable' },
-  MNN_NETWORKS_ANNOTATION_INVALID: { code: 422, reason: 'Invalid' },
-  MNN_CNI_ARGS_INVALID: { code: 422, reason: 'Invalid' },
-  MNN_ANNOTATIONS_TOO_LARGE: { code: 422, reason: 'Invalid' },
+  MNN_NETWORKS_ANNOTATION_INVALID: { code: 422, reason: 'Invalid', field: 'metadata.annotations' },
+  MNN_CNI_ARGS_INVALID: { code: 422, reason: 'Invalid', field: 'metadata.annotations' },
+  MNN_ANNOTATIONS_TOO_LARGE: { code: 422, reason: 'Invalid', field: 'metadata.annotations' },
 };
 
 export function allow(more: Pick<Decision, 'patch' | 'warnings' | 'audit'> = {}): Decision {
@@ -47,11 +47,13 @@ export function skip(reason: string): Decision {
 }
 
 export function deny(error: MultiNicError): Decision {
-  const { code, reason } = statusOf[error.code] ?? { code: 403, reason: 'Forbidden' };
+  const { code, reason, field } = statusOf[error.code] ?? { code: 403, reason: 'Forbidden', field: undefined };
+  // Of an Invalid, kubectl shows the causes and not the message.
+  const causes = field === undefined ? undefined : [{ reason: 'FieldValueInvalid', message: error.message, field }];
   return {
     allowed: false,
     result: 'denied',
-    status: { status: 'Failure', message: error.message, reason, code },
+    status: { status: 'Failure', message: error.message, reason, code, ...(causes && { details: { causes } }) },
     audit: { refused: error.code },
     reason: error.message,
   };
@@ -60,13 +62,14 @@ export function deny(error: MultiNicError): Decision {
 /**
  * The decision that findings about an object come to: any error refuses it, with all of them in one message and each as a cause
  * of the Status; warnings are shown either way.
- * @param what the object, for example `MultiNicNetwork "train"`
+ * @param of the object: kubectl begins what it shows with it
  */
-export function decideByFindings(what: string, findings: readonly Finding[]): Decision {
+export function decideByFindings(of: { kind: string; name: string }, findings: readonly Finding[]): Decision {
   const errors = findings.filter(({ severity }) => severity === 'error');
   const warnings = findings.filter(({ severity }) => severity === 'warning').map(warningText);
   if (errors.length === 0) return allow({ warnings });
   const lines = errors.map(describe);
+  const what = `${of.kind} "${of.name}"`;
   const message = lines.length === 1 ? `${what}: ${lines.join()}` : `${what}:\n${lines.map(l => `- ${l}`).join('\n')}`;
   return {
     allowed: false,
@@ -78,6 +81,7 @@ export function decideByFindings(what: string, findings: readonly Finding[]): De
       reason: 'Invalid',
       code: 422,
       details: {
+        ...of,
         causes: errors.map(({ code, path, detail }) => ({
           reason: 'FieldValueInvalid',
           message: `${detail}. ${errorTable[code]} (${code})`,

@@ -28,7 +28,7 @@ export function validateNetworks(context: ReviewContext): Reviewer {
       ...validateInCluster(after, factsOf(context)),
       ...(before ? await validateUse(context, before, after, budget) : []),
     ];
-    return decideByFindings(`MultiNicNetwork "${after.metadata.name}"`, findings);
+    return decideByFindings({ kind: 'MultiNicNetwork', name: after.metadata.name }, findings);
   };
 }
 

@@ -1,5 +1,6 @@
 import { readNicRequest, type NicRequest } from '../core/selection/request.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { builtStrategies } from '../core/network/validatePolicy.ts';
 import { annotation } from '../core/api/names.ts';
 import type { SelectedNetwork } from '../core/pod/selectNetworks.ts';
 import type { KnownNetwork } from '../kube/clusterView.ts';
@@ -38,11 +39,15 @@ export async function readWanted(
   return wanted;
 }
 
-/** What a request asks for that the network's strategy does not look at. */
+/** What a request asks for that the network's strategy does not look at, or would if it were built. */
 export function unusedRequests({ known, request, selected }: WantedAttachment): string[] {
   const strategy = known.object.spec.attachPolicy?.strategy ?? 'none';
-  const unused: string[] = [];
-  if (request.class !== undefined && strategy !== 'devClass') unused.push('class');
-  if (request.target !== undefined && strategy !== 'costOpt') unused.push('target');
-  return unused.map(key => `cni-args.${key} has no effect in network ${selected.network}: its strategy is ${strategy}`);
+  const readers = { class: 'devClass', target: 'costOpt' };
+  return (['class', 'target'] as const).flatMap(key => {
+    if (request[key] === undefined) return [];
+    const isRead = strategy === readers[key];
+    if (isRead && builtStrategies.includes(strategy)) return [];
+    const why = isRead ? 'is not built yet (MNN_STRATEGY_NOT_BUILT)' : 'does not look at it (MNN_CNI_ARGS_INVALID)';
+    return [`cni-args.${key} has no effect in network ${selected.network}: strategy ${strategy} ${why}`];
+  });
 }

@@ -46,7 +46,6 @@ describe('the rules of a network’s specification', () => {
       {
         ipam: { excludeCIDRs: ['10.200.0.64/26', '10.200.3.1'], routes: [{ dst: '192.168.0.0/16', gw: '10.200.0.1' }] },
       },
-      { attachPolicy: { strategy: 'costOpt', target: '100Gbps' } },
       { subnet: '10.200.0.0/16', ipam: { hostBlock: 7, interfaceBlock: 6 } }, // a /29: six addresses
     ];
     for (const overrides of fine) expect(check(overrides), JSON.stringify(overrides)).to.deep.equal([]);
@@ -203,7 +202,7 @@ describe('the rules of a network’s specification', () => {
     ],
     [
       'a target that is no bandwidth',
-      { attachPolicy: { strategy: 'costOpt', target: 'fast' } },
+      { attachPolicy: { strategy: 'none', target: 'fast' } },
       'error MNN_TARGET_INVALID spec.attachPolicy.target: "fast" is not a bandwidth',
     ],
     [
@@ -271,6 +270,11 @@ describe('the rules of a network’s specification', () => {
       { plugin: plugin('sriov', { trust: 'true' }), ipam: l2 },
       'warning MNN_PLUGIN_INVALID spec.plugin.args.trust: is "true"; sriov knows on and off, so "on" is meant',
     ],
+    ...['costOpt', 'perfOpt', 'devClass', 'topology'].map((strategy): [string, Overrides, string] => [
+      `the strategy ${strategy}, which is not built`,
+      { attachPolicy: { strategy: strategy as 'costOpt' } },
+      `warning MNN_STRATEGY_NOT_BUILT spec.attachPolicy.strategy: ${strategy} is not built yet: NICs are chosen as with none`,
+    ]),
     [
       'a target that nobody looks at',
       { attachPolicy: { strategy: 'none', target: '1Gbps' } },

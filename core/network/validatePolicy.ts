@@ -6,6 +6,9 @@ import type { IpamRoute } from './ipam.ts';
 
 const strategies = ['none', 'costOpt', 'perfOpt', 'devClass', 'topology'];
 
+/** Those that selection knows. The others are taken, as the predecessor's users have them, and NICs are chosen as with none. */
+export const builtStrategies: readonly string[] = ['none'];
+
 /** metadata.name: it names definitions, a routing table and the extended resource, whose parts are DNS-1123 labels. */
 export function validateName({ name }: Draft): Finding[] {
   if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return [];
@@ -13,13 +16,17 @@ export function validateName({ name }: Draft): Finding[] {
   return [error('MNN_NAME_INVALID', 'metadata.name', why)];
 }
 
-/** spec.attachPolicy: a known strategy, a bandwidth where it is looked at. */
+/** spec.attachPolicy: a strategy that is known, and built; a bandwidth where it is looked at. */
 export function validatePolicy({ spec: { attachPolicy } }: Draft): Finding[] {
   if (!attachPolicy) return [];
   const { strategy = 'none', target = '' } = attachPolicy;
   const findings: Finding[] = [];
   if (!strategies.includes(strategy)) {
     findings.push(error('MNN_STRATEGY_UNKNOWN', 'spec.attachPolicy.strategy', `"${String(strategy)}" is not known`));
+  }
+  if (strategies.includes(strategy) && !builtStrategies.includes(strategy)) {
+    const detail = `${strategy} is not built yet: NICs are chosen as with none`;
+    findings.push(warning('MNN_STRATEGY_NOT_BUILT', 'spec.attachPolicy.strategy', detail));
   }
   if (target !== '' && !/^\d+(\.\d+)?(Gbps|Mbps|Kbps)$/.test(target)) {
     findings.push(error('MNN_TARGET_INVALID', 'spec.attachPolicy.target', `"${target}" is not a bandwidth`));

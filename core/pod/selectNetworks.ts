@@ -54,9 +54,16 @@ export function selectNetworks(
 }
 
 /** The refusal of a name that no network and no NetworkAttachmentDefinition has. */
-export function unknown(name: string, source: string): MultiNicError {
-  return new MultiNicError('MNN_NETWORK_UNKNOWN', `the pod's ${source} name "${name}", which does not exist`);
+export function unknown(name: string, source: SelectionSource): MultiNicError {
+  return new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no network "${name}", which ${namedBy[source]}`);
 }
+
+const namedBy: Readonly<Record<SelectionSource, string>> = {
+  'pod networks': `the pod's annotation ${annotation.networks} names`,
+  'pod annotation': `the pod's annotation ${annotation.ourNetworks} names`,
+  'namespace annotation': `the namespace's annotation ${annotation.ourNetworks} names`,
+  'all networks': 'applied to the namespace a moment ago',
+};
 
 interface Found {
   source: SelectionSource;

@@ -50,7 +50,8 @@ export function hostsState(network: Network, survey: Survey, allocated: Allocate
     const message = `${without.length} of ${all} hosts wait for their address block: ${listNames(without)}`;
     return state('False', 'Waiting', message, 'WaitForConfig', processed);
   }
-  return state('True', 'HostsAllocated', `${all} hosts have their address block`, 'Success', processed);
+  const message = all === 1 ? '1 host has its address block' : `${all} hosts have their address block`;
+  return state('True', 'HostsAllocated', message, 'Success', processed);
 }
 
 function interfacesFull(network: Network, unassigned: readonly NicPosition[]): string {

@@ -174,6 +174,10 @@ describe('Networks, against a real API server', function () {
     const names = ['n-0', 'n-1'];
     await cluster.addFakeNodes(names.map(name => ({ name })));
     for (const [i, name] of names.entries()) await client.create(hostInterfaces, host(name, i));
+    // A host that a user described has no Node and no agent: nobody waits for its report.
+    const described = host('edge', 9);
+    const labels = { 'multi-nic-unmanaged': 'true' };
+    await client.create(hostInterfaces, { ...described, metadata: { ...described.metadata, labels } });
     await client.create(multiNicNetworks, network('l3', {}, { vlanMode: 'l3' }));
     const routes = (state: string) =>
       eventually(`routeStatus ${state}`, async () => {

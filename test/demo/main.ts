@@ -69,6 +69,6 @@ Logs are in ${cluster.logs}. To end it, from any shell: make demo-down`);
 
 async function down(): Promise<void> {
   const held = heldBy(import.meta.filename);
-  if (held.length === 0) console.log('No demo is running.');
   await endHeld(held);
+  console.log(held.length === 0 ? 'No demo is running.' : 'The demo has ended; nothing of it is left.');
 }

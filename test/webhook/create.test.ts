@@ -208,6 +208,21 @@ describe('creating pods, through the real API server', () => {
     });
   }
 
+  it('has kubectl say what is wrong with an annotation, and what a request comes to that nothing looks at', async () => {
+    const { cluster } = running();
+    const ask = async (cniArgs: object): Promise<string> => {
+      const pod = podOf({ namespace, name: 'asked', ...networks([{ name: 'routed', 'cni-args': cniArgs }]) });
+      const argv = ['create', '--dry-run=server', '-f', '-'];
+      return (await cluster.kubectl(argv, { input: JSON.stringify(pod), allowFailure: true })).stderr;
+    };
+    expect(await ask({ nics: 'two' }))
+      .to.contain('MNN_CNI_ARGS_INVALID')
+      .and.contain('nics must be a whole number');
+    expect(await ask({ target: '10Gbps' })).to.contain(
+      'cni-args.target has no effect in network routed: strategy none does not look at it (MNN_CNI_ARGS_INVALID)',
+    );
+  });
+
   it('gives back what it took where a later network of the pod refuses', async () => {
     const { client } = running();
     const before = await recordsOf(client, 'routed');

@@ -36,6 +36,8 @@ describe('applying networks, through the real API server', () => {
     for (const code of ['MNN_CAPACITY', 'MNN_MODE_CONFLICT', 'MNN_PLUGIN_INVALID']) {
       expect(error.message).to.contain(code);
     }
+    // kubectl begins what it shows with them.
+    expect(error.details).to.include({ kind: 'MultiNicNetwork', name: 'wrong' });
     expect(error.details.causes?.map(({ field }) => field)).to.deep.equal([
       'spec.ipam',
       'spec.ipam',
