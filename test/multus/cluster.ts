@@ -38,13 +38,13 @@ export async function startMultusCluster(multus: string, nodes: number): Promise
   }
 }
 
-/** Makes the scenario's pod and waits until it is ready. */
+/** Makes the scenario's pod on the first node, whose block has the addresses that it may ask for, and waits until it is ready. */
 export async function runPod(cluster: Cluster, { namespace, name, selection }: Scenario): Promise<void> {
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { namespace, name, annotations: { [annotation.networks]: selection } },
-    spec: podSpec,
+    spec: { ...podSpec, nodeSelector: { 'kubernetes.io/hostname': cluster.nodes[0]?.name } },
   };
   await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(pod) });
   await cluster.kubectl(['wait', '-n', namespace, `pod/${name}`, '--for=condition=Ready', '--timeout=90s']);

@@ -22,9 +22,10 @@ export function writeRecorder(executable: string, folder: string): string {
     `#!/bin/sh
 set -eu
 call=${callsFolder}/$(date +%s.%N)-$$
-mkdir -p "$call"
-cat /proc/$$/environ > "$call/environment"
-cat > "$call/stdin"
+mkdir -p "$call.part"
+cat /proc/$$/environ > "$call.part/environment"
+cat > "$call.part/stdin"
+mv "$call.part" "$call"
 exec ${executable} < "$call/stdin"
 `,
     { mode: 0o755 },
@@ -37,6 +38,7 @@ export function callsFor(node: ClusterNode, pod: { namespace: string; name: stri
   const folder = node.path(callsFolder);
   mkdirSync(folder, { recursive: true });
   const calls = readdirSync(folder)
+    .filter(name => !name.endsWith('.part'))
     .sort()
     .map((name): RecordedCall => {
       const environment = readFileSync(join(folder, name, 'environment'), 'utf8').split('\0');
