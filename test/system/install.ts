@@ -43,7 +43,7 @@ export async function installSystem(
   for (const node of cluster.nodes) agents.set(node.name, await startAgent(cluster, node, executable));
   for (const node of cluster.nodes) {
     const socket = node.path('/run/multi-nic/cni.sock');
-    await agents.get(node.name)?.waitUntil(() => Promise.resolve(exists(socket)), 30_000);
+    await agents.get(node.name)?.waitUntil(() => Promise.resolve(exists(socket)), 120_000);
     if (multus === undefined) chain(node);
     else await putMultusFirst(cluster, node, multus);
   }
