@@ -16,6 +16,7 @@ import type { Checkpoint } from './checkpoint/checkpoint.ts';
 import { CniCalls } from './cniServer/calls.ts';
 import { SocketServer } from './cniServer/socketServer.ts';
 import { Decider } from './decision/decider.ts';
+import { Delegates } from './delegate/delegates.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { HostInterfaceWriter } from './discovery/hostInterfaceWriter.ts';
 import { KernelEvents } from './kernelEvents.ts';
@@ -27,6 +28,7 @@ import { PoolRecords } from './records/poolRecords.ts';
 import { LostSandboxes } from './release/lostSandboxes.ts';
 import { Releaser } from './release/releaser.ts';
 import { RouteKeeper } from './routes/routeKeeper.ts';
+import type { OnStep } from './steps.ts';
 import { StatusWriter } from './status/statusWriter.ts';
 
 /** What the agent stands on; whoever opened it closes it. */
@@ -35,10 +37,14 @@ export interface AgentBase {
   readonly netlink: Netlink;
   readonly checkpoint: Checkpoint;
   readonly logger: Logger;
+  readonly onStep: OnStep;
 }
 
 /** Puts the agent together. @returns its parts in the order in which they start; they stop in reverse */
-export function createAgent(options: AgentOptions, { client, netlink, checkpoint, logger }: AgentBase): Runnable[] {
+export function createAgent(
+  options: AgentOptions,
+  { client, netlink, checkpoint, logger, onStep }: AgentBase,
+): Runnable[] {
   const node = options.nodeName;
   const { registry, informers: observer, queues } = createMetrics();
   const metrics = createAgentMetrics(registry, () => [...checkpoint.list()].length);
@@ -92,16 +98,20 @@ export function createAgent(options: AgentOptions, { client, netlink, checkpoint
   const releaser = new Releaser({ pods, records, store, checkpoint, logger, observer: queues });
   const status = new StatusWriter(client, logger, queues);
   const copies = [sources.networks, sources.cidrs, sources.hosts, pods.informer] as const;
-  const attacher = new Attacher(netlink, checkpoint, logger);
+  const delegates = new Delegates(options.cniPath);
+  const attacher = new Attacher({ netlink, checkpoint, delegates, log: logger, onStep });
+  const folders = { kubelet: options.kubeletDir, sysfs: options.sysfs };
   const calls = new CniCalls(
     {
       log: logger,
       netlink,
       attacher,
       checkpoint,
-      decider: new Decider({ view, records, store, node }),
+      decider: new Decider({ view, records, store, node, checkpoint, folders }),
       pods,
       view,
+      delegates,
+      onStep,
       synced: Promise.all(copies.map(({ synced }) => synced)),
       detached: entry => {
         releaser.detached(entry);

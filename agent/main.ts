@@ -8,6 +8,7 @@ import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { installExecutable } from './install/installExecutable.ts';
 import { Netlink } from './netlink/netlink.ts';
 import { readOptions, usage, type AgentOptions } from './options.ts';
+import { dieAt, dieAtVariable } from './steps.ts';
 
 async function run(options: AgentOptions): Promise<void> {
   const logger = createLogger(component.agent).child({ node: options.nodeName });
@@ -22,7 +23,9 @@ async function run(options: AgentOptions): Promise<void> {
     ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
   });
   await using netlink = new Netlink();
-  await runAll(termination.signal, createAgent(options, { client, netlink, checkpoint, logger }), { logger });
+  const onStep = dieAt(process.env[dieAtVariable]);
+  const base = { client, netlink, checkpoint, logger, onStep };
+  await runAll(termination.signal, createAgent(options, base), { logger });
 }
 
 function main(): Promise<void> {

@@ -10,6 +10,10 @@ export interface AgentOptions {
   readonly stateDir: string;
   /** Where the executable is installed into; absent: nowhere. */
   readonly cniBinDir: string | undefined;
+  /** Where other plugins are looked for after the call's own CNI_PATH. */
+  readonly cniPath: readonly string[];
+  readonly kubeletDir: string;
+  readonly sysfs: string;
   /** The executable to install. */
   readonly executable: string;
   readonly healthPort: number;
@@ -23,6 +27,9 @@ export const usage = `multi-nic-agent: the node's part of multi-nic. It discover
   --socket PATH        the socket that the CNI executable calls       [$${socketVariable}, ${defaultSocketPath}]
   --state-dir PATH     what has to outlive the process                [/var/lib/multi-nic]
   --cni-bin-dir PATH   install the CNI executable into this folder    [not installed]
+  --cni-path PATHS     where other CNI plugins are, after the call's CNI_PATH  [--cni-bin-dir, else /opt/cni/bin]
+  --kubelet-dir PATH   the kubelet's folder: devices of pods          [/var/lib/kubelet]
+  --sysfs PATH         the kernel's view of PCI devices               [/sys]
   --executable PATH    the CNI executable to install                  [dist/multi-nic beside the agent]
   --health-port PORT   /healthz, /readyz and /metrics                 [11080]
   --include REGEX      only NICs whose name matches                   [all]
@@ -44,6 +51,9 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
       socket: { type: 'string', default: env[socketVariable] ?? defaultSocketPath },
       'state-dir': { type: 'string', default: '/var/lib/multi-nic' },
       'cni-bin-dir': { type: 'string' },
+      'cni-path': { type: 'string' },
+      'kubelet-dir': { type: 'string', default: '/var/lib/kubelet' },
+      sysfs: { type: 'string', default: '/sys' },
       executable: { type: 'string', default: new URL('../dist/multi-nic', import.meta.url).pathname },
       'health-port': { type: 'string', default: '11080' },
       include: { type: 'string' },
@@ -63,6 +73,9 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     socket: values.socket,
     stateDir: values['state-dir'],
     cniBinDir: values['cni-bin-dir'],
+    cniPath: (values['cni-path'] ?? values['cni-bin-dir'] ?? '/opt/cni/bin').split(':').filter(path => path !== ''),
+    kubeletDir: values['kubelet-dir'],
+    sysfs: values.sysfs,
     executable: values.executable,
     healthPort,
     filter: {

@@ -87,6 +87,8 @@ async function attachmentOf(
     pod: { uid: sandbox.pod.metadata.uid ?? '', namespace: 'default', name: sandbox.pod.metadata.name },
     nics: wanted.map(({ name, master, address }) => ({ name, master, addresses: [address] })),
     routes: read.ipam.routes,
+    call: { args: '', path: '' },
+    defaultRoute: [],
     dns: {},
   };
 }

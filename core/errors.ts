@@ -78,8 +78,14 @@ const table = {
   MNN_CNI_NETNS: "Call with the path of a network namespace that exists and is not the host's own.",
   MNN_CNI_DEADLINE: 'The runtime calls again; see the log of the multi-nic agent on this node for what took so long.',
   MNN_POD_UNKNOWN: 'The runtime must name an existing pod of this node in CNI_ARGS (K8S_POD_NAMESPACE, K8S_POD_NAME).',
-  MNN_TYPE_UNSUPPORTED: 'Use the plugin type ipvlan, macvlan or ptp; this release attaches no other.',
-  MNN_IPAM_UNSUPPORTED: 'Use ipam.type multi-nic-ipam; this release calls no other IPAM plugin.',
+  MNN_DELEGATE_MISSING:
+    "Install the plugin into the node's CNI folder, where the agent looks as well (--cni-path), or correct spec.plugin.type or spec.ipam.",
+  MNN_DELEGATE_FAILED:
+    "See the plugin's own words, its log on this node, and the plugin's arguments in the MultiNicNetwork.",
+  MNN_CHECKPOINT:
+    "Make room in, or mend, the agent's state folder on this node (--state-dir); the runtime calls again.",
+  MNN_DEVICE_MISSING:
+    "Request the device plugin's resource in the pod (resources.requests), and see that the device plugin runs on the node.",
   MNN_IPS_DIFFER: 'Delete and re-create the pod to get other addresses than those that it holds.',
   MNN_MAC_MANY: 'Ask for a hardware address only with one NIC (cni-args nics: 1).',
   MNN_INTERFACE_EXISTS: "Choose another interface name in the pod's network selection, or let the other plugin go.",

@@ -1,7 +1,7 @@
 import { MultiNicError } from '../core/errors.ts';
-import { membersOf } from '../core/layout/members.ts';
 import type { Network } from '../core/network/network.ts';
 import type { NetworkState, NodeState } from '../core/pool/claim.ts';
+import { candidatesOf } from '../core/selection/candidates.ts';
 import { selectNone } from '../core/selection/none.ts';
 import type { NicRequest } from '../core/selection/request.ts';
 import type { AllocatedNic, HostInterface } from '../core/api/types.ts';
@@ -22,7 +22,7 @@ export function checkAnyNodeFits(
 ): string[] {
   const lacking = new Map<string, string[]>();
   for (const { metadata, spec } of hosts) {
-    const selection = selectNone(membersOf(network, spec), request);
+    const selection = selectNone(candidatesOf(network, spec), request);
     if (selection.ok) return [];
     const nodes = lacking.get(selection.lacks) ?? [];
     nodes.push(metadata.name);
@@ -50,7 +50,7 @@ function summary(lacking: ReadonlyMap<string, readonly string[]>): string {
  * @throws MultiNicError MNN_NODE_LACKS
  */
 export function checkNodeHas(network: Network, node: NodeState, attachments: readonly AllocatedNic[]): void {
-  const selection = node.host && selectNone(membersOf(network, node.host), {});
+  const selection = node.host && selectNone(candidatesOf(network, node.host), {});
   const free = selection?.ok ? [...selection.members] : [];
   for (const { netAddress, master } of attachments) {
     const i = free.findIndex(

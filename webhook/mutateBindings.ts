@@ -10,7 +10,7 @@ import type { CallBudget } from './call.ts';
 import { unassignedPod, type ReviewContext } from './cluster.ts';
 import { allow, skip } from './decision.ts';
 import { checkNodeHas } from './fit.ts';
-import { isRecord } from './json.ts';
+import { isRecord } from '../core/json.ts';
 import { removeEntry, setEntries } from './jsonPatch.ts';
 import { isInjected } from './pod.ts';
 import { checkAnnotationSize } from './podPatch.ts';
@@ -47,6 +47,7 @@ export function mutateBindings(context: ReviewContext): Reviewer {
     const wanted = await wantedOf(context, elements, budget);
     const dryRun = request.dryRun ?? false;
     for (const item of wanted) {
+      if (item.known.state.network.onNode) continue;
       const nics = await grantOne(context, item, { pod, namespace, node, dryRun }, budget);
       const element = elements[item.position];
       if (element) elements[item.position] = withAttachments(element, nics);

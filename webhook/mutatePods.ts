@@ -35,15 +35,16 @@ export function mutatePods(context: ReviewContext): Reviewer {
     await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, budget);
     if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
+    const chosenHere = wanted.filter(({ known }) => !known.state.network.onNode);
     const node = knownNode(pod.spec);
-    const unfit = wanted.flatMap(({ known, request: nics }) =>
+    const unfit = chosenHere.flatMap(({ known, request: nics }) =>
       node === undefined ? checkAnyNodeFits(known.state, nics, context.view.hosts()) : [],
     );
     const claimant = { namespace, name: displayName(pod) };
     const reserved = facts.annotations[annotation.reservation];
     const grants = await grantAtCreate(
       context,
-      { wanted, node, isBound: isBound(pod.spec), claimant, reserved, dryRun: request.dryRun ?? false },
+      { wanted: chosenHere, node, isBound: isBound(pod.spec), claimant, reserved, dryRun: request.dryRun ?? false },
       budget,
     );
     const elements = elementsWith(selected, grants);

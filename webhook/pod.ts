@@ -2,7 +2,7 @@ import { label } from '../core/api/names.ts';
 import { MultiNicError } from '../core/errors.ts';
 import type { Placement } from '../core/pod/knownNode.ts';
 import type { PodFacts } from '../core/pod/skip.ts';
-import { isRecord } from './json.ts';
+import { isRecord } from '../core/json.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /** A pod in a review, as far as it is looked at. A map that is empty is absent. */

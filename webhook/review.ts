@@ -1,4 +1,4 @@
-import { isRecord } from './json.ts';
+import { isRecord } from '../core/json.ts';
 import { MultiNicError } from '../core/errors.ts';
 import type { PatchOperation } from './jsonPatch.ts';
 import type { Decision } from './decision.ts';

@@ -11,7 +11,7 @@ import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
 import { allow, decideByFindings } from './decision.ts';
-import { isRecord } from './json.ts';
+import { isRecord } from '../core/json.ts';
 
 /**
  * POST /validate-networks, multinicnetworks CREATE and UPDATE: says everything that is wrong in one answer. What the specification

@@ -1,41 +1,48 @@
-import type { Logger } from 'pino';
-import { cniCodes, cniError, toCniError, type CniError } from '../../core/cni/error.ts';
+import { cniError, cniCodes, toCniError, type CniError } from '../../core/cni/error.ts';
 import type { CniResult } from '../../core/cni/result.ts';
-import { parseCidr } from '../../core/net/cidr.ts';
+import type { Logger } from 'pino';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { checkpointVersion, type CheckpointEntry } from '../checkpoint/entry.ts';
-import { NetlinkError, type LinkInfo, type Netlink, type Op } from '../netlink/netlink.ts';
-import { hostEndName, ptpMac, type Attachment } from './attachment.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import type { DelegateResult, Delegates } from '../delegate/delegates.ts';
+import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts';
+import type { OnStep } from '../steps.ts';
+import { withAnswers, type Answers } from './answers.ts';
+import type { Attachment } from './attachment.ts';
+import { Detacher } from './detacher.ts';
+import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { NicClaims } from './nicClaims.ts';
-import { hostAddress, planOf, type Plan } from './plan.ts';
-import { useOf } from './plugin.ts';
-import { linkGateways } from './podRoutes.ts';
+import { planOf, type Plan } from './plan.ts';
+import { resultOf } from './result.ts';
 
-/** Nobody else's group of links ("MNd"): distributions use small numbers, if any. */
-const doomedGroup = 0x4d4e64;
+export interface AttacherOptions {
+  readonly netlink: Netlink;
+  readonly checkpoint: Checkpoint;
+  readonly delegates: Delegates;
+  readonly log: Logger;
+  readonly onStep: OnStep;
+}
 
 /** Makes attachments and takes them away. Calls for one sandbox must not overlap; the CNI server sees to that. */
 export class Attacher {
-  readonly #netlink: Netlink;
-  readonly #checkpoint: Checkpoint;
+  readonly #options: AttacherOptions;
   readonly #claims: NicClaims;
-  readonly #log: Logger;
+  readonly #detacher: Detacher;
 
-  constructor(netlink: Netlink, checkpoint: Checkpoint, log: Logger) {
-    this.#netlink = netlink;
-    this.#checkpoint = checkpoint;
-    this.#claims = new NicClaims(netlink, checkpoint);
-    this.#log = log;
+  constructor(options: AttacherOptions) {
+    this.#options = options;
+    this.#claims = new NicClaims(options.netlink, options.checkpoint);
+    this.#detacher = new Detacher(options);
   }
 
   /**
    * Makes all links of an attachment, or none. What an earlier call for the same sandbox and interface left is taken away first.
-   * @throws CniError code 8 (namespace), 101 (NIC, also one that another network has), 11 (signal aborted), 999 (what the kernel refused)
+   * @throws CniError code 8 (namespace), 101 (NIC, also one that another network has), 11 (signal aborted), 103 or its own (a delegate), 999
+   *   (what the kernel refused)
    */
   async attach(attachment: Attachment, signal: AbortSignal): Promise<CniResult> {
     const { containerId, ifname, netns } = attachment;
-    const left = this.#checkpoint.get(containerId, ifname);
+    const left = this.#options.checkpoint.get(containerId, ifname);
     if (left) await this.detach(left);
     const netnsId = await namespaceIdentity(netns);
     if (netnsId === undefined) throw noNamespace(netns);
@@ -50,57 +57,66 @@ export class Attacher {
   }
 
   async #attachTo(attachment: Attachment, netnsId: string, signal: AbortSignal): Promise<CniResult> {
-    const plan = planOf(attachment);
-    const entry = intentOf(attachment, plan, netnsId);
-    await this.#checkpoint.put(entry);
+    const entry = new Entry(intentOf(attachment, netnsId), this.#options);
     try {
-      const links = await this.#make(attachment, plan, signal);
-      const done = doneOf(entry, links);
-      await this.#checkpoint.put(done);
-      return resultOf(attachment, done, links);
+      const answers = await this.#callDelegates(attachment, entry, signal);
+      const ready = withAnswers(attachment, answers);
+      const plan = planOf(ready);
+      await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
+      const links = await this.#make(ready, plan, signal);
+      await entry.put(doneOf(entry.current, links), 'add.done');
+      return resultOf(ready, entry.current, links, answers);
     } catch (error) {
-      await this.#rollBack(entry);
+      await this.#rollBack(entry.current);
       throw attachFailure(attachment, error, signal);
     }
   }
 
-  /** Takes away what the entry names, as far as it is there, and then the entry itself. */
-  async detach(entry: CheckpointEntry): Promise<void> {
-    const hostEnds = entry.links.flatMap(link => link.hostEnd ?? []);
-    await this.#netlink.run(null, removalOf(hostEnds));
-    await this.#detachInPod(entry);
-    await this.#checkpoint.delete(entry);
-  }
-
-  async #detachInPod({ netns, netnsId, links }: CheckpointEntry): Promise<void> {
-    // The path may name another sandbox's namespace by now (a process id given again): nothing there is ours.
-    if ((await namespaceIdentity(netns)) !== netnsId) return;
-    try {
-      await this.#netlink.run(netns, removalOf(links.map(({ name }) => name)));
-    } catch (error) {
-      if (!(error instanceof NetlinkError) || !error.namespaceGone) throw error;
-    }
+  /** Takes away what the entry names, as far as it is there, and then the entry itself. @throws NetlinkError, CniError of a delegate */
+  detach(entry: CheckpointEntry): Promise<void> {
+    return this.#detacher.detach(entry);
   }
 
   /** CNI 1.1, section 2 "ADD": "If an interface with the requested name already exists … the plugin MUST return with an error". */
-  async #refuseTaken({ netns, nics }: Attachment): Promise<void> {
-    const links = await this.#netlink.one(netns, { op: 'link.list' });
-    const taken = nics.find(nic =>
-      links.some(({ name, altNames }) => name === nic.name || altNames.includes(nic.name)),
+  async #refuseTaken({ netns, ifname, nics }: Attachment): Promise<void> {
+    const links = await this.#options.netlink.one(netns, { op: 'link.list' });
+    const names = [ifname, ...nics.map(({ name }) => name)];
+    const taken = names.find(wanted =>
+      links.some(({ name, altNames }) => name === wanted || altNames.includes(wanted)),
     );
-    if (!taken) return;
-    throw cniError(cniCodes.internal, 'MNN_INTERFACE_EXISTS', `the pod has an interface ${taken.name} already`);
+    if (taken === undefined) return;
+    throw cniError(cniCodes.internal, 'MNN_INTERFACE_EXISTS', `the pod has an interface ${taken} already`);
+  }
+
+  /** One after another: calls for one container must not overlap (CNI 1.1, section 3 "Lifecycle & Ordering"). */
+  async #callDelegates(
+    { containerId, netns, nics, call }: Attachment,
+    entry: Entry,
+    signal: AbortSignal,
+  ): Promise<Answers> {
+    const { delegates, onStep } = this.#options;
+    const answers = new Map<string, DelegateResult>();
+    for (const nic of nics) {
+      if (!nic.delegate) continue;
+      await entry.put(withBegun(entry.current, nic), 'add.delegate.noted');
+      const answer = await delegates.add(nic.delegate, { containerId, netns, ifname: nic.name, ...call }, signal);
+      onStep('add.delegate.called');
+      answers.set(nic.name, answer);
+      entry.current = withPrinted(entry.current, nic.name, answer.printed);
+    }
+    return answers;
   }
 
   async #make({ netns, nics }: Attachment, plan: Plan, signal: AbortSignal): Promise<LinkInfo[]> {
-    await this.#netlink.run(null, plan.links, { signal });
-    await this.#netlink.run(netns, plan.pod, { signal });
-    await this.#netlink.run(null, plan.host, { signal });
-    return this.#netlink.run(
-      netns,
-      nics.map(({ name }) => ({ op: 'link.get' as const, dev: name })),
-      { signal },
-    );
+    const { netlink, onStep } = this.#options;
+    await netlink.run(null, plan.links, { signal });
+    onStep('add.links');
+    await netlink.run(netns, plan.pod, { signal });
+    onStep('add.pod');
+    await netlink.run(null, plan.host, { signal });
+    onStep('add.host');
+    const names = new Set(nics.map(({ name }) => name));
+    return (await netlink.one(netns, { op: 'link.list' }, { signal })).filter(({ name }) => names.has(name));
   }
 
   /** A rollback that fails leaves the entry, so that DEL or the next ADD finds what is left. */
@@ -108,82 +124,27 @@ export class Attacher {
     try {
       await this.detach(entry);
     } catch (error) {
-      this.#log.error({ err: error, container: entry.containerId, ifname: entry.ifname }, 'rolling back failed');
+      const { containerId, ifname } = entry;
+      this.#options.log.error({ err: error, container: containerId, ifname }, 'rolling back failed');
     }
   }
 }
 
-/**
- * Removes links, as far as they are there, in one go. The group is only for links that are about to go: should this be cut short after
- * they were put into it, then any later removal in that namespace takes them along.
- */
-function removalOf(names: readonly string[]): Op[] {
-  if (names.length === 0) return [];
-  return [
-    ...names.map((dev): Op => ({ op: 'link.set', dev, group: doomedGroup, ignore: ['ENODEV'] })),
-    { op: 'link.delGroup', group: doomedGroup, ignore: ['ENODEV'] },
-  ];
-}
+/** The entry of the attachment that is being made: as it is now, whether or not it could be written. */
+class Entry {
+  current: CheckpointEntry;
+  readonly #options: Pick<AttacherOptions, 'checkpoint' | 'onStep'>;
 
-function intentOf(attachment: Attachment, plan: Plan, netnsId: string): CheckpointEntry {
-  const { containerId, ifname, callIfname, configName, netns, network, plugin, pod, pool, nics } = attachment;
-  const isPtp = plugin.type === 'ptp';
-  const use = useOf(plugin);
-  return {
-    version: checkpointVersion,
-    state: 'intent',
-    containerId,
-    ifname,
-    callIfname,
-    configName,
-    netns,
-    netnsId,
-    network,
-    type: plugin.type,
-    ...(use === undefined ? {} : { use }),
-    pod: { ...pod },
-    ...(pool === undefined ? {} : { pool }),
-    links: nics.map(({ name, master, addresses }) => ({
-      name,
-      master,
-      ...(isPtp ? { hostEnd: hostEndName(containerId, name) } : {}),
-      addresses: isPtp ? addresses.map(text => hostAddress(text, parseCidr(text).family)) : [...addresses],
-      routes: plan.routes.filter(({ link }) => link === name).map(({ change }) => change.dst),
-    })),
-    since: new Date().toISOString(),
-  };
-}
+  constructor(intent: CheckpointEntry, options: Pick<AttacherOptions, 'checkpoint' | 'onStep'>) {
+    this.current = intent;
+    this.#options = options;
+  }
 
-function doneOf(entry: CheckpointEntry, links: readonly LinkInfo[]): CheckpointEntry {
-  return {
-    ...entry,
-    state: 'done',
-    links: entry.links.map((link, i) => {
-      const mac = links[i]?.mac;
-      return { ...link, ...(mac === null || mac === undefined ? {} : { mac }) };
-    }),
-  };
-}
-
-/** The links in the pod come first, so that the i-th interface is the i-th NIC. */
-function resultOf(attachment: Attachment, entry: CheckpointEntry, links: readonly LinkInfo[]): CniResult {
-  const { containerId, netns, plugin, routes, dns } = attachment;
-  const inPod = links.map(({ name, mac, mtu }) => ({ name, mac: mac ?? '', mtu, sandbox: netns }));
-  const onHost = entry.links.flatMap(({ name, hostEnd }) =>
-    hostEnd === undefined ? [] : [{ name: hostEnd, mac: ptpMac(containerId, name, 'host') }],
-  );
-  return {
-    interfaces: [...inPod, ...onHost],
-    ips: entry.links.flatMap(({ addresses }, i) =>
-      addresses.map(address => ({
-        address,
-        ...(plugin.type === 'ptp' ? { gateway: linkGateways[parseCidr(address).family] } : {}),
-        interface: i,
-      })),
-    ),
-    routes: routes.map(({ dst, gw }) => (gw === undefined ? { dst } : { dst, gw })),
-    dns,
-  };
+  async put(next: CheckpointEntry, step: Parameters<OnStep>[0]): Promise<void> {
+    this.current = next;
+    await this.#options.checkpoint.put(next);
+    this.#options.onStep(step);
+  }
 }
 
 /** The host's NIC of the link that is made by that name in the pod. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { IpamRoute } from '../../core/network/ipam.ts';
+import type { ResultRoute } from '../../core/cni/result.ts';
+import type { Delegate } from '../../core/delegate/delegate.ts';
 import type { Plugin } from './plugin.ts';
 
 /** One attachment to be made: everything is decided. */
@@ -14,9 +15,13 @@ export interface Attachment {
   readonly plugin: Plugin;
   readonly pod: { readonly uid: string; readonly namespace: string; readonly name: string };
   readonly pool?: string;
+  /** CNI_ARGS and CNI_PATH of the call, for the plugins that are called in turn. */
+  readonly call: { readonly args: string; readonly path: string };
   readonly nics: readonly AttachmentNic[];
   /** spec.ipam.routes; one destination with several gateways is a multipath route. */
-  readonly routes: readonly IpamRoute[];
+  readonly routes: readonly ResultRoute[];
+  /** Gateways of default routes that take the place of the pod's others. */
+  readonly defaultRoute: readonly string[];
   /** spec.plugin.dns, for the result. */
   readonly dns: Readonly<Record<string, unknown>>;
 }
@@ -26,14 +31,26 @@ export interface AttachmentNic {
   readonly name: string;
   /** The host's NIC. */
   readonly master: string;
-  /** One address a family, with the vlanCIDR's prefix length. */
+  /** With their prefix lengths; none yet where a delegate tells them. */
   readonly addresses: readonly string[];
+  /** Next hops that an IPAM plugin gave with the addresses, for routes that name none. */
+  readonly gateways?: readonly string[];
   readonly mac?: string;
+  /** Another plugin that makes the interface, or gives its addresses. */
+  readonly delegate?: Delegate;
+  /** The host's NIC itself goes into the pod. */
+  readonly moves?: boolean;
 }
 
 /** Name of the i-th link (from 0) of an attachment, in the pod. */
 export function linkName(ifname: string, i: number): string {
   return `${ifname}-${i}`;
+}
+
+/** `10.0.0.5/19` → `10.0.0.5/32`. */
+export function hostAddress(address: string, family: 4 | 6): string {
+  const [ip = ''] = address.split('/');
+  return `${ip}/${family === 4 ? 32 : 128}`;
 }
 
 /** Prefix of the host ends of ptp links: discovery leaves them alone by it. */

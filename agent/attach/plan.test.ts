@@ -42,7 +42,13 @@ describe('pluginOf', () => {
       'plugin.args.mode is "l3", expected bridge, private, vepa, passthru',
     ]);
     expect(refused('ptp', { mtu: 'big' })).to.deep.include(2);
-    expect(refused('sriov')).to.deep.equal([7, 'network n has plugin type sriov']);
+    expect(refused('multi-nic')).to.deep.equal([7, 'network n has plugin type multi-nic: itself']);
+  });
+
+  it('leaves every other type to the plugin of that name', () => {
+    expect(pluginFor('sriov')).to.deep.equal({ type: 'delegate', name: 'sriov' });
+    expect(pluginFor('mellanox')).to.deep.equal({ type: 'delegate', name: 'host-device' });
+    expect(pluginFor('bond', { mode: 'active-backup' })).to.deep.equal({ type: 'delegate', name: 'bond' });
   });
 });
 
@@ -55,7 +61,7 @@ describe('podRoutes', () => {
       { dst: '192.0.2.0/24', gw: '10.0.32.1' },
       { dst: '198.51.100.0/24', gw: '10.0.32.9' },
     ];
-    expect(podRoutes({ routes, nics, plugin }).map(({ change }) => change)).to.deep.equal([
+    expect(podRoutes({ routes, defaultRoute: [], nics, plugin }).map(({ change }) => change)).to.deep.equal([
       {
         op: 'route.add',
         dst: '192.0.2.0/24',
@@ -70,12 +76,14 @@ describe('podRoutes', () => {
 
   it('leaves out a gateway whose NIC the pod did not get', () => {
     const routes = [{ dst: '192.0.2.0/24', gw: '10.0.32.1' }];
-    expect(podRoutes({ routes, nics: nics.slice(0, 1), plugin })).to.deep.equal([]);
+    expect(podRoutes({ routes, defaultRoute: [], nics: nics.slice(0, 1), plugin })).to.deep.equal([]);
   });
 
   it('goes by the host on a ptp link', () => {
     const routes = [{ dst: 'fd99::/64', gw: 'fd00::1' }, { dst: '192.0.2.0/24' }];
-    expect(podRoutes({ routes, nics, plugin: { type: 'ptp' } }).map(({ change }) => change)).to.deep.equal([
+    expect(
+      podRoutes({ routes, defaultRoute: [], nics, plugin: { type: 'ptp' } }).map(({ change }) => change),
+    ).to.deep.equal([
       { op: 'route.add', dst: 'fd99::/64', dev: 'net1-1', gateway: 'fe80::1' },
       { op: 'route.add', dst: '192.0.2.0/24', dev: 'net1-0', gateway: '169.254.1.1', onlink: true },
     ]);
@@ -86,6 +94,7 @@ describe('planOf', () => {
   const attachment = (plugin: Attachment['plugin']): Attachment => ({
     ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns: '/run/netns/x', network: 'n' },
     ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' }, nics, routes: [], dns: {} },
+    ...{ call: { args: '', path: '' }, defaultRoute: [] },
   });
 
   it('makes each link of ipvlan in the pod, its address before it is up', () => {

@@ -2,8 +2,10 @@ import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { ownProtocol } from '../routes/ownership.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
-import { hostEndName, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
+import { hostAddress, hostEndName, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
+import type { NativePlugin } from './plugin.ts';
 import { linkGateways, podRoutes, type PodRoute } from './podRoutes.ts';
+import { sourceRuleOps, sourceRules, type SourceRule } from './sourceRules.ts';
 
 /** The operations that make an attachment, in the order of the fields. */
 export interface Plan {
@@ -14,32 +16,47 @@ export interface Plan {
   /** In the host's namespace, once the links are there. */
   readonly host: Op[];
   readonly routes: PodRoute[];
+  readonly rules: SourceRule[];
 }
 
-/** What has to be done to make the attachment. */
+/** What has to be done to make the attachment, or what its delegates leave to the agent. All addresses are known. */
 export function planOf(attachment: Attachment): Plan {
   const { nics, plugin } = attachment;
   const routes = podRoutes(attachment);
+  const rules = sourceRules(attachment);
+  const common = [
+    ...defaultRouteOps(attachment),
+    ...routes.map(({ change }) => change),
+    ...sourceRuleOps(attachment, rules, routes),
+    ...nameOps(attachment),
+  ];
+  if (plugin.type === 'delegate') return { links: [], pod: common, host: [], routes, rules };
   const perNic = plugin.type === 'ptp' ? ptpPod(attachment) : nics.flatMap(nic => subInterfacePod(nic, plugin));
   return {
-    links: nics.map(nic => linkOf(attachment, nic)),
-    pod: [...perNic, ...routes.map(({ change }) => change), ...otherName(attachment)],
+    links: nics.map(nic => linkOf(attachment, plugin, nic)),
+    pod: [...perNic, ...common],
     host: plugin.type === 'ptp' ? nics.flatMap(nic => ptpHost(attachment, nic)) : [],
     routes,
+    rules,
   };
 }
 
-/**
- * The name that the runtime asked for leads to the first link, too, as an alternative name: Multus looks the link up by it when a pod's
- * `default-route` concerns this network or another. Kernels before 5.5 have no such names.
- */
-function otherName({ ifname, nics }: Attachment): Op[] {
-  const [first] = nics;
-  if (!first || first.name === ifname) return [];
-  return [{ op: 'altname.add', dev: first.name, altName: ifname, ignore: ['EOPNOTSUPP'] }];
+/** multi-net-spec v1.3 §4.1.2.1.9: with `default-route` the pod's other default routes of that family go. */
+function defaultRouteOps({ defaultRoute }: Attachment): Op[] {
+  const families = new Set(defaultRoute.map(gateway => (gateway.includes(':') ? '::/0' : '0.0.0.0/0')));
+  return [...families].map(dst => ({ op: 'route.del', dst, ignore: ['ESRCH'] }));
 }
 
-function linkOf({ plugin, netns, containerId, pod }: Attachment, nic: AttachmentNic): LinkAdd {
+/**
+ * The first link answers to the attachment's own name, too. Multus looks its interface up by that name when it moves default routes, and
+ * takes those of every interface where it finds none. A NIC of the host would bring the name back with it.
+ */
+function nameOps({ ifname, nics: [first] }: Attachment): Op[] {
+  if (!first || first.moves) return [];
+  return [{ op: 'altname.add', dev: first.name, altName: ifname, ignore: ['EOPNOTSUPP', 'ENODEV'] }];
+}
+
+function linkOf({ netns, containerId, pod }: Attachment, plugin: NativePlugin, nic: AttachmentNic): LinkAdd {
   const { name, master: parent } = nic;
   const mtu = plugin.mtu === undefined ? {} : { mtu: plugin.mtu };
   const mac = nic.mac === undefined ? {} : { mac: nic.mac };
@@ -62,7 +79,7 @@ function linkOf({ plugin, netns, containerId, pod }: Attachment, nic: Attachment
 }
 
 /** ipvlan and macvlan: addresses with the vlanCIDR's prefix length, announced to the neighbours as the link comes up. */
-function subInterfacePod({ name, addresses }: AttachmentNic, plugin: Attachment['plugin']): Op[] {
+function subInterfacePod({ name, addresses }: AttachmentNic, plugin: NativePlugin): Op[] {
   const isL3 = plugin.type === 'ipvlan' && plugin.mode !== 'l2';
   return [
     ...familySettings(name, addresses),
@@ -153,10 +170,4 @@ function ptpHost({ containerId }: Attachment, { name, addresses, mac }: Attachme
 
 function ptpHostSettings4(dev: string): Op[] {
   return [setSysctl(interfaceKey(dev, 4, 'forwarding'), 1), setSysctl(interfaceKey(dev, 4, 'rp_filter'), 2)];
-}
-
-/** `10.0.0.5/19` → `10.0.0.5/32`. */
-export function hostAddress(address: string, family: Family): string {
-  const [ip = ''] = address.split('/');
-  return `${ip}/${family === 4 ? 32 : 128}`;
 }

@@ -1,11 +1,14 @@
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
-import { multiNicIpam } from '../../core/network/ipam.ts';
+import { cniType } from '../../core/api/names.ts';
+import { delegateType } from '../../core/delegate/delegateConf.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { IpvlanMode, MacvlanMode } from '../netlink/types.ts';
 import { nicUse, type NicUse } from '../../core/network/nicUse.ts';
 
-/** How the links of a network are made. */
-export type Plugin = { readonly mtu?: number } & (
+/** How the links of a network are made: by the agent, over netlink, or by another plugin. */
+export type Plugin = NativePlugin | { readonly type: 'delegate'; readonly name: string; readonly use?: NicUse };
+
+export type NativePlugin = { readonly mtu?: number } & (
   | { readonly type: 'ipvlan'; readonly mode: IpvlanMode }
   | { readonly type: 'macvlan'; readonly mode: MacvlanMode }
   | { readonly type: 'ptp' }
@@ -16,29 +19,29 @@ const macvlanModes: readonly MacvlanMode[] = ['bridge', 'private', 'vepa', 'pass
 
 /**
  * The plugin of a network. Where `args.mode` does not say, ipvlan takes the network's vlanMode.
- * @throws CniError code 7 for a type or an IPAM that this agent does not serve, 2 for an argument that it does not know
+ * @throws CniError code 2 for an argument that the agent does not know, 7 for a network that would call this very plugin again
  */
 export function pluginOf({ name, spec, ipam }: Pick<Network, 'name' | 'spec' | 'ipam'>): Plugin {
   const { type, args = {} } = spec.plugin;
-  if (ipam.type !== multiNicIpam) {
-    throw cniError(cniCodes.invalidConfig, 'MNN_IPAM_UNSUPPORTED', `network ${name} has ipam.type ${ipam.type}`);
-  }
-  const mtu = mtuOf(args.mtu);
-  const mode = nicUse(spec.plugin, ipam.vlanMode)?.mode ?? '';
+  const use = nicUse(spec.plugin, ipam.vlanMode);
+  const mode = use?.mode ?? '';
   switch (type) {
     case 'ipvlan':
-      return { type, mode: oneOf(ipvlanModes, 'mode', mode), ...mtu };
+      return { type, mode: oneOf(ipvlanModes, 'mode', mode), ...mtuOf(args.mtu) };
     case 'macvlan':
-      return { type, mode: oneOf(macvlanModes, 'mode', mode), ...mtu };
+      return { type, mode: oneOf(macvlanModes, 'mode', mode), ...mtuOf(args.mtu) };
     case 'ptp':
-      return { type, ...mtu };
+      return { type, ...mtuOf(args.mtu) };
+    case cniType:
+      throw cniError(cniCodes.invalidConfig, 'MNN_PLUGIN_INVALID', `network ${name} has plugin type ${type}: itself`);
     default:
-      throw cniError(cniCodes.invalidConfig, 'MNN_TYPE_UNSUPPORTED', `network ${name} has plugin type ${type}`);
+      return { type: 'delegate', name: delegateType(type), ...(use && { use }) };
   }
 }
 
 /** How the plugin's links use the NIC that they share; undefined where they share none. */
 export function useOf(plugin: Plugin): NicUse | undefined {
+  if (plugin.type === 'delegate') return plugin.use;
   return plugin.type === 'ptp' ? undefined : { kind: plugin.type, mode: plugin.mode };
 }
 

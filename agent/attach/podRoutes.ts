@@ -1,4 +1,4 @@
-import type { IpamRoute } from '../../core/network/ipam.ts';
+import type { ResultRoute } from '../../core/cni/result.ts';
 import { tryParseAddress } from '../../core/net/address.ts';
 import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import type { NextHop, RouteChange } from '../netlink/types.ts';
@@ -14,32 +14,60 @@ export interface PodRoute {
 }
 
 /**
- * The routes of spec.ipam.routes in the pod: several gateways of one destination become one multipath route. A gateway belongs to the
- * link whose subnet holds it; one whose link the pod did not get is left out, and a destination without any gateway left, too.
+ * The routes of the network, and those that its IPAM plugin told, in the pod: several gateways of one destination become one multipath
+ * route. A gateway belongs to the link whose subnet holds it; one whose link the pod did not get is left out, and a destination without
+ * any gateway left, too.
  */
-export function podRoutes({ routes, nics, plugin }: Pick<Attachment, 'routes' | 'nics' | 'plugin'>): PodRoute[] {
-  return [...Map.groupBy(routes, route => formatCidr(parseCidr(route.dst)))].flatMap(([dst, group]) => {
-    const hops = group.flatMap(route => hopOf(route, nics, plugin.type === 'ptp') ?? []);
+export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): PodRoute[] {
+  const key = ({ dst, table = 0, priority = 0 }: ResultRoute): string =>
+    `${formatCidr(parseCidr(dst))} ${table} ${priority}`;
+  const defaults = defaultRoute.map(gw => ({ dst: gw.includes(':') ? '::/0' : '0.0.0.0/0', gw }));
+  return [...Map.groupBy([...routes, ...defaults], key).values()].flatMap((group): PodRoute[] => {
+    const hops = distinct(group.flatMap(route => hopOf(route, nics, plugin.type === 'ptp') ?? []));
     const [first] = hops;
-    if (!first) return [];
-    const change: RouteChange =
-      hops.length === 1 ? { op: 'route.add', dst, ...first } : { op: 'route.add', dst, nexthops: hops };
-    return [{ link: first.dev, change }];
+    const [route] = group;
+    if (!first || !route) return [];
+    const base = { op: 'route.add' as const, dst: formatCidr(parseCidr(route.dst)), ...settingsOf(route) };
+    return [{ link: first.dev, change: hops.length === 1 ? { ...base, ...first } : { ...base, nexthops: hops } }];
   });
 }
+
+type RoutePart = Pick<Attachment, 'routes' | 'defaultRoute' | 'nics' | 'plugin'>;
 
 interface Hop extends NextHop {
   readonly dev: string;
 }
 
-function hopOf({ dst, gw }: IpamRoute, nics: readonly AttachmentNic[], routed: boolean): Hop | undefined {
+/** CNI 1.1, section 5 "routes", in the kernel's words. */
+function settingsOf({ mtu, advmss, priority, table, scope }: ResultRoute): Partial<RouteChange> {
+  return {
+    ...(mtu !== undefined && { mtu }),
+    ...(advmss !== undefined && { advmss }),
+    ...(priority !== undefined && { metric: priority }),
+    ...(table !== undefined && { table }),
+    ...(scope !== undefined && { scope }),
+  };
+}
+
+function distinct(hops: readonly Hop[]): Hop[] {
+  const seen = new Map(hops.map(hop => [`${hop.dev} ${hop.gateway ?? ''}`, hop]));
+  return [...seen.values()];
+}
+
+function hopOf({ dst, gw }: ResultRoute, nics: readonly AttachmentNic[], routed: boolean): Hop | undefined {
   const family = dst.includes(':') ? 6 : 4;
   const viaLink = routed ? { gateway: linkGateways[family], ...(family === 4 ? { onlink: true } : {}) } : undefined;
   if (gw === undefined || gw === '') {
     const nic = nics.find(({ addresses }) => addresses.some(address => parseCidr(address).family === family));
-    return nic && { dev: nic.name, ...viaLink };
+    return nic && { dev: nic.name, ...(viaLink ?? ownGateway(nic, family)) };
   }
   const gateway = tryParseAddress(gw);
   const nic = gateway && nics.find(({ addresses }) => addresses.some(address => contains(parseCidr(address), gateway)));
   return nic && { dev: nic.name, ...(viaLink ?? { gateway: gw }) };
+}
+
+/** CNI 1.1, section 5 "routes": without a gateway of its own a route takes the address's. */
+function ownGateway({ gateways = [] }: AttachmentNic, family: 4 | 6): { gateway?: string } {
+  const gateway = gateways.find(text => tryParseAddress(text)?.family === family);
+  return gateway === undefined ? {} : { gateway };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { entryKey, isEntry, type CheckpointEntry } from './entry.ts';
 
 const suffix = '.json';
@@ -53,19 +54,19 @@ export class Checkpoint {
     return [...this.#entries.values()].filter(entry => entry.pod.uid === uid);
   }
 
-  /** Adds or replaces an entry. When the promise resolves, it outlives a crash. */
+  /** Adds or replaces an entry. When the promise resolves, it outlives a crash. @throws CniError code 5 where it cannot be written */
   async put(entry: CheckpointEntry): Promise<void> {
     const path = this.#pathOf(entry);
     const unfinished = `${path}.${process.pid}-${this.#writes++}.tmp`;
-    const file = await open(unfinished, 'w', 0o600);
     try {
-      await file.writeFile(`${JSON.stringify(entry)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
+      await writeDurably(unfinished, `${JSON.stringify(entry)}\n`);
+      await rename(unfinished, path);
+      await this.#syncFolder();
+    } catch (cause) {
+      await rm(unfinished, { force: true });
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw cniError(cniCodes.ioFailure, 'MNN_CHECKPOINT', `the attachment could not be noted: ${why}`, { cause });
     }
-    await rename(unfinished, path);
-    await this.#syncFolder();
     this.#entries.set(entryKey(entry), entry);
   }
 
@@ -110,5 +111,15 @@ export class Checkpoint {
     } finally {
       await folder.close();
     }
+  }
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }

@@ -1,3 +1,4 @@
+import type { Delegate } from '../../core/delegate/delegate.ts';
 import type { NicUse } from '../../core/network/nicUse.ts';
 
 /** Version of the files' form; a file of another version is left alone and reported. */
@@ -28,6 +29,8 @@ export interface CheckpointEntry {
   pod: { uid: string; namespace: string; name: string };
   /** The IPPool with the record; absent where another IPAM plugin gives the addresses. */
   pool?: string;
+  /** CNI_ARGS and CNI_PATH of the ADD: the plugins that it called are called with them again. Absent where there were none. */
+  call?: { args: string; path: string };
   links: CheckpointLink[];
   /** RFC 3339. */
   since: string;
@@ -44,8 +47,19 @@ export interface CheckpointLink {
   addresses: string[];
   /** Destinations of the routes in the pod that the agent added. */
   routes: string[];
+  /** Routing rules in the pod: what comes from that address is looked up in that table. */
+  rules?: { from: string; table: number }[];
+  /** Another plugin that has a part in the link. Written before it is called for the first time. */
+  delegate?: CheckpointDelegate;
+  /** The host's NIC itself went into the pod, and was `master` on the host. */
+  moves?: boolean;
   /** Known once done. */
   mac?: string;
+}
+
+export interface CheckpointDelegate extends Delegate {
+  /** What its ADD printed; absent where it has not answered. */
+  printed?: Record<string, unknown>;
 }
 
 /** What identifies an entry: the sandbox, and the attachment in it. */

@@ -1,4 +1,9 @@
-import { interfaceNames, parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
+import {
+  interfaceNames,
+  parseNetworks,
+  runtimeConfigOf,
+  type NetworkSelection,
+} from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { CniCall } from '../../core/cni/call.ts';
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
@@ -28,6 +33,9 @@ export async function add(context: CniContext, call: CniCall, config: CniConfig,
     cniArgs: config.cniArgs,
     ips: config.ips,
     mac: config.mac,
+    deviceID: config.deviceID,
+    runtimeConfig: config.runtimeConfig,
+    defaultRoute: [], // Multus makes it
   };
   return encodeResult(await addOne(context, wanted, budget), config.cniVersion);
 }
@@ -51,7 +59,7 @@ async function addChained(context: CniContext, { call, config, pod }: PodCall, b
   try {
     for (const wanted of chainedWanted(context, { call, config, pod })) {
       const result = await addOne(context, wanted, budget);
-      status.push(...attachmentStatus(pod.metadata.namespace ?? '', wanted.network, result));
+      status.push(...attachmentStatus(pod.metadata.namespace ?? '', wanted, result));
     }
   } catch (error) {
     await removeAll(context, call);
@@ -77,20 +85,32 @@ function chainedWanted({ view, log }: CniContext, { call, config, pod }: PodCall
   });
 }
 
-function askedBy(element: NetworkSelection): Pick<Wanted, 'cniArgs' | 'ips' | 'mac'> {
-  return { cniArgs: element['cni-args'] ?? undefined, ips: element.ips ?? [], mac: element.mac?.toLowerCase() };
+function askedBy(
+  element: NetworkSelection,
+): Pick<Wanted, 'cniArgs' | 'ips' | 'mac' | 'deviceID' | 'runtimeConfig' | 'defaultRoute'> {
+  const { 'cni-args': cniArgs, ips = [], mac, deviceID } = element;
+  return {
+    cniArgs: cniArgs ?? undefined,
+    ips,
+    mac: mac?.toLowerCase(),
+    deviceID: typeof deviceID === 'string' ? deviceID : undefined,
+    runtimeConfig: runtimeConfigOf(element),
+    defaultRoute: element['default-route'] ?? [],
+  };
 }
 
 function common(
-  { containerId, ifname, netns }: CniCall,
+  { containerId, ifname, netns, args, path }: CniCall,
   { name }: CniConfig,
   pod: Pod,
-): Pick<Wanted, 'containerId' | 'callIfname' | 'configName' | 'netns' | 'pod'> {
-  return { containerId, callIfname: ifname, configName: name, netns, pod };
+): Pick<Wanted, 'containerId' | 'callIfname' | 'configName' | 'netns' | 'pod' | 'call'> {
+  const text = Object.entries(args).map(([key, value]) => `${key}=${value}`);
+  return { containerId, callIfname: ifname, configName: name, netns, pod, call: { args: text.join(';'), path } };
 }
 
-async function addOne({ decider, attacher }: CniContext, wanted: Wanted, budget: Budget): Promise<CniResult> {
+async function addOne({ decider, attacher, onStep }: CniContext, wanted: Wanted, budget: Budget): Promise<CniResult> {
   const attachment = await decider.decide(wanted, budget);
+  onStep('add.decided');
   return attacher.attach(attachment, budget.signal);
 }
 

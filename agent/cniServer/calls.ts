@@ -1,15 +1,16 @@
 import { readCall, type CniCall, type CniCommand } from '../../core/cni/call.ts';
-import { cniCodes, cniError, encodeCniError, toCniError, type CniError } from '../../core/cni/error.ts';
+import { cniCodes, encodeCniError, toCniError, type CniError } from '../../core/cni/error.ts';
 import { readConfig, type CniConfig } from '../../core/cni/config.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/versions.ts';
 import { wireVersion, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
 import { deadline } from '../../kube/deadline.ts';
-import { checkAttachment } from '../attach/check.ts';
 import type { Budget } from '../decision/decider.ts';
 import { add } from './add.ts';
+import { check } from './check.ts';
 import type { CniContext } from './context.ts';
 import { collectGarbage, remove } from './remove.ts';
 import { KeyedSerial } from './serial.ts';
+import { status } from './status.ts';
 
 /** What a call may take, ms: less than the executable waits (cni/agent.ts), so that the agent says why. */
 const limitsMs: Readonly<Record<CniCommand, number>> = {
@@ -78,9 +79,9 @@ export class CniCalls {
     const end = performance.now() + limitMs;
     using limit = deadline(undefined, limitMs, `CNI ${call.command}`);
     const budget: Budget = { signal: limit.signal, remainingMs: () => Math.max(1, end - performance.now()) };
-    if (call.command === 'STATUS') return status(this.#context);
+    if (call.command === 'STATUS') return status(this.#context, call, config);
     if (call.command === 'GC') {
-      return collectGarbage(this.#context, config, (containerId, work) => this.exclusively(containerId, work));
+      return collectGarbage(this.#context, call, config, (containerId, work) => this.exclusively(containerId, work));
     }
     return this.exclusively(call.containerId, () => this.#ofSandbox(call, config, budget));
   }
@@ -90,32 +91,4 @@ export class CniCalls {
     if (call.command === 'DEL') return remove(this.#context, call);
     return check(this.#context, call, config);
   }
-}
-
-/** CHECK (CNI 1.1, section 2): every attachment that the call's ADD made is as it was made. */
-async function check({ checkpoint, netlink }: CniContext, call: CniCall, config: CniConfig): Promise<string> {
-  if (!config.prevResult) {
-    throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', 'CHECK needs prevResult');
-  }
-  const entries = checkpoint.ofCall(call.containerId, call.ifname);
-  if (entries.length === 0 && !config.chained) {
-    throw cniError(cniCodes.unknownContainer, 'MNN_ATTACHMENT_CHANGED', `${call.ifname} was not attached here`);
-  }
-  for (const entry of entries) {
-    if (entry.state !== 'done') {
-      throw cniError(cniCodes.attachmentChanged, 'MNN_ATTACHMENT_CHANGED', `${entry.ifname} was attached by half`);
-    }
-    await checkAttachment(netlink, entry, call.netns);
-  }
-  return '';
-}
-
-/** STATUS (CNI 1.1, section 2): whether an ADD could be served now. */
-function status({ view }: CniContext): string {
-  if (view.synced()) return '';
-  throw cniError(
-    cniCodes.notAvailable,
-    'MNN_AGENT_NOT_READY',
-    'The agent has not read its objects from the API server yet',
-  );
 }

@@ -4,8 +4,10 @@ import type { Attacher } from '../attach/attacher.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { Decider } from '../decision/decider.ts';
+import type { Delegates } from '../delegate/delegates.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { PodSource } from '../pods/podSource.ts';
+import type { OnStep } from '../steps.ts';
 import type { NetworkStatus } from '../status/networkStatus.ts';
 
 /** What answering CNI calls needs. */
@@ -17,6 +19,8 @@ export interface CniContext {
   readonly decider: Decider;
   readonly pods: PodSource;
   readonly view: ClusterView;
+  readonly delegates: Delegates;
+  readonly onStep: OnStep;
   /** Resolves when everything is known that ADD rests on. */
   readonly synced: Promise<unknown>;
   /** Told when nothing of an attachment is left on the node. */

@@ -1,20 +1,25 @@
 import { annotation } from '../../core/api/names.ts';
 import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
-import { readAttachments } from '../../core/annotation/attachments.ts';
+import { readAttachments, type Attachments } from '../../core/annotation/attachments.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import { isRecord } from '../../core/json.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { Claimant } from '../../core/pool/allocate.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
-import { readNicRequest } from '../../core/selection/request.ts';
+import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
 import { grantOnNode, type Granted } from '../../kube/grant.ts';
 import type { PoolStore } from '../../kube/poolStore.ts';
 import type { Pod } from '../../kube/resources.ts';
-import { linkName, type Attachment } from '../attach/attachment.ts';
+import type { Attachment } from '../attach/attachment.ts';
 import { pluginOf } from '../attach/plugin.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { CheckpointDelegate } from '../checkpoint/entry.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
+import { attachmentNics } from './attachmentNics.ts';
+import { podDevices, type DeviceFolders, type PodDevice } from './podDevices.ts';
 
 /** What a call asks for: one network for one interface of one pod. */
 export interface Wanted {
@@ -25,9 +30,15 @@ export interface Wanted {
   readonly netns: string;
   readonly network: string;
   readonly pod: Pod;
+  /** CNI_ARGS and CNI_PATH of the call. */
+  readonly call: { readonly args: string; readonly path: string };
   readonly cniArgs: Record<string, unknown> | undefined;
   readonly ips: readonly string[];
   readonly mac: string | undefined;
+  readonly deviceID: string | undefined;
+  /** Gateways of the selection's `default-route`, where it is the agent's to make. */
+  readonly defaultRoute: readonly string[];
+  readonly runtimeConfig: Readonly<Record<string, unknown>>;
 }
 
 /** Within which a decision must be made. */
@@ -41,6 +52,8 @@ export interface DeciderOptions {
   readonly records: PoolRecords;
   readonly store: PoolStore;
   readonly node: string;
+  readonly checkpoint: Checkpoint;
+  readonly folders: DeviceFolders;
 }
 
 /**
@@ -55,7 +68,7 @@ export class Decider {
   }
 
   /**
-   * @throws CniError code 7 (network unknown, type or IPAM that is not served), MultiNicError of the grant, ApiError, TransportError
+   * @throws CniError code 2 or 7 (the network's plugin), MultiNicError of the grant, the devices or the IPAM, ApiError, TransportError
    */
   async decide(wanted: Wanted, budget: Budget): Promise<Attachment> {
     const { view } = this.#options;
@@ -70,8 +83,9 @@ export class Decider {
     }
     const { network } = known.state;
     const plugin = pluginOf(network);
-    const granted = await this.#grant(known, wanted, budget);
-    checkIps(granted.nics, wanted.ips);
+    const devices = await this.#devices(network, wanted);
+    const granted = await this.#grant(known, wanted, devices, budget);
+    if (network.ownAddresses) checkIps(granted.nics, wanted.ips);
     if (wanted.mac !== undefined && granted.nics.length > 1) {
       throw cniError(
         cniCodes.invalidConfig,
@@ -79,8 +93,9 @@ export class Decider {
         `the pod asks for the hardware address ${wanted.mac} on ${granted.nics.length} NICs`,
       );
     }
-    const { containerId, ifname, callIfname, configName, netns, pod, mac } = wanted;
-    const masters = this.#masters(network, granted.nics);
+    const { containerId, ifname, callIfname, configName, netns, pod, call } = wanted;
+    const host = view.host(this.#options.node)?.spec;
+    const masters = this.#masters(network, granted.nics, host);
     return {
       containerId,
       ifname,
@@ -91,19 +106,34 @@ export class Decider {
       plugin,
       pod: { uid: pod.metadata.uid ?? '', namespace, name: pod.metadata.name },
       ...(granted.pool === undefined ? {} : { pool: granted.pool }),
-      nics: granted.nics.map(({ addresses }, i) => ({
-        name: linkName(ifname, i),
-        master: masters[i] ?? '',
-        addresses,
-        ...(mac === undefined ? {} : { mac }),
-      })),
+      call,
+      nics: attachmentNics(network, plugin, wanted, { nics: granted.nics, masters, devices, host }),
       routes: network.ipam.routes,
+      defaultRoute: wanted.defaultRoute,
       dns: { ...network.spec.plugin.dns },
     };
   }
 
+  /** Devices that the kubelet assigned, without those of the sandbox's other attachments. */
+  async #devices(network: Network, wanted: Wanted): Promise<PodDevice[]> {
+    if (!network.onNode) return [];
+    const { pod, containerId, ifname, deviceID } = wanted;
+    const { checkpoint, folders } = this.#options;
+    const others = [...checkpoint.list()].filter(entry => entry.containerId === containerId && entry.ifname !== ifname);
+    const taken = others.flatMap(({ links }) => links.flatMap(({ delegate }) => deviceOf(delegate) ?? []));
+    const given = { handed: deviceID, taken: new Set(taken), folders };
+    const devices = await podDevices(network, pod.metadata.uid ?? '', given);
+    const { nics } = requestOf(network, wanted);
+    return devices.slice(0, nics ?? devices.length);
+  }
+
   /** The record that there is, else a new one. */
-  async #grant(known: KnownNetwork, wanted: Wanted, { signal, remainingMs }: Budget): Promise<Granted> {
+  async #grant(
+    known: KnownNetwork,
+    wanted: Wanted,
+    devices: readonly PodDevice[],
+    { signal, remainingMs }: Budget,
+  ): Promise<Granted> {
     const { view, records, store, node } = this.#options;
     const { network } = known.state;
     const claimant = claimantOf(wanted);
@@ -113,14 +143,14 @@ export class Decider {
     const hinted = attachments && reservationPool(network, attachments, node);
     const live = hinted === undefined ? undefined : await records.live(hinted, claimant, signal);
     if (live) return { nics: live.allocation.nics, pool: live.pool };
-    const request = readNicRequest(wanted.cniArgs, `the selection of ${network.name}`);
+    const request = requestFor(network, requestOf(network, wanted), attachments, devices);
+    if (devices.length > 0 && !network.ownAddresses) return { nics: devices.map(onDevice), pool: undefined };
     const grantee = { network: network.name, node, claimant, request, ips: wanted.ips };
     return grantOnNode(view, store, grantee, { timeoutMs: remainingMs() });
   }
 
   /** The host's NIC of each: as recorded, else the node's NICs in the recorded subnet, in order. */
-  #masters(network: Network, nics: readonly AllocatedNic[]): string[] {
-    const host: HostInterfaceSpec | undefined = this.#options.view.host(this.#options.node)?.spec;
+  #masters(network: Network, nics: readonly AllocatedNic[], host: HostInterfaceSpec | undefined): string[] {
     const members = host ? membersOf(network, host) : [];
     const used = new Set(nics.flatMap(({ master }) => master ?? []));
     return nics.map(({ master, netAddress }) => {
@@ -136,6 +166,34 @@ export class Decider {
       return member.nic.interfaceName;
     });
   }
+}
+
+/**
+ * Devices decide for themselves. Where no pool has a record, the NICs that admission chose are a wish like the pod's own: the grant checks
+ * that they are the network's.
+ */
+function requestFor(
+  { ownAddresses }: Network,
+  asked: NicRequest,
+  attachments: Attachments | undefined,
+  devices: readonly PodDevice[],
+): NicRequest {
+  if (devices.length > 0) return { masters: devices.map(({ master }) => master) };
+  const chosen = attachments?.flatMap(({ master }) => master ?? []);
+  return ownAddresses || !chosen?.length ? asked : { ...asked, masters: chosen, nics: chosen.length };
+}
+
+function requestOf({ name }: Network, { cniArgs }: Wanted): NicRequest {
+  return readNicRequest(cniArgs, `the selection of ${name}`);
+}
+
+function onDevice({ master }: PodDevice): AllocatedNic {
+  return { master, netAddress: '', addresses: [] };
+}
+
+function deviceOf(delegate: CheckpointDelegate | undefined): string | undefined {
+  const runtimeConfig = delegate?.conf.runtimeConfig;
+  return isRecord(runtimeConfig) && typeof runtimeConfig.deviceID === 'string' ? runtimeConfig.deviceID : undefined;
 }
 
 function claimantOf({ pod, ifname }: Wanted): Claimant {

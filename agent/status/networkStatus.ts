@@ -1,4 +1,5 @@
-import { interfacesOf, type CniResult } from '../../core/cni/result.ts';
+import { interfacesOf } from '../../core/cni/readResult.ts';
+import type { CniResult } from '../../core/cni/result.ts';
 
 /** One element of k8s.v1.cni.cncf.io/network-status (multi-net-spec v1.3 §5.3), as Multus writes it. */
 export interface NetworkStatus {
@@ -8,6 +9,7 @@ export interface NetworkStatus {
   mac?: string;
   mtu?: number;
   default?: boolean;
+  'default-route'?: string[];
   dns: Readonly<Record<string, unknown>>;
 }
 
@@ -31,7 +33,11 @@ export function primaryStatus(
 }
 
 /** The elements of one attachment: one an interface in the pod. */
-export function attachmentStatus(namespace: string, network: string, result: CniResult): NetworkStatus[] {
+export function attachmentStatus(
+  namespace: string,
+  { network, defaultRoute }: { readonly network: string; readonly defaultRoute: readonly string[] },
+  result: CniResult,
+): NetworkStatus[] {
   return result.interfaces.flatMap((item, index) => {
     if (item.sandbox === undefined) return [];
     const ips = result.ips.filter(ip => ip.interface === index).map(ip => withoutPrefix(ip.address));
@@ -43,6 +49,7 @@ export function attachmentStatus(namespace: string, network: string, result: Cni
         ips,
         mac,
         ...(mtu !== undefined && { mtu }),
+        ...(index === 0 && defaultRoute.length > 0 && { 'default-route': [...defaultRoute] }),
         dns: result.dns,
       },
     ];

@@ -1,4 +1,6 @@
 import { MultiNicError } from '../errors.ts';
+import { isRecord } from '../json.ts';
+import { tryParseAddress } from '../net/address.ts';
 
 /**
  * One element of the annotation k8s.v1.cni.cncf.io/networks (multi-net-spec v1.3 §4.1.2). Keys that are not named here are kept as
@@ -10,6 +12,7 @@ export interface NetworkSelection {
   interface?: string;
   ips?: string[];
   mac?: string;
+  'default-route'?: string[];
   'cni-args'?: Record<string, unknown>;
   [key: string]: unknown;
 }
@@ -32,6 +35,22 @@ export function formatNetworks(elements: readonly NetworkSelection[]): string {
 /** CNI_IFNAME of each element as Multus gives it: the wanted name, or `net<position from 1>`. */
 export function interfaceNames(elements: readonly NetworkSelection[]): string[] {
   return elements.map((element, i) => element.interface ?? `net${i + 1}`);
+}
+
+/** Keys of an element that are capabilities, and the names that plugins know them by (CNI, CONVENTIONS.md). */
+const capabilities = {
+  ips: 'ips',
+  mac: 'mac',
+  'infiniband-guid': 'infinibandGUID',
+  portMappings: 'portMappings',
+  bandwidth: 'bandwidth',
+  deviceID: 'deviceID',
+} as const;
+
+/** What an element asks for, as the `runtimeConfig` that Multus makes of it (multi-net-spec v1.3 §4.1.2). */
+export function runtimeConfigOf(element: NetworkSelection): Record<string, unknown> {
+  const entries = Object.entries(capabilities).map(([key, name]) => [name, element[key]]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Record<string, unknown>;
 }
 
 function parseCommaForm(text: string): NetworkSelection[] {
@@ -58,7 +77,16 @@ function parseJsonForm(text: string): NetworkSelection[] {
   if (!Array.isArray(value)) {
     throw new MultiNicError('MNN_NETWORKS_ANNOTATION_INVALID', 'the annotation is JSON, but not a list');
   }
-  return value.map(checkElement);
+  const elements = value.map(checkElement);
+  const second = elements.findIndex(
+    (element, i) => hasDefaultRoute(element) && elements.findIndex(hasDefaultRoute) < i,
+  );
+  if (second >= 0) throw invalid(second, 'only one element may have default-route, and an earlier one has it');
+  return elements;
+}
+
+function hasDefaultRoute(element: NetworkSelection): boolean {
+  return (element['default-route'] ?? []).length > 0;
 }
 
 function checkElement(value: unknown, i: number): NetworkSelection {
@@ -75,11 +103,20 @@ function checkElement(value: unknown, i: number): NetworkSelection {
       `interface must be a Linux interface name (1 to 15 characters, none of "/", ":" or space), not ${JSON.stringify(value.interface)}`,
     );
   }
+  checkWishes(value, i);
+  return value as NetworkSelection;
+}
+
+/** What the element asks of its plugins. */
+function checkWishes(value: Record<string, unknown>, i: number): void {
   if (value['cni-args'] !== undefined && value['cni-args'] !== null && !isRecord(value['cni-args'])) {
     throw invalid(i, 'cni-args must be an object');
   }
   if (value.ips !== undefined && !isStringList(value.ips)) throw invalid(i, 'ips must be a list of addresses');
-  return value as NetworkSelection;
+  const route = value['default-route'];
+  if (route !== undefined && !(isStringList(route) && route.every(gateway => tryParseAddress(gateway)))) {
+    throw invalid(i, `default-route must be a list of gateway addresses, not ${JSON.stringify(route)}`);
+  }
 }
 
 /** dev_valid_name() of the kernel (net/core/dev.c), within IFNAMSIZ. */
@@ -89,10 +126,6 @@ export function isInterfaceName(value: unknown): value is string {
 
 function isDnsName(value: string): boolean {
   return value.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isStringList(value: unknown): value is string[] {

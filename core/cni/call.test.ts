@@ -8,6 +8,7 @@ const add: CniEnvironment = {
   CNI_CONTAINERID: 'c0ffee',
   CNI_NETNS: '/run/netns/x',
   CNI_IFNAME: 'net1',
+  CNI_PATH: '/opt/cni/bin',
   CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAMESPACE=team;K8S_POD_NAME=w-0;K8S_POD_UID=',
 };
 
@@ -29,6 +30,7 @@ describe('readCall', () => {
       netns: '/run/netns/x',
       ifname: 'net1',
       args: { IgnoreUnknown: '1', K8S_POD_NAMESPACE: 'team', K8S_POD_NAME: 'w-0', K8S_POD_UID: '' },
+      path: '/opt/cni/bin',
       allowHostNetns: false,
     });
   });

@@ -13,6 +13,8 @@ export interface CniCall {
   readonly ifname: string;
   /** CNI_ARGS, for example K8S_POD_NAMESPACE. */
   readonly args: Readonly<Record<string, string>>;
+  /** CNI_PATH: folders with plugins, with colons between. */
+  readonly path: string;
   /** CNI_NETNS_OVERRIDE: the caller knows that the namespace is the host's own. */
   readonly allowHostNetns: boolean;
 }
@@ -53,6 +55,7 @@ export function readCall(env: CniEnvironment): CniCall {
     netns: env.CNI_NETNS ?? '',
     ifname,
     args: readArgs(env.CNI_ARGS ?? ''),
+    path: env.CNI_PATH ?? '',
     allowHostNetns: (env.CNI_NETNS_OVERRIDE ?? '') !== '',
   };
 }

@@ -1,4 +1,5 @@
 import { cniCodes, cniError, type CniError } from './error.ts';
+import { isRecord } from '../json.ts';
 import { isSupportedVersion, supportedVersions, type CniVersion } from './versions.ts';
 
 /**
@@ -16,6 +17,10 @@ export interface CniConfig {
   /** What the pod asked for with its selection, as capabilities. */
   readonly ips: readonly string[];
   readonly mac: string | undefined;
+  /** PCI address that a device plugin gave the pod for this attachment, as Multus hands it over. */
+  readonly deviceID: string | undefined;
+  /** Everything that the pod asked for, by capability: for the plugins that are called in turn. */
+  readonly runtimeConfig: Record<string, unknown>;
   /** `args.cni`: the selection element's cni-args, as Multus injects them. */
   readonly cniArgs: Record<string, unknown> | undefined;
   /** GC: the attachments that the runtime knows. */
@@ -52,6 +57,8 @@ export function readConfig(stdin: string): CniConfig {
     prevResult: record(document.prevResult, 'prevResult'),
     ips: strings(runtime?.ips, 'runtimeConfig.ips'),
     mac: mac(runtime?.mac),
+    deviceID: text(runtime?.deviceID) ?? text(document.deviceID) ?? text(document.pciBusID),
+    runtimeConfig: runtime ?? {},
     cniArgs: record(args?.cni, 'args.cni'),
     validAttachments: attachments(document['cni.dev/valid-attachments'] ?? document['cni.dev/attachments']),
   };
@@ -83,6 +90,10 @@ function strings(value: unknown, key: string): string[] {
   throw invalid(`${key} is not a list of strings`);
 }
 
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 function mac(value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(value)) return value.toLowerCase();
@@ -95,10 +106,6 @@ function attachments(value: unknown): ValidAttachment[] | undefined {
     isRecord(item) && typeof item.containerID === 'string' && typeof item.ifname === 'string';
   if (Array.isArray(value) && value.every(isAttachment)) return value;
   throw invalid('cni.dev/valid-attachments is not a list of {containerID, ifname}');
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(what: string): CniError {

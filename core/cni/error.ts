@@ -36,11 +36,12 @@ export type CniCode = (typeof cniCodes)[keyof typeof cniCodes];
 
 /** A failure that is answered to the runtime. `message` is the error object's `msg`: short, what went wrong. */
 export class CniError extends Error {
-  readonly code: CniCode;
+  /** Of {@link cniCodes}, or a delegate's own. */
+  readonly code: number;
   /** Long: where, and what to do about it. */
   readonly details: string;
 
-  constructor(code: CniCode, msg: string, details: string, options?: ErrorOptions) {
+  constructor(code: number, msg: string, details: string, options?: ErrorOptions) {
     super(msg, options);
     this.name = 'CniError';
     this.code = code;

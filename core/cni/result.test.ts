@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { encodePrevResult, encodeResult, interfacesOf, type CniResult } from './result.ts';
+import { interfacesOf } from './readResult.ts';
+import { encodePrevResult, encodeResult, type CniResult } from './result.ts';
 import { supportedVersions } from './versions.ts';
 
 const result: CniResult = {

@@ -11,8 +11,12 @@ export interface CniResult {
 export interface ResultInterface {
   readonly name: string;
   readonly mac: string;
-  /** From 1.1.0 on. */
+  /** From 1.1.0 on, as the next two. */
   readonly mtu?: number;
+  /** PCI address of the device behind the interface. */
+  readonly pciID?: string;
+  /** Path of a vhost-user socket. */
+  readonly socketPath?: string;
   /** Path of the pod's network namespace; absent for an interface of the host. */
   readonly sandbox?: string;
 }
@@ -28,6 +32,13 @@ export interface ResultIp {
 export interface ResultRoute {
   readonly dst: string;
   readonly gw?: string;
+  /** From 1.1.0 on, as all that follow. Bytes. */
+  readonly mtu?: number;
+  /** Bytes of TCP's maximum segment to announce. */
+  readonly advmss?: number;
+  readonly priority?: number;
+  readonly table?: number;
+  readonly scope?: number;
 }
 
 /** The result in the form of the version that the configuration named, as it is printed: one line of JSON with a line end. */
@@ -36,7 +47,7 @@ export function encodeResult(result: CniResult, cniVersion: CniVersion): string 
     cniVersion,
     interfaces: result.interfaces.map(item => interfaceOf(item, cniVersion)),
     ips: result.ips.map(ip => ipOf(ip, cniVersion)),
-    routes: result.routes,
+    routes: result.routes.map(item => routeOf(item, cniVersion)),
     dns: result.dns,
   };
   return `${JSON.stringify(document)}\n`;
@@ -47,41 +58,20 @@ export function encodePrevResult(prevResult: Record<string, unknown>, cniVersion
   return `${JSON.stringify({ ...prevResult, cniVersion })}\n`;
 }
 
-function interfaceOf({ mtu, ...rest }: ResultInterface, version: CniVersion): ResultInterface {
-  return version === '1.1.0' && mtu !== undefined ? { ...rest, mtu } : rest;
+function interfaceOf(item: ResultInterface, version: CniVersion): ResultInterface {
+  if (version === '1.1.0') return item;
+  const { name, mac, sandbox } = item;
+  return { name, mac, ...(sandbox !== undefined && { sandbox }) };
+}
+
+function routeOf(item: ResultRoute, version: CniVersion): ResultRoute {
+  if (version === '1.1.0') return item;
+  const { dst, gw } = item;
+  return { dst, ...(gw !== undefined && { gw }) };
 }
 
 /** Until 0.4.0 every address says its family. */
 function ipOf(ip: ResultIp, version: CniVersion): ResultIp & { version?: '4' | '6' } {
   if (!version.startsWith('0.')) return ip;
   return { version: ip.address.includes(':') ? '6' : '4', ...ip };
-}
-
-/** One interface of an earlier result, as far as it can be read. */
-export interface PreviousInterface {
-  readonly name: string;
-  readonly mac: string;
-  readonly sandbox: string;
-  readonly ips: readonly string[];
-}
-
-/** The interfaces of a result of any version with their addresses; what has another shape is left out. */
-export function interfacesOf(result: Readonly<Record<string, unknown>>): PreviousInterface[] {
-  const interfaces = list(result.interfaces);
-  const ips = list(result.ips);
-  return interfaces.map((item, index) => ({
-    name: text(item.name),
-    mac: text(item.mac),
-    sandbox: text(item.sandbox),
-    ips: ips.filter(ip => ip.interface === index).map(ip => text(ip.address)),
-  }));
-}
-
-function list(value: unknown): Record<string, unknown>[] {
-  if (!Array.isArray(value)) return [];
-  return value.filter((item): item is Record<string, unknown> => typeof item === 'object' && item !== null);
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -1,4 +1,5 @@
 import { MultiNicError } from '../errors.ts';
+import { isRecord } from '../json.ts';
 
 /**
  * What the executable and the agent say to each other. One call is one connection to the agent's unix stream socket: the executable
@@ -119,10 +120,6 @@ function decodeDocument(text: string, kind: 'request' | 'answer'): Record<string
     throw wireError(kind, `version is ${JSON.stringify(document.version) ?? 'missing'}, not ${wireVersion}`);
   }
   return document;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function wireError(kind: 'request' | 'answer', what: string, options?: ErrorOptions): MultiNicError {

@@ -1,5 +1,6 @@
 import { apiVersion, cniType, label } from '../api/names.ts';
 import type { ApiObject, MultiNicNetwork, ObjectMeta } from '../api/types.ts';
+import { pluginArgs } from '../delegate/pluginArgs.ts';
 import type { Network } from '../network/network.ts';
 
 /** NetworkAttachmentDefinition (k8s.cni.cncf.io/v1): a CNI network configuration that Multus reads. */
@@ -19,19 +20,12 @@ export interface NetConf {
   multiNICIPAM?: boolean;
 }
 
-/** Arguments of plugin types that are numbers in their CNI configuration; every other argument stays text. */
-const numericArgs = new Set(['mtu', 'vlan', 'vlanQoS', 'min_tx_rate', 'max_tx_rate']);
-
 /**
  * The network's CNI configuration. Keys and shapes are those that the predecessor generated, so that definitions written by hand after its
  * example work with this executable, too.
  */
 export function netConfOf({ name, ipam, spec }: Network): NetConf {
   const { plugin } = spec;
-  const args = Object.entries(plugin.args ?? {}).map(([key, value]) => [
-    key,
-    numericArgs.has(key) && /^\d+$/.test(value) ? Number(value) : value,
-  ]);
   return {
     cniVersion: plugin.cniVersion,
     name,
@@ -43,7 +37,7 @@ export function netConfOf({ name, ipam, spec }: Network): NetConf {
     plugin: {
       cniVersion: plugin.cniVersion,
       type: plugin.type,
-      ...(Object.fromEntries(args) as Record<string, unknown>),
+      ...pluginArgs(plugin.type, plugin.args),
     },
     ...(spec.subnet ? { subnet: spec.subnet } : {}),
     ...(spec.masterNets?.length ? { masterNets: spec.masterNets } : {}),

@@ -1,4 +1,5 @@
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
+import { usesDevicePlugin } from '../delegate/deviceResource.ts';
 import { MultiNicError } from '../errors.ts';
 import { parseCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import { multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
@@ -18,6 +19,8 @@ export interface Network {
   l3: boolean;
   /** Addresses do not depend on the node (hostBlock 0): granted at the pod's creation where a subnet is given. */
   nodeIndependent: boolean;
+  /** A device plugin hands out the NICs, so they and their addresses are chosen on the node. */
+  onNode: boolean;
   spec: MultiNicNetworkSpec;
 }
 
@@ -44,6 +47,7 @@ export function readNetwork(object: MultiNicNetwork): Network {
     ownAddresses: ipam.type === multiNicIpam,
     l3: ipam.type === multiNicIpam && (ipam.vlanMode === 'l3' || ipam.vlanMode === 'l3s'),
     nodeIndependent: ipam.type === multiNicIpam && ipam.hostBlock === 0,
+    onNode: usesDevicePlugin(spec.plugin.type),
     spec,
   };
 }

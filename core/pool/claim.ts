@@ -1,9 +1,9 @@
 import type { HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
 import { MultiNicError } from '../errors.ts';
 import { blocksOf } from '../layout/hostBlocks.ts';
-import { membersOf } from '../layout/members.ts';
 import type { IpAddress } from '../net/address.ts';
 import type { Network } from '../network/network.ts';
+import { candidatesOf } from '../selection/candidates.ts';
 import { selectNone } from '../selection/none.ts';
 import type { NicRequest } from '../selection/request.ts';
 import type { NicClaim } from './allocate.ts';
@@ -39,7 +39,7 @@ export function claimsOnNode(
 ): NicClaim[] {
   if (!node.host)
     throw new MultiNicError('MNN_NODE_LACKS', `node ${node.name} has no HostInterface, so its NICs are not known`);
-  const selection = selectNone(membersOf(network, node.host), request);
+  const selection = selectNone(candidatesOf(network, node.host), request);
   if (!selection.ok) {
     throw new MultiNicError('MNN_NODE_LACKS', `network ${network.name}: node ${node.name} lacks ${selection.lacks}`);
   }
@@ -48,7 +48,7 @@ export function claimsOnNode(
     const claim = {
       master: member.nic.interfaceName,
       netAddress: member.netAddress,
-      ...wantedOf(ips, i, selection.members.length),
+      ...wanted(ips, i, selection.members.length),
     };
     if (!network.ownAddresses) return { ...claim, blocks: [] };
     const blocks = hostIndex === undefined ? [] : blocksOf(network, interfaces, member, hostIndex, node.hostAddresses);
@@ -77,15 +77,18 @@ export function claimsAnywhere(
   return interfaces.slice(0, count).map((position, i) => ({
     netAddress: position.netAddress,
     blocks: blocksOf(network, interfaces, position, 0),
-    ...wantedOf(ips, i, count),
+    ...wanted(ips, i, count),
   }));
 }
 
-/** Addresses asked for: with one NIC all are its own, else the i-th of each family belongs to the i-th NIC. */
-function wantedOf(ips: readonly string[], i: number, nics: number): { wanted?: string[] } {
-  if (ips.length === 0) return {};
-  if (nics === 1) return { wanted: [...ips] };
+function wanted(ips: readonly string[], i: number, nics: number): { wanted?: string[] } {
+  const own = wantedOfNic(ips, i, nics);
+  return own.length > 0 ? { wanted: own } : {};
+}
+
+/** Addresses asked for, of the i-th of so many NICs: with one NIC all are its own, else the i-th of each family. */
+export function wantedOfNic(ips: readonly string[], i: number, nics: number): string[] {
+  if (nics === 1) return [...ips];
   const families = [ips.filter(ip => !ip.includes(':')), ips.filter(ip => ip.includes(':'))];
-  const wanted = families.flatMap(list => list[i] ?? []);
-  return wanted.length > 0 ? { wanted } : {};
+  return families.flatMap(list => list[i] ?? []);
 }

@@ -18,6 +18,8 @@ export interface HostOptions {
   /** https://127.0.0.1:port of the API server. */
   readonly server: string;
   readonly switches: Namespace;
+  /** Folder of the reference plugins. */
+  readonly plugins: string;
 }
 
 /** One CNI call of a sandbox. */
@@ -59,7 +61,7 @@ export class Host implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { server, folder } = this.#options;
-    mkdirSync(this.folder);
+    mkdirSync(this.ownPlugins, { recursive: true });
     this.#plugIn();
     const { port } = new URL(server);
     const relay = join(import.meta.dirname, 'relay.ts');
@@ -81,19 +83,32 @@ export class Host implements AsyncDisposable {
     return readFileSync(join(this.folder, 'agent.log'), 'utf8');
   }
 
-  async startAgent(): Promise<void> {
+  /** Where a test may put plugins of its own: the agent looks there for what the call's CNI_PATH has not. */
+  get ownPlugins(): string {
+    return join(this.folder, 'plugins');
+  }
+
+  async startAgent(env: NodeJS.ProcessEnv = {}): Promise<void> {
     const { kubeconfig } = this.#options;
     const argv = [
       join(repository, 'agent/main.ts'),
       ...['--node-name', this.nodeName, ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig])],
       ...['--socket', this.socket, '--state-dir', join(this.folder, 'state'), '--health-port', '11080'],
+      ...[
+        '--kubelet-dir',
+        join(this.folder, 'kubelet'),
+        '--sysfs',
+        join(this.folder, 'sys'),
+        '--cni-path',
+        this.ownPlugins,
+      ],
     ];
     this.#agent = new Program(this.namespace.enter(process.execPath, ...argv), {
       logFile: join(this.folder, 'agent.log'),
-      env: { LOG_LEVEL: 'debug' },
+      env: { LOG_LEVEL: 'debug', ...env },
     });
     const isServing = async (): Promise<boolean> => existsSync(this.socket) && (await this.isReady());
-    await eventually('the agent serves CNI calls', isServing);
+    await eventually('the agent serves CNI calls', isServing, 60_000);
   }
 
   async stopAgent(signal: NodeJS.Signals): Promise<void> {
@@ -120,7 +135,7 @@ export class Host implements AsyncDisposable {
       CNI_NETNS: netns,
       CNI_IFNAME: ifname,
       CNI_ARGS: pod ? args.join(';') : '',
-      CNI_PATH: '/opt/cni/bin',
+      CNI_PATH: this.#options.plugins,
     };
     return this.execute(env, JSON.stringify(config));
   }

@@ -11,6 +11,7 @@ import { readNetwork } from '../../core/network/network.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { cidrs, hostInterfaces, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
+import { ensureDebianPrograms } from '../cluster/debianPrograms.ts';
 import { buildCni } from '../setup/buildCni.ts';
 import { Namespace, removeLeftovers } from './namespaces.ts';
 import { eventually } from './programs.ts';
@@ -46,7 +47,8 @@ export class Site implements AsyncDisposable {
 
   static async start({ hosts = 2, nics = 2 } = {}): Promise<Site> {
     removeLeftovers();
-    const [executable, api] = await Promise.all([buildCni(), siteApi()]);
+    const [executable, api, debian] = await Promise.all([buildCni(), siteApi(), ensureDebianPrograms()]);
+    const plugins = join(debian, 'usr/lib/cni');
     const { kubeconfig, server } = api;
     const client = await KubeClient.connect(kubeconfig === undefined ? {} : { kubeconfig });
     const folder = await mkdtemp(join(tmpdir(), 'multi-nic-agent-'));
@@ -56,7 +58,7 @@ export class Site implements AsyncDisposable {
     const site = new Site({ api, client, hosts: [], folder }, switches, bridge);
     try {
       for (let index = 1; index <= hosts; index++) {
-        site.hosts.push(await Host.start({ index, nics, folder, kubeconfig, executable, server, switches }));
+        site.hosts.push(await Host.start({ index, nics, folder, kubeconfig, executable, server, switches, plugins }));
       }
       return site;
     } catch (error) {

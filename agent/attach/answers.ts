@@ -1,0 +1,50 @@
+import type { ResultInterface } from '../../core/cni/result.ts';
+import type { DelegateResult } from '../delegate/delegates.ts';
+import type { Attachment, AttachmentNic } from './attachment.ts';
+
+/** What the delegates answered, by the name of the link that they were asked for. */
+export type Answers = ReadonlyMap<string, DelegateResult>;
+
+/**
+ * The attachment with what its delegates told: addresses, gateways, routes and DNS. Routes of a plugin that makes interfaces are made
+ * already; those of an IPAM plugin are still to be made.
+ */
+export function withAnswers(attachment: Attachment, answers: Answers): Attachment {
+  if (answers.size === 0) return attachment;
+  const told = attachment.nics.flatMap(({ name, delegate }) => {
+    const result = answers.get(name)?.result;
+    return delegate?.role === 'ipam' && result ? result.routes : [];
+  });
+  const dns = [attachment.dns, ...[...answers.values()].map(({ result }) => result.dns)];
+  return {
+    ...attachment,
+    nics: attachment.nics.map(nic => withAnswer(nic, answers.get(nic.name))),
+    routes: [...attachment.routes, ...told],
+    dns: dns.find(settings => Object.keys(settings).length > 0) ?? {},
+  };
+}
+
+function withAnswer(nic: AttachmentNic, answer: DelegateResult | undefined): AttachmentNic {
+  if (!answer) return nic;
+  const { ips } = answer.result;
+  return {
+    ...nic,
+    addresses: ips.map(({ address }) => address),
+    gateways: ips.flatMap(({ gateway }) => gateway ?? []),
+  };
+}
+
+/** The interface in the pod that a delegate made for the link: of that name, else the first that is in a sandbox at all. */
+export function podInterface(answers: Answers, link: string): ResultInterface | undefined {
+  const inPod = interfacesOf(answers, link).filter(({ sandbox }) => sandbox !== undefined);
+  return inPod.find(({ name }) => name === link) ?? inPod[0];
+}
+
+/** What a delegate made on the host for the link. */
+export function hostInterfacesOf(answers: Answers, link: string): ResultInterface[] {
+  return interfacesOf(answers, link).filter(({ sandbox }) => sandbox === undefined);
+}
+
+function interfacesOf(answers: Answers, link: string): readonly ResultInterface[] {
+  return answers.get(link)?.result.interfaces ?? [];
+}

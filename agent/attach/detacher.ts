@@ -1,0 +1,126 @@
+import type { Logger } from 'pino';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
+import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
+import { NetlinkError, type Netlink, type Op } from '../netlink/netlink.ts';
+import type { OnStep } from '../steps.ts';
+import { namespaceIdentity } from './namespaceIdentity.ts';
+import { removeRuleOps } from './sourceRules.ts';
+
+export interface DetacherOptions {
+  readonly netlink: Netlink;
+  readonly checkpoint: Checkpoint;
+  readonly delegates: Delegates;
+  readonly log: Logger;
+  readonly onStep: OnStep;
+}
+
+/** Interface group (IFLA_GROUP) of links that are being removed: the kernel then waits once for all of them. */
+const doomedGroup = 0x4d4e64;
+
+/** Takes attachments away: everything that an entry names, as far as it is there. */
+export class Detacher {
+  readonly #options: DetacherOptions;
+
+  constructor(options: DetacherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * In the reverse order of making, and on after a failure: one plugin that cannot be called must not keep the rest. The entry goes last,
+   * and only where nothing is left.
+   * @throws the first failure
+   */
+  async detach(entry: CheckpointEntry): Promise<void> {
+    const { checkpoint, onStep } = this.#options;
+    // The path may name another sandbox's namespace by now (a process id given again): nothing there is ours.
+    const isThere = (await namespaceIdentity(entry.netns)) === entry.netnsId;
+    const netns = isThere ? entry.netns : '';
+    const failures: unknown[] = [];
+    const attempt = async (work: () => Promise<void>, step: Parameters<OnStep>[0]): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        failures.push(error);
+      }
+      onStep(step);
+    };
+    for (const link of entry.links.toReversed()) {
+      if (link.delegate?.role === 'plugin') await attempt(() => this.#callDel(entry, link, netns), 'del.delegate');
+    }
+    await attempt(() => this.#deleteOnHost(entry), 'del.host');
+    if (isThere) await attempt(() => this.#deleteInPod(entry), 'del.pod');
+    for (const link of entry.links.toReversed()) {
+      if (link.delegate?.role === 'ipam') await attempt(() => this.#callDel(entry, link, netns), 'del.ipam');
+    }
+    if (entry.links.some(({ moves }) => moves)) await attempt(() => this.#nameBack(entry), 'del.moved');
+    if (failures.length > 0) throw failures[0];
+    await checkpoint.delete(entry);
+    onStep('del.forgotten');
+  }
+
+  async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string): Promise<void> {
+    const { delegates } = this.#options;
+    const { delegate } = link;
+    if (!delegate || (await this.#nothingMoved(link, delegate, netns))) return;
+    await delegates.del(delegate, callOf(entry, link, netns), delegate.printed);
+  }
+
+  /**
+   * A host-device plugin may fail where the pod has no such interface: it never got there, or it went back already. Then nothing is left to
+   * do unless an IPAM plugin with a memory was asked, too.
+   */
+  async #nothingMoved({ name, moves }: CheckpointLink, { conf }: CheckpointDelegate, netns: string): Promise<boolean> {
+    const { type } = conf.ipam;
+    if (!moves || netns === '' || (type !== undefined && type !== 'static')) return false;
+    const links = await this.#options.netlink.one(netns, { op: 'link.list' });
+    return !links.some(link => link.name === name);
+  }
+
+  async #deleteOnHost({ links }: CheckpointEntry): Promise<void> {
+    const hostEnds = links.flatMap(link => link.hostEnd ?? []);
+    await this.#options.netlink.run(null, removalOf(hostEnds));
+  }
+
+  async #deleteInPod({ netns, links }: CheckpointEntry): Promise<void> {
+    const own = links.filter(({ delegate }) => delegate?.role !== 'plugin').map(({ name }) => name);
+    const rules = removeRuleOps(links.flatMap(link => link.rules ?? []));
+    try {
+      await this.#options.netlink.run(netns, [...rules, ...removalOf(own)]);
+    } catch (error) {
+      if (!(error instanceof NetlinkError) || !error.namespaceGone) throw error;
+    }
+  }
+
+  /**
+   * A NIC whose pod's namespace vanished is put back by the kernel under the name that it had in the pod. The plugin noted its own name in
+   * its alias.
+   */
+  async #nameBack({ links }: CheckpointEntry): Promise<void> {
+    const { netlink, log } = this.#options;
+    const onHost = await netlink.one(null, { op: 'link.list' });
+    for (const { name, master, moves } of links) {
+      const stray = onHost.find(link => link.name === name && link.alias === master);
+      if (!moves || master === undefined || !stray) continue;
+      await netlink.run(null, [{ op: 'link.set', dev: stray.index, up: false }]);
+      await netlink.run(null, [{ op: 'link.set', dev: stray.index, name: master, alias: '', up: true }]);
+      log.info({ nic: master, was: name }, 'a NIC that came back from a lost pod has its name again');
+    }
+  }
+}
+
+function callOf({ containerId, call }: CheckpointEntry, { name }: CheckpointLink, netns: string): DelegateCall {
+  return { containerId, netns, ifname: name, args: call?.args ?? '', path: call?.path ?? '' };
+}
+
+/**
+ * Removes links, as far as they are there, in one go. The group is only for links that are about to go: should this be cut short after
+ * they were put into it, then any later removal in that namespace takes them along.
+ */
+function removalOf(names: readonly string[]): Op[] {
+  if (names.length === 0) return [];
+  return [
+    ...names.map((dev): Op => ({ op: 'link.set', dev, group: doomedGroup, ignore: ['ENODEV'] })),
+    { op: 'link.delGroup', group: doomedGroup, ignore: ['ENODEV'] },
+  ];
+}

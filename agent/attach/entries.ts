@@ -1,0 +1,87 @@
+import { parseCidr } from '../../core/net/cidr.ts';
+import { checkpointVersion, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
+import type { LinkInfo } from '../netlink/netlink.ts';
+import { hostAddress, hostEndName, type Attachment, type AttachmentNic } from './attachment.ts';
+import type { Plan } from './plan.ts';
+import { useOf } from './plugin.ts';
+
+/** The checkpoint entry of an attachment before anything of it exists: no link is named that need not be looked for. */
+export function intentOf(attachment: Attachment, netnsId: string): CheckpointEntry {
+  const { containerId, ifname, callIfname, configName, netns, network, plugin, pod, pool, call, nics } = attachment;
+  const use = useOf(plugin);
+  return {
+    version: checkpointVersion,
+    state: 'intent',
+    containerId,
+    ifname,
+    callIfname,
+    configName,
+    netns,
+    netnsId,
+    network,
+    type: plugin.type === 'delegate' ? plugin.name : plugin.type,
+    ...(use === undefined ? {} : { use }),
+    pod: { ...pod },
+    ...(pool === undefined ? {} : { pool }),
+    ...(nics.some(({ delegate }) => delegate) && { call }),
+    links: [],
+    since: new Date().toISOString(),
+  };
+}
+
+/** The delegate of this link is about to be called. */
+export function withBegun(entry: CheckpointEntry, { name, master, delegate, moves }: AttachmentNic): CheckpointEntry {
+  if (!delegate) return entry;
+  const link: CheckpointLink = {
+    name,
+    master,
+    addresses: [],
+    routes: [],
+    delegate: { ...delegate },
+    ...(moves && { moves }),
+  };
+  return { ...entry, links: [...entry.links, link] };
+}
+
+/** The delegate of the link has answered. */
+export function withPrinted(entry: CheckpointEntry, name: string, printed: Record<string, unknown>): CheckpointEntry {
+  const links = entry.links.map(link =>
+    link.name === name && link.delegate ? { ...link, delegate: { ...link.delegate, printed } } : link,
+  );
+  return { ...entry, links };
+}
+
+/** Everything is known that will be made over netlink; the delegates of all links have answered. */
+export function withPlan(
+  entry: CheckpointEntry,
+  { containerId, nics, plugin }: Attachment,
+  { routes, rules }: Plan,
+): CheckpointEntry {
+  const isPtp = plugin.type === 'ptp';
+  const links = nics.map(({ name, master, addresses }): CheckpointLink => {
+    const ofLink = rules.filter(rule => rule.link === name).map(({ from, table }) => ({ from, table }));
+    return {
+      ...entry.links.find(link => link.name === name),
+      name,
+      master,
+      ...(isPtp ? { hostEnd: hostEndName(containerId, name) } : {}),
+      addresses: isPtp ? addresses.map(text => hostAddress(text, parseCidr(text).family)) : [...addresses],
+      routes: routes.filter(({ link }) => link === name).map(({ change }) => change.dst),
+      ...(ofLink.length > 0 && { rules: ofLink }),
+    };
+  });
+  return { ...entry, links };
+}
+
+/** All is made. */
+export function doneOf(entry: CheckpointEntry, made: readonly LinkInfo[]): CheckpointEntry {
+  const macs = new Map(made.map(({ name, mac }) => [name, mac]));
+  return {
+    ...entry,
+    state: 'done',
+    links: entry.links.map(link => {
+      const mac = macs.get(link.name);
+      return { ...link, ...(mac === null || mac === undefined ? {} : { mac }) };
+    }),
+  };
+}

@@ -1,0 +1,61 @@
+import type { CniResult, ResultInterface, ResultIp } from '../../core/cni/result.ts';
+import { parseCidr } from '../../core/net/cidr.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import type { LinkInfo } from '../netlink/netlink.ts';
+import { hostInterfacesOf, podInterface, type Answers } from './answers.ts';
+import { hostAddress, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
+import { linkGateways } from './podRoutes.ts';
+
+/** What ADD answers with. The links in the pod come first, so that the i-th interface is the i-th NIC. */
+export function resultOf(
+  attachment: Attachment,
+  entry: CheckpointEntry,
+  links: readonly LinkInfo[],
+  answers: Answers,
+): CniResult {
+  const { containerId, nics, routes, dns } = attachment;
+  const byName = new Map(links.map(link => [link.name, link]));
+  const inPod = nics.map(({ name }) => interfaceOf(attachment, name, byName.get(name), answers));
+  const onHost = entry.links.flatMap(({ name, hostEnd }) => [
+    ...(hostEnd === undefined ? [] : [{ name: hostEnd, mac: ptpMac(containerId, name, 'host') }]),
+    ...hostInterfacesOf(answers, name),
+  ]);
+  return {
+    interfaces: [...inPod, ...onHost],
+    ips: nics.flatMap((nic, i) => ipsOf(attachment, nic, i)),
+    routes: [...routes, ...nics.flatMap(({ name, delegate }) => madeRoutes(name, delegate, answers))],
+    dns,
+  };
+}
+
+/** A device without a netdev (bound to a user-space driver) is only what its plugin says of it. */
+function interfaceOf(
+  { netns }: Attachment,
+  name: string,
+  link: LinkInfo | undefined,
+  answers: Answers,
+): ResultInterface {
+  const told = podInterface(answers, name);
+  return {
+    ...told,
+    name,
+    mac: link?.mac ?? told?.mac ?? '',
+    ...(link && { mtu: link.mtu }),
+    sandbox: netns,
+  };
+}
+
+function ipsOf({ plugin }: Attachment, { addresses, gateways = [] }: AttachmentNic, i: number): ResultIp[] {
+  return addresses.map(address => {
+    const { family } = parseCidr(address);
+    if (plugin.type === 'ptp') {
+      return { address: hostAddress(address, family), gateway: linkGateways[family], interface: i };
+    }
+    const gateway = gateways.find(text => text.includes(':') === (family === 6));
+    return { address, ...(gateway !== undefined && { gateway }), interface: i };
+  });
+}
+
+function madeRoutes(name: string, delegate: AttachmentNic['delegate'], answers: Answers): CniResult['routes'] {
+  return delegate?.role === 'plugin' ? (answers.get(name)?.result.routes ?? []) : [];
+}

@@ -1,0 +1,37 @@
+import type { CniCall } from '../../core/cni/call.ts';
+import type { CniConfig } from '../../core/cni/config.ts';
+import { cniCodes, cniError } from '../../core/cni/error.ts';
+import { checkAttachment } from '../attach/check.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import type { CniContext } from './context.ts';
+
+/**
+ * CHECK (CNI 1.1, section 2): every attachment that the call's ADD made is as it was made, to the agent and to the plugins that it called.
+ * @throws CniError code 7 (no prevResult), 3 (never attached here), 102 (changed), or a delegate's own
+ */
+export async function check(context: CniContext, call: CniCall, config: CniConfig): Promise<string> {
+  if (!config.prevResult) {
+    throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', 'CHECK needs prevResult');
+  }
+  const entries = context.checkpoint.ofCall(call.containerId, call.ifname);
+  if (entries.length === 0 && !config.chained) {
+    throw cniError(cniCodes.unknownContainer, 'MNN_ATTACHMENT_CHANGED', `${call.ifname} was not attached here`);
+  }
+  for (const entry of entries) {
+    if (entry.state !== 'done') {
+      throw cniError(cniCodes.attachmentChanged, 'MNN_ATTACHMENT_CHANGED', `${entry.ifname} was attached by half`);
+    }
+    await checkAttachment(context.netlink, entry, call.netns);
+    await checkDelegates(context, entry, call);
+  }
+  return '';
+}
+
+async function checkDelegates({ delegates }: CniContext, entry: CheckpointEntry, call: CniCall): Promise<void> {
+  const { containerId, call: { args, path } = { args: '', path: call.path } } = entry;
+  for (const { name, delegate } of entry.links) {
+    if (!delegate?.printed) continue;
+    const ofLink = { containerId, netns: call.netns, ifname: name, args, path };
+    await delegates.check(delegate, ofLink, delegate.printed);
+  }
+}

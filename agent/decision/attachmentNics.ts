@@ -1,0 +1,95 @@
+import { attachmentsKey } from '../../core/api/names.ts';
+import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
+import { delegateConf, ipamConf, type DelegateNic, type Handed } from '../../core/delegate/delegateConf.ts';
+import { hostDeviceIpam, nicIpam } from '../../core/delegate/nicIpam.ts';
+import { addressesOf } from '../../core/layout/members.ts';
+import { formatAddress } from '../../core/net/address.ts';
+import type { Network } from '../../core/network/network.ts';
+import { wantedOfNic } from '../../core/pool/claim.ts';
+import { linkName, type AttachmentNic } from '../attach/attachment.ts';
+import type { Plugin } from '../attach/plugin.ts';
+import type { PodDevice } from './podDevices.ts';
+
+/** What a call says about the NICs of one attachment. */
+export interface NicCall {
+  readonly ifname: string;
+  readonly ips: readonly string[];
+  readonly mac: string | undefined;
+  readonly runtimeConfig: Readonly<Record<string, unknown>>;
+  readonly cniArgs: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What was chosen on this host. */
+export interface Chosen {
+  readonly nics: readonly AllocatedNic[];
+  /** The host's NIC of each. */
+  readonly masters: readonly string[];
+  readonly devices: readonly PodDevice[];
+  readonly host: HostInterfaceSpec | undefined;
+}
+
+/**
+ * The NICs of an attachment, each with its addresses or with the plugin to ask for them.
+ * @throws MultiNicError as nicIpam
+ */
+export function attachmentNics(network: Network, plugin: Plugin, call: NicCall, chosen: Chosen): AttachmentNic[] {
+  const handed = handedOf(call);
+  const devices = [...chosen.devices];
+  return chosen.nics.map((allocated, i): AttachmentNic => {
+    const master = chosen.masters[i] ?? '';
+    const at = devices.findIndex(device => device.master === master);
+    const [device] = at < 0 ? [] : devices.splice(at, 1);
+    const wanted = wantedOfNic(call.ips, i, chosen.nics.length);
+    const hostAddresses = addressesOnHost(chosen.host, master);
+    const addresses = network.ipam.type === hostDeviceIpam ? hostAddresses : allocated.addresses;
+    const ipam = nicIpam(network, { master, addresses, wanted });
+    const nic: DelegateNic = {
+      master,
+      ipam,
+      wanted,
+      ...(device && { deviceID: device.deviceID }),
+      ...optionalHostIp(hostAddresses),
+      ...(call.mac !== undefined && { mac: call.mac }),
+    };
+    return {
+      name: linkName(call.ifname, i),
+      master,
+      addresses: ipam.kind === 'given' ? ipam.addresses : [],
+      ...(call.mac !== undefined && { mac: call.mac }),
+      ...delegatePart(network, plugin, nic, handed),
+    };
+  });
+}
+
+function delegatePart(
+  { name, spec }: Network,
+  plugin: Plugin,
+  nic: DelegateNic,
+  handed: Handed,
+): Pick<AttachmentNic, 'delegate' | 'moves'> {
+  if (plugin.type === 'delegate') {
+    const conf = delegateConf(name, spec.plugin, nic, handed);
+    return { delegate: { role: 'plugin', conf }, ...(conf.type === 'host-device' && { moves: true }) };
+  }
+  const { ipam } = nic;
+  if (ipam.kind === 'given') return {};
+  return { delegate: { role: 'ipam', conf: ipamConf(name, spec.plugin, { ...nic, ipam }, handed) } };
+}
+
+/** Our own decision is none of another plugin's business. */
+function handedOf({ runtimeConfig, cniArgs = {} }: NicCall): Handed {
+  const others = Object.entries(cniArgs).filter(([key]) => key !== attachmentsKey);
+  return { runtimeConfig, cniArgs: Object.fromEntries(others) };
+}
+
+/** With their prefix lengths. */
+function addressesOnHost(host: HostInterfaceSpec | undefined, master: string): string[] {
+  const nic = host?.interfaces.find(({ interfaceName }) => interfaceName === master);
+  if (!nic) return [];
+  return addressesOf(nic).flatMap(({ net, address }) => (address ? [`${formatAddress(address)}/${net.prefix}`] : []));
+}
+
+function optionalHostIp(addresses: readonly string[]): { hostIP?: string } {
+  const first = addresses.find(address => !address.includes(':'));
+  return first === undefined ? {} : { hostIP: first.split('/')[0] ?? first };
+}

@@ -1,0 +1,123 @@
+import type { CniCommand } from '../../core/cni/call.ts';
+import type { ValidAttachment } from '../../core/cni/config.ts';
+import { cniCodes, cniError } from '../../core/cni/error.ts';
+import { readResult, type ReadResult } from '../../core/cni/readResult.ts';
+import type { Delegate } from '../../core/delegate/delegate.ts';
+import { isRecord } from '../../core/json.ts';
+import { execPlugin } from './execPlugin.ts';
+import { findPlugin } from './findPlugin.ts';
+
+/** The parameters that another plugin is called with for one interface. */
+export interface DelegateCall {
+  readonly containerId: string;
+  /** '' where the namespace is gone. */
+  readonly netns: string;
+  readonly ifname: string;
+  /** CNI_ARGS of the call that it is made for. */
+  readonly args: string;
+  /** CNI_PATH of the call that it is made for. */
+  readonly path: string;
+}
+
+/** What a plugin printed: as it is handed back for CHECK and DEL, and as it is read. */
+export interface DelegateResult {
+  readonly printed: Record<string, unknown>;
+  readonly result: ReadResult;
+}
+
+/** A result as it is handed back. */
+type Printed = DelegateResult['printed'];
+
+/** Calls other CNI plugins on behalf of a network (CNI 1.1, section 4). Calls for one container must not overlap. */
+export class Delegates {
+  readonly #folders: readonly string[];
+
+  /** @param folders where plugins are looked for after the call's own CNI_PATH */
+  constructor(folders: readonly string[]) {
+    this.#folders = folders;
+  }
+
+  /** @throws CniError the plugin's own; 103 where there is none or it died, 6 where its answer is no result */
+  async add(delegate: Delegate, call: DelegateCall, signal: AbortSignal): Promise<DelegateResult> {
+    const stdout = await this.#exec('ADD', delegate, call, {}, signal);
+    let printed: unknown;
+    try {
+      printed = JSON.parse(stdout);
+    } catch (cause) {
+      throw noResult(delegate, stdout, cause);
+    }
+    if (!isRecord(printed)) throw noResult(delegate, stdout);
+    return { printed, result: readResult(printed) };
+  }
+
+  /** Takes away what is left of what ADD made. @throws CniError */
+  async del(delegate: Delegate, call: DelegateCall, prevResult: Printed | undefined): Promise<void> {
+    const more = prevResult && isAtLeast(delegate, '0.4.0') ? { prevResult } : {};
+    await this.#exec('DEL', delegate, call, more);
+  }
+
+  /** A plugin that speaks no more than 0.3 is not asked: CHECK came later. @throws CniError */
+  async check(delegate: Delegate, call: DelegateCall, prevResult: Printed): Promise<void> {
+    if (isAtLeast(delegate, '0.4.0')) await this.#exec('CHECK', delegate, call, { prevResult });
+  }
+
+  /** As check, from 1.1 on. @throws CniError why no ADD could be served now */
+  async status(delegate: Delegate, path: string): Promise<void> {
+    if (isAtLeast(delegate, '1.1.0')) await this.#exec('STATUS', delegate, { ...noInterface, path });
+  }
+
+  /** As check, from 1.1 on: takes away everything but these. @throws CniError */
+  async collectGarbage(delegate: Delegate, path: string, valid: readonly ValidAttachment[]): Promise<void> {
+    if (!isAtLeast(delegate, '1.1.0')) return;
+    await this.#exec('GC', delegate, { ...noInterface, path }, { 'cni.dev/valid-attachments': valid });
+  }
+
+  async #exec(
+    command: CniCommand,
+    delegate: Delegate,
+    call: DelegateCall,
+    more: object = {},
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const ofCall = call.path.split(':').filter(folder => folder !== '');
+    const folders = [...new Set([...ofCall, ...this.#folders])];
+    const executable = await findPlugin(executableOf(delegate), folders);
+    const conf = { ...delegate.conf, ...more };
+    return execPlugin({ executable, command, env: environment(command, call, folders), conf }, signal);
+  }
+}
+
+const noInterface = { containerId: '', netns: '', ifname: '', args: '' };
+
+function environment(
+  command: CniCommand,
+  { containerId, netns, ifname, args }: DelegateCall,
+  folders: readonly string[],
+): Record<string, string> {
+  return {
+    PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: containerId,
+    CNI_NETNS: netns,
+    CNI_IFNAME: ifname,
+    CNI_ARGS: args,
+    CNI_PATH: folders.join(':'),
+  };
+}
+
+function executableOf({ role, conf }: Delegate): string {
+  if (role === 'plugin') return conf.type;
+  if (typeof conf.ipam.type === 'string') return conf.ipam.type;
+  throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', `network ${conf.name}: its IPAM has no type`);
+}
+
+const versions = new Intl.Collator('en', { numeric: true });
+
+function isAtLeast({ conf }: Delegate, version: string): boolean {
+  return versions.compare(conf.cniVersion, version) >= 0;
+}
+
+function noResult(delegate: Delegate, stdout: string, cause?: unknown): Error {
+  const detail = `plugin ${executableOf(delegate)}, ADD: it printed no result but ${JSON.stringify(stdout.slice(0, 200))}`;
+  return cniError(cniCodes.decodingFailure, 'MNN_DELEGATE_FAILED', detail, { cause });
+}

@@ -1,0 +1,30 @@
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
+
+/**
+ * The executable of a plugin type: the first of that name in the folders (CNI 1.1, section 2 "CNI_PATH").
+ * @throws CniError code 103 naming the folders that were searched
+ */
+export async function findPlugin(type: string, folders: readonly string[]): Promise<string> {
+  if (!/^[\w.-]+$/.test(type) || /^\.+$/.test(type)) throw missing(type, 'no name of an executable', folders);
+  for (const folder of folders) {
+    const path = join(folder, type);
+    if (await isExecutable(path)) return path;
+  }
+  throw missing(type, 'not there', folders);
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false; // whatever the reason, the next folder may have it; the error names all
+  }
+}
+
+function missing(type: string, what: string, folders: readonly string[]): CniError {
+  const detail = `the CNI plugin "${type}" is ${what} (searched in ${folders.join(', ') || 'no folder'})`;
+  return cniError(cniCodes.delegateFailed, 'MNN_DELEGATE_MISSING', detail);
+}

@@ -1,0 +1,27 @@
+import type { Delegate } from '../../core/delegate/delegate.ts';
+import { delegateConf, ipamConf, type DelegateNic } from '../../core/delegate/delegateConf.ts';
+import { nicIpam } from '../../core/delegate/nicIpam.ts';
+import { configuredMasters } from '../../core/delegate/nicIpam.ts';
+import type { Network } from '../../core/network/network.ts';
+import { pluginOf } from '../attach/plugin.ts';
+
+const nothing = { runtimeConfig: {}, cniArgs: {} };
+
+/**
+ * The plugins that a network's attachments are made with, for the verbs that concern no single one (STATUS, GC). An IPAM with a section for
+ * each NIC is asked once a section.
+ */
+export function networkDelegates(network: Network): Delegate[] {
+  const plugin = pluginOf(network);
+  const masters = configuredMasters(network) ?? [''];
+  return masters.flatMap((master): Delegate[] => {
+    const ipam = nicIpam(network, { master, addresses: [], wanted: [] });
+    const nic: DelegateNic = { master, ipam, wanted: [] };
+    const { name, spec } = network;
+    if (plugin.type === 'delegate') {
+      return [{ role: 'plugin', conf: delegateConf(name, spec.plugin, nic, nothing) }];
+    }
+    if (ipam.kind === 'given') return [];
+    return [{ role: 'ipam', conf: ipamConf(name, spec.plugin, { ...nic, ipam }, nothing) }];
+  });
+}

@@ -1,0 +1,112 @@
+import type { PluginSpec } from '../api/types.ts';
+import { pluginArgs } from './pluginArgs.ts';
+import type { NicIpam } from './nicIpam.ts';
+
+/** A network configuration for another plugin (CNI 1.1, section 4 "Plugin Delegation"). */
+export interface DelegateConf extends Record<string, unknown> {
+  readonly cniVersion: string;
+  /** The network's name, the same for all NICs: what IPAM plugins keep their state by. */
+  readonly name: string;
+  readonly type: string;
+  readonly ipam: Readonly<Record<string, unknown>>;
+}
+
+/** One NIC that another plugin attaches. */
+export interface DelegateNic {
+  /** The host's NIC; for a virtual function its physical one. */
+  readonly master: string;
+  /** PCI address that the device plugin gave the pod. */
+  readonly deviceID?: string;
+  readonly ipam: NicIpam;
+  /** The host's first IPv4 address on the NIC. */
+  readonly hostIP?: string;
+  readonly mac?: string;
+  /** Addresses that the pod asked for on this NIC. */
+  readonly wanted: readonly string[];
+}
+
+/** What the runtime handed over for the plugins of the network. */
+export interface Handed {
+  /** `runtimeConfig`: what the pod asked for, by capability. */
+  readonly runtimeConfig: Readonly<Record<string, unknown>>;
+  /** `args.cni`. */
+  readonly cniArgs: Readonly<Record<string, unknown>>;
+}
+
+/** The plugin that makes the interfaces of a type. */
+export function delegateType(type: string): string {
+  return type === 'mellanox' ? 'host-device' : type;
+}
+
+/**
+ * The configuration that the plugin is called with for one NIC: its arguments, the NIC in the keys that the type knows it by, its
+ * addresses, and the capabilities that the network declares.
+ */
+export function delegateConf(network: string, plugin: PluginSpec, nic: DelegateNic, handed: Handed): DelegateConf {
+  const type = delegateType(plugin.type);
+  return {
+    ...pluginArgs(plugin.type, plugin.args),
+    cniVersion: plugin.cniVersion,
+    name: network,
+    type,
+    ...nicKeys(type, nic),
+    ipam: ipamSection(nic.ipam),
+    ...(plugin.dns && { dns: plugin.dns }),
+    ...runtimePart(plugin, nic, handed),
+  };
+}
+
+/**
+ * The configuration that an IPAM plugin is called with where the agent makes the interface itself: what the reference plugin of the type
+ * would hand on.
+ */
+export function ipamConf(
+  network: string,
+  plugin: PluginSpec,
+  nic: DelegateNic & { readonly ipam: NicIpam & { kind: 'plugin' } },
+  handed: Handed,
+): DelegateConf {
+  return {
+    cniVersion: plugin.cniVersion,
+    name: network,
+    type: plugin.type,
+    master: nic.master,
+    ipam: nic.ipam.section,
+    ...runtimePart(plugin, nic, handed),
+  };
+}
+
+function nicKeys(type: string, { master, deviceID, ipam, hostIP, mac }: DelegateNic): Record<string, unknown> {
+  switch (type) {
+    case 'sriov':
+      return { deviceID, ...(mac !== undefined && { mac }) };
+    case 'host-device':
+      return deviceID === undefined ? { device: master } : {};
+    case 'aws-ipvlan': {
+      const [podIP = ''] = ipam.kind === 'given' ? (ipam.addresses[0] ?? '').split('/') : [];
+      return { master, primaryIP: hostIP ?? '', podIP };
+    }
+    default:
+      return { master, ...(deviceID !== undefined && { deviceID }), ...(mac !== undefined && { mac }) };
+  }
+}
+
+function ipamSection(ipam: NicIpam): Record<string, unknown> {
+  if (ipam.kind === 'plugin') return ipam.section;
+  return ipam.addresses.length === 0 ? {} : { type: 'static', addresses: ipam.addresses.map(address => ({ address })) };
+}
+
+/** Only what the network declares, as a runtime would; addresses and device always, as they are for this NIC alone. */
+function runtimePart({ capabilities = {} }: PluginSpec, nic: DelegateNic, handed: Handed): Record<string, unknown> {
+  const declared = Object.entries(handed.runtimeConfig).filter(([name]) => capabilities[name] === true);
+  const runtimeConfig = {
+    ...Object.fromEntries(declared),
+    ...(nic.wanted.length > 0 && nic.ipam.kind === 'plugin' && { ips: nic.wanted }),
+    ...(nic.mac !== undefined && { mac: nic.mac }),
+    ...(nic.deviceID !== undefined && { deviceID: nic.deviceID }),
+  };
+  return {
+    ...(Object.keys(runtimeConfig).length > 0 && { runtimeConfig }),
+    ...(Object.keys(handed.cniArgs).length > 0 && { args: { cni: handed.cniArgs } }),
+  };
+}

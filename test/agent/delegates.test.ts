@@ -1,0 +1,261 @@
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { dieAtVariable } from '../../agent/steps.ts';
+import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
+import type { Host } from './host.ts';
+import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
+import { ScriptedPlugin } from './scriptedPlugin.ts';
+import { Site } from './site.ts';
+
+const ours = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3 });
+
+function spec(ipam: object | string, plugin: Partial<PluginSpec>, subnet = ''): MultiNicNetworkSpec {
+  return {
+    ...(subnet !== '' && { subnet, multiNICIPAM: true }),
+    ipam: typeof ipam === 'string' ? ipam : JSON.stringify(ipam),
+    plugin: { cniVersion: '1.0.0', type: 'macvlan', ...plugin },
+  };
+}
+
+describe('agent: other plugins as delegates', function () {
+  this.timeout(120_000);
+  let site: Site;
+  let host: Host;
+  let leases: string;
+
+  before(async function () {
+    site = await Site.start({ hosts: 1, nics: 4 });
+    host = site.hosts[0]!;
+    leases = join(host.folder, 'leases');
+    const hostLocal = { type: 'host-local', dataDir: leases };
+    const ranges = (subnet: string): object => ({ ranges: [[{ subnet, rangeStart: subnet.replace('0/24', '10') }]] });
+    await site.addNetwork('leased', spec({ ...hostLocal, ...ranges('198.51.100.0/24') }, {}));
+    const args = { eth2: { ...ranges('203.0.113.0/24') }, eth1: { ...ranges('198.18.0.0/24') } };
+    const config = { type: 'multi-config', ipam_type: 'host-local', args };
+    await site.addNetwork('configured', spec({ ...config, routes: [{ dst: '192.0.2.0/24', gw: '198.18.0.1' }] }, {}));
+    await site.addNetwork('asked', spec({ type: 'static' }, { capabilities: { ips: true } }));
+    await site.addNetwork(
+      'bridged',
+      spec(ours, { type: 'bridge', args: { bridge: 'br-test', mtu: '1400' } }, '10.230.0.0/16'),
+    );
+    await site.addNetwork('moved', spec({ type: 'host-device-ipam' }, { type: 'host-device', cniVersion: '0.3.1' }));
+    const sriov = { vlan: '999', vlanQos: '3', spoofchk: 'true', trust: 'off', maxTxRate: '100', numVfs: '2' };
+    await site.addNetwork('virtual', spec(ours, { type: 'sriov', args: sriov }, '10.231.0.0/16'));
+    await site.addNetwork('modern', spec({ type: 'recorded-ipam' }, { cniVersion: '1.1.0' }));
+    await site.addNetwork('broken', spec(ours, { type: 'failing' }, '10.232.0.0/16'));
+  });
+  after(() => site[Symbol.asyncDispose]());
+
+  const leaseFiles = (): string[] => {
+    try {
+      return readdirSync(join(leases, 'leased')).filter(name => /^\d/.test(name));
+    } catch {
+      return []; // not made yet
+    }
+  };
+
+  it('an IPAM plugin gives each NIC its address, which CHECK looks at and DEL gives back', async () => {
+    const config = await multusConfig(site, 'leased', { cniArgs: { nics: 2 } });
+    using sandbox = await Sandbox.make(site, host, 'leased');
+    const result = await sandbox.add(config);
+    expect(result.ips.map(({ address, interface: i }) => [address, i])).to.deep.equal([
+      ['198.51.100.10/24', 0],
+      ['198.51.100.11/24', 1],
+    ]);
+    expect(sandbox.namespace.ip('-o', 'address', 'show', 'net1-1')).to.contain('198.51.100.11/24');
+    expect(leaseFiles()).to.have.length(2);
+    expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    await sandbox.del(config);
+    await sandbox.del(config);
+    expect(leaseFiles()).to.deep.equal([]);
+    expect(sandbox.links()).to.deep.equal([]);
+  });
+
+  it('two NICs in one subnet each send by themselves what comes from their address', async () => {
+    const config = await multusConfig(site, 'leased', { cniArgs: { nics: 3 } });
+    using sandbox = await Sandbox.make(site, host, 'sources');
+    const { ips } = await sandbox.add(config);
+    for (const [i, { address }] of ips.entries()) {
+      const route = sandbox.namespace.ip('route', 'get', '198.51.100.200', 'from', address.split('/')[0]!);
+      expect(route).to.contain(`dev net1-${i}`);
+    }
+    await sandbox.del(config);
+    expect(sandbox.namespace.ip('rule').trim().split('\n')).to.have.length(3);
+  });
+
+  it('multi-config has a section for each NIC, in its order, and static addresses instead where the pod asks', async () => {
+    const config = await multusConfig(site, 'configured');
+    using sandbox = await Sandbox.make(site, host, 'configured');
+    const result = await sandbox.add(config);
+    expect(result.ips.map(({ address }) => address)).to.deep.equal(['203.0.113.10/24', '198.18.0.10/24']);
+    expect(sandbox.namespace.ip('route', 'show', '192.0.2.0/24')).to.contain('via 198.18.0.1 dev net1-1');
+    await sandbox.del(config);
+    const asking = { ...config, runtimeConfig: { ips: ['203.0.113.77/24', '198.18.0.77/24'] } };
+    expect((await sandbox.add(asking)).ips.map(({ address }) => address)).to.deep.equal(asking.runtimeConfig.ips);
+    await sandbox.del(asking);
+  });
+
+  it('an IPAM plugin that knows the capability ips gets what the pod asks for', async () => {
+    const config = await multusConfig(site, 'asked', {
+      cniArgs: { masters: ['eth3'] },
+      runtimeConfig: { ips: ['192.0.2.7/24', '2001:db8::7/64'] },
+    });
+    using sandbox = await Sandbox.make(site, host, 'asked');
+    const { ips } = await sandbox.add(config);
+    expect(ips.map(({ address }) => address)).to.deep.equal(['192.0.2.7/24', '2001:db8::7/64']);
+    await sandbox.del(config);
+  });
+
+  it('any other type is run as a plugin, with addresses of our own pools', async () => {
+    const config = await multusConfig(site, 'bridged', { cniArgs: { nics: 2 } });
+    using sandbox = await Sandbox.make(site, host, 'bridged');
+    const result = await sandbox.add(config);
+    expect(result.ips.map(({ address }) => address)).to.deep.equal(['10.230.0.1/19', '10.230.32.1/19']);
+    const inPod = result.interfaces.filter(item => item.sandbox !== undefined);
+    expect(inPod.map(({ name, mtu }) => [name, mtu])).to.deep.equal([
+      ['net1-0', undefined],
+      ['net1-1', undefined],
+    ]);
+    expect(result.interfaces.map(({ name }) => name)).to.include('br-test');
+    expect(sandbox.namespace.ip('link', 'show', 'net1-0')).to.contain('mtu 1400');
+    expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    sandbox.namespace.ip('address', 'flush', 'dev', 'net1-1', 'scope', 'global');
+    expect(errorOf(await sandbox.check(config, result)).code).to.equal(102);
+    await sandbox.del(config);
+    expect(sandbox.links()).to.deep.equal([]);
+  });
+
+  it("host-device: the NIC goes into the pod with the host's address, stays known, and comes back", async () => {
+    const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth4'] } });
+    using sandbox = await Sandbox.make(site, host, 'moved');
+    const result = await sandbox.add(config);
+    expect(result.ips.map(({ address }) => address)).to.deep.equal(['172.20.4.11/24']);
+    expect(linkNames(host.namespace)).not.to.include('eth4');
+    expect(sandbox.links()).to.deep.equal(['net1-0']);
+    await sandbox.del(config);
+    expect(linkNames(host.namespace)).to.include('eth4');
+    await sandbox.del(config);
+    host.namespace.ip('address', 'add', '172.20.4.11/24', 'dev', 'eth4');
+    host.namespace.ip('link', 'set', 'eth4', 'up');
+  });
+
+  it('what was made before a delegate failed is taken away again', async () => {
+    const failing = new ScriptedPlugin(host.ownPlugins, 'failing', '{"cniVersion":"1.0.0","code":117,"msg":"no luck"}');
+    const config = await multusConfig(site, 'broken', { cniArgs: { nics: 2 } });
+    using sandbox = await Sandbox.make(site, host, 'broken');
+    const { code, msg } = errorOf(await sandbox.call('ADD', config));
+    expect([code, msg]).to.deep.equal([117, `plugin ${host.ownPlugins}/failing, ADD: no luck`]);
+    expect(failing.calls.map(({ command, ifname }) => `${command} ${ifname}`)).to.deep.equal([
+      'ADD net1-0',
+      'DEL net1-0',
+    ]);
+    failing.answer('out of words');
+    expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DELEGATE_FAILED');
+    expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
+  });
+
+  it('sriov gets the devices that the kubelet assigned, with the settings of the network, in their order', async () => {
+    const result = { cniVersion: '1.0.0', interfaces: [{ name: 'any', mac: '02:00:00:00:00:01', sandbox: '/x' }] };
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', result);
+    using sandbox = await Sandbox.make(site, host, 'virtual');
+    const config = await multusConfig(site, 'virtual', { cniArgs: { keep: 'me' } });
+    expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DEVICE_MISSING');
+    addVirtualFunctions(host, { '0000:3b:02.1': 'eth2', '0000:3b:01.0': 'eth1' });
+    assignDevices(host, sandbox.pod.metadata.uid!, 'openshift.io/virtual', ['0000:3b:02.1', '0000:3b:01.0']);
+    const { interfaces } = resultOf(await sandbox.call('ADD', config));
+    expect(interfaces.map(({ name }) => name)).to.deep.equal(['net1-0', 'net1-1']);
+    const [first, second] = plugin.calls;
+    expect(first?.conf).to.deep.equal({
+      cniVersion: '1.0.0',
+      name: 'virtual',
+      type: 'sriov',
+      vlan: 999,
+      vlanQoS: 3,
+      spoofchk: 'on',
+      trust: 'off',
+      max_tx_rate: 100,
+      deviceID: '0000:3b:02.1',
+      ipam: { type: 'static', addresses: [{ address: '10.231.32.1/19' }] },
+      runtimeConfig: { deviceID: '0000:3b:02.1' },
+      args: { cni: { keep: 'me' } },
+    });
+    expect(second?.conf).to.deep.include({
+      deviceID: '0000:3b:01.0',
+      ipam: { type: 'static', addresses: [{ address: '10.231.0.1/19' }] },
+    });
+    expect(first?.args).to.contain('K8S_POD_NAME=virtual');
+    await sandbox.del(config);
+    const deleted = plugin.calls.filter(({ command }) => command === 'DEL');
+    expect(deleted.map(({ ifname, conf }) => [ifname, conf.prevResult])).to.deep.equal([
+      ['net1-1', result],
+      ['net1-0', result],
+    ]);
+  });
+
+  it('STATUS and GC of CNI 1.1 reach the plugins that the network is made with', async () => {
+    const answer = { cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] };
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
+    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
+    using sandbox = await Sandbox.make(site, host, 'modern');
+    await sandbox.add(config);
+    expect(await sandbox.call('STATUS', config)).to.include({ exitCode: 0, stdout: '' });
+    const valid = [{ containerID: sandbox.containerId, ifname: 'net1' }];
+    expect(await sandbox.call('GC', { ...config, 'cni.dev/valid-attachments': valid })).to.include({ exitCode: 0 });
+    const [add, status, gc] = plugin.calls;
+    expect([add?.command, status?.command, gc?.command]).to.deep.equal(['ADD', 'STATUS', 'GC']);
+    expect(gc?.conf['cni.dev/valid-attachments']).to.deep.equal([
+      { containerID: sandbox.containerId, ifname: 'net1-0' },
+    ]);
+    expect(sandbox.links()).to.deep.equal(['net1-0']);
+    expect(await sandbox.call('GC', { ...config, 'cni.dev/valid-attachments': [] })).to.include({ exitCode: 0 });
+    expect(sandbox.links()).to.deep.equal([]);
+  });
+
+  for (const step of [
+    'add.delegate.noted:2',
+    'add.delegate.called:1',
+    'add.delegate.called:2',
+    'add.noted',
+    'add.pod',
+    'del.pod',
+    'del.ipam:1',
+    'del.ipam:2',
+    'del.forgotten',
+  ]) {
+    it(`an agent killed at ${step} leaves nothing that DEL does not find`, async () => {
+      const config = await multusConfig(site, 'leased', { cniArgs: { nics: 2 } });
+      using sandbox = await Sandbox.make(site, host, `killed-${step.replaceAll(/[.:]/g, '-')}`);
+      if (step.startsWith('del')) await sandbox.add(config);
+      await host.stopAgent('SIGKILL');
+      await host.startAgent({ [dieAtVariable]: step });
+      const ending = await sandbox.call(step.startsWith('del') ? 'DEL' : 'ADD', config);
+      expect(ending.exitCode).not.to.equal(0);
+      await host.startAgent();
+      await sandbox.del(config);
+      expect(leaseFiles()).to.deep.equal([]);
+      expect(sandbox.links()).to.deep.equal([]);
+    });
+  }
+});
+
+/** What sysfs shows of virtual functions and their physical ones. */
+function addVirtualFunctions({ folder }: Host, functions: Record<string, string>): void {
+  const devices = join(folder, 'sys/bus/pci/devices');
+  for (const [i, [address, nic]] of Object.entries(functions).entries()) {
+    const physical = `0000:3b:00.${i}`;
+    mkdirSync(join(devices, physical, 'net', nic), { recursive: true });
+    mkdirSync(join(devices, address), { recursive: true });
+    writeFileSync(join(devices, address, 'class'), '0x020000\n');
+    symlinkSync(`../${physical}`, join(devices, address, 'physfn'));
+  }
+}
+
+/** As the kubelet's device manager writes it down. */
+function assignDevices({ folder }: Host, podUid: string, resource: string, ids: string[]): void {
+  const plugins = join(folder, 'kubelet/device-plugins');
+  mkdirSync(plugins, { recursive: true });
+  const entry = { PodUID: podUid, ContainerName: 'main', ResourceName: resource, DeviceIDs: { '-1': ids } };
+  const checkpoint = { Data: { PodDeviceEntries: [entry], RegisteredDevices: {} }, Checksum: 1 };
+  writeFileSync(join(plugins, 'kubelet_internal_checkpoint'), JSON.stringify(checkpoint));
+}

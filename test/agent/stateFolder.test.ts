@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { Host } from './host.ts';
+import { networkSpec } from './networks.ts';
+import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
+import { Site } from './site.ts';
+
+describe('agent: its state folder in trouble', function () {
+  this.timeout(120_000);
+  let site: Site;
+  let host: Host;
+  let state: string;
+
+  before(async function () {
+    site = await Site.start({ hosts: 1, nics: 2 });
+    host = site.hosts[0]!;
+    state = join(host.folder, 'state');
+    await site.addNetwork('kept', networkSpec({ type: 'ptp', vlanMode: 'l3' }, 241));
+  });
+  after(() => site[Symbol.asyncDispose]());
+
+  it('a full disk refuses ADD, says so, and leaves nothing; with room again it works', async () => {
+    const config = await multusConfig(site, 'kept');
+    const hostLinks = linkNames(host.namespace);
+    const attachments = join(state, 'attachments');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k,mode=700', 'tmpfs', attachments]);
+    try {
+      const filler = join(attachments, 'filler');
+      writeFileSync(filler, 'x');
+      execFileSync('sh', ['-c', `cat /dev/zero > ${filler} 2> /dev/null || true`]);
+      using sandbox = await Sandbox.make(site, host, 'full');
+      const { code, details } = errorOf(await sandbox.call('ADD', config));
+      expect([code, /^MNN_\w+/.exec(details)?.[0]]).to.deep.equal([5, 'MNN_CHECKPOINT']);
+      expect(sandbox.links()).to.deep.equal([]);
+      expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
+      await sandbox.del(config);
+      rmSync(filler);
+      await sandbox.add(config);
+      await sandbox.del(config);
+      expect(readdirSync(attachments)).to.deep.equal([]);
+    } finally {
+      execFileSync('umount', [attachments]);
+    }
+  });
+
+  it('a torn file is reported, and DEL still finds the links by their names', async () => {
+    const config = await multusConfig(site, 'kept');
+    const hostLinks = linkNames(host.namespace);
+    using sandbox = await Sandbox.make(site, host, 'torn');
+    await sandbox.add(config);
+    await host.stopAgent('SIGKILL');
+    const [file = ''] = readdirSync(join(state, 'attachments'));
+    writeFileSync(join(state, 'attachments', file), '{"version":1,"state":"do');
+    await host.startAgent();
+    expect(host.log).to.contain('a file is not whole');
+    await sandbox.del(config);
+    expect(sandbox.links()).to.deep.equal([]);
+    expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
+    await sandbox.add(config);
+    await sandbox.del(config);
+    expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
+  });
+});
