@@ -32,10 +32,16 @@ export class PoolRecords implements Runnable {
   readonly name = 'pool records';
   readonly #options: PoolRecordsOptions;
   readonly #watches = new Map<string, Informer<IPPool>>();
+  readonly #onRead: (() => void)[] = [];
   #running = false;
 
   constructor(options: PoolRecordsOptions) {
     this.#options = options;
+  }
+
+  /** Calls the listener whenever the records of one more pool have been read. */
+  addReadListener(listener: () => void): void {
+    this.#onRead.push(listener);
   }
 
   /** Starts and stops watches so that they fit the networks and the node's NICs. Call it when either changes. */
@@ -110,6 +116,9 @@ export class PoolRecords implements Runnable {
       ...(observer && { observer }),
     });
     this.#watches.set(pool, informer);
+    void informer.synced.then(() => {
+      for (const listener of this.#onRead) listener();
+    });
     informer.start().catch((error: unknown) => {
       logger.error({ err: error, pool }, 'the watch of a pool ended');
     });

@@ -44,10 +44,12 @@ export class Releaser implements Runnable {
   readonly #options: ReleaserOptions;
   readonly #queue: WorkQueue;
   readonly #cases = new Map<string, Case>();
+  /** For the record that leaves its grace period next. */
+  #graceEnds: { timer: NodeJS.Timeout; due: number } | undefined;
 
   constructor(options: ReleaserOptions) {
     this.#options = options;
-    const { logger, observer, pods } = options;
+    const { logger, observer, pods, records } = options;
     this.#queue = new WorkQueue({
       name: this.name,
       logger,
@@ -65,6 +67,12 @@ export class Releaser implements Runnable {
         this.#consider(pod);
       },
     });
+    // What ended while no agent ran has nobody to tell of it: looked at as soon as both are known.
+    const onRead = (): void => {
+      this.sweep();
+    };
+    records.addReadListener(onRead);
+    void pods.informer.synced.then(onRead);
   }
 
   /** Nothing of the attachment is left on the node. */
@@ -74,6 +82,9 @@ export class Releaser implements Runnable {
 
   async start(signal: AbortSignal): Promise<void> {
     const { sweepMs = 60_000 } = this.#options;
+    signal.addEventListener('abort', () => {
+      clearTimeout(this.#graceEnds?.timer);
+    });
     const timer = setInterval(() => {
       this.sweep();
     }, sweepMs);
@@ -91,7 +102,11 @@ export class Releaser implements Runnable {
     for (const { allocation, pool } of records.all()) {
       const { podUID, state, since, reservation } = allocation;
       const ageMs = Date.now() - Date.parse(since);
-      if (state === 'Released' || ageMs < graceMs) continue;
+      if (state === 'Released') continue;
+      if (ageMs < graceMs) {
+        if (!pods.byUid(podUID)) this.#sweepIn(graceMs - ageMs);
+        continue;
+      }
       if (podUID === '' && reservation !== undefined) {
         if (ageMs > reservationMs) this.#giveUp(pool, reservation);
         continue;
@@ -99,6 +114,17 @@ export class Releaser implements Runnable {
       const pod = pods.byUid(podUID);
       if (!pod || isEnding(pod)) this.#add(podUID, allocation, pool);
     }
+  }
+
+  #sweepIn(delayMs: number): void {
+    const due = performance.now() + delayMs;
+    if (this.#graceEnds && this.#graceEnds.due <= due) return;
+    clearTimeout(this.#graceEnds?.timer);
+    const timer = setTimeout(() => {
+      this.#graceEnds = undefined;
+      this.sweep();
+    }, delayMs);
+    this.#graceEnds = { timer: timer.unref(), due };
   }
 
   #consider({ metadata }: Pod): void {

@@ -14,6 +14,7 @@ describe('agent: what a pod gets', function () {
   let site: Site;
 
   before(async function () {
+    this.timeout(300_000);
     site = await Site.start({ hosts: 1, nics: 2 });
     await site.addNetwork('open', networkSpec(ptp, 210));
     await site.addNetwork('closed', { ...networkSpec(ptp, 211), namespaces: ['elsewhere'] });
@@ -38,7 +39,7 @@ describe('agent: what a pod gets', function () {
       plugin: { cniVersion: '0.3.1', type: 'sriov' },
     });
   });
-  after(() => site[Symbol.asyncDispose]());
+  after(() => site?.[Symbol.asyncDispose]());
 
   const record = async (network: string, pod: string): Promise<Allocation | undefined> => {
     const pool = await site.client.find(ipPools, { name: `${network}.host-1` });
@@ -216,6 +217,22 @@ describe('agent: what a pod gets', function () {
       site.cluster.apiServer.resume();
     }
     await eventually('release', async () => (await record('open', 'offline'))?.state === 'Released', 40_000);
+  });
+
+  it('is given back as soon as the agent is there again, where the pod ended meanwhile', async () => {
+    const config = await multusConfig(site, 'open');
+    const [host] = site.hosts;
+    using sandbox = await Sandbox.make(site, host!, 'ended');
+    await sandbox.add(config);
+    await sandbox.del(config);
+    await host!.stopAgent('SIGKILL');
+    await site.removePod('ended');
+    // Young records are left alone: they may be of a pod that is just being created.
+    const pool = await site.client.get(ipPools, { name: 'open.host-1' });
+    const allocations = (pool.status?.allocations ?? []).map(held => ({ ...held, since: '2026-01-01T00:00:00Z' }));
+    await site.client.updateStatus(ipPools, { ...pool, status: { ...pool.status, allocations } });
+    await host!.startAgent();
+    await eventually('release', async () => (await record('open', 'ended'))?.state === 'Released');
   });
 
   it('is given back after a reboot, which leaves no namespace and no DEL', async () => {

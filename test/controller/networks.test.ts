@@ -202,7 +202,8 @@ describe('Networks, against a real API server', function () {
     };
     await routes('WaitForRoutes');
     for (const name of names) await report(name, 'True', 'all routes are in place');
-    expect((await routes('Success')).configStatus).to.equal('Success');
+    await routes('Success');
+    await eventually('configStatus Success', async () => (await seen.status('l3'))?.configStatus === 'Success');
     await report('n-1', 'False', 'l3: table 1000 cannot be written');
     expect((await routes('Failed')).message).to.equal('some route cannot be applied, need attention: n-1');
   });
