@@ -54,7 +54,6 @@ describe('agent: VLANs, bonds, VRFs and dummies of a host', function () {
       'link set eth2 down',
       'link set eth2 master bond7',
       'link set bond7 up',
-      'address add 172.20.2.11/24 dev eth2',
       'address add 10.92.0.11/24 dev bond7',
       'link add link bond7 name bond7.9 up type vlan id 9',
       'address add 10.93.0.11/24 dev bond7.9',
