@@ -63,7 +63,15 @@ export function createAgent(
 
   const writer = new HostInterfaceWriter(client, sources.hosts, node, logger);
   const events = new KernelEvents(netlink, logger);
-  const discovery = new Discovery({ netlink, writer, filter: options.filter, logger, observer: queues });
+  const discovery = new Discovery({
+    netlink,
+    writer,
+    rules: options.rules,
+    withPrimary: options.withPrimary,
+    inPods: () => checkpoint.movedNics(),
+    logger,
+    observer: queues,
+  });
   const routes = new RouteKeeper({
     netlink,
     view,

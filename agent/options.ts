@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { defaultSocketPath, socketVariable } from '../core/cni/wire.ts';
-import type { NicFilter } from './discovery/hostNics.ts';
+import { readNicRule, type NicRules } from './discovery/nicRules.ts';
 
 /** How one agent is set up. */
 export interface AgentOptions {
@@ -17,7 +17,8 @@ export interface AgentOptions {
   /** The executable to install. */
   readonly executable: string;
   readonly healthPort: number;
-  readonly filter: NicFilter;
+  readonly rules: NicRules;
+  readonly withPrimary: boolean;
 }
 
 export const usage = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
@@ -32,9 +33,12 @@ export const usage = `multi-nic-agent: the node's part of multi-nic. It discover
   --sysfs PATH         the kernel's view of PCI devices               [/sys]
   --executable PATH    the CNI executable to install                  [dist/multi-nic beside the agent]
   --health-port PORT   /healthz, /readyz and /metrics                 [11080]
-  --include REGEX      only NICs whose name matches                   [all]
-  --exclude REGEX      no NIC whose name matches                      [none]
+  --include RULE       only NICs that match; may be given again       [all]
+  --exclude RULE       no NIC that matches; may be given again        [none]
+  --with-primary       offer the NIC of the default route, too        [left out]
   --help
+
+A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR; alone it is a REGEX of names.
 `;
 
 /**
@@ -56,8 +60,9 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
       sysfs: { type: 'string', default: '/sys' },
       executable: { type: 'string', default: new URL('../dist/multi-nic', import.meta.url).pathname },
       'health-port': { type: 'string', default: '11080' },
-      include: { type: 'string' },
-      exclude: { type: 'string' },
+      include: { type: 'string', multiple: true, default: [] },
+      exclude: { type: 'string', multiple: true, default: [] },
+      'with-primary': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -78,17 +83,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     sysfs: values.sysfs,
     executable: values.executable,
     healthPort,
-    filter: {
-      ...(values.include !== undefined && { include: pattern('include', values.include) }),
-      ...(values.exclude !== undefined && { exclude: pattern('exclude', values.exclude) }),
-    },
+    rules: { include: values.include.map(readNicRule), exclude: values.exclude.map(readNicRule) },
+    withPrimary: values['with-primary'],
   };
-}
-
-function pattern(flag: string, text: string): RegExp {
-  try {
-    return new RegExp(text);
-  } catch (cause) {
-    throw new Error(`--${flag} is no regular expression: ${text}`, { cause });
-  }
 }

@@ -82,6 +82,7 @@ const table = {
     "Install the plugin into the node's CNI folder, where the agent looks as well (--cni-path), or correct spec.plugin.type or spec.ipam.",
   MNN_DELEGATE_FAILED:
     "See the plugin's own words, its log on this node, and the plugin's arguments in the MultiNicNetwork.",
+  MNN_GATEWAY_UNREACHABLE: "Name a gateway in the subnet of one of the attachment's NICs, or leave default-route out.",
   MNN_CHECKPOINT:
     "Make room in, or mend, the agent's state folder on this node (--state-dir); the runtime calls again.",
   MNN_DEVICE_MISSING:

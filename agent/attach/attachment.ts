@@ -38,8 +38,8 @@ export interface AttachmentNic {
   readonly mac?: string;
   /** Another plugin that makes the interface, or gives its addresses. */
   readonly delegate?: Delegate;
-  /** The host's NIC itself goes into the pod. */
-  readonly moves?: boolean;
+  /** The host's NIC itself goes into the pod: the host's addresses on it, with their prefix lengths, which it loses on the way. */
+  readonly moves?: { readonly hostAddresses: readonly string[] };
 }
 
 /** Name of the i-th link (from 0) of an attachment, in the pod. */

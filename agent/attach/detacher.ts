@@ -53,7 +53,7 @@ export class Detacher {
     for (const link of entry.links.toReversed()) {
       if (link.delegate?.role === 'ipam') await attempt(() => this.#callDel(entry, link, netns), 'del.ipam');
     }
-    if (entry.links.some(({ moves }) => moves)) await attempt(() => this.#nameBack(entry), 'del.moved');
+    if (entry.links.some(({ moves }) => moves)) await attempt(() => this.#bringBack(entry), 'del.moved');
     if (failures.length > 0) throw failures[0];
     await checkpoint.delete(entry);
     onStep('del.forgotten');
@@ -93,18 +93,33 @@ export class Detacher {
   }
 
   /**
-   * A NIC whose pod's namespace vanished is put back by the kernel under the name that it had in the pod. The plugin noted its own name in
-   * its alias.
+   * A NIC comes back from a pod without the host's addresses, and down; from a namespace that vanished, under the name that it had there (the
+   * plugin noted its own in its alias). It gets back what it had.
    */
-  async #nameBack({ links }: CheckpointEntry): Promise<void> {
+  async #bringBack({ links }: CheckpointEntry): Promise<void> {
     const { netlink, log } = this.#options;
     const onHost = await netlink.one(null, { op: 'link.list' });
-    for (const { name, master, moves } of links) {
-      const stray = onHost.find(link => link.name === name && link.alias === master);
-      if (!moves || master === undefined || !stray) continue;
-      await netlink.run(null, [{ op: 'link.set', dev: stray.index, up: false }]);
-      await netlink.run(null, [{ op: 'link.set', dev: stray.index, name: master, alias: '', up: true }]);
-      log.info({ nic: master, was: name }, 'a NIC that came back from a lost pod has its name again');
+    for (const { name, master = '', moves } of links) {
+      if (!moves) continue;
+      const back = onHost.find(link => link.name === master || (link.name === name && link.alias === master));
+      if (!back) continue;
+      if (back.name !== master) {
+        await netlink.run(null, [
+          { op: 'link.set', dev: back.index, up: false },
+          { op: 'link.set', dev: back.index, name: master, alias: '' },
+        ]);
+      }
+      await netlink.run(null, [
+        { op: 'link.set', dev: back.index, up: true },
+        ...moves.hostAddresses.map((address): Op => ({
+          op: 'address.add',
+          dev: back.index,
+          address,
+          noDad: true,
+          ignore: ['EEXIST'],
+        })),
+      ]);
+      log.info({ nic: master, addresses: moves.hostAddresses }, 'a NIC is back from a pod');
     }
   }
 }

@@ -1,10 +1,11 @@
+import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { ownProtocol } from '../routes/ownership.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
 import { hostAddress, hostEndName, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
 import type { NativePlugin } from './plugin.ts';
-import { linkGateways, podRoutes, type PodRoute } from './podRoutes.ts';
+import { defaultDestination, linkGateways, podRoutes, type PodRoute } from './podRoutes.ts';
 import { sourceRuleOps, sourceRules, type SourceRule } from './sourceRules.ts';
 
 /** The operations that make an attachment, in the order of the fields. */
@@ -25,7 +26,7 @@ export function planOf(attachment: Attachment): Plan {
   const routes = podRoutes(attachment);
   const rules = sourceRules(attachment);
   const common = [
-    ...defaultRouteOps(attachment),
+    ...defaultRouteOps(attachment, routes),
     ...routes.map(({ change }) => change),
     ...sourceRuleOps(attachment, rules, routes),
     ...nameOps(attachment),
@@ -41,10 +42,18 @@ export function planOf(attachment: Attachment): Plan {
   };
 }
 
-/** multi-net-spec v1.3 §4.1.2.1.9: with `default-route` the pod's other default routes of that family go. */
-function defaultRouteOps({ defaultRoute }: Attachment): Op[] {
-  const families = new Set(defaultRoute.map(gateway => (gateway.includes(':') ? '::/0' : '0.0.0.0/0')));
-  return [...families].map(dst => ({ op: 'route.del', dst, ignore: ['ESRCH'] }));
+/**
+ * multi-net-spec v1.3 §4.1.2.1.9: with `default-route` the pod's other default routes of that family go.
+ * @throws CniError code 100 for a gateway that no link of the attachment reaches: the pod would lose its way out
+ */
+function defaultRouteOps({ defaultRoute, network }: Attachment, routes: readonly PodRoute[]): Op[] {
+  const dsts = new Set(defaultRoute.map(gateway => defaultDestination(gateway)));
+  const lost = [...dsts].find(dst => !routes.some(({ change }) => change.dst === dst));
+  if (lost !== undefined) {
+    const detail = `network ${network}: default-route ${defaultRoute.join(', ')} is in no subnet of the pod's NICs there`;
+    throw cniError(cniCodes.noAttachment, 'MNN_GATEWAY_UNREACHABLE', detail);
+  }
+  return [...dsts].map(dst => ({ op: 'route.del', dst, ignore: ['ESRCH'] }));
 }
 
 /**

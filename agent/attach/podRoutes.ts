@@ -21,7 +21,7 @@ export interface PodRoute {
 export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): PodRoute[] {
   const key = ({ dst, table = 0, priority = 0 }: ResultRoute): string =>
     `${formatCidr(parseCidr(dst))} ${table} ${priority}`;
-  const defaults = defaultRoute.map(gw => ({ dst: gw.includes(':') ? '::/0' : '0.0.0.0/0', gw }));
+  const defaults = defaultRoute.map(gw => ({ dst: defaultDestination(gw), gw }));
   return [...Map.groupBy([...routes, ...defaults], key).values()].flatMap((group): PodRoute[] => {
     const hops = distinct(group.flatMap(route => hopOf(route, nics, plugin.type === 'ptp') ?? []));
     const [first] = hops;
@@ -30,6 +30,11 @@ export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): Po
     const base = { op: 'route.add' as const, dst: formatCidr(parseCidr(route.dst)), ...settingsOf(route) };
     return [{ link: first.dev, change: hops.length === 1 ? { ...base, ...first } : { ...base, nexthops: hops } }];
   });
+}
+
+/** The destination of the default route of a gateway's family. */
+export function defaultDestination(gateway: string): string {
+  return gateway.includes(':') ? '::/0' : '0.0.0.0/0';
 }
 
 type RoutePart = Pick<Attachment, 'routes' | 'defaultRoute' | 'nics' | 'plugin'>;

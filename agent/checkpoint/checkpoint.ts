@@ -54,6 +54,12 @@ export class Checkpoint {
     return [...this.#entries.values()].filter(entry => entry.pod.uid === uid);
   }
 
+  /** Names on the host of the NICs that are in pods. */
+  movedNics(): Set<string> {
+    const links = [...this.#entries.values()].flatMap(entry => entry.links);
+    return new Set(links.flatMap(({ moves, master }) => (moves && master !== undefined ? [master] : [])));
+  }
+
   /** Adds or replaces an entry. When the promise resolves, it outlives a crash. @throws CniError code 5 where it cannot be written */
   async put(entry: CheckpointEntry): Promise<void> {
     const path = this.#pathOf(entry);

@@ -15,7 +15,10 @@ import type { CniContext } from './context.ts';
 export async function remove(context: CniContext, call: CniCall): Promise<string> {
   const entries = context.checkpoint.ofCall(call.containerId, call.ifname);
   for (const entry of entries) await removeEntry(context, entry);
-  if (entries.length === 0) await removeUnknown(context.netlink, call);
+  if (entries.length === 0) {
+    await removeUnknown(context.netlink, call);
+    await context.checkpoint.delete(call); // a file that could not be read
+  }
   return '';
 }
 

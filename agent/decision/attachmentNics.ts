@@ -56,7 +56,7 @@ export function attachmentNics(network: Network, plugin: Plugin, call: NicCall, 
       master,
       addresses: ipam.kind === 'given' ? ipam.addresses : [],
       ...(call.mac !== undefined && { mac: call.mac }),
-      ...delegatePart(network, plugin, nic, handed),
+      ...delegatePart(network, plugin, nic, handed, hostAddresses),
     };
   });
 }
@@ -66,10 +66,11 @@ function delegatePart(
   plugin: Plugin,
   nic: DelegateNic,
   handed: Handed,
+  hostAddresses: readonly string[],
 ): Pick<AttachmentNic, 'delegate' | 'moves'> {
   if (plugin.type === 'delegate') {
     const conf = delegateConf(name, spec.plugin, nic, handed);
-    return { delegate: { role: 'plugin', conf }, ...(conf.type === 'host-device' && { moves: true }) };
+    return { delegate: { role: 'plugin', conf }, ...(conf.type === 'host-device' && { moves: { hostAddresses } }) };
   }
   const { ipam } = nic;
   if (ipam.kind === 'given') return {};

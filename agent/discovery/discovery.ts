@@ -5,13 +5,18 @@ import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
-import { hostNic, nicLinks, vlanParent, type NicFilter } from './hostNics.ts';
+import { compareNames, hostNic, nicLinks, vlanParent } from './hostNics.ts';
+import { isOffered, type NicRules } from './nicRules.ts';
 import { readDevice } from './sysfs.ts';
 
 export interface DiscoveryOptions {
   readonly netlink: Netlink;
   readonly writer: HostInterfaceWriter;
-  readonly filter: NicFilter;
+  readonly rules: NicRules;
+  /** Offer the primary network's NIC, too. */
+  readonly withPrimary: boolean;
+  /** Names of the host's NICs that are in pods now. */
+  readonly inPods: () => ReadonlySet<string>;
   readonly logger: Logger;
   readonly observer?: WorkQueueObserver;
 }
@@ -58,21 +63,36 @@ export class Discovery implements Runnable {
   }
 
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
-    await this.#options.writer.writeNics(await this.#nics(), signal);
+    const { writer } = this.#options;
+    const found = await this.#nics();
+    await writer.writeNics([...found, ...this.#moved(found)].sort(byName), signal);
     return { requeueAfterMs: resyncMs };
   }
 
+  /** NICs that went into pods stay as they were known: they come back, and networks must not lose them meanwhile. */
+  #moved(found: readonly HostNic[]): HostNic[] {
+    const { writer, inPods } = this.#options;
+    const names = inPods();
+    const onHost = new Set(found.map(({ interfaceName }) => interfaceName));
+    return writer.nics().filter(({ interfaceName }) => names.has(interfaceName) && !onHost.has(interfaceName));
+  }
+
   async #nics(): Promise<HostNic[]> {
-    const { netlink, filter } = this.#options;
+    const { netlink, rules, withPrimary } = this.#options;
     const [links, addresses, routes] = await netlink.run(null, [
       { op: 'link.list' },
       { op: 'address.list' },
       { op: 'route.list', table: 254 },
     ]);
-    return Promise.all(
-      nicLinks({ links, addresses, routes }, filter).map(async link =>
+    const nics = await Promise.all(
+      nicLinks({ links, addresses, routes }, { withPrimary }).map(async link =>
         hostNic(link, addresses, await readDevice(link.name, vlanParent(link, links))),
       ),
     );
+    return nics.filter(nic => isOffered(nic, rules));
   }
+}
+
+function byName(a: HostNic, b: HostNic): number {
+  return compareNames(a.interfaceName, b.interfaceName);
 }

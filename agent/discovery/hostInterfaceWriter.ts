@@ -31,6 +31,11 @@ export class HostInterfaceWriter {
     this.#written = undefined;
   }
 
+  /** The NICs as the HostInterface has them. */
+  nics(): readonly HostNic[] {
+    return this.#current()?.spec.interfaces ?? [];
+  }
+
   /** Makes spec.interfaces these. A HostInterface that its user owns is left alone. @throws ApiError, TransportError */
   async writeNics(nics: readonly HostNic[], signal: AbortSignal): Promise<void> {
     const spec = { hostName: this.#node, interfaces: [...nics] };

@@ -13,13 +13,6 @@ export interface LinkDump {
   readonly routes: readonly RouteInfo[];
 }
 
-export interface NicFilter {
-  /** Only links with such a name; absent: all. */
-  readonly include?: RegExp;
-  /** No link with such a name. */
-  readonly exclude?: RegExp;
-}
-
 /**
  * Kinds of links that can be a NIC: physical ones have none (InfiniBand and virtio among them). Bridges, tunnels, dummies and the
  * sub-interfaces of other plugins are somebody's private business.
@@ -27,16 +20,20 @@ export interface NicFilter {
 const nicKinds: ReadonlySet<string> = new Set(['veth', 'bond', 'team', 'vlan', 'ipoib', 'netdevsim']);
 
 /**
- * The links that count as NICs of the host: those with an address, in natural order of their names. Left out are the primary network's,
- * ports of bridges and bonds (a pod's veth is one), host ends that this agent made, and what the filter says.
+ * The links that count as NICs of the host: those with an address, in natural order of their names. Left out are the primary network's
+ * unless that is wanted, ports of bridges and bonds (a pod's veth is one), and host ends that this agent made.
  */
-export function nicLinks(dump: LinkDump, filter: NicFilter = {}): LinkInfo[] {
-  const primary = primaryLink(dump.routes);
+export function nicLinks(dump: LinkDump, { withPrimary = false } = {}): LinkInfo[] {
+  const primary = withPrimary ? undefined : primaryLink(dump.routes);
   const addressed = new Set(dump.addresses.filter(isHostAddress).map(({ dev }) => dev));
   return dump.links
     .filter(link => link.index !== primary && addressed.has(link.index) && isNicKind(link))
-    .filter(({ name }) => filter.include?.test(name) !== false && filter.exclude?.test(name) !== true)
-    .sort((a, b) => names.compare(a.name, b.name));
+    .sort((a, b) => compareNames(a.name, b.name));
+}
+
+/** Natural order, so that eth2 comes before eth10. */
+export function compareNames(a: string, b: string): number {
+  return names.compare(a, b);
 }
 
 const names = new Intl.Collator('en', { numeric: true });

@@ -132,6 +132,23 @@ describe('agent: what a pod gets', function () {
     expect(sandbox.links()).to.deep.equal([]);
   });
 
+  it('takes the default route without Multus where the pod wants it so', async () => {
+    const element = { name: 'open', 'cni-args': { nics: 2 }, 'default-route': ['10.210.0.9'] };
+    const annotations = { [annotation.networks]: JSON.stringify([element]) };
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'default-route', annotations);
+    const { namespace } = sandbox;
+    namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'out');
+    namespace.ip('address', 'add', '10.1.0.5/24', 'dev', 'eth0');
+    namespace.ip('link', 'set', 'eth0', 'up');
+    namespace.ip('route', 'add', 'default', 'via', '10.1.0.1');
+    const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
+    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+    await sandbox.add(config, 'eth0');
+    expect(namespace.ip('route', 'show', 'default').trim().split('\n')).to.have.length(1);
+    expect(namespace.ip('route', 'get', '198.51.100.1')).to.contain('dev net1-0');
+    expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+  });
+
   it('comes all at once without Multus, with the status that Multus would write', async () => {
     const networks = JSON.stringify([{ name: 'open', 'cni-args': { nics: 1 } }, { name: 'six' }]);
     using sandbox = await Sandbox.make(site, site.hosts[0]!, 'chained', { [annotation.networks]: networks });

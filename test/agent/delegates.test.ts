@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { dieAtVariable } from '../../agent/steps.ts';
 import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
+import { hostInterfaces } from '../../kube/resources.ts';
 import type { Host } from './host.ts';
+import { eventually } from './programs.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 import { Site } from './site.ts';
@@ -133,11 +135,19 @@ describe('agent: other plugins as delegates', function () {
     expect(result.ips.map(({ address }) => address)).to.deep.equal(['172.20.4.11/24']);
     expect(linkNames(host.namespace)).not.to.include('eth4');
     expect(sandbox.links()).to.deep.equal(['net1-0']);
+    host.namespace.ip('link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'eth9p');
+    host.namespace.ip('address', 'add', '172.20.9.11/24', 'dev', 'eth9');
+    const known = await eventually('eth9 is known', async () => {
+      const { spec } = await site.client.get(hostInterfaces, { name: host.nodeName });
+      const names = spec.interfaces.map(({ interfaceName }) => interfaceName);
+      return names.includes('eth9') ? names : undefined;
+    });
+    expect(known).to.deep.equal(['eth1', 'eth2', 'eth3', 'eth4', 'eth9']);
+    host.namespace.ip('link', 'del', 'eth9');
     await sandbox.del(config);
     expect(linkNames(host.namespace)).to.include('eth4');
+    expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
     await sandbox.del(config);
-    host.namespace.ip('address', 'add', '172.20.4.11/24', 'dev', 'eth4');
-    host.namespace.ip('link', 'set', 'eth4', 'up');
   });
 
   it('what was made before a delegate failed is taken away again', async () => {

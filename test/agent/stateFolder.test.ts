@@ -25,8 +25,11 @@ describe('agent: its state folder in trouble', function () {
     const config = await multusConfig(site, 'kept');
     const hostLinks = linkNames(host.namespace);
     const attachments = join(state, 'attachments');
+    // Mounted before the agent starts: it has a mount namespace of its own.
+    await host.stopAgent('SIGTERM');
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k,mode=700', 'tmpfs', attachments]);
     try {
+      await host.startAgent();
       const filler = join(attachments, 'filler');
       writeFileSync(filler, 'x');
       execFileSync('sh', ['-c', `cat /dev/zero > ${filler} 2> /dev/null || true`]);
@@ -41,7 +44,9 @@ describe('agent: its state folder in trouble', function () {
       await sandbox.del(config);
       expect(readdirSync(attachments)).to.deep.equal([]);
     } finally {
+      await host.stopAgent('SIGTERM');
       execFileSync('umount', [attachments]);
+      await host.startAgent();
     }
   });
 
@@ -58,6 +63,7 @@ describe('agent: its state folder in trouble', function () {
     await sandbox.del(config);
     expect(sandbox.links()).to.deep.equal([]);
     expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
+    expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
     await sandbox.add(config);
     await sandbox.del(config);
     expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);

@@ -1,0 +1,58 @@
+import type { HostNic } from '../../core/api/types.ts';
+import { addressesOf } from '../../core/layout/members.ts';
+import { covers, tryParseCidr } from '../../core/net/cidr.ts';
+
+/** Whether a NIC is meant. */
+export type NicRule = (nic: HostNic) => boolean;
+
+/** Which NICs are offered: of those that match any of `include` (where there is one), those that match none of `exclude`. */
+export interface NicRules {
+  readonly include: readonly NicRule[];
+  readonly exclude: readonly NicRule[];
+}
+
+/** What a rule may begin with, and how the rest is read. Without such a beginning it is a name. */
+const kinds: Readonly<Record<string, (text: string) => NicRule | undefined>> = {
+  name: text => {
+    const pattern = asPattern(text);
+    return pattern && (({ interfaceName }) => pattern.test(interfaceName));
+  },
+  driver:
+    text =>
+    ({ driver }) =>
+      driver === text,
+  pci: text => {
+    const pattern = /^[0-9a-f.:*]+$/i.test(text)
+      ? asPattern(`^${text.replaceAll('.', '\\.').replaceAll('*', '.*')}$`)
+      : undefined;
+    return pattern && (({ pciAddress = '' }) => pattern.test(pciAddress));
+  },
+  subnet: text => {
+    const subnet = tryParseCidr(text);
+    return subnet && (nic => addressesOf(nic).some(({ net }) => covers(subnet, net)));
+  },
+};
+
+/**
+ * Reads one rule: `name:REGEX`, `driver:NAME`, `pci:ADDRESS` (`*` stands for anything), `subnet:CIDR`, or a REGEX of names alone.
+ * @throws Error that says what is wrong with it
+ */
+export function readNicRule(text: string): NicRule {
+  const [, kind = 'name', rest = text] = /^(name|driver|pci|subnet):(.*)$/.exec(text) ?? [];
+  const rule = rest === '' ? undefined : kinds[kind]?.(rest);
+  if (rule) return rule;
+  throw new Error(`"${text}" is no rule: name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR`);
+}
+
+/** Whether the rules let a NIC be offered. */
+export function isOffered(nic: HostNic, { include, exclude }: NicRules): boolean {
+  return (include.length === 0 || include.some(rule => rule(nic))) && !exclude.some(rule => rule(nic));
+}
+
+function asPattern(text: string): RegExp | undefined {
+  try {
+    return new RegExp(text);
+  } catch {
+    return undefined; // the caller names the whole rule
+  }
+}
