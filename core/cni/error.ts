@@ -64,6 +64,8 @@ const codeOf: Partial<Record<ErrorCode, CniCode>> = {
   MNN_ADDRESS_TAKEN: cniCodes.noAttachment,
   MNN_ADDRESS_OUTSIDE: cniCodes.noAttachment,
   MNN_NODE_LACKS: cniCodes.nicUnusable,
+  MNN_DEVICE_MISSING: cniCodes.nicUnusable,
+  MNN_ADDRESS_INVALID: cniCodes.invalidConfig,
   MNN_NETWORKS_ANNOTATION_INVALID: cniCodes.noAttachment,
   MNN_CNI_ARGS_INVALID: cniCodes.invalidConfig,
   MNN_IPAM_SYNTAX: cniCodes.invalidConfig,

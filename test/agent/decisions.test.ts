@@ -115,7 +115,7 @@ describe('agent: what a pod gets', function () {
     };
     expect(await code(await multusConfig(site, 'closed'))).to.deep.equal([100, 'MNN_NETWORK_NOT_ALLOWED']);
     expect(await code(await multusConfig(site, 'foreign-ipam'))).to.deep.equal([103, 'MNN_DELEGATE_MISSING']);
-    expect(await code(await multusConfig(site, 'foreign-type'))).to.deep.equal([103, 'MNN_DELEGATE_MISSING']);
+    expect(await code(await multusConfig(site, 'foreign-type'))).to.deep.equal([101, 'MNN_DEVICE_MISSING']);
     expect(await code({ ...open, name: 'nowhere' })).to.deep.equal([7, 'MNN_NETWORK_UNKNOWN']);
     expect(await code({ ...open, name: '' })).to.deep.equal([7, 'MNN_CNI_CONFIG']);
     expect(await code({ ...open, cniVersion: '0.1.0' })).to.deep.equal([1, 'MNN_CNI_VERSION']);
