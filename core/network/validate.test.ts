@@ -34,6 +34,37 @@ const lines = (findings: readonly Finding[]): string[] =>
 const check = (overrides: Overrides): string[] => lines(validateSpecification(network(overrides)));
 
 describe('the rules of a network’s specification', () => {
+  it('refuse a plugin that is none, or this one', () => {
+    for (const type of ['../ipvlan', 'a b', '..', '']) {
+      expect(check({ plugin: plugin(type), ipam: { type: 'static' }, multiNICIPAM: false }).join()).to.contain(
+        'error MNN_PLUGIN_INVALID spec.plugin.type',
+      );
+    }
+    expect(check({ plugin: plugin('multi-nic'), ipam: l2 }).join()).to.contain('is this system itself');
+    expect(check({ plugin: plugin('macvlan'), ipam: { type: '../x' }, multiNICIPAM: false }).join()).to.contain(
+      'error MNN_IPAM_INVALID spec.ipam',
+    );
+  });
+
+  it('look at the sections of multi-config, and at whose address host-device-ipam gives', () => {
+    const multi = (ipam: object): string[] =>
+      check({
+        subnet: '',
+        plugin: plugin('macvlan'),
+        multiNICIPAM: false,
+        ipam: JSON.stringify({ type: 'multi-config', ...ipam }),
+      });
+    expect(multi({ ipam_type: 'whereabouts', args: { eth1: { range: '192.0.2.0/24' } } })).to.deep.equal([]);
+    expect(multi({})).to.have.length(2);
+    expect(multi({ ipam_type: 'static', args: { eth1: 'x' } })).to.deep.equal([
+      'error MNN_IPAM_INVALID spec.ipam: multi-config: args.eth1 must be an object, not "x"',
+    ]);
+    const hostDevice = (type: string): string[] =>
+      check({ subnet: '', plugin: plugin(type), multiNICIPAM: false, ipam: '{"type":"host-device-ipam"}' });
+    expect(hostDevice('mellanox')).to.deep.equal([]);
+    expect(hostDevice('macvlan').join()).to.contain('warning MNN_MODE_CONFLICT');
+  });
+
   it('pass a network of every kind that is all right', () => {
     const fine: Overrides[] = [
       {},

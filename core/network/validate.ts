@@ -3,6 +3,7 @@ import { readDraft } from './draft.ts';
 import type { Finding } from './finding.ts';
 import { validateExcludes, validateLayout } from './validateLayout.ts';
 import { validateIpamFlag, validateMode } from './validateMode.ts';
+import { validateOtherIpam } from './validateOtherIpam.ts';
 import { validatePlugin } from './validatePlugin.ts';
 import { validateName, validatePolicy, validateRoutes } from './validatePolicy.ts';
 import { validateMasterNets, validateSubnet } from './validateSubnets.ts';
@@ -22,6 +23,7 @@ export function validateSpecification(object: MultiNicNetwork): Finding[] {
     ...validateLayout(draft),
     ...validateIpamFlag(draft),
     ...validateMode(draft),
+    ...validateOtherIpam(draft),
     ...validatePlugin(draft),
     ...validatePolicy(draft),
     ...validateRoutes(draft),

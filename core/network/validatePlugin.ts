@@ -1,6 +1,8 @@
 import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
+import { cniType } from '../api/names.ts';
 import type { Draft } from './draft.ts';
 import { error, warning, type Finding } from './finding.ts';
+import { isExecutable } from './validateOtherIpam.ts';
 
 const link = ['master', 'mode', 'mtu'];
 
@@ -49,6 +51,10 @@ export function validatePlugin(draft: Draft): Finding[] {
   if (!isSupportedVersion(cniVersion)) {
     const detail = `"${cniVersion}" is not supported (${supportedVersions.join(', ')})`;
     findings.push(error('MNN_PLUGIN_INVALID', 'spec.plugin.cniVersion', detail));
+  }
+  if (type === cniType || !isExecutable(type)) {
+    const why = type === cniType ? 'is this system itself' : `"${type}" is no name that a plugin's executable can have`;
+    return [...findings, error('MNN_PLUGIN_INVALID', 'spec.plugin.type', why)];
   }
   const known = argsOf.get(type);
   if (!known) {

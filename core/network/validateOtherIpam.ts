@@ -1,0 +1,52 @@
+import { delegateType } from '../delegate/delegateConf.ts';
+import { hostDeviceIpam, multiConfigIpam } from '../delegate/nicIpam.ts';
+import { isRecord } from '../json.ts';
+import type { Draft } from './draft.ts';
+import { error, warning, type Finding } from './finding.ts';
+
+const path = 'spec.ipam';
+
+/** IPAM kinds that are neither our own pools nor one plugin's configuration. What a plugin makes of its own text is for it to say. */
+export function validateOtherIpam(draft: Draft): Finding[] {
+  if (draft.ipam?.type === multiConfigIpam) return checkMultiConfig(draft.ipam.raw);
+  if (draft.ipam?.type === hostDeviceIpam) return checkHostDevice(draft);
+  if (draft.ipam && !draft.ownAddresses && !isExecutable(draft.ipam.type)) {
+    return [
+      error('MNN_IPAM_INVALID', path, `"type" is "${draft.ipam.type}", which no plugin's executable can be named`),
+    ];
+  }
+  return [];
+}
+
+/** Whether a plugin's executable can have that name: it is looked up in folders, and must not lead out of them. */
+export function isExecutable(name: string): boolean {
+  return /^[\w.-]+$/.test(name) && !/^\.+$/.test(name);
+}
+
+function checkMultiConfig({ ipam_type: type, args }: Record<string, unknown>): Finding[] {
+  const findings: Finding[] = [];
+  if (typeof type !== 'string' || !isExecutable(type)) {
+    findings.push(
+      error('MNN_IPAM_INVALID', path, `multi-config: "ipam_type" must name an IPAM plugin, not ${show(type)}`),
+    );
+  }
+  if (!isRecord(args) || Object.keys(args).length === 0) {
+    const detail = `multi-config: "args" must have an object for each host NIC, for example {"eth1": {…}}, not ${show(args)}`;
+    return [...findings, error('MNN_IPAM_INVALID', path, detail)];
+  }
+  for (const [nic, section] of Object.entries(args)) {
+    if (isRecord(section)) continue;
+    findings.push(error('MNN_IPAM_INVALID', path, `multi-config: args.${nic} must be an object, not ${show(section)}`));
+  }
+  return findings;
+}
+
+function checkHostDevice({ spec }: Draft): Finding[] {
+  if (delegateType(spec.plugin.type) === 'host-device') return [];
+  const detail = `host-device-ipam gives a pod the host's own address, which the host keeps with type ${spec.plugin.type}: use host-device or mellanox`;
+  return [warning('MNN_MODE_CONFLICT', path, detail)];
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value) ?? 'nothing';
+}
