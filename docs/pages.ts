@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorsPage, metricsIn, metricsPage } from './tables.ts';
+import { usage } from '../agent/options.ts';
+import { errorsPage, metricsIn, metricsPage, usagePage } from './tables.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -12,9 +13,12 @@ function read(path: string): string {
 export function generatedPages(): Map<string, string> {
   const sources = globSync('{kube,webhook,controller,agent,certs}/**/*.ts', { cwd: root });
   const metrics = sources.filter(path => !path.endsWith('.test.ts')).flatMap(path => metricsIn(read(path)));
-  const [errors, measured] = ['docs/reference/errors.md', 'docs/reference/metrics.md'];
+  const errors = 'docs/reference/errors.md';
+  const measured = 'docs/reference/metrics.md';
+  const agent = 'docs/reference/agent.md';
   return new Map([
     [errors, errorsPage(read(errors))],
     [measured, metricsPage(read(measured), metrics)],
+    [agent, usagePage(read(agent), usage)],
   ]);
 }

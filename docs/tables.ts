@@ -60,3 +60,8 @@ export function metricsPage(page: string, metrics: readonly Metric[]): string {
     .map(({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |`);
   return withTable(page, ['| Metric | Type | Labels | Meaning |', '|---|---|---|---|', ...rows]);
 }
+
+/** docs/reference/agent.md: what `--help` prints. */
+export function usagePage(page: string, usage: string): string {
+  return withTable(page, ['```text', usage.trimEnd(), '```']);
+}
