@@ -7,8 +7,9 @@ import { deadline } from '../../kube/deadline.ts';
 import type { Budget } from '../decision/decider.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
+import { collectGarbage } from './collectGarbage.ts';
 import type { CniContext } from './context.ts';
-import { collectGarbage, remove } from './remove.ts';
+import { remove } from './remove.ts';
 import { KeyedSerial } from './serial.ts';
 import { status } from './status.ts';
 

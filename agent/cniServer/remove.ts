@@ -1,9 +1,7 @@
 import type { CniCall } from '../../core/cni/call.ts';
-import { cniCodes, cniError, toCniError } from '../../core/cni/error.ts';
-import type { CniConfig, ValidAttachment } from '../../core/cni/config.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { linkName } from '../attach/attachment.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
-import { networkDelegates } from '../delegate/networkDelegates.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
 import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts';
 import type { CniContext } from './context.ts';
@@ -26,86 +24,31 @@ export async function remove(context: CniContext, call: CniCall): Promise<string
 const podKinds = new Set(['ipvlan', 'macvlan', 'veth']);
 
 /**
- * Without an entry (its file is lost, or the predecessor made the attachment) links are known by their names. What is not there any more,
- * or not a namespace, is nothing to remove.
+ * Without an entry (its file was lost) the links are known by what only this agent makes: a first one that has the attachment's name as an
+ * alternative, and those of its kind that are numbered after it. What is not there any more, or not a namespace, is nothing to remove.
  */
 async function removeUnknown(netlink: Netlink, { netns, ifname }: CniCall): Promise<void> {
   if ((await namespaceIdentity(netns)) === undefined || (await sameNamespace(netns, ownNamespace))) return;
-  const prefix = `${ifname}-`;
-  const isOurs = ({ name, kind }: LinkInfo): boolean =>
-    podKinds.has(kind ?? '') && name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length));
   try {
-    const links = (await netlink.one(netns, { op: 'link.list' })).filter(isOurs);
+    const ours = numberedLinks(await netlink.one(netns, { op: 'link.list' }), ifname);
     await netlink.run(
       netns,
-      links.map(({ name }) => ({ op: 'link.del' as const, dev: name, ignore: ['ENODEV'] as const })),
+      ours.map(dev => ({ op: 'link.del' as const, dev, ignore: ['ENODEV'] as const })),
     );
   } catch (error) {
     if (!(error instanceof NetlinkError) || !error.namespaceGone) throw error;
   }
 }
 
-/** CHECK and DEL of one attachment of a sandbox must not meet an ADD of it. */
-export type Exclusively = (containerId: string, work: () => Promise<void>) => Promise<void>;
-
-/**
- * GC (CNI 1.1, section 2): takes away every attachment of the network that the runtime does not know, and has the plugins do so that the
- * network is made with. Errors are collected, and do not keep the others.
- */
-export async function collectGarbage(
-  context: CniContext,
-  call: CniCall,
-  config: CniConfig,
-  exclusively: Exclusively,
-): Promise<string> {
-  const { validAttachments } = config;
-  if (!validAttachments) {
-    throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', 'GC needs cni.dev/valid-attachments');
-  }
-  const valid = new Set(validAttachments.map(({ containerID, ifname }) => `${containerID}@${ifname}`));
-  const stale = [...context.checkpoint.list()].filter(
-    ({ configName, containerId, callIfname }) =>
-      configName === config.name && !valid.has(`${containerId}@${callIfname}`),
-  );
-  const errors: string[] = [];
-  for (const entry of stale) {
-    try {
-      await exclusively(entry.containerId, () => removeEntry(context, entry));
-    } catch (error) {
-      errors.push(`${entry.containerId} ${entry.ifname}: ${toCniError(error).message}`);
-    }
-  }
-  errors.push(...(await collectDelegates(context, call, config.name, validAttachments)));
-  if (errors.length === 0) return '';
-  throw cniError(cniCodes.internal, 'MNN_ATTACH_FAILED', `not everything could be removed: ${errors.join('; ')}`);
+function numberedLinks(links: readonly LinkInfo[], ifname: string): string[] {
+  const first = links.find(({ name, altNames }) => name === linkName(ifname, 0) && altNames.includes(ifname));
+  if (!first || !podKinds.has(first.kind ?? '')) return [];
+  const numbered = new Set(links.map((_, i) => linkName(ifname, i)));
+  return links.filter(({ name, kind }) => kind === first.kind && numbered.has(name)).map(({ name }) => name);
 }
 
-/** The runtime knows attachments by the call's interface name; the plugins by those of their links. @returns what went wrong */
-async function collectDelegates(
-  { view, delegates, checkpoint }: CniContext,
-  call: CniCall,
-  network: string,
-  valid: readonly ValidAttachment[],
-): Promise<string[]> {
-  const known = view.network(network);
-  if (!known) return [];
-  const links = valid.flatMap(({ containerID, ifname }) =>
-    checkpoint
-      .ofCall(containerID, ifname)
-      .flatMap(entry => entry.links.map(({ name }) => ({ containerID, ifname: name }))),
-  );
-  const errors: string[] = [];
-  for (const delegate of networkDelegates(known.state.network)) {
-    try {
-      await delegates.collectGarbage(delegate, call.path, links);
-    } catch (error) {
-      errors.push(toCniError(error).message);
-    }
-  }
-  return errors;
-}
-
-async function removeEntry({ attacher, detached }: CniContext, entry: CheckpointEntry): Promise<void> {
+/** Takes one attachment away, and has its addresses released. */
+export async function removeEntry({ attacher, detached }: CniContext, entry: CheckpointEntry): Promise<void> {
   await attacher.detach(entry);
   detached(entry);
 }
