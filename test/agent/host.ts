@@ -105,7 +105,8 @@ export class Host implements AsyncDisposable {
     ];
     this.#agent = new Program(this.namespace.enter(process.execPath, ...argv), {
       logFile: join(this.folder, 'agent.log'),
-      env: { LOG_LEVEL: 'debug', ...env },
+      // Tests start agents again and again: most of a start is compiling.
+      env: { LOG_LEVEL: 'debug', NODE_COMPILE_CACHE: join(this.#options.folder, 'compiled'), ...process.env, ...env },
     });
     const isServing = async (): Promise<boolean> => existsSync(this.socket) && (await this.isReady());
     await eventually('the agent serves CNI calls', isServing, 60_000);
