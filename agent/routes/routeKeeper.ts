@@ -9,6 +9,7 @@ import type { Netlink } from '../netlink/netlink.ts';
 import { forwardingCondition } from './forwarding.ts';
 import { programRoutes, type Programmed } from './kernelRoutes.ts';
 import { ownProtocol } from './ownership.ts';
+import { reversePathCondition } from './reversePath.ts';
 import { wantedRoutes } from './wanted.ts';
 
 export interface RouteKeeperOptions {
@@ -92,7 +93,12 @@ export class RouteKeeper implements Runnable {
     if (pass.changes > 0 || pass.failures.length > 0) {
       logger.info({ changes: pass.changes, failures: pass.failures.slice(0, shownFailures) }, 'routes programmed');
     }
-    await writer.writeConditions([routesCondition(pass), await forwardingCondition(netlink, view)], signal);
+    const conditions = [
+      routesCondition(pass),
+      await forwardingCondition(netlink, view),
+      await reversePathCondition(netlink, view, node),
+    ];
+    await writer.writeConditions(conditions, signal);
     return { requeueAfterMs: pass.failures.length > 0 ? failedMs : resyncMs };
   }
 }

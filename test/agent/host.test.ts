@@ -104,13 +104,29 @@ describe('agent: its host', function () {
     const { namespace } = site.hosts[0]!;
     const condition = async (type: string): Promise<string | undefined> =>
       (await hif()).status?.conditions?.find(item => item.type === type)?.status;
+    let length = 1000;
+    const lookAgain = (): void => {
+      namespace.ip('link', 'set', 'eth1', 'txqueuelen', String(++length));
+    };
     await eventually('programmed', async () => (await condition('RoutesProgrammed')) === 'True');
     namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=0');
-    namespace.ip('rule', 'del', 'priority', '5400');
+    lookAgain();
     await eventually('forwarding is off', async () => (await condition('Forwarding')) === 'False');
     namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
-    namespace.ip('rule', 'del', 'priority', '5400');
+    lookAgain();
     await eventually('forwarding is on', async () => (await condition('Forwarding')) === 'True');
+    expect(await condition('ReversePath')).to.equal('True');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth1.rp_filter=0');
+    namespace.ip('link', 'add', 'eth3', 'type', 'veth', 'peer', 'name', 'eth3p');
+    namespace.ip('address', 'add', '172.20.1.99/24', 'dev', 'eth3');
+    await eventually('two NICs are in a subnet', async () => (await hif()).spec.interfaces.length === 3);
+    lookAgain();
+    await eventually('a strict filter drops', async () => (await condition('ReversePath')) === 'False');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=2');
+    lookAgain();
+    await eventually('a loose filter does not', async () => (await condition('ReversePath')) === 'True');
+    namespace.ip('link', 'del', 'eth3');
+    await eventually('one NIC less', async () => (await hif()).spec.interfaces.length === 2);
   });
 
   it('keeps its routes while the agent is away, and drops them with the network', async () => {
