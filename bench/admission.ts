@@ -86,6 +86,6 @@ async function run(report: Reporter): Promise<void> {
 await runBenchmark({
   name: 'admission',
   about: 'one admission of each kind in the process, and pods created and bound through the real API server',
-  limitSeconds: 1200,
+  limitSeconds: 1800,
   run,
 });

@@ -58,12 +58,12 @@ export interface Benchmark {
  */
 export async function runBenchmark(benchmark: Benchmark): Promise<void> {
   const { name, about, limitSeconds } = benchmark;
+  const rows: Row[] = [];
   const timer = setTimeout(() => {
     console.error(`${name}: not done after ${limitSeconds} s`);
-    process.exit(1);
+    void merge(name, rows).finally(() => process.exit(1));
   }, limitSeconds * 1000);
   console.log(`\n${name}: ${about}`);
-  const rows: Row[] = [];
   try {
     await benchmark.run((rowName, report) => {
       const row = toRow(`${name}/${rowName}`, report);
