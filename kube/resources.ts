@@ -11,6 +11,8 @@ import type {
   V1ValidatingWebhookConfiguration,
 } from '@kubernetes/client-node';
 import type { Cidr, DeviceClass, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
+import type { SriovNetwork, SriovNodePolicy } from '../core/sriov/objects.ts';
+import type { NicClusterPolicy } from '../core/sriov/mellanoxResources.ts';
 import type { KubeObject, Resource, Stored } from './types.ts';
 
 export type Pod = Stored<V1Pod>;
@@ -50,6 +52,21 @@ export const networkAttachmentDefinitions = resource<NetworkAttachmentDefinition
   'NetworkAttachmentDefinition',
   'network-attachment-definitions',
   'namespaced',
+);
+
+const sriov = 'sriovnetwork.openshift.io/v1';
+export const sriovNodePolicies = resource<SriovNodePolicy>(
+  sriov,
+  'SriovNetworkNodePolicy',
+  'sriovnetworknodepolicies',
+  'namespaced',
+);
+export const sriovNetworks = resource<SriovNetwork>(sriov, 'SriovNetwork', 'sriovnetworks', 'namespaced');
+export const nicClusterPolicies = resource<NicClusterPolicy>(
+  'mellanox.com/v1alpha1',
+  'NicClusterPolicy',
+  'nicclusterpolicies',
+  'cluster',
 );
 
 export const pods = resource<Pod>('v1', 'Pod', 'pods', 'namespaced');

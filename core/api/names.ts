@@ -23,6 +23,8 @@ export const annotation = {
   networks: 'k8s.v1.cni.cncf.io/networks',
   /** Status of each attachment, written by Multus or, without it, by our agent (multi-net-spec v1.3 §5). */
   networkStatus: 'k8s.v1.cni.cncf.io/network-status',
+  /** On a NetworkAttachmentDefinition: the device plugin's resource whose devices the attachment takes (multi-net-spec v1.3 §3.1). */
+  resourceName: 'k8s.v1.cni.cncf.io/resourceName',
   /** On a pod or namespace: comma-separated MultiNicNetworks, where `networks` does not say. */
   ourNetworks: `${apiGroup}/networks`,
   /** On a pod whose addresses were reserved before its UID was known: the reservation's id. */

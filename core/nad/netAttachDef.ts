@@ -1,4 +1,4 @@
-import { apiVersion, cniType, label } from '../api/names.ts';
+import { annotation, apiVersion, cniType, label } from '../api/names.ts';
 import type { ApiObject, MultiNicNetwork, ObjectMeta } from '../api/types.ts';
 import { pluginArgs } from '../delegate/pluginArgs.ts';
 import type { Network } from '../network/network.ts';
@@ -45,12 +45,21 @@ export function netConfOf({ name, ipam, spec }: Network): NetConf {
   };
 }
 
-/** The definition of the network in a namespace, owned by the network so that it goes with it. */
-export function netAttachDefOf(network: Network, object: MultiNicNetwork, namespace: string): NetAttachDef {
+/**
+ * The definition of the network in a namespace, owned by the network so that it goes with it.
+ * @param devices what its annotation resourceName says, for types whose devices a device plugin hands out
+ */
+export function netAttachDefOf(
+  network: Network,
+  object: MultiNicNetwork,
+  namespace: string,
+  devices?: string,
+): NetAttachDef {
   const metadata: ObjectMeta = {
     name: network.name,
     namespace,
     labels: { [label.generated]: 'true', [label.network]: network.name },
+    ...(devices !== undefined && { annotations: { [annotation.resourceName]: devices } }),
     ownerReferences: [
       {
         apiVersion,

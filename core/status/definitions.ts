@@ -13,6 +13,14 @@ export interface DefinitionsState {
   foreign: string[];
   /** Why others could not be written, by namespace. */
   failures: ReadonlyMap<string, string>;
+  /** What keeps the network from its devices, for types whose devices a device plugin hands out. */
+  devices?: DevicesProblem;
+}
+
+/** Why pods of a network can get no devices, and what to do. `NoDeviceResource` does not pass by itself. */
+export interface DevicesProblem {
+  reason: 'NoDeviceResource' | 'SriovObjectsMissing';
+  message: string;
 }
 
 /** The condition DefinitionsReady, and what it means for configStatus. */
@@ -26,11 +34,12 @@ export interface DefinitionsSummary {
  * @param stored the condition as it is stored; it holds while a new leader does not know better
  */
 export function definitionsSummary(state: DefinitionsState, stored: NewCondition | undefined): DefinitionsSummary {
-  const { installed, wanted, ready, foreign, failures } = state;
+  const { installed, wanted, ready, foreign, failures, devices } = state;
   if (installed === undefined) {
     if (stored) return summary(stored.status, stored.reason, stored.message);
     return summary('Unknown', 'Starting', 'whether the cluster has NetworkAttachmentDefinitions is not known yet');
   }
+  if (devices) return summary('False', devices.reason, devices.message);
   if (!installed) {
     const message = 'the cluster has no NetworkAttachmentDefinition resource (no Multus), so none are made';
     return summary('True', 'NotInstalled', message);
@@ -51,6 +60,6 @@ export function definitionsSummary(state: DefinitionsState, stored: NewCondition
 
 function summary(status: NewCondition['status'], reason: string, message: string): DefinitionsSummary {
   const condition = { type: 'DefinitionsReady', status, reason, message };
-  if (reason === 'NameTaken') return { condition, configStatus: 'Failed' };
+  if (reason === 'NameTaken' || reason === 'NoDeviceResource') return { condition, configStatus: 'Failed' };
   return { condition, configStatus: status === 'True' ? 'Success' : 'WaitForConfig' };
 }

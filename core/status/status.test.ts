@@ -4,7 +4,7 @@ import type { HostInterface, MultiNicNetwork, MultiNicNetworkStatus } from '../a
 import { readNetwork, type Network } from '../network/network.ts';
 import { capacityState, type HostCapacity } from './capacity.ts';
 import { mergeConditions } from './condition.ts';
-import { definitionsSummary, type DefinitionsState } from './definitions.ts';
+import { definitionsSummary, type DefinitionsState, type DevicesProblem } from './definitions.ts';
 import { hostsState, type Allocated } from './hosts.ts';
 import { networkStatus, sameStatus, unusableStatus } from './networkStatus.ts';
 import { routeState } from './routes.ts';
@@ -145,6 +145,12 @@ describe('definitionsSummary', () => {
     expect(configStatus({ ready: 1 })).to.equal('WaitForConfig');
     expect(configStatus({ ready: 1, failures: new Map([['a', 'forbidden']]) })).to.equal('WaitForConfig');
     expect(configStatus({ ready: 1, foreign: ['a'] })).to.equal('Failed');
+  });
+
+  it('fails without a resource of devices, and waits for the objects that make them', () => {
+    const devices = (reason: DevicesProblem['reason']) => ({ devices: { reason, message: 'list the devices' } });
+    expect(configStatus({ installed: true, ready: 2, ...devices('NoDeviceResource') })).to.equal('Failed');
+    expect(configStatus({ installed: false, ...devices('SriovObjectsMissing') })).to.equal('WaitForConfig');
   });
 
   it('lets the stored condition stand while a new leader does not know', () => {
