@@ -12,7 +12,7 @@ export interface ControllerTimes {
   sweepIntervalMs: number;
   /** How long a reservation may wait for its pod. */
   reservationMs: number;
-  /** How often to ask whether a cluster without NetworkAttachmentDefinitions has them now. */
+  /** How often to ask whether a cluster without a resource of Multus or of an operator has it now. */
   definitionRecheckMs: number;
   /** Everything is looked at again, whether anything changed or not. */
   resyncMs: number;

@@ -1,26 +1,21 @@
-import { component, label } from '../core/api/names.ts';
+import { annotation, component, label } from '../core/api/names.ts';
 import type { MultiNicNetwork } from '../core/api/types.ts';
-import { netAttachDefOf, type NetAttachDef } from '../core/nad/netAttachDef.ts';
+import { usesDevicePlugin } from '../core/delegate/deviceResource.ts';
+import { netAttachDefOf, pluginTypeOf, type NetAttachDef } from '../core/nad/netAttachDef.ts';
 import { appliesTo } from '../core/network/network.ts';
 import type { DefinitionsState } from '../core/status/definitions.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
-import type { Informer } from '../kube/informer.ts';
 import { networkAttachmentDefinitions, type Namespace, type NetworkAttachmentDefinition } from '../kube/resources.ts';
 import { keyOf, refOf } from '../kube/types.ts';
 import type { WorkResult } from '../kube/workQueue.ts';
 import type { LeaderContext } from './leaderContext.ts';
+import { networkDevices } from './networkDevices.ts';
+import type { OptionalResources } from './optionalResources.ts';
 import { networkOwner } from './owner.ts';
 import { readableNetwork } from './readableNetwork.ts';
 
 /** After a write that came too late the copies will show why, and bring the key back; this is for when they do not. */
 const recheckMs = 30_000;
-
-/** What the reconciler knows of the resource in this cluster. */
-export interface DefinitionSource {
-  /** Undefined while it is not known whether the resource is installed; see DefinitionsState.installed. */
-  installed: () => boolean | undefined;
-  informer: Informer<NetworkAttachmentDefinition>;
-}
 
 /**
  * Keeps the NetworkAttachmentDefinition of each network in each namespace that it applies to. A key is one definition, so a namespace
@@ -28,13 +23,13 @@ export interface DefinitionSource {
  */
 export class Definitions {
   readonly #context: LeaderContext;
-  readonly #source: DefinitionSource;
+  readonly #optional: OptionalResources;
   /** Why a definition could not be written, by network and namespace. */
   readonly #failures = new Map<string, Map<string, string>>();
 
-  constructor(context: LeaderContext, source: DefinitionSource) {
+  constructor(context: LeaderContext, optional: OptionalResources) {
     this.#context = context;
-    this.#source = source;
+    this.#optional = optional;
   }
 
   /** Where the network's definitions stand. */
@@ -46,13 +41,13 @@ export class Definitions {
     for (const namespace of this.#context.informers.namespaces.list()) {
       if (!isActive(namespace) || !appliesTo(object.spec, namespace.metadata.name)) continue;
       wanted++;
-      const found = this.#source.informer.get({ namespace: namespace.metadata.name, name });
+      const found = this.#optional.definitions.informer.get({ namespace: namespace.metadata.name, name });
       if (!found) continue;
       if (isOurs(found, name)) ready++;
       else foreign.push(namespace.metadata.name);
     }
     const failures = this.#failures.get(name) ?? new Map<string, string>();
-    return { installed: this.#source.installed(), wanted, ready, foreign: foreign.sort(), failures };
+    return { installed: this.#optional.definitions.installed, wanted, ready, foreign: foreign.sort(), failures };
   }
 
   /** @param key `namespace/network` */
@@ -75,7 +70,7 @@ export class Definitions {
 
   async #reconcileOne(namespace: string, name: string, signal: AbortSignal): Promise<WorkResult> {
     const { client, informers, view } = this.#context;
-    const found = this.#source.informer.get({ namespace, name });
+    const found = this.#optional.definitions.informer.get({ namespace, name });
     const place = informers.namespaces.get(namespace);
     if (!place || !isActive(place)) return {};
     const read = readableNetwork(view, name);
@@ -91,7 +86,11 @@ export class Definitions {
       }
       return {};
     }
-    const wanted = netAttachDefOf(read.known.state.network, read.known.object, namespace);
+    const { network } = read.known.state;
+    const devices = networkDevices(network, this.#optional);
+    // One without the annotation would give pods no devices; what is there already stays as it is.
+    if (devices.kind === 'unknown') return {};
+    const wanted = netAttachDefOf(network, read.known.object, namespace, devices.resources);
     if (!found) await client.create(networkAttachmentDefinitions, wanted, options);
     else if (isOurs(found, name) && !isSame(found, wanted)) {
       await client.update(networkAttachmentDefinitions, mended(found, wanted), options);
@@ -121,10 +120,12 @@ function isOurs({ metadata }: NetworkAttachmentDefinition, network: string): boo
 
 function isSame(found: NetworkAttachmentDefinition, wanted: NetAttachDef): boolean {
   const labels = Object.entries(wanted.metadata.labels ?? {});
+  const annotations = mendedAnnotations(found, wanted);
   const [owner] = wanted.metadata.ownerReferences ?? [];
   return (
     found.spec?.config === wanted.spec.config &&
     labels.every(([key, value]) => found.metadata.labels?.[key] === value) &&
+    annotations[annotation.resourceName] === found.metadata.annotations?.[annotation.resourceName] &&
     networkOwner(found.metadata)?.uid === owner?.uid
   );
 }
@@ -138,10 +139,20 @@ function mended(found: NetworkAttachmentDefinition, wanted: NetAttachDef): Netwo
     metadata: {
       ...found.metadata,
       labels: { ...labels, ...wanted.metadata.labels },
+      annotations: mendedAnnotations(found, wanted),
       ownerReferences: [...others, ...(wanted.metadata.ownerReferences ?? [])],
     },
     spec: wanted.spec,
   };
+}
+
+/** With the resource as wanted. Where none is, that of a former type goes; what a user wrote for a type that has none from us stays. */
+function mendedAnnotations(found: NetworkAttachmentDefinition, wanted: NetAttachDef): Record<string, string> {
+  const { [annotation.resourceName]: before, ...others } = found.metadata.annotations ?? {};
+  const resources = wanted.metadata.annotations?.[annotation.resourceName];
+  if (resources !== undefined) return { ...others, [annotation.resourceName]: resources };
+  const users = before !== undefined && !usesDevicePlugin(pluginTypeOf(found));
+  return users ? { ...others, [annotation.resourceName]: before } : others;
 }
 
 /** 403 with the cause NamespaceTerminating: nothing is created in a namespace that is going. */

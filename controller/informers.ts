@@ -38,16 +38,6 @@ export function createInformers(client: KubeClient, logger: Logger, observer?: O
   };
 }
 
-/** Definitions of all networks; apart from the others, because a cluster without Multus does not have the resource. */
-export function createDefinitionInformer(
-  client: KubeClient,
-  logger: Logger,
-  observer?: Observer,
-): Informer<resources.NetworkAttachmentDefinition> {
-  const resource = resources.networkAttachmentDefinitions;
-  return new Informer({ client, resource, logger, ...(observer && { observer }) });
-}
-
 /** Our resources and readiness: a Node carries kilobytes of image names that nobody here reads. */
 function trimNode({ apiVersion, kind, metadata, status }: resources.Node): resources.Node {
   const { name, uid, resourceVersion, creationTimestamp } = metadata;

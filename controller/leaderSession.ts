@@ -3,12 +3,13 @@ import { sleep } from '../kube/deadline.ts';
 import { ClusterView } from '../kube/clusterView.ts';
 import { PoolStore } from '../kube/poolStore.ts';
 import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
-import { DefinitionResource } from './definitionResource.ts';
-import { createDefinitionInformer, createInformers } from './informers.ts';
+import { createInformers } from './informers.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { NetworkSurveys } from './networkSurveys.ts';
+import { createOptionalResources, runOptionalResources } from './optionalResources.ts';
 import { addNetwork, createQueues, type Queues } from './queues.ts';
 import { createSweeper } from './sweeps/sweeper.ts';
+import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addTriggers } from './triggers.ts';
 
 /** One time of leading: everything is made anew, so nothing that an earlier leader believed is carried over. */
@@ -33,15 +34,17 @@ export function createLeaderSession(
     surveys: new NetworkSurveys(() => informers.hosts.list()),
     pools: new PoolStore(client, { log }),
   };
-  const definitionInformer = createDefinitionInformer(client, log, metrics?.informers);
-  const resource = new DefinitionResource(client, definitionInformer, log, times.definitionRecheckMs);
-  const source = { installed: () => resource.installed, informer: definitionInformer };
-  const queues = createQueues(context, source, times.statusIntervalMs, metrics?.queues);
+  const optional = createOptionalResources({
+    client,
+    log,
+    recheckMs: times.definitionRecheckMs,
+    observer: metrics?.informers,
+  });
+  const queues = createQueues(context, optional, times.statusIntervalMs, metrics?.queues);
   const resync = (): void => {
     for (const { metadata } of informers.networks.list()) addNetwork(queues, context, metadata.name);
     for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
   };
-  const definitions: Runnable = { name: 'definitions', start: signal => resource.run(signal, resync) };
   return {
     context,
     run: signal =>
@@ -50,10 +53,11 @@ export function createLeaderSession(
         [
           group('informers', Object.values(informers) as Runnable[]),
           triggers(() => {
-            addTriggers(queues, context, definitionInformer, times.batchMs);
+            addTriggers(queues, context, times.batchMs);
+            addOptionalTriggers(queues, context, optional, times.batchMs);
           }),
           group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
-          definitions,
+          group('optional resources', runOptionalResources(optional, resync)),
           createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs: times.reservationMs }),
           repeated('resync', times.resyncMs, resync),
         ],

@@ -1,7 +1,7 @@
 import { component, extendedResourceName } from '../core/api/names.ts';
 import type { Condition, MultiNicNetwork, MultiNicNetworkStatus } from '../core/api/types.ts';
 import { capacityState, isBeingSetUp, type HostCapacity } from '../core/status/capacity.ts';
-import { definitionsSummary, type DefinitionsState } from '../core/status/definitions.ts';
+import { definitionsSummary, type DefinitionsState, type DevicesProblem } from '../core/status/definitions.ts';
 import { hostsState } from '../core/status/hosts.ts';
 import { networkStatus, sameStatus, unusableStatus } from '../core/status/networkStatus.ts';
 import { routeState } from '../core/status/routes.ts';
@@ -18,6 +18,7 @@ import { readableNetwork } from './readableNetwork.ts';
 /** Where the parts of a status come from that the API server does not know. */
 export interface StatusSources {
   definitions: (object: MultiNicNetwork) => DefinitionsState;
+  devices: (network: Network) => DevicesProblem | undefined;
   unassignedHosts: (network: string) => readonly string[];
 }
 
@@ -107,7 +108,8 @@ export class NetworkStatuses {
       ]),
     );
     const stored = object.status?.conditions?.find(({ type }) => type === 'DefinitionsReady');
-    const definitions = definitionsSummary(this.#sources.definitions(object), stored);
+    const devices = this.#sources.devices(network);
+    const definitions = definitionsSummary({ ...this.#sources.definitions(object), ...(devices && { devices }) }, stored);
     // A host without a Node has no agent that could report: it is one that a user described.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
     const routes = routeState(network, withAgent, view.networkNames(), hasIndex);
@@ -134,7 +136,10 @@ export class NetworkStatuses {
 }
 
 /** Reasons that do not pass by themselves. `Ready` repeats the reason of another condition, which has its own event. */
-const alarming = new Set(['SpecUnusable', 'HostIndexesFull', 'InterfaceIndexesFull', 'NameTaken', 'RoutesFailed']);
+const alarming = new Set([
+  ...['SpecUnusable', 'HostIndexesFull', 'InterfaceIndexesFull', 'NameTaken', 'RoutesFailed'],
+  ...['NoDeviceResource', 'SriovObjectsMissing'],
+]);
 
 function eventKind({ type, status, reason }: Condition): 'Normal' | 'Warning' | undefined {
   if (type === 'Ready') return status === 'True' ? 'Normal' : reason === 'SpecUnusable' ? 'Warning' : undefined;

@@ -2,11 +2,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import type { Metrics } from '../kube/metrics.ts';
 import { WorkQueue, type WorkQueueOptions } from '../kube/workQueue.ts';
-import { Definitions, definitionKeys, type DefinitionSource } from './definitions.ts';
+import { Definitions, definitionKeys } from './definitions.ts';
 import { HostBlocks } from './hostBlocks.ts';
 import type { LeaderContext } from './leaderContext.ts';
+import { mellanoxProblem } from './networkDevices.ts';
 import { NetworkStatuses } from './networkStatus.ts';
 import { NodeCapacities } from './nodeCapacities.ts';
+import type { OptionalResources } from './optionalResources.ts';
+import { SriovObjects } from './sriovObjects.ts';
 
 /** One queue a reconciler. Keys are names of networks, of nodes, or `namespace/network`. */
 export interface Queues {
@@ -14,6 +17,7 @@ export interface Queues {
   statuses: WorkQueue;
   definitions: WorkQueue;
   capacities: WorkQueue;
+  sriovObjects: WorkQueue;
 }
 
 /** Definitions and nodes worked on at the same time: enough to keep the API server busy, not more than it gives one client. */
@@ -25,17 +29,19 @@ const catchUpMs = 50;
 /** Makes the reconcilers and their queues. */
 export function createQueues(
   context: LeaderContext,
-  definitionSource: DefinitionSource,
+  optional: OptionalResources,
   statusIntervalMs: number,
   observer: Metrics['queues'] | undefined,
 ): Queues {
   const blocks = new HostBlocks(context);
-  const definitions = new Definitions(context, definitionSource);
+  const definitions = new Definitions(context, optional);
+  const sriovObjects = new SriovObjects(context, optional);
   const capacities = new NodeCapacities(context);
   const statuses = new NetworkStatuses(
     context,
     {
       definitions: (object: MultiNicNetwork) => definitions.state(object),
+      devices: network => mellanoxProblem(network, optional) ?? sriovObjects.problem(network),
       unassignedHosts: network => blocks.unassigned(network),
     },
     statusIntervalMs,
@@ -62,9 +68,16 @@ export function createQueues(
     statuses: statusQueue,
     definitions: queue(
       'definitions',
-      async (key, signal) => (definitionSource.installed() === true ? definitions.reconcile(key, signal) : {}),
+      async (key, signal) => (optional.definitions.installed === true ? definitions.reconcile(key, signal) : {}),
       concurrency,
     ),
+    sriovObjects: queue('sriov-objects', async (key, signal) => {
+      try {
+        return await sriovObjects.reconcile(key, signal);
+      } finally {
+        statusQueue.addAfter(key, catchUpMs);
+      }
+    }),
     capacities: queue('node-capacity', (key, signal) => capacities.reconcile(key, signal), concurrency),
   };
 }
@@ -72,6 +85,7 @@ export function createQueues(
 /** Has everything of one network looked at. */
 export function addNetwork(queues: Queues, { informers }: LeaderContext, network: string): void {
   queues.hostBlocks.add(network);
+  queues.sriovObjects.add(network);
   for (const key of definitionKeys(network, informers.namespaces.list())) queues.definitions.add(key);
   for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
 }

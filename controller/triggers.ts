@@ -1,7 +1,6 @@
 import { extendedResourceName } from '../core/api/names.ts';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
-import type { Informer } from '../kube/informer.ts';
-import type { Namespace, NetworkAttachmentDefinition, Node } from '../kube/resources.ts';
+import type { Namespace, Node } from '../kube/resources.ts';
 import { keyOf } from '../kube/types.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { addNetwork, type Queues } from './queues.ts';
@@ -10,12 +9,7 @@ import { addNetwork, type Queues } from './queues.ts';
  * Which change has what looked at again. Hosts come in bursts (a rack is switched on), and each of them concerns every network: what
  * follows from them waits for `batchMs`, so that a burst costs each network one look.
  */
-export function addTriggers(
-  queues: Queues,
-  context: LeaderContext,
-  definitions: Informer<NetworkAttachmentDefinition>,
-  batchMs: number,
-): void {
+export function addTriggers(queues: Queues, context: LeaderContext, batchMs: number): void {
   const { informers } = context;
   const everyNetwork = (visit: (network: string) => void): void => {
     for (const { metadata } of informers.networks.list()) visit(metadata.name);
@@ -39,6 +33,7 @@ export function addTriggers(
     queues.capacities.addAfter(metadata.name, batchMs);
     everyNetwork(name => {
       queues.hostBlocks.addAfter(name, batchMs);
+      queues.sriovObjects.addAfter(name, batchMs);
     });
   };
   informers.hosts.addHandlers({
@@ -100,12 +95,6 @@ export function addTriggers(
     });
   };
   informers.namespaces.addHandlers({ added: namespace, updated: namespace, deleted: namespace });
-
-  const definition = ({ metadata }: NetworkAttachmentDefinition): void => {
-    queues.definitions.add(keyOf(metadata));
-    if (informers.networks.get(metadata.name)) queues.statuses.addAfter(metadata.name, batchMs);
-  };
-  definitions.addHandlers({ added: definition, updated: definition, deleted: definition });
 }
 
 /** The API server counts up the generation with every change of the spec. */

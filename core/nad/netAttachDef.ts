@@ -1,6 +1,7 @@
 import { annotation, apiVersion, cniType, label } from '../api/names.ts';
 import type { ApiObject, MultiNicNetwork, ObjectMeta } from '../api/types.ts';
 import { pluginArgs } from '../delegate/pluginArgs.ts';
+import { isRecord } from '../json.ts';
 import type { Network } from '../network/network.ts';
 
 /** NetworkAttachmentDefinition (k8s.cni.cncf.io/v1): a CNI network configuration that Multus reads. */
@@ -77,4 +78,15 @@ export function netAttachDefOf(
     metadata,
     spec: { config: JSON.stringify(netConfOf(network)) },
   };
+}
+
+/** The plugin type that a definition of ours was made for; empty where its configuration is not one of ours. */
+export function pluginTypeOf({ spec }: { spec?: { config?: string } }): string {
+  try {
+    const config: unknown = JSON.parse(spec?.config ?? '');
+    if (isRecord(config) && isRecord(config.plugin) && typeof config.plugin.type === 'string') return config.plugin.type;
+  } catch {
+    // Somebody broke it; it is mended soon.
+  }
+  return '';
 }

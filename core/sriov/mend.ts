@@ -5,12 +5,20 @@ import { isDeepStrictEqual } from 'node:util';
  * same as no field: the operator's own writes drop them (Go's omitempty).
  */
 export function mendedSpec<Spec extends object>(
-  stored: Readonly<Record<string, unknown>>,
+  stored: object,
   wanted: Spec,
   fields: readonly (keyof Spec & string)[],
 ): Record<string, unknown> | undefined {
-  const same = fields.every(field => isDeepStrictEqual(stored[field] || undefined, wanted[field] || undefined));
-  if (same) return undefined;
-  const others = Object.entries(stored).filter(([field]) => !fields.some(ours => ours === field));
-  return { ...Object.fromEntries(others), ...wanted };
+  const found = new Map<string, unknown>(Object.entries(stored));
+  if (fields.every(field => isSame(found.get(field), wanted[field]))) return undefined;
+  for (const field of fields) found.delete(field);
+  return { ...Object.fromEntries(found), ...wanted };
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return isDeepStrictEqual(a, b) || (isNothing(a) && isNothing(b));
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === 0 || value === false || value === '';
 }

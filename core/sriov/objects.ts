@@ -56,6 +56,11 @@ export function sriovNetworkName(network: string): string {
   return `${network}-net`;
 }
 
+/** The inverse of sriovNetworkName. */
+export function networkOfSriovNetwork(name: string): string {
+  return name.replace(/-net$/, '');
+}
+
 /** Whether the network needs virtual functions made: it is of type sriov and names no resource that exists. */
 export function makesDevices({ spec: { plugin } }: Pick<Network, 'spec'>): boolean {
   return plugin.type === 'sriov' && existingResource(plugin) === undefined;

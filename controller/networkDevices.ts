@@ -1,0 +1,28 @@
+import type { Network } from '../core/network/network.ts';
+import { deviceResource } from '../core/delegate/deviceResource.ts';
+import { mellanoxResources, noNicClusterPolicies, type MellanoxResources } from '../core/sriov/mellanoxResources.ts';
+import type { DevicesProblem } from '../core/status/definitions.ts';
+import type { OptionalResources } from './optionalResources.ts';
+
+/** What the annotation resourceName of a network's definitions says: nothing for types without devices; unknown while it is. */
+export type NetworkDevices = { kind: 'known'; resources: string | undefined } | { kind: 'unknown' };
+
+/** Reads off which resources the devices of a network are. */
+export function networkDevices(network: Network, { clusterPolicies }: OptionalResources): NetworkDevices {
+  const { plugin } = network.spec;
+  if (plugin.type !== 'mellanox') return { kind: 'known', resources: deviceResource(network.name, plugin) };
+  const found = ofClusterPolicies(clusterPolicies);
+  return found?.kind === 'found' ? { kind: 'known', resources: found.resources } : { kind: 'unknown' };
+}
+
+/** Why a `mellanox` network has no devices; undefined for any other, and while it is not known. Without Multus nobody reads the annotation. */
+export function mellanoxProblem(network: Network, optional: OptionalResources): DevicesProblem | undefined {
+  if (network.spec.plugin.type !== 'mellanox' || optional.definitions.installed === false) return undefined;
+  const found = ofClusterPolicies(optional.clusterPolicies);
+  return found?.kind === 'none' ? { reason: 'NoDeviceResource', message: found.problem } : undefined;
+}
+
+function ofClusterPolicies(policies: OptionalResources['clusterPolicies']): MellanoxResources | undefined {
+  if (policies.installed === undefined) return undefined;
+  return policies.installed ? mellanoxResources(policies.informer.list()) : noNicClusterPolicies;
+}

@@ -1,0 +1,49 @@
+import type { KubeClient } from '../kube/client.ts';
+import { Informer, type InformerOptions } from '../kube/informer.ts';
+import type { Runnable } from '../kube/lifecycle.ts';
+import type { Logger } from '../kube/log.ts';
+import * as resources from '../kube/resources.ts';
+import type { KubeObject, Resource } from '../kube/types.ts';
+import type { SriovNetwork, SriovNodePolicy } from '../core/sriov/objects.ts';
+import { sriovNamespace } from '../core/sriov/objects.ts';
+import type { NicClusterPolicy } from '../core/sriov/mellanoxResources.ts';
+import { OptionalResource } from './optionalResource.ts';
+
+/** What other systems install: Multus, the SR-IOV network operator, the NVIDIA network operator. */
+export interface OptionalResources {
+  definitions: OptionalResource<resources.NetworkAttachmentDefinition>;
+  sriovPolicies: OptionalResource<SriovNodePolicy>;
+  sriovNetworks: OptionalResource<SriovNetwork>;
+  clusterPolicies: OptionalResource<NicClusterPolicy>;
+}
+
+export interface OptionalResourcesOptions {
+  client: KubeClient;
+  log: Logger;
+  recheckMs: number;
+  observer?: InformerOptions<KubeObject>['observer'];
+}
+
+/** Makes them, with the informers of their objects; nothing runs before run(). */
+export function createOptionalResources(options: OptionalResourcesOptions): OptionalResources {
+  const { client, log, recheckMs, observer } = options;
+  const optional = <T extends KubeObject>(resource: Resource<T>, namespace?: string): OptionalResource<T> => {
+    const selected = { client, resource, logger: log, ...(namespace !== undefined && { namespace }) };
+    const informer = new Informer<T>({ ...selected, ...(observer && { observer }) });
+    return new OptionalResource({ client, resource, informer, log, recheckMs });
+  };
+  return {
+    definitions: optional(resources.networkAttachmentDefinitions),
+    sriovPolicies: optional(resources.sriovNodePolicies, sriovNamespace),
+    sriovNetworks: optional(resources.sriovNetworks, sriovNamespace),
+    clusterPolicies: optional(resources.nicClusterPolicies),
+  };
+}
+
+/** Runs all of them. */
+export function runOptionalResources(all: OptionalResources, onChange: () => void): Runnable[] {
+  return Object.entries(all).map(([name, resource]: [string, OptionalResource<never>]) => ({
+    name,
+    start: signal => resource.run(signal, onChange),
+  }));
+}
