@@ -109,7 +109,10 @@ export class NetworkStatuses {
     );
     const stored = object.status?.conditions?.find(({ type }) => type === 'DefinitionsReady');
     const devices = this.#sources.devices(network);
-    const definitions = definitionsSummary({ ...this.#sources.definitions(object), ...(devices && { devices }) }, stored);
+    const definitions = definitionsSummary(
+      { ...this.#sources.definitions(object), ...(devices && { devices }) },
+      stored,
+    );
     // A host without a Node has no agent that could report: it is one that a user described.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
     const routes = routeState(network, withAgent, view.networkNames(), hasIndex);

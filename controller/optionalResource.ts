@@ -65,7 +65,8 @@ export class OptionalResource<T extends KubeObject> {
         return resources.some(({ name }) => name === resource.plural);
       } catch (error) {
         if (isNotFound(error)) return false;
-        if (!signal.aborted) log.warn({ err: error, kind: resource.kind }, 'the resource cannot be asked for, going on');
+        if (!signal.aborted)
+          log.warn({ err: error, kind: resource.kind }, 'the resource cannot be asked for, going on');
         await sleep(Math.min(5_000, recheckMs), signal);
       }
     }

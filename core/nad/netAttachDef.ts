@@ -84,7 +84,8 @@ export function netAttachDefOf(
 export function pluginTypeOf({ spec }: { spec?: { config?: string } }): string {
   try {
     const config: unknown = JSON.parse(spec?.config ?? '');
-    if (isRecord(config) && isRecord(config.plugin) && typeof config.plugin.type === 'string') return config.plugin.type;
+    if (isRecord(config) && isRecord(config.plugin) && typeof config.plugin.type === 'string')
+      return config.plugin.type;
   } catch {
     // Somebody broke it; it is mended soon.
   }

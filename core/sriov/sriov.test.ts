@@ -44,13 +44,19 @@ describe('sriovPolicyOf', () => {
   });
 
   const cases: [args: Record<string, string>, fields: object][] = [
-    [{ numVfs: '8', priority: '10', mtu: '9000' }, { numVfs: 8, priority: 10, mtu: 9000 }],
+    [
+      { numVfs: '8', priority: '10', mtu: '9000' },
+      { numVfs: 8, priority: 10, mtu: 9000 },
+    ],
     [{ priority: '0' }, { priority: 0 }],
     [
       { isRdma: 'true', needVhostNet: 'true' },
       { isRdma: true, needVhostNet: true },
     ],
-    [{ isRdma: 'false', numVfs: 'many', resourceName: '' }, { numVfs: 1, resourceName: 'rdmavf2' }],
+    [
+      { isRdma: 'false', numVfs: 'many', resourceName: '' },
+      { numVfs: 1, resourceName: 'rdmavf2' },
+    ],
   ];
   for (const [args, fields] of cases) {
     it(`turns ${JSON.stringify(args)} into ${JSON.stringify(fields)}`, () => {
