@@ -82,6 +82,9 @@ describe('manifests/base', () => {
     expect(await can('multi-nic-webhook', 'patch', 'pods')).to.equal('no');
     expect(await can('multi-nic-webhook', 'patch', 'nodes')).to.equal('no');
     expect(await can('multi-nic-webhook', 'patch', 'nodes', '--subresource=status')).to.equal('yes');
+    expect(await can('multi-nic-webhook', 'delete', 'sriovnetworks.sriovnetwork.openshift.io')).to.equal('yes');
+    expect(await can('multi-nic-webhook', 'watch', 'nicclusterpolicies.mellanox.com')).to.equal('yes');
+    expect(await can('multi-nic-webhook', 'update', 'nicclusterpolicies.mellanox.com')).to.equal('no');
     expect(await can('multi-nic-webhook', 'get', 'secrets')).to.equal('no');
     expect(await can('multi-nic-agent', 'create', ...host)).to.equal('yes');
     expect(await can('multi-nic-agent', 'delete', ...host)).to.equal('no');
