@@ -16,6 +16,7 @@ import type { Checkpoint } from './checkpoint/checkpoint.ts';
 import { CniCalls } from './cniServer/calls.ts';
 import { SocketServer } from './cniServer/socketServer.ts';
 import { Decider } from './decision/decider.ts';
+import { checkRoom } from './decision/room.ts';
 import { Delegates } from './delegate/delegates.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { HostInterfaceWriter } from './discovery/hostInterfaceWriter.ts';
@@ -120,6 +121,9 @@ export function createAgent(
       view,
       delegates,
       onStep,
+      checkRoom: known => {
+        checkRoom(view, records, known, node);
+      },
       synced: Promise.all(copies.map(({ synced }) => synced)),
       detached: entry => {
         releaser.detached(entry);

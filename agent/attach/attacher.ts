@@ -1,3 +1,4 @@
+import { isInterfaceName } from '../../core/annotation/networks.ts';
 import { cniError, cniCodes, toCniError, type CniError } from '../../core/cni/error.ts';
 import type { CniResult } from '../../core/cni/result.ts';
 import type { Logger } from 'pino';
@@ -28,6 +29,8 @@ export class Attacher {
   readonly #options: AttacherOptions;
   readonly #claims: NicClaims;
   readonly #detacher: Detacher;
+  /** Entries whose ADD this process has finished: of one that is read after a crash nobody knows whether the runtime heard of it. */
+  readonly #finished = new WeakSet<CheckpointEntry>();
 
   constructor(options: AttacherOptions) {
     this.#options = options;
@@ -36,14 +39,18 @@ export class Attacher {
   }
 
   /**
-   * Makes all links of an attachment, or none. What an earlier call for the same sandbox and interface left is taken away first.
-   * @throws CniError code 8 (namespace), 101 (NIC, also one that another network has), 11 (signal aborted), 103 or its own (a delegate), 999
+   * Makes all links of an attachment, or none. What a call for the same sandbox and interface left that was cut short is taken away first.
+   * @throws CniError code 4 (no room for the links' names), as refuseFinished(), 8 (namespace), 101 (NIC, also one that another network has), 11 (signal aborted), 103 or its own (a delegate), 999
    *   (what the kernel refused)
    */
   async attach(attachment: Attachment, signal: AbortSignal): Promise<CniResult> {
     const { containerId, ifname, netns } = attachment;
+    refuseLongNames(attachment);
     const left = this.#options.checkpoint.get(containerId, ifname);
-    if (left) await this.detach(left);
+    if (left) {
+      await this.refuseFinished(left);
+      await this.detach(left);
+    }
     const netnsId = await namespaceIdentity(netns);
     if (netnsId === undefined) throw noNamespace(netns);
     await this.#refuseTaken(attachment);
@@ -65,6 +72,7 @@ export class Attacher {
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
       const links = await this.#make(ready, plan, signal);
       await entry.put(doneOf(entry.current, links), 'add.done');
+      this.#finished.add(entry.current);
       return resultOf(ready, entry.current, links, answers);
     } catch (error) {
       await this.#rollBack(entry.current);
@@ -77,6 +85,17 @@ export class Attacher {
     return this.#detacher.detach(entry);
   }
 
+  /**
+   * A second ADD without a DEL between would take the interfaces from under the pod.
+   * @throws CniError code 999 where this process has made the entry's attachment and any link of it is there
+   */
+  async refuseFinished(entry: CheckpointEntry): Promise<void> {
+    if (!this.#finished.has(entry) || (await namespaceIdentity(entry.netns)) !== entry.netnsId) return;
+    const there = await this.#options.netlink.one(entry.netns, { op: 'link.list' });
+    const link = entry.links.find(({ name }) => there.some(found => found.name === name));
+    if (link) throw interfaceExists(`${link.name} already, from an earlier ADD`);
+  }
+
   /** CNI 1.1, section 2 "ADD": "If an interface with the requested name already exists … the plugin MUST return with an error". */
   async #refuseTaken({ netns, ifname, nics }: Attachment): Promise<void> {
     const links = await this.#options.netlink.one(netns, { op: 'link.list' });
@@ -85,7 +104,7 @@ export class Attacher {
       links.some(({ name, altNames }) => name === wanted || altNames.includes(wanted)),
     );
     if (taken === undefined) return;
-    throw cniError(cniCodes.internal, 'MNN_INTERFACE_EXISTS', `the pod has an interface ${taken} already`);
+    throw interfaceExists(`${taken} already`);
   }
 
   /** One after another: calls for one container must not overlap (CNI 1.1, section 3 "Lifecycle & Ordering"). */
@@ -150,6 +169,21 @@ class Entry {
 /** The host's NIC of the link that is made by that name in the pod. */
 function nicOf(link: string, nics: Attachment['nics']): string | undefined {
   return nics.find(({ name }) => name === link)?.master;
+}
+
+/** The specification has no code for it. */
+function interfaceExists(what: string): CniError {
+  return cniError(cniCodes.internal, 'MNN_INTERFACE_EXISTS', `the pod has an interface ${what}`);
+}
+
+function refuseLongNames({ ifname, nics }: Attachment): void {
+  const long = nics.find(({ name }) => !isInterfaceName(name));
+  if (!long) return;
+  throw cniError(
+    cniCodes.invalidEnvironment,
+    'MNN_INTERFACE_NAME',
+    `CNI_IFNAME ${ifname} leaves no room for the name ${long.name}`,
+  );
 }
 
 function noNamespace(netns: string): CniError {

@@ -7,7 +7,7 @@ import {
 import { annotation } from '../../core/api/names.ts';
 import type { CniCall } from '../../core/cni/call.ts';
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
-import type { CniConfig } from '../../core/cni/config.ts';
+import { isMac, type CniConfig } from '../../core/cni/config.ts';
 import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/result.ts';
 import type { Pod } from '../../kube/resources.ts';
 import type { Budget, Wanted } from '../decision/decider.ts';
@@ -32,7 +32,7 @@ export async function add(context: CniContext, call: CniCall, config: CniConfig,
     network: config.name,
     cniArgs: config.cniArgs,
     ips: config.ips,
-    mac: config.mac,
+    mac: config.mac ?? argsMac(call),
     deviceID: config.deviceID,
     runtimeConfig: config.runtimeConfig,
     defaultRoute: [], // Multus makes it
@@ -54,6 +54,9 @@ async function addChained(context: CniContext, { call, config, pod }: PodCall, b
       'MNN_CNI_CONFIG',
       'The network configuration has neither plugin (a network of its own) nor prevResult (the last of a list)',
     );
+  }
+  for (const entry of context.checkpoint.ofCall(call.containerId, call.ifname)) {
+    await context.attacher.refuseFinished(entry);
   }
   const status = [primaryStatus(config.name, call.ifname, prevResult)];
   try {
@@ -99,12 +102,27 @@ function askedBy(
   };
 }
 
+/** CNI_ARGS that ask for one interface (CNI CONVENTIONS.md, "CNI_ARGS"). */
+const interfaceArgs: ReadonlySet<string> = new Set(['IP', 'GATEWAY', 'MAC']);
+
+/** The hardware address asked for in CNI_ARGS; runtimeConfig goes before it. */
+function argsMac({ args: { MAC: mac = '' } }: CniCall): string | undefined {
+  if (mac === '' || isMac(mac)) return mac === '' ? undefined : mac.toLowerCase();
+  throw cniError(
+    cniCodes.invalidEnvironment,
+    'MNN_CNI_ENVIRONMENT',
+    `CNI_ARGS has MAC=${mac}, which is not a hardware address of six bytes`,
+  );
+}
+
+/** Chained, what CNI_ARGS ask for is meant for the primary interface, and no plugin of ours may take it. */
 function common(
   { containerId, ifname, netns, args, path }: CniCall,
-  { name }: CniConfig,
+  { name, chained }: CniConfig,
   pod: Pod,
 ): Pick<Wanted, 'containerId' | 'callIfname' | 'configName' | 'netns' | 'pod' | 'call'> {
-  const text = Object.entries(args).map(([key, value]) => `${key}=${value}`);
+  const handed = Object.entries(args).filter(([key]) => !chained || !interfaceArgs.has(key));
+  const text = handed.map(([key, value]) => `${key}=${value}`);
   return { containerId, callIfname: ifname, configName: name, netns, pod, call: { args: text.join(';'), path } };
 }
 

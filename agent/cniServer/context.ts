@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { ClusterView } from '../../kube/clusterView.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
 import type { Attacher } from '../attach/attacher.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
@@ -21,6 +21,8 @@ export interface CniContext {
   readonly view: ClusterView;
   readonly delegates: Delegates;
   readonly onStep: OnStep;
+  /** Whether the node has what one more attachment takes. @throws MultiNicError */
+  readonly checkRoom: (known: KnownNetwork) => void;
   /** Resolves when everything is known that ADD rests on. */
   readonly synced: Promise<unknown>;
   /** Told when nothing of an attachment is left on the node. */

@@ -1,14 +1,20 @@
 import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
+import { isMultiNicError } from '../../core/errors.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
 
 /**
- * STATUS (CNI 1.1, section 2): whether an ADD could be served now, by the agent and by the plugins that the network is made with.
- * @throws CniError code 50 where the agent is not ready, or a delegate's own
+ * STATUS (CNI 1.1, section 2): whether an ADD could be served now, by the agent, with the addresses that are left on the node, and by the plugins
+ * that the network is made with.
+ * @throws CniError code 50 where the agent is not ready or nothing is left, or a delegate's own
  */
-export async function status({ view, delegates }: CniContext, call: CniCall, { name }: CniConfig): Promise<string> {
+export async function status(
+  { view, delegates, checkRoom }: CniContext,
+  call: CniCall,
+  { name, chained }: CniConfig,
+): Promise<string> {
   if (!view.synced()) {
     throw cniError(
       cniCodes.notAvailable,
@@ -16,8 +22,15 @@ export async function status({ view, delegates }: CniContext, call: CniCall, { n
       'The agent has not read its objects from the API server yet',
     );
   }
-  const known = view.network(name);
-  for (const delegate of known ? networkDelegates(known.state.network) : [])
-    await delegates.status(delegate, call.path);
+  // Chained, the name is the primary network's: the node must not become unready for one of ours.
+  const known = chained ? undefined : view.network(name);
+  if (!known) return '';
+  try {
+    checkRoom(known);
+  } catch (error) {
+    if (!isMultiNicError(error)) throw error;
+    throw cniError(cniCodes.notAvailable, error.code, error.detail, { cause: error });
+  }
+  for (const delegate of networkDelegates(known.state.network)) await delegates.status(delegate, call.path);
   return '';
 }

@@ -4,6 +4,7 @@ import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { readResult, type ReadResult } from '../../core/cni/readResult.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { isRecord } from '../../core/json.ts';
+import { deadline } from '../../kube/deadline.ts';
 import { execPlugin } from './execPlugin.ts';
 import { findPlugin } from './findPlugin.ts';
 
@@ -27,6 +28,19 @@ export interface DelegateResult {
 
 /** A result as it is handed back. */
 type Printed = DelegateResult['printed'];
+
+/**
+ * How long a plugin may take for one interface, ms. One that hangs must not keep the sandbox's later calls for ever; ADD is bounded as a whole,
+ * and STATUS by what the executable waits (cni/agent.ts).
+ */
+const limitsMs: Readonly<Record<CniCommand, number>> = {
+  ADD: Infinity,
+  CHECK: 30_000,
+  DEL: 60_000,
+  GC: 60_000,
+  STATUS: 3_000,
+  VERSION: 3_000,
+};
 
 /** Calls other CNI plugins on behalf of a network (CNI 1.1, section 4). Calls for one container must not overlap. */
 export class Delegates {
@@ -66,10 +80,15 @@ export class Delegates {
     if (isAtLeast(delegate, '1.1.0')) await this.#exec('STATUS', delegate, { ...noInterface, path });
   }
 
-  /** As check, from 1.1 on: takes away everything but these. @throws CniError */
+  /** As check, from 1.1 on: takes away everything but these, under both keys, as libcni does. @throws CniError */
   async collectGarbage(delegate: Delegate, path: string, valid: readonly ValidAttachment[]): Promise<void> {
     if (!isAtLeast(delegate, '1.1.0')) return;
-    await this.#exec('GC', delegate, { ...noInterface, path }, { 'cni.dev/valid-attachments': valid });
+    await this.#exec(
+      'GC',
+      delegate,
+      { ...noInterface, path },
+      { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid },
+    );
   }
 
   async #exec(
@@ -83,7 +102,15 @@ export class Delegates {
     const folders = [...new Set([...ofCall, ...this.#folders])];
     const executable = await findPlugin(executableOf(delegate), folders);
     const conf = { ...delegate.conf, ...more };
-    return execPlugin({ executable, command, env: environment(command, call, folders), conf }, signal);
+    using limit = deadline(signal, limitsMs[command], command);
+    try {
+      return await execPlugin({ executable, command, env: environment(command, call, folders), conf }, limit.signal);
+    } catch (error) {
+      if (!limit.signal.aborted || signal?.aborted) throw error;
+      const code = command === 'STATUS' ? cniCodes.notAvailable : cniCodes.tryAgainLater;
+      const detail = `plugin ${executable}, ${command}: it was ended after ${limitsMs[command]} ms`;
+      throw cniError(code, 'MNN_DELEGATE_FAILED', detail, { cause: error });
+    }
   }
 }
 

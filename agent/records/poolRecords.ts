@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Allocation, IPPool } from '../../core/api/types.ts';
+import type { Allocation, IPPool, IPPoolStatus } from '../../core/api/types.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import { isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
@@ -79,6 +79,12 @@ export class PoolRecords implements Runnable {
   known(network: Network, claimant: Claimant): Held | undefined {
     const name = nodePoolName(network.name, this.#options.node);
     return heldIn(this.#watches.get(name)?.get({ name }), claimant);
+  }
+
+  /** The content of this node's pool of the network, as the watch has it; undefined where there is none yet. */
+  status(network: Network): IPPoolStatus | undefined {
+    const name = nodePoolName(network.name, this.#options.node);
+    return this.#watches.get(name)?.get({ name })?.status;
   }
 
   /** The attachment's record in a pool, as the API server says now. @throws ApiError, TransportError */

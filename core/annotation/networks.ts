@@ -119,9 +119,13 @@ function checkWishes(value: Record<string, unknown>, i: number): void {
   }
 }
 
-/** dev_valid_name() of the kernel (net/core/dev.c), within IFNAMSIZ. */
+/** The longest name of an interface, bytes: IFNAMSIZ without the end mark (linux/if.h). */
+const maxInterfaceName = 15;
+
+/** dev_valid_name() of the kernel (net/core/dev.c). */
 export function isInterfaceName(value: unknown): value is string {
-  return typeof value === 'string' && /^(?!\.{1,2}$)[^\s/:]{1,15}$/.test(value);
+  if (typeof value !== 'string' || !/^(?!\.{1,2}$)[^\s/:]+$/.test(value)) return false;
+  return new TextEncoder().encode(value).length <= maxInterfaceName;
 }
 
 function isDnsName(value: string): boolean {

@@ -60,7 +60,7 @@ export function readConfig(stdin: string): CniConfig {
     deviceID: text(runtime?.deviceID) ?? text(document.deviceID) ?? text(document.pciBusID),
     runtimeConfig: runtime ?? {},
     cniArgs: record(args?.cni, 'args.cni'),
-    validAttachments: attachments(document['cni.dev/valid-attachments'] ?? document['cni.dev/attachments']),
+    validAttachments: attachmentKeys.filter(key => key in document).map(key => attachments(document[key]))[0],
   };
 }
 
@@ -94,14 +94,23 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/** Whether the text is a hardware address of six bytes with colons between. */
+export function isMac(text: string): boolean {
+  return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text);
+}
+
 function mac(value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(value)) return value.toLowerCase();
+  if (typeof value === 'string' && isMac(value)) return value.toLowerCase();
   throw invalid(`runtimeConfig.mac ${JSON.stringify(value)} is not a hardware address of six bytes`);
 }
 
-function attachments(value: unknown): ValidAttachment[] | undefined {
-  if (value === undefined || value === null) return undefined;
+/** The specification's key, and the one that libcni sets beside it for plugins from before its text was corrected. */
+const attachmentKeys = ['cni.dev/valid-attachments', 'cni.dev/attachments'];
+
+/** libcni writes a list without elements as null: no attachment is valid any more. */
+function attachments(value: unknown): ValidAttachment[] {
+  if (value === null) return [];
   const isAttachment = (item: unknown): item is ValidAttachment =>
     isRecord(item) && typeof item.containerID === 'string' && typeof item.ifname === 'string';
   if (Array.isArray(value) && value.every(isAttachment)) return value;

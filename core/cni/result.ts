@@ -1,3 +1,4 @@
+import { isRecord } from '../json.ts';
 import type { CniVersion } from './versions.ts';
 
 /** What ADD made (CNI 1.1, section 5 "ADD Success"), in the newest version's form. */
@@ -53,9 +54,24 @@ export function encodeResult(result: CniResult, cniVersion: CniVersion): string 
   return `${JSON.stringify(document)}\n`;
 }
 
-/** The result of the plugins before, handed on unchanged but for the version, which is the call's. */
+/**
+ * The result of the plugins before, handed on as it is, what is not known here as well. Only where it says that it is of another version
+ * than the call's are addresses, interfaces and routes brought into the form of that.
+ */
 export function encodePrevResult(prevResult: Record<string, unknown>, cniVersion: CniVersion): string {
-  return `${JSON.stringify({ ...prevResult, cniVersion })}\n`;
+  const convert = (key: string, one: (item: never, version: CniVersion) => object): object => {
+    const list = prevResult[key];
+    return Array.isArray(list)
+      ? { [key]: list.map(item => (isRecord(item) ? one(item as never, cniVersion) : item)) }
+      : {};
+  };
+  const isOther = prevResult.cniVersion !== undefined && prevResult.cniVersion !== cniVersion;
+  const converted = isOther && {
+    ...convert('interfaces', interfaceOf),
+    ...convert('ips', ipOf),
+    ...convert('routes', routeOf),
+  };
+  return `${JSON.stringify({ ...prevResult, ...converted, cniVersion })}\n`;
 }
 
 function interfaceOf(item: ResultInterface, version: CniVersion): ResultInterface {
@@ -71,7 +87,8 @@ function routeOf(item: ResultRoute, version: CniVersion): ResultRoute {
 }
 
 /** Until 0.4.0 every address says its family. */
-function ipOf(ip: ResultIp, version: CniVersion): ResultIp & { version?: '4' | '6' } {
-  if (!version.startsWith('0.')) return ip;
-  return { version: ip.address.includes(':') ? '6' : '4', ...ip };
+function ipOf(ip: ResultIp & { version?: string }, version: CniVersion): ResultIp & { version?: string } {
+  const { version: _, ...rest } = ip;
+  if (!version.startsWith('0.')) return rest;
+  return { version: ip.address.includes(':') ? '6' : '4', ...rest };
 }
