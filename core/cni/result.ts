@@ -59,19 +59,24 @@ export function encodeResult(result: CniResult, cniVersion: CniVersion): string 
  * than the call's are addresses, interfaces and routes brought into the form of that.
  */
 export function encodePrevResult(prevResult: Record<string, unknown>, cniVersion: CniVersion): string {
-  const convert = (key: string, one: (item: never, version: CniVersion) => object): object => {
-    const list = prevResult[key];
-    return Array.isArray(list)
-      ? { [key]: list.map(item => (isRecord(item) ? one(item as never, cniVersion) : item)) }
-      : {};
-  };
   const isOther = prevResult.cniVersion !== undefined && prevResult.cniVersion !== cniVersion;
   const converted = isOther && {
-    ...convert('interfaces', interfaceOf),
-    ...convert('ips', ipOf),
-    ...convert('routes', routeOf),
+    ...convert(prevResult, 'interfaces', item => interfaceOf(item as unknown as ResultInterface, cniVersion)),
+    ...convert(prevResult, 'ips', item => ipOf(item as unknown as ResultIp, cniVersion)),
+    ...convert(prevResult, 'routes', item => routeOf(item as unknown as ResultRoute, cniVersion)),
   };
   return `${JSON.stringify({ ...prevResult, ...converted, cniVersion })}\n`;
+}
+
+/** What is no list, or no object in it, stays what it is. */
+function convert(
+  result: Record<string, unknown>,
+  key: string,
+  one: (item: Record<string, unknown>) => object,
+): Record<string, unknown[]> {
+  const list: unknown = result[key];
+  if (!Array.isArray(list)) return {};
+  return { [key]: list.map((item: unknown) => (isRecord(item) ? one(item) : item)) };
 }
 
 function interfaceOf(item: ResultInterface, version: CniVersion): ResultInterface {
@@ -87,8 +92,8 @@ function routeOf(item: ResultRoute, version: CniVersion): ResultRoute {
 }
 
 /** Until 0.4.0 every address says its family. */
-function ipOf(ip: ResultIp & { version?: string }, version: CniVersion): ResultIp & { version?: string } {
-  const { version: _, ...rest } = ip;
-  if (!version.startsWith('0.')) return rest;
-  return { version: ip.address.includes(':') ? '6' : '4', ...rest };
+function ipOf(ip: ResultIp & { version?: string }, cniVersion: CniVersion): ResultIp & { version?: string } {
+  const { version: told, ...rest } = ip;
+  if (!cniVersion.startsWith('0.')) return rest;
+  return { version: told ?? (rest.address.includes(':') ? '6' : '4'), ...rest };
 }
