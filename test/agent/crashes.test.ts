@@ -29,6 +29,7 @@ describe('agent: killed at every step', function () {
     await site.addNetwork(network, networkSpec({ type: 'ptp', vlanMode: 'l3' }, 240));
     bystander = await Sandbox.make(site, host, 'bystander');
     await bystander.add(await multusConfig(site, network));
+    await eventually("the network's rule", () => host.namespace.ip('rule').includes('10.240.0.0/16'));
     untouched = await inventory();
   });
   after(async () => {
