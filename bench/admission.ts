@@ -9,9 +9,9 @@ import { median, percentile } from './support/samples.ts';
 const rounds = 3;
 const nics = 8;
 /** Requests of a round; a single client is slower. */
-const requests: Readonly<Record<number, number>> = { 1: 60, 32: 400 };
+const requests: Readonly<Record<number, number>> = { 1: 30, 32: 128 };
 const pacedRate = 100;
-const pacedRequests = 400;
+const pacedRequests = 200;
 /** How long the API server may take to heed a changed webhook configuration, ms. */
 const configurationMs = 2000;
 const against = 'no webhooks';
