@@ -166,7 +166,7 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
   });
 
   it('lose no entry of the user, in whatever order and with whatever keys', async () => {
-    const extra = fc.dictionary(fc.constantFrom('mac', 'bandwidth', 'default-route', 'x'), fc.jsonValue(), {
+    const extra = fc.dictionary(fc.constantFrom('mac', 'bandwidth', 'portMappings', 'x'), fc.jsonValue(), {
       noNullPrototype: true,
     });
     const args = fc.option(fc.dictionary(fc.constantFrom('vlan', 'other', 'nics'), fc.constant('1')), {
@@ -176,8 +176,11 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
       .record({ name: fc.constantFrom('gold', 'storage', 'backup'), extra, args })
       .map(({ name, extra: more, args: cniArgs }) => ({ ...more, name, ...(cniArgs && { 'cni-args': cniArgs }) }));
     await fc.assert(
-      fc.asyncProperty(fc.array(element, { minLength: 1, maxLength: 4 }), async elements => {
-        const text = JSON.stringify(elements);
+      fc.asyncProperty(fc.array(element, { minLength: 1, maxLength: 4 }), fc.nat(3), async (elements, routed) => {
+        // Only one element may have it.
+        const text = JSON.stringify(
+          elements.map((item, i) => (i === routed ? { ...item, 'default-route': ['10.0.0.1', 'fd00::1'] } : item)),
+        );
         const pod = podFrom('Job', { name: 'p', annotations: { [annotation.networks]: text, team: 'a' } });
         const after = await mutated(pod, { dryRun: true });
         const list = parseNetworks(after.metadata.annotations?.[annotation.networks] ?? '');
