@@ -72,14 +72,17 @@ function cniEnvironment(native: Native): CniEnvironment {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
+/** A person gets what was asked for; a runtime never passes arguments, so for it a missing CNI_COMMAND is an error. */
 function calledByHand(native: Native): Outcome {
+  if (native.args.includes('--version')) return { exitCode: 0, stdout: `multi-nic ${programVersion}\n` };
+  if (native.args.includes('--help')) return { exitCode: 0, stdout: usage };
   const error = failure(
     '',
     cniCodes.invalidEnvironment,
     'MNN_CNI_BY_HAND',
     'The environment variable CNI_COMMAND is not set',
   );
-  return { ...error, log: native.args.includes('--version') ? `multi-nic ${programVersion}\n` : usage };
+  return { ...error, log: usage };
 }
 
 const usage = `multi-nic ${programVersion}: the CNI plugin of multi-nic

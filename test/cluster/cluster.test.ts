@@ -9,6 +9,7 @@ import { cgroupProcesses, cgroupFolders } from './cgroups.ts';
 import { memoryFolder } from './cluster.ts';
 import { boxImage, startCluster, type Cluster } from './index.ts';
 import { isAlive, markedProcesses } from './processes.ts';
+import { run } from '../setup/run.ts';
 import { readSlots, slotFolder, sweep, type SlotRecord } from './slots.ts';
 import { cgroupName } from './tearDown.ts';
 
@@ -215,6 +216,31 @@ describe('local cluster: real nodes', function () {
     const { owner, record } = await startElsewhere(1);
     await kill(owner);
     await untilNothingIsLeft(record);
+  });
+});
+
+describe('a cluster in the background', function () {
+  this.timeout(120_000);
+  const name = `background-${process.pid}`;
+  const command = (...args: string[]) =>
+    run([process.execPath, join(import.meta.dirname, 'main.ts'), ...args], { allowFailure: true });
+
+  after(() => command('down', name));
+
+  it('stays when the command has ended, keeps no pipe of it open, and ends by a command, any number of times', async () => {
+    // run() resolves when the output has ended, so this says that nobody holds it.
+    const { code, stdout } = await command('up', '--keep', '--nodes', '0', '--name', name);
+    expect(code).to.equal(0);
+    const kubeconfig = /KUBECONFIG=(\S+)/.exec(stdout)?.[1] ?? '';
+    const kubectl = /^ {2}(\S+kubectl) /m.exec(stdout)?.[1] ?? '';
+    const answer = await run([kubectl, 'get', 'namespace', 'default', '-o', 'name'], {
+      env: { ...process.env, KUBECONFIG: kubeconfig },
+    });
+    expect(answer.stdout).to.equal('namespace/default\n');
+    const record = readSlots().find(candidate => candidate.name === name)!;
+    expect((await command('down', name)).code).to.equal(0);
+    expect(leftovers(record)).to.deep.equal([]);
+    expect(await command('down', name)).to.deep.include({ code: 0, stdout: 'There is no such cluster.\n' });
   });
 });
 

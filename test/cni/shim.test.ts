@@ -277,10 +277,13 @@ describe('the CNI executable', () => {
       expect(error.msg).to.contain('CNI_COMMAND is "add"');
     });
 
-    it('prints its version on stderr', async () => {
-      const ending = await call({ command: [program, '--version'] });
-      expect(errorOf(ending)).to.include({ code: 4 });
-      expect(ending.stderr).to.match(/^multi-nic \d+\.\d+\.\d+/);
+    it('tells a person its version and its use', async () => {
+      const version = await call({ command: [program, '--version'] });
+      expect(version).to.include({ exitCode: 0, stderr: '' });
+      expect(version.stdout).to.match(/^multi-nic \d+\.\d+\.\d+\n$/);
+      const help = await call({ command: [program, '--help'] });
+      expect(help).to.include({ exitCode: 0, stderr: '' });
+      expect(help.stdout).to.contain('CNI_COMMAND=STATUS');
     });
   });
 });
