@@ -48,6 +48,8 @@ const table = {
   MNN_NETWORK_NOT_ALLOWED: "Add the pod's namespace to the network's spec.namespaces, or use another network.",
   MNN_NETWORK_NOT_READY:
     'The controller gives the node its address block within seconds; if not, see kubectl describe mnn.',
+  MNN_NODE_NOT_READY:
+    "The node's agent tells its NICs within seconds of its start; if not, see its log: kubectl -n multi-nic-system get pods -o wide.",
   MNN_NO_NODE_FITS: 'Ask for fewer or other NICs, or check what the nodes have: kubectl get hostinterfaces.',
   MNN_NODE_LACKS: 'Choose another node, or check its NICs: kubectl describe hostinterface <node>.',
   MNN_POOL_FULL: 'Free addresses by deleting pods, or use a network with a wider subnet or fewer hostBlock bits.',

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
-import { isMultiNicError } from '../core/errors.ts';
+import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import { hostIndexes, type HostPage } from '../core/layout/hostIndex.ts';
 import { membersOf } from '../core/layout/members.ts';
 import type { IpAddress } from '../core/net/address.ts';
@@ -80,6 +80,13 @@ export class ClusterView implements NetworkDirectory {
     if (!object) return undefined;
     const known = this.#read.get(object) ?? this.#readNetwork(object);
     if (known instanceof Error) throw known;
+    return known;
+  }
+
+  /** @throws MultiNicError MNN_NETWORK_UNKNOWN, or where its spec cannot be read */
+  mustHave(name: string): KnownNetwork {
+    const known = this.network(name);
+    if (!known) throw new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no MultiNicNetwork "${name}"`);
     return known;
   }
 

@@ -9,7 +9,7 @@ import type { Claim, Claimant, NicClaim } from '../core/pool/allocate.ts';
 import { claimsAnywhere, claimsOnNode } from '../core/pool/claim.ts';
 import { nodePoolName, pagePoolName, pageSize } from '../core/pool/name.ts';
 import type { NicRequest } from '../core/selection/request.ts';
-import type { ClusterView, KnownNetwork } from './clusterView.ts';
+import type { ClusterView } from './clusterView.ts';
 import type { PoolCallOptions, PoolRef, PoolStore } from './poolStore.ts';
 
 /** One attachment that wants NICs and addresses. */
@@ -32,7 +32,7 @@ const firstPages = 4;
 
 /**
  * Chooses NICs on the node and takes their addresses.
- * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, and those of PoolStore.allocate
+ * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, and those of PoolStore.allocate
  */
 export async function grantOnNode(
   view: ClusterView,
@@ -40,7 +40,7 @@ export async function grantOnNode(
   wanted: GrantRequest & { node: string },
   options: PoolCallOptions,
 ): Promise<Granted> {
-  const known = networkOf(view, wanted.network);
+  const known = view.mustHave(wanted.network);
   const { network } = known.state;
   const nics = claimsOnNode(known.state, view.nodeState(known, wanted.node), wanted.request, wanted.ips);
   if (!network.ownAddresses) return { nics: nics.map(withoutAddresses), pool: undefined };
@@ -57,15 +57,9 @@ export async function grantAnywhere(
   wanted: GrantRequest,
   options: PoolCallOptions,
 ): Promise<Granted | undefined> {
-  const known = networkOf(view, wanted.network);
+  const known = view.mustHave(wanted.network);
   const nics = claimsAnywhere(known.state, wanted.request, wanted.ips);
   return nics && grantInPages(store, known.state.network, { claimant: wanted.claimant, nics }, options);
-}
-
-function networkOf(view: ClusterView, name: string): KnownNetwork {
-  const known = view.network(name);
-  if (!known) throw new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no MultiNicNetwork "${name}"`);
-  return known;
 }
 
 /** Tries the claimant's own page first, then all in order, until one has room. */

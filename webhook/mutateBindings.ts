@@ -4,6 +4,7 @@ import { readAttachments, withAttachments } from '../core/annotation/attachments
 import { formatNetworks, interfaceNames, parseNetworks } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { grantOnNode } from '../kube/grant.ts';
+import { whenReady } from '../kube/whenReady.ts';
 import type { Pod } from '../kube/resources.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
@@ -14,7 +15,7 @@ import { isRecord } from '../core/json.ts';
 import { removeEntry, setEntries } from './jsonPatch.ts';
 import { isInjected } from './pod.ts';
 import { checkAnnotationSize } from './podPatch.ts';
-import { whenReady } from './patience.ts';
+import { patienceMs } from './patience.ts';
 import type { AdmissionRequest } from './review.ts';
 import { readWanted, type WantedAttachment } from './wanted.ts';
 
@@ -125,7 +126,7 @@ async function grantOne(
   };
   const ips = selected.element.ips && { ips: selected.element.ips };
   const wanted = { network: selected.network, claimant, request, node, ...ips };
-  const { nics } = await whenReady(budget, () =>
+  const { nics } = await whenReady(patienceMs(budget), () =>
     grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun }),
   );
   return nics;

@@ -5,13 +5,14 @@ import { MultiNicError } from '../core/errors.ts';
 import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks, unknown, type SelectedNetwork, type SelectionSource } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
+import { whenReady } from '../kube/whenReady.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import { namespaceFacts, whatIs, type ReviewContext } from './cluster.ts';
 import { allow, skip } from './decision.ts';
 import { checkAnyNodeFits } from './fit.ts';
 import { displayName, factsOf, podOf, type AdmittedPod } from './pod.ts';
-import { SetUpPatience, whenReady } from './patience.ts';
+import { patienceMs, SetUpPatience } from './patience.ts';
 import { podPatch } from './podPatch.ts';
 import { grantAtCreate, type CreateGrants } from './reserve.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
@@ -30,7 +31,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     if (reason !== undefined) return skip(reason);
 
     const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
-    await whenReady(budget, () => checkForeign(context, { source, selected, namespace }, budget));
+    await whenReady(patienceMs(budget), () => checkForeign(context, { source, selected, namespace }, budget));
     const ours = selected.flatMap(({ network }) => network ?? []);
     await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, budget);

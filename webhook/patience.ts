@@ -1,4 +1,3 @@
-import { isMultiNicError } from '../core/errors.ts';
 import { isBeingSetUp } from '../core/status/capacity.ts';
 import type { ClusterView } from '../kube/clusterView.ts';
 import { sleep } from '../kube/deadline.ts';
@@ -7,7 +6,7 @@ import type { CallBudget } from './call.ts';
 /** How long a copy may lag behind what the scheduler has seen already. */
 const lagMs = 1000;
 
-/** How often the copy is looked at again. */
+/** How often a network's state is looked at again, ms. */
 const stepMs = 25;
 
 /** Kept back of a review's budget for the work that follows the wait, ms. */
@@ -17,20 +16,11 @@ const workMs = 700;
 const mostWaiting = 32;
 
 /**
- * Does a work again while the network is not ready. The controller gives a node its block first and its capacity after that, but the
- * scheduler may see the capacity before our copy has the block; and a bind that is refused is tried again after a minute only.
+ * How long a review may wait for our copies. The controller gives a node its block first and its capacity after that, but the scheduler
+ * may see the capacity before our copy has the block; and a bind that is refused is tried again after a minute only.
  */
-export async function whenReady<T>(budget: CallBudget, work: () => Promise<T>): Promise<T> {
-  const until = performance.now() + Math.min(lagMs, budget.remainingMs() / 2);
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      const isLag = isMultiNicError(error) && error.code === 'MNN_NETWORK_NOT_READY';
-      if (!isLag || performance.now() > until) throw error;
-      await sleep(stepMs);
-    }
-  }
+export function patienceMs(budget: CallBudget): number {
+  return Math.min(lagMs, budget.remainingMs() / 2);
 }
 
 /**

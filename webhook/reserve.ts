@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { AllocatedNic } from '../core/api/types.ts';
-import { isMultiNicError } from '../core/errors.ts';
 import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grant.ts';
+import { isNotReady, whenReady } from '../kube/whenReady.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
-import { whenReady } from './patience.ts';
+import { patienceMs } from './patience.ts';
 import type { WantedAttachment } from './wanted.ts';
 
 /** What was granted when the pod was created. */
@@ -76,13 +76,13 @@ async function grantOne(
   };
   if (node !== undefined && !isBound && !view.host(node)) return undefined;
   try {
-    return await whenReady(budget, async () => {
+    return await whenReady(patienceMs(budget), async () => {
       const options = { timeoutMs: budget.remainingMs(), dryRun };
       if (node === undefined) return grantAnywhere(view, store, wanted, options);
       return grantOnNode(view, store, { ...wanted, node }, options);
     });
   } catch (error) {
-    if (!isBound && isMultiNicError(error) && error.code === 'MNN_NETWORK_NOT_READY') return undefined;
+    if (!isBound && isNotReady(error)) return undefined;
     throw error;
   }
 }

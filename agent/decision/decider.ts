@@ -2,7 +2,7 @@ import { annotation } from '../../core/api/names.ts';
 import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
 import { readAttachments, type Attachments } from '../../core/annotation/attachments.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
-import { MultiNicError } from '../../core/errors.ts';
+import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
@@ -13,6 +13,7 @@ import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
 import { grantOnNode, type Granted } from '../../kube/grant.ts';
 import type { PoolStore } from '../../kube/poolStore.ts';
 import type { Pod } from '../../kube/resources.ts';
+import { whenReady } from '../../kube/whenReady.ts';
 import type { Attachment } from '../attach/attachment.ts';
 import { pluginOf } from '../attach/plugin.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -20,6 +21,9 @@ import type { CheckpointDelegate } from '../checkpoint/entry.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 import { attachmentNics } from './attachmentNics.ts';
 import { podDevices, type DeviceFolders, type PodDevice } from './podDevices.ts';
+
+/** How long the node's copies may lag behind those of whoever admitted the pod, ms: a runtime that is refused makes the sandbox anew. */
+const lagMs = 5000;
 
 /** What a call asks for: one network for one interface of one pod. */
 export interface Wanted {
@@ -73,8 +77,7 @@ export class Decider {
   async decide(wanted: Wanted, budget: Budget): Promise<Attachment> {
     const { view } = this.#options;
     const namespace = wanted.pod.metadata.namespace ?? '';
-    const known = view.network(wanted.network);
-    if (!known) throw new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no MultiNicNetwork "${wanted.network}"`);
+    const known = await whenReady(lagMs, () => view.mustHave(wanted.network), isUnknown);
     if (!view.appliesTo(wanted.network, namespace)) {
       throw new MultiNicError(
         'MNN_NETWORK_NOT_ALLOWED',
@@ -146,7 +149,7 @@ export class Decider {
     const request = requestFor(network, requestOf(network, wanted), attachments, devices);
     if (devices.length > 0 && !network.ownAddresses) return { nics: devices.map(onDevice), pool: undefined };
     const grantee = { network: network.name, node, claimant, request, ips: wanted.ips };
-    return grantOnNode(view, store, grantee, { timeoutMs: remainingMs() });
+    return whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
   }
 
   /** The host's NIC of each: as recorded, else the node's NICs in the recorded subnet, in order. */
@@ -181,6 +184,10 @@ function requestFor(
   if (devices.length > 0) return { masters: devices.map(({ master }) => master) };
   const chosen = attachments?.flatMap(({ master }) => master ?? []);
   return ownAddresses || !chosen?.length ? asked : { ...asked, masters: chosen, nics: chosen.length };
+}
+
+function isUnknown(error: unknown): boolean {
+  return isMultiNicError(error) && error.code === 'MNN_NETWORK_UNKNOWN';
 }
 
 function requestOf({ name }: Network, { cniArgs }: Wanted): NicRequest {

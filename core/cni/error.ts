@@ -59,6 +59,7 @@ const codeOf: Partial<Record<ErrorCode, CniCode>> = {
   MNN_NETWORK_UNKNOWN: cniCodes.invalidConfig,
   MNN_NETWORK_NOT_ALLOWED: cniCodes.noAttachment,
   MNN_NETWORK_NOT_READY: cniCodes.tryAgainLater,
+  MNN_NODE_NOT_READY: cniCodes.tryAgainLater,
   MNN_DEADLINE: cniCodes.tryAgainLater,
   MNN_POOL_FULL: cniCodes.tryAgainLater,
   MNN_ADDRESS_TAKEN: cniCodes.noAttachment,

@@ -29,7 +29,7 @@ export interface NodeState {
  * Chooses the NICs of one attachment on a node, and the blocks that their addresses come from. A network whose addresses another IPAM
  * plugin gives gets NICs without blocks.
  * @param ips addresses that the pod asks for, one a NIC in interface order
- * @throws MultiNicError MNN_NODE_LACKS, MNN_NETWORK_NOT_READY
+ * @throws MultiNicError MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY
  */
 export function claimsOnNode(
   { network, interfaces }: NetworkState,
@@ -38,7 +38,7 @@ export function claimsOnNode(
   ips: readonly string[] = [],
 ): NicClaim[] {
   if (!node.host)
-    throw new MultiNicError('MNN_NODE_LACKS', `node ${node.name} has no HostInterface, so its NICs are not known`);
+    throw new MultiNicError('MNN_NODE_NOT_READY', `node ${node.name} has no HostInterface, so its NICs are not known`);
   const selection = selectNone(candidatesOf(network, node.host), request);
   if (!selection.ok) {
     throw new MultiNicError('MNN_NODE_LACKS', `network ${network.name}: node ${node.name} lacks ${selection.lacks}`);

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { netConfOf, type NetConf } from '../../core/nad/netAttachDef.ts';
 import { readNetwork } from '../../core/network/network.ts';
@@ -49,16 +48,8 @@ export class Sandbox implements Disposable {
     return this.host.cni({ command, containerId, netns: this.namespace.path, pod, config, ...over });
   }
 
-  /** As the kubelet does, tries again while the agent has not yet heard of what the test has just made. */
   async add(config: object, ifname?: string): Promise<PrintedResult> {
-    const once = (): Promise<Ending> => this.call('ADD', config, ifname === undefined ? {} : { ifname });
-    let ending = await once();
-    const end = performance.now() + 10_000;
-    while (ending.exitCode !== 0 && ending.stdout.includes('are not known') && performance.now() < end) {
-      await sleep(100);
-      ending = await once();
-    }
-    return resultOf(ending);
+    return resultOf(await this.call('ADD', config, ifname === undefined ? {} : { ifname }));
   }
 
   async check(config: object, prevResult: object): Promise<Ending> {

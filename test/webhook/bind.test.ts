@@ -161,7 +161,7 @@ describe('binding, through the real API server and scheduler', () => {
     await cluster.addFakeNodes([{ name: 'bare' }]);
     await client.create(pods, podOf({ namespace, name: 'lost', spec: byHand }));
     const error = await refusal(bind('lost', 'bare'));
-    expect(error.message).to.contain('MNN_NODE_LACKS: node bare has no HostInterface');
+    expect(error.message).to.contain('MNN_NODE_NOT_READY: node bare has no HostInterface');
     await cluster.kubectl(['delete', 'node', 'bare']);
   });
 
