@@ -1,8 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { createAuthority } from '../../certs/authority.ts';
 import { annotation, apiVersion, extendedResourceName, label } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/client.ts';
@@ -10,8 +6,9 @@ import { ApiError } from '../../kube/errors.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/resources.ts';
 import { eventually } from '../../test/agent/programs.ts';
 import { startCluster, type Cluster } from '../../test/cluster/index.ts';
-import { Component } from '../../test/cluster/component.ts';
+import type { Component } from '../../test/cluster/component.ts';
 import type { WebhookAddress } from '../../test/system/webhookConfigurations.ts';
+import { startWebhookProcess } from '../../test/system/webhookProcess.ts';
 import { hostName, largeCluster } from './largeCluster.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -57,7 +54,8 @@ export class AdmissionSite implements AsyncDisposable {
     await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
     const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, maxConnections: 64 });
     for (const host of largeCluster(nodes, nics).hosts) await client.create(hostInterfaces, host);
-    const { webhook, address } = await startWebhook(cluster);
+    const kubeconfig = await cluster.kubeconfigFor('system:serviceaccount:multi-nic-system:multi-nic-webhook');
+    const { webhook, address } = await startWebhookProcess(cluster, kubeconfig, ['--drain-seconds=0']);
     const site = new AdmissionSite({ cluster, client, webhook, address });
     for (const network of admissionCases) await site.#addNetwork(network);
     return site;
@@ -144,39 +142,4 @@ export function podOf(namespace: string): Pod {
     metadata: { namespace, generateName: 'worker-' },
     spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image: 'pause' }] },
   } as unknown as Pod;
-}
-
-async function startWebhook(cluster: Cluster): Promise<{ webhook: Component; address: WebhookAddress }> {
-  const validity = { now: new Date(), lifetimeMs: 3_600_000 };
-  const authority = await createAuthority({ commonName: 'benchmark CA' }, validity);
-  const leaf = await authority.issue({ ...validity, subject: { commonName: 'webhook' }, serverNames: ['127.0.0.1'] });
-  const [cert, key] = [join(cluster.runFolder, 'tls.crt'), join(cluster.runFolder, 'tls.key')];
-  writeFileSync(cert, leaf.certificate);
-  writeFileSync(key, leaf.privateKey, { mode: 0o600 });
-  const [port, healthPort] = await Promise.all([freePort(), freePort()]);
-  const kubeconfig = await cluster.kubeconfigFor('system:serviceaccount:multi-nic-system:multi-nic-webhook');
-  const webhook = new Component({
-    name: 'webhook',
-    argv: [
-      ...[process.execPath, join(root, 'webhook/main.ts'), '--drain-seconds', '0'],
-      ...['--port', String(port), '--health-port', String(healthPort)],
-      ...['--cert', cert, '--key', key, '--kubeconfig', kubeconfig],
-    ],
-    logFile: join(cluster.logs, 'webhook.log'),
-  });
-  webhook.start();
-  await webhook.waitUntil(async () => {
-    const answer = await fetch(`http://127.0.0.1:${healthPort}/readyz`).catch(() => undefined);
-    return answer?.ok === true;
-  }, 60_000);
-  return { webhook, address: { port, caCertificate: authority.certificate } };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { HostInterface, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { sriovNamespace } from '../../core/sriov/objects.ts';
-import { KubeClient } from '../../kube/client.ts';
 import {
   hostInterfaces,
   multiNicNetworks,
@@ -11,112 +10,85 @@ import {
   sriovNetworks,
   sriovNodePolicies,
 } from '../../kube/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import {
-  createNamespace,
-  eventually,
-  host,
-  installResources,
-  network,
-  Observed,
-  removeAll,
-  runController,
-  type Running,
-} from './support.ts';
+import { createNamespace, eventually, host, network } from './support.ts';
+import { controllerSite } from './site.ts';
 
 const operatorCrds = join(import.meta.dirname, '../system/operatorCrds.yaml');
 const resourceName = 'k8s.v1.cni.cncf.io/resourceName';
 
 describe('Devices of other operators, against a real API server', function () {
   this.timeout(120_000);
-  let cluster: Cluster;
-  let client: KubeClient;
-  let seen: Observed;
-  let controller: Running;
-
-  before(async function () {
-    this.timeout(900_000);
-    cluster = await startCluster({ name: 'devices', nodes: 0 });
-    client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
-    seen = new Observed(client);
-    await installResources(cluster);
-    controller = runController(client);
-  });
-
-  afterEach(() => removeAll(client));
-
-  after(async () => {
-    await controller?.stop();
-    await client?.close();
-    await cluster?.stop();
-  });
+  const site = controllerSite('devices');
 
   const plugin = (type: string, args: Record<string, string> = {}): Partial<MultiNicNetworkSpec> => ({
     namespaces: ['default'],
     plugin: { cniVersion: '0.3.1', type, args },
   });
-  const change = (name: string, spec: object) => client.patch(multiNicNetworks, { name }, 'merge', { spec });
+  const change = (name: string, spec: object) => site.client.patch(multiNicNetworks, { name }, 'merge', { spec });
   const place = (name: string) => ({ namespace: sriovNamespace, name });
-  const policyOf = (name: string) => client.find(sriovNodePolicies, place(name));
-  const sriovNetworkOf = (name: string) => client.find(sriovNetworks, place(`${name}-net`));
+  const policyOf = (name: string) => site.client.find(sriovNodePolicies, place(name));
+  const sriovNetworkOf = (name: string) => site.client.find(sriovNetworks, place(`${name}-net`));
   const annotationOf = async (name: string) => {
-    const definition = await client.find(networkAttachmentDefinitions, { namespace: 'default', name });
+    const definition = await site.client.find(networkAttachmentDefinitions, { namespace: 'default', name });
     return definition && (definition.metadata.annotations?.[resourceName] ?? 'none');
   };
   const annotated = (name: string, resources: string) =>
     eventually(`${name} annotated with ${resources}`, async () => (await annotationOf(name)) === resources);
   const condition = (name: string, reason: string) =>
     eventually(`condition ${reason} of ${name}`, async () => {
-      const condition = await seen.condition(name, 'DefinitionsReady');
+      const condition = await site.seen.condition(name, 'DefinitionsReady');
       return condition?.reason === reason && condition;
     });
 
   it('names a resource in definitions without the operators, makes none of their objects, and does so once it can', async () => {
-    await client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0', '0000:3b:00.1']));
-    await client.create(multiNicNetworks, network('early-vf', plugin('sriov', { vlan: '120', trust: 'true' })));
-    await client.create(multiNicNetworks, network('early-mlx', plugin('mellanox')));
+    await site.client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0', '0000:3b:00.1']));
+    await site.client.create(multiNicNetworks, network('early-vf', plugin('sriov', { vlan: '120', trust: 'true' })));
+    await site.client.create(multiNicNetworks, network('early-mlx', plugin('mellanox')));
     await annotated('early-vf', 'openshift.io/earlyvf');
     await condition('early-vf', 'DefinitionsReady');
     expect((await condition('early-mlx', 'NoDeviceResource')).message).to.contain(
       'install the NVIDIA network operator',
     );
-    expect((await seen.status('early-mlx'))?.configStatus).to.equal('Failed');
-    await eventually('event', async () => (await seen.reasons('early-mlx')).includes('NoDeviceResource'));
+    expect((await site.seen.status('early-mlx'))?.configStatus).to.equal('Failed');
+    await eventually('event', async () => (await site.seen.reasons('early-mlx')).includes('NoDeviceResource'));
     expect(await annotationOf('early-mlx')).to.equal(undefined);
 
-    await cluster.kubectl(['apply', '-f', operatorCrds]);
+    await site.cluster.kubectl(['apply', '-f', operatorCrds]);
     expect((await condition('early-vf', 'SriovObjectsMissing')).message).to.contain(`no namespace ${sriovNamespace}`);
     await eventually('the policy is asked for', async () => {
-      const { message = '' } = (await seen.condition('early-mlx', 'DefinitionsReady')) ?? {};
+      const { message = '' } = (await site.seen.condition('early-mlx', 'DefinitionsReady')) ?? {};
       return message.includes('create one that lists them');
     });
-    await createNamespace(client, sriovNamespace);
+    await createNamespace(site.client, sriovNamespace);
     const policy = await eventually('the policy', () => policyOf('early-vf'));
     expect(policy.spec).to.deep.include({ resourceName: 'earlyvf', numVfs: 1, deviceType: 'netdevice' });
     expect(policy.spec.nicSelector).to.deep.equal({ rootDevices: ['0000:3b:00.0', '0000:3b:00.1'] });
     const made = await eventually('the network', () => sriovNetworkOf('early-vf'));
     expect(made.spec).to.deep.equal({ resourceName: 'earlyvf', vlan: 120, trust: 'on' });
-    const { uid } = (await client.get(multiNicNetworks, { name: 'early-vf' })).metadata;
+    const { uid } = (await site.client.get(multiNicNetworks, { name: 'early-vf' })).metadata;
     for (const { metadata } of [policy, made])
       expect(metadata.ownerReferences?.map(owner => owner.uid)).to.deep.equal([uid]);
     await condition('early-vf', 'DefinitionsReady');
   });
 
   it('follows hosts and arguments, leaves what others set, and mends what they broke', async () => {
-    await client.create(multiNicNetworks, network('vf', plugin('sriov', { numVfs: '4', isRdma: 'true', vlan: '7' })));
+    await site.client.create(
+      multiNicNetworks,
+      network('vf', plugin('sriov', { numVfs: '4', isRdma: 'true', vlan: '7' })),
+    );
     const made = await eventually('the network', () => sriovNetworkOf('vf'));
     expect(await policyOf('vf'), 'a policy that would select every NIC').to.equal(undefined);
-    await client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0']));
+    await site.client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0']));
     const devices = (...addresses: string[]) =>
       eventually(`NICs ${addresses.join()}`, async () => {
         const policy = await policyOf('vf');
         return policy?.spec.nicSelector.rootDevices.join() === addresses.join() && policy;
       });
     await devices('0000:3b:00.0');
-    await client.create(hostInterfaces, sriovHost('n-1', ['0000:af:00.0']));
+    await site.client.create(hostInterfaces, sriovHost('n-1', ['0000:af:00.0']));
     expect((await devices('0000:3b:00.0', '0000:af:00.0')).spec).to.deep.include({ numVfs: 4, isRdma: true });
-    await client.patch(sriovNodePolicies, place('vf'), 'merge', { spec: { numVfs: 64, linkType: 'ib' } });
-    await client.patch(sriovNetworks, made.metadata, 'merge', { spec: { linkState: 'auto' } });
+    await site.client.patch(sriovNodePolicies, place('vf'), 'merge', { spec: { numVfs: 64, linkType: 'ib' } });
+    await site.client.patch(sriovNetworks, made.metadata, 'merge', { spec: { linkState: 'auto' } });
     await eventually('mended', async () => (await policyOf('vf'))?.spec.numVfs === 4);
     expect((await policyOf('vf'))?.spec).to.deep.include({ linkType: 'ib' });
 
@@ -130,8 +102,8 @@ describe('Devices of other operators, against a real API server', function () {
   });
 
   it('makes no policy for a resource that exists, and removes all when the type changes or the network goes', async () => {
-    await client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0']));
-    await client.create(multiNicNetworks, network('turned', plugin('sriov')));
+    await site.client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0']));
+    await site.client.create(multiNicNetworks, network('turned', plugin('sriov')));
     await eventually('the policy', () => policyOf('turned'));
     await annotated('turned', 'openshift.io/turned');
     await change('turned', { plugin: { args: { resourceName: 'own' } } });
@@ -143,10 +115,10 @@ describe('Devices of other operators, against a real API server', function () {
     await eventually('no network', async () => (await sriovNetworkOf('turned')) === undefined);
     await annotated('turned', 'none');
     const user = { metadata: { annotations: { [resourceName]: 'of/users' } } };
-    await client.patch(networkAttachmentDefinitions, { namespace: 'default', name: 'turned' }, 'merge', user);
+    await site.client.patch(networkAttachmentDefinitions, { namespace: 'default', name: 'turned' }, 'merge', user);
     await change('turned', { plugin: { args: { mtu: '1400' } } });
     await eventually('the definition', async () => {
-      const now = await client.find(networkAttachmentDefinitions, { namespace: 'default', name: 'turned' });
+      const now = await site.client.find(networkAttachmentDefinitions, { namespace: 'default', name: 'turned' });
       return now?.spec?.config?.includes('1400');
     });
     expect(await annotationOf('turned')).to.equal('of/users');
@@ -154,13 +126,13 @@ describe('Devices of other operators, against a real API server', function () {
     await change('turned', { plugin: { type: 'sriov', args: null } });
     await eventually('the policy', () => policyOf('turned'));
     await annotated('turned', 'openshift.io/turned');
-    await client.delete(multiNicNetworks, { name: 'turned' });
+    await site.client.delete(multiNicNetworks, { name: 'turned' });
     await eventually('nothing is left', async () => !(await policyOf('turned')) && !(await sriovNetworkOf('turned')));
   });
 
   it("leaves somebody else's policy of the same name alone and says what is wrong with it", async () => {
-    await client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0']));
-    await client.create(sriovNodePolicies, {
+    await site.client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0']));
+    await site.client.create(sriovNodePolicies, {
       apiVersion: '',
       kind: '',
       metadata: place('shared'),
@@ -172,11 +144,11 @@ describe('Devices of other operators, against a real API server', function () {
         numVfs: 2,
       },
     });
-    await client.create(multiNicNetworks, network('shared', plugin('sriov')));
+    await site.client.create(multiNicNetworks, network('shared', plugin('sriov')));
     expect((await condition('shared', 'SriovObjectsMissing')).message).to.contain('is not ours and makes theirs');
-    await client.patch(sriovNodePolicies, place('shared'), 'merge', { spec: { resourceName: 'shared' } });
+    await site.client.patch(sriovNodePolicies, place('shared'), 'merge', { spec: { resourceName: 'shared' } });
     await condition('shared', 'DefinitionsReady');
-    await client.delete(multiNicNetworks, { name: 'shared' });
+    await site.client.delete(multiNicNetworks, { name: 'shared' });
     await eventually('ours is gone', async () => (await sriovNetworkOf('shared')) === undefined);
     expect((await policyOf('shared'))?.spec.numVfs).to.equal(2);
   });
@@ -186,14 +158,14 @@ describe('Devices of other operators, against a real API server', function () {
       spec: { sriovDevicePlugin: { config: JSON.stringify({ resourceList }) } },
     });
     const policy = { metadata: { name: 'nic-cluster-policy' } };
-    await client.create(nicClusterPolicies, { ...policy, ...config({ resourceName: 'rail1' }) });
-    await client.create(multiNicNetworks, network('mlx', plugin('mellanox')));
+    await site.client.create(nicClusterPolicies, { ...policy, ...config({ resourceName: 'rail1' }) });
+    await site.client.create(multiNicNetworks, network('mlx', plugin('mellanox')));
     await annotated('mlx', 'nvidia.com/rail1');
     const two = config({ resourceName: 'rail1' }, { resourcePrefix: 'mellanox.com', resourceName: 'rail2' });
-    await client.patch(nicClusterPolicies, policy.metadata, 'merge', two);
+    await site.client.patch(nicClusterPolicies, policy.metadata, 'merge', two);
     await annotated('mlx', 'nvidia.com/rail1,mellanox.com/rail2');
     await condition('mlx', 'DefinitionsReady');
-    await client.patch(nicClusterPolicies, policy.metadata, 'merge', config({ resourcePrefix: 'nvidia.com' }));
+    await site.client.patch(nicClusterPolicies, policy.metadata, 'merge', config({ resourcePrefix: 'nvidia.com' }));
     expect((await condition('mlx', 'NoDeviceResource')).message).to.contain('NicClusterPolicy nic-cluster-policy');
     expect(await annotationOf('mlx')).to.equal('nvidia.com/rail1,mellanox.com/rail2');
   });

@@ -1,99 +1,67 @@
 import { expect } from 'chai';
-import { KubeClient } from '../../kube/client.ts';
 import { hostInterfaces, multiNicNetworks, namespaces, networkAttachmentDefinitions } from '../../kube/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import {
-  createNamespace,
-  definitionCrd,
-  eventually,
-  host,
-  installResources,
-  network,
-  Observed,
-  removeAll,
-  runController,
-  type Running,
-} from './support.ts';
+import { createNamespace, definitionCrd, eventually, host, network } from './support.ts';
+import { controllerSite } from './site.ts';
 
 describe('Networks, against a real API server', function () {
   this.timeout(120_000);
-  let cluster: Cluster;
-  let client: KubeClient;
-  let seen: Observed;
-  let controller: Running;
-
-  before(async function () {
-    this.timeout(900_000);
-    cluster = await startCluster({ name: 'networks', nodes: 0 });
-    client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
-    seen = new Observed(client);
-    await installResources(cluster, { multus: false });
-    controller = runController(client);
-  });
-
-  afterEach(() => removeAll(client));
-
-  after(async () => {
-    await controller?.stop();
-    await client?.close();
-    await cluster?.stop();
-  });
+  const site = controllerSite('networks', { multus: false });
 
   const definition = (namespace: string, name: string) =>
-    client.find(networkAttachmentDefinitions, { namespace, name });
+    site.client.find(networkAttachmentDefinitions, { namespace, name });
 
   it('does without NetworkAttachmentDefinitions where the cluster has none, and makes them once it has', async () => {
-    await client.create(multiNicNetworks, network('early'));
+    await site.client.create(multiNicNetworks, network('early'));
     await eventually('the condition says so', async () => {
-      const condition = await seen.condition('early', 'DefinitionsReady');
+      const condition = await site.seen.condition('early', 'DefinitionsReady');
       return condition?.status === 'True' && condition.message.includes('no Multus');
     });
-    await cluster.kubectl(['apply', '-f', definitionCrd]);
+    await site.cluster.kubectl(['apply', '-f', definitionCrd]);
     await eventually('a definition', async () => {
-      const namespaces = await seen.definitionNamespaces('early').catch((): string[] => []);
+      const namespaces = await site.seen.definitionNamespaces('early').catch((): string[] => []);
       return namespaces.includes('default') && namespaces.includes('kube-system');
     });
     await eventually('the condition', async () => {
-      const condition = await seen.condition('early', 'DefinitionsReady');
+      const condition = await site.seen.condition('early', 'DefinitionsReady');
       return condition?.reason === 'DefinitionsReady';
     });
   });
 
   it('follows namespaces and the list of those that it applies to', async () => {
-    await createNamespace(client, 'team-a');
-    await client.create(multiNicNetworks, network('teams', { namespaces: ['team-a', 'team-b'] }));
+    await createNamespace(site.client, 'team-a');
+    await site.client.create(multiNicNetworks, network('teams', { namespaces: ['team-a', 'team-b'] }));
     const areIn = (names: string[]) =>
       eventually(`definitions in ${names.join()}`, async () => {
-        const found = await seen.definitionNamespaces('teams');
+        const found = await site.seen.definitionNamespaces('teams');
         return JSON.stringify(found) === JSON.stringify(names) && found;
       });
     await areIn(['team-a']);
-    await createNamespace(client, 'team-b');
+    await createNamespace(site.client, 'team-b');
     await areIn(['team-a', 'team-b']);
-    await client.patch(multiNicNetworks, { name: 'teams' }, 'merge', { spec: { namespaces: ['team-b'] } });
+    await site.client.patch(multiNicNetworks, { name: 'teams' }, 'merge', { spec: { namespaces: ['team-b'] } });
     await areIn(['team-b']);
-    await client.patch(multiNicNetworks, { name: 'teams' }, 'merge', { spec: { namespaces: [] } });
+    await site.client.patch(multiNicNetworks, { name: 'teams' }, 'merge', { spec: { namespaces: [] } });
     await eventually('definitions everywhere', async () =>
-      (await seen.definitionNamespaces('teams')).includes('default'),
+      (await site.seen.definitionNamespaces('teams')).includes('default'),
     );
 
     // Without the controller manager a deleted namespace stays Terminating, which must hold up no other.
-    await client.delete(namespaces, { name: 'team-b' });
-    await client.delete(networkAttachmentDefinitions, { namespace: 'team-b', name: 'teams' });
-    await createNamespace(client, 'team-c');
+    await site.client.delete(namespaces, { name: 'team-b' });
+    await site.client.delete(networkAttachmentDefinitions, { namespace: 'team-b', name: 'teams' });
+    await createNamespace(site.client, 'team-c');
     await eventually('a definition in team-c', async () => (await definition('team-c', 'teams')) !== undefined);
     expect(await definition('team-b', 'teams')).to.equal(undefined);
 
-    await client.delete(multiNicNetworks, { name: 'teams' });
+    await site.client.delete(multiNicNetworks, { name: 'teams' });
     await areIn([]);
   });
 
   it('mends a definition of its own and never touches that of somebody else', async () => {
-    await createNamespace(client, 'own');
-    await createNamespace(client, 'others');
+    await createNamespace(site.client, 'own');
+    await createNamespace(site.client, 'others');
     const foreign = { metadata: { name: 'mended', namespace: 'others' }, spec: { config: '{"type":"bridge"}' } };
-    await client.create(networkAttachmentDefinitions, foreign);
-    await client.create(multiNicNetworks, network('mended', { namespaces: ['own', 'others'] }));
+    await site.client.create(networkAttachmentDefinitions, foreign);
+    await site.client.create(multiNicNetworks, network('mended', { namespaces: ['own', 'others'] }));
     const made = await eventually('the definition', () => definition('own', 'mended'));
     expect(JSON.parse(made.spec?.config ?? '')).to.deep.include({
       name: 'mended',
@@ -107,7 +75,7 @@ describe('Networks, against a real API server', function () {
     });
 
     const broken = { metadata: { labels: { 'multi-nic-cni-generated': null, mine: 'kept' } }, spec: { config: '{}' } };
-    await client.patch(networkAttachmentDefinitions, { namespace: 'own', name: 'mended' }, 'merge', broken);
+    await site.client.patch(networkAttachmentDefinitions, { namespace: 'own', name: 'mended' }, 'merge', broken);
     await eventually('mended', async () => {
       const now = await definition('own', 'mended');
       const labels = now?.metadata.labels ?? {};
@@ -119,35 +87,37 @@ describe('Networks, against a real API server', function () {
     });
 
     await eventually('the condition names the namespace', async () => {
-      const condition = await seen.condition('mended', 'DefinitionsReady');
+      const condition = await site.seen.condition('mended', 'DefinitionsReady');
       return condition?.reason === 'NameTaken' && condition.message.includes('others');
     });
-    await eventually('the event', async () => (await seen.reasons('mended')).includes('NameTaken'));
-    await client.delete(multiNicNetworks, { name: 'mended' });
+    await eventually('the event', async () => (await site.seen.reasons('mended')).includes('NameTaken'));
+    await site.client.delete(multiNicNetworks, { name: 'mended' });
     await eventually('ours is gone', async () => (await definition('own', 'mended')) === undefined);
     expect((await definition('others', 'mended'))?.spec?.config).to.equal('{"type":"bridge"}');
   });
 
   it('reports an L2 network as a success, and says once what made a stored one unusable', async () => {
-    await cluster.addFakeNodes([{ name: 'n-0' }]);
-    await client.create(multiNicNetworks, network('l2'));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    await site.client.create(multiNicNetworks, network('l2'));
     await eventually('waiting for hosts', async () => {
-      const status = await seen.status('l2');
+      const status = await site.seen.status('l2');
       return status?.configStatus === 'WaitForConfig' && status.message.includes('none of 0 hosts has a NIC');
     });
-    await client.create(hostInterfaces, host('n-0', 0));
+    await site.client.create(hostInterfaces, host('n-0', 0));
     const status = await eventually('Success', async () => {
-      const status = await seen.status('l2');
+      const status = await site.seen.status('l2');
       return status?.configStatus === 'Success' && status;
     });
     expect(status).to.deep.include({ routeStatus: 'N/A', observedGeneration: 1 });
     expect(status.discovery).to.deep.equal({ existDaemon: 1, infoAvailable: 1, cidrProcessed: 1 });
     expect(status.conditions?.find(({ type }) => type === 'Ready')?.status).to.equal('True');
-    await eventually('the event Ready', async () => (await seen.reasons('l2')).includes('Ready'));
+    await eventually('the event Ready', async () => (await site.seen.reasons('l2')).includes('Ready'));
 
-    await client.patch(multiNicNetworks, { name: 'l2' }, 'merge', { spec: { ipam: '{"type":"multi-nic-ipam",}' } });
+    await site.client.patch(multiNicNetworks, { name: 'l2' }, 'merge', {
+      spec: { ipam: '{"type":"multi-nic-ipam",}' },
+    });
     const failed = await eventually('Failed', async () => {
-      const status = await seen.status('l2');
+      const status = await site.seen.status('l2');
       return status?.configStatus === 'Failed' && status;
     });
     expect(failed.message).to.contain('line 1, column').and.contain('MNN_IPAM_SYNTAX');
@@ -155,33 +125,33 @@ describe('Networks, against a real API server', function () {
   });
 
   it('writes no status again when a new leader finds everything as it was', async () => {
-    await cluster.addFakeNodes([{ name: 'n-0' }]);
-    await client.create(hostInterfaces, host('n-0', 0));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    await site.client.create(hostInterfaces, host('n-0', 0));
     const ready = (name: string) =>
-      eventually(`${name} is ready`, async () => (await seen.condition(name, 'Ready'))?.status === 'True');
-    await client.create(multiNicNetworks, network('settled'));
+      eventually(`${name} is ready`, async () => (await site.seen.condition(name, 'Ready'))?.status === 'True');
+    await site.client.create(multiNicNetworks, network('settled'));
     await ready('settled');
-    await controller.stop();
-    const before = await client.get(multiNicNetworks, { name: 'settled' });
-    controller = runController(client);
-    await client.create(multiNicNetworks, network('next', { subnet: '10.201.0.0/16' }));
+    await site.controller.stop();
+    const before = await site.client.get(multiNicNetworks, { name: 'settled' });
+    site.start();
+    await site.client.create(multiNicNetworks, network('next', { subnet: '10.201.0.0/16' }));
     await ready('next');
-    const after = await client.get(multiNicNetworks, { name: 'settled' });
+    const after = await site.client.get(multiNicNetworks, { name: 'settled' });
     expect(after.metadata.resourceVersion).to.equal(before.metadata.resourceVersion);
   });
 
   it('sums up the routes that agents report', async () => {
     const names = ['n-0', 'n-1'];
-    await cluster.addFakeNodes(names.map(name => ({ name })));
-    for (const [i, name] of names.entries()) await client.create(hostInterfaces, host(name, i));
+    await site.cluster.addFakeNodes(names.map(name => ({ name })));
+    for (const [i, name] of names.entries()) await site.client.create(hostInterfaces, host(name, i));
     // A host that a user described has no Node and no agent: nobody waits for its report.
     const described = host('edge', 9);
     const labels = { 'multi-nic-unmanaged': 'true' };
-    await client.create(hostInterfaces, { ...described, metadata: { ...described.metadata, labels } });
-    await client.create(multiNicNetworks, network('l3', {}, { vlanMode: 'l3' }));
+    await site.client.create(hostInterfaces, { ...described, metadata: { ...described.metadata, labels } });
+    await site.client.create(multiNicNetworks, network('l3', {}, { vlanMode: 'l3' }));
     const routes = (state: string) =>
       eventually(`routeStatus ${state}`, async () => {
-        const status = await seen.status('l3');
+        const status = await site.seen.status('l3');
         return status?.routeStatus === state && status;
       });
     const report = async (name: string, status: 'True' | 'False', message: string) => {
@@ -192,7 +162,7 @@ describe('Networks, against a real API server', function () {
         message,
         lastTransitionTime: '2026-01-01T00:00:00Z',
       };
-      await client.patch(
+      await site.client.patch(
         hostInterfaces,
         { name },
         'merge',
@@ -203,7 +173,7 @@ describe('Networks, against a real API server', function () {
     await routes('WaitForRoutes');
     for (const name of names) await report(name, 'True', 'all routes are in place');
     await routes('Success');
-    await eventually('configStatus Success', async () => (await seen.status('l3'))?.configStatus === 'Success');
+    await eventually('configStatus Success', async () => (await site.seen.status('l3'))?.configStatus === 'Success');
     await report('n-1', 'False', 'l3: table 1000 cannot be written');
     expect((await routes('Failed')).message).to.equal('some route cannot be applied, need attention: n-1');
   });

@@ -2,93 +2,65 @@ import { expect } from 'chai';
 import pino from 'pino';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
-import { KubeClient } from '../../kube/client.ts';
 import { Informer } from '../../kube/informer.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, nodes, pods, type Node } from '../../kube/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import {
-  eventually,
-  host,
-  inParallel,
-  installResources,
-  network,
-  Observed,
-  removeAll,
-  runController,
-  type Running,
-} from './support.ts';
+import { eventually, host, inParallel, network } from './support.ts';
+import { controllerSite } from './site.ts';
 
 describe('Node capacity and sweeps, against a real API server', function () {
   this.timeout(120_000);
-  let cluster: Cluster;
-  let client: KubeClient;
-  let seen: Observed;
-  let controller: Running;
-
-  before(async function () {
-    this.timeout(900_000);
-    cluster = await startCluster({ name: 'node-capacity', nodes: 0 });
-    client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
-    seen = new Observed(client);
-    await installResources(cluster);
-    controller = runController(client);
-  });
-
-  afterEach(() => removeAll(client));
-
-  after(async () => {
-    await controller?.stop();
-    await client?.close();
-    await cluster?.stop();
-  });
+  const site = controllerSite('node-capacity');
 
   const resourceIs = (node: string, name: string, wanted: string | undefined) =>
-    eventually(`${node} has ${wanted} of ${name}`, async () => (await seen.resource(node, name)) === wanted);
+    eventually(`${node} has ${wanted} of ${name}`, async () => (await site.seen.resource(node, name)) === wanted);
 
   it('tells the scheduler how many attachments fit on a node', async () => {
-    await cluster.addFakeNodes([{ name: 'n-0' }]);
-    await client.create(hostInterfaces, host('n-0', 0));
-    await client.create(multiNicNetworks, network('blocks'));
-    await client.create(multiNicNetworks, network('pages', { subnet: '10.201.0.0/20' }, { hostBlock: 0 }));
-    await client.create(multiNicNetworks, network('foreign', { ipam: '{"type":"whereabouts"}', multiNICIPAM: false }));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    await site.client.create(hostInterfaces, host('n-0', 0));
+    await site.client.create(multiNicNetworks, network('blocks'));
+    await site.client.create(multiNicNetworks, network('pages', { subnet: '10.201.0.0/20' }, { hostBlock: 0 }));
+    await site.client.create(
+      multiNicNetworks,
+      network('foreign', { ipam: '{"type":"whereabouts"}', multiNICIPAM: false }),
+    );
     await resourceIs('n-0', 'blocks', '62');
     await resourceIs('n-0', 'pages', '1022');
-    expect(await seen.resource('n-0', 'foreign')).to.equal(undefined);
+    expect(await site.seen.resource('n-0', 'foreign')).to.equal(undefined);
 
-    await client.update(hostInterfaces, {
+    await site.client.update(hostInterfaces, {
       ...host('n-0', 0, { down: true }),
-      metadata: (await client.get(hostInterfaces, { name: 'n-0' })).metadata,
+      metadata: (await site.client.get(hostInterfaces, { name: 'n-0' })).metadata,
     });
     await resourceIs('n-0', 'blocks', '0');
 
     // What the kubelet does when it registers the node anew.
     const zero = { 'multinic.fms.io/pages': '5', cpu: '4' };
-    await client.patch(nodes, { name: 'n-0' }, 'merge', { status: { capacity: zero } }, { subresource: 'status' });
+    await site.client.patch(nodes, { name: 'n-0' }, 'merge', { status: { capacity: zero } }, { subresource: 'status' });
     await resourceIs('n-0', 'pages', '0');
-    await client.delete(multiNicNetworks, { name: 'blocks' });
+    await site.client.delete(multiNicNetworks, { name: 'blocks' });
     await resourceIs('n-0', 'blocks', undefined);
-    await client.delete(hostInterfaces, { name: 'n-0' });
+    await site.client.delete(hostInterfaces, { name: 'n-0' });
     await resourceIs('n-0', 'pages', undefined);
-    expect((await client.get(nodes, { name: 'n-0' })).status?.capacity?.cpu).to.equal('4');
+    expect((await site.client.get(nodes, { name: 'n-0' })).status?.capacity?.cpu).to.equal('4');
   });
 
   it('calls a network a success only when the scheduler can know every node', async () => {
     const names = Array.from({ length: 30 }, (_, i) => `n-${i}`);
-    await cluster.addFakeNodes(names.map(name => ({ name })));
-    await inParallel(names, name => client.create(hostInterfaces, host(name, Number(name.split('-')[1]))));
+    await site.cluster.addFakeNodes(names.map(name => ({ name })));
+    await inParallel(names, name => site.client.create(hostInterfaces, host(name, Number(name.split('-')[1]))));
     // The API server counts one revision for all objects, so what came first can be told.
     const since = new Map<string, number>();
     const see = (key: string, { metadata }: { metadata: { resourceVersion?: string } }): void => {
       if (!since.has(key)) since.set(key, Number(metadata.resourceVersion));
     };
-    await client.create(multiNicNetworks, network('late'));
+    await site.client.create(multiNicNetworks, network('late'));
     const logger = pino({ level: 'error' });
-    const ofNetworks = new Informer({ client, resource: multiNicNetworks, logger });
+    const ofNetworks = new Informer({ client: site.client, resource: multiNicNetworks, logger });
     const onNetwork = (object: MultiNicNetwork): void => {
       if (object.status?.configStatus === 'Success') see('success', object);
     };
     ofNetworks.addHandlers({ added: onNetwork, updated: onNetwork });
-    const ofNodes = new Informer({ client, resource: nodes, logger });
+    const ofNodes = new Informer({ client: site.client, resource: nodes, logger });
     const onNode = (node: Node): void => {
       if (node.status?.allocatable?.['multinic.fms.io/late'] !== undefined) see(node.metadata.name, node);
     };
@@ -106,13 +78,13 @@ describe('Node capacity and sweeps, against a real API server', function () {
   });
 
   it('shows hosts and addresses of a network as metrics', async () => {
-    await cluster.addFakeNodes([{ name: 'n-0' }, { name: 'n-1' }]);
-    await client.create(hostInterfaces, host('n-0', 0));
-    await client.create(hostInterfaces, host('n-1', 1));
-    await client.create(multiNicNetworks, network('measured'));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'n-1' }]);
+    await site.client.create(hostInterfaces, host('n-0', 0));
+    await site.client.create(hostInterfaces, host('n-1', 1));
+    await site.client.create(multiNicNetworks, network('measured'));
     await resourceIs('n-1', 'measured', '62');
     await eventually('metrics', async () => {
-      const text = await controller.metrics.registry.metrics();
+      const text = await site.controller.metrics.registry.metrics();
       return (
         text.includes('multinic_network_hosts{network="measured"} 2') &&
         text.includes('multinic_network_addresses{network="measured",kind="capacity"} 124')
@@ -121,55 +93,61 @@ describe('Node capacity and sweeps, against a real API server', function () {
   });
 
   it('settles reservations: of a pod that exists they become its own, others are released', async () => {
-    await client.create(multiNicNetworks, network('reserved'));
-    await cluster.addFakeNodes([{ name: 'n-0' }]);
-    const pod = await client.create(pods, podNamed('waiting', { 'multinic.fms.io/reservation': 'r-1' }));
+    await site.client.create(multiNicNetworks, network('reserved'));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    const pod = await site.client.create(pods, podNamed('waiting', { 'multinic.fms.io/reservation': 'r-1' }));
     await createPool('reserved.n-0', { network: 'reserved', hostName: 'n-0', blocks: [] }, [
       reservation('r-1', 'waiting', old()),
       reservation('r-2', 'refused', old()),
       reservation('r-3', 'on-its-way', new Date().toISOString()),
     ]);
     const states = await eventually('two of three settled', async () => {
-      const records = (await seen.pool('reserved.n-0'))?.status?.allocations ?? [];
+      const records = (await site.seen.pool('reserved.n-0'))?.status?.allocations ?? [];
       const states = Object.fromEntries(records.map(record => [record.reservation ?? '', record]));
       return states['r-1']?.state !== 'Reserved' && states['r-2']?.state !== 'Reserved' && states;
     });
     expect(states['r-1']).to.deep.include({ state: 'Allocated', podUID: pod.metadata.uid });
     expect(states['r-2']?.state ?? 'Released').to.equal('Released');
     expect(states['r-3']?.state).to.equal('Reserved');
-    await client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
+    await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
   });
 
   it('releases the pages of pods that are gone, but not while their node may still run them', async () => {
-    await client.create(multiNicNetworks, network('paged', {}, { hostBlock: 0 }));
-    await cluster.addFakeNodes([{ name: 'n-0' }, { name: 'cut-off' }]);
-    const alive = await client.create(pods, podNamed('alive', {}, 'n-0'));
-    const lost = await client.create(pods, podNamed('lost', {}, 'cut-off'));
-    const gone = await client.create(pods, podNamed('gone', {}, 'n-0'));
-    const finished = await client.create(pods, podNamed('finished', {}, 'n-0'));
-    await client.patch(pods, finished.metadata, 'merge', { status: { phase: 'Succeeded' } }, { subresource: 'status' });
+    await site.client.create(multiNicNetworks, network('paged', {}, { hostBlock: 0 }));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'cut-off' }]);
+    const alive = await site.client.create(pods, podNamed('alive', {}, 'n-0'));
+    const lost = await site.client.create(pods, podNamed('lost', {}, 'cut-off'));
+    const gone = await site.client.create(pods, podNamed('gone', {}, 'n-0'));
+    const finished = await site.client.create(pods, podNamed('finished', {}, 'n-0'));
+    await site.client.patch(
+      pods,
+      finished.metadata,
+      'merge',
+      { status: { phase: 'Succeeded' } },
+      { subresource: 'status' },
+    );
     const records = [alive, lost, gone, finished].map(({ metadata }) => allocation(metadata.uid ?? '', metadata.name));
     await createPool('paged.page.0', { network: 'paged', page: 0, blocks: [] }, records);
     const held = (names: string[]) =>
       eventually(`held by ${names.join()}`, async () => {
-        const records = (await seen.pool('paged.page.0'))?.status?.allocations ?? [];
+        const records = (await site.seen.pool('paged.page.0'))?.status?.allocations ?? [];
         const live = records.filter(({ state }) => state !== 'Released').map(({ name }) => name);
         return JSON.stringify(live) === JSON.stringify(names) && live;
       });
     // Until then the controller has seen all of them, and knows their nodes.
     await held(['alive', 'lost', 'gone']);
     const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown', message: '' }];
-    await client.patch(nodes, { name: 'cut-off' }, 'merge', { status: { conditions } }, { subresource: 'status' });
-    for (const { metadata } of [lost, gone]) await client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+    await site.client.patch(nodes, { name: 'cut-off' }, 'merge', { status: { conditions } }, { subresource: 'status' });
+    for (const { metadata } of [lost, gone]) await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
     await held(['alive', 'lost']);
-    await client.delete(nodes, { name: 'cut-off' });
+    await site.client.delete(nodes, { name: 'cut-off' });
     await held(['alive']);
-    for (const { metadata } of [alive, finished]) await client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+    for (const { metadata } of [alive, finished]) await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
   });
 
   async function createPool(name: string, spec: IPPoolSpec, allocations: Allocation[]) {
-    const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
-    await client.updateStatus(ipPools, { ...pool, status: { allocations } });
+    const pool = await site.client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
+    await site.client.updateStatus(ipPools, { ...pool, status: { allocations } });
   }
 });
 

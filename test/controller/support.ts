@@ -1,75 +1,22 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pino from 'pino';
 import { apiVersion } from '../../core/api/names.ts';
 import type { HostInterface, IPPool, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
-import { createController } from '../../controller/controller.ts';
-import type { ControllerOptions } from '../../controller/controllerOptions.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { createMetrics, type Metrics } from '../../kube/metrics.ts';
 import {
   cidrs,
   events,
-  hostInterfaces,
   ipPools,
   multiNicNetworks,
   namespaces,
   networkAttachmentDefinitions,
   nodes,
 } from '../../kube/resources.ts';
-import type { Cluster } from '../cluster/index.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-export const systemNamespace = 'multi-nic-system';
-
-/** Our resources and, unless it is to have none, NetworkAttachmentDefinition. */
-export async function installResources(cluster: Cluster, { multus = true } = {}): Promise<void> {
-  const files = [join(root, 'manifests/base/crds'), ...(multus ? [definitionCrd] : [])];
-  await cluster.kubectl(['apply', ...files.flatMap(file => ['-f', file])]);
-  const kinds = ['multinicnetworks', 'hostinterfaces', 'cidrs', 'ippools'].map(
-    plural => `crd/${plural}.multinic.fms.io`,
-  );
-  if (multus) kinds.push('crd/network-attachment-definitions.k8s.cni.cncf.io');
-  await cluster.kubectl(['wait', '--for=condition=Established', ...kinds]);
-  await cluster.kubectl(['create', 'namespace', systemNamespace]);
-}
-
 export const definitionCrd = join(root, 'test/system/netAttachDefCrd.yaml');
-
-/** Ends the controllers that a test left running. */
-export interface Running {
-  stop(): Promise<void>;
-  metrics: Metrics;
-  isLeader(): boolean;
-}
-
-export type Times = NonNullable<NonNullable<ControllerOptions['options']>['times']>;
-
-/** Runs a controller in this process, with times that fit a test. Errors go to standard error. */
-export function runController(client: KubeClient, times: Times = {}): Running {
-  const abort = new AbortController();
-  const metrics = createMetrics();
-  const controller = createController({
-    client,
-    log: pino({ level: process.env.LOG_LEVEL ?? 'error' }, pino.destination(2)),
-    metrics,
-    options: {
-      times: { batchMs: 50, statusIntervalMs: 300, sweepIntervalMs: 300, definitionRecheckMs: 300, ...times },
-      election: { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 300 },
-    },
-  });
-  const ended = controller.start(abort.signal);
-  return {
-    metrics,
-    isLeader: () => controller.isLeader,
-    stop: async () => {
-      abort.abort();
-      await ended;
-    },
-  };
-}
 
 /** Asks again and again until the answer is there; the limit only keeps a failing test from hanging. */
 export async function eventually<T>(
@@ -175,20 +122,6 @@ export class Observed {
   async pool(name: string): Promise<IPPool | undefined> {
     return this.client.find(ipPools, { name });
   }
-}
-
-/** Deletes what a test made. Namespaces are not deleted by anybody here (that takes the controller manager), so each test has its own. */
-export async function removeAll(client: KubeClient): Promise<void> {
-  for (const resource of [multiNicNetworks, hostInterfaces, cidrs, ipPools] as const) {
-    const { items } = await client.list(resource as typeof cidrs);
-    await inParallel(items, ({ metadata }) => client.delete(resource, { name: metadata.name }).catch(ignoreNotFound));
-  }
-  const { items } = await client.list(nodes);
-  await inParallel(items, ({ metadata }) => client.delete(nodes, { name: metadata.name }).catch(ignoreNotFound));
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!(error instanceof Error && error.message.includes('404'))) throw error;
 }
 
 export async function createNamespace(client: KubeClient, name: string): Promise<void> {

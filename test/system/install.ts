@@ -1,14 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { createAuthority } from '../../certs/authority.ts';
 import { label, systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/client.ts';
 import type { Cluster, ClusterNode } from '../cluster/index.ts';
-import { Component } from '../cluster/component.ts';
+import type { Component } from '../cluster/component.ts';
 import { prepareMultus, putMultusFirst } from '../multus/onNodes.ts';
 import { installWebhooks } from './webhookConfigurations.ts';
+import { startWebhookProcess } from './webhookProcess.ts';
 
 const root = join(import.meta.dirname, '../..');
 const manifests = ['crds', 'namespace.yaml', 'webhook/rbac.yaml', 'agent/rbac.yaml'];
@@ -56,31 +54,13 @@ export async function labelNamespace(cluster: Cluster, namespace: string): Promi
 }
 
 async function startWebhook(cluster: Cluster): Promise<Component> {
-  const validity = { now: new Date(), lifetimeMs: 24 * 3600 * 1000 };
-  const authority = await createAuthority({ commonName: 'webhook authority' }, validity);
-  const leaf = await authority.issue({ ...validity, subject: { commonName: 'webhook' }, serverNames: ['127.0.0.1'] });
-  const [cert, key] = ['tls.crt', 'tls.key'].map(name => join(cluster.runFolder, name)) as [string, string];
-  writeFileSync(cert, leaf.certificate);
-  writeFileSync(key, leaf.privateKey, { mode: 0o600 });
-  const [port, healthPort] = await Promise.all([freePort(), freePort()]);
-  const webhook = new Component({
-    name: 'webhook',
-    argv: [
-      process.execPath,
-      join(root, 'webhook/main.ts'),
-      `--port=${port}`,
-      `--health-port=${healthPort}`,
-      `--cert=${cert}`,
-      `--key=${key}`,
-      `--kubeconfig=${await accountKubeconfig(cluster, 'multi-nic-webhook')}`,
-    ],
-    logFile: join(cluster.logs, 'webhook.log'),
-  });
-  webhook.start();
-  await webhook.waitUntil(() => isReady(healthPort), 30_000);
+  const { webhook, address } = await startWebhookProcess(
+    cluster,
+    await accountKubeconfig(cluster, 'multi-nic-webhook'),
+  );
   const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
   try {
-    await installWebhooks(client, { port, caCertificate: authority.certificate });
+    await installWebhooks(client, address);
   } finally {
     await client.close();
   }
@@ -112,23 +92,6 @@ function chain(node: ClusterNode): void {
 function accountKubeconfig(cluster: Cluster, account: string): Promise<string> {
   const groups = ['system:serviceaccounts', `system:serviceaccounts:${systemNamespace}`];
   return cluster.kubeconfigFor(`system:serviceaccount:${systemNamespace}:${account}`, groups);
-}
-
-async function isReady(port: number): Promise<boolean> {
-  try {
-    return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
-  } catch {
-    return false; // not listening yet
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function exists(path: string): boolean {

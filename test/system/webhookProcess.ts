@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createAuthority } from '../../certs/authority.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { Component } from '../cluster/component.ts';
+import type { WebhookAddress } from './webhookConfigurations.ts';
+
+const main = join(import.meta.dirname, '../../webhook/main.ts');
+
+export interface WebhookProcess {
+  readonly webhook: Component;
+  /** What the API server calls it with. */
+  readonly address: WebhookAddress;
+}
+
+/**
+ * Starts one webhook (with the controller) on this machine, with a certificate of an authority of its own.
+ * @param kubeconfig of the account that it runs as
+ * @param flags besides those of ports, certificate and account
+ * @returns when it is ready
+ */
+export async function startWebhookProcess(
+  cluster: Cluster,
+  kubeconfig: string,
+  flags: readonly string[] = [],
+): Promise<WebhookProcess> {
+  const validity = { now: new Date(), lifetimeMs: 24 * 3600 * 1000 };
+  const authority = await createAuthority({ commonName: 'webhook authority' }, validity);
+  const leaf = await authority.issue({ ...validity, subject: { commonName: 'webhook' }, serverNames: ['127.0.0.1'] });
+  const [cert, key] = [join(cluster.runFolder, 'tls.crt'), join(cluster.runFolder, 'tls.key')];
+  writeFileSync(cert, leaf.certificate);
+  writeFileSync(key, leaf.privateKey, { mode: 0o600 });
+  const [port, healthPort] = await Promise.all([freePort(), freePort()]);
+  const webhook = new Component({
+    name: 'webhook',
+    argv: [
+      ...[process.execPath, main, `--port=${port}`, `--health-port=${healthPort}`],
+      ...[`--cert=${cert}`, `--key=${key}`, `--kubeconfig=${kubeconfig}`, ...flags],
+    ],
+    logFile: join(cluster.logs, 'webhook.log'),
+  });
+  webhook.start();
+  await webhook.waitUntil(() => isReady(healthPort), 60_000);
+  return { webhook, address: { port, caCertificate: authority.certificate } };
+}
+
+async function isReady(port: number): Promise<boolean> {
+  try {
+    return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+  } catch {
+    return false; // not listening yet
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
