@@ -5,6 +5,7 @@ import { pluginOf } from '../agent/attach/plugin.ts';
 import type { Netlink } from '../agent/netlink/netlink.ts';
 import type { AllocatedNic } from '../core/api/types.ts';
 import { readNetwork } from '../core/network/network.ts';
+import { readPool } from '../core/pool/content.ts';
 import { ipPools, multiNicNetworks } from '../kube/resources.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';
 import { networkCases, networkSpec, type NetworkCase } from '../test/agent/networks.ts';
@@ -63,7 +64,7 @@ function ours({ site, executable }: Bench, command: 'ADD' | 'DEL', sandbox: Sand
 /** The NICs that the agent gave to a pod. */
 async function recorded({ site }: Bench, network: string, pod: string): Promise<AllocatedNic[]> {
   const pool = await site.client.get(ipPools, { name: `${network}.host-1` });
-  return pool.status?.allocations.find(({ name }) => name === pod)?.nics ?? [];
+  return readPool(pool).allocations.find(({ name }) => name === pod)?.nics ?? [];
 }
 
 function wantedNics(given: readonly AllocatedNic[]): WantedNic[] {

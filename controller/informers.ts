@@ -1,5 +1,6 @@
 import { extendedResourceName } from '../core/api/names.ts';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
+import { stateOf } from '../core/pool/record.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Informer, type InformerOptions } from '../kube/informer.ts';
 import type { Logger } from '../kube/log.ts';
@@ -55,14 +56,13 @@ function trimNode({ apiVersion, kind, metadata, status }: resources.Node): resou
   };
 }
 
-/** Counts, and of the records only those that the leader may release, without their addresses: a pool may hold hundreds. */
+/** Counts, and of the records only those that the leader may release. */
 function trimPool(pool: IPPool): IPPool {
   const { status } = pool;
   if (!status) return pool;
   const isNodes = pool.spec.hostName !== undefined;
-  const live = status.allocations.filter(({ state }) => state !== 'Released');
-  const kept = isNodes ? live.filter(({ state }) => state === 'Reserved') : live;
-  const allocations = kept.map(record => ({ ...record, nics: [] }));
+  const live = status.allocations.filter(record => stateOf(record) !== 'Released');
+  const allocations = isNodes ? live.filter(record => stateOf(record) === 'Reserved') : live;
   return { ...pool, status: { allocations, used: live.length } };
 }
 

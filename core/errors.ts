@@ -53,6 +53,8 @@ const table = {
   MNN_NO_NODE_FITS: 'Ask for fewer or other NICs, or check what the nodes have: kubectl get hostinterfaces.',
   MNN_NODE_LACKS: 'Choose another node, or check its NICs: kubectl describe hostinterface <node>.',
   MNN_POOL_FULL: 'Free addresses by deleting pods, or use a network with a wider subnet or fewer hostBlock bits.',
+  MNN_POOL_UNREADABLE:
+    'Somebody has edited the pool: put the record back into its form, or delete the record if its pod is gone: kubectl edit --subresource=status ippool.',
   MNN_ADDRESS_TAKEN: 'Ask for another address, or none to get the next free one.',
   MNN_ADDRESS_OUTSIDE: "Ask for an address inside the node's block of the network: kubectl describe ippool.",
   MNN_ANNOTATIONS_TOO_LARGE:

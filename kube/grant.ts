@@ -140,10 +140,8 @@ function capacityOf(nics: NicClaim[], limit: number | undefined): number {
   return Number(least);
 }
 
-function blockTexts(nics: NicClaim[]): { netAddress: string; vlanCIDR: string; podCIDR: string }[] {
-  return nics.flatMap(({ netAddress, blocks }) =>
-    blocks.map(({ vlan, pod }) => ({ netAddress, vlanCIDR: formatCidr(vlan), podCIDR: formatCidr(pod) })),
-  );
+function blockTexts(nics: NicClaim[]): string[] {
+  return nics.flatMap(({ blocks }) => blocks.map(({ pod }) => formatCidr(pod)));
 }
 
 function withoutAddresses({ master, netAddress }: NicClaim): AllocatedNic {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { apiVersion, label } from '../core/api/names.ts';
-import type { Allocation, IPPool, IPPoolSpec, IPPoolStatus } from '../core/api/types.ts';
+import type { Allocation, IPPool, IPPoolSpec } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { allocate, confirm, release, type Claim, type Rules } from '../core/pool/allocate.ts';
 import type { KubeClient } from './client.ts';
@@ -59,10 +59,10 @@ export class PoolStore {
   allocate(pool: PoolRef, claim: Claim, options: PoolCallOptions): Promise<Allocation> {
     return this.#change(pool.name, options, {
       ifAbsent: () => newPool(pool),
-      apply: status => {
-        const grant = allocate(status, claim, this.#rules());
+      apply: before => {
+        const grant = allocate(before, claim, this.#rules());
         if (!grant.ok) throw refusal(pool, grant);
-        return { status: grant.status && { ...grant.status, capacity: pool.capacity }, result: grant.allocation };
+        return { content: grant.content && { ...grant.content, capacity: pool.capacity }, result: grant.allocation };
       },
     });
   }
@@ -70,7 +70,7 @@ export class PoolStore {
   /** Releases the records that match. A pool that does not exist has none. */
   release(pool: string, matches: (record: Allocation) => boolean, options: PoolCallOptions): Promise<void> {
     return this.#change(pool, options, {
-      apply: status => ({ status: withCapacity(release(status, matches, this.#rules()), status), result: undefined }),
+      apply: before => ({ content: release(before, matches, this.#rules()), result: undefined }),
     });
   }
 
@@ -83,12 +83,11 @@ export class PoolStore {
   ): Promise<boolean> {
     return this.#change(pool, options, {
       apply: before => {
-        const status = confirm(before, reservation, pod, this.#now());
-        const records = (status ?? before)?.allocations ?? [];
-        const result = records.some(
+        const content = confirm(before, reservation, pod, this.#now());
+        const result = (content ?? before).allocations.some(
           r => r.reservation === reservation && r.podUID === pod.uid && r.state === 'Allocated',
         );
-        return { status, result };
+        return { content, result };
       },
     });
   }
@@ -125,10 +124,6 @@ function newPool({ name, spec, networkUid }: PoolRef): IPPool {
     },
     spec,
   };
-}
-
-function withCapacity(status: IPPoolStatus | undefined, before: IPPoolStatus | undefined): IPPoolStatus | undefined {
-  return status && (before?.capacity === undefined ? status : { ...status, capacity: before.capacity });
 }
 
 function refusal({ name, spec }: PoolRef, grant: Exclude<ReturnType<typeof allocate>, { ok: true }>): MultiNicError {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { IPPool, IPPoolStatus } from '../core/api/types.ts';
+import type { IPPool } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { formatPool, readPool, type PoolContent } from '../core/pool/content.ts';
 import type { KubeClient } from './client.ts';
 import { sleep } from './deadline.ts';
 import { isAlreadyExists, isConflict, isNotFound, isRetryable } from './errors.ts';
@@ -11,10 +12,10 @@ export interface Change<T> {
   /** The object to make where there is none; absent: then there is nothing to change. */
   ifAbsent?: () => IPPool;
   /**
-   * What the change makes of a status, and its result. Called again, on a newer status, after a conflict; an error it throws is the
-   * answer to this change alone. An undefined status changes nothing.
+   * What the change makes of the pool's content, and its result. Called again, on newer content, after a conflict; an error it throws is
+   * the answer to this change alone. Undefined content changes nothing.
    */
-  apply(status: IPPoolStatus | undefined): { status: IPPoolStatus | undefined; result: T };
+  apply(before: PoolContent): { content: PoolContent | undefined; result: T };
   timeoutMs: number;
   dryRun: boolean;
 }
@@ -107,13 +108,13 @@ export class PoolWriter {
     const timeoutMs = Math.max(1, Math.max(...batch.map(({ deadline }) => deadline)) - performance.now());
     const isFresh = this.#known === undefined;
     const pool = (this.#known ??= await this.#client.find(ipPools, { name: this.#name }, { timeoutMs }));
-    let status = pool?.status;
+    let content = readPool(pool);
     let changed = false;
     const outcomes = batch.map((change): Outcome => {
       try {
-        const applied = change.apply(status);
-        if (applied.status && !change.dryRun) {
-          status = applied.status;
+        const applied = change.apply(content);
+        if (applied.content && !change.dryRun) {
+          content = applied.content;
           changed = true;
         }
         return { ok: true, result: applied.result };
@@ -126,7 +127,7 @@ export class PoolWriter {
       this.#known = undefined;
       return false;
     }
-    if (changed && status) await this.#write(pool, status, batch, timeoutMs);
+    if (changed) await this.#write(pool, content, batch, timeoutMs);
     for (const [i, change] of batch.entries()) {
       const outcome = outcomes[i];
       if (outcome?.ok) change.resolve(outcome.result);
@@ -135,9 +136,9 @@ export class PoolWriter {
     return true;
   }
 
-  async #write(pool: IPPool | undefined, status: IPPoolStatus, batch: Waiting[], timeoutMs: number): Promise<void> {
+  async #write(pool: IPPool | undefined, content: PoolContent, batch: Waiting[], timeoutMs: number): Promise<void> {
     const base = pool ?? (await this.#create(batch, timeoutMs));
-    this.#known = await this.#client.updateStatus(ipPools, { ...base, status }, { timeoutMs });
+    this.#known = await this.#client.updateStatus(ipPools, { ...base, status: formatPool(content) }, { timeoutMs });
   }
 
   async #create(batch: Waiting[], timeoutMs: number): Promise<IPPool> {

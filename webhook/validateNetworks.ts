@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { label } from '../core/api/names.ts';
-import type { Allocation, MultiNicNetwork } from '../core/api/types.ts';
+import type { MultiNicNetwork } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import type { Finding } from '../core/network/finding.ts';
 import { validateSpecification } from '../core/network/validate.ts';
 import { compareSpecs, validateChange } from '../core/network/validateChange.ts';
 import { validateInCluster, type ClusterFacts } from '../core/network/validateInCluster.ts';
+import { readPool } from '../core/pool/content.ts';
 import { ipPools } from '../kube/resources.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
@@ -61,6 +62,6 @@ async function validateUse(
     labelSelector: `${label.network}=${after.metadata.name}`,
     timeoutMs: budget.remainingMs(),
   });
-  const allocations = items.flatMap(({ status }): Allocation[] => status?.allocations ?? []);
+  const allocations = items.flatMap(pool => readPool(pool).allocations);
   return validateChange(after, change, allocations);
 }

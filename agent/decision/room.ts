@@ -17,7 +17,7 @@ export function checkRoom(view: ClusterView, records: PoolRecords, known: KnownN
   if (!network.ownAddresses || network.nodeIndependent || network.onNode) return;
   const nics = claimsOnNode(known.state, view.nodeState(known, node), {});
   // An address that is only resting is given out where nothing else is left.
-  const grant = allocate(records.status(network), { claimant, nics }, { now: new Date(), coolDownMs: 0 });
+  const grant = allocate(records.content(network), { claimant, nics }, { now: new Date(), coolDownMs: 0 });
   if (grant.ok) return;
   throw new MultiNicError(
     'MNN_POOL_FULL',

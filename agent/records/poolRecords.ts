@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
-import type { Allocation, IPPool, IPPoolStatus } from '../../core/api/types.ts';
+import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import { isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
+import { emptyPool, readPool, type PoolContent } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { ClusterView } from '../../kube/clusterView.ts';
@@ -32,6 +33,8 @@ export class PoolRecords implements Runnable {
   readonly name = 'pool records';
   readonly #options: PoolRecordsOptions;
   readonly #watches = new Map<string, Informer<IPPool>>();
+  /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
+  readonly #read = new WeakMap<IPPool, PoolContent>();
   readonly #onRead: (() => void)[] = [];
   #running = false;
 
@@ -78,25 +81,45 @@ export class PoolRecords implements Runnable {
   /** The attachment's record as the watch has it; of a pool that is not watched, none. */
   known(network: Network, claimant: Claimant): Held | undefined {
     const name = nodePoolName(network.name, this.#options.node);
-    return heldIn(this.#watches.get(name)?.get({ name }), claimant);
+    return this.#heldIn(this.#watches.get(name)?.get({ name }), claimant);
   }
 
-  /** The content of this node's pool of the network, as the watch has it; undefined where there is none yet. */
-  status(network: Network): IPPoolStatus | undefined {
+  /** The content of this node's pool of the network, as the watch has it. */
+  content(network: Network): PoolContent {
     const name = nodePoolName(network.name, this.#options.node);
-    return this.#watches.get(name)?.get({ name })?.status;
+    return this.#contentOf(this.#watches.get(name)?.get({ name }));
   }
 
   /** The attachment's record in a pool, as the API server says now. @throws ApiError, TransportError */
   async live(pool: string, claimant: Claimant, signal: AbortSignal): Promise<Held | undefined> {
-    return heldIn(await this.#options.client.find(ipPools, { name: pool }, { signal }), claimant);
+    return this.#heldIn(await this.#options.client.find(ipPools, { name: pool }, { signal }), claimant);
   }
 
   /** All records of the watched pools. */
   *all(): Generator<Held> {
     for (const [name, informer] of this.#watches) {
-      for (const allocation of informer.get({ name })?.status?.allocations ?? []) yield { allocation, pool: name };
+      for (const allocation of this.#contentOf(informer.get({ name })).allocations) yield { allocation, pool: name };
     }
+  }
+
+  #heldIn(pool: IPPool | undefined, claimant: Claimant): Held | undefined {
+    const allocation = this.#contentOf(pool).allocations.find(record => isHeldBy(record, claimant));
+    return pool && allocation && { allocation, pool: pool.metadata.name };
+  }
+
+  /** Of a pool that cannot be read nothing is known; whoever wants to write it is refused. */
+  #contentOf(pool: IPPool | undefined): PoolContent {
+    if (!pool) return emptyPool;
+    const known = this.#read.get(pool);
+    if (known) return known;
+    let content = emptyPool;
+    try {
+      content = readPool(pool);
+    } catch (error) {
+      this.#options.logger.error({ err: error, pool: pool.metadata.name }, 'the pool cannot be read');
+    }
+    this.#read.set(pool, content);
+    return content;
   }
 
   #wantedPools(): string[] {
@@ -129,9 +152,4 @@ export class PoolRecords implements Runnable {
       logger.error({ err: error, pool }, 'the watch of a pool ended');
     });
   }
-}
-
-function heldIn(pool: IPPool | undefined, claimant: Claimant): Held | undefined {
-  const allocation = pool?.status?.allocations.find(record => isHeldBy(record, claimant));
-  return pool && allocation && { allocation, pool: pool.metadata.name };
 }

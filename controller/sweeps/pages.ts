@@ -1,4 +1,5 @@
 import type { Allocation } from '../../core/api/types.ts';
+import { recordsIn } from '../../core/pool/content.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import type { PodFates } from './podFates.ts';
@@ -12,7 +13,7 @@ export async function sweepPages(context: LeaderContext, fates: PodFates, signal
   const pages = [...informers.pools.list()].filter(({ spec }) => spec.hostName === undefined);
   const due = pages.map(pool => ({
     pool: pool.metadata.name,
-    records: (pool.status?.allocations ?? []).filter(isDue),
+    records: recordsIn(pool, 'Allocated').filter(isDue),
   }));
   const records = due.flatMap(page => page.records);
   if (records.length === 0) return;
@@ -27,6 +28,6 @@ export async function sweepPages(context: LeaderContext, fates: PodFates, signal
   }
 }
 
-function isDue({ state, podUID, since }: Allocation): boolean {
-  return state === 'Allocated' && podUID !== '' && Date.now() - Date.parse(since) >= graceMs;
+function isDue({ podUID, since }: Allocation): boolean {
+  return podUID !== '' && Date.now() - Date.parse(since) >= graceMs;
 }

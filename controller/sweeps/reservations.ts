@@ -1,5 +1,6 @@
 import { annotation, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
+import { recordsIn } from '../../core/pool/content.ts';
 import { pods, type Pod } from '../../kube/resources.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { releaseTimeoutMs } from './limits.ts';
@@ -10,10 +11,10 @@ import { releaseTimeoutMs } from './limits.ts';
  */
 export async function sweepReservations(context: LeaderContext, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const { informers, pools, log } = context;
-  const overdue = [...informers.pools.list()].flatMap(({ metadata, status }) =>
-    (status?.allocations ?? [])
+  const overdue = [...informers.pools.list()].flatMap(pool =>
+    recordsIn(pool, 'Reserved')
       .filter(record => isOverdue(record, timeoutMs))
-      .map(({ reservation, namespace }) => ({ pool: metadata.name, reservation, namespace })),
+      .map(({ reservation, namespace }) => ({ pool: pool.metadata.name, reservation, namespace })),
   );
   if (overdue.length === 0) return;
   const claimed = await podsByReservation(context, new Set(overdue.map(({ namespace }) => namespace)), signal);

@@ -137,8 +137,8 @@ export interface IPPoolSpec {
   hostName?: string;
   /** The page of a node-independent network: offsets 1024·page … 1024·page+1023 of each range. */
   page?: number;
-  /** For the reader: what the pool covered when it was made. Everything computed comes from the network's layout. */
-  blocks: { netAddress: string; vlanCIDR: string; podCIDR: string }[];
+  /** For the reader: the block of each NIC when the pool was made. Everything computed comes from the network's layout. */
+  blocks: string[];
 }
 
 export type AllocationState = 'Reserved' | 'Allocated' | 'Released';
@@ -168,10 +168,12 @@ export interface AllocatedNic {
   addresses: string[];
 }
 
+/** As core/pool/content.ts reads and writes it. */
 export interface IPPoolStatus {
-  allocations: Allocation[];
-  /** Next-fit: the address last taken from each block. */
-  cursors?: { block: string; last: string }[];
+  /** Records of the form that core/pool/record.ts gives them. */
+  allocations: string[];
+  /** Next-fit: a block and the address last taken from it, with a space between. */
+  cursors?: string[];
   /** For printer columns. */
   used?: number;
   capacity?: number;

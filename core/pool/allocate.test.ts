@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { IPPoolStatus } from '../api/types.ts';
 import { parseCidr } from '../net/cidr.ts';
 import { allocate, confirm, release, type Claim } from './allocate.ts';
+import { emptyPool, formatPool, type PoolContent } from './content.ts';
 import { nextFree } from './freeAddress.ts';
 import { nodePoolName, pagePoolName } from './name.ts';
 
@@ -26,113 +26,109 @@ function claim(
   };
 }
 
-function granted(
-  status: IPPoolStatus | undefined,
-  c: Claim,
-  seconds = 0,
-): { status: IPPoolStatus; addresses: string[] } {
-  const grant = allocate(status, c, at(seconds));
+function granted(before: PoolContent, c: Claim, seconds = 0): { content: PoolContent; addresses: string[] } {
+  const grant = allocate(before, c, at(seconds));
   if (!grant.ok) throw new Error(`refused: ${JSON.stringify(grant)}`);
-  return { status: grant.status ?? status!, addresses: grant.allocation.nics.flatMap(n => n.addresses) };
+  return { content: grant.content ?? before, addresses: grant.allocation.nics.flatMap(n => n.addresses) };
 }
 
 describe('allocation', () => {
   it("takes one address a NIC, with the vlanCIDR's prefix length", () => {
-    const { addresses } = granted(undefined, claim('a', { pods: ['10.200.0.0/26', '10.200.32.0/26'] }));
+    const { addresses } = granted(emptyPool, claim('a', { pods: ['10.200.0.0/26', '10.200.32.0/26'] }));
     expect(addresses).to.deep.equal(['10.200.0.1/19', '10.200.32.1/19']);
   });
 
   it('gives the same attachment the same addresses, and changes nothing', () => {
-    const first = granted(undefined, claim('a'));
-    const again = allocate(first.status, claim('a'), at(5));
-    expect(again).to.include({ ok: true, status: undefined });
-    expect(granted(first.status, claim('a')).addresses).to.deep.equal(first.addresses);
+    const first = granted(emptyPool, claim('a'));
+    const again = allocate(first.content, claim('a'), at(5));
+    expect(again).to.include({ ok: true, content: undefined });
+    expect(granted(first.content, claim('a')).addresses).to.deep.equal(first.addresses);
   });
 
   it('keeps two attachments of one pod apart', () => {
-    const first = granted(undefined, claim('a'));
-    const second = granted(first.status, claim('a', { ifname: 'net2' }));
+    const first = granted(emptyPool, claim('a'));
+    const second = granted(first.content, claim('a', { ifname: 'net2' }));
     expect(second.addresses).to.deep.equal(['10.200.0.2/19']);
-    expect(second.status.used).to.equal(2);
+    expect(formatPool(second.content).used).to.equal(2);
   });
 
   it('is all or none', () => {
-    const full = granted(undefined, claim('a', { pods: ['10.200.32.0/30'] }));
-    const fuller = granted(full.status, claim('b', { pods: ['10.200.32.0/30'] }));
-    const grant = allocate(fuller.status, claim('c', { pods: ['10.200.0.0/26', '10.200.32.0/30'] }), at(0));
+    const full = granted(emptyPool, claim('a', { pods: ['10.200.32.0/30'] }));
+    const fuller = granted(full.content, claim('b', { pods: ['10.200.32.0/30'] }));
+    const grant = allocate(fuller.content, claim('c', { pods: ['10.200.0.0/26', '10.200.32.0/30'] }), at(0));
     expect(grant).to.deep.equal({ ok: false, reason: 'full', block: '10.200.32.0/30' });
   });
 
   it('lets a released address rest, unless nothing else is left', () => {
-    const a = granted(undefined, claim('a', { pods: ['10.200.0.0/29'] }));
-    const freed = release(a.status, r => r.podUID === 'a', at(1))!;
-    expect(freed.used).to.equal(0);
-    let status = freed;
+    const a = granted(emptyPool, claim('a', { pods: ['10.200.0.0/29'] }));
+    const freed = release(a.content, r => r.podUID === 'a', at(1))!;
+    expect(formatPool(freed).used).to.equal(0);
+    let content = freed;
     const taken: string[] = [];
     for (const uid of ['b', 'c', 'd', 'e', 'f', 'g']) {
-      const next = granted(status, claim(uid, { pods: ['10.200.0.0/29'] }), 2);
-      status = next.status;
+      const next = granted(content, claim(uid, { pods: ['10.200.0.0/29'] }), 2);
+      content = next.content;
       taken.push(...next.addresses);
     }
     expect(taken.at(-1)).to.equal('10.200.0.1/19');
     expect(new Set(taken).size).to.equal(6);
-    expect(status.allocations.filter(r => r.state === 'Released')).to.deep.equal([]);
-    expect(allocate(status, claim('h', { pods: ['10.200.0.0/29'] }), at(2)).ok).to.equal(false);
+    expect(content.allocations.filter(r => r.state === 'Released')).to.deep.equal([]);
+    expect(allocate(content, claim('h', { pods: ['10.200.0.0/29'] }), at(2)).ok).to.equal(false);
   });
 
   it('reuses freed addresses last', () => {
-    let status = granted(undefined, claim('a')).status;
-    status = release(status, r => r.podUID === 'a', at(1))!;
-    expect(granted(status, claim('b'), 3600).addresses).to.deep.equal(['10.200.0.2/19']);
+    let content = granted(emptyPool, claim('a')).content;
+    content = release(content, r => r.podUID === 'a', at(1))!;
+    expect(granted(content, claim('b'), 3600).addresses).to.deep.equal(['10.200.0.2/19']);
   });
 
   it('grants an address that is asked for, and says why not', () => {
-    const wanted = granted(undefined, claim('a', { wanted: ['10.200.0.9'] }));
+    const wanted = granted(emptyPool, claim('a', { wanted: ['10.200.0.9'] }));
     expect(wanted.addresses).to.deep.equal(['10.200.0.9/19']);
-    expect(allocate(wanted.status, claim('b', { wanted: ['10.200.0.9/19'] }), at(0))).to.deep.include({
+    expect(allocate(wanted.content, claim('b', { wanted: ['10.200.0.9/19'] }), at(0))).to.deep.include({
       reason: 'taken',
     });
     for (const outside of ['10.200.0.200', '10.200.0.0', '10.200.0.15']) {
-      expect(allocate(wanted.status, claim('b', { wanted: [outside] }), at(0))).to.deep.include({ reason: 'outside' });
+      expect(allocate(wanted.content, claim('b', { wanted: [outside] }), at(0))).to.deep.include({ reason: 'outside' });
     }
   });
 
   it('takes from one page only', () => {
     const block = { pods: ['10.0.0.0/20'] };
-    expect(granted(undefined, claim('a', { ...block, page: 1 })).addresses).to.deep.equal(['10.0.4.0/19']);
-    expect(granted(undefined, claim('a', { ...block, page: 0 })).addresses).to.deep.equal(['10.0.0.1/19']);
+    expect(granted(emptyPool, claim('a', { ...block, page: 1 })).addresses).to.deep.equal(['10.0.4.0/19']);
+    expect(granted(emptyPool, claim('a', { ...block, page: 0 })).addresses).to.deep.equal(['10.0.0.1/19']);
   });
 
   it('turns a reservation into an allocation, once, and only in its namespace', () => {
     const reserved: Claim = { ...claim(''), claimant: { ...claim('').claimant, reservation: 'r1' } };
-    const { status } = granted(undefined, reserved);
-    expect(status.allocations[0]?.state).to.equal('Reserved');
-    expect(confirm(status, 'r1', { uid: 'u', name: 'p', namespace: 'other' }, new Date(start))).to.equal(undefined);
-    const confirmed = confirm(status, 'r1', { uid: 'u', name: 'p', namespace: 'ns' }, new Date(start))!;
+    const { content } = granted(emptyPool, reserved);
+    expect(content.allocations[0]?.state).to.equal('Reserved');
+    expect(confirm(content, 'r1', { uid: 'u', name: 'p', namespace: 'other' }, new Date(start))).to.equal(undefined);
+    const confirmed = confirm(content, 'r1', { uid: 'u', name: 'p', namespace: 'ns' }, new Date(start))!;
     expect(confirmed.allocations[0]).to.deep.include({ podUID: 'u', name: 'p', state: 'Allocated' });
     expect(confirm(confirmed, 'r1', { uid: 'x', name: 'q', namespace: 'ns' }, new Date(start))).to.equal(undefined);
     const again: Claim = { ...claim('u'), claimant: { ...claim('u').claimant } };
-    expect(allocate(confirmed, again, at(0))).to.include({ ok: true, status: undefined });
+    expect(allocate(confirmed, again, at(0))).to.include({ ok: true, content: undefined });
   });
 
   it('never gives one address to two, in any history', () => {
     const step = fc.record({ uid: fc.nat(30).map(String), free: fc.boolean(), seconds: fc.nat(120) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), steps => {
-        let status: IPPoolStatus | undefined;
+        let content = emptyPool;
         let clock = 0;
         for (const { uid, free, seconds } of steps) {
           clock += seconds;
-          if (free) status = release(status, r => r.podUID === uid, at(clock)) ?? status;
+          if (free) content = release(content, r => r.podUID === uid, at(clock)) ?? content;
           else {
-            const grant = allocate(status, claim(uid, { pods: ['10.200.0.0/28', '10.200.1.0/27'] }), at(clock));
-            if (grant.ok) status = grant.status ?? status;
-            else expect(status?.used).to.equal(14);
+            const grant = allocate(content, claim(uid, { pods: ['10.200.0.0/28', '10.200.1.0/27'] }), at(clock));
+            if (grant.ok) content = grant.content ?? content;
+            else expect(formatPool(content).used).to.equal(14);
           }
-          const live = (status?.allocations ?? []).filter(r => r.state !== 'Released');
+          const live = content.allocations.filter(r => r.state !== 'Released');
           const addresses = live.flatMap(r => r.nics.flatMap(n => n.addresses));
           expect(new Set(addresses).size).to.equal(addresses.length);
-          expect(live.length).to.equal(status?.used ?? 0);
+          expect(live.length).to.equal(formatPool(content).used);
         }
       }),
       { numRuns: 300 },

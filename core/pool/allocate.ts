@@ -1,7 +1,8 @@
-import type { Allocation, AllocatedNic, IPPoolStatus } from '../api/types.ts';
+import type { Allocation, AllocatedNic } from '../api/types.ts';
 import type { Block } from '../layout/hostBlocks.ts';
 import { formatAddress, tryParseAddress } from '../net/address.ts';
 import { contains, formatCidr, lastOf } from '../net/cidr.ts';
+import type { PoolContent } from './content.ts';
 import { nextFree, type AddressRange } from './freeAddress.ts';
 import { pageSize } from './name.ts';
 
@@ -30,9 +31,9 @@ export interface Claim {
   page?: number;
 }
 
-/** Grants, or says why not. `status` is the pool's new content; undefined where nothing changes. */
+/** Grants, or says why not. `content` is the pool's new content; undefined where nothing changes. */
 export type Grant =
-  | { ok: true; allocation: Allocation; status: IPPoolStatus | undefined }
+  | { ok: true; allocation: Allocation; content: PoolContent | undefined }
   | { ok: false; reason: 'full'; block: string }
   | { ok: false; reason: 'taken' | 'outside'; address: string; block: string };
 
@@ -46,13 +47,13 @@ export interface Rules {
  * Takes one address a NIC and family from the pool, all or none. The same attachment gets the same addresses again, as long as
  * it asks for the same NICs.
  */
-export function allocate(before: IPPoolStatus | undefined, claim: Claim, rules: Rules): Grant {
-  const allocations = before?.allocations ?? [];
+export function allocate(before: PoolContent, claim: Claim, rules: Rules): Grant {
+  const { allocations } = before;
   const held = allocations.find(a => isHeldBy(a, claim.claimant));
-  if (held && sameNics(held.nics, claim.nics)) return { ok: true, allocation: held, status: undefined };
+  if (held && sameNics(held.nics, claim.nics)) return { ok: true, allocation: held, content: undefined };
   const others = allocations.filter(a => a !== held);
   const taken = takenAddresses(others, rules);
-  const cursors = new Map((before?.cursors ?? []).map(({ block, last }) => [block, last]));
+  const cursors = new Map(before.cursors);
   const nics: AllocatedNic[] = [];
   for (const nic of claim.nics) {
     const granted = allocateNic(nic, claim.page, taken, cursors);
@@ -78,7 +79,7 @@ export function allocate(before: IPPoolStatus | undefined, claim: Claim, rules: 
   const kept = others.filter(
     a => a.state !== 'Released' || (isCooling(a, rules) && !a.nics.some(n => n.addresses.some(x => given.has(x)))),
   );
-  return { ok: true, allocation, status: poolStatus([...kept, allocation], cursors) };
+  return { ok: true, allocation, content: { ...before, allocations: [...kept, allocation], cursors } };
 }
 
 type Cursors = Map<string, string>;
@@ -199,27 +200,18 @@ function isCooling(record: Allocation, { now, coolDownMs }: Rules): boolean {
   return now.getTime() - Date.parse(record.since) < coolDownMs;
 }
 
-function poolStatus(allocations: Allocation[], cursors: Cursors): IPPoolStatus {
-  return {
-    allocations,
-    cursors: [...cursors].map(([block, last]) => ({ block, last })),
-    used: allocations.filter(a => a.state !== 'Released').length,
-  };
-}
-
 /**
  * Marks the records that match as released; they rest for the cool-down. Released records past it are dropped on the way.
  * @returns the pool's new content; undefined where nothing changes
  */
 export function release(
-  before: IPPoolStatus | undefined,
+  before: PoolContent,
   matches: (record: Allocation) => boolean,
   rules: Rules,
-): IPPoolStatus | undefined {
-  const allocations = before?.allocations ?? [];
+): PoolContent | undefined {
   const since = rules.now.toISOString();
   let changed = false;
-  const after = allocations.flatMap((record): Allocation[] => {
+  const allocations = before.allocations.flatMap((record): Allocation[] => {
     if (record.state === 'Released') {
       if (isCooling(record, rules)) return [record];
       changed = true;
@@ -229,23 +221,22 @@ export function release(
     changed = true;
     return [{ ...record, state: 'Released', since }];
   });
-  if (!changed) return undefined;
-  return poolStatus(after, new Map((before?.cursors ?? []).map(({ block, last }) => [block, last])));
+  return changed ? { ...before, allocations } : undefined;
 }
 
 /** Gives a reservation made at creation to the pod, once its UID and name are known. Undefined where there is nothing to do. */
 export function confirm(
-  before: IPPoolStatus | undefined,
+  before: PoolContent,
   reservation: string,
   pod: { uid: string; name: string; namespace: string },
   now: Date,
-): IPPoolStatus | undefined {
+): PoolContent | undefined {
   let changed = false;
-  const allocations = (before?.allocations ?? []).map(record => {
+  const allocations = before.allocations.map(record => {
     if (record.reservation !== reservation || record.state !== 'Reserved' || record.namespace !== pod.namespace)
       return record;
     changed = true;
     return { ...record, podUID: pod.uid, name: pod.name, state: 'Allocated' as const, since: now.toISOString() };
   });
-  return changed && before ? { ...before, allocations } : undefined;
+  return changed ? { ...before, allocations } : undefined;
 }

@@ -6,6 +6,7 @@ import { membersOf } from '../layout/members.ts';
 import { parseAddress } from '../net/address.ts';
 import { readNetwork, type Network } from '../network/network.ts';
 import { allocate } from '../pool/allocate.ts';
+import { emptyPool } from '../pool/content.ts';
 import { claimsOnNode } from '../pool/claim.ts';
 import { capacityLimit, nodeCapacity, wholeQuantity } from './nodeCapacity.ts';
 
@@ -89,12 +90,12 @@ describe('nodeCapacity', () => {
         const host = { hostName: 'a', interfaces: nics };
         const claims = claimsOnNode({ network: of, interfaces }, { name: 'a', host, hostIndex }, {});
         let granted = 0;
-        let status;
+        let content = emptyPool;
         for (;;) {
           const claimant = { podUID: `p${granted}`, namespace: 'n', name: 'p', interface: 'net1' };
-          const grant = allocate(status, { claimant, nics: claims }, { now: new Date(0), coolDownMs: 0 });
+          const grant = allocate(content, { claimant, nics: claims }, { now: new Date(0), coolDownMs: 0 });
           if (!grant.ok) break;
-          status = grant.status;
+          content = grant.content ?? content;
           granted++;
         }
         expect(granted).to.equal(capacity(of, nics, hostIndex));

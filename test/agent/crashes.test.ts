@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { dieAtVariable, steps } from '../../agent/steps.ts';
+import { readPool } from '../../core/pool/content.ts';
 import { ipPools } from '../../kube/resources.ts';
 import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
@@ -48,7 +49,7 @@ describe('agent: killed at every step', function () {
   /** Everything of ours on the host, and who holds addresses. */
   async function inventory(): Promise<Inventory> {
     const pool = await site.client.find(ipPools, { name: `${network}.${host.nodeName}` });
-    const held = pool?.status?.allocations.filter(({ state }) => state !== 'Released') ?? [];
+    const held = readPool(pool).allocations.filter(({ state }) => state !== 'Released');
     return {
       links: linkNames(host.namespace),
       routes: host.namespace.ip('route', 'show', 'table', 'all', 'proto', '77'),

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
+import { formatPool, readPool } from '../../core/pool/content.ts';
 import { ipPools, pods } from '../../kube/resources.ts';
 import { networkSpec } from './networks.ts';
 import { eventually } from './programs.ts';
@@ -43,7 +44,7 @@ describe('agent: what a pod gets', function () {
 
   const record = async (network: string, pod: string): Promise<Allocation | undefined> => {
     const pool = await site.client.find(ipPools, { name: `${network}.host-1` });
-    return pool?.status?.allocations.find(({ name }) => name === pod);
+    return readPool(pool).allocations.find(({ name }) => name === pod);
   };
 
   it('is recorded in the pool of the node for the pod and interface, and released when the pod is gone', async () => {
@@ -246,8 +247,9 @@ describe('agent: what a pod gets', function () {
     await site.removePod('ended');
     // Young records are left alone: they may be of a pod that is just being created.
     const pool = await site.client.get(ipPools, { name: 'open.host-1' });
-    const allocations = (pool.status?.allocations ?? []).map(held => ({ ...held, since: '2026-01-01T00:00:00Z' }));
-    await site.client.updateStatus(ipPools, { ...pool, status: { ...pool.status, allocations } });
+    const content = readPool(pool);
+    const allocations = content.allocations.map(held => ({ ...held, since: '2026-01-01T00:00:00Z' }));
+    await site.client.updateStatus(ipPools, { ...pool, status: formatPool({ ...content, allocations }) });
     await host!.startAgent();
     await eventually('release', async () => (await record('open', 'ended'))?.state === 'Released');
   });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import pino from 'pino';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
+import { emptyPool, formatPool, readPool } from '../../core/pool/content.ts';
 import { Informer } from '../../kube/informer.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, nodes, pods, type Node } from '../../kube/resources.ts';
 import { eventually, host, inParallel, network } from './support.ts';
@@ -102,7 +103,7 @@ describe('Node capacity and sweeps, against a real API server', function () {
       reservation('r-3', 'on-its-way', new Date().toISOString()),
     ]);
     const states = await eventually('two of three settled', async () => {
-      const records = (await site.seen.pool('reserved.n-0'))?.status?.allocations ?? [];
+      const records = readPool(await site.seen.pool('reserved.n-0')).allocations;
       const states = Object.fromEntries(records.map(record => [record.reservation ?? '', record]));
       return states['r-1']?.state !== 'Reserved' && states['r-2']?.state !== 'Reserved' && states;
     });
@@ -130,7 +131,7 @@ describe('Node capacity and sweeps, against a real API server', function () {
     await createPool('paged.page.0', { network: 'paged', page: 0, blocks: [] }, records);
     const held = (names: string[]) =>
       eventually(`held by ${names.join()}`, async () => {
-        const records = (await site.seen.pool('paged.page.0'))?.status?.allocations ?? [];
+        const records = readPool(await site.seen.pool('paged.page.0')).allocations;
         const live = records.filter(({ state }) => state !== 'Released').map(({ name }) => name);
         return JSON.stringify(live) === JSON.stringify(names) && live;
       });
@@ -147,7 +148,7 @@ describe('Node capacity and sweeps, against a real API server', function () {
 
   async function createPool(name: string, spec: IPPoolSpec, allocations: Allocation[]) {
     const pool = await site.client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
-    await site.client.updateStatus(ipPools, { ...pool, status: { allocations } });
+    await site.client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
   }
 });
 

@@ -3,6 +3,7 @@ import { parseNetworks } from '../../core/annotation/networks.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { annotation, apiVersion } from '../../core/api/names.ts';
 import type { AllocatedNic } from '../../core/api/types.ts';
+import { emptyPool, formatPool } from '../../core/pool/content.ts';
 import { ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/resources.ts';
 import { Namespace } from '../agent/namespaces.ts';
 import { linkNames, resultOf, type PrintedResult } from '../agent/sandbox.ts';
@@ -93,7 +94,10 @@ describe('the calls that Multus makes, byte by byte, through the real executable
     const { namespace = '', name: podName, uid: podUID = '' } = pod.metadata;
     const since = '2026-01-01T00:00:00Z';
     const record = { podUID, namespace, name: podName, interface: ifname, nics, state: 'Allocated' as const, since };
-    await site.client.updateStatus(ipPools, { ...pool, status: { used: 1, capacity: 254, allocations: [record] } });
+    await site.client.updateStatus(ipPools, {
+      ...pool,
+      status: formatPool({ ...emptyPool, capacity: 254, allocations: [record] }),
+    });
   }
 
   /** A recorded call with the identities of the replay's pod and sandbox in place of those that were recorded. */

@@ -8,6 +8,7 @@ import { createAuthority } from '../../certs/authority.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
+import { readPool } from '../../core/pool/content.ts';
 import type { AllocatedNic, HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/client.ts';
 import type { ClusterView } from '../../kube/clusterView.ts';
@@ -301,7 +302,8 @@ export async function bound(client: KubeClient, ref: { namespace: string; name: 
 /** All live records of a network's pools. */
 export async function recordsOf(client: KubeClient, network: string) {
   const { items } = await client.list<IPPool>(resources.ipPools, { labelSelector: `${label.network}=${network}` });
-  return items.flatMap(({ metadata, status }) =>
-    (status?.allocations ?? []).filter(a => a.state !== 'Released').map(a => ({ pool: metadata.name, ...a })),
-  );
+  return items.flatMap(pool => {
+    const live = readPool(pool).allocations.filter(a => a.state !== 'Released');
+    return live.map(record => ({ pool: pool.metadata.name, ...record }));
+  });
 }

@@ -1,0 +1,46 @@
+import type { Allocation, AllocationState, IPPool, IPPoolStatus } from '../api/types.ts';
+import { MultiNicError } from '../errors.ts';
+import { formatRecord, parseRecord, stateOf } from './record.ts';
+
+/** A pool's status, read. */
+export interface PoolContent {
+  allocations: readonly Allocation[];
+  /** Next-fit: block → the address last taken from it. */
+  cursors: ReadonlyMap<string, string>;
+  /** How many attachments fit, for people to read. */
+  capacity?: number;
+}
+
+export const emptyPool: PoolContent = { allocations: [], cursors: new Map() };
+
+/** Reads a pool; one that is not there, or that nobody wrote yet, is empty. @throws MultiNicError MNN_POOL_UNREADABLE */
+export function readPool(pool: IPPool | undefined): PoolContent {
+  if (!pool?.status) return emptyPool;
+  const { allocations, cursors = [], capacity } = pool.status;
+  return {
+    allocations: allocations.map(text => recordOf(pool, text)),
+    cursors: new Map(cursors.map(text => text.split(' ', 2) as [string, string])),
+    ...(capacity === undefined ? {} : { capacity }),
+  };
+}
+
+export function formatPool({ allocations, cursors, capacity }: PoolContent): IPPoolStatus {
+  return {
+    allocations: allocations.map(formatRecord),
+    cursors: [...cursors].map(([block, last]) => `${block} ${last}`),
+    used: allocations.filter(({ state }) => state !== 'Released').length,
+    ...(capacity === undefined ? {} : { capacity }),
+  };
+}
+
+/** The records in a state; the others are not even read. @throws MultiNicError MNN_POOL_UNREADABLE */
+export function recordsIn(pool: IPPool, state: AllocationState): Allocation[] {
+  const texts = pool.status?.allocations ?? [];
+  return texts.filter(text => stateOf(text) === state).map(text => recordOf(pool, text));
+}
+
+function recordOf({ metadata }: IPPool, text: string): Allocation {
+  const record = parseRecord(text);
+  if (record) return record;
+  throw new MultiNicError('MNN_POOL_UNREADABLE', `ippool ${metadata.name}: "${text}" is no record of an allocation`);
+}

@@ -1,0 +1,73 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Allocation } from '../api/types.ts';
+import { formatRecord, parseRecord, stateOf } from './record.ts';
+
+const record: Allocation = {
+  podUID: '7f1c',
+  namespace: 'ai',
+  name: 'worker-0',
+  interface: 'net1',
+  nics: [
+    { master: 'eth1', netAddress: '172.20.1.0/24', addresses: ['10.200.0.1/18', 'fd00::1/64'] },
+    { netAddress: '172.20.2.0/24', addresses: ['10.200.64.1/18'] },
+  ],
+  state: 'Allocated',
+  since: '2026-01-01T00:00:00.000Z',
+};
+
+const text =
+  'Allocated ai/worker-0 net1 eth1@172.20.1.0/24=10.200.0.1/18,fd00::1/64 @172.20.2.0/24=10.200.64.1/18 ' +
+  'since=2026-01-01T00:00:00.000Z uid=7f1c';
+
+describe('the record of an allocation in a pool', () => {
+  it('is one line that people can read', () => {
+    expect(formatRecord(record)).to.equal(text);
+    expect(parseRecord(text)).to.deep.equal(record);
+    expect(stateOf(text)).to.equal('Allocated');
+  });
+
+  it('comes back as it was, whatever Linux and Kubernetes let names be', () => {
+    // dev_valid_name(): no slash, no white space; up to 15 bytes.
+    const word = fc.string({ minLength: 1, maxLength: 15, unit: 'binary-ascii' }).filter(s => !/[\s/:]|[^!-~]/.test(s));
+    const id = fc.stringMatching(/^[0-9a-f-]{1,36}$/);
+    const nic = fc.record(
+      {
+        master: word,
+        netAddress: fc.constantFrom('', '172.20.1.0/24', 'fd00:1::/64'),
+        addresses: fc.uniqueArray(fc.constantFrom('10.0.0.1/18', 'fd00::7/64'), { maxLength: 2 }),
+      },
+      { requiredKeys: ['netAddress', 'addresses'] },
+    );
+    const any = fc.record(
+      {
+        podUID: fc.oneof(fc.constant(''), id),
+        reservation: id,
+        namespace: fc.constantFrom('default', 'team-a'),
+        name: fc.constantFrom('worker-0', 'worker-', 'a.b'),
+        interface: word,
+        nics: fc.array(nic, { maxLength: 8 }),
+        state: fc.constantFrom('Reserved' as const, 'Allocated' as const, 'Released' as const),
+        since: fc.constant('2026-01-01T00:00:00.000Z'),
+      },
+      { requiredKeys: ['podUID', 'namespace', 'name', 'interface', 'nics', 'state', 'since'] },
+    );
+    fc.assert(
+      fc.property(any, one => {
+        expect(parseRecord(formatRecord(one))).to.deep.equal(one);
+      }),
+    );
+  });
+
+  it('is none where it has lost its form', () => {
+    for (const broken of [
+      '',
+      'Allocated',
+      'Held ai/p net1 since=x',
+      'Allocated p net1 since=x',
+      'Allocated ai/p net1',
+    ]) {
+      expect(parseRecord(broken), broken).to.equal(undefined);
+    }
+  });
+});

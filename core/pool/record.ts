@@ -1,0 +1,61 @@
+import type { AllocatedNic, Allocation, AllocationState } from '../api/types.ts';
+
+const states: ReadonlySet<string> = new Set<AllocationState>(['Reserved', 'Allocated', 'Released']);
+const nicForm = /^(?<master>.*)@(?<netAddress>[^@=]*)=(?<addresses>.*)$/;
+
+/**
+ * A record as an IPPool keeps it, in words with a space between: state, namespace/name, interface, each NIC as
+ * `[master]@netAddress=address[,address]`, `since=…`, `uid=…`, `reservation=…`. No word has a space in it: names are DNS names, and an
+ * interface's name has none (Linux, dev_valid_name).
+ */
+export function formatRecord({ state, namespace, name, interface: ifname, nics, since, ...ids }: Allocation): string {
+  return [
+    state,
+    `${namespace}/${name}`,
+    ifname,
+    ...nics.map(({ master = '', netAddress, addresses }) => `${master}@${netAddress}=${addresses.join(',')}`),
+    `since=${since}`,
+    ...(ids.podUID === '' ? [] : [`uid=${ids.podUID}`]),
+    ...(ids.reservation === undefined ? [] : [`reservation=${ids.reservation}`]),
+  ].join(' ');
+}
+
+/** Reads a record; undefined where the text is none. */
+export function parseRecord(text: string): Allocation | undefined {
+  const [state = '', owner = '', ifname = '', ...words] = text.split(' ');
+  const slash = owner.indexOf('/');
+  const nics = words.flatMap(word => nicOf(word) ?? []);
+  const rest = words.filter(word => !nicForm.test(word)).map(word => word.split(/=(.*)/s, 2));
+  const { since, uid = '', reservation } = Object.fromEntries(rest) as Record<string, string | undefined>;
+  if (!isState(state) || slash < 0 || ifname === '' || since === undefined) return undefined;
+  return {
+    podUID: uid,
+    ...(reservation === undefined ? {} : { reservation }),
+    namespace: owner.slice(0, slash),
+    name: owner.slice(slash + 1),
+    interface: ifname,
+    nics,
+    state,
+    since,
+  };
+}
+
+/** The state of a record, without reading the rest of it. */
+export function stateOf(text: string): AllocationState | undefined {
+  const [word = ''] = text.split(' ', 1);
+  return isState(word) ? word : undefined;
+}
+
+function isState(word: string): word is AllocationState {
+  return states.has(word);
+}
+
+function nicOf(word: string): AllocatedNic | undefined {
+  const { master = '', netAddress = '', addresses = '' } = nicForm.exec(word)?.groups ?? {};
+  if (addresses === '' && !nicForm.test(word)) return undefined;
+  return {
+    ...(master === '' ? {} : { master }),
+    netAddress,
+    addresses: addresses === '' ? [] : addresses.split(','),
+  };
+}
