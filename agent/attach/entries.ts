@@ -1,6 +1,6 @@
 import { parseCidr } from '../../core/net/cidr.ts';
 import { checkpointVersion, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
-import type { LinkInfo } from '../netlink/netlink.ts';
+import type { LinkInfo, RouteChange } from '../netlink/netlink.ts';
 import { hostAddress, hostEndName, type Attachment, type AttachmentNic } from './attachment.ts';
 import type { Plan } from './plan.ts';
 import { useOf } from './plugin.ts';
@@ -66,12 +66,20 @@ export function withPlan(
       master,
       ...(isPtp ? { hostEnd: hostEndName(containerId, name) } : {}),
       addresses: isPtp ? addresses.map(text => hostAddress(text, parseCidr(text).family)) : [...addresses],
-      routes: routes.filter(({ link }) => link === name).map(({ change }) => change.dst),
+      routes: routes.filter(({ link }) => link === name).map(({ change }) => routeName(change)),
       ...(ofLink.length > 0 && { rules: ofLink }),
     };
   });
   return { ...entry, links };
 }
+
+/** How an entry names a route. */
+export function routeName({ dst, table = mainTable }: Pick<RouteChange, 'dst' | 'table'>): string {
+  return table === mainTable ? dst : `${dst} table ${table}`;
+}
+
+/** RT_TABLE_MAIN (linux/rtnetlink.h). */
+const mainTable = 254;
 
 /** All is made. */
 export function doneOf(entry: CheckpointEntry, made: readonly LinkInfo[]): CheckpointEntry {

@@ -143,7 +143,8 @@ function ptpPod({ containerId, nics }: Attachment): Op[] {
         if (seen.has(dst)) return [neighbour];
         seen.add(dst);
         const onlink = network.family === 4 ? { onlink: true } : {};
-        return [neighbour, { op: 'route.add', dst, gateway, dev: name, src, ...onlink }];
+        // Nor is it missing where another attachment of the pod to the network has it.
+        return [neighbour, { op: 'route.add', dst, gateway, dev: name, src, ...onlink, ignore: ['EEXIST'] }];
       }),
     ];
   });

@@ -45,7 +45,7 @@ export interface CheckpointLink {
   hostEnd?: string;
   /** With their prefix lengths. */
   addresses: string[];
-  /** Destinations of the routes in the pod that the agent added. */
+  /** The routes in the pod that the agent added: destinations, with ` table N` where that is not the main one. */
   routes: string[];
   /** Routing rules in the pod: what comes from that address is looked up in that table. */
   rules?: { from: string; table: number }[];
