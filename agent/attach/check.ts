@@ -1,7 +1,6 @@
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { NetlinkError, type AddressInfo, type LinkInfo, type Netlink, type RouteInfo } from '../netlink/netlink.ts';
-import type { CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
-import { routeName } from './entries.ts';
+import { routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
 /**

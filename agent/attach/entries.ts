@@ -1,6 +1,6 @@
 import { parseCidr } from '../../core/net/cidr.ts';
-import { checkpointVersion, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
-import type { LinkInfo, RouteChange } from '../netlink/netlink.ts';
+import { checkpointVersion, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
+import type { LinkInfo } from '../netlink/netlink.ts';
 import { hostAddress, hostEndName, type Attachment, type AttachmentNic } from './attachment.ts';
 import type { Plan } from './plan.ts';
 import { useOf } from './plugin.ts';
@@ -72,14 +72,6 @@ export function withPlan(
   });
   return { ...entry, links };
 }
-
-/** How an entry names a route. */
-export function routeName({ dst, table = mainTable }: Pick<RouteChange, 'dst' | 'table'>): string {
-  return table === mainTable ? dst : `${dst} table ${table}`;
-}
-
-/** RT_TABLE_MAIN (linux/rtnetlink.h). */
-const mainTable = 254;
 
 /** All is made. */
 export function doneOf(entry: CheckpointEntry, made: readonly LinkInfo[]): CheckpointEntry {

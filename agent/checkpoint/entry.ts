@@ -67,6 +67,14 @@ export function entryKey({ containerId, ifname }: Pick<CheckpointEntry, 'contain
   return `${containerId}@${ifname}`;
 }
 
+/** How an entry names a route in the pod. */
+export function routeName({ dst, table = mainTable }: { dst: string; table?: number }): string {
+  return table === mainTable ? dst : `${dst} table ${table}`;
+}
+
+/** RT_TABLE_MAIN (linux/rtnetlink.h). */
+const mainTable = 254;
+
 /** Whether a parsed file is an entry of this version. */
 export function isEntry(value: unknown): value is CheckpointEntry {
   if (typeof value !== 'object' || value === null) return false;
