@@ -97,7 +97,7 @@ async function attachmentOf(
 
 /** The same links with the netlink layer alone: no process, no decision, no checkpoint. */
 function rawAdd({ netlink }: Bench, attachment: Attachment): Promise<number> {
-  const plan = planOf(attachment);
+  const plan = planOf(attachment, []);
   return timed(async () => {
     await netlink.run(null, plan.links);
     await netlink.run(attachment.netns, plan.pod);

@@ -68,7 +68,7 @@ export class Attacher {
     try {
       const answers = await this.#callDelegates(attachment, entry, signal);
       const ready = withAnswers(attachment, answers);
-      const plan = planOf(ready);
+      const plan = planOf(ready, this.#options.checkpoint.others(ready));
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
       const links = await this.#make(ready, plan, signal);
       await entry.put(doneOf(entry.current, links), 'add.done');

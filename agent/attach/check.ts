@@ -1,6 +1,6 @@
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { NetlinkError, type AddressInfo, type LinkInfo, type Netlink, type RouteInfo } from '../netlink/netlink.ts';
-import type { CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
+import { routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function checkAttachment(netlink: Netlink, entry: CheckpointEntry, 
   const [links, addresses, routes] = await netlink.run(netns, [
     { op: 'link.list' },
     { op: 'address.list' },
-    { op: 'route.list', table: 254 },
+    { op: 'route.list' },
   ]);
   for (const link of entry.links) checkLink(link, entry.use, { links, addresses, routes });
   for (const { hostEnd } of entry.links) if (hostEnd !== undefined) await checkHostEnd(netlink, hostEnd);
@@ -45,11 +45,13 @@ function checkLink(expected: CheckpointLink, use: CheckpointEntry['use'], dump: 
     const there = addresses.some(info => info.dev === link.index && info.address === address);
     if (!there) throw changed(`interface ${expected.name} lacks the address ${address}`);
   }
-  for (const dst of expected.routes) {
+  for (const wanted of expected.routes) {
     const there = routes.some(
-      route => route.dst === dst && (route.dev === link.index || route.nexthops?.some(hop => hop.dev === link.index)),
+      route =>
+        routeName(route) === wanted &&
+        (route.dev === link.index || route.nexthops?.some(hop => hop.dev === link.index)),
     );
-    if (!there) throw changed(`the route to ${dst} by ${expected.name} is gone`);
+    if (!there) throw changed(`the route to ${wanted} by ${expected.name} is gone`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { parseCidr } from '../../core/net/cidr.ts';
-import { checkpointVersion, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
+import { checkpointVersion, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
 import { hostAddress, hostEndName, type Attachment, type AttachmentNic } from './attachment.ts';
 import type { Plan } from './plan.ts';
@@ -66,7 +66,7 @@ export function withPlan(
       master,
       ...(isPtp ? { hostEnd: hostEndName(containerId, name) } : {}),
       addresses: isPtp ? addresses.map(text => hostAddress(text, parseCidr(text).family)) : [...addresses],
-      routes: routes.filter(({ link }) => link === name).map(({ change }) => change.dst),
+      routes: routes.filter(({ link }) => link === name).map(({ change }) => routeName(change)),
       ...(ofLink.length > 0 && { rules: ofLink }),
     };
   });

@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import { CniError } from '../../core/cni/error.ts';
 import { parseIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { hostEndName, ptpMac, type Attachment } from './attachment.ts';
+import { intentOf, withPlan } from './entries.ts';
 import { planOf } from './plan.ts';
 import { pluginOf } from './plugin.ts';
 import { podRoutes } from './podRoutes.ts';
@@ -98,7 +100,7 @@ describe('planOf', () => {
   });
 
   it('makes each link of ipvlan in the pod, its address before it is up', () => {
-    const { links, pod, host } = planOf(attachment({ type: 'ipvlan', mode: 'l3s', mtu: 9000 }));
+    const { links, pod, host } = planOf(attachment({ type: 'ipvlan', mode: 'l3s', mtu: 9000 }), []);
     expect(links[0]).to.deep.equal({
       ...{
         op: 'link.add',
@@ -119,7 +121,7 @@ describe('planOf', () => {
   });
 
   it('gives a ptp link host addresses, and the host the way to them', () => {
-    const { pod, host } = planOf(attachment({ type: 'ptp' }));
+    const { pod, host } = planOf(attachment({ type: 'ptp' }), []);
     const added = pod.flatMap(op => (op.op === 'address.add' ? [op.address] : []));
     expect(added).to.deep.equal(['10.0.0.5/32', '10.0.32.5/32', 'fd00::5/128']);
     const routes = host.flatMap(op => (op.op === 'route.replace' ? [`${op.dst} ${op.dev}`] : []));
@@ -128,6 +130,35 @@ describe('planOf', () => {
       `10.0.32.5/32 ${hostEndName('c', 'net1-1')}`,
       `fd00::5/128 ${hostEndName('c', 'net1-1')}`,
     ]);
+  });
+
+  describe('beside other attachments of the pod', () => {
+    const plugin = { type: 'ptp' } as const;
+    const routes = [{ dst: '192.0.2.0/24' }, { dst: '198.51.100.0/24', table: 7 }, { dst: '203.0.113.0/24' }];
+    const first = { ...attachment(plugin), routes };
+    const second: Attachment = {
+      ...first,
+      ifname: 'net2',
+      nics: [{ name: 'net2-0', master: 'eth1', addresses: ['10.0.0.6/19'] }],
+    };
+    const entryOf = (made: Attachment): CheckpointEntry => withPlan(intentOf(made, '1'), made, planOf(made, []));
+
+    it('has its own of each route that another one has, behind it', () => {
+      const other = { ...first, routes: routes.slice(0, 2) };
+      const ways = planOf(second, [entryOf(other)]).routes.map(({ change }) => `${change.op} ${change.dst}`);
+      expect(ways).to.deep.equal([
+        'route.append 192.0.2.0/24',
+        'route.append 198.51.100.0/24',
+        'route.add 203.0.113.0/24',
+      ]);
+    });
+
+    it('refuses an address that a ptp link has already', () => {
+      const [nic] = second.nics;
+      const same = { ...second, nics: [{ ...nic!, addresses: ['10.0.0.5/24'] }] };
+      expect(() => planOf(same, [entryOf(first)])).to.throw(CniError, 'the pod has 10.0.0.5/32 on net1-0 already');
+      expect(() => planOf(second, [entryOf(first)])).not.to.throw();
+    });
   });
 
   it('names host ends within the kernel’s 15 characters and with unicast, local hardware addresses', () => {

@@ -1,5 +1,6 @@
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import { routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownProtocol } from '../routes/ownership.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
@@ -20,10 +21,14 @@ export interface Plan {
   readonly rules: SourceRule[];
 }
 
-/** What has to be done to make the attachment, or what its delegates leave to the agent. All addresses are known. */
-export function planOf(attachment: Attachment): Plan {
+/**
+ * What has to be done to make the attachment, or what its delegates leave to the agent. All addresses are known.
+ * @param others what the pod's other attachments are, or are to be
+ * @throws CniError code 100 for a gateway that no link reaches, and for an address that another attachment of type ptp has
+ */
+export function planOf(attachment: Attachment, others: readonly CheckpointEntry[]): Plan {
   const { nics, plugin } = attachment;
-  const routes = podRoutes(attachment);
+  const routes = podRoutes(attachment).map(route => behindOthers(route, others));
   const rules = sourceRules(attachment);
   const common = [
     ...defaultRouteOps(attachment, routes),
@@ -32,6 +37,7 @@ export function planOf(attachment: Attachment): Plan {
     ...nameOps(attachment),
   ];
   if (plugin.type === 'delegate') return { links: [], pod: common, host: [], routes, rules };
+  if (plugin.type === 'ptp') refuseTakenAddresses(attachment, others);
   const perNic = plugin.type === 'ptp' ? ptpPod(attachment) : nics.flatMap(nic => subInterfacePod(nic, plugin));
   return {
     links: nics.map(nic => linkOf(attachment, plugin, nic)),
@@ -40,6 +46,27 @@ export function planOf(attachment: Attachment): Plan {
     routes,
     rules,
   };
+}
+
+/**
+ * Each attachment of a pod has its own of a route that several have, which goes with its own links. One of somebody else, the pod's
+ * default route for example, is not ours to go around: the kernel refuses that.
+ */
+function behindOthers(route: PodRoute, others: readonly CheckpointEntry[]): PodRoute {
+  const name = routeName(route.change);
+  const isShared = others.some(({ links }) => links.some(({ routes }) => routes.includes(name)));
+  return isShared ? { ...route, change: { ...route.change, op: 'route.append' } } : route;
+}
+
+/** The host has one route to an address: a second link's would take it from the first one. */
+function refuseTakenAddresses({ network, nics }: Attachment, others: readonly CheckpointEntry[]): void {
+  const wanted = nics.flatMap(({ addresses }) => addresses.map(text => hostAddress(text, parseCidr(text).family)));
+  for (const { name, hostEnd, addresses } of others.flatMap(({ links }) => links)) {
+    const taken = hostEnd === undefined ? undefined : wanted.find(address => addresses.includes(address));
+    if (taken === undefined) continue;
+    const detail = `network ${network}: the pod has ${taken} on ${name} already, and the host has one route to it`;
+    throw cniError(cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN', detail);
+  }
 }
 
 /**
@@ -118,9 +145,11 @@ function neighbourSettings(name: string, addresses: readonly string[]): Op[] {
   return Object.entries(settings).map(([key, value]) => setSysctl(interfaceKey(name, 4, key), value));
 }
 
-/** ptp: host addresses, and the whole vlanCIDR by way of the host. */
+/**
+ * ptp: host addresses, and the whole vlanCIDR by way of the host. Links that share it, of one attachment or of two, have a route each, so
+ * that the way is there as long as any of them.
+ */
 function ptpPod({ containerId, nics }: Attachment): Op[] {
-  const seen = new Set<string>();
   return nics.flatMap(({ name, addresses }): Op[] => {
     const gatewayMac = ptpMac(containerId, name, 'host');
     const networks = addresses.map(address => ({ address, network: parseCidr(address) }));
@@ -139,11 +168,8 @@ function ptpPod({ containerId, nics }: Attachment): Op[] {
         const [src = ''] = address.split('/');
         const dst = formatCidr(network);
         const neighbour: Op = { op: 'neighbour.replace', dev: name, address: gateway, mac: gatewayMac };
-        // Two links may share a subnet where the network has no subnet of its own: the first one leads there.
-        if (seen.has(dst)) return [neighbour];
-        seen.add(dst);
         const onlink = network.family === 4 ? { onlink: true } : {};
-        return [neighbour, { op: 'route.add', dst, gateway, dev: name, src, ...onlink }];
+        return [neighbour, { op: 'route.append', dst, gateway, dev: name, src, ...onlink }];
       }),
     ];
   });

@@ -50,6 +50,11 @@ export class Checkpoint {
     );
   }
 
+  /** The other attachments of an entry's sandbox. */
+  others({ containerId, ifname }: Pick<CheckpointEntry, 'containerId' | 'ifname'>): CheckpointEntry[] {
+    return [...this.#entries.values()].filter(entry => entry.containerId === containerId && entry.ifname !== ifname);
+  }
+
   ofPod(uid: string): CheckpointEntry[] {
     return [...this.#entries.values()].filter(entry => entry.pod.uid === uid);
   }

@@ -45,7 +45,7 @@ export interface CheckpointLink {
   hostEnd?: string;
   /** With their prefix lengths. */
   addresses: string[];
-  /** Destinations of the routes in the pod that the agent added. */
+  /** The routes in the pod that the agent added: destinations, with ` table N` where that is not the main one. */
   routes: string[];
   /** Routing rules in the pod: what comes from that address is looked up in that table. */
   rules?: { from: string; table: number }[];
@@ -66,6 +66,14 @@ export interface CheckpointDelegate extends Delegate {
 export function entryKey({ containerId, ifname }: Pick<CheckpointEntry, 'containerId' | 'ifname'>): string {
   return `${containerId}@${ifname}`;
 }
+
+/** How an entry names a route in the pod. */
+export function routeName({ dst, table = mainTable }: { dst: string; table?: number }): string {
+  return table === mainTable ? dst : `${dst} table ${table}`;
+}
+
+/** RT_TABLE_MAIN (linux/rtnetlink.h). */
+const mainTable = 254;
 
 /** Whether a parsed file is an entry of this version. */
 export function isEntry(value: unknown): value is CheckpointEntry {

@@ -1,5 +1,6 @@
 import {
   interfaceNames,
+  macOf,
   parseNetworks,
   runtimeConfigOf,
   type NetworkSelection,
@@ -7,8 +8,9 @@ import {
 import { annotation } from '../../core/api/names.ts';
 import type { CniCall } from '../../core/cni/call.ts';
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
-import { isMac, type CniConfig } from '../../core/cni/config.ts';
+import type { CniConfig } from '../../core/cni/config.ts';
 import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/result.ts';
+import { isMac } from '../../core/net/mac.ts';
 import type { Pod } from '../../kube/resources.ts';
 import type { Budget, Wanted } from '../decision/decider.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
@@ -84,18 +86,19 @@ function chainedWanted({ view, log }: CniContext, { call, config, pod }: PodCall
       log.warn({ pod: pod.metadata.name, network: element.name }, 'not a MultiNicNetwork: needs Multus, not attached');
       return [];
     }
-    return [{ ...common(call, config, pod), ifname: ifnames[i] ?? '', network: element.name, ...askedBy(element) }];
+    return [{ ...common(call, config, pod), ifname: ifnames[i] ?? '', network: element.name, ...askedBy(element, i) }];
   });
 }
 
 function askedBy(
   element: NetworkSelection,
+  i: number,
 ): Pick<Wanted, 'cniArgs' | 'ips' | 'mac' | 'deviceID' | 'runtimeConfig' | 'defaultRoute'> {
-  const { 'cni-args': cniArgs, ips = [], mac, deviceID } = element;
+  const { 'cni-args': cniArgs, ips = [], deviceID } = element;
   return {
     cniArgs: cniArgs ?? undefined,
     ips,
-    mac: mac?.toLowerCase(),
+    mac: macOf(element, i),
     deviceID: typeof deviceID === 'string' ? deviceID : undefined,
     runtimeConfig: runtimeConfigOf(element),
     defaultRoute: element['default-route'] ?? [],

@@ -120,10 +120,11 @@ export class Decider {
   /** Devices that the kubelet assigned, without those of the sandbox's other attachments. */
   async #devices(network: Network, wanted: Wanted): Promise<PodDevice[]> {
     if (!network.onNode) return [];
-    const { pod, containerId, ifname, deviceID } = wanted;
+    const { pod, deviceID } = wanted;
     const { checkpoint, folders } = this.#options;
-    const others = [...checkpoint.list()].filter(entry => entry.containerId === containerId && entry.ifname !== ifname);
-    const taken = others.flatMap(({ links }) => links.flatMap(({ delegate }) => deviceOf(delegate) ?? []));
+    const taken = checkpoint
+      .others(wanted)
+      .flatMap(({ links }) => links.flatMap(({ delegate }) => deviceOf(delegate) ?? []));
     const given = { handed: deviceID, taken: new Set(taken), folders };
     const devices = await podDevices(network, pod.metadata.uid ?? '', given);
     const { nics } = requestOf(network, wanted);

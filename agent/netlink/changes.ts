@@ -39,6 +39,7 @@ function writePackable(writer: Writer, sequence: number, op: PackableOp, context
     case 'address.del':
       return writeAddressChange(writer, sequence, op, context);
     case 'route.add':
+    case 'route.append':
     case 'route.replace':
     case 'route.del':
       return writeRouteChange(writer, sequence, op, context);
@@ -54,7 +55,7 @@ function writePackable(writer: Writer, sequence: number, op: PackableOp, context
 
 /** Whether an operation may travel with others in one send: those that come in thousands, and change no link. */
 export function isPackable(op: Op): op is PackableOp {
-  return /^(address|route|rule|neighbour)\.(add|replace|del)$/.test(op.op);
+  return /^(address|route|rule|neighbour)\.(add|append|replace|del)$/.test(op.op);
 }
 
 /** Whether an operation asks the kernel for a list. */

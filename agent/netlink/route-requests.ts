@@ -14,6 +14,7 @@ const staticProtocol = 4;
 const change = NLM_F.REQUEST | NLM_F.ACK;
 const changes = {
   'route.add': { type: RTM.NEWROUTE, flags: change | NLM_F.CREATE | NLM_F.EXCL },
+  'route.append': { type: RTM.NEWROUTE, flags: change | NLM_F.CREATE | NLM_F.APPEND },
   'route.replace': { type: RTM.NEWROUTE, flags: change | NLM_F.CREATE | NLM_F.REPLACE },
   'route.del': { type: RTM.DELROUTE, flags: change },
 };

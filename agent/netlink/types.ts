@@ -275,9 +275,13 @@ export interface RouteList extends OpBase {
   readonly protocol?: number;
   readonly dev?: LinkRef;
 }
-/** `add` fails with EEXIST where the kernel has the route; `replace` puts this one in its place. */
+/**
+ * Where the kernel has a route to the same destination with the same metric, `add` fails with EEXIST, `replace` puts this one in its
+ * place, and `append` puts it behind, as the kernel does with the routes of addresses in one subnet; in IPv6 routes with a gateway then
+ * are one multipath route.
+ */
 export interface RouteChange extends Route, OpBase {
-  readonly op: 'route.add' | 'route.replace' | 'route.del';
+  readonly op: 'route.add' | 'route.append' | 'route.replace' | 'route.del';
 }
 
 // ---- rules

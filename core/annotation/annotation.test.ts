@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { attachmentsKey } from '../api/names.ts';
 import { readAttachments, sameAttachments, withAttachments, withoutAttachments } from './attachments.ts';
-import { formatNetworks, interfaceNames, parseNetworks } from './networks.ts';
+import { formatNetworks, interfaceNames, macOf, parseNetworks } from './networks.ts';
 
 describe('network-selection annotation', () => {
   it('reads the comma form', () => {
@@ -43,12 +43,23 @@ describe('network-selection annotation', () => {
     ['[{"name":"ok","interface":"a/b"}]', /interface/],
     ['[{"name":"ok","cni-args":[1]}]', /cni-args/],
     ['[{"name":"ok","ips":"10.0.0.1"}]', /ips/],
+    ['[{"name":"ok"},{"name":"ok","mac":5}]', /element 2: mac must be a text, not 5/],
+    ['[{"name":"ok","mac":null}]', /element 1: mac must be a text, not null/],
     ['ok@name:0', /./],
   ] as const) {
     it(`refuses ${text}`, () => {
       expect(() => parseNetworks(text)).to.throw(what);
     });
   }
+
+  it('asks for the hardware address that an element names, if it is one', () => {
+    expect(macOf({ name: 'a' }, 0)).to.equal(undefined);
+    expect(macOf({ name: 'a', mac: '' }, 0)).to.equal(undefined);
+    expect(macOf({ name: 'a', mac: 'C2:11:22:33:44:55' }, 0)).to.equal('c2:11:22:33:44:55');
+    expect(() => macOf({ name: 'a', mac: 'c2:11' }, 1)).to.throw(
+      /MNN_NETWORKS_ANNOTATION_INVALID: element 2: mac .*"c2:11"/,
+    );
+  });
 
   it('reads what it writes', () => {
     const name = fc.stringMatching(/^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$/);

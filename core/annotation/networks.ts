@@ -1,6 +1,7 @@
 import { MultiNicError } from '../errors.ts';
 import { isRecord } from '../json.ts';
 import { tryParseAddress } from '../net/address.ts';
+import { isMac } from '../net/mac.ts';
 
 /**
  * One element of the annotation k8s.v1.cni.cncf.io/networks (multi-net-spec v1.3 §4.1.2). Keys that are not named here are kept as
@@ -51,6 +52,17 @@ const capabilities = {
 export function runtimeConfigOf(element: NetworkSelection): Record<string, unknown> {
   const entries = Object.entries(capabilities).map(([key, name]) => [name, element[key]]);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Record<string, unknown>;
+}
+
+/**
+ * The hardware address that an element for a network of ours asks for, in lower case. Other networks' may be longer ones, of InfiniBand.
+ * @param i the element's position in the annotation, from 0
+ * @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID
+ */
+export function macOf({ mac = '' }: NetworkSelection, i: number): string | undefined {
+  if (mac === '') return undefined;
+  if (isMac(mac)) return mac.toLowerCase();
+  throw invalid(i, `mac must be a hardware address of six bytes with colons between, not ${JSON.stringify(mac)}`);
 }
 
 function parseCommaForm(text: string): NetworkSelection[] {
@@ -113,6 +125,9 @@ function checkWishes(value: Record<string, unknown>, i: number): void {
     throw invalid(i, 'cni-args must be an object');
   }
   if (value.ips !== undefined && !isStringList(value.ips)) throw invalid(i, 'ips must be a list of addresses');
+  if (value.mac !== undefined && typeof value.mac !== 'string') {
+    throw invalid(i, `mac must be a text, not ${JSON.stringify(value.mac)}`);
+  }
   const route = value['default-route'];
   if (route !== undefined && !(isStringList(route) && route.every(gateway => tryParseAddress(gateway)))) {
     throw invalid(i, `default-route must be a list of gateway addresses, not ${JSON.stringify(route)}`);

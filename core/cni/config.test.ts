@@ -63,6 +63,8 @@ describe('readConfig', () => {
     const list = [{ containerID: 'a', ifname: 'net1' }];
     for (const key of ['cni.dev/valid-attachments', 'cni.dev/attachments']) {
       expect(readConfig(JSON.stringify({ ...base, [key]: list })).validAttachments).to.deep.equal(list);
+      expect(readConfig(JSON.stringify({ ...base, [key]: null })).validAttachments).to.deep.equal([]);
     }
+    expect(readConfig(JSON.stringify(base)).validAttachments).to.equal(undefined);
   });
 });

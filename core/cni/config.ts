@@ -1,5 +1,6 @@
 import { cniCodes, cniError, type CniError } from './error.ts';
 import { isRecord } from '../json.ts';
+import { isMac } from '../net/mac.ts';
 import { isSupportedVersion, supportedVersions, type CniVersion } from './versions.ts';
 
 /**
@@ -92,11 +93,6 @@ function strings(value: unknown, key: string): string[] {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** Whether the text is a hardware address of six bytes with colons between. */
-export function isMac(text: string): boolean {
-  return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text);
 }
 
 function mac(value: unknown): string | undefined {

@@ -47,4 +47,13 @@ describe('encodePrevResult', () => {
     const before = { cniVersion: '0.4.0', interfaces: [{ name: 'eth0', 'x.example/y': 1 }], 'a.b/c': { d: null } };
     expect(JSON.parse(encodePrevResult(before, '0.4.0'))).to.deep.equal(before);
   });
+
+  it('converts what says that it is of another version', () => {
+    const before = JSON.parse(encodeResult(result, '1.1.0')) as Record<string, unknown>;
+    for (const version of supportedVersions) {
+      expect(JSON.parse(encodePrevResult(before, version))).to.deep.equal(JSON.parse(encodeResult(result, version)));
+    }
+    const unlabelled = { ips: [{ version: '4', address: '10.0.0.5/24' }] };
+    expect(JSON.parse(encodePrevResult(unlabelled, '1.0.0'))).to.deep.equal({ ...unlabelled, cniVersion: '1.0.0' });
+  });
 });

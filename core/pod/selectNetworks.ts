@@ -1,6 +1,6 @@
 import { annotation } from '../api/names.ts';
 import type { NetworkSelection } from '../annotation/networks.ts';
-import { interfaceNames, isInterfaceName, parseNetworks } from '../annotation/networks.ts';
+import { interfaceNames, isInterfaceName, macOf, parseNetworks } from '../annotation/networks.ts';
 import { withoutAttachments } from '../annotation/attachments.ts';
 import { MultiNicError } from '../errors.ts';
 import type { PodFacts } from './skip.ts';
@@ -47,6 +47,7 @@ export function selectNetworks(
         `network ${element.name} does not apply to namespace ${pod.namespace}`,
       );
     }
+    macOf(element, i); // refuses what no NIC can have
     return { element: withoutAttachments(element), network: element.name, ifname };
   });
   checkInterfaceNames(selected);

@@ -74,6 +74,11 @@ export class Host implements AsyncDisposable {
     return join(this.folder, 'run', 'cni.sock');
   }
 
+  /** Folder of the reference plugins. */
+  get plugins(): string {
+    return this.#options.plugins;
+  }
+
   get agentPid(): number {
     return this.#agent?.pid ?? 0;
   }

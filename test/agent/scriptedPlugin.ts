@@ -25,10 +25,21 @@ export class ScriptedPlugin {
     this.answer(result);
   }
 
-  answer(result: object | string): void {
+  /** @param failing what other verbs fail with: CNI error objects */
+  answer(result: object | string, failing: Readonly<Record<string, object>> = {}): void {
     const add = typeof result === 'string' ? `echo '${result}'; exit 1` : `echo '${JSON.stringify(result)}'`;
+    const others = Object.entries(failing).map(([verb, error]) => `${verb}) echo '${JSON.stringify(error)}'; exit 1;;`);
+    this.#write([`ADD) ${add};;`, ...others]);
+  }
+
+  /** From now on the verb never ends. */
+  hang(verb: string): void {
+    this.#write([`${verb}) sleep 1000;;`]);
+  }
+
+  #write(cases: readonly string[]): void {
     const record = `printf '%s\\n%s\\n%s\\n%s\\n%s\\n' "$CNI_COMMAND" "$CNI_IFNAME" "$CNI_NETNS" "$CNI_ARGS" "$(cat)" >> '${this.#log}'`;
-    writeFileSync(this.#script, `#!/bin/sh\n${record}\ncase "$CNI_COMMAND" in ADD) ${add};; esac\n`);
+    writeFileSync(this.#script, `#!/bin/sh\n${record}\ncase "$CNI_COMMAND" in ${cases.join(' ')} esac\n`);
     chmodSync(this.#script, 0o755);
   }
 

@@ -168,6 +168,28 @@ describe('netlink: routes', () => {
     expect(listed.map(({ gateway }) => gateway)).to.deep.equal(['10.2.0.9']);
   });
 
+  it('appends a route behind others to the same destination, each of which goes on its own', async () => {
+    const namespace = prepared();
+    const four: Route = { dst: '10.200.1.0/24', table: 500, protocol };
+    const six: Route = { dst: 'fd00:200::/64', table: 500, protocol };
+    const [, , , , again, listed] = await test.netlink.run(namespace.path, [
+      { op: 'route.append', ...four, gateway: '10.1.0.9' },
+      { op: 'route.append', ...four, gateway: '10.2.0.9' },
+      { op: 'route.append', ...six, gateway: 'fd00:1::9' },
+      { op: 'route.append', ...six, gateway: 'fd00:2::9' },
+      { op: 'route.append', ...four, gateway: '10.1.0.9', ignore: ['EEXIST'] },
+      { op: 'route.list', table: 500 },
+    ]);
+    expect(again).to.have.nested.property('failure.code', 'EEXIST');
+    const hops = listed.map(({ gateway, nexthops }) => gateway ?? nexthops?.map(hop => hop.gateway));
+    expect(hops).to.deep.equal(['10.1.0.9', '10.2.0.9', ['fd00:1::9', 'fd00:2::9']]);
+    const [, left] = await test.netlink.run(namespace.path, [
+      { op: 'link.del', dev: 'v0' },
+      { op: 'route.list', table: 500 },
+    ]);
+    expect(left.map(({ gateway }) => gateway)).to.deep.equal(['10.2.0.9', 'fd00:2::9']);
+  });
+
   it('adds, lists and deletes 10,000 routes', async () => {
     const namespace = prepared();
     const routes = Array.from({ length: 10_000 }, (_, at): RouteChange => ({

@@ -198,6 +198,8 @@ describe('creating pods, through the real API server', () => {
       /MNN_CNI_ARGS_INVALID/,
     ],
     ['an annotation that cannot be read', networks('[{"name":'), /MNN_NETWORKS_ANNOTATION_INVALID/],
+    ['a hardware address that is no text', networks([{ name: 'routed', mac: 5 }]), /mac must be a text, not 5/],
+    ['a hardware address that is none', networks([{ name: 'routed', mac: 'c2:11' }]), /mac must be .* not "c2:11"/],
     ['annotations that would be too large', { annotations: { big: 'x'.repeat(262_100) } }, /MNN_ANNOTATIONS_TOO_LARGE/],
     ['a node without NICs', { spec: { nodeName: 'nobody' } }, /MNN_NODE_LACKS/],
   ];

@@ -1,0 +1,204 @@
+/**
+ * The CNI specification, line by line, by the real executable and agent: its section 2 "DEL", "CHECK", "GC" and "STATUS". What other tests show already:
+ *  9          attach.test: "DEL succeeds when the namespace is gone, and takes the host's part away"
+ *  25         decisions.test: "can be taken away while the API server is away", shim.test: "says so to every verb with its code…"
+ *  27         attach.test: "CHECK names what was changed"
+ *  28, 33     delegates.test: "an IPAM plugin gives each NIC its address…", "STATUS and GC of CNI 1.1 reach the plugins…"
+ *  30         decisions.test: "goes with GC where the runtime does not know it"
+ */
+import { expect } from 'chai';
+import {
+  callings,
+  callWith,
+  chainedConfig,
+  cniFixture,
+  environment,
+  fullRoute,
+  primaryResult,
+  ptpSpec,
+  selecting,
+} from './cniCalls.ts';
+import { testTimeoutMs } from './inside.ts';
+import { errorOf, type Sandbox } from './sandbox.ts';
+import { ScriptedPlugin } from './scriptedPlugin.ts';
+
+describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', function () {
+  this.timeout(testTimeoutMs);
+  const test = cniFixture({
+    routed: ptpSpec(221, { routes: [fullRoute] }),
+    // Two addresses of four can be given out.
+    tiny: { ...ptpSpec(0, { hostBlock: 4, interfaceBlock: 2 }), subnet: '10.222.0.0/24' },
+    asked: {
+      ipam: '{"type":"asked-ipam"}',
+      plugin: { cniVersion: '1.1.0', type: 'ptp' },
+    },
+  });
+
+  describe('DEL', () => {
+    for (const { cniVersion, how } of callings) {
+      it(`22., 24. ${cniVersion}, ${how}: of what never was, with and without prevResult and namespace, succeeds`, async () => {
+        using sandbox = await test.make(`never-${how}-${cniVersion}`);
+        const base = how === 'chained' ? chainedConfig(cniVersion, undefined) : { ...test.config, cniVersion };
+        for (const prevResult of [undefined, null, {}]) {
+          for (const netns of [sandbox.namespace.path, '', '/run/netns/none']) {
+            const ending = await sandbox.call('DEL', { ...base, prevResult }, { netns });
+            expect(ending).to.deep.equal({ exitCode: 0, stdout: '', stderr: '' });
+          }
+        }
+      });
+    }
+
+    it('22. of a pod and a network that nobody knows succeeds', async () => {
+      using sandbox = await test.make('unknown-pod');
+      const env = environment('DEL', sandbox, { CNI_ARGS: '' });
+      expect(await callWith(test.host, env, { ...test.config, name: 'nowhere' })).to.deep.equal({
+        exitCode: 0,
+        stdout: '',
+        stderr: '',
+      });
+    });
+  });
+
+  describe('CHECK', () => {
+    for (const how of ['alone', 'chained'] as const) {
+      it(`26., 27. ${how}: needs prevResult, bears what others add, and tells what is gone`, async () => {
+        using sandbox = await test.make(`check-${how}`, selecting({ name: 'plain', 'cni-args': { nics: 2 } }));
+        const before = primaryResult('1.0.0', sandbox.namespace.path);
+        const isChained = how === 'chained';
+        const base = isChained ? chainedConfig('1.0.0', before) : { ...test.config, cniVersion: '1.0.0' };
+        const over = { ifname: isChained ? 'eth0' : 'net1' };
+        const prevResult = await sandbox.add(base, over.ifname);
+        const check = (more: object): ReturnType<Sandbox['call']> => sandbox.call('CHECK', { ...base, ...more }, over);
+        for (const nothing of [undefined, null]) {
+          const error = errorOf(await check({ prevResult: nothing }));
+          expect(error.code).to.equal(7);
+          expect(error.msg).to.contain('prevResult');
+        }
+        const { namespace } = sandbox;
+        namespace.ip('address', 'add', '198.18.0.1/24', 'dev', 'net1-0');
+        namespace.ip('link', 'set', 'net1-1', 'mtu', '1400');
+        namespace.ip('link', 'add', 'tuned', 'type', 'veth', 'peer', 'name', 'peer');
+        namespace.ip('route', 'add', '203.0.113.0/24', 'dev', 'net1-1');
+        expect(await check({ prevResult })).to.include({ exitCode: 0, stdout: '' });
+        namespace.ip('link', 'set', 'net1-1', 'down');
+        expect(errorOf(await check({ prevResult }))).to.include({ code: 102, msg: 'interface net1-1 is down' });
+        namespace.ip('link', 'del', 'net1-0');
+        expect(errorOf(await check({ prevResult })).msg).to.equal('interface net1-0 is gone');
+        expect(await sandbox.call('DEL', base, over)).to.include({ exitCode: 0 });
+      });
+    }
+
+    it('27. a route of the network that is gone is told', async () => {
+      using sandbox = await test.make('check-route');
+      const routed = await test.configOf('routed');
+      const result = await sandbox.add(routed);
+      sandbox.namespace.ip('route', 'flush', 'table', '1007');
+      expect(errorOf(await sandbox.check(routed, result)).msg).to.contain('192.0.2.0/24');
+      await sandbox.del(routed);
+    });
+
+    it('26. of what was never attached is code 3, in another namespace code 8', async () => {
+      using sandbox = await test.make('check-none');
+      using other = await test.make('check-other');
+      expect(errorOf(await sandbox.check(test.config, {})).code).to.equal(3);
+      const result = await sandbox.add(test.config);
+      const netns = other.namespace.path;
+      const ending = await sandbox.call('CHECK', { ...test.config, prevResult: result }, { netns });
+      expect(errorOf(ending).code).to.equal(8);
+      await sandbox.del(test.config);
+    });
+  });
+
+  describe('GC', () => {
+    const gc = (over: object): Promise<{ exitCode: number | null; stdout: string }> =>
+      test.host.cni({ command: 'GC', containerId: '', ifname: '', config: { ...test.config, ...over } });
+
+    it('30. has the list under either key, and null for none', async () => {
+      using kept = await test.make('gc-kept');
+      await kept.add(test.config);
+      const valid = [{ containerID: kept.containerId, ifname: 'net1' }];
+      for (const list of [
+        { 'cni.dev/attachments': valid },
+        { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': [] },
+      ]) {
+        expect(await gc(list)).to.include({ exitCode: 0, stdout: '' });
+        expect(kept.links()).to.deep.equal(['net1-0', 'net1-1']);
+      }
+      expect(errorOf({ stderr: '', ...(await gc({})) }).code).to.equal(7);
+      expect(kept.links()).to.have.length(2);
+      expect(await gc({ 'cni.dev/valid-attachments': null, 'cni.dev/attachments': null })).to.include({ exitCode: 0 });
+      expect(kept.links()).to.deep.equal([]);
+    });
+
+    it('30. chained, only what the list of that name made goes', async () => {
+      using sandbox = await test.make('gc-chained', selecting({ name: 'plain', interface: 'more' }));
+      await sandbox.add(test.config);
+      await sandbox.add(chainedConfig('1.1.0', primaryResult('1.1.0', sandbox.namespace.path)), 'eth0');
+      const none = { 'cni.dev/valid-attachments': [] };
+      const call = { ...chainedConfig('1.1.0', undefined), ...none };
+      expect(await test.host.cni({ command: 'GC', containerId: '', config: call })).to.include({
+        exitCode: 0,
+        stdout: '',
+      });
+      expect(sandbox.links()).to.deep.equal(['net1-0', 'net1-1']);
+      await sandbox.del(test.config);
+    });
+
+    it('30. goes on after a failure and tells it; both keys reach the plugins', async () => {
+      const plugin = new ScriptedPlugin(test.host.ownPlugins, 'asked-ipam', {
+        cniVersion: '1.1.0',
+        ips: [{ address: '192.0.2.9/24' }],
+      });
+      const asked = await test.configOf('asked', { cniArgs: { nics: 1 } });
+      using one = await test.make('gc-one');
+      using two = await test.make('gc-two');
+      await one.add(asked);
+      await two.add(asked);
+      plugin.answer({}, { DEL: { code: 120, msg: 'not yet' }, GC: { code: 121, msg: 'not at all' } });
+      const call = { ...asked, 'cni.dev/valid-attachments': [] };
+      const { msg } = errorOf(await test.host.cni({ command: 'GC', containerId: '', config: call }));
+      expect(msg.match(/not yet/g)).to.have.length(2);
+      expect(msg).to.contain('not at all');
+      expect([...one.links(), ...two.links()]).to.deep.equal([]);
+      const forwarded = plugin.calls.find(({ command }) => command === 'GC')?.conf;
+      expect(forwarded).to.deep.include({ 'cni.dev/valid-attachments': [], 'cni.dev/attachments': [] });
+      plugin.answer({});
+      expect(await test.host.cni({ command: 'GC', containerId: '', config: call })).to.include({
+        exitCode: 0,
+        stdout: '',
+      });
+    });
+  });
+
+  describe('STATUS', () => {
+    it('32. is code 50 while the node has no address left in the network, whatever the others have', async () => {
+      const tiny = { ...(await test.configOf('tiny')), cniVersion: '1.1.0' };
+      const status = (of: object): Promise<{ exitCode: number | null; stdout: string; stderr: string }> =>
+        test.host.cni({ command: 'STATUS', containerId: '', ifname: '', config: of });
+      using one = await test.make('tiny-one');
+      using two = await test.make('tiny-two');
+      using three = await test.make('tiny-three');
+      await one.add(tiny);
+      expect(await status(tiny)).to.include({ exitCode: 0, stdout: '' });
+      await two.add(tiny);
+      expect(errorOf(await three.call('ADD', tiny)).code).to.equal(11);
+      const { code, details } = errorOf(await status(tiny));
+      expect([code, /^MNN_\w+/.exec(details)?.[0]]).to.deep.equal([50, 'MNN_POOL_FULL']);
+      expect(await status(test.config)).to.include({ exitCode: 0, stdout: '' });
+      expect(await status(chainedConfig('1.1.0', undefined))).to.include({ exitCode: 0, stdout: '' });
+      await Promise.all([one.del(tiny), two.del(tiny)]);
+    });
+
+    it('33. is what a plugin answers, and code 50 of one that does not', async () => {
+      const asked = await test.configOf('asked');
+      const status = { command: 'STATUS', containerId: '', config: asked };
+      const plugin = new ScriptedPlugin(test.host.ownPlugins, 'asked-ipam', {});
+      plugin.answer({}, { STATUS: { code: 51, msg: 'half' } });
+      expect(errorOf(await test.host.cni(status)).code).to.equal(51);
+      plugin.hang('STATUS');
+      const { code, msg } = errorOf(await test.host.cni(status));
+      expect(code).to.equal(50);
+      expect(msg).to.contain('asked-ipam');
+    });
+  });
+});
