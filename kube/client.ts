@@ -235,7 +235,10 @@ export class KubeClient implements AsyncDisposable {
     const request: TransportRequest = {
       method,
       path: withQuery(path, options.query ?? {}),
-      headers: this.#headers(options.body === undefined ? undefined : (options.contentType ?? 'application/json')),
+      headers: {
+        ...this.#headers(options.body === undefined ? undefined : (options.contentType ?? 'application/json')),
+        ...(options.accept !== undefined && { accept: options.accept }),
+      },
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
       signal: limit.signal,
     };

@@ -62,6 +62,8 @@ export interface RequestOptions extends CallOptions {
   readonly query?: Query;
   readonly body?: object;
   readonly contentType?: string;
+  /** Media type of the answer. Default application/json. */
+  readonly accept?: string;
 }
 
 /** Parameters of a URL; undefined ones are left out. */

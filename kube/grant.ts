@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { AllocatedNic } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { usableCount } from '../core/layout/layout.ts';
-import { sizeOf, formatCidr } from '../core/net/cidr.ts';
-import { tryParseAddress } from '../core/net/address.ts';
+import { formatCidr } from '../core/net/cidr.ts';
 import type { Network } from '../core/network/network.ts';
 import type { Claim, Claimant, NicClaim } from '../core/pool/allocate.ts';
 import { claimsAnywhere, claimsOnNode } from '../core/pool/claim.ts';
-import { nodePoolName, pagePoolName, pageSize } from '../core/pool/name.ts';
+import { nodePoolName, pagePoolName } from '../core/pool/name.ts';
+import { pageAround, pageCapacity, pageCount } from '../core/pool/pages.ts';
 import type { NicRequest } from '../core/selection/request.ts';
 import type { ClusterView } from './clusterView.ts';
 import type { PoolCallOptions, PoolRef, PoolStore } from './poolStore.ts';
@@ -19,6 +18,8 @@ export interface GrantRequest {
   request: NicRequest;
   /** Addresses that the pod asks for, one a NIC in interface order. */
   ips?: readonly string[];
+  /** Addresses that the attachment may hold already: where to look first. */
+  held?: readonly string[];
 }
 
 /** What was granted, and the pool that holds it; no pool where another IPAM plugin gives the addresses. */
@@ -26,9 +27,6 @@ export interface Granted {
   nics: AllocatedNic[];
   pool: string | undefined;
 }
-
-/** A page is tried first among so many, so that writers of one network seldom meet. */
-const firstPages = 4;
 
 /**
  * Chooses NICs on the node and takes their addresses.
@@ -44,7 +42,7 @@ export async function grantOnNode(
   const { network } = known.state;
   const nics = claimsOnNode(known.state, view.nodeState(known, wanted.node), wanted.request, wanted.ips);
   if (!network.ownAddresses) return { nics: nics.map(withoutAddresses), pool: undefined };
-  if (network.nodeIndependent) return grantInPages(store, network, { claimant: wanted.claimant, nics }, options);
+  if (network.nodeIndependent) return grantInPages(store, network, { ...wanted, nics }, options);
   const pool = nodePool(network, wanted.node, nics);
   const allocation = await store.allocate(pool, { claimant: wanted.claimant, nics }, options);
   return { nics: allocation.nics, pool: pool.name };
@@ -59,61 +57,45 @@ export async function grantAnywhere(
 ): Promise<Granted | undefined> {
   const known = view.mustHave(wanted.network);
   const nics = claimsAnywhere(known.state, wanted.request, wanted.ips);
-  return nics && grantInPages(store, known.state.network, { claimant: wanted.claimant, nics }, options);
+  return nics && grantInPages(store, known.state.network, { ...wanted, nics }, options);
 }
 
-/** Tries the claimant's own page first, then all in order, until one has room. */
+interface PageClaim extends Claim {
+  ips?: readonly string[];
+  held?: readonly string[];
+}
+
+/** Tries pages, the most promising first, until one has room. */
 async function grantInPages(
   store: PoolStore,
   network: Network,
-  claim: Claim,
+  { claimant, nics, ips = [], held = [] }: PageClaim,
   options: PoolCallOptions,
 ): Promise<Granted> {
   const deadline = performance.now() + options.timeoutMs;
-  let full: MultiNicError | undefined;
-  for (const page of pagesFor(claim)) {
+  const ranges = nics.flatMap(({ blocks }) => blocks);
+  const tryPage = async (page: number): Promise<Granted | MultiNicError> => {
     const timeoutMs = deadline - performance.now();
-    if (timeoutMs <= 0) break;
-    const pool = pagePool(network, page, claim.nics);
+    if (timeoutMs <= 0) throw new MultiNicError('MNN_DEADLINE', `network ${network.name}: no page had room in time`);
+    const pool = pagePool(network, page, nics);
     try {
-      const { nics } = await store.allocate(pool, { ...claim, page }, { ...options, timeoutMs });
-      return { nics, pool: pool.name };
+      const allocation = await store.allocate(pool, { claimant, nics, page }, { ...options, timeoutMs });
+      return { nics: allocation.nics, pool: pool.name };
     } catch (error) {
-      if (!(error instanceof MultiNicError) || error.code !== 'MNN_POOL_FULL') throw error;
-      full = error;
+      if (error instanceof MultiNicError && error.code === 'MNN_POOL_FULL') return error;
+      throw error;
     }
+  };
+  const asked = pageAround(ranges, ips);
+  const known = asked ?? pageAround(ranges, held);
+  let result = known === undefined ? undefined : await tryPage(known);
+  if (result instanceof MultiNicError && asked !== undefined) throw result;
+  if (result && !(result instanceof MultiNicError)) return result;
+  for await (const page of store.pages.candidates(network.name, pageCount(ranges), options.timeoutMs)) {
+    result = await tryPage(page);
+    if (!(result instanceof MultiNicError)) return result;
   }
-  throw full ?? new MultiNicError('MNN_DEADLINE', `network ${network.name}: no page of its pool answered in time`);
-}
-
-function* pagesFor({ claimant, nics }: Claim): Generator<number> {
-  const blocks = nics.flatMap(nic => nic.blocks);
-  const smallest = blocks.reduce((least, { pod }) => (sizeOf(pod) < least ? sizeOf(pod) : least), 1n << 128n);
-  const count = smallest <= BigInt(pageSize) ? 1 : Number(smallest / BigInt(pageSize));
-  const asked = pageOfWanted(nics);
-  if (asked !== undefined) {
-    yield asked;
-    return;
-  }
-  const identity = claimant.podUID || (claimant.reservation ?? '');
-  const digest = createHash('sha256').update(`${identity} ${claimant.interface}`).digest();
-  const own = digest.readUInt32BE(0) % Math.min(firstPages, count);
-  yield own;
-  for (let page = 0; page < count; page++) if (page !== own) yield page;
-}
-
-/** The page of the first address that is asked for by name. */
-function pageOfWanted(nics: readonly NicClaim[]): number | undefined {
-  for (const { wanted, blocks } of nics) {
-    for (const text of wanted ?? []) {
-      const address = tryParseAddress(text.split('/')[0] ?? text);
-      const block = blocks.find(({ pod }) => pod.family === address?.family);
-      if (address && block && address.value >= block.pod.base) {
-        return Number((address.value - block.pod.base) / BigInt(pageSize));
-      }
-    }
-  }
-  return undefined;
+  throw result ?? new MultiNicError('MNN_POOL_FULL', `network ${network.name}: every page of its pool is full`);
 }
 
 function nodePool(network: Network, node: string, nics: NicClaim[]): PoolRef {
@@ -121,7 +103,7 @@ function nodePool(network: Network, node: string, nics: NicClaim[]): PoolRef {
     name: nodePoolName(network.name, node),
     spec: { network: network.name, hostName: node, blocks: blockTexts(nics) },
     networkUid: network.uid,
-    capacity: capacityOf(nics, undefined),
+    capacity: capacityOf(nics),
   };
 }
 
@@ -130,13 +112,16 @@ function pagePool(network: Network, page: number, nics: NicClaim[]): PoolRef {
     name: pagePoolName(network.name, page),
     spec: { network: network.name, page, blocks: blockTexts(nics) },
     networkUid: network.uid,
-    capacity: capacityOf(nics, pageSize),
+    capacity: pageCapacity(
+      nics.flatMap(({ blocks }) => blocks),
+      page,
+    ),
   };
 }
 
-function capacityOf(nics: NicClaim[], limit: number | undefined): number {
+function capacityOf(nics: NicClaim[]): number {
   const counts = nics.flatMap(({ blocks }) => blocks.map(({ pod, excludes }) => usableCount(pod, excludes)));
-  const least = counts.reduce((a, b) => (a < b ? a : b), BigInt(limit ?? 1_000_000));
+  const least = counts.reduce((a, b) => (a < b ? a : b), 1_000_000n);
   return Number(least);
 }
 

@@ -4,6 +4,7 @@ import type { Allocation, IPPool, IPPoolSpec } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { allocate, confirm, release, type Claim, type Rules } from '../core/pool/allocate.ts';
 import type { KubeClient } from './client.ts';
+import { PageDirectory } from './pageDirectory.ts';
 import { PoolWriter, type Change } from './poolWriter.ts';
 
 /** A pool: its name, and what it is made with by the first allocation. */
@@ -44,9 +45,12 @@ export class PoolStore {
   readonly #coolDownMs: number;
   readonly #now: () => Date;
   readonly #writers = new Map<string, PoolWriter>();
+  /** Where node-independent networks have room. */
+  readonly pages: PageDirectory;
 
   constructor(client: KubeClient, options: PoolStoreOptions) {
     this.#client = client;
+    this.pages = new PageDirectory(client);
     this.#log = options.log;
     this.#coolDownMs = options.coolDownMs ?? 60_000;
     this.#now = options.now ?? (() => new Date());

@@ -135,7 +135,7 @@ export interface IPPoolSpec {
   network: string;
   /** The node whose blocks these are; absent in a page of a node-independent network. */
   hostName?: string;
-  /** The page of a node-independent network: offsets 1024·page … 1024·page+1023 of each range. */
+  /** The page of a node-independent network, from 0: see core/pool/pages.ts. */
   page?: number;
   /** For the reader: the block of each NIC when the pool was made. Everything computed comes from the network's layout. */
   blocks: string[];

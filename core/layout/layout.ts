@@ -78,14 +78,18 @@ function max0(value: bigint): bigint {
   return value > 0n ? value : 0n;
 }
 
-/** How many usable addresses the block has, excludes taken off. */
-export function usableCount(block: IpCidr, excludes: readonly IpCidr[]): bigint {
-  const edges = [block.base, ...(block.family === 4 ? [lastOf(block)] : [])];
-  const first = edges.length === 2 && edges[0] === edges[1] ? [block.base] : edges;
-  let count = sizeOf(block) - BigInt(first.length);
-  for (const exclude of disjoint(excludes.filter(e => covers(block, e) || covers(e, block)))) {
-    if (covers(exclude, block)) return 0n;
-    const outside = first.filter(value => contains(exclude, { family: block.family, value })).length;
+/**
+ * How many usable addresses the block has, excludes taken off.
+ * @param part where only those in a part of the block count
+ */
+export function usableCount(block: IpCidr, excludes: readonly IpCidr[], part: IpCidr = block): bigint {
+  const isIn = (cidr: IpCidr, value: bigint): boolean => contains(cidr, { family: block.family, value });
+  const edges = new Set([block.base, ...(block.family === 4 ? [lastOf(block)] : [])]);
+  const unusable = [...edges].filter(value => isIn(part, value));
+  let count = sizeOf(part) - BigInt(unusable.length);
+  for (const exclude of disjoint(excludes.filter(e => covers(part, e) || covers(e, part)))) {
+    if (covers(exclude, part)) return 0n;
+    const outside = unusable.filter(value => isIn(exclude, value)).length;
     count -= sizeOf(exclude) - BigInt(outside);
   }
   return max0(count);

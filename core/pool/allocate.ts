@@ -1,10 +1,10 @@
 import type { Allocation, AllocatedNic } from '../api/types.ts';
 import type { Block } from '../layout/hostBlocks.ts';
 import { formatAddress, tryParseAddress } from '../net/address.ts';
-import { contains, formatCidr, lastOf } from '../net/cidr.ts';
+import { contains, formatCidr } from '../net/cidr.ts';
 import type { PoolContent } from './content.ts';
 import { nextFree, type AddressRange } from './freeAddress.ts';
-import { pageSize } from './name.ts';
+import { pageOf } from './pages.ts';
 
 /** Who wants addresses. The pod's UID, or before it is known the reservation, together with the interface identify the attachment. */
 export interface Claimant {
@@ -139,15 +139,6 @@ function wantedIn(wanted: string[] | undefined, block: Block): string | undefine
   return wanted
     ?.map(text => text.split('/')[0] ?? text)
     .find(text => tryParseAddress(text)?.family === block.pod.family);
-}
-
-function pageOf(block: Block, page: number | undefined): AddressRange {
-  const range: AddressRange = { block: block.pod, excludes: block.excludes };
-  if (page === undefined) return range;
-  const first = block.pod.base + BigInt(page) * BigInt(pageSize);
-  const end = first + BigInt(pageSize) - 1n;
-  const last = lastOf(block.pod);
-  return { ...range, first, last: end < last ? end : last };
 }
 
 /**

@@ -3,9 +3,6 @@ import { createHash } from 'node:crypto';
 /** Longest object name that the API server takes (DNS-1123 subdomain). */
 const maxName = 253;
 
-/** Addresses a page of a node-independent network holds. */
-export const pageSize = 1024;
-
 /** Name of the pool of one network on one node: `<network>.<node>`, its end hashed where it is too long or looks like a page. */
 export function nodePoolName(network: string, node: string): string {
   return /^page\.\d+$/.test(node) ? hashed(`${network}.${node}`) : shortened(`${network}.${node}`);

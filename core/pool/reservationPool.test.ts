@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { MultiNicNetwork } from '../api/types.ts';
 import { formatAddress, parseAddress } from '../net/address.ts';
 import { readNetwork } from '../network/network.ts';
+import { pageSize } from './pages.ts';
 import { reservationPool } from './reservationPool.ts';
 
 function network(subnet: string, ipam: object) {
@@ -27,8 +28,8 @@ describe('the pool of a reservation', () => {
   it('is the page that the address lies in, counted from its own block', () => {
     const flat = network('10.200.0.0/16', { interfaceBlock: 2 });
     fc.assert(
-      fc.property(fc.nat(3), fc.nat(15), fc.nat(1023), (index, page, offset) => {
-        const value = parseAddress('10.200.0.0').value + BigInt(index * 16_384 + page * 1024 + offset);
+      fc.property(fc.nat(3), fc.nat(63), fc.nat(pageSize - 1), (index, page, offset) => {
+        const value = parseAddress('10.200.0.0').value + BigInt(index * 16_384 + page * pageSize + offset);
         const address = `${formatAddress({ family: 4, value })}/18`;
         expect(reservationPool(flat, nic(address), undefined)).to.equal(`net.page.${page}`);
       }),

@@ -2,7 +2,8 @@ import type { AllocatedNic } from '../api/types.ts';
 import { tryParseAddress, type IpAddress } from '../net/address.ts';
 import { cidrOf, contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
-import { nodePoolName, pagePoolName, pageSize } from './name.ts';
+import { nodePoolName, pagePoolName } from './name.ts';
+import { pageNumber } from './pages.ts';
 
 /**
  * The pool that holds what a pod was granted when it was created: found again from its attachments, so that nothing but the reservation's
@@ -21,7 +22,7 @@ export function reservationPool(
     for (const text of addresses) {
       const address = tryParseAddress(text.split('/')[0] ?? text);
       const block = address && blockAround(network, netAddress, address);
-      if (block) return pagePoolName(network.name, Number((address.value - block.base) / BigInt(pageSize)));
+      if (block) return pagePoolName(network.name, pageNumber(block, address.value));
     }
   }
   return undefined;

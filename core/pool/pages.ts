@@ -1,0 +1,62 @@
+import { usableCount } from '../layout/layout.ts';
+import type { Block } from '../layout/hostBlocks.ts';
+import { bitsOf, tryParseAddress } from '../net/address.ts';
+import { contains, lastOf, sizeOf } from '../net/cidr.ts';
+import type { AddressRange } from './freeAddress.ts';
+
+/**
+ * Addresses of each range that one page of a node-independent network holds. A write costs what the page holds, so a page is small;
+ * how many pages there are costs nothing.
+ */
+export const pageSize = 256;
+const pageBits = Math.log2(pageSize);
+
+type Range = Pick<Block, 'pod' | 'excludes'>;
+
+/** The part of a range that belongs to a page; undefined: all of it. */
+export function pageOf({ pod, excludes }: Range, page: number | undefined): AddressRange {
+  const range: AddressRange = { block: pod, excludes };
+  if (page === undefined) return range;
+  const first = pod.base + BigInt(page) * BigInt(pageSize);
+  const end = first + BigInt(pageSize) - 1n;
+  const last = lastOf(pod);
+  return { ...range, first, last: end < last ? end : last };
+}
+
+/** The page that an address lies in, counted from its range's first address. */
+export function pageNumber({ base }: Block['pod'], address: bigint): number {
+  return Number((address - base) / BigInt(pageSize));
+}
+
+/** The page of the first of the addresses (with or without prefix length) that lies in one of the ranges. */
+export function pageAround(ranges: readonly Range[], addresses: readonly string[]): number | undefined {
+  for (const text of addresses) {
+    const address = tryParseAddress(text.split('/')[0] ?? text);
+    const range = address && ranges.find(({ pod }) => contains(pod, address));
+    if (range) return pageNumber(range.pod, address.value);
+  }
+  return undefined;
+}
+
+/** How many pages the smallest of the ranges has. */
+export function pageCount(ranges: readonly Range[]): number {
+  const smallest = ranges.reduce((least, { pod }) => (sizeOf(pod) < least ? sizeOf(pod) : least), 1n << 128n);
+  return Number((smallest + BigInt(pageSize) - 1n) / BigInt(pageSize));
+}
+
+/** How many attachments a page has addresses for: what the range with the fewest has. */
+export function pageCapacity(ranges: readonly Range[], page: number): number {
+  const counts = ranges.map(({ pod, excludes }) => {
+    const prefix = Math.max(pod.prefix, bitsOf(pod.family) - pageBits);
+    const base = pod.base + BigInt(page) * BigInt(pageSize);
+    return Number(usableCount(pod, excludes, { family: pod.family, base, prefix }));
+  });
+  return Math.min(...counts);
+}
+
+/** The lowest pages that are not known to be full, at most so many. */
+export function openPages(count: number, isFull: (page: number) => boolean, most: number): number[] {
+  const open: number[] = [];
+  for (let page = 0; page < count && open.length < most; page++) if (!isFull(page)) open.push(page);
+  return open;
+}

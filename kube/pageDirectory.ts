@@ -1,0 +1,92 @@
+import { label } from '../core/api/names.ts';
+import { openPages } from '../core/pool/pages.ts';
+import type { KubeClient } from './client.ts';
+import { ipPools } from './resources.ts';
+
+/** So many pages are open to a network's pods at once, so that writers seldom meet. */
+const openAtOnce = 4;
+
+/** Pages that were full are looked at again after this, ms: addresses come back. */
+const staleMs = 60_000;
+
+/** meta/v1 Table, as far as it is read. */
+interface Table {
+  columnDefinitions: { name: string }[];
+  rows?: { cells: unknown[] }[];
+}
+
+interface Known {
+  full: Set<number>;
+  readAt: number;
+}
+
+/**
+ * Which pages of node-independent networks are full, as far as this process knows: a wrong answer costs a try. It is learned from tries, and
+ * now and then from the printer columns of all pages, which are a hundredth of their content.
+ */
+export class PageDirectory {
+  readonly #client: KubeClient;
+  readonly #networks = new Map<string, Known>();
+  /** What one process has to write goes to one page, and with it in few writes; other processes mostly have another. */
+  readonly #spread = Math.random();
+
+  constructor(client: KubeClient) {
+    this.#client = client;
+  }
+
+  /**
+   * Pages to try, the best first; ends when there is none left.
+   * @param count how many pages the network has
+   * @param timeoutMs for the request that may be needed
+   * @throws ApiError, TransportError
+   */
+  async *candidates(network: string, count: number, timeoutMs: number): AsyncGenerator<number, void> {
+    const tried = new Set<number>();
+    let known = this.#networks.get(network) ?? this.#remember(network, []);
+    let isFresh = false;
+    const refresh = async (): Promise<void> => {
+      known = this.#remember(network, await this.#fullPages(network, timeoutMs));
+      isFresh = true;
+    };
+    if (known.full.size > 0 && performance.now() - known.readAt > staleMs) await refresh();
+    for (;;) {
+      const open = openPages(count, page => known.full.has(page) || tried.has(page), openAtOnce);
+      const page = open[Math.floor(this.#spread * open.length)];
+      if (page === undefined) {
+        if (isFresh) return;
+        await refresh();
+        continue;
+      }
+      tried.add(page);
+      yield page;
+      // Whoever comes back for another found this one full.
+      known.full.add(page);
+      if (!isFresh) await refresh();
+    }
+  }
+
+  #remember(network: string, full: Iterable<number>): Known {
+    const known = { full: new Set(full), readAt: performance.now() };
+    this.#networks.set(network, known);
+    return known;
+  }
+
+  async #fullPages(network: string, timeoutMs: number): Promise<number[]> {
+    const table = await this.#client.request<Table>(
+      'GET',
+      `/apis/${ipPools.group}/${ipPools.version}/${ipPools.plural}`,
+      {
+        query: { labelSelector: `${label.network}=${network}`, resourceVersion: '0', includeObject: 'None' },
+        accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
+        timeoutMs,
+      },
+    );
+    const column = (name: string): number => table.columnDefinitions.findIndex(definition => definition.name === name);
+    const [page, used, capacity] = [column('Page'), column('Used'), column('Capacity')];
+    return (table.rows ?? []).flatMap(({ cells }) => {
+      const [number, held, most] = [cells[page], cells[used], cells[capacity]];
+      const isFull = typeof held === 'number' && typeof most === 'number' && held >= most;
+      return isFull && typeof number === 'number' ? [number] : [];
+    });
+  }
+}
