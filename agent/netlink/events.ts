@@ -22,9 +22,10 @@ export type MonitorEvent =
   | { readonly type: 'neighbour'; readonly action: MonitorAction; readonly neighbour: NeighbourInfo }
   /**
    * Events have been lost, so that what is known has to be listed again: the kernel's queue ran over ('overrun'), the
-   * reader was too slow ('slow-reader'), or the worker thread was replaced ('restart').
+   * reader was too slow ('slow-reader'), or what listens was replaced ('restart'). Where koffi has no build this is
+   * the only event: something has changed, and is not told ('change').
    */
-  | { readonly type: 'resync'; readonly reason: 'overrun' | 'slow-reader' | 'restart' };
+  | { readonly type: 'resync'; readonly reason: 'overrun' | 'slow-reader' | 'restart' | 'change' };
 
 const groupNumbers: Readonly<Record<MonitorGroup, number>> = {
   link: RTNLGRP.LINK,

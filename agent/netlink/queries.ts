@@ -1,6 +1,7 @@
 import type { Writer } from './attributes.ts';
 import { parseAddressInfo, writeAddressDump } from './address.ts';
 import type { Context } from './context.ts';
+import { keepsAddress, keepsNeighbour, keepsRoute, keepsRule } from './filters.ts';
 import { parseLink } from './link.ts';
 import { writeLinkDump } from './link-requests.ts';
 import { parseNeighbour, writeNeighbourDump } from './neighbour.ts';
@@ -42,33 +43,25 @@ export function runList(socket: NetlinkSocket, writer: Writer, op: ListOp, conte
       return dump(
         sequence => writeAddressDump(writer, sequence, op),
         parseAddressInfo,
-        item => matches(item.family, op.family) && matches(item.dev, dev),
+        item => keepsAddress(op, dev, item),
       );
     case 'route.list':
       return dump(
         sequence => writeRouteDump(writer, sequence, op, context),
         parseRoute,
-        item =>
-          matches(item.family, op.family) &&
-          matches(item.table, op.table) &&
-          matches(item.protocol, op.protocol) &&
-          (matches(item.dev, dev) || (item.nexthops ?? []).some(hop => hop.dev === dev)),
+        item => keepsRoute(op, dev, item),
       );
     case 'rule.list':
       return dump(
         sequence => writeRuleDump(writer, sequence, op),
         parseRule,
-        item => matches(item.family, op.family) && matches(item.table, op.table) && matches(item.protocol, op.protocol),
+        item => keepsRule(op, item),
       );
     case 'neighbour.list':
       return dump(
         sequence => writeNeighbourDump(writer, sequence, op),
         parseNeighbour,
-        item => matches(item.family, op.family) && matches(item.dev, dev) && item.proxy === (op.proxy ?? false),
+        item => keepsNeighbour(op, dev, item),
       );
   }
-}
-
-function matches<Value>(actual: Value, wanted: Value | undefined): boolean {
-  return wanted === undefined || actual === wanted;
 }

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
-import { describe, it } from 'mocha';
+import { it } from 'mocha';
 import type { LinkAdd, LinkInfo, Netlink, OperState } from '../../agent/netlink/netlink.ts';
-import { fixture, type IpLink, needsKind, type TestNamespace } from './support.ts';
+import { describeEach, type IpLink, needsKind, type TestNamespace } from './support.ts';
 
 /** What `ip -j -d link` says, in the words of LinkInfo. */
 function fromOracle(link: IpLink): Partial<LinkInfo> {
@@ -56,9 +56,7 @@ function pick(link: LinkInfo, keys: readonly string[]): object {
   return Object.fromEntries(Object.entries(link).filter(([key]) => keys.includes(key)));
 }
 
-describe('netlink: links', () => {
-  const test = fixture();
-
+describeEach('netlink: links', test => {
   it('makes a veth with names, addresses, sizes and indexes of its own, and lists as ip does', async () => {
     const namespace = test.namespace();
     await test.netlink.run(namespace.path, [

@@ -1,13 +1,11 @@
 import { expect } from 'chai';
-import { describe, it } from 'mocha';
+import { it } from 'mocha';
 import type { Rule } from '../../agent/netlink/netlink.ts';
-import { fixture, type IpNeighbour, type IpRule } from './support.ts';
+import { describeEach, type IpNeighbour, type IpRule } from './support.ts';
 
 const protocol = 201;
 
-describe('netlink: rules', () => {
-  const test = fixture();
-
+describeEach('netlink: rules', test => {
   const rules: readonly Rule[] = [
     { from: '10.200.0.0/16', table: 2_000_000, priority: 100, protocol },
     { to: '10.201.0.0/16', table: 77, priority: 101, protocol, not: true },
@@ -64,9 +62,7 @@ describe('netlink: rules', () => {
   });
 });
 
-describe('netlink: neighbours', () => {
-  const test = fixture();
-
+describeEach('netlink: neighbours', test => {
   it('adds, replaces, lists and deletes permanent and proxy entries', async () => {
     const namespace = test.namespace();
     namespace.ip('link', 'add', 'name', 'v0', 'up', 'type', 'veth', 'peer', 'name', 'v1');

@@ -1,0 +1,94 @@
+import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Rule, RuleChange } from '../types.ts';
+import { altNameWords, linkAddWords, linkSetWords } from './link-commands.ts';
+import { routeWords } from './route-commands.ts';
+import { device, flag, option, verb, type NameOf } from './words.ts';
+
+/** The words after `ip` that do what an operation says (ip-link(8) and so on). */
+export function wordsOf(op: ChangeOp, nameOf: NameOf): string[] {
+  switch (op.op) {
+    case 'link.add':
+      return linkAddWords(op, nameOf);
+    case 'link.set':
+      return linkSetWords(op, nameOf);
+    case 'link.del':
+      return ['link', 'del', 'dev', device(op.dev)];
+    case 'link.delGroup':
+      return ['link', 'del', 'group', String(op.group)];
+    case 'altname.add':
+    case 'altname.del':
+      return altNameWords(op);
+    case 'address.add':
+    case 'address.del':
+      return addressWords(op);
+    case 'route.add':
+    case 'route.replace':
+    case 'route.del':
+      return routeWords(op);
+    case 'rule.add':
+    case 'rule.del':
+      return ruleWords(op);
+    case 'neighbour.add':
+    case 'neighbour.replace':
+    case 'neighbour.del':
+      return neighbourWords(op);
+  }
+}
+
+function addressWords(op: AddressAdd | AddressDel): string[] {
+  // Where there is a peer the prefix length is the peer's.
+  const local = op.peer === undefined ? op.address : op.address.slice(0, op.address.indexOf('/'));
+  const properties =
+    op.op === 'address.del'
+      ? []
+      : [
+          ...option('broadcast', op.broadcast),
+          ...option('scope', op.scope),
+          ...flag('nodad', op.noDad),
+          ...flag('noprefixroute', op.noPrefixRoute),
+        ];
+  const action = op.op === 'address.add' && op.replace === true ? 'replace' : verb(op.op);
+  return ['address', action, local, ...option('peer', op.peer), ...properties, 'dev', device(op.dev)];
+}
+
+function ruleWords(op: RuleChange): string[] {
+  const action = op.action === undefined || op.action === 'lookup' ? [] : [op.action];
+  return [
+    ...['rule', verb(op.op)],
+    ...flag('not', op.not),
+    ...option('from', op.from ?? anywhere(op)),
+    ...option('to', op.to),
+    ...fwmark(op),
+    ...option('iif', op.iif),
+    ...option('oif', op.oif),
+    ...option('priority', op.priority),
+    ...option('protocol', op.protocol),
+    ...option('suppress_prefixlength', op.suppressPrefixLength),
+    // Table 0 is what the kernel says of a rule without one.
+    ...option('table', op.table === 0 ? undefined : op.table),
+    ...action,
+  ];
+}
+
+/** In a batch the family is said by a network only. */
+function anywhere({ family, to }: Rule): string | undefined {
+  return family === 6 && to === undefined ? '::/0' : undefined;
+}
+
+function fwmark({ fwmark: mark, fwmask: mask }: Rule): string[] {
+  if (mark === undefined && mask === undefined) return [];
+  return ['fwmark', mask === undefined ? String(mark ?? 0) : `${mark ?? 0}/${mask}`];
+}
+
+function neighbourWords(op: NeighbourChange): string[] {
+  if (op.proxy === true) return ['neighbour', verb(op.op), 'proxy', op.address, 'dev', device(op.dev)];
+  const state = op.op === 'neighbour.del' ? undefined : (op.state ?? 'permanent');
+  return [
+    'neighbour',
+    verb(op.op),
+    op.address,
+    ...option('lladdr', op.mac),
+    ...option('nud', state),
+    'dev',
+    device(op.dev),
+  ];
+}
