@@ -6,7 +6,7 @@ import { BatchFailure, settle, targetOf, toFailure, type OnFailure } from '../fa
 import { writeLinkGet } from '../link-requests.ts';
 import type { ChangeOp, LinkRef, NetnsPath, Op, Outcome, QueryOp, Result, SysctlOp } from '../types.ts';
 import { batchAnswers, errorOf, type IpError } from './answers.ts';
-import { wordsOf } from './commands.ts';
+import { optionsOf, wordsOf } from './commands.ts';
 import { execute, type Place } from './program.ts';
 import { query } from './queries.ts';
 import { sysctl } from './sysctl.ts';
@@ -19,6 +19,8 @@ const done: Outcome = { done: true };
 interface Line {
   readonly index: number;
   readonly op: ChangeOp;
+  /** Options of `ip` itself, alike in all lines of a batch. */
+  readonly options: readonly string[];
   readonly words: readonly string[];
 }
 
@@ -70,7 +72,7 @@ export class IpBatch implements Context {
 
   async #step(index: number, op: Op): Promise<Result> {
     if (isChangeOp(op)) {
-      await this.#change({ index, op, words: this.#wordsOf(op) });
+      await this.#change({ index, op, options: optionsOf(op), words: this.#wordsOf(op) });
       return this.#results[index] ?? done;
     }
     await this.#flush();
@@ -89,10 +91,12 @@ export class IpBatch implements Context {
   async #change(line: Line): Promise<void> {
     if (!fitsBatch(line.words)) {
       await this.#flush();
-      const { status, stderr } = await execute(['ip', ...line.words], this.#place);
+      const { status, stderr } = await execute(['ip', ...line.options, ...line.words], this.#place);
       if (status !== 0) throw errorOf(stderr);
       return;
     }
+    const [first] = this.#lines;
+    if (first !== undefined && first.options.join() !== line.options.join()) await this.#flush();
     this.#lines.push(line);
     // `ip` remembers the indexes of names within a batch, also of links that went with their peer.
     if (/^link\.(del|delGroup|set)$/.test(line.op.op)) await this.#flush();
@@ -116,7 +120,11 @@ export class IpBatch implements Context {
   async #execute(lines: readonly Line[]): Promise<ReadonlyMap<number, IpError>> {
     const input = lines.map(({ words }) => `${words.join(' ')}\n`).join('');
     const force = this.#onFailure === 'continue' ? ['-force'] : [];
-    const { status, stderr } = await execute(['ip', ...force, '-batch', '-'], this.#place, input);
+    const { status, stderr } = await execute(
+      ['ip', ...(lines[0]?.options ?? []), ...force, '-batch', '-'],
+      this.#place,
+      input,
+    );
     const { failed, rest } = batchAnswers(stderr);
     if (status === 0 || (failed.size > 0 && status !== gaveUp)) return failed;
     if (lines.length === 1) return new Map([[0, errorOf(rest)]]);

@@ -55,7 +55,7 @@ function ruleWords(op: RuleChange): string[] {
   return [
     ...['rule', verb(op.op)],
     ...flag('not', op.not),
-    ...option('from', op.from ?? anywhere(op)),
+    ...option('from', op.from),
     ...option('to', op.to),
     ...fwmark(op),
     ...option('iif', op.iif),
@@ -69,9 +69,11 @@ function ruleWords(op: RuleChange): string[] {
   ];
 }
 
-/** In a batch the family is said by a network only. */
-function anywhere({ family, to }: Rule): string | undefined {
-  return family === 6 && to === undefined ? '::/0' : undefined;
+/** The words before those of an operation: `ip` does not see a rule's family in its networks. */
+export function optionsOf(op: ChangeOp): readonly string[] {
+  if (op.op !== 'rule.add' && op.op !== 'rule.del') return [];
+  const ipv6 = op.family === 6 || (op.from ?? op.to ?? '').includes(':');
+  return ipv6 ? ['-6'] : ['-4'];
 }
 
 function fwmark({ fwmark: mark, fwmask: mask }: Rule): string[] {

@@ -29,11 +29,11 @@ export class IpNetlink extends NetlinkFacade {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#monitors.close();
+    const monitors = this.#monitors.close();
     const timer = setTimeout(() => {
       this.#ended.abort(closed());
     }, stopTimeoutMs);
-    await this.#tail;
+    await Promise.all([this.#tail, monitors]);
     clearTimeout(timer);
   }
 

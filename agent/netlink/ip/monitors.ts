@@ -31,6 +31,8 @@ type Resync = Extract<MonitorEvent, { type: 'resync' }>['reason'];
 /** Listens with `ip monitor`, one program a watch. Whatever it prints says only that something has changed. */
 export class IpMonitors implements EventSource {
   readonly #watches = new Map<number, { readonly sink: EventSink; readonly stopped: AbortController }>();
+  /** Programs that have not ended yet. */
+  readonly #running = new Set<ChildProcess>();
   #nextId = 1;
 
   nextId(): number {
@@ -41,7 +43,7 @@ export class IpMonitors implements EventSource {
     const stopped = new AbortController();
     this.#watches.set(id, { sink, stopped });
     try {
-      const child = await listen(sink, stopped.signal);
+      const child = await this.#listen(sink, stopped.signal);
       void this.#keep(sink, stopped.signal, child);
     } catch (error) {
       this.#watches.delete(id);
@@ -54,13 +56,14 @@ export class IpMonitors implements EventSource {
     this.#watches.delete(id);
   }
 
-  /** Ends every program. */
-  close(): void {
+  /** Ends every program, and resolves when they are gone. */
+  async close(): Promise<void> {
     for (const { sink, stopped } of this.#watches.values()) {
       stopped.abort();
       sink.fail(new NetlinkWorkerError('the netlink monitors have been closed'));
     }
     this.#watches.clear();
+    await Promise.all(Array.from(this.#running, child => once(child, 'close')));
   }
 
   /** Starts the program again when it ends by itself, until it cannot be started. */
@@ -70,7 +73,7 @@ export class IpMonitors implements EventSource {
       if (stopped.aborted) return;
       try {
         await sleep(restartMs, undefined, { signal: stopped, ref: false });
-        child = await listen(sink, stopped);
+        child = await this.#listen(sink, stopped);
         tell(sink, 'restart');
       } catch (error) {
         if (stopped.aborted) return;
@@ -79,6 +82,13 @@ export class IpMonitors implements EventSource {
       }
     }
   }
+
+  async #listen(sink: EventSink, stopped: AbortSignal): Promise<ChildProcess> {
+    return await listen(sink, stopped, child => {
+      this.#running.add(child);
+      child.once('close', () => this.#running.delete(child));
+    });
+  }
 }
 
 function tell(sink: EventSink, reason: Resync): void {
@@ -86,10 +96,15 @@ function tell(sink: EventSink, reason: Resync): void {
 }
 
 /** Starts `ip monitor`, and waits until the kernel queues events for it. It ends with this process, however that ends. */
-async function listen(sink: EventSink, stopped: AbortSignal): Promise<ChildProcess> {
+async function listen(
+  sink: EventSink,
+  stopped: AbortSignal,
+  started: (child: ChildProcess) => void,
+): Promise<ChildProcess> {
   using namespaces = openNamespaces(sink.netns);
   const command = ['ip', 'monitor', ...new Set(sink.groups.map(group => objects[group]))];
   const child = start(command, namespaces, ['setpriv', '--pdeathsig', 'KILL']);
+  started(child);
   const kill = (): void => void child.kill('SIGKILL');
   stopped.addEventListener('abort', kill, { once: true });
   child.once('exit', () => {
