@@ -34,12 +34,16 @@ describe('netlink: the choice of an implementation', () => {
     const opened = open('auto', withoutKoffi);
     expect(opened).to.include({ backend: 'ip', links: true });
     expect(opened).to.have.property('said').with.length(1);
-    expect(opened).to.have.nested.property('said[0]').that.matches(/koffi|addon/i);
+    expect(opened)
+      .to.have.nested.property('said[0]')
+      .that.matches(/koffi|addon/i);
   });
 
   it('is what is asked for', async () => {
     expect(open('ip', '')).to.deep.equal({ backend: 'ip', links: true, said: [] });
-    expect(open('koffi', withoutKoffi)).to.have.property('message').that.matches(/koffi|addon/i);
+    expect(open('koffi', withoutKoffi))
+      .to.have.property('message')
+      .that.matches(/koffi|addon/i);
     await using netlink = await openNetlink('koffi');
     expect(netlink.backend).to.equal('koffi');
   });
