@@ -9,7 +9,7 @@ import type { ListOp } from './queries.ts';
 import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Op, RouteChange, RuleChange } from './types.ts';
 
 export type PackableOp = AddressAdd | AddressDel | RouteChange | RuleChange | NeighbourChange;
-type LinkChange = Exclude<ChangeOp, PackableOp>;
+export type LinkChange = Exclude<ChangeOp, PackableOp>;
 
 /** Writes the request of an operation that changes something. Throws what the writers do: InvalidArgument, SystemError, … */
 export function writeChange(writer: Writer, sequence: number, op: ChangeOp, context: Context): void {

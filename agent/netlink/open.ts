@@ -25,20 +25,19 @@ export async function openNetlink(choice: NetlinkChoice = 'auto', onFallback?: O
     return new KoffiNetlink();
   } catch (error) {
     if (choice === 'koffi') throw error;
-    const netlink = await openIp(error);
-    onFallback?.(error instanceof Error ? error : new Error(String(error)));
+    const why = error instanceof Error ? error : new Error(String(error));
+    const netlink = await openIp(` (koffi does not load: ${why.message})`);
+    onFallback?.(why);
     return netlink;
   }
 }
 
-async function openIp(cause?: unknown): Promise<Netlink> {
+async function openIp(why = ''): Promise<Netlink> {
   for (const [program, inPackage] of Object.entries(programs)) {
     try {
       await run(program, ['-V']);
-    } catch (error) {
-      throw new Error(`netlink by way of ip needs the program ${program}: install ${inPackage}`, {
-        cause: cause ?? error,
-      });
+    } catch (cause) {
+      throw new Error(`netlink by way of ip needs the program ${program}: install ${inPackage}${why}`, { cause });
     }
   }
   const { IpNetlink } = await import('./ip/ip-netlink.ts');

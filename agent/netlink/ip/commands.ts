@@ -1,22 +1,16 @@
+import { isPackable, type PackableOp } from '../changes.ts';
 import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Rule, RuleChange } from '../types.ts';
-import { altNameWords, linkAddWords, linkSetWords } from './link-commands.ts';
+import { linkWords } from './link-commands.ts';
 import { routeWords } from './route-commands.ts';
 import { device, flag, option, verb, type NameOf } from './words.ts';
 
 /** The words after `ip` that do what an operation says (ip-link(8) and so on). */
 export function wordsOf(op: ChangeOp, nameOf: NameOf): string[] {
+  return isPackable(op) ? packableWords(op) : linkWords(op, nameOf);
+}
+
+function packableWords(op: PackableOp): string[] {
   switch (op.op) {
-    case 'link.add':
-      return linkAddWords(op, nameOf);
-    case 'link.set':
-      return linkSetWords(op, nameOf);
-    case 'link.del':
-      return ['link', 'del', 'dev', device(op.dev)];
-    case 'link.delGroup':
-      return ['link', 'del', 'group', String(op.group)];
-    case 'altname.add':
-    case 'altname.del':
-      return altNameWords(op);
     case 'address.add':
     case 'address.del':
       return addressWords(op);

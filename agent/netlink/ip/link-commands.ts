@@ -1,8 +1,26 @@
+import type { LinkChange } from '../changes.ts';
 import type { AltNameChange, LinkAdd, LinkSet } from '../types.ts';
 import { device, flag, option, verb, type NameOf } from './words.ts';
 
+/** The words of a change of links. */
+export function linkWords(op: LinkChange, nameOf: NameOf): string[] {
+  switch (op.op) {
+    case 'link.add':
+      return linkAddWords(op, nameOf);
+    case 'link.set':
+      return linkSetWords(op, nameOf);
+    case 'link.del':
+      return ['link', 'del', 'dev', device(op.dev)];
+    case 'link.delGroup':
+      return ['link', 'del', 'group', String(op.group)];
+    case 'altname.add':
+    case 'altname.del':
+      return altNameWords(op);
+  }
+}
+
 /** ip-link(8), "ip link add". */
-export function linkAddWords(op: LinkAdd, nameOf: NameOf): string[] {
+function linkAddWords(op: LinkAdd, nameOf: NameOf): string[] {
   return [
     ...['link', 'add'],
     ...('parent' in op ? ['link', device(op.parent)] : []),
@@ -46,7 +64,7 @@ function kindWords(op: LinkAdd, nameOf: NameOf): string[] {
 }
 
 /** ip-link(8), "ip link set". */
-export function linkSetWords(op: LinkSet, nameOf: NameOf): string[] {
+function linkSetWords(op: LinkSet, nameOf: NameOf): string[] {
   const master =
     op.master === null ? ['nomaster'] : option('master', op.master === undefined ? undefined : device(op.master));
   return [
@@ -63,6 +81,6 @@ export function linkSetWords(op: LinkSet, nameOf: NameOf): string[] {
 }
 
 /** ip-link(8), "ip link property". */
-export function altNameWords(op: AltNameChange): string[] {
+function altNameWords(op: AltNameChange): string[] {
   return ['link', 'property', verb(op.op), 'dev', device(op.dev), 'altname', op.altName];
 }

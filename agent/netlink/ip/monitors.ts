@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSystemError, NetlinkError, NetlinkWorkerError } from '../errors.ts';
 import { BatchFailure } from '../failure.ts';
@@ -125,11 +126,14 @@ async function listen(
     // Its only complaint while it listens: the kernel's queue ran over.
     tell(sink, 'overrun');
   });
+  const decided = new AbortController();
   try {
-    await Promise.race([listening(child), failed]);
+    await Promise.race([listening(child, decided.signal), failed]);
   } catch (error) {
     kill();
     throw error;
+  } finally {
+    decided.abort();
   }
   keepsNobodyAlive(child);
   return child;
@@ -145,12 +149,10 @@ function openNamespaces(netns: string | null): Namespaces {
 }
 
 /** Resolves when one of the program's sockets has joined a multicast group (proc_pid_net(5), netlink). */
-async function listening({ pid }: ChildProcess): Promise<void> {
-  const deadline = AbortSignal.timeout(startTimeoutMs);
-  while (pid !== undefined) {
-    if (await hasGroups(pid)) return;
-    await sleep(pollMs, undefined, { signal: deadline });
-  }
+async function listening({ pid, spawnfile }: ChildProcess, decided: AbortSignal): Promise<void> {
+  if (pid === undefined) throw new NetlinkWorkerError(`cannot run ${spawnfile}: install util-linux`);
+  const signal = AbortSignal.any([decided, AbortSignal.timeout(startTimeoutMs)]);
+  while (!(await hasGroups(pid))) await sleep(pollMs, undefined, { signal });
 }
 
 async function hasGroups(pid: number): Promise<boolean> {
@@ -171,7 +173,5 @@ async function hasGroups(pid: number): Promise<boolean> {
 
 function keepsNobodyAlive(child: ChildProcess): void {
   child.unref();
-  for (const stream of [child.stdin, child.stdout, child.stderr]) {
-    if (stream !== null && 'unref' in stream && typeof stream.unref === 'function') stream.unref();
-  }
+  for (const stream of [child.stdin, child.stdout, child.stderr]) if (stream instanceof Socket) stream.unref();
 }

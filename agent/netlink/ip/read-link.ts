@@ -47,27 +47,39 @@ export function readLink(link: IpLinkJson, indexes: Indexes): LinkInfo {
     index: link.ifindex,
     name: link.ifname,
     altNames: link.altnames ?? [],
-    alias: link.ifalias ?? null,
-    hardwareType: hardwareTypes[link.link_type] ?? Number(/\d+/.exec(link.link_type)?.[0] ?? 0),
-    mac: link.address ?? null,
+    alias: orNull(link.ifalias),
+    hardwareType: hardwareTypeOf(link.link_type),
+    mac: orNull(link.address),
     // Printed only where it is not the present one.
-    permanentMac: link.permaddr ?? null,
+    permanentMac: orNull(link.permaddr),
     mtu: link.mtu,
-    minMtu: link.min_mtu ?? null,
-    maxMtu: link.max_mtu === 0 ? null : (link.max_mtu ?? null),
+    minMtu: orNull(link.min_mtu),
+    maxMtu: link.max_mtu === 0 ? null : orNull(link.max_mtu),
     ...bits,
-    operState: (link.operstate ?? 'UNKNOWN').toLowerCase() as OperState,
-    kind: linkinfo?.info_kind ?? null,
+    operState: (link.operstate?.toLowerCase() ?? 'unknown') as OperState,
+    kind: orNull(linkinfo?.info_kind),
     parentIndex: parentOf(link, indexes),
-    linkNetnsId: link.link_netnsid ?? null,
-    master: link.master === undefined ? null : (indexOf(link.master, indexes) ?? null),
-    masterKind: linkinfo?.info_slave_kind ?? null,
-    txQueueLength: link.txqlen ?? null,
-    numVfs: link.vfinfo_list?.length ?? null,
-    physPortName: link.phys_port_name ?? null,
-    parentDevice: link.parentdev === undefined ? null : { name: link.parentdev, bus: link.parentbus ?? null },
-    ...detailsOf(linkinfo?.info_kind, linkinfo?.info_data ?? {}),
+    linkNetnsId: orNull(link.link_netnsid),
+    master: orNull(indexOf(link.master ?? '', indexes)),
+    masterKind: orNull(linkinfo?.info_slave_kind),
+    txQueueLength: orNull(link.txqlen),
+    numVfs: orNull(link.vfinfo_list?.length),
+    physPortName: orNull(link.phys_port_name),
+    parentDevice: parentDeviceOf(link),
+    ...detailsOf(linkinfo),
   };
+}
+
+function orNull<Value>(value: Value | undefined): Value | null {
+  return value ?? null;
+}
+
+function hardwareTypeOf(type: string): number {
+  return hardwareTypes[type] ?? Number(/\d+/.exec(type)?.[0] ?? 0);
+}
+
+function parentDeviceOf({ parentdev, parentbus }: IpLinkJson): LinkInfo['parentDevice'] {
+  return parentdev === undefined ? null : { name: parentdev, bus: orNull(parentbus) };
 }
 
 type Flags = Pick<LinkInfo, 'flags' | 'up' | 'lowerUp' | 'running' | 'loopback'>;
@@ -92,7 +104,7 @@ function parentOf(link: IpLinkJson, indexes: Indexes): number | null {
 
 type Details = Pick<LinkInfo, 'ipvlan' | 'macvlan' | 'vlan' | 'vrf'>;
 
-function detailsOf(kind: string | undefined, data: Readonly<Record<string, unknown>>): Details {
+function detailsOf({ info_kind: kind, info_data: data = {} }: NonNullable<IpLinkJson['linkinfo']> = {}): Details {
   const { mode, id, protocol, table } = data;
   const ipvlanFlag: IpvlanFlag = 'private' in data ? 'private' : 'vepa' in data ? 'vepa' : 'bridge';
   return {
