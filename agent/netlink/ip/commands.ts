@@ -15,6 +15,7 @@ function packableWords(op: PackableOp): string[] {
     case 'address.del':
       return addressWords(op);
     case 'route.add':
+    case 'route.append':
     case 'route.replace':
     case 'route.del':
       return routeWords(op);
