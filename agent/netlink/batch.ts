@@ -8,7 +8,6 @@ import { BatchFailure, settle, targetOf, toFailure, type OnFailure } from './fai
 import { SystemError } from './libc.ts';
 import { parseLink } from './link.ts';
 import { writeLinkGet } from './link-requests.ts';
-import { parseNetnsId, writeNetnsIdGet } from './netns-id.ts';
 import { runList, type ListOp } from './queries.ts';
 import { RefusedError, type NetlinkSocket } from './socket.ts';
 import { runSysctl } from './sysctl.ts';
@@ -104,10 +103,6 @@ export class Batch implements Context, Disposable {
     switch (op.op) {
       case 'link.get':
         return this.#getLink(op.dev);
-      case 'netns.id':
-        return parseNetnsId(
-          this.#ask((writer, sequence) => writeNetnsIdGet(writer, sequence, this.namespaceFd(op.netns))),
-        );
       case 'sysctl.get':
       case 'sysctl.set':
         return this.#options.within(() => runSysctl(op));

@@ -48,7 +48,6 @@ function writePackable(writer: Writer, sequence: number, op: PackableOp, context
       return writeRuleChange(writer, sequence, op);
     case 'neighbour.add':
     case 'neighbour.replace':
-    case 'neighbour.del':
       return writeNeighbourChange(writer, sequence, op, context);
   }
 }
@@ -65,5 +64,5 @@ export function isList(op: Op): op is ListOp {
 
 /** Whether an operation changes something, so that its result is an Outcome. */
 export function isChange(op: Op): boolean {
-  return !/\.(list|get|id)$/.test(op.op);
+  return !/\.(list|get)$/.test(op.op);
 }

@@ -1,13 +1,4 @@
-import type {
-  AddressInfo,
-  AddressList,
-  NeighbourInfo,
-  NeighbourList,
-  RouteInfo,
-  RouteList,
-  RuleInfo,
-  RuleList,
-} from './types.ts';
+import type { AddressInfo, AddressList, RouteInfo, RouteList, RuleInfo, RuleList } from './types.ts';
 
 /** Whether a list operation wants an item. `dev` is the index of the link that it names, if it names one. */
 export function keepsAddress(op: AddressList, dev: number | undefined, item: AddressInfo): boolean {
@@ -25,10 +16,6 @@ export function keepsRoute(op: RouteList, dev: number | undefined, item: RouteIn
 
 export function keepsRule(op: RuleList, item: RuleInfo): boolean {
   return matches(item.family, op.family) && matches(item.table, op.table) && matches(item.protocol, op.protocol);
-}
-
-export function keepsNeighbour(op: NeighbourList, dev: number | undefined, item: NeighbourInfo): boolean {
-  return matches(item.family, op.family) && matches(item.dev, dev) && item.proxy === (op.proxy ?? false);
 }
 
 function matches<Value>(actual: Value, wanted: Value | undefined): boolean {

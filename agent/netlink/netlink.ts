@@ -52,4 +52,4 @@ export interface Netlink extends AsyncDisposable {
 }
 
 /** What `runAll` takes. */
-export type ChangeLike = Exclude<Op, { op: `${string}.${'list' | 'get' | 'id'}` }>;
+export type ChangeLike = Exclude<Op, { op: `${string}.${'list' | 'get'}` }>;

@@ -1,17 +1,16 @@
 import type { Writer } from './attributes.ts';
 import { parseAddressInfo, writeAddressDump } from './address.ts';
 import type { Context } from './context.ts';
-import { keepsAddress, keepsNeighbour, keepsRoute, keepsRule } from './filters.ts';
+import { keepsAddress, keepsRoute, keepsRule } from './filters.ts';
 import { parseLink } from './link.ts';
 import { writeLinkDump } from './link-requests.ts';
-import { parseNeighbour, writeNeighbourDump } from './neighbour.ts';
 import { parseRoute } from './route.ts';
 import { writeRouteDump } from './route-requests.ts';
 import { parseRule, writeRuleDump } from './rule.ts';
 import type { NetlinkSocket } from './socket.ts';
-import type { AddressList, LinkList, NeighbourList, Result, RouteList, RuleList } from './types.ts';
+import type { AddressList, LinkList, Result, RouteList, RuleList } from './types.ts';
 
-export type ListOp = LinkList | AddressList | RouteList | RuleList | NeighbourList;
+export type ListOp = LinkList | AddressList | RouteList | RuleList;
 
 /** Runs a list operation. Filters here too: the kernel's own filters came late (4.20) and only for some of them. */
 export function runList(socket: NetlinkSocket, writer: Writer, op: ListOp, context: Context): Result {
@@ -56,12 +55,6 @@ export function runList(socket: NetlinkSocket, writer: Writer, op: ListOp, conte
         sequence => writeRuleDump(writer, sequence, op),
         parseRule,
         item => keepsRule(op, item),
-      );
-    case 'neighbour.list':
-      return dump(
-        sequence => writeNeighbourDump(writer, sequence, op),
-        parseNeighbour,
-        item => keepsNeighbour(op, dev, item),
       );
   }
 }

@@ -19,8 +19,6 @@ export type RouteType = 'unicast' | 'local' | 'broadcast' | 'anycast' | 'multica
 export type UnroutableType = 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
 /** How far a destination is (rtnetlink.h, RT_SCOPE_*), or its number. */
 export type Scope = 'global' | 'site' | 'link' | 'host' | 'nowhere' | number;
-export type NeighbourState =
-  'none' | 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'failed' | 'noarp' | 'permanent';
 
 /** An errno's name, for example 'EEXIST'. */
 export type ErrnoName = `E${string}`;
@@ -327,31 +325,12 @@ export interface RuleChange extends Rule, OpBase {
 
 // ---- neighbours
 
-export interface NeighbourInfo {
-  readonly family: Family;
-  readonly dev: number;
-  readonly address: string;
-  readonly mac: string | null;
-  readonly state: NeighbourState;
-  /** A proxy entry: this host answers for the address on that link. */
-  readonly proxy: boolean;
-}
-export interface NeighbourList extends OpBase {
-  readonly op: 'neighbour.list';
-  readonly family?: Family;
-  readonly dev?: LinkRef;
-  /** List the proxy entries instead of the learnt and permanent ones. */
-  readonly proxy?: boolean;
-}
+/** Permanent entries: they go with the link. */
 export interface NeighbourChange extends OpBase {
-  readonly op: 'neighbour.add' | 'neighbour.replace' | 'neighbour.del';
+  readonly op: 'neighbour.add' | 'neighbour.replace';
   readonly dev: LinkRef;
   readonly address: string;
-  /** Needed to add or replace, except for a proxy entry. */
-  readonly mac?: string;
-  /** Default 'permanent'. */
-  readonly state?: NeighbourState;
-  readonly proxy?: boolean;
+  readonly mac: string;
 }
 
 // ---- the namespace itself
@@ -367,11 +346,6 @@ export interface SysctlSet extends OpBase {
   readonly key: string;
   readonly value: string | number;
 }
-/** The number by which the batch's namespace knows another one (LinkInfo.linkNetnsId); null where it has given none. */
-export interface NetnsId extends OpBase {
-  readonly op: 'netns.id';
-  readonly netns: NetnsPath;
-}
 
 // ---- batches
 
@@ -386,7 +360,7 @@ export type ChangeOp =
   | RouteChange
   | RuleChange
   | NeighbourChange;
-export type QueryOp = LinkList | LinkGet | AddressList | RouteList | RuleList | NeighbourList | NetnsId;
+export type QueryOp = LinkList | LinkGet | AddressList | RouteList | RuleList;
 export type SysctlOp = SysctlGet | SysctlSet;
 export type Op = ChangeOp | QueryOp | SysctlOp;
 
@@ -414,8 +388,6 @@ interface QueryResults {
   'address.list': AddressInfo[];
   'route.list': RouteInfo[];
   'rule.list': RuleInfo[];
-  'neighbour.list': NeighbourInfo[];
-  'netns.id': number | null;
   'sysctl.get': string;
 }
 

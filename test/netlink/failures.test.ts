@@ -153,11 +153,12 @@ describeEach('netlink: failures', test => {
 
   it('closes every socket and namespace that it opened', async () => {
     const namespace = test.namespace();
+    const move = { op: 'link.set', dev: 'lo', netns: ownNamespace, ignore: ['EINVAL'] } as const;
     const before = countSockets();
     {
       await using netlink = await openNetlink(test.backend);
       for (let round = 0; round < 20; round += 1) {
-        await netlink.run(namespace.path, [{ op: 'link.list' }, { op: 'netns.id', netns: ownNamespace }]);
+        await netlink.run(namespace.path, [{ op: 'link.list' }, move]);
         await netlink.run(null, [{ op: 'link.list' }]);
         await rejection(netlink.run(namespace.path, [{ op: 'link.get', dev: 'none' }]));
       }

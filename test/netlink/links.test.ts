@@ -84,10 +84,8 @@ describeEach('netlink: links', test => {
     ]);
     expect(host.json<IpLink>('link').map(link => link.ifname)).to.deep.equal(['lo']);
     const links = await expectLikeOracle(test.netlink, pod);
-    const [id] = await test.netlink.run(pod.path, [{ op: 'netns.id', netns: other.path }]);
-    expect(links.find(link => link.name === 'eth0')?.linkNetnsId)
-      .to.equal(id)
-      .and.not.equal(null);
+    expect(links.find(link => link.name === 'eth0')?.linkNetnsId).to.be.a('number');
+    expect(other.json<IpLink>('link').map(link => link.ifname)).to.include('x');
   });
 
   for (const mode of ['bridge', 'private', 'vepa', 'passthru'] as const) {

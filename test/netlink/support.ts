@@ -95,6 +95,7 @@ export interface IpRule {
 
 export interface IpNeighbour {
   readonly dst: string;
+  readonly dev: string;
   readonly lladdr?: string;
 }
 

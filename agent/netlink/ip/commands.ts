@@ -24,7 +24,6 @@ function packableWords(op: PackableOp): string[] {
       return ruleWords(op);
     case 'neighbour.add':
     case 'neighbour.replace':
-    case 'neighbour.del':
       return neighbourWords(op);
   }
 }
@@ -77,15 +76,5 @@ function fwmark({ fwmark: mark, fwmask: mask }: Rule): string[] {
 }
 
 function neighbourWords(op: NeighbourChange): string[] {
-  if (op.proxy === true) return ['neighbour', verb(op.op), 'proxy', op.address, 'dev', device(op.dev)];
-  const state = op.op === 'neighbour.del' ? undefined : (op.state ?? 'permanent');
-  return [
-    'neighbour',
-    verb(op.op),
-    op.address,
-    ...option('lladdr', op.mac),
-    ...option('nud', state),
-    'dev',
-    device(op.dev),
-  ];
+  return ['neighbour', verb(op.op), op.address, 'lladdr', op.mac, 'nud', 'permanent', 'dev', device(op.dev)];
 }

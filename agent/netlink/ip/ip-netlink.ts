@@ -13,8 +13,7 @@ const stopTimeoutMs = 15_000;
 
 /**
  * Netlink by way of iproute2, for where koffi has no build. Needs the programs ip, nsenter and setpriv. What it cannot do: tell
- * events apart (each is a `resync`), tell the errno of every refusal that the kernel explains in words, and the numbers of
- * namespaces that have no name.
+ * events apart (each is a `resync`), and tell the errno of every refusal that the kernel explains in words.
  */
 export class IpNetlink extends NetlinkFacade {
   readonly backend = 'ip';

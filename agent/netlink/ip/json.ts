@@ -83,16 +83,3 @@ export interface IpRuleJson {
   readonly goto?: unknown;
   readonly nop?: unknown;
 }
-
-export interface IpNeighbourJson {
-  readonly dst: string;
-  readonly dev: string;
-  readonly lladdr?: string;
-  readonly state?: readonly string[];
-  readonly proxy?: null;
-}
-
-export interface IpNetnsIdJson {
-  readonly nsid: number;
-  readonly name?: string;
-}

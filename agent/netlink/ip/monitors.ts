@@ -19,7 +19,6 @@ const objects: Readonly<Record<MonitorGroup, string>> = {
   'ipv6-route': 'route',
   'ipv4-rule': 'rule',
   'ipv6-rule': 'rule',
-  neighbour: 'neigh',
 };
 /** Between two looks whether a program that was started listens; it takes a few milliseconds. */
 const pollMs = 5;

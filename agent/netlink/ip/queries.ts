@@ -1,27 +1,13 @@
 import { constants } from 'node:os';
-import { keepsAddress, keepsNeighbour, keepsRoute, keepsRule } from '../filters.ts';
+import { keepsAddress, keepsRoute, keepsRule } from '../filters.ts';
 import { writeLinkGet } from '../link-requests.ts';
 import { Writer } from '../attributes.ts';
-import type {
-  Family,
-  LinkInfo,
-  LinkRef,
-  NeighbourInfo,
-  NeighbourList,
-  NeighbourState,
-  QueryOp,
-  Result,
-  RouteInfo,
-  RouteList,
-  RuleInfo,
-  RuleList,
-} from '../types.ts';
+import type { Family, LinkInfo, LinkRef, QueryOp, Result, RouteInfo, RouteList, RuleInfo, RuleList } from '../types.ts';
 import { errorOf, IpError } from './answers.ts';
-import type { IpAddressesJson, IpLinkJson, IpNeighbourJson, IpRouteJson, IpRuleJson } from './json.ts';
-import { netnsId } from './netns-id.ts';
+import type { IpAddressesJson, IpLinkJson, IpRouteJson, IpRuleJson } from './json.ts';
 import { execute, type Place } from './program.ts';
-import { canonical, readAddresses } from './read-address.ts';
-import { indexesOf, indexOf, readLink, type Indexes } from './read-link.ts';
+import { readAddresses } from './read-address.ts';
+import { indexesOf, readLink } from './read-link.ts';
 import { readRoute } from './read-route.ts';
 import { readRule } from './read-rule.ts';
 
@@ -43,10 +29,6 @@ export async function query(op: QueryOp, place: Place): Promise<Result> {
       return listRoutes(op, place);
     case 'rule.list':
       return listRules(op, place);
-    case 'neighbour.list':
-      return listNeighbours(op, place);
-    case 'netns.id':
-      return netnsId(op.netns, place);
   }
 }
 
@@ -61,10 +43,6 @@ async function listLinks(place: Place): Promise<LinkInfo[]> {
   const links = await show<IpLinkJson>(place, ['link', 'show']);
   const indexes = indexesOf(links);
   return links.map(link => readLink(link, indexes));
-}
-
-async function readIndexes(place: Place): Promise<Indexes> {
-  return indexesOf(await show<IpLinkJson>(place, ['link', 'show']));
 }
 
 function findLink(links: readonly LinkInfo[], ref: LinkRef): LinkInfo {
@@ -85,7 +63,7 @@ async function listRoutes(op: RouteList, place: Place): Promise<RouteInfo[]> {
   const dev = await deviceOf(op.dev, place);
   const lists = await Promise.all(familiesOf(op.family).map(family => routesOf(op, family, place)));
   // After the routes: a link that a route goes over is there.
-  const indexes = await readIndexes(place);
+  const indexes = indexesOf(await show<IpLinkJson>(place, ['link', 'show']));
   return lists
     .flatMap(({ family, routes }) => routes.map(route => readRoute(route, family, op.table ?? mainTable, indexes)))
     .filter(item => keepsRoute(op, dev, item));
@@ -113,30 +91,6 @@ async function listRules(op: RuleList, place: Place): Promise<RuleInfo[]> {
     ),
   );
   return lists.flat().filter(item => keepsRule(op, item));
-}
-
-async function listNeighbours(op: NeighbourList, place: Place): Promise<NeighbourInfo[]> {
-  const dev = await deviceOf(op.dev, place);
-  const which = op.proxy === true ? ['proxy'] : ['nud', 'all'];
-  const lists = await Promise.all(
-    familiesOf(op.family).map(family => show<IpNeighbourJson>(place, [`-${family}`, 'neighbour', 'show', ...which])),
-  );
-  const indexes = await readIndexes(place);
-  return lists
-    .flat()
-    .map(entry => readNeighbour(entry, indexes))
-    .filter(item => keepsNeighbour(op, dev, item));
-}
-
-function readNeighbour(entry: IpNeighbourJson, indexes: Indexes): NeighbourInfo {
-  return {
-    family: entry.dst.includes(':') ? 6 : 4,
-    dev: indexOf(entry.dev, indexes) ?? 0,
-    address: canonical(entry.dst),
-    mac: entry.lladdr ?? null,
-    state: (entry.state?.[0] ?? 'NONE').toLowerCase() as NeighbourState,
-    proxy: 'proxy' in entry,
-  };
 }
 
 function familiesOf(family: Family | undefined): readonly Family[] {
