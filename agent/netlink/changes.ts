@@ -46,7 +46,6 @@ function writePackable(writer: Writer, sequence: number, op: PackableOp, context
     case 'rule.add':
     case 'rule.del':
       return writeRuleChange(writer, sequence, op);
-    case 'neighbour.add':
     case 'neighbour.replace':
       return writeNeighbourChange(writer, sequence, op, context);
   }

@@ -5,15 +5,11 @@ import type { Context } from './context.ts';
 import { parseAddress, parseMac } from './text.ts';
 import type { NeighbourChange } from './types.ts';
 
-const change = NLM_F.REQUEST | NLM_F.ACK | NLM_F.CREATE;
-const changes = {
-  'neighbour.add': { type: RTM.NEWNEIGH, flags: change | NLM_F.EXCL },
-  'neighbour.replace': { type: RTM.NEWNEIGH, flags: change | NLM_F.REPLACE },
-};
+const flags = NLM_F.REQUEST | NLM_F.ACK | NLM_F.CREATE | NLM_F.REPLACE;
 
 export function writeNeighbourChange(writer: Writer, sequence: number, op: NeighbourChange, context: Context): void {
   const address = parseAddress(op.address);
-  writeMessage(writer, { ...changes[op.op], sequence }, () => {
+  writeMessage(writer, { type: RTM.NEWNEIGH, flags, sequence }, () => {
     writeNeighbourHeader(writer, {
       family: afOf(address.family),
       index: context.linkIndex(op.dev),

@@ -325,9 +325,9 @@ export interface RuleChange extends Rule, OpBase {
 
 // ---- neighbours
 
-/** Permanent entries: they go with the link. */
+/** A permanent entry, in the place of any other of that address: it goes with the link. */
 export interface NeighbourChange extends OpBase {
-  readonly op: 'neighbour.add' | 'neighbour.replace';
+  readonly op: 'neighbour.replace';
   readonly dev: LinkRef;
   readonly address: string;
   readonly mac: string;

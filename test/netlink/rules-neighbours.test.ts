@@ -63,23 +63,22 @@ describeEach('netlink: rules', test => {
 });
 
 describeEach('netlink: neighbours', test => {
-  it('adds and replaces permanent entries', async () => {
+  it('adds and replaces permanent entries, and goes on after one that is refused where asked to', async () => {
     const namespace = test.namespace();
     namespace.ip('link', 'add', 'name', 'v0', 'up', 'type', 'veth', 'peer', 'name', 'v1');
-    namespace.ip('link', 'set', 'v1', 'up');
-    const four = { dev: 'v0', address: '10.1.0.9' } as const;
-    const [, again] = await test.netlink.run(namespace.path, [
-      { op: 'neighbour.add', ...four, mac: '02:00:00:00:00:09' },
-      { op: 'neighbour.add', ...four, mac: '02:00:00:00:00:0a', ignore: ['EEXIST'] },
-      { op: 'neighbour.replace', ...four, mac: '02:00:00:00:00:0b' },
+    // Less than IPv6 needs; the kernel's words for it stand for either errno.
+    namespace.ip('link', 'set', 'v1', 'up', 'mtu', '1000');
+    const ignore = ['EINVAL', 'EACCES'] as const;
+    const [, , refused] = await test.netlink.run(namespace.path, [
+      { op: 'neighbour.replace', dev: 'v0', address: '10.1.0.9', mac: '02:00:00:00:00:09' },
+      { op: 'neighbour.replace', dev: 'v0', address: '10.1.0.9', mac: '02:00:00:00:00:0a' },
+      { op: 'neighbour.replace', dev: 'v1', address: 'fd00::9', mac: '02:00:00:00:00:0b', ignore },
       { op: 'neighbour.replace', dev: 'v0', address: 'fd00::9', mac: '02:00:00:00:00:0c' },
     ]);
-    expect(again).to.have.nested.property('failure.code', 'EEXIST');
+    expect(refused).to.have.property('done', false);
     const oracle = namespace.json<IpNeighbour>('neighbour', 'show', 'nud', 'permanent');
-    expect(
-      oracle.filter(({ dst }) => !dst.startsWith('ff')).map(({ dst, dev, lladdr }) => [dst, dev, lladdr]),
-    ).to.have.deep.members([
-      ['10.1.0.9', 'v0', '02:00:00:00:00:0b'],
+    expect(oracle.map(({ dst, dev, lladdr }) => [dst, dev, lladdr])).to.have.deep.members([
+      ['10.1.0.9', 'v0', '02:00:00:00:00:0a'],
       ['fd00::9', 'v0', '02:00:00:00:00:0c'],
     ]);
   });

@@ -89,7 +89,8 @@ export class IpBatch implements Context {
   }
 
   async #change(line: Line): Promise<void> {
-    if (!fitsBatch(line.words)) {
+    // Of a neighbour that the kernel refuses `ip -batch` does not say which line it was: it exits.
+    if (line.op.op === 'neighbour.replace' || !fitsBatch(line.words)) {
       await this.#flush();
       const { status, stderr } = await execute(['ip', ...line.options, ...line.words], this.#place);
       if (status !== 0) throw errorOf(stderr);

@@ -22,7 +22,6 @@ function packableWords(op: PackableOp): string[] {
     case 'rule.add':
     case 'rule.del':
       return ruleWords(op);
-    case 'neighbour.add':
     case 'neighbour.replace':
       return neighbourWords(op);
   }
