@@ -26,6 +26,9 @@ const flagBits: Readonly<Record<string, number>> = {
 /** Hardware types (if_arp.h) where `ip` gives a name in spite of -N. */
 const hardwareTypes: Readonly<Record<string, number>> = { ether: 1, infiniband: 32, loopback: 772, none: 0xfffe };
 
+/** ETH_P_8021AD (if_ether.h) as `ip -N` prints it. */
+const serviceTag = '[34984]';
+
 /** Links by name. */
 export type Indexes = ReadonlyMap<string, number>;
 
@@ -110,7 +113,7 @@ function detailsOf({ info_kind: kind, info_data: data = {} }: NonNullable<IpLink
   return {
     ipvlan: kind === 'ipvlan' ? { mode: mode as IpvlanMode, flag: ipvlanFlag } : null,
     macvlan: kind === 'macvlan' ? { mode: mode as MacvlanMode } : null,
-    vlan: kind === 'vlan' ? { id: Number(id), protocol: protocol === '802.1ad' ? '802.1ad' : '802.1Q' } : null,
+    vlan: kind === 'vlan' ? { id: Number(id), protocol: protocol === serviceTag ? '802.1ad' : '802.1Q' } : null,
     vrf: kind === 'vrf' ? { table: Number(table) } : null,
   };
 }
