@@ -44,7 +44,8 @@ export class KernelEvents implements Runnable {
     if (signal.aborted) stop();
     this.#started.resolve();
     for await (const event of monitor) {
-      if (event.type === 'resync')
+      // 'change' is how every event is told where koffi does not load.
+      if (event.type === 'resync' && event.reason !== 'change')
         this.#log.info({ reason: event.reason }, 'kernel events were lost; looking at everything');
       for (const listener of this.#listeners) listener(event);
     }

@@ -6,7 +6,7 @@ import { component } from '../core/api/names.ts';
 import { createAgent } from './agent.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { installExecutable } from './install/installExecutable.ts';
-import { Netlink } from './netlink/netlink.ts';
+import { openNetlink } from './netlink/open.ts';
 import { readOptions, usage, type AgentOptions } from './options.ts';
 import { dieAt, dieAtVariable } from './steps.ts';
 
@@ -22,7 +22,9 @@ async function run(options: AgentOptions): Promise<void> {
     userAgent: component.agent,
     ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
   });
-  await using netlink = new Netlink();
+  await using netlink = await openNetlink(options.netlink, err => {
+    logger.warn({ err }, 'koffi does not load here: the network is set up with iproute2 (ip -batch), more slowly');
+  });
   const onStep = dieAt(process.env[dieAtVariable]);
   const base = { client, netlink, checkpoint, logger, onStep };
   await runAll(termination.signal, createAgent(options, base), { logger });

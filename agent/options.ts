@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { defaultSocketPath, socketVariable } from '../core/cni/wire.ts';
+import { netlinkChoices, type NetlinkChoice } from './netlink/open.ts';
 import { readNicRule, type NicRules } from './discovery/nicRules.ts';
 
 /** How one agent is set up. */
@@ -19,6 +20,8 @@ export interface AgentOptions {
   readonly healthPort: number;
   readonly rules: NicRules;
   readonly withPrimary: boolean;
+  /** What the kernel's network configuration is changed with. */
+  readonly netlink: NetlinkChoice;
 }
 
 export const usage = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
@@ -36,6 +39,7 @@ export const usage = `multi-nic-agent: the node's part of multi-nic. It discover
   --include RULE       only NICs that match; may be given again       [all]
   --exclude RULE       no NIC that matches; may be given again        [none]
   --with-primary       offer the NIC of the default route, too        [left out]
+  --netlink WAY        auto, koffi (raw netlink) or ip (iproute2, slower)  [auto: koffi where it loads]
   --help
 
 A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR; alone it is a REGEX of names.
@@ -63,6 +67,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
       include: { type: 'string', multiple: true, default: [] },
       exclude: { type: 'string', multiple: true, default: [] },
       'with-primary': { type: 'boolean', default: false },
+      netlink: { type: 'string', default: 'auto' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -72,6 +77,8 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
   if (!Number.isInteger(healthPort) || healthPort < 0 || healthPort > 65_535) {
     throw new Error(`--health-port must be a port, not ${values['health-port']}`);
   }
+  const netlink = netlinkChoices.find(choice => choice === values.netlink);
+  if (netlink === undefined) throw new Error(`--netlink must be ${netlinkChoices.join(', ')}, not ${values.netlink}`);
   return {
     nodeName: values['node-name'],
     kubeconfig: values.kubeconfig,
@@ -85,5 +92,6 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     healthPort,
     rules: { include: values.include.map(readNicRule), exclude: values.exclude.map(readNicRule) },
     withPrimary: values['with-primary'],
+    netlink,
   };
 }

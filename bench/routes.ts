@@ -1,5 +1,6 @@
 import type { RouteChange } from '../agent/netlink/types.ts';
-import { Netlink } from '../agent/netlink/netlink.ts';
+import { KoffiNetlink } from '../agent/netlink/koffi-netlink.ts';
+import type { Netlink } from '../agent/netlink/netlink.ts';
 import { programRoutes } from '../agent/routes/kernelRoutes.ts';
 import { wantedRoutes } from '../agent/routes/wanted.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';
@@ -90,7 +91,7 @@ async function oneMoreHost(netlink: Netlink, known: number): Promise<number[]> {
 async function run(report: Reporter): Promise<void> {
   using namespace = enterOwnNamespace('routes');
   plugIn(namespace);
-  await using netlink = new Netlink();
+  await using netlink = new KoffiNetlink();
   const links = await netlink.one(null, { op: 'link.list' });
   const devices = Array.from({ length: nics }, (_, n) => links.find(({ name }) => name === `eth${n + 1}`)?.index ?? 0);
   const clear = (): void => {

@@ -52,7 +52,7 @@ export class Discovery implements Runnable {
 
   /** Links, addresses and the default route make a difference here; other routes and rules do not. */
   onKernelEvent(event: MonitorEvent): void {
-    if (event.type === 'rule' || event.type === 'neighbour') return;
+    if (event.type === 'rule') return;
     if (event.type === 'route' && !/^(0\.0\.0\.0|::)\/0$/.test(event.route.dst)) return;
     this.trigger();
   }

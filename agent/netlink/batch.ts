@@ -1,26 +1,24 @@
 import { constants } from 'node:os';
 import { closeSync, openSync } from 'node:fs';
 import { Writer } from './attributes.ts';
-import { isChange, isList, isPackable, writeChange } from './changes.ts';
+import { isList, isPackable, writeChange } from './changes.ts';
 import type { Acknowledgement } from './codec.ts';
 import type { Context } from './context.ts';
-import { BatchFailure, targetOf, toFailure } from './failure.ts';
+import { BatchFailure, settle, targetOf, toFailure, type OnFailure } from './failure.ts';
 import { SystemError } from './libc.ts';
 import { parseLink } from './link.ts';
 import { writeLinkGet } from './link-requests.ts';
-import { parseNetnsId, writeNetnsIdGet } from './netns-id.ts';
 import { runList, type ListOp } from './queries.ts';
 import { RefusedError, type NetlinkSocket } from './socket.ts';
 import { runSysctl } from './sysctl.ts';
-import type { ChangeOp, Failure, LinkInfo, LinkRef, NetnsPath, Op, Outcome, Result } from './types.ts';
+import type { ChangeOp, LinkInfo, LinkRef, NetnsPath, Op, Outcome, Result } from './types.ts';
 
 /** Requests of about this many bytes go to the kernel in one piece. */
 const sendSize = 60 * 1024;
 const done: Outcome = { done: true };
 
 export interface BatchOptions {
-  /** Whether a failed change ends the batch, or stands in its result while the rest is done. */
-  readonly onFailure: 'stop' | 'continue';
+  readonly onFailure: OnFailure;
   /** Asked between pieces: whether the caller does not want the rest any more. */
   readonly cancelled: () => boolean;
   /** Does some work with the calling thread in the batch's namespace. */
@@ -70,7 +68,7 @@ export class Batch implements Context, Disposable {
         const failure = toFailure(error, index, op.op, targetOf(op));
         // Where the socket itself fails nothing more can be done.
         if (error instanceof SystemError) throw new BatchFailure(failure, { cause: error });
-        this.#results[index] = this.#settle(failure, op);
+        this.#results[index] = settle(failure, op, this.#options.onFailure);
       }
     }
     this.#flush();
@@ -105,10 +103,6 @@ export class Batch implements Context, Disposable {
     switch (op.op) {
       case 'link.get':
         return this.#getLink(op.dev);
-      case 'netns.id':
-        return parseNetnsId(
-          this.#ask((writer, sequence) => writeNetnsIdGet(writer, sequence, this.namespaceFd(op.netns))),
-        );
       case 'sysctl.get':
       case 'sysctl.set':
         return this.#options.within(() => runSysctl(op));
@@ -179,15 +173,7 @@ export class Batch implements Context, Disposable {
       const op = this.#ops[index];
       if (op === undefined) continue;
       const failure = toFailure(new RefusedError(acknowledgement), index, op.op, targetOf(op));
-      this.#results[index] = this.#settle(failure, op);
+      this.#results[index] = settle(failure, op, this.#options.onFailure);
     }
-  }
-
-  /** The result that stands for a failure, where it may stand. */
-  #settle(failure: Failure, op: Op): Result {
-    const tolerated = op.ignore?.includes(failure.code) === true;
-    const carriesOn = this.#options.onFailure === 'continue' && isChange(op);
-    if (!tolerated && !carriesOn) throw new BatchFailure(failure);
-    return isChange(op) ? { done: false, failure } : null;
   }
 }

@@ -9,7 +9,7 @@ import type { ListOp } from './queries.ts';
 import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Op, RouteChange, RuleChange } from './types.ts';
 
 export type PackableOp = AddressAdd | AddressDel | RouteChange | RuleChange | NeighbourChange;
-type LinkChange = Exclude<ChangeOp, PackableOp>;
+export type LinkChange = Exclude<ChangeOp, PackableOp>;
 
 /** Writes the request of an operation that changes something. Throws what the writers do: InvalidArgument, SystemError, … */
 export function writeChange(writer: Writer, sequence: number, op: ChangeOp, context: Context): void {
@@ -46,9 +46,7 @@ function writePackable(writer: Writer, sequence: number, op: PackableOp, context
     case 'rule.add':
     case 'rule.del':
       return writeRuleChange(writer, sequence, op);
-    case 'neighbour.add':
     case 'neighbour.replace':
-    case 'neighbour.del':
       return writeNeighbourChange(writer, sequence, op, context);
   }
 }
@@ -65,5 +63,5 @@ export function isList(op: Op): op is ListOp {
 
 /** Whether an operation changes something, so that its result is an Outcome. */
 export function isChange(op: Op): boolean {
-  return !/\.(list|get|id)$/.test(op.op);
+  return !/\.(list|get)$/.test(op.op);
 }

@@ -139,12 +139,6 @@ describe('netlink messages', () => {
         codec.parseRuleHeader,
         12,
       ],
-      [
-        fc.record({ family: uint8, index: fc.nat(0x7fffffff), state: uint16, flags: uint8, type: uint8 }),
-        codec.writeNeighbourHeader,
-        codec.parseNeighbourHeader,
-        12,
-      ],
     ] as const;
     for (const [arbitrary, write, parse, size] of kinds) {
       fc.assert(

@@ -57,8 +57,6 @@ export interface NeighbourHeader {
   readonly family: number;
   readonly index: number;
   readonly state: number;
-  readonly flags: number;
-  readonly type: number;
 }
 
 /** A message's fixed part and its attributes. */
@@ -203,23 +201,11 @@ export function parseRuleHeader(payload: Buffer): Parsed<RuleHeader> {
 }
 
 /** struct ndmsg (neighbour.h), 12 bytes. */
-export function writeNeighbourHeader(writer: Writer, header: Partial<NeighbourHeader>): void {
+export function writeNeighbourHeader(writer: Writer, { family, index, state }: NeighbourHeader): void {
   const at = writer.reserve(12);
-  writer.setUint8(at, header.family ?? AF.UNSPEC);
-  writer.setUint32(at + 4, header.index ?? 0);
-  writer.setUint16(at + 8, header.state ?? 0);
-  writer.setUint8(at + 10, header.flags ?? 0);
-  writer.setUint8(at + 11, header.type ?? 0);
-}
-
-export function parseNeighbourHeader(payload: Buffer): Parsed<NeighbourHeader> {
-  return parsed(payload, 12, {
-    family: payload.readUInt8(0),
-    index: payload.readInt32LE(4),
-    state: payload.readUInt16LE(8),
-    flags: payload.readUInt8(10),
-    type: payload.readUInt8(11),
-  });
+  writer.setUint8(at, family);
+  writer.setUint32(at + 4, index);
+  writer.setUint16(at + 8, state);
 }
 
 /** 4 or 6; undefined for the families that this layer leaves alone (bridge, multicast, MPLS). */

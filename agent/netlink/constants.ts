@@ -1,6 +1,6 @@
 /**
  * Numbers of the kernel's routing netlink protocol, named as in its headers: linux/netlink.h, rtnetlink.h, if_link.h,
- * if_addr.h, neighbour.h, fib_rules.h, net_namespace.h, veth.h. Only what this layer sends or reads.
+ * if_addr.h, neighbour.h, fib_rules.h, veth.h. Only what this layer sends or reads.
  */
 
 export const AF = { UNSPEC: 0, INET: 2, INET6: 10 } as const;
@@ -41,12 +41,9 @@ export const RTM = {
   DELROUTE: 25,
   GETROUTE: 26,
   NEWNEIGH: 28,
-  DELNEIGH: 29,
-  GETNEIGH: 30,
   NEWRULE: 32,
   DELRULE: 33,
   GETRULE: 34,
-  GETNSID: 90,
   NEWLINKPROP: 108,
   DELLINKPROP: 109,
 } as const;
@@ -54,7 +51,6 @@ export const RTM = {
 /** Multicast groups (rtnetlink.h, enum rtnetlink_groups). */
 export const RTNLGRP = {
   LINK: 1,
-  NEIGH: 3,
   IPV4_IFADDR: 5,
   IPV4_ROUTE: 7,
   IPV4_RULE: 8,
@@ -145,9 +141,6 @@ export const FRA = {
 } as const;
 export const FIB_RULE_INVERT = 0x2;
 
-/** Neighbour attributes and flags (neighbour.h). */
+/** Neighbour attributes and states (neighbour.h). */
 export const NDA = { DST: 1, LLADDR: 2 } as const;
-export const NTF_PROXY = 0x08;
-
-/** Namespace id attributes (net_namespace.h). */
-export const NETNSA = { NSID: 1, FD: 3 } as const;
+export const NUD_PERMANENT = 0x80;

@@ -12,6 +12,12 @@ export function isSystemError(error: unknown, code: ErrnoName): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
+/** What the kernel refused, or a system call: with a positive errno and the kernel's own words, where it had any. */
+export abstract class ErrnoError extends Error {
+  abstract readonly errno: number;
+  abstract readonly text: string | null;
+}
+
 /**
  * A batch that failed: the failure of the first operation that did, and in words what the kernel said. Operations
  * before `index` have been done and stay done. So may be route, address, rule and neighbour operations shortly after it:
@@ -45,7 +51,10 @@ export class NetlinkError extends Error implements Failure {
   }
 }
 
-/** The worker thread ended while it had a batch: what of the batch has been done is unknown. The next one gets a new thread. */
+/**
+ * What executes batches ended, or could not be started, while it had one: what of the batch has been done is unknown. The next
+ * batch gets a new thread or program.
+ */
 export class NetlinkWorkerError extends Error {
   override readonly name = 'NetlinkWorkerError';
 }

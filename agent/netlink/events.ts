@@ -2,14 +2,13 @@ import { parseAddressInfo } from './address.ts';
 import type { Message } from './codec.ts';
 import { RTM, RTNLGRP } from './constants.ts';
 import { parseLink } from './link.ts';
-import { parseNeighbour } from './neighbour.ts';
 import { parseRoute } from './route.ts';
 import { parseRule } from './rule.ts';
-import type { AddressInfo, LinkInfo, NeighbourInfo, RouteInfo, RuleInfo } from './types.ts';
+import type { AddressInfo, LinkInfo, RouteInfo, RuleInfo } from './types.ts';
 
 /** What can be listened to. */
 export type MonitorGroup =
-  'link' | 'ipv4-address' | 'ipv6-address' | 'ipv4-route' | 'ipv6-route' | 'ipv4-rule' | 'ipv6-rule' | 'neighbour';
+  'link' | 'ipv4-address' | 'ipv6-address' | 'ipv4-route' | 'ipv6-route' | 'ipv4-rule' | 'ipv6-rule';
 
 /** 'new' is also said of what has changed. */
 export type MonitorAction = 'new' | 'del';
@@ -19,12 +18,12 @@ export type MonitorEvent =
   | { readonly type: 'address'; readonly action: MonitorAction; readonly address: AddressInfo }
   | { readonly type: 'route'; readonly action: MonitorAction; readonly route: RouteInfo }
   | { readonly type: 'rule'; readonly action: MonitorAction; readonly rule: RuleInfo }
-  | { readonly type: 'neighbour'; readonly action: MonitorAction; readonly neighbour: NeighbourInfo }
   /**
    * Events have been lost, so that what is known has to be listed again: the kernel's queue ran over ('overrun'), the
-   * reader was too slow ('slow-reader'), or the worker thread was replaced ('restart').
+   * reader was too slow ('slow-reader'), or what listens was replaced ('restart'). Where koffi has no build this is
+   * the only event: something has changed, and is not told ('change').
    */
-  | { readonly type: 'resync'; readonly reason: 'overrun' | 'slow-reader' | 'restart' };
+  | { readonly type: 'resync'; readonly reason: 'overrun' | 'slow-reader' | 'restart' | 'change' };
 
 const groupNumbers: Readonly<Record<MonitorGroup, number>> = {
   link: RTNLGRP.LINK,
@@ -34,7 +33,6 @@ const groupNumbers: Readonly<Record<MonitorGroup, number>> = {
   'ipv6-route': RTNLGRP.IPV6_ROUTE,
   'ipv4-rule': RTNLGRP.IPV4_RULE,
   'ipv6-rule': RTNLGRP.IPV6_RULE,
-  neighbour: RTNLGRP.NEIGH,
 };
 
 /** RTNLGRP_* of a group. */
@@ -62,11 +60,6 @@ export function parseEvent({ type, payload }: Message): MonitorEvent | undefined
     case RTM.DELRULE: {
       const rule = parseRule(payload);
       return rule && { type: 'rule', action: actionOf(type), rule };
-    }
-    case RTM.NEWNEIGH:
-    case RTM.DELNEIGH: {
-      const neighbour = parseNeighbour(payload);
-      return neighbour && { type: 'neighbour', action: actionOf(type), neighbour };
     }
     default:
       return undefined;

@@ -1,12 +1,13 @@
 import { constants } from 'node:os';
-import { errnoName } from './errors.ts';
-import { SystemError } from './libc.ts';
-import { RefusedError } from './socket.ts';
+import { isChange } from './changes.ts';
+import { errnoName, ErrnoError } from './errors.ts';
 import { InvalidArgument } from './text.ts';
-import { LostThreadError } from './thread-namespace.ts';
-import type { Failure, Op } from './types.ts';
+import type { Failure, Op, Result } from './types.ts';
 
-/** Thrown inside the worker to stop a batch. */
+/** Whether a failed change ends the batch, or stands in its result while the rest is done. */
+export type OnFailure = 'stop' | 'continue';
+
+/** Thrown to stop a batch. */
 export class BatchFailure extends Error {
   override readonly name = 'BatchFailure';
   readonly failure: Failure;
@@ -43,17 +44,23 @@ export function targetOf(op: Op): string {
     .join(' ');
 }
 
-/** The failure that a thrown value stands for; a LostThreadError and what is no system error go on upwards. */
+/** The failure that a thrown value stands for; what is no error of the system (a LostThreadError, a defect) goes on upwards. */
 export function toFailure(error: unknown, index: number, operation: string, target: string): Failure {
-  if (error instanceof LostThreadError) throw error;
   const { errno, text } = errnoOf(error);
   return { index, operation, target, code: errnoName(errno), errno, kernelText: text };
 }
 
+/** The result that stands for a failure where it may stand. Throws BatchFailure where it may not. */
+export function settle(failure: Failure, op: Op, onFailure: OnFailure): Result {
+  const tolerated = op.ignore?.includes(failure.code) === true;
+  const carriesOn = onFailure === 'continue' && isChange(op);
+  if (!tolerated && !carriesOn) throw new BatchFailure(failure);
+  return isChange(op) ? { done: false, failure } : null;
+}
+
 function errnoOf(error: unknown): { errno: number; text: string | null } {
   if (error instanceof BatchFailure) return { errno: error.failure.errno, text: error.failure.kernelText };
-  if (error instanceof RefusedError) return { errno: -error.acknowledgement.errno, text: error.acknowledgement.text };
-  if (error instanceof SystemError) return { errno: error.errno, text: null };
+  if (error instanceof ErrnoError) return { errno: error.errno, text: error.text };
   if (error instanceof InvalidArgument) return { errno: constants.errno.EINVAL, text: error.message };
   // Numbers beyond what a field of the message can hold.
   if (error instanceof RangeError) return { errno: constants.errno.ERANGE, text: error.message };

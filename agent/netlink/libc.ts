@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import koffi from 'koffi';
+import { ErrnoError } from './errors.ts';
 
 /**
  * The C library's calls that Node does not have. All are synchronous on purpose: setns changes the calling thread only,
@@ -42,10 +43,11 @@ const sendC = libc.func('intptr_t send(int, const void *, size_t, int)') as Call
 const recvC = libc.func('intptr_t recv(int, void *, size_t, int)') as Call<[number, Uint8Array, number, number]>;
 
 /** A system call that failed, with its positive errno. */
-export class SystemError extends Error {
+export class SystemError extends ErrnoError {
   override readonly name = 'SystemError';
   readonly call: string;
   readonly errno: number;
+  readonly text = null;
 
   constructor(call: string, errno: number) {
     super(`${call} failed with errno ${errno}`);

@@ -1,7 +1,23 @@
 import type { MonitorEvent, MonitorGroup } from './events.ts';
-import type { EventSink, WorkerHost } from './worker-host.ts';
 
 export type { MonitorAction, MonitorEvent, MonitorGroup } from './events.ts';
+
+/** Who listens to the events of a watch. */
+export interface EventSink {
+  readonly netns: string | null;
+  readonly groups: readonly MonitorGroup[];
+  receive(events: readonly MonitorEvent[]): void;
+  /** No more events will come. */
+  fail(error: Error): void;
+}
+
+/** What watches on behalf of sinks; a sink is known by its id. */
+export interface EventSource {
+  nextId(): number;
+  /** Resolves once the kernel queues events for the sink. Throws NetlinkError where the namespace cannot be entered. */
+  watch(id: number, sink: EventSink): Promise<void>;
+  unwatch(id: number): void;
+}
 
 /** More events than a burst of links coming and going; a reader further behind has to list again. */
 const queueLimit = 16_384;
@@ -27,12 +43,12 @@ export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, Ev
   }
 
   /** Resolves once the kernel queues events. Throws NetlinkError where the namespace cannot be entered. */
-  static async start(host: WorkerHost, netns: string | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
-    const id = host.nextId();
+  static async start(source: EventSource, netns: string | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
+    const id = source.nextId();
     const monitor = new Monitor(netns, groups, () => {
-      host.unwatch(id);
+      source.unwatch(id);
     });
-    await host.watch(id, monitor);
+    await source.watch(id, monitor);
     return monitor;
   }
 

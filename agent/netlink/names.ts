@@ -1,5 +1,5 @@
 import { InvalidArgument } from './text.ts';
-import type { IpvlanFlag, IpvlanMode, MacvlanMode, NeighbourState, OperState, RouteType, Scope } from './types.ts';
+import type { IpvlanFlag, IpvlanMode, MacvlanMode, OperState, RouteType, Scope } from './types.ts';
 
 /** A table of the kernel's numbers and our words for them. */
 export interface Names<Word extends string> {
@@ -50,18 +50,6 @@ export const routeTypes = names<RouteType>('type of route', {
   unreachable: 7,
   prohibit: 8,
   throw: 9,
-});
-/** neighbour.h, NUD_*. */
-export const neighbourStates = names<NeighbourState>('state of a neighbour', {
-  none: 0,
-  incomplete: 0x01,
-  reachable: 0x02,
-  stale: 0x04,
-  delay: 0x08,
-  probe: 0x10,
-  failed: 0x20,
-  noarp: 0x40,
-  permanent: 0x80,
 });
 
 /** rtnetlink.h, RT_SCOPE_*. */

@@ -3,7 +3,7 @@ import { isSystemError } from './errors.ts';
 import type { NetnsPath } from './types.ts';
 
 /** linux/magic.h: the file system of namespaces. */
-const NSFS_MAGIC = 0x6e736673;
+export const NSFS_MAGIC = 0x6e736673;
 /** The process's own namespace, in functions where a path is needed. */
 export const ownNamespace = '/proc/self/ns/net';
 

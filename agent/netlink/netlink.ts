@@ -1,18 +1,12 @@
 import type { MonitorGroup } from './events.ts';
-import { Monitor } from './monitor.ts';
+import type { Monitor } from './monitor.ts';
 import type { NetnsPath, Op, Outcome, ResultsOf } from './types.ts';
-import { WorkerHost } from './worker-host.ts';
 
 export { NetlinkError, NetlinkWorkerError } from './errors.ts';
 export type * from './types.ts';
 
-export interface NetlinkOptions {
-  /**
-   * The module that the worker thread runs; by default worker.ts beside this file, or in a bundle netlink-worker.js beside
-   * the bundle. It may be any module that calls runNetlinkWorker where isNetlinkWorker.
-   */
-  readonly worker?: URL;
-}
+/** What the kernel is spoken to with: raw netlink by way of koffi, or iproute2's program `ip`. */
+export type NetlinkBackend = 'koffi' | 'ip';
 
 export interface RunOptions {
   /** Stops the batch before its next piece; the promise then rejects with the signal's reason once nothing more happens. */
@@ -20,15 +14,11 @@ export interface RunOptions {
 }
 
 /**
- * The kernel's network configuration (rtnetlink(7)) in any network namespace, one worker thread for all of it. Batches
- * are executed in the order of the calls.
+ * The kernel's network configuration (rtnetlink(7)) in any network namespace. Batches are executed in the order of the calls.
+ * `openNetlink` makes one.
  */
-export class Netlink implements AsyncDisposable {
-  readonly #host: WorkerHost;
-
-  constructor(options: NetlinkOptions = {}) {
-    this.#host = new WorkerHost(options.worker ?? defaultWorker());
-  }
+export interface Netlink extends AsyncDisposable {
+  readonly backend: NetlinkBackend;
 
   /**
    * Executes the operations in order in one namespace (a path; null is the process's own) and returns their results in
@@ -38,66 +28,28 @@ export class Netlink implements AsyncDisposable {
   run<const Ops extends readonly Op[]>(
     netns: NetnsPath | null,
     ops: Ops,
-    options: RunOptions = {},
-  ): Promise<ResultsOf<Ops>> {
-    return this.#run(netns, ops, 'stop', options) as Promise<ResultsOf<Ops>>;
-  }
+    options?: RunOptions,
+  ): Promise<ResultsOf<Ops>>;
 
   /** One operation: `run` with the result alone. */
-  async one<const O extends Op>(netns: NetnsPath | null, op: O, options: RunOptions = {}): Promise<ResultsOf<[O]>[0]> {
-    const [result] = await this.run(netns, [op], options);
-    return result;
-  }
+  one<const O extends Op>(netns: NetnsPath | null, op: O, options?: RunOptions): Promise<ResultsOf<[O]>[0]>;
 
   /**
    * Executes all changes although some may fail, and returns what became of each: for route tables, where one bad next hop
-   * must not keep the other routes away. Throws only where the namespace or the socket fails.
+   * must not keep the other routes away. Throws only where the namespace or what speaks to the kernel fails.
    */
   runAll<const Ops extends readonly ChangeLike[]>(
     netns: NetnsPath | null,
     ops: Ops,
-    options: RunOptions = {},
-  ): Promise<Outcome[]> {
-    return this.#run(netns, ops, 'continue', options) as Promise<Outcome[]>;
-  }
+    options?: RunOptions,
+  ): Promise<Outcome[]>;
 
   /** Listens to the kernel's events in a namespace. */
-  monitor(netns: NetnsPath | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
-    return Monitor.start(this.#host, netns, groups);
-  }
+  monitor(netns: NetnsPath | null, groups: readonly MonitorGroup[]): Promise<Monitor>;
 
-  /** Lets running batches finish, ends the monitors and the worker. */
-  close(): Promise<void> {
-    return this.#host.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #run(
-    netns: NetnsPath | null,
-    ops: readonly Op[],
-    onFailure: 'stop' | 'continue',
-    { signal }: RunOptions,
-  ): Promise<unknown[]> {
-    signal?.throwIfAborted();
-    const cancel = signal === undefined ? null : new SharedArrayBuffer(4);
-    const abort = (): void => {
-      if (cancel !== null) Atomics.store(new Int32Array(cancel), 0, 1);
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      return await this.#host.ask({ type: 'run', id: this.#host.nextId(), netns, ops, onFailure, cancel }, signal);
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
-  }
+  /** Lets running batches finish, and ends the monitors and what executes batches. */
+  close(): Promise<void>;
 }
 
-type ChangeLike = Exclude<Op, { op: `${string}.${'list' | 'get' | 'id'}` }>;
-
-function defaultWorker(): URL {
-  const here = import.meta.url;
-  return new URL(here.endsWith('.ts') ? './worker.ts' : './netlink-worker.js', here);
-}
+/** What `runAll` takes. */
+export type ChangeLike = Exclude<Op, { op: `${string}.${'list' | 'get'}` }>;

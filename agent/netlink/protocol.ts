@@ -1,4 +1,5 @@
 import type { Failure, Op, Result } from './types.ts';
+import type { OnFailure } from './failure.ts';
 import type { MonitorEvent, MonitorGroup } from './events.ts';
 
 /** What the worker thread is started with, so that a bundle can tell whether it is to be the worker. */
@@ -11,7 +12,7 @@ export type Request =
       readonly id: number;
       readonly netns: string | null;
       readonly ops: readonly Op[];
-      readonly onFailure: 'stop' | 'continue';
+      readonly onFailure: OnFailure;
       /** One int that the main thread makes non-zero to stop the batch. */
       readonly cancel: SharedArrayBuffer | null;
     }

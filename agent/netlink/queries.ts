@@ -1,16 +1,16 @@
 import type { Writer } from './attributes.ts';
 import { parseAddressInfo, writeAddressDump } from './address.ts';
 import type { Context } from './context.ts';
+import { keepsAddress, keepsRoute, keepsRule } from './filters.ts';
 import { parseLink } from './link.ts';
 import { writeLinkDump } from './link-requests.ts';
-import { parseNeighbour, writeNeighbourDump } from './neighbour.ts';
 import { parseRoute } from './route.ts';
 import { writeRouteDump } from './route-requests.ts';
 import { parseRule, writeRuleDump } from './rule.ts';
 import type { NetlinkSocket } from './socket.ts';
-import type { AddressList, LinkList, NeighbourList, Result, RouteList, RuleList } from './types.ts';
+import type { AddressList, LinkList, Result, RouteList, RuleList } from './types.ts';
 
-export type ListOp = LinkList | AddressList | RouteList | RuleList | NeighbourList;
+export type ListOp = LinkList | AddressList | RouteList | RuleList;
 
 /** Runs a list operation. Filters here too: the kernel's own filters came late (4.20) and only for some of them. */
 export function runList(socket: NetlinkSocket, writer: Writer, op: ListOp, context: Context): Result {
@@ -42,33 +42,19 @@ export function runList(socket: NetlinkSocket, writer: Writer, op: ListOp, conte
       return dump(
         sequence => writeAddressDump(writer, sequence, op),
         parseAddressInfo,
-        item => matches(item.family, op.family) && matches(item.dev, dev),
+        item => keepsAddress(op, dev, item),
       );
     case 'route.list':
       return dump(
         sequence => writeRouteDump(writer, sequence, op, context),
         parseRoute,
-        item =>
-          matches(item.family, op.family) &&
-          matches(item.table, op.table) &&
-          matches(item.protocol, op.protocol) &&
-          (matches(item.dev, dev) || (item.nexthops ?? []).some(hop => hop.dev === dev)),
+        item => keepsRoute(op, dev, item),
       );
     case 'rule.list':
       return dump(
         sequence => writeRuleDump(writer, sequence, op),
         parseRule,
-        item => matches(item.family, op.family) && matches(item.table, op.table) && matches(item.protocol, op.protocol),
-      );
-    case 'neighbour.list':
-      return dump(
-        sequence => writeNeighbourDump(writer, sequence, op),
-        parseNeighbour,
-        item => matches(item.family, op.family) && matches(item.dev, dev) && item.proxy === (op.proxy ?? false),
+        item => keepsRule(op, item),
       );
   }
-}
-
-function matches<Value>(actual: Value, wanted: Value | undefined): boolean {
-  return wanted === undefined || actual === wanted;
 }

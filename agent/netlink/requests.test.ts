@@ -7,7 +7,6 @@ import { writeChange } from './changes.ts';
 import { messageHeaderSize } from './codec.ts';
 import type { Context } from './context.ts';
 import { parseLink } from './link.ts';
-import { parseNeighbour } from './neighbour.ts';
 import { parseRoute } from './route.ts';
 import { parseRule } from './rule.ts';
 import { formatAddress, formatMac, InvalidArgument, parseAddress, parseMac, parseNetwork } from './text.ts';
@@ -139,15 +138,6 @@ describe('netlink requests', () => {
       fc.property(network, index, fc.boolean(), (address, dev, noPrefixRoute) => {
         const info = parseAddressInfo(payload({ op: 'address.add', dev, address, noPrefixRoute, scope: 'link' }));
         expect(info).to.include({ dev, address, noPrefixRoute, scope: 'link', peer: null });
-      }),
-    );
-  });
-
-  it('read back as neighbours', () => {
-    fc.assert(
-      fc.property(fc.oneof(v4, v6), mac, index, fc.boolean(), (address, mac, dev, proxy) => {
-        const info = parseNeighbour(payload({ op: 'neighbour.add', dev, address, mac, proxy }));
-        expect(info).to.deep.include({ address, mac, dev, proxy, state: 'permanent' });
       }),
     );
   });

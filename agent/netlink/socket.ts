@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { eachMessage, parseAcknowledgement, type Acknowledgement, type Message } from './codec.ts';
 import { NLM_F, NLMSG } from './constants.ts';
+import { ErrnoError } from './errors.ts';
 import * as libc from './libc.ts';
 
 const { ENOBUFS, EINTR, EAGAIN } = constants.errno;
@@ -15,13 +16,21 @@ const dumpAttempts = 10;
 const sockaddrSize = 12;
 
 /** A request that the kernel refused: its (negative) errno and text. */
-export class RefusedError extends Error {
+export class RefusedError extends ErrnoError {
   override readonly name = 'RefusedError';
   readonly acknowledgement: Acknowledgement;
 
   constructor(acknowledgement: Acknowledgement) {
     super(acknowledgement.text ?? `errno ${acknowledgement.errno}`);
     this.acknowledgement = acknowledgement;
+  }
+
+  get errno(): number {
+    return -this.acknowledgement.errno;
+  }
+
+  get text(): string | null {
+    return this.acknowledgement.text;
   }
 }
 

@@ -25,7 +25,8 @@ export function runSysctl(op: SysctlGet | SysctlSet): string | Outcome {
   return { done: true };
 }
 
-function sysctlPath(key: string): string {
+/** The file of a key. Throws InvalidArgument for what would be a file elsewhere. */
+export function sysctlPath(key: string): string {
   const parts = key.split('/');
   if (parts.some(part => part === '' || part === '.' || part === '..') || key.includes('\0')) {
     throw new InvalidArgument(`"${key}" is not a key of /proc/sys/net`);

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 // Only the worker calls it. But the dynamic loader unmaps an addon with the last thread that loaded it, and closing handles
 // of a thread that ends abruptly (process exit, out of memory) would then call code that is no longer there.
-import 'koffi';
+import './libc.ts';
 import { NetlinkError, NetlinkWorkerError } from './errors.ts';
-import type { MonitorEvent, MonitorGroup } from './events.ts';
+import type { EventSink, EventSource } from './monitor.ts';
 import { workerMarker, type Reply, type Request } from './protocol.ts';
 import type { Result } from './types.ts';
 
@@ -15,15 +15,6 @@ interface Waiting {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Who listens to the events of a watch. */
-export interface EventSink {
-  readonly netns: string | null;
-  readonly groups: readonly MonitorGroup[];
-  receive(events: readonly MonitorEvent[]): void;
-  /** No more events will come. */
-  fail(error: Error): void;
-}
-
 /** Small heaps: what the worker holds is one batch at a time. The old space is a limit, not a reservation. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256, stackSizeMb: 1 };
 /** A batch cannot be interrupted inside the kernel; after so long the thread is ended anyway. */
@@ -33,7 +24,7 @@ const stopTimeoutMs = 15_000;
  * The main thread's side of the worker: starts it when there is something to do, replaces it when it dies, keeps the
  * process alive only while an answer is awaited.
  */
-export class WorkerHost {
+export class WorkerHost implements EventSource {
   readonly #entry: URL;
   readonly #waiting = new Map<number, Waiting>();
   readonly #sinks = new Map<number, EventSink>();

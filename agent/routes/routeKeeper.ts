@@ -76,8 +76,6 @@ export class RouteKeeper implements Runnable {
         return event.action === 'del' && event.route.protocol === ownProtocol && isOwnTable(event.route.table);
       case 'rule':
         return isOwnTable(event.rule.table) && (event.action === 'del' || event.rule.protocol !== ownProtocol);
-      case 'neighbour':
-        return false;
       case 'resync':
         return true;
     }

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import * as libc from '../../agent/netlink/libc.ts';
-import { Netlink } from '../../agent/netlink/netlink.ts';
+import { KoffiNetlink } from '../../agent/netlink/koffi-netlink.ts';
+import type { Netlink } from '../../agent/netlink/netlink.ts';
 import { ThreadNamespace } from '../../agent/netlink/thread-namespace.ts';
 import { Namespace } from '../../test/agent/namespaces.ts';
 
@@ -19,7 +20,7 @@ export function enterOwnNamespace(purpose: string): Namespace {
 /** A netlink layer whose own namespace is the given one: threads are born in the namespace of the one that starts them. */
 export async function netlinkIn(namespace: Namespace): Promise<Netlink> {
   using here = new ThreadNamespace();
-  const netlink = new Netlink();
+  const netlink = new KoffiNetlink();
   await within(namespace, fd => here.within(fd, () => netlink.one(null, { op: 'link.list' })));
   return netlink;
 }

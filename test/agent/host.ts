@@ -93,7 +93,7 @@ export class Host implements AsyncDisposable {
     return join(this.folder, 'plugins');
   }
 
-  async startAgent(env: NodeJS.ProcessEnv = {}): Promise<void> {
+  async startAgent(env: NodeJS.ProcessEnv = {}, more: readonly string[] = []): Promise<void> {
     const { kubeconfig } = this.#options;
     const argv = [
       join(repository, 'agent/main.ts'),
@@ -107,6 +107,7 @@ export class Host implements AsyncDisposable {
         '--cni-path',
         this.ownPlugins,
       ],
+      ...more,
     ];
     this.#agent = new Program(this.namespace.enter(process.execPath, ...argv), {
       logFile: join(this.folder, 'agent.log'),

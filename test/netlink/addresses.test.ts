@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { describe, it } from 'mocha';
+import { it } from 'mocha';
 import type { AddressInfo } from '../../agent/netlink/netlink.ts';
-import { fixture, type IpLink, type TestNamespace } from './support.ts';
+import { describeEach, type IpLink, type TestNamespace } from './support.ts';
 
 /** The addresses that `ip -j -d address` shows, in the words of AddressInfo. */
 function oracle(namespace: TestNamespace): Partial<AddressInfo>[] {
@@ -31,9 +31,7 @@ function byText(items: readonly object[]): string[] {
   return items.map(item => JSON.stringify(Object.entries(item).sort())).sort();
 }
 
-describe('netlink: addresses', () => {
-  const test = fixture();
-
+describeEach('netlink: addresses', test => {
   function prepared(): TestNamespace {
     const namespace = test.namespace();
     namespace.ip('link', 'add', 'name', 'v0', 'type', 'veth', 'peer', 'name', 'v1');

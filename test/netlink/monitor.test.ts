@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { describe, it } from 'mocha';
-import type { MonitorEvent } from '../../agent/netlink/monitor.ts';
+import type { MonitorEvent, MonitorGroup } from '../../agent/netlink/monitor.ts';
 import type { RouteChange } from '../../agent/netlink/netlink.ts';
-import { fixture } from './support.ts';
+import { describeEach, fixture, run } from './support.ts';
 
 /** Reads events until one satisfies `wanted`, and returns it. */
 async function until(
@@ -17,8 +19,32 @@ async function until(
   }
 }
 
-describe('netlink: monitor', () => {
-  const test = fixture();
+describeEach('netlink: monitor', test => {
+  it('ends for a reader that waits when it is stopped', async () => {
+    const namespace = test.namespace();
+    const monitor = await test.netlink.monitor(namespace.path, ['link']);
+    const next = monitor[Symbol.asyncIterator]().next();
+    monitor.stop();
+    expect(await next).to.deep.equal({ value: undefined, done: true });
+  });
+
+  it('keeps no process alive', () => {
+    const module = JSON.stringify(new URL('../../agent/netlink/open.ts', import.meta.url).href);
+    const script = `
+      import { openNetlink } from ${module};
+      const netlink = await openNetlink('${test.backend}');
+      await netlink.monitor(null, ['link']);
+      console.log('listening');`;
+    const text = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect(text).to.equal('listening\n');
+  });
+});
+
+describe('netlink: what the monitor tells (koffi)', () => {
+  const test = fixture('koffi');
 
   it('tells of links, addresses, routes and rules coming and going', async () => {
     const namespace = test.namespace();
@@ -71,14 +97,6 @@ describe('netlink: monitor', () => {
     expect(next.value).to.have.nested.property('link.name', 'br0');
   });
 
-  it('ends for a reader that waits when it is stopped', async () => {
-    const namespace = test.namespace();
-    const monitor = await test.netlink.monitor(namespace.path, ['link']);
-    const next = monitor[Symbol.asyncIterator]().next();
-    monitor.stop();
-    expect(await next).to.deep.equal({ value: undefined, done: true });
-  });
-
   it('says that everything has to be listed again when events were lost', async () => {
     const namespace = test.namespace();
     await using monitor = await test.netlink.monitor(namespace.path, ['ipv4-route']);
@@ -92,18 +110,45 @@ describe('netlink: monitor', () => {
     const event = await until(monitor[Symbol.asyncIterator](), ({ type }) => type === 'resync');
     expect(event).to.have.property('reason').that.is.oneOf(['overrun', 'slow-reader']);
   });
+});
 
-  it('keeps no process alive', () => {
-    const module = JSON.stringify(new URL('../../agent/netlink/netlink.ts', import.meta.url).href);
-    const script = `
-      import { Netlink } from ${module};
-      const netlink = new Netlink();
-      await netlink.monitor(null, ['link']);
-      console.log('listening');`;
-    const text = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
-      encoding: 'utf8',
-      timeout: 20_000,
+describe('netlink: what the monitor tells (ip)', () => {
+  const test = fixture('ip');
+  const changed: MonitorEvent = { type: 'resync', reason: 'change' };
+
+  const changes: readonly [MonitorGroup, ...string[]][] = [
+    ['link', 'link', 'set', 'lo', 'mtu', '1400'],
+    ['ipv4-address', 'address', 'add', '10.1.0.1/24', 'dev', 'lo'],
+    ['ipv6-address', 'address', 'add', 'fd00::1/64', 'nodad', 'dev', 'lo'],
+    ['ipv4-route', 'route', 'add', 'blackhole', '10.9.0.0/16', 'table', '500'],
+    ['ipv6-route', 'route', 'add', 'blackhole', 'fd09::/16', 'table', '500'],
+    ['ipv4-rule', 'rule', 'add', 'from', '10.1.0.0/24', 'lookup', '500'],
+    ['ipv6-rule', 'rule', 'add', 'from', 'fd00::/64', 'lookup', '500'],
+  ];
+  for (const [group, ...command] of changes) {
+    it(`says that something has changed in ${group}`, async () => {
+      const [namespace, other] = [test.namespace(), test.namespace()];
+      for (const { name } of [namespace, other]) run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+      await using monitor = await test.netlink.monitor(namespace.path, [group]);
+      const events = monitor[Symbol.asyncIterator]();
+      const family = command.some(word => word.includes('::')) ? ['-6'] : [];
+      // Nothing of another namespace; the first event is the change's own.
+      run('ip', ['-n', other.name, ...family, ...command]);
+      run('ip', ['-n', namespace.name, ...family, ...command]);
+      expect((await events.next()).value).to.deep.equal(changed);
     });
-    expect(text).to.equal('listening\n');
+  }
+
+  it('listens again after its program has ended, and says so', async () => {
+    const namespace = test.namespace();
+    await using monitor = await test.netlink.monitor(namespace.path, ['link']);
+    const events = monitor[Symbol.asyncIterator]();
+    const children = (): string => readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim();
+    process.kill(Number(children()), 'SIGKILL');
+    await until(events, event => event.type === 'resync' && event.reason === 'restart');
+    namespace.ip('link', 'set', 'lo', 'up');
+    await until(events, event => event.type === 'resync' && event.reason === 'change');
+    monitor.stop();
+    while (children() !== '') await setTimeout(5);
   });
 });

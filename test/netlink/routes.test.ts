@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { describe, it } from 'mocha';
+import { it } from 'mocha';
 import type { Op, Route, RouteChange, RouteInfo } from '../../agent/netlink/netlink.ts';
-import { fixture, type IpHop, type IpLink, type IpRoute, type TestNamespace } from './support.ts';
+import { describeEach, type IpHop, type IpLink, type IpRoute, type TestNamespace } from './support.ts';
 
 /** Our number for routes in these tests; iproute2 prints unknown ones as they are. */
 const protocol = 201;
@@ -46,9 +46,7 @@ function comparable(routes: readonly RouteInfo[]): Partial<Route>[] {
   });
 }
 
-describe('netlink: routes', () => {
-  const test = fixture();
-
+describeEach('netlink: routes', test => {
   function prepared(): TestNamespace {
     const namespace = test.namespace();
     for (const [name, peer] of [

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { Netlink, type OperState, type RouteType, type Scope } from '../../agent/netlink/netlink.ts';
+import { IpNetlink } from '../../agent/netlink/ip/ip-netlink.ts';
+import { KoffiNetlink } from '../../agent/netlink/koffi-netlink.ts';
+import type { Netlink, NetlinkBackend, OperState, RouteType, Scope } from '../../agent/netlink/netlink.ts';
 
 /** A fresh network namespace, removed with `await using` or `using`. */
 export class TestNamespace implements Disposable {
@@ -93,6 +95,7 @@ export interface IpRule {
 
 export interface IpNeighbour {
   readonly dst: string;
+  readonly dev: string;
   readonly lladdr?: string;
 }
 
@@ -104,10 +107,28 @@ export function run(command: string, args: readonly string[]): string {
   });
 }
 
+export interface Fixture {
+  readonly backend: NetlinkBackend;
+  netlink: Netlink;
+  namespace(): TestNamespace;
+}
+
+const backends = { koffi: () => new KoffiNetlink(), ip: () => new IpNetlink() };
+
+/** The same suite for each implementation of Netlink. */
+export function describeEach(title: string, define: (test: Fixture) => void): void {
+  for (const backend of ['koffi', 'ip'] as const) {
+    describe(`${title} (${backend})`, () => {
+      define(fixture(backend));
+    });
+  }
+}
+
 /** Namespaces and a Netlink for each test of a suite, taken away after it also when it fails. */
-export function fixture(): { netlink: Netlink; namespace(): TestNamespace } {
+export function fixture(backend: NetlinkBackend): Fixture {
   let stack = new AsyncDisposableStack();
   const context = {
+    backend,
     netlink: undefined as unknown as Netlink,
     namespace: (): TestNamespace => stack.use(new TestNamespace()),
   };
@@ -119,7 +140,7 @@ export function fixture(): { netlink: Netlink; namespace(): TestNamespace } {
   });
   beforeEach(() => {
     stack = new AsyncDisposableStack();
-    context.netlink = stack.use(new Netlink());
+    context.netlink = stack.use(backends[backend]());
   });
   afterEach(() => stack.disposeAsync());
   return context;

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { describe, it } from 'mocha';
+import { it } from 'mocha';
 import { forwardingKey, getSysctl, interfaceKey, setSysctl } from '../../agent/netlink/sysctl.ts';
-import { fixture } from './support.ts';
+import { describeEach } from './support.ts';
 
-describe('netlink: sysctl', () => {
-  const test = fixture();
-
+describeEach('netlink: sysctl', test => {
   it('reads and writes the values of one namespace and of no other', async () => {
     const [namespace, other] = [test.namespace(), test.namespace()];
     const own = readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8');

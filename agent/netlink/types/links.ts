@@ -1,0 +1,146 @@
+import type { LinkRef, NetnsPath, OpBase } from './common.ts';
+
+export type IpvlanMode = 'l2' | 'l3' | 'l3s';
+export type IpvlanFlag = 'bridge' | 'private' | 'vepa';
+export type MacvlanMode = 'bridge' | 'private' | 'vepa' | 'passthru';
+export type OperState = 'unknown' | 'notpresent' | 'down' | 'lowerlayerdown' | 'testing' | 'dormant' | 'up';
+
+export interface LinkInfo {
+  readonly index: number;
+  readonly name: string;
+  readonly altNames: readonly string[];
+  readonly alias: string | null;
+  /** Hardware type (if_arp.h): 1 Ethernet, 32 InfiniBand, 772 loopback. */
+  readonly hardwareType: number;
+  /** Hardware address; null where the link has none. */
+  readonly mac: string | null;
+  /** Burnt-in hardware address; null where the driver tells none or the kernel is older than 5.6. */
+  readonly permanentMac: string | null;
+  readonly mtu: number;
+  readonly minMtu: number | null;
+  readonly maxMtu: number | null;
+  /** IFF_* bits; the ones most asked for follow as booleans. */
+  readonly flags: number;
+  readonly up: boolean;
+  readonly lowerUp: boolean;
+  readonly running: boolean;
+  readonly loopback: boolean;
+  readonly operState: OperState;
+  /** 'ipvlan', 'veth', …; null for physical NICs. */
+  readonly kind: string | null;
+  /** IFLA_LINK: the index of an ipvlan's, macvlan's or vlan's parent or of a veth's peer, in the namespace linkNetnsId. */
+  readonly parentIndex: number | null;
+  /** Namespace of the parent or peer as this namespace numbers it; null where it is the same one. */
+  readonly linkNetnsId: number | null;
+  /** Index of the bridge, bond or VRF that this link is a port of. */
+  readonly master: number | null;
+  readonly masterKind: string | null;
+  readonly txQueueLength: number | null;
+  /** Number of SR-IOV virtual functions switched on; null where the device has no SR-IOV. */
+  readonly numVfs: number | null;
+  readonly physPortName: string | null;
+  /** Device that the NIC is a function of, for example bus 'pci', name '0000:3b:00.0' (kernel 5.14 and later). */
+  readonly parentDevice: { readonly name: string; readonly bus: string | null } | null;
+  readonly ipvlan: { readonly mode: IpvlanMode; readonly flag: IpvlanFlag } | null;
+  readonly macvlan: { readonly mode: MacvlanMode } | null;
+  readonly vlan: { readonly id: number; readonly protocol: '802.1Q' | '802.1ad' } | null;
+  readonly vrf: { readonly table: number } | null;
+}
+
+export interface LinkList extends OpBase {
+  readonly op: 'link.list';
+}
+export interface LinkGet extends OpBase {
+  readonly op: 'link.get';
+  readonly dev: LinkRef;
+}
+
+interface NewLink extends OpBase {
+  readonly op: 'link.add';
+  readonly name: string;
+  /** Make the link in that namespace instead of the batch's; `parent` is still looked up in the batch's. */
+  readonly targetNetns?: NetnsPath;
+  /** Ask for this interface index (in the target namespace); the kernel answers EBUSY where it is taken. */
+  readonly index?: number;
+  readonly mtu?: number;
+  readonly mac?: string;
+  readonly alias?: string;
+  readonly up?: boolean;
+  /** Port of that bridge or VRF of the target namespace. */
+  readonly master?: LinkRef;
+}
+export interface AddIpvlan extends NewLink {
+  readonly kind: 'ipvlan';
+  readonly parent: LinkRef;
+  readonly mode: IpvlanMode;
+  /** Default 'bridge'. */
+  readonly flag?: IpvlanFlag;
+}
+export interface AddMacvlan extends NewLink {
+  readonly kind: 'macvlan';
+  readonly parent: LinkRef;
+  readonly mode: MacvlanMode;
+}
+export interface AddVlan extends NewLink {
+  readonly kind: 'vlan';
+  readonly parent: LinkRef;
+  readonly id: number;
+  /** Default '802.1Q'. */
+  readonly protocol?: '802.1Q' | '802.1ad';
+}
+export interface AddVrf extends NewLink {
+  readonly kind: 'vrf';
+  readonly table: number;
+}
+export interface AddVeth extends NewLink {
+  readonly kind: 'veth';
+  /** The other end. The kernel refuses to bring it up in the same step: `link.set` does that afterwards. */
+  readonly peer: {
+    readonly name: string;
+    readonly netns?: NetnsPath;
+    readonly index?: number;
+    readonly mtu?: number;
+    readonly mac?: string;
+  };
+}
+export interface AddPlain extends NewLink {
+  readonly kind: 'dummy' | 'bridge';
+}
+export type LinkAdd = AddIpvlan | AddMacvlan | AddVlan | AddVrf | AddVeth | AddPlain;
+
+/** Changes only what is given. */
+export interface LinkSet extends OpBase {
+  readonly op: 'link.set';
+  readonly dev: LinkRef;
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: string;
+  /** The new name; older kernels refuse to rename a link that is up (EBUSY). */
+  readonly name?: string;
+  /** Move the link into that namespace. */
+  readonly netns?: NetnsPath;
+  /** '' removes it. */
+  readonly alias?: string;
+  /** Make it a port of that bridge or VRF; null takes it out. */
+  readonly master?: LinkRef | null;
+  /** The number of a set of links of the namespace that can be removed together; 0 is everybody's. */
+  readonly group?: number;
+}
+/**
+ * Removes every link of a group: all, or none where one of them cannot be removed. ENODEV where there is none. The kernel waits for all
+ * of them once, and not once a link, until nobody looks at them any more (RCU, tens of milliseconds).
+ */
+export interface LinkDelGroup extends OpBase {
+  readonly op: 'link.delGroup';
+  readonly group: number;
+}
+export interface LinkDel extends OpBase {
+  readonly op: 'link.del';
+  readonly dev: LinkRef;
+}
+/** Alternative names (kernel 5.5 and later), up to 127 bytes. */
+export interface AltNameChange extends OpBase {
+  readonly op: 'altname.add' | 'altname.del';
+  readonly dev: LinkRef;
+  readonly altName: string;
+}
