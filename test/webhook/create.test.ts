@@ -201,7 +201,7 @@ describe('creating pods, through the real API server', () => {
     ['a hardware address that is no text', networks([{ name: 'routed', mac: 5 }]), /mac must be a text, not 5/],
     ['a hardware address that is none', networks([{ name: 'routed', mac: 'c2:11' }]), /mac must be .* not "c2:11"/],
     ['annotations that would be too large', { annotations: { big: 'x'.repeat(262_100) } }, /MNN_ANNOTATIONS_TOO_LARGE/],
-    ['a node without NICs', { spec: { nodeName: 'nobody' } }, /MNN_NODE_LACKS/],
+    ['a node whose NICs nobody has told', { spec: { nodeName: 'nobody' } }, /MNN_NODE_NOT_READY/],
   ];
   for (const [i, [what, metadata, message]] of refused.entries()) {
     it(`refuses ${what}`, async () => {
