@@ -15,6 +15,7 @@ import { namespaceIdentity } from './namespaceIdentity.ts';
 import { NicClaims } from './nicClaims.ts';
 import { planOf, type Plan } from './plan.ts';
 import { resultOf } from './result.ts';
+import { refuseTakenAddresses } from './takenAddresses.ts';
 
 export interface AttacherOptions {
   readonly netlink: Netlink;
@@ -68,6 +69,7 @@ export class Attacher {
     try {
       const answers = await this.#callDelegates(attachment, entry, signal);
       const ready = withAnswers(attachment, answers);
+      refuseTakenAddresses(ready, this.#options.checkpoint.list());
       const plan = planOf(ready, this.#options.checkpoint.others(ready));
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
       const links = await this.#make(ready, plan, signal);

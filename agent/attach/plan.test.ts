@@ -6,6 +6,7 @@ import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { hostEndName, ptpMac, type Attachment } from './attachment.ts';
 import { intentOf, withPlan } from './entries.ts';
 import { planOf } from './plan.ts';
+import { refuseTakenAddresses } from './takenAddresses.ts';
 import { pluginOf } from './plugin.ts';
 import { podRoutes } from './podRoutes.ts';
 
@@ -153,11 +154,18 @@ describe('planOf', () => {
       ]);
     });
 
-    it('refuses an address that a ptp link has already', () => {
+    it('is refused an address that a ptp link of the node has already', () => {
       const [nic] = second.nics;
       const same = { ...second, nics: [{ ...nic!, addresses: ['10.0.0.5/24'] }] };
-      expect(() => planOf(same, [entryOf(first)])).to.throw(CniError, 'the pod has 10.0.0.5/32 on net1-0 already');
-      expect(() => planOf(second, [entryOf(first)])).not.to.throw();
+      const other = { ...same, containerId: 'd', pod: { uid: 'v', namespace: 'n', name: 'other' } };
+      const refused = (wanted: Attachment) => () => {
+        refuseTakenAddresses(wanted, [entryOf(first)]);
+      };
+      expect(refused(same)).to.throw(CniError, "the pod's net1-0 has 10.0.0.5/32 already");
+      expect(refused(other)).to.throw(CniError, `pod ${first.pod.namespace}/${first.pod.name} has 10.0.0.5/32 already`);
+      expect(refused({ ...first, nics: [...first.nics, { ...nic!, addresses: ['10.0.0.5/24'] }] })).to.throw(CniError);
+      expect(refused(first)).not.to.throw();
+      expect(refused(second)).not.to.throw();
     });
   });
 

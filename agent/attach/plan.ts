@@ -24,12 +24,12 @@ export interface Plan {
 /**
  * What has to be done to make the attachment, or what its delegates leave to the agent. All addresses are known.
  * @param others what the pod's other attachments are, or are to be
- * @throws CniError code 100 for a gateway that no link reaches, and for an address that another attachment of type ptp has
+ * @throws CniError code 100 for a gateway that no link reaches
  */
 export function planOf(attachment: Attachment, others: readonly CheckpointEntry[]): Plan {
   const { nics, plugin } = attachment;
   const routes = podRoutes(attachment).map(route => behindOthers(route, others));
-  const rules = sourceRules(attachment);
+  const rules = sourceRules(attachment, others);
   const common = [
     ...defaultRouteOps(attachment, routes),
     ...routes.map(({ change }) => change),
@@ -37,7 +37,6 @@ export function planOf(attachment: Attachment, others: readonly CheckpointEntry[
     ...nameOps(attachment),
   ];
   if (plugin.type === 'delegate') return { links: [], pod: common, host: [], routes, rules };
-  if (plugin.type === 'ptp') refuseTakenAddresses(attachment, others);
   const perNic = plugin.type === 'ptp' ? ptpPod(attachment) : nics.flatMap(nic => subInterfacePod(nic, plugin));
   return {
     links: nics.map(nic => linkOf(attachment, plugin, nic)),
@@ -56,17 +55,6 @@ function behindOthers(route: PodRoute, others: readonly CheckpointEntry[]): PodR
   const name = routeName(route.change);
   const isShared = others.some(({ links }) => links.some(({ routes }) => routes.includes(name)));
   return isShared ? { ...route, change: { ...route.change, op: 'route.append' } } : route;
-}
-
-/** The host has one route to an address: a second link's would take it from the first one. */
-function refuseTakenAddresses({ network, nics }: Attachment, others: readonly CheckpointEntry[]): void {
-  const wanted = nics.flatMap(({ addresses }) => addresses.map(text => hostAddress(text, parseCidr(text).family)));
-  for (const { name, hostEnd, addresses } of others.flatMap(({ links }) => links)) {
-    const taken = hostEnd === undefined ? undefined : wanted.find(address => addresses.includes(address));
-    if (taken === undefined) continue;
-    const detail = `network ${network}: the pod has ${taken} on ${name} already, and the host has one route to it`;
-    throw cniError(cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN', detail);
-  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { parseAddress } from '../../core/net/address.ts';
 import type { Op } from '../netlink/types.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { PodRoute } from './podRoutes.ts';
 import { hostAddress, type Attachment } from './attachment.ts';
 
@@ -17,14 +18,19 @@ export interface SourceRule {
 const rulePriority = 1000;
 
 /**
- * Links that share a subnet with an earlier one of the attachment: the main table sends all of it by the first link, also answers from an
+ * Links that share a subnet with an earlier one of the pod: the main table sends all of it by the first link, also answers from an
  * address of another one, which the network's switches and filters then see on the wrong port. Each such address gets a table of its own.
+ * @param others the pod's other attachments
  */
-export function sourceRules({ nics, plugin }: Pick<Attachment, 'nics' | 'plugin'>): SourceRule[] {
+export function sourceRules(
+  { nics, plugin }: Pick<Attachment, 'nics' | 'plugin'>,
+  others: readonly CheckpointEntry[],
+): SourceRule[] {
   if (plugin.type === 'ptp') return []; // the next hop is the host, whatever the link
+  const earlier = others.flatMap(({ links }) => links.filter(({ hostEnd }) => hostEnd === undefined));
   const seen = new Map<string, string>();
   const shared = new Set<string>();
-  for (const { name, addresses } of nics) {
+  for (const { name, addresses } of [...earlier, ...nics]) {
     for (const subnet of addresses.map(address => formatCidr(parseCidr(address)))) {
       const first = seen.get(subnet) ?? name;
       seen.set(subnet, first);

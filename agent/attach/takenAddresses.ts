@@ -1,0 +1,35 @@
+import { cniCodes, cniError } from '../../core/cni/error.ts';
+import { parseCidr } from '../../core/net/cidr.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { hostAddress, type Attachment } from './attachment.ts';
+
+/**
+ * The host has one route to an address, so a second ptp link with it would take it from the first one: of the same pod, or of another one
+ * that a `static` IPAM gives the same.
+ * @param entries of the whole node, the attachment's own may be among them
+ * @throws CniError code 100
+ */
+export function refuseTakenAddresses(attachment: Attachment, entries: Iterable<CheckpointEntry>): void {
+  const { network, nics, plugin, pod } = attachment;
+  if (plugin.type !== 'ptp') return;
+  const wanted = new Map<string, string>();
+  const refuse = (address: string, who: string): never => {
+    const detail = `network ${network}: ${who} has ${address} already, and the host has one route to it`;
+    throw cniError(cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN', detail);
+  };
+  for (const { name, addresses } of nics) {
+    for (const address of addresses.map(text => hostAddress(text, parseCidr(text).family))) {
+      if (wanted.has(address)) refuse(address, `the pod's ${wanted.get(address)}`);
+      wanted.set(address, name);
+    }
+  }
+  for (const entry of entries) {
+    if (entry.containerId === attachment.containerId && entry.ifname === attachment.ifname) continue;
+    for (const { name, hostEnd, addresses } of entry.links) {
+      const taken = hostEnd === undefined ? undefined : addresses.find(address => wanted.has(address));
+      const isSame = entry.pod.uid === pod.uid;
+      if (taken !== undefined)
+        refuse(taken, isSame ? `the pod's ${name}` : `pod ${entry.pod.namespace}/${entry.pod.name}`);
+    }
+  }
+}
