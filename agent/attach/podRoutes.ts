@@ -1,6 +1,7 @@
 import type { ResultRoute } from '../../core/cni/result.ts';
 import { tryParseAddress } from '../../core/net/address.ts';
 import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import { mainTable } from '../checkpoint/entry.ts';
 import type { NextHop, RouteChange } from '../netlink/types.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 
@@ -19,7 +20,7 @@ export interface PodRoute {
  * any gateway left, too.
  */
 export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): PodRoute[] {
-  const key = ({ dst, table = 0, priority = 0 }: ResultRoute): string =>
+  const key = ({ dst, table = mainTable, priority = 0 }: ResultRoute): string =>
     `${formatCidr(parseCidr(dst))} ${table} ${priority}`;
   const defaults = defaultRoute.map(gw => ({ dst: defaultDestination(gw), gw }));
   return [...Map.groupBy([...routes, ...defaults], key).values()].flatMap((group): PodRoute[] => {

@@ -73,7 +73,7 @@ export function routeName({ dst, table = mainTable }: { dst: string; table?: num
 }
 
 /** RT_TABLE_MAIN (linux/rtnetlink.h). */
-const mainTable = 254;
+export const mainTable = 254;
 
 /** Whether a parsed file is an entry of this version. */
 export function isEntry(value: unknown): value is CheckpointEntry {

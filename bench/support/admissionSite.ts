@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { annotation, apiVersion, extendedResourceName, label } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/client.ts';
@@ -10,8 +9,8 @@ import type { Component } from '../../test/cluster/component.ts';
 import type { WebhookAddress } from '../../test/system/webhookConfigurations.ts';
 import { startWebhookProcess } from '../../test/system/webhookProcess.ts';
 import { hostName, largeCluster } from './largeCluster.ts';
+import { applyManifests, definitionCrd } from '../../test/system/apply.ts';
 
-const root = join(import.meta.dirname, '../..');
 const nodes = 50;
 const nics = 8;
 const bindAttempts = 5;
@@ -47,11 +46,8 @@ export class AdmissionSite implements AsyncDisposable {
   static async start(): Promise<AdmissionSite> {
     const names = Array.from({ length: nodes }, (_, i) => ({ name: hostName(i) }));
     const cluster = await startCluster({ name: 'admission', fakeNodes: names });
-    const base = join(root, 'manifests/base');
-    for (const path of ['crds', 'namespace.yaml', 'webhook/rbac.yaml'])
-      await cluster.kubectl(['apply', '-f', join(base, path)]);
-    await cluster.kubectl(['apply', '-f', join(root, 'test/system/netAttachDefCrd.yaml')]);
-    await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+    const manifests = ['crds', 'namespace.yaml', 'webhook/rbac.yaml'].map(path => `manifests/base/${path}`);
+    await applyManifests(cluster, ...manifests, definitionCrd);
     const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, maxConnections: 64 });
     for (const host of largeCluster(nodes, nics).hosts) await client.create(hostInterfaces, host);
     const kubeconfig = await cluster.kubeconfigFor('system:serviceaccount:multi-nic-system:multi-nic-webhook');

@@ -7,6 +7,7 @@ import { startCluster, type Cluster } from '../cluster/index.ts';
 import { outsideApiVariable } from './inside.ts';
 import type { OutsideApi } from './outside.ts';
 import { forward } from '../uml/forward.ts';
+import { applyManifests } from '../system/apply.ts';
 
 /** The API server of a site: at 127.0.0.1. */
 export interface SiteApi extends AsyncDisposable {
@@ -45,8 +46,7 @@ async function ownApi(): Promise<SiteApi> {
 /** A control plane that knows our resources. */
 export async function startSiteCluster(): Promise<Cluster> {
   const cluster = await startCluster({ nodes: 0 });
-  await cluster.kubectl(['apply', '-f', join(import.meta.dirname, '../../manifests/base/crds')]);
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
+  await applyManifests(cluster, 'manifests/base/crds');
   return cluster;
 }
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { hostInterfaces, multiNicNetworks, namespaces, networkAttachmentDefinitions } from '../../kube/resources.ts';
-import { createNamespace, definitionCrd, eventually, host, network } from './support.ts';
+import { createNamespace, eventually, host, network } from './support.ts';
 import { controllerSite } from './site.ts';
+import { applyManifests, definitionCrd } from '../system/apply.ts';
 
 describe('Networks, against a real API server', function () {
   this.timeout(120_000);
@@ -16,7 +17,7 @@ describe('Networks, against a real API server', function () {
       const condition = await site.seen.condition('early', 'DefinitionsReady');
       return condition?.status === 'True' && condition.message.includes('no Multus');
     });
-    await site.cluster.kubectl(['apply', '-f', definitionCrd]);
+    await applyManifests(site.cluster, definitionCrd);
     await eventually('a definition', async () => {
       const namespaces = await site.seen.definitionNamespaces('early').catch((): string[] => []);
       return namespaces.includes('default') && namespaces.includes('kube-system');

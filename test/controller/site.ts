@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import pino from 'pino';
 import { systemNamespace } from '../../core/api/names.ts';
 import { createController } from '../../controller/controller.ts';
@@ -7,9 +6,8 @@ import { KubeClient } from '../../kube/client.ts';
 import { createMetrics, type Metrics } from '../../kube/metrics.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
-import { definitionCrd, inParallel, Observed } from './support.ts';
-
-const root = join(import.meta.dirname, '../..');
+import { inParallel, Observed } from './support.ts';
+import { applyManifests, definitionCrd } from '../system/apply.ts';
 
 /** A control plane without nodes, with our resources and the controllers that a test starts. */
 export interface ControllerSite {
@@ -120,13 +118,7 @@ function runController(client: KubeClient, times: Times = {}): Running {
 
 /** Our resources and, unless it is to have none, NetworkAttachmentDefinition. */
 async function installResources(cluster: Cluster, { multus = true } = {}): Promise<void> {
-  const files = [join(root, 'manifests/base/crds'), ...(multus ? [definitionCrd] : [])];
-  await cluster.kubectl(['apply', ...files.flatMap(file => ['-f', file])]);
-  const kinds = ['multinicnetworks', 'hostinterfaces', 'cidrs', 'ippools'].map(
-    plural => `crd/${plural}.multinic.fms.io`,
-  );
-  if (multus) kinds.push('crd/network-attachment-definitions.k8s.cni.cncf.io');
-  await cluster.kubectl(['wait', '--for=condition=Established', ...kinds]);
+  await applyManifests(cluster, 'manifests/base/crds', ...(multus ? [definitionCrd] : []));
   await cluster.kubectl(['create', 'namespace', systemNamespace]);
 }
 

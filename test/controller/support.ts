@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { apiVersion } from '../../core/api/names.ts';
 import type { HostInterface, IPPool, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
@@ -13,10 +12,6 @@ import {
   networkAttachmentDefinitions,
   nodes,
 } from '../../kube/resources.ts';
-
-const root = join(import.meta.dirname, '../..');
-
-export const definitionCrd = join(root, 'test/system/netAttachDefCrd.yaml');
 
 /** Asks again and again until the answer is there; the limit only keeps a failing test from hanging. */
 export async function eventually<T>(

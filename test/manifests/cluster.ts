@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { startCluster, type Cluster } from '../cluster/index.ts';
+import { applyManifests } from '../system/apply.ts';
 
 /** The clone's root. */
 export const root = join(import.meta.dirname, '../..');
@@ -16,8 +17,7 @@ export function schemaCluster(): Promise<Cluster> {
 
 async function start(): Promise<Cluster> {
   const cluster = await startCluster({ name: 'manifests' });
-  await cluster.kubectl(['apply', '-f', join(root, 'manifests/base/crds')]);
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await applyManifests(cluster, 'manifests/base/crds');
   return cluster;
 }
 

@@ -7,9 +7,12 @@ import type { Component } from '../cluster/component.ts';
 import { prepareMultus, putMultusFirst } from '../multus/onNodes.ts';
 import { installWebhooks } from './webhookConfigurations.ts';
 import { startWebhookProcess } from './webhookProcess.ts';
+import { applyManifests } from './apply.ts';
 
 const root = join(import.meta.dirname, '../..');
-const manifests = ['crds', 'namespace.yaml', 'webhook/rbac.yaml', 'agent/rbac.yaml'];
+const manifests = ['crds', 'namespace.yaml', 'webhook/rbac.yaml', 'agent/rbac.yaml'].map(
+  path => `manifests/base/${path}`,
+);
 
 /** The installed system: its processes can be stopped, killed and started again. They end with the cluster. */
 export interface InstalledSystem {
@@ -35,7 +38,7 @@ export async function installSystem(
   { multus }: InstallOptions = {},
 ): Promise<InstalledSystem> {
   if (multus !== undefined) await prepareMultus(cluster);
-  for (const path of manifests) await cluster.kubectl(['apply', '-f', join(root, 'manifests/base', path)]);
+  await applyManifests(cluster, ...manifests);
   const webhook = await startWebhook(cluster);
   const agents = new Map<string, Component>();
   for (const node of cluster.nodes) agents.set(node.name, await startAgent(cluster, node, executable));

@@ -18,8 +18,7 @@ import * as resources from '../../kube/resources.ts';
 import { createWebhook } from '../../webhook/webhook.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
-
-const root = join(import.meta.dirname, '../..');
+import { applyManifests, definitionCrd } from '../system/apply.ts';
 
 /** A control plane with the real scheduler, Node objects, the schemas, and the webhook in this process. */
 export interface WebhookCluster {
@@ -141,9 +140,7 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
 
 /** The schemas, and those of Multus. */
 export async function installResources(cluster: Cluster): Promise<void> {
-  await cluster.kubectl(['apply', '-f', join(root, 'manifests/base/crds')]);
-  await cluster.kubectl(['apply', '-f', join(root, 'test/system/netAttachDefCrd.yaml')]);
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await applyManifests(cluster, 'manifests/base/crds', definitionCrd);
 }
 
 /** What the agents would have made: a host of two NICs for each node. */
