@@ -1,7 +1,6 @@
 import type { RouteChange } from '../agent/netlink/types.ts';
 import { Netlink } from '../agent/netlink/netlink.ts';
-import { programRoutes } from '../agent/routes/kernelRoutes.ts';
-import { wantedRoutes } from '../agent/routes/wanted.ts';
+import { RouteProgrammer } from '../agent/routes/routeProgrammer.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
 import { hostAddress, hostName, largeCluster, type LargeCluster } from './support/largeCluster.ts';
@@ -47,10 +46,10 @@ function plugIn(namespace: Namespace): void {
 /** One agent with what it knows. */
 class Subject {
   readonly #cluster = new PlannedCluster();
-  readonly #netlink: Netlink;
+  readonly #programmer: RouteProgrammer;
 
   constructor(netlink: Netlink, { network, hosts, pages }: LargeCluster) {
-    this.#netlink = netlink;
+    this.#programmer = new RouteProgrammer(netlink, this.#cluster.view, hostName(0));
     this.#cluster.setNetwork(network);
     this.change({ hosts, pages });
   }
@@ -62,7 +61,7 @@ class Subject {
 
   /** What the agent does when something has changed. */
   async pass(expected: number): Promise<void> {
-    const { changes, failures } = await programRoutes(this.#netlink, wantedRoutes(this.#cluster.view, hostName(0)));
+    const { changes, failures } = await this.#programmer.pass();
     if (changes !== expected || failures.length > 0) {
       throw new Error(`${changes} changes, not ${expected}; failures: ${failures.slice(0, 3).join('; ')}`);
     }
@@ -78,8 +77,10 @@ async function oneMoreHost(netlink: Netlink, known: number): Promise<number[]> {
   await subject.pass((known - 1) * nics + 1);
   const samples: number[] = [];
   for (let round = -1; round < changeRounds; round++) {
-    subject.change(change);
-    const ms = await timed(() => subject.pass(nics));
+    const ms = await timed(() => {
+      subject.change(change);
+      return subject.pass(nics);
+    });
     if (round >= 0) samples.push(ms);
     subject.change({ hosts: [], pages: before.pages.slice(-1) });
     await subject.pass(nics);

@@ -40,18 +40,18 @@ export interface RouteDiff<Route, Rule> {
 /**
  * The difference between what is wanted and what the kernel has of ours. A route to a destination is set over the one of its metric that is there; of
  * several to one destination all but a right one go.
+ * @param wanted each destination once a table
  * @param priority of our rules
  */
 export function diffRoutes<Route extends PresentRoute, Rule extends PresentRule>(
   wanted: { readonly routes: readonly WantedRoute[]; readonly rules: readonly WantedRule[]; readonly priority: number },
   present: { readonly routes: readonly Route[]; readonly rules: readonly Rule[] },
 ): RouteDiff<Route, Rule> {
-  const missing = new Map(wanted.routes.map(route => [routeKey(route), route]));
-  const wantedKeys = new Set(missing.keys());
+  const missing = new RouteTables(wanted.routes);
   const wrong: Route[] = [];
   for (const route of present.routes) {
-    const expected = missing.get(routeKey(route));
-    if (expected && expected.gateway === route.gateway && expected.dev === route.dev) missing.delete(routeKey(route));
+    const expected = missing.find(route);
+    if (expected && expected.gateway === route.gateway && expected.dev === route.dev) missing.delete(expected);
     else wrong.push(route);
   }
   const missingRules = new Map(wanted.rules.map(rule => [ruleKey(rule), rule]));
@@ -61,17 +61,41 @@ export function diffRoutes<Route extends PresentRoute, Rule extends PresentRule>
     if (!isRight) deleteRules.push(rule);
   }
   // Setting a route replaces one wrong route to the same destination; deleting that one afterwards would miss it, or hit the new one.
-  const replaced = new Set(missing.keys());
+  const replaced = new Set<WantedRoute>();
   const deleteRoutes = wrong.filter(route => {
-    const key = routeKey(route);
-    return !(wantedKeys.has(key) && replaced.delete(key));
+    const expected = missing.find(route);
+    if (!expected || replaced.has(expected)) return true;
+    replaced.add(expected);
+    return false;
   });
-  return { setRoutes: [...missing.values()], addRules: [...missingRules.values()], deleteRules, deleteRoutes };
+  return { setRoutes: missing.all(), addRules: [...missingRules.values()], deleteRules, deleteRoutes };
 }
 
-/** What one route may have only once in the kernel. */
-function routeKey({ table, dst, metric }: { table: number; dst: string; metric: number }): string {
-  return `${table} ${dst} ${metric}`;
+/** Routes by table and destination: a Map a table, because composing one key for both costs more than all the rest. */
+class RouteTables {
+  readonly #tables = new Map<number, Map<string, WantedRoute>>();
+
+  constructor(routes: readonly WantedRoute[]) {
+    for (const route of routes) {
+      let table = this.#tables.get(route.table);
+      if (!table) this.#tables.set(route.table, (table = new Map<string, WantedRoute>()));
+      table.set(route.dst, route);
+    }
+  }
+
+  /** The route that the kernel would not keep beside this one: of the same destination and metric. */
+  find({ table, dst, metric }: Pick<WantedRoute, 'table' | 'dst' | 'metric'>): WantedRoute | undefined {
+    const route = this.#tables.get(table)?.get(dst);
+    return route?.metric === metric ? route : undefined;
+  }
+
+  delete({ table, dst }: WantedRoute): void {
+    this.#tables.get(table)?.delete(dst);
+  }
+
+  all(): WantedRoute[] {
+    return [...this.#tables.values()].flatMap(table => [...table.values()]);
+  }
 }
 
 function ruleKey({ table, from }: { table: number; from?: string }): string {
