@@ -4,23 +4,20 @@ import { Writer } from './attributes.ts';
 import { isChange, isList, isPackable, writeChange } from './changes.ts';
 import type { Acknowledgement } from './codec.ts';
 import type { Context } from './context.ts';
-import { BatchFailure, targetOf, toFailure } from './failure.ts';
+import { BatchFailure, toFailure } from './failure.ts';
 import { SystemError } from './libc.ts';
 import { parseLink } from './link.ts';
 import { writeLinkGet } from './link-requests.ts';
 import { parseNetnsId, writeNetnsIdGet } from './netns-id.ts';
 import { runList, type ListOp } from './queries.ts';
-import { RefusedError, type NetlinkSocket } from './socket.ts';
+import { RefusedError, sendSize, type NetlinkSocket } from './socket.ts';
 import { runSysctl } from './sysctl.ts';
+import { targetOf } from './target.ts';
 import type { ChangeOp, Failure, LinkInfo, LinkRef, NetnsPath, Op, Outcome, Result } from './types.ts';
 
-/** Requests of about this many bytes go to the kernel in one piece. */
-const sendSize = 60 * 1024;
 const done: Outcome = { done: true };
 
 export interface BatchOptions {
-  /** Whether a failed change ends the batch, or stands in its result while the rest is done. */
-  readonly onFailure: 'stop' | 'continue';
   /** Asked between pieces: whether the caller does not want the rest any more. */
   readonly cancelled: () => boolean;
   /** Does some work with the calling thread in the batch's namespace. */
@@ -168,7 +165,7 @@ export class Batch implements Context, Disposable {
     this.#waiting.clear();
     const failed: [index: number, acknowledgement: Acknowledgement][] = [];
     try {
-      this.#socket.exchange(this.#packed.bytes(), new Set(waiting.keys()), (sequence, acknowledgement) => {
+      this.#socket.exchange(this.#packed.bytes(), (sequence, acknowledgement) => {
         const index = waiting.get(sequence);
         if (index !== undefined && acknowledgement.errno !== 0) failed.push([index, acknowledgement]);
       });
@@ -185,9 +182,7 @@ export class Batch implements Context, Disposable {
 
   /** The result that stands for a failure, where it may stand. */
   #settle(failure: Failure, op: Op): Result {
-    const tolerated = op.ignore?.includes(failure.code) === true;
-    const carriesOn = this.#options.onFailure === 'continue' && isChange(op);
-    if (!tolerated && !carriesOn) throw new BatchFailure(failure);
+    if (op.ignore?.includes(failure.code) !== true) throw new BatchFailure(failure);
     return isChange(op) ? { done: false, failure } : null;
   }
 }

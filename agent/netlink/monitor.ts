@@ -1,4 +1,4 @@
-import type { MonitorEvent, MonitorGroup } from './events.ts';
+import type { MonitorEvent, Subscription } from './events.ts';
 import type { EventSink, WorkerHost } from './worker-host.ts';
 
 export type { MonitorAction, MonitorEvent, MonitorGroup } from './events.ts';
@@ -13,23 +13,23 @@ const queueLimit = 16_384;
  */
 export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, EventSink {
   readonly netns: string | null;
-  readonly groups: readonly MonitorGroup[];
+  readonly subscription: Subscription;
   readonly #stopWatching: () => void;
   #queue: MonitorEvent[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
   #error: Error | undefined;
 
-  private constructor(netns: string | null, groups: readonly MonitorGroup[], stopWatching: () => void) {
+  private constructor(netns: string | null, subscription: Subscription, stopWatching: () => void) {
     this.netns = netns;
-    this.groups = groups;
+    this.subscription = subscription;
     this.#stopWatching = stopWatching;
   }
 
   /** Resolves once the kernel queues events. Throws NetlinkError where the namespace cannot be entered. */
-  static async start(host: WorkerHost, netns: string | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
+  static async start(host: WorkerHost, netns: string | null, subscription: Subscription): Promise<Monitor> {
     const id = host.nextId();
-    const monitor = new Monitor(netns, groups, () => {
+    const monitor = new Monitor(netns, subscription, () => {
       host.unwatch(id);
     });
     await host.watch(id, monitor);

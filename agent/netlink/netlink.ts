@@ -1,5 +1,8 @@
-import type { MonitorGroup } from './events.ts';
+import type { PackableOp } from './changes.ts';
+import { compose, failureOf, type Refusal } from './compose.ts';
+import type { MonitorGroup, Subscription } from './events.ts';
 import { Monitor } from './monitor.ts';
+import type { Request } from './protocol.ts';
 import type { NetnsPath, Op, Outcome, ResultsOf } from './types.ts';
 import { WorkerHost } from './worker-host.ts';
 
@@ -40,7 +43,8 @@ export class Netlink implements AsyncDisposable {
     ops: Ops,
     options: RunOptions = {},
   ): Promise<ResultsOf<Ops>> {
-    return this.#run(netns, ops, 'stop', options) as Promise<ResultsOf<Ops>>;
+    const run = { type: 'run', id: this.#host.nextId(), netns, ops } as const;
+    return this.#ask(run, options) as Promise<unknown> as Promise<ResultsOf<Ops>>;
   }
 
   /** One operation: `run` with the result alone. */
@@ -51,19 +55,27 @@ export class Netlink implements AsyncDisposable {
 
   /**
    * Executes all changes although some may fail, and returns what became of each: for route tables, where one bad next hop
-   * must not keep the other routes away. Throws only where the namespace or the socket fails.
+   * must not keep the other routes away. Links are given by index. Throws only where the namespace or the socket fails.
    */
-  runAll<const Ops extends readonly ChangeLike[]>(
-    netns: NetnsPath | null,
-    ops: Ops,
-    options: RunOptions = {},
-  ): Promise<Outcome[]> {
-    return this.#run(netns, ops, 'continue', options) as Promise<Outcome[]>;
+  async runAll(netns: NetnsPath | null, ops: readonly PackableOp[], options: RunOptions = {}): Promise<Outcome[]> {
+    const { requests, refusals } = compose(ops);
+    const send = { type: 'send', id: this.#host.nextId(), netns, requests } as const;
+    const refused = (await this.#ask(send, options)) as readonly Refusal[];
+    const outcomes = ops.map(() => done);
+    for (const refusal of [...refusals, ...refused]) {
+      const op = ops[refusal.index];
+      if (op) outcomes[refusal.index] = { done: false, failure: failureOf(op, refusal) };
+    }
+    return outcomes;
   }
 
   /** Listens to the kernel's events in a namespace. */
-  monitor(netns: NetnsPath | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
-    return Monitor.start(this.#host, netns, groups);
+  monitor(
+    netns: NetnsPath | null,
+    groups: readonly MonitorGroup[],
+    options: Omit<Subscription, 'groups'> = {},
+  ): Promise<Monitor> {
+    return Monitor.start(this.#host, netns, { groups, ...options });
   }
 
   /** Lets running batches finish, ends the monitors and the worker. */
@@ -75,12 +87,7 @@ export class Netlink implements AsyncDisposable {
     return this.close();
   }
 
-  async #run(
-    netns: NetnsPath | null,
-    ops: readonly Op[],
-    onFailure: 'stop' | 'continue',
-    { signal }: RunOptions,
-  ): Promise<unknown[]> {
+  async #ask(request: Cancellable, { signal }: RunOptions): Promise<readonly unknown[]> {
     signal?.throwIfAborted();
     const cancel = signal === undefined ? null : new SharedArrayBuffer(4);
     const abort = (): void => {
@@ -88,14 +95,17 @@ export class Netlink implements AsyncDisposable {
     };
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      return await this.#host.ask({ type: 'run', id: this.#host.nextId(), netns, ops, onFailure, cancel }, signal);
+      return await this.#host.ask({ ...request, cancel }, signal);
     } finally {
       signal?.removeEventListener('abort', abort);
     }
   }
 }
 
-type ChangeLike = Exclude<Op, { op: `${string}.${'list' | 'get' | 'id'}` }>;
+type Cancellable =
+  Omit<Extract<Request, { type: 'run' }>, 'cancel'> | Omit<Extract<Request, { type: 'send' }>, 'cancel'>;
+
+const done: Outcome = { done: true };
 
 function defaultWorker(): URL {
   const here = import.meta.url;

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { parseDotted } from '../../core/net/dotted.ts';
 import type { Family } from './types.ts';
@@ -14,6 +15,13 @@ export interface NetworkBytes extends AddressBytes {
 /** A part of an operation that cannot be understood; nothing has been sent to the kernel. */
 export class InvalidArgument extends Error {
   override readonly name = 'InvalidArgument';
+}
+
+/** The positive errno for what a writer throws of an operation that no message can be made of; undefined for any other value. */
+export function unwritableErrno(error: unknown): number | undefined {
+  if (error instanceof InvalidArgument) return constants.errno.EINVAL;
+  // Numbers beyond what a field of the message can hold.
+  return error instanceof RangeError ? constants.errno.ERANGE : undefined;
 }
 
 /** Reads '10.1.0.5' or 'fd00::5'; no leading zeros, short forms or zones. Throws InvalidArgument. */

@@ -3,22 +3,22 @@ import { Worker } from 'node:worker_threads';
 // of a thread that ends abruptly (process exit, out of memory) would then call code that is no longer there.
 import 'koffi';
 import { NetlinkError, NetlinkWorkerError } from './errors.ts';
-import type { MonitorEvent, MonitorGroup } from './events.ts';
+import type { MonitorEvent, Subscription } from './events.ts';
 import { workerMarker, type Reply, type Request } from './protocol.ts';
-import type { Result } from './types.ts';
 
-type Answerable = Extract<Request, { type: 'run' | 'watch' }>;
+type Answerable = Extract<Request, { type: 'run' | 'send' | 'watch' }>;
+type Results = Extract<Reply, { type: 'done' }>['results'];
 
 interface Waiting {
   readonly request: Answerable;
-  readonly settle: PromiseWithResolvers<Result[]>;
+  readonly settle: PromiseWithResolvers<Results>;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Who listens to the events of a watch. */
 export interface EventSink {
   readonly netns: string | null;
-  readonly groups: readonly MonitorGroup[];
+  readonly subscription: Subscription;
   receive(events: readonly MonitorEvent[]): void;
   /** No more events will come. */
   fail(error: Error): void;
@@ -51,9 +51,9 @@ export class WorkerHost {
   }
 
   /** Rejects with NetlinkError, NetlinkWorkerError or the signal's reason. */
-  ask(request: Answerable, signal?: AbortSignal): Promise<Result[]> {
+  ask(request: Answerable, signal?: AbortSignal): Promise<Results> {
     if (this.#closed) return Promise.reject(new NetlinkWorkerError('the netlink worker has been closed'));
-    const settle = Promise.withResolvers<Result[]>();
+    const settle = Promise.withResolvers<Results>();
     this.#waiting.set(request.id, { request, settle, signal });
     this.#post(request);
     this.#worker?.ref();
@@ -64,7 +64,7 @@ export class WorkerHost {
   async watch(id: number, sink: EventSink): Promise<void> {
     this.#sinks.set(id, sink);
     try {
-      await this.ask({ type: 'watch', id, netns: sink.netns, groups: sink.groups });
+      await this.ask({ type: 'watch', id, netns: sink.netns, ...sink.subscription });
     } catch (error) {
       this.#sinks.delete(id);
       throw error;
@@ -92,7 +92,7 @@ export class WorkerHost {
 
   #post(request: Request): void {
     this.#worker ??= this.#start();
-    this.#worker.postMessage(request);
+    this.#worker.postMessage(request, request.type === 'send' ? [request.requests.buffer] : []);
   }
 
   #start(): Worker {
@@ -133,7 +133,7 @@ export class WorkerHost {
     const { request, settle, signal } = waiting;
     switch (reply.type) {
       case 'done':
-        settle.resolve([...reply.results]);
+        settle.resolve(reply.results);
         break;
       case 'failed':
         settle.reject(new NetlinkError(reply.failure, request.netns));

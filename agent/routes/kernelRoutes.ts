@@ -2,16 +2,7 @@ import type { L3Route } from '../../core/routes/desiredRoutes.ts';
 import { diffRoutes, type RouteDiff, type WantedRoute, type WantedRule } from '../../core/routes/diff.ts';
 import { assignTables, isOwnTable } from '../../core/routes/tables.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
-import type {
-  Netlink,
-  Outcome,
-  Route,
-  RouteChange,
-  RouteInfo,
-  Rule,
-  RuleChange,
-  RuleInfo,
-} from '../netlink/netlink.ts';
+import type { Netlink, Outcome, RouteChange, RouteInfo, Rule, RuleChange, RuleInfo } from '../netlink/netlink.ts';
 import { ownProtocol } from './ownership.ts';
 import type { NetworkChanges, NetworkRoutes } from './routePlan.ts';
 
@@ -26,8 +17,8 @@ export interface Programmed {
   readonly failures: readonly string[];
 }
 
-/** A route of ours in the kernel, with what deleting it takes. */
-type Present = WantedRoute & { readonly info: Route & { readonly dst: string } };
+/** A wanted route as the change that makes it. */
+type SetRoute = RouteChange & WantedRoute;
 
 /** Our routes and rules in the kernel. A change that the kernel refuses does not keep the others. */
 export class KernelRoutes {
@@ -55,14 +46,14 @@ export class KernelRoutes {
     this.#tables = await this.#chooseTables(networks, rules, ownRules);
     this.#links = new Map(links.map(({ name, index }) => [name, index]));
     this.#devices.clear();
-    const wanted = networks.map(network => this.#resolve(network.name, network.routes));
+    const wanted = networks.map(({ name, routes }) => this.#resolve(name, routes));
     const wantedRules = networks.flatMap(({ name, subnets }) => {
       const table = this.#tables.get(name);
       return table === undefined ? [] : subnets.map((from): WantedRule => ({ from, table }));
     });
     const diff = diffRoutes(
       { routes: wanted.flatMap(({ found }) => found), rules: wantedRules, priority: rulePriority },
-      { routes: routes.filter(route => isOwnTable(route.table)).map(present), rules: ownRules },
+      { routes: routes.filter(({ table }) => isOwnTable(table)), rules: ownRules },
     );
     return this.#apply(
       diff,
@@ -76,7 +67,7 @@ export class KernelRoutes {
     const before = networks.map(({ name, before }) => this.#resolve(name, before));
     const diff = diffRoutes(
       { routes: after.flatMap(({ found }) => found), rules: [], priority: rulePriority },
-      { routes: before.flatMap(({ found }) => found.map(route => ({ ...route, info: own(route) }))), rules: [] },
+      { routes: before.flatMap(({ found }) => found), rules: [] },
     );
     return this.#apply(
       diff,
@@ -108,13 +99,17 @@ export class KernelRoutes {
     }
   }
 
-  async #apply(diff: RouteDiff<Present, RuleInfo>, lacking: readonly string[]): Promise<Programmed> {
+  async #apply(
+    diff: RouteDiff<SetRoute, RouteInfo | SetRoute, RuleInfo>,
+    lacking: readonly string[],
+  ): Promise<Programmed> {
     this.#deleted = new Set([...diff.deleteRoutes.map(routeKey), ...diff.deleteRules.map(ruleKey)]);
+    const { setRoutes, deleteRoutes } = diff;
     const changes = [
-      ...diff.setRoutes.map(setRoute),
+      ...setRoutes,
       ...diff.addRules.map(addRule),
       ...diff.deleteRules.map(deleteRule),
-      ...diff.deleteRoutes.map(({ info }) => deleteRoute(info)),
+      ...deleteRoutes.map(deleteRoute),
     ];
     const outcomes = changes.length > 0 ? await this.#netlink.runAll(null, changes) : [];
     return { changes: changes.length, failures: [...new Set(lacking), ...outcomes.flatMap(failureOf)] };
@@ -144,34 +139,21 @@ export class KernelRoutes {
   }
 
   /** Names of links and networks as numbers; a route by a link that is not there is reported. */
-  #resolve(name: string, routes: readonly L3Route[]): { readonly found: WantedRoute[]; readonly lacking: string[] } {
+  #resolve(name: string, routes: readonly L3Route[]): { readonly found: SetRoute[]; readonly lacking: string[] } {
     const table = this.#tables.get(name);
-    const found: WantedRoute[] = [];
+    const found: SetRoute[] = [];
     const lacking = new Set<string>();
     if (table === undefined) return { found, lacking: [] };
     for (const { dst, gateway, device, metric } of routes) {
       const dev = this.#links.get(device);
       if (dev === undefined) lacking.add(`network ${name}: no link ${device}`);
       else {
-        found.push({ table, dst, gateway, dev, metric });
+        found.push({ op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol });
         this.#devices.add(dev);
       }
     }
     return { found, lacking: [...lacking] };
   }
-}
-
-function present(info: RouteInfo): Present {
-  const { table, dst, gateway = '', dev = 0, metric } = info;
-  return { table, dst, gateway, dev, metric, info };
-}
-
-function own({ table, dst, gateway, dev, metric }: WantedRoute): Present['info'] {
-  return { table, dst, gateway, dev, metric, protocol: ownProtocol };
-}
-
-function setRoute(route: WantedRoute): RouteChange {
-  return { op: 'route.replace', ...own(route) };
 }
 
 function addRule({ from, table }: WantedRule): RuleChange {
@@ -183,8 +165,8 @@ function deleteRule(rule: RuleInfo): RuleChange {
 }
 
 /** ESRCH: gone meanwhile, for example with its link. */
-function deleteRoute(info: Present['info']): RouteChange {
-  return { op: 'route.del', ...info, ignore: ['ESRCH', 'ENOENT'] };
+function deleteRoute(route: RouteInfo | SetRoute): RouteChange {
+  return { ...route, op: 'route.del', ignore: ['ESRCH', 'ENOENT'] };
 }
 
 function routeKey({ table, dst, metric }: Pick<WantedRoute, 'table' | 'dst' | 'metric'>): string {

@@ -30,11 +30,11 @@ export interface PresentRule {
 }
 
 /** What has to be done, in the order of the fields: so no packet meets a table that is not filled yet, or a gap. */
-export interface RouteDiff<Route, Rule> {
-  readonly setRoutes: readonly WantedRoute[];
+export interface RouteDiff<Wanted, Present, Rule> {
+  readonly setRoutes: readonly Wanted[];
   readonly addRules: readonly WantedRule[];
   readonly deleteRules: readonly Rule[];
-  readonly deleteRoutes: readonly Route[];
+  readonly deleteRoutes: readonly Present[];
 }
 
 /**
@@ -43,16 +43,21 @@ export interface RouteDiff<Route, Rule> {
  * @param wanted each destination once a table
  * @param priority of our rules
  */
-export function diffRoutes<Route extends PresentRoute, Rule extends PresentRule>(
-  wanted: { readonly routes: readonly WantedRoute[]; readonly rules: readonly WantedRule[]; readonly priority: number },
-  present: { readonly routes: readonly Route[]; readonly rules: readonly Rule[] },
-): RouteDiff<Route, Rule> {
-  const missing = new RouteTables(wanted.routes);
-  const wrong: Route[] = [];
-  for (const route of present.routes) {
-    const expected = missing.find(route);
-    if (expected && expected.gateway === route.gateway && expected.dev === route.dev) missing.delete(expected);
-    else wrong.push(route);
+export function diffRoutes<Wanted extends WantedRoute, Present extends PresentRoute, Rule extends PresentRule>(
+  wanted: { readonly routes: readonly Wanted[]; readonly rules: readonly WantedRule[]; readonly priority: number },
+  present: { readonly routes: readonly Present[]; readonly rules: readonly Rule[] },
+): RouteDiff<Wanted, Present, Rule> {
+  const left = new RouteTables(present.routes);
+  const setRoutes: Wanted[] = [];
+  const deleteRoutes: Present[] = [];
+  for (const route of wanted.routes) {
+    const rivals = left.take(route);
+    const right = rivals.find(rival => rival.metric === route.metric && leadsAlike(rival, route));
+    if (!right) setRoutes.push(route);
+    if (rivals.length === 0) continue;
+    // Setting a route replaces a wrong one of its metric; deleting that one afterwards would miss it, or hit the new one.
+    const kept = right ?? rivals.find(({ metric }) => metric === route.metric);
+    deleteRoutes.push(...rivals.filter(rival => rival !== kept));
   }
   const missingRules = new Map(wanted.rules.map(rule => [ruleKey(rule), rule]));
   const deleteRules: Rule[] = [];
@@ -60,41 +65,43 @@ export function diffRoutes<Route extends PresentRoute, Rule extends PresentRule>
     const isRight = rule.priority === wanted.priority && missingRules.delete(ruleKey(rule));
     if (!isRight) deleteRules.push(rule);
   }
-  // Setting a route replaces one wrong route to the same destination; deleting that one afterwards would miss it, or hit the new one.
-  const replaced = new Set<WantedRoute>();
-  const deleteRoutes = wrong.filter(route => {
-    const expected = missing.find(route);
-    if (!expected || replaced.has(expected)) return true;
-    replaced.add(expected);
-    return false;
-  });
-  return { setRoutes: missing.all(), addRules: [...missingRules.values()], deleteRules, deleteRoutes };
+  return {
+    setRoutes,
+    addRules: [...missingRules.values()],
+    deleteRules,
+    deleteRoutes: [...deleteRoutes, ...left.all()],
+  };
 }
 
-/** Routes by table and destination: a Map a table, because composing one key for both costs more than all the rest. */
-class RouteTables {
-  readonly #tables = new Map<number, Map<string, WantedRoute>>();
+function leadsAlike(a: PresentRoute, b: PresentRoute): boolean {
+  return a.gateway === b.gateway && a.dev === b.dev;
+}
 
-  constructor(routes: readonly WantedRoute[]) {
+/** Routes by table and destination: a Map a table, because composing one key of both costs more than all the rest. */
+class RouteTables<Route extends PresentRoute> {
+  readonly #tables = new Map<number, Map<string, Route[]>>();
+
+  constructor(routes: readonly Route[]) {
     for (const route of routes) {
       let table = this.#tables.get(route.table);
-      if (!table) this.#tables.set(route.table, (table = new Map<string, WantedRoute>()));
-      table.set(route.dst, route);
+      if (!table) this.#tables.set(route.table, (table = new Map<string, Route[]>()));
+      const same = table.get(route.dst);
+      if (same) same.push(route);
+      else table.set(route.dst, [route]);
     }
   }
 
-  /** The route that the kernel would not keep beside this one: of the same destination and metric. */
-  find({ table, dst, metric }: Pick<WantedRoute, 'table' | 'dst' | 'metric'>): WantedRoute | undefined {
-    const route = this.#tables.get(table)?.get(dst);
-    return route?.metric === metric ? route : undefined;
+  /** The routes to that destination, which are none of this any more. */
+  take({ table, dst }: PresentRoute): readonly Route[] {
+    const routes = this.#tables.get(table);
+    const same = routes?.get(dst);
+    if (!same) return [];
+    routes?.delete(dst);
+    return same;
   }
 
-  delete({ table, dst }: WantedRoute): void {
-    this.#tables.get(table)?.delete(dst);
-  }
-
-  all(): WantedRoute[] {
-    return [...this.#tables.values()].flatMap(table => [...table.values()]);
+  all(): Route[] {
+    return [...this.#tables.values()].flatMap(table => [...table.values()].flat());
   }
 }
 
