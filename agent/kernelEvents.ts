@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Runnable } from '../kube/lifecycle.ts';
 import type { MonitorEvent, MonitorGroup } from './netlink/monitor.ts';
 import type { Netlink } from './netlink/netlink.ts';
+import { ownProtocol } from './routes/ownership.ts';
 
 const groups: readonly MonitorGroup[] = [
   'link',
@@ -13,7 +14,7 @@ const groups: readonly MonitorGroup[] = [
   'ipv6-rule',
 ];
 
-/** Hears of every change in the host's network and passes it on. */
+/** Hears of every change in the host's network, but for routes that this agent adds, and passes it on. */
 export class KernelEvents implements Runnable {
   readonly name = 'kernel events';
   readonly #netlink: Netlink;
@@ -36,7 +37,7 @@ export class KernelEvents implements Runnable {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    await using monitor = await this.#netlink.monitor(null, groups);
+    await using monitor = await this.#netlink.monitor(null, groups, { exceptNewRoutesOf: ownProtocol });
     const stop = (): void => {
       monitor.stop();
     };

@@ -1,5 +1,6 @@
-import type { Dispatcher } from 'undici';
+import { text } from 'node:stream/consumers';
 import { ApiError, TransportError } from './errors.ts';
+import type { Answer } from './transport.ts';
 import type { KubeStatus } from './types.ts';
 
 /**
@@ -7,16 +8,16 @@ import type { KubeStatus } from './types.ts';
  *
  * @throws ApiError where the status is not 2xx
  */
-export async function answerOf(response: Dispatcher.ResponseData, what: string): Promise<unknown> {
-  const text = await response.body.text();
-  const body = String(response.headers['content-type'] ?? '').startsWith('application/json') ? parse(text, what) : text;
+export async function answerOf(response: Answer, what: string): Promise<unknown> {
+  const content = await text(response.body);
+  const body = response.headers['content-type']?.startsWith('application/json') ? parse(content, what) : content;
   if (response.statusCode >= 200 && response.statusCode < 300) return body;
   throw new ApiError(response.statusCode, statusOf(body), what, retryAfter(response.headers['retry-after']));
 }
 
-function parse(text: string, what: string): unknown {
+function parse(content: string, what: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(content);
   } catch (error) {
     throw new TransportError('protocol', `${what}: the answer is no JSON`, { cause: error });
   }
@@ -29,7 +30,7 @@ function statusOf(body: unknown): Partial<KubeStatus> {
 }
 
 /** Retry-After in seconds; its date form (RFC 9110 §10.2.3) is not used by the API server. */
-function retryAfter(value: string | string[] | undefined): number | undefined {
+function retryAfter(value: string | undefined): number | undefined {
   const seconds = Number(value);
   return value !== undefined && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
 }

@@ -261,8 +261,9 @@ export class KubeClient implements AsyncDisposable {
   }
 
   /** Ends every connection at once; calls and watches under way fail. */
-  async close(): Promise<void> {
-    await this.#transport.close();
+  close(): Promise<void> {
+    this.#transport.close();
+    return Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

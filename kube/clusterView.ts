@@ -1,13 +1,15 @@
 import type { Logger } from 'pino';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
-import { hostIndexes, type HostPage } from '../core/layout/hostIndex.ts';
+import { HostIndexes } from '../core/layout/hostIndex.ts';
 import { membersOf } from '../core/layout/members.ts';
 import type { IpAddress } from '../core/net/address.ts';
 import { appliesTo, readNetwork } from '../core/network/network.ts';
 import type { NetworkDirectory } from '../core/pod/selectNetworks.ts';
 import type { NetworkState, NodeState } from '../core/pool/claim.ts';
 import type { Informer } from './informer.ts';
+
+const none: ReadonlyMap<string, number> = new Map();
 
 /** The informers that a view reads. It neither starts nor stops them. */
 export interface ViewSources {
@@ -28,22 +30,35 @@ export class ClusterView implements NetworkDirectory {
   readonly #log: Logger;
   /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
   readonly #read = new WeakMap<MultiNicNetwork, KnownNetwork | Error>();
-  /** Per network; dropped when one of its pages changes. */
-  readonly #indexes = new Map<string, Map<string, number>>();
+  /** Per network. */
+  readonly #indexes = new Map<string, HostIndexes>();
+  readonly #hostListeners: ((host: string) => void)[] = [];
   /** Per network without a pod subnet; dropped when a host changes. */
   readonly #hostAddresses = new Map<string, IpAddress[]>();
 
   constructor(sources: ViewSources, log: Logger) {
     this.#sources = sources;
     this.#log = log;
-    const dropIndexes = ({ spec }: Cidr): void => {
-      this.#indexes.delete(spec.network);
+    sources.cidrs.addHandlers({
+      added: page => {
+        this.#setPage(page, page.spec);
+      },
+      updated: (page, previous) => {
+        if (page.spec.network !== previous.spec.network) this.#setPage(previous, undefined);
+        this.#setPage(page, page.spec);
+      },
+      deleted: page => {
+        this.#setPage(page, undefined);
+      },
+    });
+    const onHost = ({ metadata }: HostInterface): void => {
+      this.#hostAddresses.clear();
+      this.#tell([metadata.name]);
     };
-    sources.cidrs.addHandlers({ added: dropIndexes, updated: dropIndexes, deleted: dropIndexes });
     const dropAddresses = (): void => {
       this.#hostAddresses.clear();
     };
-    sources.hosts.addHandlers({ added: dropAddresses, updated: dropAddresses, deleted: dropAddresses });
+    sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
     sources.networks.addHandlers({ updated: dropAddresses, deleted: dropAddresses });
   }
 
@@ -106,16 +121,14 @@ export class ClusterView implements NetworkDirectory {
     return this.#sources.hosts.list();
   }
 
-  /** Host name → host index in the network. */
+  /** Host name → host index in the network; changes with its pages. */
   hostIndexes(network: string): ReadonlyMap<string, number> {
-    const cached = this.#indexes.get(network);
-    if (cached) return cached;
-    const pages: HostPage[] = [...this.#sources.cidrs.list()]
-      .map(({ spec }) => spec)
-      .filter(spec => spec.network === network);
-    const indexes = hostIndexes(pages);
-    this.#indexes.set(network, indexes);
-    return indexes;
+    return this.#indexes.get(network)?.indexes ?? none;
+  }
+
+  /** Calls the listener with the name of each host whose HostInterface, or whose index in any network, is another from now on. */
+  addHostListener(listener: (host: string) => void): void {
+    this.#hostListeners.push(listener);
   }
 
   /** What choosing NICs of the network on the node needs. */
@@ -127,6 +140,17 @@ export class ClusterView implements NetworkDirectory {
       hostIndex: this.hostIndexes(network.name).get(node),
       ...(network.subnets.length === 0 ? { hostAddresses: this.#addressesOf(state) } : {}),
     };
+  }
+
+  #setPage({ metadata, spec: { network } }: Cidr, page: Cidr['spec'] | undefined): void {
+    const indexes = this.#indexes.get(network) ?? new HostIndexes();
+    this.#indexes.set(network, indexes);
+    this.#tell(indexes.setPage(metadata.name, page));
+    if (indexes.indexes.size === 0) this.#indexes.delete(network);
+  }
+
+  #tell(hosts: readonly string[]): void {
+    for (const host of hosts) for (const listener of this.#hostListeners) listener(host);
   }
 
   #addressesOf({ network }: NetworkState): IpAddress[] {

@@ -1,9 +1,7 @@
+import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import type { Dispatcher } from 'undici';
-import request from 'undici/lib/api/api-request.js';
-import buildConnector from 'undici/lib/core/connect.js';
-import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Connection, TlsMaterial } from './connection.ts';
 import { cacheCredentials } from './credentialCache.ts';
 import { abortable } from './deadline.ts';
@@ -14,6 +12,8 @@ import { TransportError } from './errors.ts';
  * a request seldom meets a connection that is just closing.
  */
 const keepAliveMs = 55_000;
+const connectMs = 10_000;
+const probeAfterMs = 30_000;
 
 export interface TransportRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -22,115 +22,120 @@ export interface TransportRequest {
   readonly body?: string;
   readonly headers: Record<string, string>;
   readonly signal: AbortSignal;
-  /** A watch holds its connection for minutes, so it comes from a pool of its own and never keeps calls waiting. */
+  /** A watch holds its connection for minutes, so it does not count among the calls and never keeps them waiting. */
   readonly watch?: boolean;
 }
 
-/** The connections of one client: calls on a bounded pool, watches on another, both with the current credentials. */
-export interface Transport {
-  send(request: TransportRequest): Promise<Dispatcher.ResponseData>;
-  /** Ends every connection at once; what is under way fails. */
-  close(): Promise<void>;
+/** An answer of which the body is still to be read: to its end, or its connection is of no more use. */
+export interface Answer {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: AsyncIterable<Buffer>;
 }
 
-interface Pools {
+/** The connections of one client: calls on a bounded number, watches on others, both with the current credentials. */
+export interface Transport {
+  send(request: TransportRequest): Promise<Answer>;
+  /** Ends every connection at once; what is under way fails. */
+  close(): void;
+}
+
+interface Agents {
   readonly tls: TlsMaterial;
-  readonly calls: Dispatcher;
-  readonly watches: Dispatcher;
+  readonly calls: http.Agent;
+  readonly watches: http.Agent;
 }
 
 /**
+ * One HTTP/1.1 connection a request, so that what goes wrong on one connection stays there. On node:http, and not on undici, whose parser
+ * is a WebAssembly program: compiling it costs every agent more than 10 MiB of memory.
+ *
  * @param connection where and how to log in; its credentials are read again every minute, and at once after a 401. New
- *   certificates get new connections; the old ones end when what runs on them has ended
+ *   certificates get new connections; the old ones end when they have been idle
  * @param maxConnections bound on the connections for calls; further calls wait
  */
 export function createTransport(connection: Connection, maxConnections: number): Transport {
-  const { origin, pathname } = new URL(connection.server);
+  const { origin, pathname, protocol } = new URL(connection.server);
+  const { Agent, request } = protocol === 'https:' ? https : http;
   const prefix = pathname.replace(/\/+$/, '');
   const cache = cacheCredentials(connection);
-  const retired = new Set<Pools>();
-  const sockets = new Set<Socket>();
-  let pools: Pools | undefined;
+  const underWay = new Set<ClientRequest | IncomingMessage>();
+  const all = new Set<http.Agent>();
+  let agents: Agents | undefined;
   let closed = false;
 
-  function poolsFor(tls: TlsMaterial): Pools {
-    if (pools && isDeepStrictEqual(pools.tls, tls)) return pools;
-    if (pools) retire(pools);
-    const connect = trackingConnector(tls, sockets);
-    pools = { tls, calls: createPool(origin, connect, maxConnections), watches: createPool(origin, connect, null) };
-    return pools;
+  function agentsFor(tls: TlsMaterial): Agents {
+    if (agents && isDeepStrictEqual(agents.tls, tls)) return agents;
+    const options = { ...tls, keepAlive: true, keepAliveMsecs: probeAfterMs, timeout: keepAliveMs };
+    agents = { tls, calls: new Agent({ ...options, maxSockets: maxConnections }), watches: new Agent(options) };
+    for (const agent of all) if (isUnused(agent)) all.delete(agent);
+    all.add(agents.calls).add(agents.watches);
+    return agents;
   }
 
-  function retire(old: Pools): void {
-    retired.add(old);
-    const ended = Promise.allSettled([old.calls.close(), old.watches.close()]);
-    void ended.then(() => retired.delete(old));
-  }
-
-  async function attempt(req: TransportRequest): Promise<Dispatcher.ResponseData> {
+  async function attempt(req: TransportRequest): Promise<IncomingMessage> {
     const { headers, tls } = await cache.get();
     if (closed) throw new TransportError('closed', 'the client is closed');
-    const { calls, watches } = poolsFor(tls);
-    const response = request.call(req.watch ? watches : calls, {
-      origin,
-      path: prefix + req.path,
+    const { calls, watches } = agentsFor(tls);
+    const { body } = req;
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const sent = request(new URL(prefix + req.path, origin), {
       method: req.method,
-      headers: { ...req.headers, ...headers },
-      body: req.body ?? null,
+      // Without a length, Node sends the body of a DELETE as if it were the next request.
+      headers: { ...req.headers, ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
+      agent: req.watch ? watches : calls,
       signal: req.signal,
     });
-    // undici heeds the signal only once it has a connection, which a silent server delays by the connect time-out.
-    return abortable(response, req.signal);
+    const follow = (part: ClientRequest | IncomingMessage): void => {
+      underWay.add(part);
+      part.once('close', () => underWay.delete(part));
+    };
+    follow(sent);
+    sent.on('error', reject);
+    sent.once('response', answer => {
+      follow(answer);
+      resolve(answer);
+    });
+    sent.once('socket', socket => {
+      limitConnecting(sent, socket);
+    });
+    sent.end(body);
+    return abortable(promise, req.signal);
   }
 
   return {
     async send(req) {
-      const response = await attempt(req);
-      if (response.statusCode !== 401) return response;
-      await response.body.dump();
-      cache.expire();
-      return attempt(req);
+      let answer = await attempt(req);
+      if (answer.statusCode === 401) {
+        answer.resume();
+        cache.expire();
+        answer = await attempt(req);
+      }
+      return { statusCode: answer.statusCode ?? 0, headers: answer.headers, body: answer };
     },
-    async close() {
+    close() {
       closed = true;
-      // Pools cannot end while they connect, and a silent server may keep them at that.
-      for (const socket of sockets) socket.destroy(new TransportError('closed', 'the client is closed'));
-      const all = [...retired, ...(pools ? [pools] : [])];
-      await Promise.all(all.flatMap(({ calls, watches }) => [calls.destroy(), watches.destroy()]));
+      const reason = new TransportError('closed', 'the client is closed');
+      // The answer first: it tells its reader why, while its request would only cut it off.
+      for (const part of [...underWay].reverse()) part.destroy(reason);
+      for (const agent of all) agent.destroy();
     },
   };
 }
 
-function createPool(origin: string, connect: Connector, connections: number | null): Dispatcher {
-  return new Pool(origin, {
-    connections,
-    pipelining: 1,
-    allowH2: false,
-    keepAliveTimeout: keepAliveMs,
-    keepAliveMaxTimeout: keepAliveMs,
-    // Each call has a deadline of its own and each watch an inactivity timer, so undici's are off.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect,
-  });
+function isUnused({ sockets, freeSockets, requests }: http.Agent): boolean {
+  return [sockets, freeSockets, requests].every(byOrigin => Object.keys(byOrigin).length === 0);
 }
 
-type Connector = ReturnType<typeof buildConnector>;
-
-/** Makes connections, and keeps those that are open or about to be in a set. */
-function trackingConnector(tls: TlsMaterial, sockets: Set<Socket>): Connector {
-  const connect = buildConnector({
-    ...tls,
-    timeout: 10_000,
-    keepAlive: true,
-    keepAliveInitialDelay: 30_000,
-    // One HTTP/1.1 connection a request: what goes wrong on one connection stays there.
-    allowH2: false,
-  });
-  return (options, callback) => {
-    const socket = connect(options, callback);
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    return socket;
+/** A server that does not answer at all would keep a request for minutes. */
+function limitConnecting(sent: ClientRequest, socket: Socket): void {
+  if (!socket.connecting) return;
+  const timer = setTimeout(() => {
+    sent.destroy(new TransportError('connection', `no connection within ${connectMs} ms`));
+  }, connectMs);
+  const stop = (): void => {
+    clearTimeout(timer);
   };
+  socket.once('encrypted' in socket ? 'secureConnect' : 'connect', stop);
+  sent.once('close', stop);
 }

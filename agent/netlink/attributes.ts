@@ -63,7 +63,7 @@ export class Writer {
   }
 
   /** What has been written: a view, valid until the next write. */
-  bytes(): Buffer {
+  bytes(): Buffer<ArrayBuffer> {
     return this.#buffer.subarray(0, this.#length);
   }
 

@@ -4,21 +4,19 @@ import { Writer } from './attributes.ts';
 import { isList, isPackable, writeChange } from './changes.ts';
 import type { Acknowledgement } from './codec.ts';
 import type { Context } from './context.ts';
-import { BatchFailure, settle, targetOf, toFailure, type OnFailure } from './failure.ts';
+import { BatchFailure, settle, toFailure } from './failure.ts';
 import { SystemError } from './libc.ts';
 import { parseLink } from './link.ts';
 import { writeLinkGet } from './link-requests.ts';
 import { runList, type ListOp } from './queries.ts';
-import { RefusedError, type NetlinkSocket } from './socket.ts';
+import { RefusedError, sendSize, type NetlinkSocket } from './socket.ts';
 import { runSysctl } from './sysctl.ts';
+import { targetOf } from './target.ts';
 import type { ChangeOp, LinkInfo, LinkRef, NetnsPath, Op, Outcome, Result } from './types.ts';
 
-/** Requests of about this many bytes go to the kernel in one piece. */
-const sendSize = 60 * 1024;
 const done: Outcome = { done: true };
 
 export interface BatchOptions {
-  readonly onFailure: OnFailure;
   /** Asked between pieces: whether the caller does not want the rest any more. */
   readonly cancelled: () => boolean;
   /** Does some work with the calling thread in the batch's namespace. */
@@ -68,7 +66,7 @@ export class Batch implements Context, Disposable {
         const failure = toFailure(error, index, op.op, targetOf(op));
         // Where the socket itself fails nothing more can be done.
         if (error instanceof SystemError) throw new BatchFailure(failure, { cause: error });
-        this.#results[index] = settle(failure, op, this.#options.onFailure);
+        this.#results[index] = settle(failure, op);
       }
     }
     this.#flush();
@@ -162,7 +160,7 @@ export class Batch implements Context, Disposable {
     this.#waiting.clear();
     const failed: [index: number, acknowledgement: Acknowledgement][] = [];
     try {
-      this.#socket.exchange(this.#packed.bytes(), new Set(waiting.keys()), (sequence, acknowledgement) => {
+      this.#socket.exchange(this.#packed.bytes(), (sequence, acknowledgement) => {
         const index = waiting.get(sequence);
         if (index !== undefined && acknowledgement.errno !== 0) failed.push([index, acknowledgement]);
       });
@@ -173,7 +171,7 @@ export class Batch implements Context, Disposable {
       const op = this.#ops[index];
       if (op === undefined) continue;
       const failure = toFailure(new RefusedError(acknowledgement), index, op.op, targetOf(op));
-      this.#results[index] = settle(failure, op, this.#options.onFailure);
+      this.#results[index] = settle(failure, op);
     }
   }
 }

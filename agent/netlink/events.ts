@@ -10,6 +10,16 @@ import type { AddressInfo, LinkInfo, RouteInfo, RuleInfo } from './types.ts';
 export type MonitorGroup =
   'link' | 'ipv4-address' | 'ipv6-address' | 'ipv4-route' | 'ipv6-route' | 'ipv4-rule' | 'ipv6-rule';
 
+/** What a monitor wants to hear. */
+export interface Subscription {
+  readonly groups: readonly MonitorGroup[];
+  /**
+   * Leaves out the adding and replacing of routes with that protocol number (not their deletion): who adds tens of thousands does not
+   * want to be told so, nor to lose other events because these filled the queue.
+   */
+  readonly exceptNewRoutesOf?: number;
+}
+
 /** 'new' is also said of what has changed. */
 export type MonitorAction = 'new' | 'del';
 

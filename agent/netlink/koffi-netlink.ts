@@ -1,8 +1,11 @@
-import type { MonitorGroup } from './events.ts';
+import type { PackableOp } from './changes.ts';
+import { compose, failureOf, type Refusal } from './compose.ts';
+import type { MonitorGroup, Subscription } from './events.ts';
 import { NetlinkFacade } from './facade.ts';
-import type { OnFailure } from './failure.ts';
 import { Monitor } from './monitor.ts';
-import type { NetnsPath, Op, Result } from './types.ts';
+import type { RunOptions } from './netlink.ts';
+import type { Request } from './protocol.ts';
+import type { NetnsPath, Op, Outcome, Result } from './types.ts';
 import { WorkerHost } from './worker-host.ts';
 
 export interface KoffiNetlinkOptions {
@@ -23,32 +26,52 @@ export class KoffiNetlink extends NetlinkFacade {
     this.#host = new WorkerHost(options.worker ?? defaultWorker());
   }
 
-  monitor(netns: NetnsPath | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
-    return Monitor.start(this.#host, netns, groups);
+  async runAll(netns: NetnsPath | null, ops: readonly PackableOp[], { signal }: RunOptions = {}): Promise<Outcome[]> {
+    const { requests, refusals } = compose(ops);
+    const refused = (await this.#ask({ type: 'send', netns, requests }, signal)) as readonly Refusal[];
+    const outcomes = ops.map(() => done);
+    for (const refusal of [...refusals, ...refused]) {
+      const op = ops[refusal.index];
+      if (op) outcomes[refusal.index] = { done: false, failure: failureOf(op, refusal) };
+    }
+    return outcomes;
+  }
+
+  monitor(
+    netns: NetnsPath | null,
+    groups: readonly MonitorGroup[],
+    options: Omit<Subscription, 'groups'> = {},
+  ): Promise<Monitor> {
+    return Monitor.start(this.#host, netns, { groups, ...options });
   }
 
   close(): Promise<void> {
     return this.#host.close();
   }
 
-  protected async execute(
-    netns: NetnsPath | null,
-    ops: readonly Op[],
-    onFailure: OnFailure,
-    signal: AbortSignal | undefined,
-  ): Promise<Result[]> {
+  protected execute(netns: NetnsPath | null, ops: readonly Op[], signal: AbortSignal | undefined): Promise<Result[]> {
+    return this.#ask({ type: 'run', netns, ops }, signal) as Promise<Result[]>;
+  }
+
+  async #ask(request: Cancellable, signal: AbortSignal | undefined): Promise<readonly unknown[]> {
+    signal?.throwIfAborted();
     const cancel = signal === undefined ? null : new SharedArrayBuffer(4);
     const abort = (): void => {
       if (cancel !== null) Atomics.store(new Int32Array(cancel), 0, 1);
     };
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      return await this.#host.ask({ type: 'run', id: this.#host.nextId(), netns, ops, onFailure, cancel }, signal);
+      return await this.#host.ask({ ...request, id: this.#host.nextId(), cancel }, signal);
     } finally {
       signal?.removeEventListener('abort', abort);
     }
   }
 }
+
+type Cancellable =
+  Omit<Extract<Request, { type: 'run' }>, 'id' | 'cancel'> | Omit<Extract<Request, { type: 'send' }>, 'id' | 'cancel'>;
+
+const done: Outcome = { done: true };
 
 function defaultWorker(): URL {
   const here = import.meta.url;

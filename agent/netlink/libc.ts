@@ -14,6 +14,7 @@ export const NETLINK_ROUTE = 0;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUF = 8;
 export const SO_RCVTIMEO = 20;
+export const SO_ATTACH_FILTER = 26;
 export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;
 export const NETLINK_ADD_MEMBERSHIP = 1;
@@ -41,6 +42,12 @@ const getsockoptC = libc.func('int getsockopt(int, int, int, void *, void *)') a
 >;
 const sendC = libc.func('intptr_t send(int, const void *, size_t, int)') as Call<[number, Uint8Array, number, number]>;
 const recvC = libc.func('intptr_t recv(int, void *, size_t, int)') as Call<[number, Uint8Array, number, number]>;
+
+/** struct sock_fprog (linux/filter.h), 64 bits: a count of instructions, and where they are. */
+const program = koffi.struct({ len: 'uint16', filter: 'const void *' });
+const attachFilterC = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(program), 'uint']) as Call<
+  [number, number, number, { len: number; filter: Uint8Array }, number]
+>;
 
 /** A system call that failed, with its positive errno. */
 export class SystemError extends ErrnoError {
@@ -80,6 +87,12 @@ export function bind(fd: number, address: Uint8Array): void {
 
 export function setsockopt(fd: number, level: number, name: number, value: Uint8Array): void {
   checked('setsockopt', setsockoptC(fd, level, name, value, value.length));
+}
+
+/** Lets only datagrams into the socket that a classic BPF program accepts. @param instructions struct sock_filter, 8 bytes each */
+export function attachFilter(fd: number, instructions: Uint8Array): void {
+  const value = { len: instructions.length / 8, filter: instructions };
+  checked('setsockopt', attachFilterC(fd, SOL_SOCKET, SO_ATTACH_FILTER, value, koffi.sizeof(program)));
 }
 
 /** An option that is an int. */

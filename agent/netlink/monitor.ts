@@ -1,11 +1,11 @@
-import type { MonitorEvent, MonitorGroup } from './events.ts';
+import type { MonitorEvent, Subscription } from './events.ts';
 
 export type { MonitorAction, MonitorEvent, MonitorGroup } from './events.ts';
 
 /** Who listens to the events of a watch. */
 export interface EventSink {
   readonly netns: string | null;
-  readonly groups: readonly MonitorGroup[];
+  readonly subscription: Subscription;
   receive(events: readonly MonitorEvent[]): void;
   /** No more events will come. */
   fail(error: Error): void;
@@ -29,23 +29,23 @@ const queueLimit = 16_384;
  */
 export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, EventSink {
   readonly netns: string | null;
-  readonly groups: readonly MonitorGroup[];
+  readonly subscription: Subscription;
   readonly #stopWatching: () => void;
   #queue: MonitorEvent[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
   #error: Error | undefined;
 
-  private constructor(netns: string | null, groups: readonly MonitorGroup[], stopWatching: () => void) {
+  private constructor(netns: string | null, subscription: Subscription, stopWatching: () => void) {
     this.netns = netns;
-    this.groups = groups;
+    this.subscription = subscription;
     this.#stopWatching = stopWatching;
   }
 
   /** Resolves once the kernel queues events. Throws NetlinkError where the namespace cannot be entered. */
-  static async start(source: EventSource, netns: string | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
+  static async start(source: EventSource, netns: string | null, subscription: Subscription): Promise<Monitor> {
     const id = source.nextId();
-    const monitor = new Monitor(netns, groups, () => {
+    const monitor = new Monitor(netns, subscription, () => {
       source.unwatch(id);
     });
     await source.watch(id, monitor);

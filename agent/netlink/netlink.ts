@@ -1,4 +1,5 @@
-import type { MonitorGroup } from './events.ts';
+import type { PackableOp } from './changes.ts';
+import type { MonitorGroup, Subscription } from './events.ts';
 import type { Monitor } from './monitor.ts';
 import type { NetnsPath, Op, Outcome, ResultsOf } from './types.ts';
 
@@ -36,20 +37,18 @@ export interface Netlink extends AsyncDisposable {
 
   /**
    * Executes all changes although some may fail, and returns what became of each: for route tables, where one bad next hop
-   * must not keep the other routes away. Throws only where the namespace or what speaks to the kernel fails.
+   * must not keep the other routes away. Links are given by index. Throws only where the namespace or what speaks to the kernel
+   * fails.
    */
-  runAll<const Ops extends readonly ChangeLike[]>(
-    netns: NetnsPath | null,
-    ops: Ops,
-    options?: RunOptions,
-  ): Promise<Outcome[]>;
+  runAll(netns: NetnsPath | null, ops: readonly PackableOp[], options?: RunOptions): Promise<Outcome[]>;
 
   /** Listens to the kernel's events in a namespace. */
-  monitor(netns: NetnsPath | null, groups: readonly MonitorGroup[]): Promise<Monitor>;
+  monitor(
+    netns: NetnsPath | null,
+    groups: readonly MonitorGroup[],
+    options?: Omit<Subscription, 'groups'>,
+  ): Promise<Monitor>;
 
   /** Lets running batches finish, and ends the monitors and what executes batches. */
   close(): Promise<void>;
 }
-
-/** What `runAll` takes. */
-export type ChangeLike = Exclude<Op, { op: `${string}.${'list' | 'get'}` }>;

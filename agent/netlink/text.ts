@@ -1,4 +1,6 @@
+import { constants } from 'node:os';
 import ipaddr from 'ipaddr.js';
+import { parseDotted } from '../../core/net/dotted.ts';
 import type { Family } from './types.ts';
 
 /** An address as bytes in network order: 4 or 16. */
@@ -15,10 +17,18 @@ export class InvalidArgument extends Error {
   override readonly name = 'InvalidArgument';
 }
 
+/** The positive errno for what a writer throws of an operation that no message can be made of; undefined for any other value. */
+export function unwritableErrno(error: unknown): number | undefined {
+  if (error instanceof InvalidArgument) return constants.errno.EINVAL;
+  // Numbers beyond what a field of the message can hold.
+  return error instanceof RangeError ? constants.errno.ERANGE : undefined;
+}
+
 /** Reads '10.1.0.5' or 'fd00::5'; no leading zeros, short forms or zones. Throws InvalidArgument. */
 export function parseAddress(text: string): AddressBytes {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
-    return { family: 4, bytes: Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray()) };
+  const dotted = parseDotted(text);
+  if (dotted !== undefined) {
+    return { family: 4, bytes: Uint8Array.of(dotted >>> 24, dotted >>> 16, dotted >>> 8, dotted) };
   }
   if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
     return { family: 6, bytes: Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()) };

@@ -1,7 +1,8 @@
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import { eachMessage } from './codec.ts';
-import { groupNumber, parseEvent, type MonitorEvent, type MonitorGroup } from './events.ts';
+import { groupNumber, parseEvent, type MonitorEvent, type Subscription } from './events.ts';
+import { withoutNewRoutes } from './filter.ts';
 import { MSG_DONTWAIT, SystemError } from './libc.ts';
 import { NetlinkSocket } from './socket.ts';
 
@@ -15,9 +16,10 @@ export class Watcher implements Disposable {
   readonly #deliver: (events: MonitorEvent[]) => void;
 
   /** Made in the namespace that it is to listen to. */
-  constructor(groups: readonly MonitorGroup[], deliver: (events: MonitorEvent[]) => void) {
+  constructor({ groups, exceptNewRoutesOf }: Subscription, deliver: (events: MonitorEvent[]) => void) {
     this.#deliver = deliver;
-    this.#socket = new NetlinkSocket(groups.map(groupNumber));
+    const filter = exceptNewRoutesOf === undefined ? undefined : withoutNewRoutes(exceptNewRoutesOf);
+    this.#socket = new NetlinkSocket(groups.map(groupNumber), filter);
     this.#poll = koffi.node.poll(this.#socket.fd, { readable: true }, () => this.#drain());
   }
 

@@ -5,13 +5,13 @@ import './libc.ts';
 import { NetlinkError, NetlinkWorkerError } from './errors.ts';
 import type { EventSink, EventSource } from './monitor.ts';
 import { workerMarker, type Reply, type Request } from './protocol.ts';
-import type { Result } from './types.ts';
 
-type Answerable = Extract<Request, { type: 'run' | 'watch' }>;
+type Answerable = Extract<Request, { type: 'run' | 'send' | 'watch' }>;
+type Results = Extract<Reply, { type: 'done' }>['results'];
 
 interface Waiting {
   readonly request: Answerable;
-  readonly settle: PromiseWithResolvers<Result[]>;
+  readonly settle: PromiseWithResolvers<Results>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -42,9 +42,9 @@ export class WorkerHost implements EventSource {
   }
 
   /** Rejects with NetlinkError, NetlinkWorkerError or the signal's reason. */
-  ask(request: Answerable, signal?: AbortSignal): Promise<Result[]> {
+  ask(request: Answerable, signal?: AbortSignal): Promise<Results> {
     if (this.#closed) return Promise.reject(new NetlinkWorkerError('the netlink worker has been closed'));
-    const settle = Promise.withResolvers<Result[]>();
+    const settle = Promise.withResolvers<Results>();
     this.#waiting.set(request.id, { request, settle, signal });
     this.#post(request);
     this.#worker?.ref();
@@ -55,7 +55,7 @@ export class WorkerHost implements EventSource {
   async watch(id: number, sink: EventSink): Promise<void> {
     this.#sinks.set(id, sink);
     try {
-      await this.ask({ type: 'watch', id, netns: sink.netns, groups: sink.groups });
+      await this.ask({ type: 'watch', id, netns: sink.netns, ...sink.subscription });
     } catch (error) {
       this.#sinks.delete(id);
       throw error;
@@ -83,7 +83,7 @@ export class WorkerHost implements EventSource {
 
   #post(request: Request): void {
     this.#worker ??= this.#start();
-    this.#worker.postMessage(request);
+    this.#worker.postMessage(request, request.type === 'send' ? [request.requests.buffer] : []);
   }
 
   #start(): Worker {
@@ -124,7 +124,7 @@ export class WorkerHost implements EventSource {
     const { request, settle, signal } = waiting;
     switch (reply.type) {
       case 'done':
-        settle.resolve([...reply.results]);
+        settle.resolve(reply.results);
         break;
       case 'failed':
         settle.reject(new NetlinkError(reply.failure, request.netns));

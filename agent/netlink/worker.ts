@@ -1,14 +1,17 @@
 import { closeSync, openSync } from 'node:fs';
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { Batch, BatchCancelled } from './batch.ts';
+import { Batch, BatchCancelled, type BatchOptions } from './batch.ts';
+import type { Refusal } from './compose.ts';
 import { BatchFailure, toFailure } from './failure.ts';
 import { workerMarker, type Reply, type Request } from './protocol.ts';
+import { sendComposed } from './sendComposed.ts';
 import { NetlinkSocket } from './socket.ts';
 import { LostThreadError, ThreadNamespace } from './thread-namespace.ts';
 import type { Result } from './types.ts';
 import { Watcher } from './watcher.ts';
 
 type RunRequest = Extract<Request, { type: 'run' }>;
+type SendRequest = Extract<Request, { type: 'send' }>;
 type WatchRequest = Extract<Request, { type: 'watch' }>;
 
 /** The thread that does the system calls, one request after another. */
@@ -39,7 +42,7 @@ class NetlinkServer implements Disposable {
     }
     const { id } = request;
     try {
-      const results = request.type === 'run' ? this.#run(request) : this.#watch(request);
+      const results = request.type === 'watch' ? this.#watch(request) : this.#change(request);
       this.#reply({ type: 'done', id, results });
     } catch (error) {
       // A batch may have left answers unread.
@@ -53,25 +56,23 @@ class NetlinkServer implements Disposable {
     }
   }
 
-  #run(request: RunRequest): Result[] {
+  #change(request: RunRequest | SendRequest): Result[] | Refusal[] {
     const cancel = request.cancel === null ? undefined : new Int32Array(request.cancel);
     const cancelled = (): boolean => cancel !== undefined && Atomics.load(cancel, 0) !== 0;
     if (cancelled()) throw new BatchCancelled();
-    const { netns, ops, onFailure } = request;
+    const { netns } = request;
     if (netns === null) {
       this.#ownSocket ??= entering('own', () => new NetlinkSocket());
-      using batch = new Batch(this.#ownSocket, ops, { onFailure, cancelled, within: work => work() });
-      return batch.run();
+      return work(request, this.#ownSocket, { cancelled, within: run => run() });
     }
     return this.#inNamespace(netns, within => {
       using socket = entering(netns, () => within(() => new NetlinkSocket()));
-      using batch = new Batch(socket, ops, { onFailure, cancelled, within });
-      return batch.run();
+      return work(request, socket, { cancelled, within });
     });
   }
 
-  #watch({ id, netns, groups }: WatchRequest): Result[] {
-    const make = (): Watcher => new Watcher(groups, events => this.#reply({ type: 'events', id, events }));
+  #watch({ id, netns, ...subscription }: WatchRequest): Result[] {
+    const make = (): Watcher => new Watcher(subscription, events => this.#reply({ type: 'events', id, events }));
     const watcher =
       netns === null ? entering('own', make) : this.#inNamespace(netns, within => entering(netns, () => within(make)));
     this.#watchers.set(id, watcher);
@@ -95,6 +96,15 @@ class NetlinkServer implements Disposable {
   #reply(reply: Reply): void {
     this.#port.postMessage(reply);
   }
+}
+
+function work(request: RunRequest | SendRequest, socket: NetlinkSocket, options: BatchOptions): Result[] | Refusal[] {
+  if (request.type === 'send') {
+    const { buffer, byteOffset, byteLength } = request.requests;
+    return sendComposed(socket, Buffer.from(buffer, byteOffset, byteLength), options.cancelled);
+  }
+  using batch = new Batch(socket, request.ops, options);
+  return batch.run();
 }
 
 /** Names a failure to get into a namespace as such. */

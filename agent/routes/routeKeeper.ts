@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { isOwnTable } from '../../core/routes/tables.ts';
 import type { ClusterView } from '../../kube/clusterView.ts';
 import type { Runnable } from '../../kube/lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
@@ -7,10 +6,9 @@ import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInter
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { forwardingCondition } from './forwarding.ts';
-import { programRoutes, type Programmed } from './kernelRoutes.ts';
-import { ownProtocol } from './ownership.ts';
+import type { Programmed } from './kernelRoutes.ts';
 import { reversePathCondition } from './reversePath.ts';
-import { wantedRoutes } from './wanted.ts';
+import { RouteProgrammer } from './routeProgrammer.ts';
 
 export interface RouteKeeperOptions {
   readonly netlink: Netlink;
@@ -38,11 +36,13 @@ export class RouteKeeper implements Runnable {
   readonly name = 'routes';
   readonly #options: RouteKeeperOptions;
   readonly #queue: WorkQueue;
-  #devices: ReadonlySet<number> = new Set();
+  readonly #programmer: RouteProgrammer;
+  #completeAt = -Infinity;
 
   constructor(options: RouteKeeperOptions) {
     this.#options = options;
-    const { logger, observer } = options;
+    const { netlink, view, node, logger, observer } = options;
+    this.#programmer = new RouteProgrammer(netlink, view, node);
     this.#queue = new WorkQueue({
       name: this.name,
       logger,
@@ -58,7 +58,7 @@ export class RouteKeeper implements Runnable {
 
   /** What can have taken routes away: a link that went down or came back, a flush by hand. Pods come and go without being looked at. */
   onKernelEvent(event: MonitorEvent): void {
-    if (this.#concerns(event)) this.#queue.addAfter(theOnlyKey, kernelSettleMs);
+    if (this.#programmer.onKernelEvent(event)) this.#queue.addAfter(theOnlyKey, kernelSettleMs);
   }
 
   start(signal: AbortSignal): Promise<void> {
@@ -66,27 +66,13 @@ export class RouteKeeper implements Runnable {
     return this.#queue.start(signal);
   }
 
-  #concerns(event: MonitorEvent): boolean {
-    switch (event.type) {
-      case 'link':
-        return this.#devices.has(event.link.index) || event.link.kind === null;
-      case 'address':
-        return this.#devices.has(event.address.dev);
-      case 'route':
-        return event.action === 'del' && event.route.protocol === ownProtocol && isOwnTable(event.route.table);
-      case 'rule':
-        return isOwnTable(event.rule.table) && (event.action === 'del' || event.rule.protocol !== ownProtocol);
-      case 'resync':
-        return true;
-    }
-  }
-
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
     const { netlink, view, writer, node, logger, programmed } = this.#options;
     // Half a view would have routes taken away that are wanted.
     if (!view.synced() || !view.host(node)) return { requeueAfterMs: notReadyMs };
-    const pass = await programRoutes(netlink, wantedRoutes(view, node));
-    this.#devices = pass.devices;
+    if (performance.now() >= this.#completeAt + resyncMs) this.#programmer.distrust();
+    const pass = await this.#programmer.pass();
+    if (pass.complete) this.#completeAt = performance.now();
     programmed?.(pass);
     if (pass.changes > 0 || pass.failures.length > 0) {
       logger.info({ changes: pass.changes, failures: pass.failures.slice(0, shownFailures) }, 'routes programmed');
@@ -97,7 +83,8 @@ export class RouteKeeper implements Runnable {
       await reversePathCondition(netlink, view, node),
     ];
     await writer.writeConditions(conditions, signal);
-    return { requeueAfterMs: pass.failures.length > 0 ? failedMs : resyncMs };
+    if (pass.failures.length > 0) return { requeueAfterMs: failedMs };
+    return { requeueAfterMs: this.#completeAt + resyncMs - performance.now() };
   }
 }
 

@@ -23,6 +23,12 @@ class Planned<T extends KubeObject> {
     this.#handlers.push(handlers);
   }
 
+  delete(name: string): void {
+    const object = this.#objects.get(name);
+    if (!object || !this.#objects.delete(name)) return;
+    for (const handlers of this.#handlers) void handlers.deleted?.(object, false);
+  }
+
   set(object: T): void {
     const previous = this.#objects.get(object.metadata.name);
     this.#objects.set(object.metadata.name, object);
@@ -51,6 +57,18 @@ export class PlannedCluster {
 
   setNetwork(object: MultiNicNetwork): void {
     this.#networks.set(object);
+  }
+
+  deleteNetwork(name: string): void {
+    this.#networks.delete(name);
+  }
+
+  deletePage(name: string): void {
+    this.#cidrs.delete(name);
+  }
+
+  deleteHost(name: string): void {
+    this.#hosts.delete(name);
   }
 
   setPage(object: Cidr): void {

@@ -1,4 +1,6 @@
 import { Writer } from '../../agent/netlink/attributes.ts';
+import { eachMessage, parseAcknowledgement, type Acknowledgement } from '../../agent/netlink/codec.ts';
+import * as libc from '../../agent/netlink/libc.ts';
 import { writeRouteChange } from '../../agent/netlink/route-requests.ts';
 import { NetlinkSocket } from '../../agent/netlink/socket.ts';
 import type { RouteChange } from '../../agent/netlink/types.ts';
@@ -7,41 +9,56 @@ import type { RouteChange } from '../../agent/netlink/types.ts';
 const sendSize = 60 * 1024;
 
 /**
- * The least that changing routes can cost from here: messages that were composed beforehand, sent in large pieces on one socket of the
- * calling thread, and their acknowledgements read.
+ * Changing routes with nothing around it: messages that were composed beforehand, sent in large pieces on one socket of the calling
+ * thread, and their acknowledgements read.
  */
 export class RawRoutes implements Disposable {
   readonly #socket = new NetlinkSocket();
-  readonly #pieces: { readonly bytes: Uint8Array; readonly sequences: Set<number> }[] = [];
+  readonly #pieces: { readonly bytes: Buffer; readonly count: number }[] = [];
 
   /** @param changes with devices by index */
   constructor(changes: readonly RouteChange[]) {
     let writer = new Writer();
-    let sequences = new Set<number>();
+    let count = 0;
     for (const change of changes) {
       const sequence = this.#socket.nextSequence();
       writeRouteChange(writer, sequence, change, { linkIndex: Number, namespaceFd: () => -1 });
-      sequences.add(sequence);
-      if (writer.length < sendSize && sequences.size < this.#socket.maxInFlight) continue;
-      this.#pieces.push({ bytes: writer.bytes(), sequences });
+      count += 1;
+      if (writer.length < sendSize && count < this.#socket.maxInFlight) continue;
+      this.#pieces.push({ bytes: writer.bytes(), count });
       writer = new Writer();
-      sequences = new Set();
+      count = 0;
     }
-    if (sequences.size > 0) this.#pieces.push({ bytes: writer.bytes(), sequences });
+    if (count > 0) this.#pieces.push({ bytes: writer.bytes(), count });
   }
 
-  /** @throws where the kernel refuses one */
+  /** As programs commonly do it: each request is acknowledged. @throws where the kernel refuses one */
   send(): void {
-    let refused = 0;
-    for (const { bytes, sequences } of this.#pieces) {
-      this.#socket.exchange(bytes, sequences, (_sequence, { errno }) => {
-        if (errno !== 0) refused += 1;
+    for (const { bytes, count } of this.#pieces) {
+      libc.send(this.#socket.fd, bytes);
+      for (let left = count; left > 0;) {
+        for (const message of eachMessage(this.#socket.receive(0))) {
+          accept(parseAcknowledgement(message));
+          left -= 1;
+        }
+      }
+    }
+  }
+
+  /** The least there is: of each piece only the last is acknowledged. To be called last. @throws where the kernel refuses one */
+  sendTersely(): void {
+    for (const { bytes } of this.#pieces) {
+      this.#socket.exchange(bytes, (_sequence, acknowledgement) => {
+        accept(acknowledgement);
       });
     }
-    if (refused > 0) throw new Error(`the kernel refused ${refused} routes`);
   }
 
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
   }
+}
+
+function accept({ errno, text }: Acknowledgement): void {
+  if (errno !== 0) throw new Error(`the kernel refused a route: ${text ?? errno}`);
 }

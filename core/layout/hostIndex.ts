@@ -14,14 +14,53 @@ export function pageName(network: string, page: number): string {
 }
 
 /** Host name → index over all pages. Should a host ever stand in two, every reader takes the lower, in whatever order pages come. */
-export function hostIndexes(pages: Iterable<HostPage>): Map<string, number> {
-  const indexes = new Map<string, number>();
-  for (const { hosts } of pages) {
+export function hostIndexes(pages: Iterable<HostPage>): ReadonlyMap<string, number> {
+  const all = new HostIndexes();
+  let count = 0;
+  for (const page of pages) all.setPage(String(count++), page);
+  return all.indexes;
+}
+
+/** The host indexes of one network, from pages that come, change and go one by one: each costs what it holds, not what all hold. */
+export class HostIndexes {
+  readonly #pages = new Map<string, HostPage>();
+  readonly #indexes = new Map<string, number>();
+  /** Hosts that stand in two pages. */
+  readonly #doubled = new Set<string>();
+
+  /** Changes with the pages. */
+  get indexes(): ReadonlyMap<string, number> {
+    return this.#indexes;
+  }
+
+  /** Puts a page in the place of its earlier version; undefined takes it away. @returns the hosts that have another index now */
+  setPage(name: string, page: HostPage | undefined): string[] {
+    const before = this.#pages.get(name)?.hosts ?? [];
+    const named = [...before, ...(page?.hosts ?? [])];
+    const earlier = new Map(named.map(({ hostName }) => [hostName, this.#indexes.get(hostName)]));
+    if (page) this.#pages.set(name, page);
+    else this.#pages.delete(name);
+    if (before.some(({ hostName }) => this.#doubled.has(hostName))) this.#readAll();
+    else {
+      for (const { hostName } of before) this.#indexes.delete(hostName);
+      if (page) this.#read(page);
+    }
+    return [...earlier].flatMap(([host, index]) => (this.#indexes.get(host) === index ? [] : [host]));
+  }
+
+  #readAll(): void {
+    this.#indexes.clear();
+    this.#doubled.clear();
+    for (const page of this.#pages.values()) this.#read(page);
+  }
+
+  #read({ hosts }: HostPage): void {
     for (const { hostName, hostIndex } of hosts) {
-      indexes.set(hostName, Math.min(hostIndex, indexes.get(hostName) ?? hostIndex));
+      const known = this.#indexes.get(hostName);
+      if (known !== undefined) this.#doubled.add(hostName);
+      this.#indexes.set(hostName, Math.min(hostIndex, known ?? hostIndex));
     }
   }
-  return indexes;
 }
 
 /**

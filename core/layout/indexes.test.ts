@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { parseCidr } from '../net/cidr.ts';
-import { assignHostIndexes, hostIndexes, hostsPerPage, type HostPage } from './hostIndex.ts';
+import { assignHostIndexes, HostIndexes, hostIndexes, hostsPerPage, type HostPage } from './hostIndex.ts';
 import { assignInterfaceIndexes } from './interfaceIndex.ts';
 
 const any = (): boolean => true;
@@ -31,6 +31,36 @@ describe('host indexes', () => {
             if (before.has(host)) expect(index).to.equal(before.get(host));
           }
           if (unassigned.length > 0) expect(after.size).to.equal(limit);
+        }
+      }),
+    );
+  });
+
+  it('read page by page are as read all at once, and every host that has another index is told', () => {
+    const host = fc.record({ hostName: fc.constantFrom('a', 'b', 'c', 'd'), hostIndex: fc.nat(9) });
+    const step = fc.tuple(
+      fc.constantFrom('p', 'q', 'r'),
+      fc.option(fc.array(host, { maxLength: 4 }), { nil: undefined }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), steps => {
+        const live = new HostIndexes();
+        const pages = new Map<string, HostPage>();
+        for (const [name, hosts] of steps) {
+          const before = new Map(live.indexes);
+          const told = live.setPage(name, hosts && { page: 0, hosts });
+          if (hosts) pages.set(name, { page: 0, hosts });
+          else pages.delete(name);
+          const lowest = (wanted: string): number =>
+            Math.min(
+              ...[...pages.values()].flatMap(page =>
+                page.hosts.filter(h => h.hostName === wanted).map(h => h.hostIndex),
+              ),
+            );
+          for (const wanted of ['a', 'b', 'c', 'd'])
+            expect(live.indexes.get(wanted) ?? Infinity).to.equal(lowest(wanted));
+          const moved = ['a', 'b', 'c', 'd'].filter(wanted => live.indexes.get(wanted) !== before.get(wanted));
+          expect(told.sort()).to.deep.equal(moved);
         }
       }),
     );

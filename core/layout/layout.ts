@@ -44,8 +44,12 @@ export function vlanCidr(layout: Layout, interfaceIndex: number): IpCidr | undef
 /** The range of one interface index on one host; undefined where an index does not fit. */
 export function podCidr(layout: Layout, interfaceIndex: number, hostIndex: number): IpCidr | undefined {
   const vlan = vlanCidr(layout, interfaceIndex);
-  if (!vlan || hostIndex < 0 || BigInt(hostIndex) >= 1n << BigInt(layout.hostBits)) return undefined;
-  return subBlock(vlan, layout.hostBits, hostIndex);
+  return vlan && hostBlock(layout, vlan, hostIndex);
+}
+
+/** The range of a host in the range of an interface index (its vlanCidr); undefined where the host index does not fit. */
+export function hostBlock({ hostBits }: Layout, vlan: IpCidr, hostIndex: number): IpCidr | undefined {
+  return hostIndex < 0 || hostIndex >= 2 ** hostBits ? undefined : subBlock(vlan, hostBits, hostIndex);
 }
 
 /** The excludes that touch the block. One that covers it leaves nothing: see isExcluded. */

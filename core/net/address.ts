@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { MultiNicError } from '../errors.ts';
+import { formatDotted, parseDotted } from './dotted.ts';
 
 /** An IPv4 or IPv6 address as a number, so that block arithmetic is the same for both families. */
 export interface IpAddress {
@@ -25,10 +26,8 @@ export function parseAddress(text: string): IpAddress {
 
 /** As parseAddress, but undefined where the text is not an address. */
 export function tryParseAddress(text: string): IpAddress | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
-    if (/(^|\.)0\d/.test(text)) return undefined;
-    return { family: 4, value: valueOf(ipaddr.IPv4.parse(text).toByteArray()) };
-  }
+  const dotted = parseDotted(text);
+  if (dotted !== undefined) return { family: 4, value: BigInt(dotted) };
   if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
     return { family: 6, value: valueOf(ipaddr.IPv6.parse(text).toByteArray()) };
   }
@@ -37,6 +36,7 @@ export function tryParseAddress(text: string): IpAddress | undefined {
 
 /** The address's text: dotted decimal, or RFC 5952. */
 export function formatAddress({ family, value }: IpAddress): string {
+  if (family === 4) return formatDotted(Number(value));
   const bytes: number[] = [];
   for (let shift = bitsOf(family) - 8; shift >= 0; shift -= 8) bytes.push(Number((value >> BigInt(shift)) & 0xffn));
   return ipaddr.fromByteArray(bytes).toString();

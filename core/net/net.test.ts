@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { compareAddresses, formatAddress, parseAddress, tryParseAddress } from './address.ts';
@@ -46,6 +47,12 @@ describe('addresses', () => {
       expect(() => parseAddress(text)).to.throw(/MNN_ADDRESS_INVALID/);
     });
   }
+
+  it('in dotted decimal are what the runtime takes for IPv4', () => {
+    const part = fc.oneof(fc.nat(300).map(String), fc.constantFrom('', '00', '01', '256', '-1', ' 1', '1e1'));
+    const text = fc.array(part, { minLength: 3, maxLength: 5 }).map(parts => parts.join('.'));
+    fc.assert(fc.property(text, t => void expect(tryParseAddress(t) !== undefined).to.equal(isIPv4(t))));
+  });
 
   it('are ordered by family, then value', () => {
     const sorted = ['::1', '10.0.0.2', '9.0.0.1'].map(parseAddress).sort(compareAddresses).map(formatAddress);

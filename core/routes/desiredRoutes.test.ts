@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
 import { readNetwork } from '../network/network.ts';
 import { covers, parseCidr } from '../net/cidr.ts';
-import { desiredRoutes, type RouteView } from './desiredRoutes.ts';
+import { routeBase, routesTo, type L3Route } from './desiredRoutes.ts';
 
 function network(vlanMode: string, subnet = '10.200.0.0/16'): MultiNicNetwork {
   const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3, vlanMode });
@@ -25,20 +25,16 @@ function host(name: string, last: number, nics = 2): HostInterfaceSpec {
   return { hostName: name, interfaces };
 }
 
-function view(object: MultiNicNetwork, hosts: HostInterfaceSpec[]): RouteView {
-  const byName = new Map(hosts.map(h => [h.hostName, h]));
-  return {
-    network: readNetwork(object),
-    interfaces: [0, 1, 2].map(index => ({ index, netAddress: `172.20.${index}.0/24`, ordinal: 0 })),
-    hostIndexes: new Map(hosts.map((h, i) => [h.hostName, i])),
-    host: name => byName.get(name),
-  };
+/** Routes of the first host to the others, whose host indexes are their places in the list. */
+function routes(object: MultiNicNetwork, hosts: HostInterfaceSpec[], self = 0): L3Route[] {
+  const interfaces = [0, 1, 2].map(index => ({ index, netAddress: `172.20.${index}.0/24`, ordinal: 0 }));
+  const base = routeBase(readNetwork(object), interfaces, hosts[self]!);
+  return hosts.flatMap((other, index) => (index === self ? [] : routesTo(base, other, index)));
 }
 
 describe('L3 routes', () => {
   it('lead to each block of the other hosts, by the NIC that both have', () => {
-    const routes = desiredRoutes(view(network('l3'), [host('a', 11), host('b', 12), host('c', 13, 1)]), 'a');
-    expect(routes).to.deep.equal([
+    expect(routes(network('l3'), [host('a', 11), host('b', 12), host('c', 13, 1)])).to.deep.equal([
       { dst: '10.200.0.64/26', gateway: '172.20.0.12', device: 'eth1', metric: 2 },
       { dst: '10.200.32.64/26', gateway: '172.20.1.12', device: 'eth2', metric: 2 },
       { dst: '10.200.0.128/26', gateway: '172.20.0.13', device: 'eth1', metric: 3 },
@@ -46,15 +42,11 @@ describe('L3 routes', () => {
   });
 
   it('are none in l2', () => {
-    expect(desiredRoutes(view(network('l2'), [host('a', 11), host('b', 12)]), 'a')).to.deep.equal([]);
+    expect(routes(network('l2'), [host('a', 11), host('b', 12)])).to.deep.equal([]);
   });
 
   it('have both families where the network has', () => {
-    const routes = desiredRoutes(
-      view(network('l3s', '10.200.0.0/16,fd00:10::/48'), [host('a', 11, 1), host('b', 12, 1)]),
-      'a',
-    );
-    expect(routes).to.deep.equal([
+    expect(routes(network('l3s', '10.200.0.0/16,fd00:10::/48'), [host('a', 11, 1), host('b', 12, 1)])).to.deep.equal([
       { dst: '10.200.0.64/26', gateway: '172.20.0.12', device: 'eth1', metric: 2 },
       { dst: 'fd00:10:0:40::/58', gateway: 'fd01::12', device: 'eth1', metric: 2 },
     ]);
@@ -64,12 +56,11 @@ describe('L3 routes', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 30 }), fc.integer({ min: 1, max: 3 }), (count, nics) => {
         const hosts = Array.from({ length: count }, (_, i) => host(`h${i}`, i + 1, nics));
-        const v = view(network('l3'), hosts);
-        const all = desiredRoutes(v, 'h0').map(r => parseCidr(r.dst));
+        const all = routes(network('l3'), hosts).map(r => parseCidr(r.dst));
         expect(all.length).to.equal((count - 1) * nics);
         for (const [i, a] of all.entries())
           for (const b of all.slice(i + 1)) expect(covers(a, b) || covers(b, a)).to.equal(false);
-        const own = new Set(desiredRoutes(v, 'h1').map(r => r.dst));
+        const own = new Set(routes(network('l3'), hosts, 1).map(r => r.dst));
         expect(all.length === 1 || own.size === all.length).to.equal(true);
       }),
       { numRuns: 30 },

@@ -1,60 +1,69 @@
 import type { HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
 import { membersOf, type Member } from '../layout/members.ts';
-import { blocksOf } from '../layout/hostBlocks.ts';
+import { layoutsOf } from '../layout/hostBlocks.ts';
+import { indexOf } from '../layout/interfaceIndex.ts';
+import { hostBlock, vlanCidr, type Layout } from '../layout/layout.ts';
 import { formatAddress } from '../net/address.ts';
 import { formatCidr, type IpCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 
 /** `dst via gateway dev device`, in the network's own table. */
 export interface L3Route {
-  dst: string;
-  gateway: string;
-  device: string;
+  readonly dst: string;
+  readonly gateway: string;
+  readonly device: string;
   /**
    * One a host. It decides nothing, as no two routes of a table have one destination. But the kernel finds out whether it knows a next
    * hop by a hash of its device and metric without its address (fib_semantics.c, fib_info_hashfn_1): with one metric for all, each
    * new IPv4 route would be compared with every other of its device.
    */
-  metric: number;
+  readonly metric: number;
 }
 
-/** What one node needs to know of the others for one network. */
-export interface RouteView {
-  network: Network;
-  interfaces: readonly InterfaceIndex[];
-  /** Host name → host index in this network. */
-  hostIndexes: ReadonlyMap<string, number>;
-  /** HostInterface of a host. */
-  host(name: string): HostInterfaceSpec | undefined;
+/** What the routes of one network follow from on one node, besides the host that they lead to. */
+export interface RouteBase {
+  readonly network: Network;
+  /** By the NIC's position. */
+  readonly ways: ReadonlyMap<string, Way>;
 }
 
-/**
- * The routes of one node for one L3 network: each other host's block of each interface index that both have, by that host's address on
- * that NIC. Empty for networks that are not L3.
- */
-export function desiredRoutes(view: RouteView, node: string): L3Route[] {
-  const self = view.host(node);
-  if (!view.network.l3 || !self) return [];
-  const own = new Map(membersOf(view.network, self).map(member => [positionKey(member), member.nic.interfaceName]));
-  const routes: L3Route[] = [];
-  for (const host of view.hostIndexes.keys()) if (host !== node) routes.push(...routesTo(view, host, own));
-  return routes;
+/** A NIC of the node, and the ranges of its interface index over all hosts. */
+interface Way {
+  readonly device: string;
+  readonly ranges: readonly { readonly layout: Layout; readonly vlan: IpCidr }[];
 }
 
-/** The routes to one other host. `own` maps the node's NIC positions to its device names. */
-function routesTo(view: RouteView, host: string, own: ReadonlyMap<string, string>): L3Route[] {
-  const spec = view.host(host);
-  const hostIndex = view.hostIndexes.get(host);
-  if (!spec || hostIndex === undefined) return [];
-  return membersOf(view.network, spec).flatMap(member => {
-    const device = own.get(positionKey(member));
-    if (device === undefined) return [];
-    const blocks = blocksOf(view.network, view.interfaces, member, hostIndex);
-    return blocks.flatMap(({ pod }) => {
-      const gateway = gatewayFor(member, pod);
-      return gateway === undefined ? [] : [{ dst: formatCidr(pod), gateway, device, metric: hostIndex + 1 }];
+/** @param self the node's own NICs */
+export function routeBase(network: Network, interfaces: readonly InterfaceIndex[], self: HostInterfaceSpec): RouteBase {
+  const ways = new Map<string, Way>();
+  if (!network.l3) return { network, ways };
+  for (const member of membersOf(network, self)) {
+    const index = indexOf(interfaces, member);
+    if (index === undefined) continue;
+    const ranges = layoutsOf(network).flatMap(layout => {
+      const vlan = vlanCidr(layout, index);
+      return vlan ? [{ layout, vlan }] : [];
     });
-  });
+    ways.set(positionKey(member), { device: member.nic.interfaceName, ranges });
+  }
+  return { network, ways };
+}
+
+/** The routes to one other host: to its block of each interface index that both have, by its address on that NIC. */
+export function routesTo({ network, ways }: RouteBase, host: HostInterfaceSpec, hostIndex: number): L3Route[] {
+  const routes: L3Route[] = [];
+  if (ways.size === 0) return routes;
+  for (const member of membersOf(network, host)) {
+    const way = ways.get(positionKey(member));
+    if (!way) continue;
+    for (const { layout, vlan } of way.ranges) {
+      const block = hostBlock(layout, vlan, hostIndex);
+      const gateway = block && gatewayFor(member, block);
+      if (block && gateway !== undefined)
+        routes.push({ dst: formatCidr(block), gateway, device: way.device, metric: hostIndex + 1 });
+    }
+  }
+  return routes;
 }
 
 /** The host's address on the NIC in the block's family. */

@@ -32,7 +32,7 @@ const present = fc.record({
 /** What the kernel makes of the changes: `replace` puts a route in the place of the first to its destination with its metric. */
 function apply(
   before: { routes: PresentRoute[]; rules: PresentRule[] },
-  diff: ReturnType<typeof diffRoutes<PresentRoute, PresentRule>>,
+  diff: ReturnType<typeof diffRoutes<WantedRoute, PresentRoute, PresentRule>>,
 ): { routes: string[]; rules: string[] } {
   const routes = [...before.routes];
   for (const set of diff.setRoutes) {

@@ -30,29 +30,34 @@ export interface PresentRule {
 }
 
 /** What has to be done, in the order of the fields: so no packet meets a table that is not filled yet, or a gap. */
-export interface RouteDiff<Route, Rule> {
-  readonly setRoutes: readonly WantedRoute[];
+export interface RouteDiff<Wanted, Present, Rule> {
+  readonly setRoutes: readonly Wanted[];
   readonly addRules: readonly WantedRule[];
   readonly deleteRules: readonly Rule[];
-  readonly deleteRoutes: readonly Route[];
+  readonly deleteRoutes: readonly Present[];
 }
 
 /**
  * The difference between what is wanted and what the kernel has of ours. A route to a destination is set over the one of its metric that is there; of
  * several to one destination all but a right one go.
+ * @param wanted each destination once a table
  * @param priority of our rules
  */
-export function diffRoutes<Route extends PresentRoute, Rule extends PresentRule>(
-  wanted: { readonly routes: readonly WantedRoute[]; readonly rules: readonly WantedRule[]; readonly priority: number },
-  present: { readonly routes: readonly Route[]; readonly rules: readonly Rule[] },
-): RouteDiff<Route, Rule> {
-  const missing = new Map(wanted.routes.map(route => [routeKey(route), route]));
-  const wantedKeys = new Set(missing.keys());
-  const wrong: Route[] = [];
-  for (const route of present.routes) {
-    const expected = missing.get(routeKey(route));
-    if (expected && expected.gateway === route.gateway && expected.dev === route.dev) missing.delete(routeKey(route));
-    else wrong.push(route);
+export function diffRoutes<Wanted extends WantedRoute, Present extends PresentRoute, Rule extends PresentRule>(
+  wanted: { readonly routes: readonly Wanted[]; readonly rules: readonly WantedRule[]; readonly priority: number },
+  present: { readonly routes: readonly Present[]; readonly rules: readonly Rule[] },
+): RouteDiff<Wanted, Present, Rule> {
+  const left = new RouteTables(present.routes);
+  const setRoutes: Wanted[] = [];
+  const deleteRoutes: Present[] = [];
+  for (const route of wanted.routes) {
+    const rivals = left.take(route);
+    const right = rivals.find(rival => rival.metric === route.metric && leadsAlike(rival, route));
+    if (!right) setRoutes.push(route);
+    if (rivals.length === 0) continue;
+    // Setting a route replaces a wrong one of its metric; deleting that one afterwards would miss it, or hit the new one.
+    const kept = right ?? rivals.find(({ metric }) => metric === route.metric);
+    deleteRoutes.push(...rivals.filter(rival => rival !== kept));
   }
   const missingRules = new Map(wanted.rules.map(rule => [ruleKey(rule), rule]));
   const deleteRules: Rule[] = [];
@@ -60,18 +65,44 @@ export function diffRoutes<Route extends PresentRoute, Rule extends PresentRule>
     const isRight = rule.priority === wanted.priority && missingRules.delete(ruleKey(rule));
     if (!isRight) deleteRules.push(rule);
   }
-  // Setting a route replaces one wrong route to the same destination; deleting that one afterwards would miss it, or hit the new one.
-  const replaced = new Set(missing.keys());
-  const deleteRoutes = wrong.filter(route => {
-    const key = routeKey(route);
-    return !(wantedKeys.has(key) && replaced.delete(key));
-  });
-  return { setRoutes: [...missing.values()], addRules: [...missingRules.values()], deleteRules, deleteRoutes };
+  return {
+    setRoutes,
+    addRules: [...missingRules.values()],
+    deleteRules,
+    deleteRoutes: [...deleteRoutes, ...left.all()],
+  };
 }
 
-/** What one route may have only once in the kernel. */
-function routeKey({ table, dst, metric }: { table: number; dst: string; metric: number }): string {
-  return `${table} ${dst} ${metric}`;
+function leadsAlike(a: PresentRoute, b: PresentRoute): boolean {
+  return a.gateway === b.gateway && a.dev === b.dev;
+}
+
+/** Routes by table and destination: a Map a table, because composing one key of both costs more than all the rest. */
+class RouteTables<Route extends PresentRoute> {
+  readonly #tables = new Map<number, Map<string, Route[]>>();
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) {
+      let table = this.#tables.get(route.table);
+      if (!table) this.#tables.set(route.table, (table = new Map<string, Route[]>()));
+      const same = table.get(route.dst);
+      if (same) same.push(route);
+      else table.set(route.dst, [route]);
+    }
+  }
+
+  /** The routes to that destination, which are none of this any more. */
+  take({ table, dst }: PresentRoute): readonly Route[] {
+    const routes = this.#tables.get(table);
+    const same = routes?.get(dst);
+    if (!same) return [];
+    routes?.delete(dst);
+    return same;
+  }
+
+  all(): Route[] {
+    return [...this.#tables.values()].flatMap(table => [...table.values()].flat());
+  }
 }
 
 function ruleKey({ table, from }: { table: number; from?: string }): string {

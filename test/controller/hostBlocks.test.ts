@@ -16,7 +16,7 @@ describe('Host blocks, against a real API server', function () {
     await inParallel(names, name => site.client.create(hostInterfaces, host(name, Number(name.split('-')[1]))));
   };
 
-  const allIndexed = (name: string, count: number): Promise<Map<string, number>> =>
+  const allIndexed = (name: string, count: number): Promise<ReadonlyMap<string, number>> =>
     eventually(`${count} hosts with an index in ${name}`, async () => {
       const indexes = await site.seen.indexes(name);
       return indexes.size === count && indexes;

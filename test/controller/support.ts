@@ -82,7 +82,7 @@ export class Observed {
     this.client = client;
   }
 
-  async indexes(name: string): Promise<Map<string, number>> {
+  async indexes(name: string): Promise<ReadonlyMap<string, number>> {
     const { items } = await this.client.list(cidrs);
     return hostIndexes(items.map(({ spec }) => spec).filter(spec => spec.network === name));
   }

@@ -97,6 +97,34 @@ describe('netlink: what the monitor tells (koffi)', () => {
     expect(next.value).to.have.nested.property('link.name', 'br0');
   });
 
+  it('leaves out new routes of one protocol, however many, and nothing else', async () => {
+    const namespace = test.namespace();
+    const groups = ['ipv4-route', 'ipv4-rule'] as const;
+    await using monitor = await test.netlink.monitor(namespace.path, groups, { exceptNewRoutesOf: 201 });
+    const many = Array.from({ length: 30_000 }, (_, at): RouteChange => {
+      return { op: 'route.add', dst: `10.${at >> 8}.${at & 255}.0/24`, type: 'blackhole', protocol: 201 };
+    });
+    await test.netlink.runAll(namespace.path, many);
+    namespace.ip('route', 'add', 'blackhole', '10.0.0.9', 'proto', '202');
+    namespace.ip('route', 'del', 'blackhole', '10.0.1.0/24', 'proto', '201');
+    namespace.ip('rule', 'add', 'from', '10.1.0.0/24', 'lookup', '500', 'proto', '201');
+    const heard: string[] = [];
+    for await (const event of monitor) {
+      if (event.type === 'route') heard.push(`${event.action} ${event.route.dst}`);
+      else heard.push(event.type);
+      if (event.type === 'rule') break;
+    }
+    expect(heard).to.deep.equal(['new 10.0.0.9/32', 'del 10.0.1.0/24', 'rule']);
+  });
+
+  it('ends for a reader that waits when it is stopped', async () => {
+    const namespace = test.namespace();
+    const monitor = await test.netlink.monitor(namespace.path, ['link']);
+    const next = monitor[Symbol.asyncIterator]().next();
+    monitor.stop();
+    expect(await next).to.deep.equal({ value: undefined, done: true });
+  });
+
   it('says that everything has to be listed again when events were lost', async () => {
     const namespace = test.namespace();
     await using monitor = await test.netlink.monitor(namespace.path, ['ipv4-route']);

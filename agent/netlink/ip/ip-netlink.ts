@@ -1,10 +1,12 @@
+import type { PackableOp } from '../changes.ts';
 import { NetlinkError, NetlinkWorkerError } from '../errors.ts';
 import type { MonitorGroup } from '../events.ts';
 import { NetlinkFacade } from '../facade.ts';
-import { BatchFailure, type OnFailure } from '../failure.ts';
+import { BatchFailure } from '../failure.ts';
 import { Monitor } from '../monitor.ts';
-import type { NetnsPath, Op, Result } from '../types.ts';
-import { IpBatch } from './batch.ts';
+import type { RunOptions } from '../netlink.ts';
+import type { NetnsPath, Op, Outcome, Result } from '../types.ts';
+import { IpBatch, type OnFailure } from './batch.ts';
 import { IpMonitors } from './monitors.ts';
 import { Namespaces } from './namespaces.ts';
 
@@ -22,8 +24,13 @@ export class IpNetlink extends NetlinkFacade {
   #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
 
+  runAll(netns: NetnsPath | null, ops: readonly PackableOp[], { signal }: RunOptions = {}): Promise<Outcome[]> {
+    return this.#next(netns, ops, 'continue', signal) as Promise<Outcome[]>;
+  }
+
+  /** Every event is a `resync`, so none can be left out. */
   monitor(netns: NetnsPath | null, groups: readonly MonitorGroup[]): Promise<Monitor> {
-    return this.#closed ? Promise.reject(closed()) : Monitor.start(this.#monitors, netns, groups);
+    return this.#closed ? Promise.reject(closed()) : Monitor.start(this.#monitors, netns, { groups });
   }
 
   async close(): Promise<void> {
@@ -36,7 +43,11 @@ export class IpNetlink extends NetlinkFacade {
     clearTimeout(timer);
   }
 
-  protected execute(
+  protected execute(netns: NetnsPath | null, ops: readonly Op[], signal: AbortSignal | undefined): Promise<Result[]> {
+    return this.#next(netns, ops, 'stop', signal);
+  }
+
+  #next(
     netns: NetnsPath | null,
     ops: readonly Op[],
     onFailure: OnFailure,

@@ -102,7 +102,7 @@ async function listen(
   started: (child: ChildProcess) => void,
 ): Promise<ChildProcess> {
   using namespaces = openNamespaces(sink.netns);
-  const command = ['ip', 'monitor', ...new Set(sink.groups.map(group => objects[group]))];
+  const command = ['ip', 'monitor', ...new Set(sink.subscription.groups.map(group => objects[group]))];
   const child = start(command, namespaces, ['setpriv', '--pdeathsig', 'KILL']);
   started(child);
   const kill = (): void => void child.kill('SIGKILL');

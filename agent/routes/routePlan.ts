@@ -1,0 +1,80 @@
+import type { HostInterfaceSpec } from '../../core/api/types.ts';
+import { formatCidr } from '../../core/net/cidr.ts';
+import { routeBase, type L3Route } from '../../core/routes/desiredRoutes.ts';
+import { NetworkPlan, type HostView, type RouteChanges } from '../../core/routes/networkPlan.ts';
+import type { TableUser } from '../../core/routes/tables.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
+
+/** The routes of one L3 network on this node. */
+export interface NetworkRoutes extends TableUser {
+  readonly routes: readonly L3Route[];
+}
+
+/** What has become of some routes of one network. */
+export interface NetworkChanges extends RouteChanges {
+  readonly name: string;
+}
+
+interface Planned {
+  readonly known: KnownNetwork;
+  readonly self: HostInterfaceSpec;
+  /** What the plan rests on, as text. */
+  readonly key: string;
+  readonly plan: NetworkPlan;
+}
+
+/** The routes of every L3 network with a subnet on one node, from what is known of the cluster. */
+export class RoutePlan {
+  readonly #view: ClusterView;
+  readonly #node: string;
+  readonly #networks = new Map<string, Planned>();
+
+  constructor(view: ClusterView, node: string) {
+    this.#view = view;
+    this.#node = node;
+  }
+
+  /**
+   * Takes up the networks and the node's own NICs as they are now.
+   * @returns whether they differ from before, so that more may have changed than routes to single hosts; a network's status does not count
+   */
+  renew(): boolean {
+    const self = this.#view.host(this.#node)?.spec ?? { hostName: this.#node, interfaces: [] };
+    const networks = this.#view
+      .networks()
+      .filter(({ state: { network } }) => network.l3 && network.subnets.length > 0)
+      .map(known => this.#take(known, self));
+    const isOther = ({ known, plan }: Planned): boolean => this.#networks.get(known.state.network.name)?.plan !== plan;
+    const changed = networks.length !== this.#networks.size || networks.some(isOther);
+    this.#networks.clear();
+    for (const planned of networks) this.#networks.set(planned.known.state.network.name, planned);
+    return changed;
+  }
+
+  /** All that is wanted. */
+  all(): NetworkRoutes[] {
+    return [...this.#networks].map(([name, { known, plan }]) => {
+      plan.look(this.#hosts(name));
+      return { name, subnets: known.state.network.subnets.map(formatCidr), routes: plan.routes() };
+    });
+  }
+
+  /** What differs from before in routes to these hosts. */
+  changes(hosts: ReadonlySet<string>): NetworkChanges[] {
+    return [...this.#networks].map(([name, { plan }]) => ({ name, ...plan.look(this.#hosts(name), hosts) }));
+  }
+
+  #take(known: KnownNetwork, self: HostInterfaceSpec): Planned {
+    const { network, interfaces } = known.state;
+    const before = this.#networks.get(network.name);
+    if (before?.known === known && before.self === self) return before;
+    const base = routeBase(network, interfaces, self);
+    const devices = [...base.ways].map(([position, { device }]) => [position, device]);
+    const key = JSON.stringify([known.object.spec, interfaces, devices]);
+    return { known, self, key, plan: before?.key === key ? before.plan : new NetworkPlan(base, this.#node) };
+  }
+
+  #hosts(network: string): HostView {
+    return { hostIndexes: this.#view.hostIndexes(network), host: name => this.#view.host(name)?.spec };
+  }
+}

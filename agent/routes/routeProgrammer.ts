@@ -1,0 +1,59 @@
+import type { ClusterView } from '../../kube/clusterView.ts';
+import type { MonitorEvent } from '../netlink/monitor.ts';
+import type { Netlink } from '../netlink/netlink.ts';
+import { KernelRoutes, type Programmed } from './kernelRoutes.ts';
+import { RoutePlan } from './routePlan.ts';
+
+/** What one pass did, and whether it looked at everything. */
+export interface Pass extends Programmed {
+  readonly complete: boolean;
+}
+
+/**
+ * Makes the kernel's L3 routes the wanted ones, pass by pass. A pass that follows one that went well costs what has changed since: only
+ * hosts that the view has told of are looked at, and the kernel's tables are not read. At first, and where networks, the node's own NICs
+ * or something in the kernel may be other than they were, a pass looks at everything.
+ */
+export class RouteProgrammer {
+  readonly #plan: RoutePlan;
+  readonly #kernel: KernelRoutes;
+  #changedHosts = new Set<string>();
+  #trusted = false;
+
+  constructor(netlink: Netlink, view: ClusterView, node: string) {
+    this.#plan = new RoutePlan(view, node);
+    this.#kernel = new KernelRoutes(netlink);
+    view.addHostListener(host => this.#changedHosts.add(host));
+  }
+
+  /** Makes the next pass a complete one. */
+  distrust(): void {
+    this.#trusted = false;
+  }
+
+  /** @returns whether the event is a reason for a pass, which then is a complete one */
+  onKernelEvent(event: MonitorEvent): boolean {
+    const isConcerned = this.#kernel.isConcernedBy(event);
+    if (isConcerned) this.distrust();
+    return isConcerned;
+  }
+
+  /** One at a time. @throws NetlinkError, NetlinkWorkerError */
+  async pass(): Promise<Pass> {
+    const hosts = this.#changedHosts;
+    this.#changedHosts = new Set();
+    const complete = this.#plan.renew() || !this.#trusted;
+    // Set before anything is read: what happens from here on is for the next pass.
+    this.#trusted = true;
+    try {
+      const pass = await (complete
+        ? this.#kernel.reconcile(this.#plan.all())
+        : this.#kernel.change(this.#plan.changes(hosts)));
+      if (pass.failures.length > 0) this.distrust();
+      return { ...pass, complete };
+    } catch (error) {
+      this.distrust();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,243 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { netlinkIn } from '../../bench/support/ownNamespace.ts';
+import { PlannedCluster } from '../../bench/support/plannedView.ts';
+import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
+import { pageName } from '../../core/layout/hostIndex.ts';
+import type { Netlink } from '../../agent/netlink/netlink.ts';
+import { RoutePlan } from '../../agent/routes/routePlan.ts';
+import { RouteProgrammer } from '../../agent/routes/routeProgrammer.ts';
+import { Namespace } from './namespaces.ts';
+import { networkSpec } from './networks.ts';
+import { eventually } from './programs.ts';
+
+const self = 'host-0';
+const nics = 2;
+const meta = { apiVersion: 'multinic.fms.io/v1', kind: '' };
+
+function hostInterface(name: string, last: number, count = nics): HostInterface {
+  const interfaces = Array.from({ length: count }, (_, n) => ({
+    interfaceName: `eth${n + 1}`,
+    netAddress: `172.20.${n + 1}.0/24`,
+    hostIP: `172.20.${n + 1}.${last}`,
+  }));
+  return { ...meta, metadata: { name }, spec: { hostName: name, interfaces } };
+}
+
+function network(octet: number, note = ''): MultiNicNetwork {
+  const interfaces = [1, 2].map(n => ({ index: n - 1, netAddress: `172.20.${n}.0/24`, ordinal: 0 }));
+  const status = { interfaces, message: note } as MultiNicNetwork['status'];
+  const spec = networkSpec({ type: 'ptp', vlanMode: 'l3' }, octet);
+  return { ...meta, metadata: { name: `n${octet}` }, spec, ...(status && { status }) };
+}
+
+function cidr(octet: number, page: number, hosts: Cidr['spec']['hosts']): Cidr {
+  const name = `n${octet}`;
+  return { ...meta, metadata: { name: pageName(name, page) }, spec: { network: name, page, hosts } };
+}
+
+function plugIn(namespace: Namespace, n: number): void {
+  namespace.batch([
+    `link add eth${n} up type veth peer name peer${n}`,
+    `link set peer${n} up`,
+    `address add 172.20.${n}.1/24 dev eth${n}`,
+  ]);
+}
+
+/** A host with the part of the agent that keeps its routes, and what it knows. */
+class Subject implements AsyncDisposable {
+  readonly cluster = new PlannedCluster();
+  readonly namespace: Namespace;
+  readonly programmer: RouteProgrammer;
+  complete = 0;
+  #isDue = true;
+  readonly #netlink: Netlink;
+  readonly #listening: Promise<void>;
+  readonly #stop: () => void;
+
+  private constructor(namespace: Namespace, netlink: Netlink, monitor: Awaited<ReturnType<Netlink['monitor']>>) {
+    this.namespace = namespace;
+    this.#netlink = netlink;
+    const programmer = new RouteProgrammer(netlink, this.cluster.view, self);
+    this.programmer = programmer;
+    this.cluster.setHost(hostInterface(self, 1));
+    this.#stop = () => {
+      monitor.stop();
+    };
+    this.#listening = (async () => {
+      for await (const event of monitor) if (programmer.onKernelEvent(event)) this.#isDue = true;
+    })();
+  }
+
+  static async make(): Promise<Subject> {
+    const namespace = new Namespace('routes');
+    for (let n = 1; n <= nics; n++) plugIn(namespace, n);
+    const netlink = await netlinkIn(namespace);
+    const groups = ['link', 'ipv4-address', 'ipv4-route', 'ipv4-rule'] as const;
+    return new Subject(namespace, netlink, await netlink.monitor(null, groups));
+  }
+
+  /** A pass because the cluster has changed. */
+  async pass(): Promise<number> {
+    this.#isDue = false;
+    const { changes, complete } = await this.programmer.pass();
+    if (complete) this.complete += 1;
+    return changes;
+  }
+
+  present(): string[] {
+    const lines = this.namespace.ip('route', 'show', 'table', 'all', 'proto', '77').split('\n').filter(Boolean);
+    return lines.map(line => line.replace(/ table \d+/, '').trim()).sort();
+  }
+
+  wanted(): string[] {
+    const plan = new RoutePlan(this.cluster.view, self);
+    plan.renew();
+    return plan
+      .all()
+      .flatMap(({ routes }) => routes)
+      .map(({ dst, gateway, device, metric }) => `${dst} via ${gateway} dev ${device} metric ${metric}`)
+      .sort();
+  }
+
+  /** Until the kernel has what is wanted, with passes only where an event asks for one. */
+  async settled(): Promise<void> {
+    await eventually('the wanted routes', async () => {
+      if (this.#isDue) await this.pass();
+      return JSON.stringify(this.present()) === JSON.stringify(this.wanted());
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop();
+    await this.#listening;
+    await this.#netlink.close();
+    this.namespace[Symbol.dispose]();
+  }
+}
+
+const hostNames = ['host-1', 'host-2', 'host-3'];
+const anyHost = fc.constantFrom(...hostNames);
+const octets = fc.constantFrom(220, 221);
+const pages = fc.constantFrom(0, 1);
+
+type Step = (subject: Subject) => void;
+
+const setHost = fc
+  .record({ name: anyHost, last: fc.integer({ min: 2, max: 99 }), count: fc.nat(nics) })
+  .map(({ name, last, count }): Step => {
+    return subject => {
+      subject.cluster.setHost(hostInterface(name, last, count));
+    };
+  });
+const deleteHost = anyHost.map((name): Step => {
+  return subject => {
+    subject.cluster.deleteHost(name);
+  };
+});
+const setPage = fc
+  .record({ octet: octets, page: pages, hosts: fc.shuffledSubarray(hostNames) })
+  .map(({ octet, page, hosts }): Step => {
+    const indexed = hosts.map((hostName, i) => ({ hostName, hostIndex: 64 * page + i }));
+    return subject => {
+      subject.cluster.setPage(cidr(octet, page, indexed));
+    };
+  });
+const deletePage = fc.record({ octet: octets, page: pages }).map(({ octet, page }): Step => {
+  return subject => {
+    subject.cluster.deletePage(pageName(`n${octet}`, page));
+  };
+});
+const setNetwork = octets.map((octet): Step => {
+  return subject => {
+    subject.cluster.setNetwork(network(octet));
+  };
+});
+const deleteNetwork = octets.map((octet): Step => {
+  return subject => {
+    subject.cluster.deleteNetwork(`n${octet}`);
+  };
+});
+const setSelf = fc.nat(nics).map((count): Step => {
+  return subject => {
+    subject.cluster.setHost(hostInterface(self, 1, count));
+  };
+});
+const clusterStep = fc.oneof(setHost, deleteHost, setPage, deletePage, setNetwork, deleteNetwork, setSelf);
+
+const kernelStep = fc.constantFrom<Step>(
+  ({ namespace }) => {
+    namespace.ip('route', 'flush', 'table', 'all', 'proto', '77');
+  },
+  ({ namespace }) => {
+    namespace.ip('rule', 'flush', 'protocol', '77');
+  },
+  ({ namespace }) => {
+    namespace.ip('link', 'set', 'eth1', 'down');
+    namespace.ip('link', 'set', 'eth1', 'up');
+  },
+  ({ namespace }) => {
+    namespace.ip('link', 'del', 'eth2');
+    plugIn(namespace, 2);
+  },
+);
+
+/** Two networks and three hosts with two NICs each. */
+function populate({ cluster }: Subject): void {
+  for (const octet of [220, 221]) {
+    cluster.setNetwork(network(octet));
+    const hosts = [self, ...hostNames].map((hostName, hostIndex) => ({ hostName, hostIndex }));
+    cluster.setPage(cidr(octet, 0, hosts));
+  }
+  for (const [i, name] of hostNames.entries()) cluster.setHost(hostInterface(name, i + 2));
+}
+
+describe('agent: its routes', function () {
+  this.timeout(120_000);
+
+  it('are after any changes, in the cluster and in the kernel, what they would be anew', async () => {
+    const steps = fc.array(
+      fc.record({ cluster: fc.array(clusterStep, { maxLength: 3 }), kernel: fc.option(kernelStep, { freq: 3 }) }),
+      { minLength: 1, maxLength: 6 },
+    );
+    await using subject = await Subject.make();
+    await fc.assert(
+      fc.asyncProperty(steps, async sequence => {
+        populate(subject);
+        for (const { cluster, kernel } of sequence) {
+          for (const step of cluster) step(subject);
+          await subject.pass();
+          kernel?.(subject);
+          await subject.settled();
+          expect(subject.present()).to.deep.equal(subject.wanted());
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('cost what has changed: the kernel is read again only where it, a network or the own NICs have changed', async () => {
+    await using subject = await Subject.make();
+    populate(subject);
+    expect(await subject.pass()).to.equal(2 * (2 * hostNames.length + 1));
+    subject.complete = 0;
+    subject.cluster.setHost(hostInterface('host-2', 77));
+    expect(await subject.pass()).to.equal(4);
+    subject.cluster.deleteHost('host-2');
+    expect(await subject.pass()).to.equal(4);
+    subject.cluster.setNetwork(network(220, 'another status'));
+    subject.cluster.setHost(hostInterface(self, 1));
+    expect(await subject.pass()).to.equal(0);
+    expect(subject.complete).to.equal(0);
+    // Its own deletions are heard, and are no reason to look again; a stranger's are.
+    await subject.settled();
+    expect(subject.complete).to.equal(0);
+    subject.namespace.ip('route', 'flush', 'table', 'all', 'proto', '77');
+    await subject.settled();
+    expect(subject.complete).to.equal(1);
+    subject.cluster.deleteNetwork('n221');
+    await subject.pass();
+    expect(subject.complete).to.equal(2);
+    await subject.settled();
+  });
+});
