@@ -20,6 +20,7 @@ import { checkRoom } from './decision/room.ts';
 import { Delegates } from './delegate/delegates.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { HostInterfaceWriter } from './discovery/hostInterfaceWriter.ts';
+import { hostTrimmer } from './hosts/otherHosts.ts';
 import { KernelEvents } from './kernelEvents.ts';
 import { createAgentMetrics } from './metrics.ts';
 import type { Netlink } from './netlink/netlink.ts';
@@ -50,12 +51,12 @@ export function createAgent(
   const { registry, informers: observer, queues } = createMetrics();
   const metrics = createAgentMetrics(registry, () => [...checkpoint.list()].length);
 
-  const inform = <T extends KubeObject>(resource: Resource<T>): Informer<T> =>
-    new Informer<T>({ client, resource, logger, listFromCache: true, observer });
+  const inform = <T extends KubeObject>(resource: Resource<T>, transform?: (object: T) => T): Informer<T> =>
+    new Informer<T>({ client, resource, logger, listFromCache: true, observer, ...(transform && { transform }) });
   const sources = {
     networks: inform<MultiNicNetwork>(multiNicNetworks),
     cidrs: inform<Cidr>(cidrs),
-    hosts: inform<HostInterface>(hostInterfaces),
+    hosts: inform<HostInterface>(hostInterfaces, hostTrimmer(node)),
   };
   const pods = new PodSource({ client, node, logger, observer });
   const view = new ClusterView(sources, logger);

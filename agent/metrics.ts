@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { Counter, Gauge, Histogram } from '../kube/prometheus.ts';
 import type { CallObserver } from './cniServer/calls.ts';
 import type { Programmed } from './routes/kernelRoutes.ts';
 

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'yaml';
 import { systemNamespace } from '../core/api/names.ts';
 import { KubeClient } from '../kube/client.ts';
 import { cidrs, hostInterfaces, multiNicNetworks } from '../kube/resources.ts';
@@ -87,6 +88,19 @@ async function mountable(cluster: Cluster, folder: Folder): Promise<string> {
   return files;
 }
 
+/** The variables that the agent's manifest sets to fixed values. */
+function manifestEnv(): Record<string, string> {
+  const text = readFileSync(join(repository, 'manifests/base/agent/daemonset.yaml'), 'utf8');
+  const { spec } = parse(text) as { spec: { template: { spec: { containers: { env: EnvVar[] }[] } } } };
+  const env = spec.template.spec.containers.flatMap(container => container.env);
+  return Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));
+}
+
+interface EnvVar {
+  readonly name: string;
+  readonly value?: string;
+}
+
 /** The bundled agent in a host, with the environment of a pod. */
 function startAgent(cluster: Cluster, host: Namespace, bundle: string, folder: Folder): Program {
   const { port } = new URL(cluster.server);
@@ -96,7 +110,10 @@ function startAgent(cluster: Cluster, host: Namespace, bundle: string, folder: F
     host.enter('sh', '-c', script, folder.file('secrets'), process.execPath, bundle, ...args, '--health-port', '0'),
     {
       logFile: folder.file('agent.log'),
-      env: { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: port, KUBECONFIG: '', LOG_LEVEL: 'info' },
+      env: {
+        ...manifestEnv(),
+        ...{ KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: port, KUBECONFIG: '', LOG_LEVEL: 'info' },
+      },
     },
   );
 }

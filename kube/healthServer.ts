@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { http } from './http.ts';
 import type { Runnable } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 
@@ -32,7 +33,7 @@ export class HealthServer implements Runnable {
 
   constructor(options: HealthServerOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => {
+    this.#server = http.createServer((request, response) => {
       void this.#answer(request, response);
     });
   }

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectProcessMetrics, Counter, Gauge, Histogram, Registry } from './prometheus.ts';
 import type { ReflectorObserver } from './reflector.ts';
 import type { WorkQueueObserver } from './workQueue.ts';
 
@@ -14,7 +14,7 @@ export interface Metrics {
 /** A registry with what every program of ours measures: the Node process, informers, work queues, leadership. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   return {
     registry,
     informers: informerMetrics(registry),

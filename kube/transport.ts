@@ -1,11 +1,11 @@
-import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type { Agent as HttpAgent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { Connection, TlsMaterial } from './connection.ts';
 import { cacheCredentials } from './credentialCache.ts';
 import { abortable } from './deadline.ts';
 import { TransportError } from './errors.ts';
+import { http, https } from './http.ts';
 
 /**
  * Idle connections are closed on our side before the API server does it at 90 s (IdleTimeout in k8s.io/apiserver), so that
@@ -42,8 +42,8 @@ export interface Transport {
 
 interface Agents {
   readonly tls: TlsMaterial;
-  readonly calls: http.Agent;
-  readonly watches: http.Agent;
+  readonly calls: HttpAgent;
+  readonly watches: HttpAgent;
 }
 
 /**
@@ -60,7 +60,7 @@ export function createTransport(connection: Connection, maxConnections: number):
   const prefix = pathname.replace(/\/+$/, '');
   const cache = cacheCredentials(connection);
   const underWay = new Set<ClientRequest | IncomingMessage>();
-  const all = new Set<http.Agent>();
+  const all = new Set<HttpAgent>();
   let agents: Agents | undefined;
   let closed = false;
 
@@ -123,7 +123,7 @@ export function createTransport(connection: Connection, maxConnections: number):
   };
 }
 
-function isUnused({ sockets, freeSockets, requests }: http.Agent): boolean {
+function isUnused({ sockets, freeSockets, requests }: HttpAgent): boolean {
   return [sockets, freeSockets, requests].every(byOrigin => Object.keys(byOrigin).length === 0);
 }
 

@@ -7,6 +7,7 @@ import { isRecord } from '../../core/json.ts';
 import { deadline } from '../../kube/deadline.ts';
 import { execPlugin } from './execPlugin.ts';
 import { findPlugin } from './findPlugin.ts';
+import { compareNaturally } from '../../core/naturalOrder.ts';
 
 /** The parameters that another plugin is called with for one interface. */
 export interface DelegateCall {
@@ -138,10 +139,8 @@ function executableOf({ role, conf }: Delegate): string {
   throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', `network ${conf.name}: its IPAM has no type`);
 }
 
-const versions = new Intl.Collator('en', { numeric: true });
-
 function isAtLeast({ conf }: Delegate, version: string): boolean {
-  return versions.compare(conf.cniVersion, version) >= 0;
+  return compareNaturally(conf.cniVersion, version) >= 0;
 }
 
 function noResult(delegate: Delegate, stdout: string, cause?: unknown): Error {

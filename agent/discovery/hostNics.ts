@@ -5,6 +5,7 @@ import { hostEndPrefix } from '../attach/attachment.ts';
 import type { AddressInfo, LinkInfo, RouteInfo } from '../netlink/types.ts';
 import { primaryLink } from './primary.ts';
 import type { Device } from './sysfs.ts';
+import { compareNaturally } from '../../core/naturalOrder.ts';
 
 /** What the kernel says of a host's links. */
 export interface LinkDump {
@@ -33,10 +34,8 @@ export function nicLinks(dump: LinkDump, { withPrimary = false } = {}): LinkInfo
 
 /** Natural order, so that eth2 comes before eth10. */
 export function compareNames(a: string, b: string): number {
-  return names.compare(a, b);
+  return compareNaturally(a, b);
 }
-
-const names = new Intl.Collator('en', { numeric: true });
 
 function isNicKind({ loopback, kind, name, masterKind, master }: LinkInfo): boolean {
   if (loopback || name.startsWith(hostEndPrefix)) return false;

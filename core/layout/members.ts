@@ -2,6 +2,7 @@ import type { HostInterfaceSpec, HostNic } from '../api/types.ts';
 import { compareCidrs, covers, formatCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import { parseAddress, type IpAddress } from '../net/address.ts';
 import type { Network } from '../network/network.ts';
+import { compareNaturally } from '../naturalOrder.ts';
 
 /** A host's NIC that belongs to a network. */
 export interface Member {
@@ -57,9 +58,7 @@ export function addressesOf(nic: HostNic): Member['hostAddresses'] {
   });
 }
 
-const names = new Intl.Collator('en', { numeric: true });
-
 /** Natural order, so that eth2 comes before eth10. */
 function compareNames(a: HostNic, b: HostNic): number {
-  return names.compare(a.interfaceName, b.interfaceName);
+  return compareNaturally(a.interfaceName, b.interfaceName);
 }
