@@ -166,15 +166,21 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
   });
 
   it('lose no entry of the user, in whatever order and with whatever keys', async () => {
-    const extra = fc.dictionary(fc.constantFrom('mac', 'bandwidth', 'portMappings', 'x'), fc.jsonValue(), {
+    const extra = fc.dictionary(fc.constantFrom('bandwidth', 'portMappings', 'x', 'infinibandGUID'), fc.jsonValue(), {
       noNullPrototype: true,
     });
     const args = fc.option(fc.dictionary(fc.constantFrom('vlan', 'other', 'nics'), fc.constant('1')), {
       nil: undefined,
     });
+    const mac = fc.option(fc.constantFrom('c2:11:22:33:44:66', 'C2:11:22:33:44:67'), { nil: undefined });
     const element = fc
-      .record({ name: fc.constantFrom('gold', 'storage', 'backup'), extra, args })
-      .map(({ name, extra: more, args: cniArgs }) => ({ ...more, name, ...(cniArgs && { 'cni-args': cniArgs }) }));
+      .record({ name: fc.constantFrom('gold', 'storage', 'backup'), extra, args, mac })
+      .map(({ extra: more, args: cniArgs, mac: address, ...named }) => ({
+        ...more,
+        ...named,
+        ...(address !== undefined && { mac: address }),
+        ...(cniArgs && { 'cni-args': cniArgs }),
+      }));
     await fc.assert(
       fc.asyncProperty(fc.array(element, { minLength: 1, maxLength: 4 }), fc.nat(3), async (elements, routed) => {
         // Only one element may have it.
