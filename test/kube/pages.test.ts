@@ -1,0 +1,129 @@
+import { expect } from 'chai';
+import type { MultiNicNetwork } from '../../core/api/types.ts';
+import { apiVersion, label } from '../../core/api/names.ts';
+import { readNetwork } from '../../core/network/network.ts';
+import { pageSize } from '../../core/pool/pages.ts';
+import { KubeClient } from '../../kube/client.ts';
+import { ClusterView } from '../../kube/clusterView.ts';
+import { grantAnywhere, type Granted } from '../../kube/grant.ts';
+import { Informer } from '../../kube/informer.ts';
+import { PageDirectory } from '../../kube/pageDirectory.ts';
+import { PoolStore } from '../../kube/poolStore.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../../kube/resources.ts';
+import { startCluster, type Cluster } from '../cluster/index.ts';
+import { applyManifests } from '../system/apply.ts';
+import { silent } from './support.ts';
+
+const timeoutMs = 10_000;
+const pages = 4;
+/** Without its first and its last address. */
+const addresses = pages * pageSize - 2;
+
+describe('pages of a node-independent network, against a real API server', function () {
+  this.timeout(120_000);
+  let cluster: Cluster;
+  let client: KubeClient;
+
+  before(async function () {
+    this.timeout(900_000);
+    cluster = await startCluster({ name: 'pages', nodes: 0 });
+    await applyManifests(cluster, 'manifests/base/crds');
+    client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, maxConnections: 32 });
+  });
+
+  after(async () => {
+    await client?.close();
+    await cluster?.stop();
+  });
+
+  /** The pages that the directory names, each found full. */
+  async function tried(directory: PageDirectory, network: string, count: number): Promise<number[]> {
+    const all: number[] = [];
+    for await (const page of directory.candidates(network, count, timeoutMs)) all.push(page);
+    return all;
+  }
+
+  it('that are full are learned from the columns of all, not one by one', async () => {
+    const full = [0, 1, 3];
+    for (const page of [...full, 2]) {
+      const pool = await client.create(ipPools, {
+        apiVersion,
+        kind: 'IPPool',
+        metadata: { name: `told.page.${page}`, labels: { [label.network]: 'told' } },
+        spec: { network: 'told', page, blocks: [] },
+      });
+      const used = full.includes(page) ? pageSize : 9;
+      await client.updateStatus(ipPools, { ...pool, status: { allocations: [], used, capacity: pageSize } });
+    }
+    const directory = new PageDirectory(client);
+    const first = await tried(directory, 'told', 8);
+    expect(new Set(first).size).to.equal(first.length);
+    expect(first).to.include.members([2, 4, 5, 6, 7]);
+    expect(first.filter(page => full.includes(page)).length, 'found full by a try').to.be.at.most(1);
+    // A directory that knows nothing looks at the columns as soon as one page was full, and another time for the last.
+    expect(await tried(new PageDirectory(client), 'nobody', 3)).to.have.members([0, 1, 2]);
+  });
+
+  it('give out every address once, by writers that know nothing of each other, and then say that they are full', async () => {
+    const spec = {
+      subnet: '10.77.0.0/22',
+      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 0, interfaceBlock: 0, vlanMode: 'l2' }),
+      multiNICIPAM: true,
+      plugin: { cniVersion: '1.0.0', type: 'macvlan' },
+    };
+    const object = await client.create(multiNicNetworks, {
+      apiVersion,
+      kind: 'MultiNicNetwork',
+      metadata: { name: 'flat' },
+      spec,
+    });
+    const interfaces = [{ netAddress: '172.20.1.0/24', ordinal: 0, index: 0 }];
+    const status = { ...object.status, interfaces } as NonNullable<MultiNicNetwork['status']>;
+    const view = new FixedView({ ...object, status });
+    const stores = Array.from({ length: 3 }, () => new PoolStore(client, { log: silent }));
+    const grant = (i: number): Promise<Granted | undefined> => {
+      const store = stores[i % stores.length]!;
+      const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
+      return grantAnywhere(view, store, { network: 'flat', claimant, request: {} }, { timeoutMs: 60_000 });
+    };
+    const queue = Array.from({ length: addresses }, (_, i) => i).values();
+    const given: string[] = [];
+    const worker = async (): Promise<void> => {
+      for (const i of queue) {
+        const granted = await grant(i);
+        given.push(...(granted?.nics.flatMap(nic => nic.addresses) ?? []));
+      }
+    };
+    await Promise.all(Array.from({ length: 48 }, worker));
+    expect(given.length).to.equal(addresses);
+    expect(new Set(given).size).to.equal(addresses);
+    const refused = await grant(addresses).catch((error: unknown) => error);
+    expect(refused).to.have.property('code', 'MNN_POOL_FULL');
+    // What comes back is found again, whoever looks.
+    await stores[0]!.release('flat.page.2', ({ podUID }) => podUID !== '', { timeoutMs });
+    expect((await grant(addresses))?.pool).to.equal('flat.page.2');
+  });
+
+  /** A view of one network, without watching anything. */
+  class FixedView extends ClusterView {
+    readonly #object: MultiNicNetwork;
+
+    constructor(object: MultiNicNetwork) {
+      const informer = { client, logger: silent };
+      super(
+        {
+          networks: new Informer({ ...informer, resource: multiNicNetworks }),
+          cidrs: new Informer({ ...informer, resource: cidrs }),
+          hosts: new Informer({ ...informer, resource: hostInterfaces }),
+        },
+        silent,
+      );
+      this.#object = object;
+    }
+
+    override network(): ReturnType<ClusterView['network']> {
+      const object = this.#object;
+      return { object, state: { network: readNetwork(object), interfaces: object.status?.interfaces ?? [] } };
+    }
+  }
+});
