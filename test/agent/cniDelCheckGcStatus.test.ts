@@ -145,14 +145,13 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
     });
 
     it('30. goes on after a failure and tells it; both keys reach the plugins', async () => {
-      const plugin = new ScriptedPlugin(test.host.ownPlugins, 'asked-ipam', {
-        cniVersion: '1.1.0',
-        ips: [{ address: '192.0.2.9/24' }],
-      });
+      const answer = (address: string): object => ({ cniVersion: '1.1.0', ips: [{ address }] });
+      const plugin = new ScriptedPlugin(test.host.ownPlugins, 'asked-ipam', answer('192.0.2.9/24'));
       const asked = await test.configOf('asked', { cniArgs: { nics: 1 } });
       using one = await test.make('gc-one');
       using two = await test.make('gc-two');
       await one.add(asked);
+      plugin.answer(answer('192.0.2.10/24'));
       await two.add(asked);
       plugin.answer({}, { DEL: { code: 120, msg: 'not yet' }, GC: { code: 121, msg: 'not at all' } });
       const call = { ...asked, 'cni.dev/valid-attachments': [] };
