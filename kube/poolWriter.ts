@@ -28,6 +28,12 @@ interface Waiting extends Change<unknown> {
 
 type Outcome = { ok: true; result: unknown } | { ok: false; error: unknown };
 
+/**
+ * How long the last version seen is worth a write without reading first, ms: in a burst of pods it mostly still is the latest; later the
+ * node's agent has mostly written, and a conflict costs a request more than reading.
+ */
+const freshMs = 2000;
+
 /** Pause before a write that failed otherwise than by a conflict is tried again. */
 const retryMs = 50;
 
@@ -40,6 +46,7 @@ export class PoolWriter {
   #running = false;
   /** The last version seen; it may be stale, which a PUT finds out. */
   #known: IPPool | undefined;
+  #knownAt = -Infinity;
 
   constructor(client: KubeClient, name: string, log: Logger) {
     this.#client = client;
@@ -106,6 +113,7 @@ export class PoolWriter {
   /** One try. @returns false where it rested on a stale copy and nothing was written, so that it must be read again */
   async #attempt(batch: Waiting[]): Promise<boolean> {
     const timeoutMs = Math.max(1, Math.max(...batch.map(({ deadline }) => deadline)) - performance.now());
+    if (performance.now() - this.#knownAt > freshMs) this.#known = undefined;
     const isFresh = this.#known === undefined;
     const pool = (this.#known ??= await this.#client.find(ipPools, { name: this.#name }, { timeoutMs }));
     let content = readPool(pool);
@@ -139,6 +147,7 @@ export class PoolWriter {
   async #write(pool: IPPool | undefined, content: PoolContent, batch: Waiting[], timeoutMs: number): Promise<void> {
     const base = pool ?? (await this.#create(batch, timeoutMs));
     this.#known = await this.#client.updateStatus(ipPools, { ...base, status: formatPool(content) }, { timeoutMs });
+    this.#knownAt = performance.now();
   }
 
   async #create(batch: Waiting[], timeoutMs: number): Promise<IPPool> {
