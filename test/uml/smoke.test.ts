@@ -90,7 +90,6 @@ describe('User-Mode Linux', () => {
   it('reaches a server on the loopback of the host, and leaves no device behind', async function () {
     if (process.getuid?.() !== 0) this.skip();
     this.timeout(150_000); // beyond that of the boot, which says where a machine hung
-    this.retries(1); // one machine in some dozens hangs on a busy host
     const network = planUmlNetwork();
     const server = createServer(socket => socket.end('hello from outside'));
     server.listen(0, '127.0.0.1');
