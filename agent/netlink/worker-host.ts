@@ -83,7 +83,8 @@ export class WorkerHost implements EventSource {
 
   #post(request: Request): void {
     this.#worker ??= this.#start();
-    this.#worker.postMessage(request, request.type === 'send' ? [request.requests.buffer] : []);
+    // Copied, never handed over: what waits behind a batch that ends the thread is posted again.
+    this.#worker.postMessage(request);
   }
 
   #start(): Worker {

@@ -215,11 +215,13 @@ describe('netlink: the worker thread (koffi)', () => {
       expect(libc.socket(libc.AF_NETLINK, libc.SOCK_RAW_CLOEXEC, libc.NETLINK_ROUTE)).to.equal(home[0]![0]);
       const lost = rejection(netlink.run(namespace.path, [{ op: 'link.list' }]));
       const behind = netlink.one(null, { op: 'link.list' });
+      const changes = netlink.runAll(null, [{ op: 'route.del', dst: '203.0.113.0/24', table: 7777 }]);
       expect(await lost)
         .to.be.instanceOf(NetlinkWorkerError)
         .and.to.match(/cannot return/);
       // Not the namespace in which the old thread was lost.
       expect((await behind).map(link => link.name)).to.deep.equal(links.map(link => link.name));
+      expect(await changes).to.have.nested.property('[0].failure.code', 'ESRCH');
       for await (const event of monitor) {
         expect(event).to.deep.equal({ type: 'resync', reason: 'restart' });
         break;
