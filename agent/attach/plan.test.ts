@@ -164,6 +164,7 @@ describe('planOf', () => {
       expect(refused(same)).to.throw(CniError, "the pod's net1-0 has 10.0.0.5/32 already");
       expect(refused(other)).to.throw(CniError, `pod ${first.pod.namespace}/${first.pod.name} has 10.0.0.5/32 already`);
       expect(refused({ ...first, nics: [...first.nics, { ...nic!, addresses: ['10.0.0.5/24'] }] })).to.throw(CniError);
+      expect(refused({ ...same, containerId: 'next sandbox of the pod' })).not.to.throw();
       expect(refused(first)).not.to.throw();
       expect(refused(second)).not.to.throw();
     });

@@ -5,7 +5,8 @@ import { hostAddress, type Attachment } from './attachment.ts';
 
 /**
  * The host has one route to an address, so a second ptp link with it would take it from the first one: of the same pod, or of another one
- * that a `static` IPAM gives the same.
+ * that a `static` IPAM gives the same. An earlier sandbox of the same pod may still be there, though: it is on its way out, and the new one
+ * takes the pod's addresses over.
  * @param entries of the whole node, the attachment's own may be among them
  * @throws CniError code 100
  */
@@ -24,12 +25,13 @@ export function refuseTakenAddresses(attachment: Attachment, entries: Iterable<C
     }
   }
   for (const entry of entries) {
-    if (entry.containerId === attachment.containerId && entry.ifname === attachment.ifname) continue;
+    const isOwnSandbox = entry.containerId === attachment.containerId;
+    const isReplaced = isOwnSandbox ? entry.ifname === attachment.ifname : entry.pod.uid === pod.uid;
+    if (isReplaced) continue;
     for (const { name, hostEnd, addresses } of entry.links) {
       const taken = hostEnd === undefined ? undefined : addresses.find(address => wanted.has(address));
-      const isSame = entry.pod.uid === pod.uid;
-      if (taken !== undefined)
-        refuse(taken, isSame ? `the pod's ${name}` : `pod ${entry.pod.namespace}/${entry.pod.name}`);
+      if (taken === undefined) continue;
+      refuse(taken, isOwnSandbox ? `the pod's ${name}` : `pod ${entry.pod.namespace}/${entry.pod.name}`);
     }
   }
 }
