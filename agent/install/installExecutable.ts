@@ -10,7 +10,7 @@ import { cniType } from '../../core/api/names.ts';
  */
 export async function installExecutable(source: string, folder: string): Promise<boolean> {
   const target = join(folder, cniType);
-  if ((await digestOf(source)) === (await digestOf(target).catch(() => undefined))) return false;
+  if ((await digestOf(source)) === (await digestIfThere(target))) return false;
   await mkdir(folder, { recursive: true });
   const unfinished = join(folder, `.${cniType}.${process.pid}`);
   try {
@@ -21,6 +21,15 @@ export async function installExecutable(source: string, folder: string): Promise
     await rm(unfinished, { force: true });
   }
   return true;
+}
+
+async function digestIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await digestOf(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 async function digestOf(path: string): Promise<string> {
