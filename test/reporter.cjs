@@ -2,8 +2,7 @@
 const { reporters, Runner } = require('mocha');
 
 /**
- * Mocha's spec reporter, and a last line with the counts. A test that fails is tried a second time, as real kernels and API servers on a
- * busy machine sometimes are late; what went wrong the first time is told, whatever comes of it. In CI a skipped test fails the run, for what is not tested there is not
+ * Mocha's spec reporter, and a last line with the counts. In CI a skipped test fails the run, for what is not tested there is not
  * tested anywhere; but for those whose title says that the same run covers them in another way.
  */
 const covered = ['(covered in User-Mode Linux)', '(covered by recorded calls)'];
@@ -12,16 +11,11 @@ module.exports = class Reporter extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
     let uncovered = 0;
-    const retried = [];
-    runner.on(Runner.constants.EVENT_TEST_RETRY, (test, error) => {
-      retried.push(`  ${test.fullTitle()}\n    ${error.stack ?? error}`);
-    });
     runner.on(Runner.constants.EVENT_TEST_PENDING, test => {
       if (!covered.some(ending => test.title.endsWith(ending))) uncovered++;
     });
     runner.once(Runner.constants.EVENT_RUN_END, () => {
       const { passes, failures, pending } = this.stats;
-      if (retried.length > 0) console.log(`Tried a second time, after these failures:\n${retried.join('\n')}\n`);
       console.log(`${passes} passed, ${failures} failed, ${pending} skipped`);
       if (process.env.CI && uncovered > 0) {
         console.log('Skipped tests fail the run in CI; the reasons are above.');
