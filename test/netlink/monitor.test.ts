@@ -117,14 +117,6 @@ describe('netlink: what the monitor tells (koffi)', () => {
     expect(heard).to.deep.equal(['new 10.0.0.9/32', 'del 10.0.1.0/24', 'rule']);
   });
 
-  it('ends for a reader that waits when it is stopped', async () => {
-    const namespace = test.namespace();
-    const monitor = await test.netlink.monitor(namespace.path, ['link']);
-    const next = monitor[Symbol.asyncIterator]().next();
-    monitor.stop();
-    expect(await next).to.deep.equal({ value: undefined, done: true });
-  });
-
   it('says that everything has to be listed again when events were lost', async () => {
     const namespace = test.namespace();
     await using monitor = await test.netlink.monitor(namespace.path, ['ipv4-route']);
