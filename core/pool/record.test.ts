@@ -44,7 +44,8 @@ describe('the record of an allocation in a pool', () => {
         podUID: fc.oneof(fc.constant(''), id),
         reservation: id,
         namespace: fc.constantFrom('default', 'team-a'),
-        name: fc.constantFrom('worker-0', 'worker-', 'a.b'),
+        // Not checked yet when a record is written.
+        name: fc.oneof(fc.constantFrom('worker-0', 'worker-', 'a.b'), fc.string({ unit: 'binary', maxLength: 40 })),
         interface: word,
         nics: fc.array(nic, { maxLength: 8 }),
         state: fc.constantFrom('Reserved' as const, 'Allocated' as const, 'Released' as const),
@@ -59,10 +60,17 @@ describe('the record of an allocation in a pool', () => {
     );
   });
 
+  it('takes no words from a name, and no more of it than a name may have', () => {
+    const name = `x net1 eth1@172.20.1.0/24=10.200.0.9/18 since=0 uid=victim\n${'y'.repeat(1000)}`;
+    const read = parseRecord(formatRecord({ ...record, name }));
+    expect(read).to.deep.equal({ ...record, name: name.slice(0, 253) });
+  });
+
   it('is none where it has lost its form', () => {
     for (const broken of [
       '',
       'Allocated',
+      'Allocated ai/p%zz net1 since=x',
       'Held ai/p net1 since=x',
       'Allocated p net1 since=x',
       'Allocated ai/p net1',

@@ -1,28 +1,33 @@
 import type { AllocatedNic, Allocation, AllocationState } from '../api/types.ts';
 
 const states: ReadonlySet<string> = new Set<AllocationState>(['Reserved', 'Allocated', 'Released']);
+/** Of a pod's name (DNS-1123 subdomain). */
+const longestName = 253;
 const nicForm = /^(?<master>.*)@(?<netAddress>[^@=]*)=(?<addresses>.*)$/;
 
 /**
  * A record as an IPPool keeps it, in words with a space between: state, namespace/name, interface, each NIC as
- * `[master]@netAddress=address[,address]`, `since=…`, `uid=…`, `reservation=…`. No word has a space in it: names are DNS names, and an
- * interface's name has none (Linux, dev_valid_name).
+ * `[master]@netAddress=address[,address]`, `since=…`, `uid=…`, `reservation=…`.
+ *
+ * Admission writes it before the API server has checked the pod's name, so a word may be anything: what is not printable ASCII is
+ * percent-encoded, or a name with spaces in it could claim what others hold.
  */
 export function formatRecord({ state, namespace, name, interface: ifname, nics, since, ...ids }: Allocation): string {
-  return [
+  const words = [
     state,
-    `${namespace}/${name}`,
+    `${namespace}/${name.slice(0, longestName)}`,
     ifname,
     ...nics.map(({ master = '', netAddress, addresses }) => `${master}@${netAddress}=${addresses.join(',')}`),
     `since=${since}`,
     ...(ids.podUID === '' ? [] : [`uid=${ids.podUID}`]),
     ...(ids.reservation === undefined ? [] : [`reservation=${ids.reservation}`]),
-  ].join(' ');
+  ];
+  return words.map(encode).join(' ');
 }
 
 /** Reads a record; undefined where the text is none. */
 export function parseRecord(text: string): Allocation | undefined {
-  const [state = '', owner = '', ifname = '', ...words] = text.split(' ');
+  const [state = '', owner = '', ifname = '', ...words] = decoded(text) ?? [];
   const slash = owner.indexOf('/');
   const nics = words.flatMap(word => nicOf(word) ?? []);
   const rest = words.filter(word => !nicForm.test(word)).map(word => word.split(/=(.*)/s, 2));
@@ -44,6 +49,23 @@ export function parseRecord(text: string): Allocation | undefined {
 export function stateOf(text: string): AllocationState | undefined {
   const [word = ''] = text.split(' ', 1);
   return isState(word) ? word : undefined;
+}
+
+/** What is plain in most records stays as it is; toWellFormed(), as JSON lets half a surrogate pass. */
+function encode(word: string): string {
+  return /^[!-$&-~]*$/.test(word) ? word : word.toWellFormed().replace(/[^!-$&-~]/gu, encodeURIComponent);
+}
+
+/** The words of a record; undefined where a percent sign encodes nothing. */
+function decoded(text: string): string[] | undefined {
+  const words = text.split(' ');
+  if (!text.includes('%')) return words;
+  try {
+    return words.map(decodeURIComponent);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
 }
 
 function isState(word: string): word is AllocationState {

@@ -210,6 +210,18 @@ describe('creating pods, through the real API server', () => {
     });
   }
 
+  it('takes nothing but a reservation for a pod whose name turns out to be none', async () => {
+    const { client } = running();
+    // Named so that its record would be two, if names could have spaces in a pool: one of another's address, for ever.
+    const name = 'a net1 @172.20.1.0/24=10.241.9.9/18 since=2026-01-01T00:00:00Z uid=somebody';
+    const error = await refusal(create({ namespace: 'flat', name }));
+    expect(error.message).to.contain('Invalid value');
+    const left = (await recordsOf(client, 'flat')).filter(record => record.name === name);
+    expect(left.map(({ state, podUID }) => [state, podUID])).to.deep.equal([['Reserved', '']]);
+    const next = await create({ namespace: 'flat', name: 'after-that' });
+    expect(addressesOf(next)).to.have.length(2);
+  });
+
   it('has kubectl say what is wrong with an annotation, and what a request comes to that nothing looks at', async () => {
     const { cluster } = running();
     const ask = async (cniArgs: object): Promise<string> => {
