@@ -18,6 +18,8 @@ interface Table {
 interface Known {
   full: Set<number>;
   readAt: number;
+  /** Under way: all who want to know more wait for the same answer. */
+  reading?: Promise<Known>;
 }
 
 /**
@@ -45,8 +47,9 @@ export class PageDirectory {
     let known = this.#networks.get(network) ?? this.#remember(network, []);
     let isFresh = false;
     const refresh = async (): Promise<void> => {
-      known = this.#remember(network, await this.#fullPages(network, timeoutMs));
-      isFresh = true;
+      const latest = this.#networks.get(network) ?? known;
+      isFresh = latest === known;
+      known = isFresh ? await this.#read(network, known, timeoutMs) : latest;
     };
     if (known.full.size > 0 && performance.now() - known.readAt > staleMs) await refresh();
     for (;;) {
@@ -69,6 +72,13 @@ export class PageDirectory {
     const known = { full: new Set(full), readAt: performance.now() };
     this.#networks.set(network, known);
     return known;
+  }
+
+  #read(network: string, known: Known, timeoutMs: number): Promise<Known> {
+    known.reading ??= this.#fullPages(network, timeoutMs)
+      .then(full => this.#remember(network, full))
+      .finally(() => delete known.reading);
+    return known.reading;
   }
 
   async #fullPages(network: string, timeoutMs: number): Promise<number[]> {

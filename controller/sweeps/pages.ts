@@ -1,8 +1,8 @@
 import type { Allocation } from '../../core/api/types.ts';
-import { recordsIn } from '../../core/pool/content.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import type { PodFates } from './podFates.ts';
+import { poolRecords } from './poolRecords.ts';
 
 /** A record younger than this is left alone: its pod may not be in any copy yet. */
 const graceMs = 30_000;
@@ -13,7 +13,7 @@ export async function sweepPages(context: LeaderContext, fates: PodFates, signal
   const pages = [...informers.pools.list()].filter(({ spec }) => spec.hostName === undefined);
   const due = pages.map(pool => ({
     pool: pool.metadata.name,
-    records: recordsIn(pool, 'Allocated').filter(isDue),
+    records: poolRecords(context, pool, 'Allocated').filter(isDue),
   }));
   const records = due.flatMap(page => page.records);
   if (records.length === 0) return;

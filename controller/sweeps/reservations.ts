@@ -1,9 +1,9 @@
 import { annotation, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
-import { recordsIn } from '../../core/pool/content.ts';
 import { pods, type Pod } from '../../kube/resources.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { releaseTimeoutMs } from './limits.ts';
+import { poolRecords } from './poolRecords.ts';
 
 /**
  * Settles reservations that no pod confirmed in time. Mostly there is none: it was refused later in admission; but where there is one
@@ -12,7 +12,7 @@ import { releaseTimeoutMs } from './limits.ts';
 export async function sweepReservations(context: LeaderContext, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const { informers, pools, log } = context;
   const overdue = [...informers.pools.list()].flatMap(pool =>
-    recordsIn(pool, 'Reserved')
+    poolRecords(context, pool, 'Reserved')
       .filter(record => isOverdue(record, timeoutMs))
       .map(({ reservation, namespace }) => ({ pool: pool.metadata.name, reservation, namespace })),
   );

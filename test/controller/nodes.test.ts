@@ -102,6 +102,15 @@ describe('Node capacity and sweeps, against a real API server', function () {
       reservation('r-2', 'refused', old()),
       reservation('r-3', 'on-its-way', new Date().toISOString()),
     ]);
+    // What somebody has broken is left as it is, and keeps nothing else from being settled.
+    const broken = await site.client.create(ipPools, {
+      apiVersion,
+      kind: 'IPPool',
+      metadata: { name: 'reserved.broken' },
+      spec: { network: 'reserved', hostName: 'n-0', blocks: [] },
+    });
+    const status = { allocations: ['Reserved and no more'] };
+    await site.client.updateStatus(ipPools, { ...broken, status });
     const states = await eventually('two of three settled', async () => {
       const records = readPool(await site.seen.pool('reserved.n-0')).allocations;
       const states = Object.fromEntries(records.map(record => [record.reservation ?? '', record]));
@@ -110,6 +119,7 @@ describe('Node capacity and sweeps, against a real API server', function () {
     expect(states['r-1']).to.deep.include({ state: 'Allocated', podUID: pod.metadata.uid });
     expect(states['r-2']?.state ?? 'Released').to.equal('Released');
     expect(states['r-3']?.state).to.equal('Reserved');
+    expect((await site.seen.pool('reserved.broken'))?.status).to.deep.include(status);
     await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
   });
 

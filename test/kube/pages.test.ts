@@ -1,7 +1,5 @@
 import { expect } from 'chai';
-import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { apiVersion, label } from '../../core/api/names.ts';
-import { readNetwork } from '../../core/network/network.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { ClusterView } from '../../kube/clusterView.ts';
@@ -10,9 +8,10 @@ import { Informer } from '../../kube/informer.ts';
 import { PageDirectory } from '../../kube/pageDirectory.ts';
 import { PoolStore } from '../../kube/poolStore.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../../kube/resources.ts';
+import type { KubeObject, Resource } from '../../kube/types.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { applyManifests } from '../system/apply.ts';
-import { silent } from './support.ts';
+import { eventually, silent } from './support.ts';
 
 const timeoutMs = 10_000;
 const pages = 4;
@@ -78,8 +77,21 @@ describe('pages of a node-independent network, against a real API server', funct
       spec,
     });
     const interfaces = [{ netAddress: '172.20.1.0/24', ordinal: 0, index: 0 }];
-    const status = { ...object.status, interfaces } as NonNullable<MultiNicNetwork['status']>;
-    const view = new FixedView({ ...object, status });
+    // As the controller would.
+    await client.patch(
+      multiNicNetworks,
+      object.metadata,
+      'merge',
+      { status: { interfaces } },
+      { subresource: 'status' },
+    );
+    const inform = <T extends KubeObject>(resource: Resource<T>) =>
+      new Informer<T>({ client, resource, logger: silent });
+    const sources = { networks: inform(multiNicNetworks), cidrs: inform(cidrs), hosts: inform(hostInterfaces) };
+    const view = new ClusterView(sources, silent);
+    const watching = new AbortController();
+    const ended = Promise.all(Object.values(sources).map(informer => informer.start(watching.signal)));
+    await eventually('the network', () => view.network('flat')?.state.interfaces.length === 1);
     const stores = Array.from({ length: 3 }, () => new PoolStore(client, { log: silent }));
     const grant = (i: number): Promise<Granted | undefined> => {
       const store = stores[i % stores.length]!;
@@ -102,28 +114,7 @@ describe('pages of a node-independent network, against a real API server', funct
     // What comes back is found again, whoever looks.
     await stores[0]!.release('flat.page.2', ({ podUID }) => podUID !== '', { timeoutMs });
     expect((await grant(addresses))?.pool).to.equal('flat.page.2');
+    watching.abort();
+    await ended;
   });
-
-  /** A view of one network, without watching anything. */
-  class FixedView extends ClusterView {
-    readonly #object: MultiNicNetwork;
-
-    constructor(object: MultiNicNetwork) {
-      const informer = { client, logger: silent };
-      super(
-        {
-          networks: new Informer({ ...informer, resource: multiNicNetworks }),
-          cidrs: new Informer({ ...informer, resource: cidrs }),
-          hosts: new Informer({ ...informer, resource: hostInterfaces }),
-        },
-        silent,
-      );
-      this.#object = object;
-    }
-
-    override network(): ReturnType<ClusterView['network']> {
-      const object = this.#object;
-      return { object, state: { network: readNetwork(object), interfaces: object.status?.interfaces ?? [] } };
-    }
-  }
 });

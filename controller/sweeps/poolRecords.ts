@@ -1,0 +1,13 @@
+import type { Allocation, AllocationState, IPPool } from '../../core/api/types.ts';
+import { recordsIn } from '../../core/pool/content.ts';
+import type { LeaderContext } from '../leaderContext.ts';
+
+/** The pool's records in a state; none where it cannot be read, which is told and keeps no other pool from being swept. */
+export function poolRecords({ log }: Pick<LeaderContext, 'log'>, pool: IPPool, state: AllocationState): Allocation[] {
+  try {
+    return recordsIn(pool, state);
+  } catch (error) {
+    log.error({ err: error, pool: pool.metadata.name }, 'the pool cannot be read, and is not swept');
+    return [];
+  }
+}
