@@ -4,34 +4,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { parseAllDocuments } from 'yaml';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
-import { describe as text, type Finding } from './finding.ts';
+import { describe as text } from './finding.ts';
 import { validateSpecification } from './validate.ts';
-
-type Overrides = Partial<Omit<MultiNicNetworkSpec, 'ipam'>> & { name?: string; ipam?: object | string };
-
-/** A network that is all right, with changes. */
-function network({ name = 'train', ipam = {}, ...spec }: Overrides = {}): MultiNicNetwork {
-  const layout = { type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3, vlanMode: 'l3' };
-  return {
-    apiVersion: 'multinic.fms.io/v1',
-    kind: 'MultiNicNetwork',
-    metadata: { name },
-    spec: {
-      subnet: '10.200.0.0/16',
-      masterNets: ['172.20.1.0/24', '172.20.2.0/24'],
-      multiNICIPAM: true,
-      plugin: { cniVersion: '1.0.0', type: 'ipvlan', args: { mode: 'l3' } },
-      ...spec,
-      ipam: typeof ipam === 'string' ? ipam : JSON.stringify({ ...layout, ...ipam }),
-    },
-  };
-}
-
-const plugin = (type: string, args: Record<string, string> = {}, cniVersion = '1.0.0') => ({ type, args, cniVersion });
-const l2 = { vlanMode: 'l2' };
-const lines = (findings: readonly Finding[]): string[] =>
-  findings.map(f => `${f.severity} ${f.code} ${f.path}: ${f.detail}`);
-const check = (overrides: Overrides): string[] => lines(validateSpecification(network(overrides)));
+import { check, l2, lines, network, plugin, type Overrides } from './validateSupport.ts';
 
 describe('the rules of a network’s specification', () => {
   it('refuse a plugin that is none, or this one', () => {
@@ -252,69 +227,6 @@ describe('the rules of a network’s specification', () => {
   for (const [what, overrides, line] of refused) {
     it(`refuse ${what}`, () => {
       expect(check(overrides)).to.include(line);
-    });
-  }
-
-  const warned: [string, Overrides, string][] = [
-    [
-      'bits behind the prefix',
-      { subnet: '10.200.1.0/16' },
-      'warning MNN_SUBNET_HOST_BITS spec.subnet: 10.200.1.0/16 has bits set behind its prefix; 10.200.0.0/16 is used',
-    ],
-    [
-      'a host subnet inside another',
-      { masterNets: ['172.20.0.0/16', '172.20.1.0/24'] },
-      'warning MNN_MASTER_NETS spec.masterNets[1]: 172.20.1.0/24 lies in spec.masterNets[0] (172.20.0.0/16): a NIC in both belongs to spec.masterNets[0]',
-    ],
-    [
-      'pods in a part of a host subnet',
-      { masterNets: ['10.200.0.0/15'], plugin: plugin('macvlan'), ipam: l2 },
-      'warning MNN_OVERLAP spec.subnet: 10.200.0.0/16 overlaps the host subnet 10.200.0.0/15 of spec.masterNets[0]',
-    ],
-    [
-      'a subnet that another plugin does not use',
-      { multiNICIPAM: false, ipam: '{"type":"whereabouts"}' },
-      'warning MNN_IPAM_FLAG spec.subnet: has no effect: the IPAM plugin whereabouts gives the addresses',
-    ],
-    [
-      'multiNICIPAM that is missing',
-      { multiNICIPAM: false },
-      'warning MNN_IPAM_FLAG spec.multiNICIPAM: is false, but ipam.type is multi-nic-ipam: true is assumed',
-    ],
-    [
-      'an ipvlan in l3 that nobody routes',
-      { ipam: { vlanMode: '' } },
-      'warning MNN_MODE_CONFLICT spec.ipam: vlanMode is absent, so no routes are made for ipvlan mode l3',
-    ],
-    [
-      'a plugin that is not known',
-      { plugin: plugin('bond'), ipam: l2 },
-      'warning MNN_PLUGIN_INVALID spec.plugin.type: "bond" is none of ipvlan, macvlan, ptp, aws-ipvlan, sriov, host-device, mellanox: it will be run as a CNI delegate',
-    ],
-    [
-      'an argument without effect',
-      { plugin: plugin('ptp', { mode: 'l3' }) },
-      'warning MNN_PLUGIN_INVALID spec.plugin.args.mode: is not an argument of ptp and has no effect',
-    ],
-    [
-      'the predecessor’s way to say on',
-      { plugin: plugin('sriov', { trust: 'true' }), ipam: l2 },
-      'warning MNN_PLUGIN_INVALID spec.plugin.args.trust: is "true"; sriov knows on and off, so "on" is meant',
-    ],
-    ...['costOpt', 'perfOpt', 'devClass', 'topology'].map((strategy): [string, Overrides, string] => [
-      `the strategy ${strategy}, which is not built`,
-      { attachPolicy: { strategy: strategy as 'costOpt' } },
-      `warning MNN_STRATEGY_NOT_BUILT spec.attachPolicy.strategy: ${strategy} is not built yet: NICs are chosen as with none`,
-    ]),
-    [
-      'a target that nobody looks at',
-      { attachPolicy: { strategy: 'none', target: '1Gbps' } },
-      'warning MNN_TARGET_INVALID spec.attachPolicy.target: has no effect: strategy none does not look at it, costOpt does',
-    ],
-  ];
-  for (const [what, overrides, line] of warned) {
-    it(`warn of ${what}, and nothing else`, () => {
-      expect(check(overrides)).to.deep.equal([line]);
     });
   }
 

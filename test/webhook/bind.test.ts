@@ -2,12 +2,12 @@ import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import { installWebhooks, webhookConfigurations } from '../system/webhookConfigurations.ts';
 import { cidrs, mutatingWebhookConfigurations, pods, events, type Pod } from '../../kube/resources.ts';
+import { createNetwork } from './networks.ts';
 import {
   addressesOf,
   attachmentsOf,
   bound,
   createNamespace,
-  createNetwork,
   elementsOf,
   eventually,
   nodeNames,

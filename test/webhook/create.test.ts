@@ -4,18 +4,16 @@ import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import { events, pods, type Pod } from '../../kube/resources.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
 import {
   addressesOf,
-  applyNetwork,
   attachmentsOf,
   bound,
   createNamespace,
-  createNetwork,
   elementsOf,
   podOf,
   recordsOf,
   refusal,
-  serveNetwork,
   useWebhookCluster,
 } from './support.ts';
 

@@ -8,7 +8,8 @@ import { annotation, attachmentsKey, extendedResourceName, label } from '../../c
 import { parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { withoutAttachments } from '../../core/annotation/attachments.ts';
 import type { ReviewAnswer } from '../../webhook/review.ts';
-import { createNamespace, createNetwork, useWebhookCluster } from './support.ts';
+import { createNetwork } from './networks.ts';
+import { createNamespace, useWebhookCluster } from './support.ts';
 
 interface ReviewedPod {
   metadata: { annotations?: Record<string, string>; labels?: Record<string, string>; [key: string]: unknown };

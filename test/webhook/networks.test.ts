@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { multiNicNetworks, pods } from '../../kube/resources.ts';
-import { bound, createNamespace, createNetwork, podOf, refusal, useWebhookCluster } from './support.ts';
+import { createNetwork } from './networks.ts';
+import { bound, createNamespace, podOf, refusal, useWebhookCluster } from './support.ts';
 
 type Overrides = Partial<MultiNicNetworkSpec> & { name: string };
 

@@ -7,9 +7,9 @@ import { Registry } from 'prom-client';
 import { createAuthority } from '../../certs/authority.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
-import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
+import { annotation, label } from '../../core/api/names.ts';
 import { readPool } from '../../core/pool/content.ts';
-import type { AllocatedNic, HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
+import type { AllocatedNic, HostInterface, IPPool } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/client.ts';
 import type { ClusterView } from '../../kube/clusterView.ts';
 import { ApiError } from '../../kube/errors.ts';
@@ -30,6 +30,11 @@ export interface WebhookCluster {
 export const nodeNames = ['fake-1', 'fake-2', 'fake-3'];
 
 let started: Promise<WebhookCluster> | undefined;
+
+/** The webhook of the cluster that a suite has started. */
+export async function startedWebhook(): Promise<RunningWebhook | undefined> {
+  return (await started)?.webhook;
+}
 
 /** Starts the cluster before a suite's first test; one for all suites of this folder. */
 export function useWebhookCluster(): () => WebhookCluster {
@@ -161,68 +166,6 @@ export async function createHosts(client: KubeClient): Promise<void> {
       },
     } satisfies HostInterface);
   }
-}
-
-interface NetworkShape {
-  subnet: string;
-  hostBlock?: number;
-  interfaceBlock?: number;
-  vlanMode?: string;
-  namespaces?: string[];
-}
-
-/** Creates the network through the webhook, and what the controller makes of it. */
-export async function createNetwork(client: KubeClient, name: string, spec: NetworkShape): Promise<MultiNicNetwork> {
-  const network = await applyNetwork(client, name, spec);
-  await serveNetwork(client, name);
-  return network;
-}
-
-/** Creates the network through the webhook; nobody has looked at it yet. */
-export function applyNetwork(client: KubeClient, name: string, spec: NetworkShape): Promise<MultiNicNetwork> {
-  const { hostBlock = 6, interfaceBlock = 2, vlanMode = 'l3', subnet, namespaces } = spec;
-  const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock, interfaceBlock, vlanMode });
-  return client.create(resources.multiNicNetworks, {
-    apiVersion: 'multinic.fms.io/v1',
-    kind: 'MultiNicNetwork',
-    metadata: { name },
-    spec: {
-      subnet,
-      ipam,
-      multiNICIPAM: true,
-      plugin: { cniVersion: '1.0.0', type: 'ipvlan', args: { mode: vlanMode } },
-      ...(namespaces && { namespaces }),
-    },
-  });
-}
-
-/** What the controller makes of a network: host indexes, capacities, status. */
-export async function serveNetwork(client: KubeClient, name: string): Promise<MultiNicNetwork> {
-  await client.create(resources.cidrs, {
-    apiVersion: 'multinic.fms.io/v1',
-    kind: 'CIDR',
-    metadata: { name: `${name}-0`, labels: { [label.network]: name } },
-    spec: { network: name, page: 0, hosts: nodeNames.map((hostName, hostIndex) => ({ hostName, hostIndex })) },
-  });
-  const interfaces = [1, 2].map(n => ({ index: n - 1, netAddress: `172.20.${n}.0/24`, ordinal: 0 }));
-  const resource = extendedResourceName(name);
-  for (const node of nodeNames) {
-    const quantities = { capacity: { [resource]: '200' }, allocatable: { [resource]: '200' } };
-    await client.patch(resources.nodes, { name: node }, 'merge', { status: quantities }, { subresource: 'status' });
-  }
-  const served = await client.patch(
-    resources.multiNicNetworks,
-    { name },
-    'merge',
-    { status: { interfaces, lastSyncTime: new Date().toISOString() } },
-    { subresource: 'status' },
-  );
-  // A pod that the scheduler cannot bind yet rests for a minute: the webhook has to know the network first.
-  await eventually(`the webhook to know ${name}`, async () => {
-    const { webhook } = (await started) ?? {};
-    return webhook?.view.network(name)?.state.interfaces.length === 2 && webhook.view.hostIndexes(name).size === 3;
-  });
-  return served;
 }
 
 /** A namespace that is opted in, unless told otherwise. */
