@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { label } from '../core/api/names.ts';
 import type { MultiNicNetwork } from '../core/api/types.ts';
-import { MultiNicError } from '../core/errors.ts';
+import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import type { Finding } from '../core/network/finding.ts';
 import { validateSpecification } from '../core/network/validate.ts';
 import { compareSpecs, validateChange } from '../core/network/validateChange.ts';
 import { validateInCluster, type ClusterFacts } from '../core/network/validateInCluster.ts';
 import { readPool } from '../core/pool/content.ts';
-import { ipPools } from '../kube/resources.ts';
+import { readNetwork, type Network } from '../core/network/network.ts';
+import { ipPools, multiNicNetworks } from '../kube/resources.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
@@ -26,7 +27,7 @@ export function validateNetworks(context: ReviewContext): Reviewer {
     if (before && isDeepStrictEqual(before.spec, after.spec)) return allow();
     const findings: Finding[] = [
       ...validateSpecification(after),
-      ...validateInCluster(after, factsOf(context)),
+      ...validateInCluster(after, await factsOf(context, budget)),
       ...(before ? await validateUse(context, before, after, budget) : []),
     ];
     return decideByFindings({ kind: 'MultiNicNetwork', name: after.metadata.name }, findings);
@@ -40,13 +41,28 @@ function networkOf(object: unknown): MultiNicNetwork {
   return object as unknown as MultiNicNetwork;
 }
 
-function factsOf({ view, namespaces, deviceClasses }: ReviewContext): ClusterFacts {
+/** Networks are asked of the API server: of two that come in one `kubectl apply` the second must meet the first, which no copy has yet. */
+async function factsOf(
+  { client, view, namespaces, deviceClasses }: ReviewContext,
+  budget: CallBudget,
+): Promise<ClusterFacts> {
+  const { items } = await client.list(multiNicNetworks, { timeoutMs: budget.remainingMs() });
   return {
-    networks: view.networks().map(({ state }) => state.network),
+    networks: items.flatMap(object => readable(object) ?? []),
     hosts: [...view.hosts()].map(({ spec }) => spec),
     namespaceExists: name => namespaces.get(name) !== undefined,
     deviceClasses: deviceClasses.size,
   };
+}
+
+/** Undefined where it was stored while no webhook checked it, and cannot be read: its own status says so. */
+function readable(object: MultiNicNetwork): Network | undefined {
+  try {
+    return readNetwork(object);
+  } catch (error) {
+    if (isMultiNicError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Only where addresses could move is the API server asked who has any. */

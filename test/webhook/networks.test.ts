@@ -52,9 +52,19 @@ describe('applying networks, through the real API server', () => {
   });
 
   it('refuses what collides with another network or with the hosts', async () => {
+    const { client } = running();
+    const small = '{"type":"multi-nic-ipam","hostBlock":2,"interfaceBlock":1,"vlanMode":"l3"}';
     await create({ name: 'first', namespaces: ['first'] });
     const overlap = await refusal(create({ name: 'second', subnet: '10.230.128.0/17' }));
     expect(overlap.message).to.contain('10.230.128.0/17 overlaps 10.230.0.0/16 of network first');
+    // At once, as in one `kubectl apply`: the copy that the webhook has lags behind.
+    for (let i = 0; i < 20; i++) {
+      const name = `burst-${i}`;
+      await create({ name, subnet: `10.236.${i}.0/24`, ipam: small, namespaces: ['first'] });
+      const late = await refusal(create({ name: `${name}-again`, subnet: `10.236.${i}.0/25`, ipam: small }));
+      expect(late.message).to.contain(`of network ${name}`);
+      await client.delete(multiNicNetworks, { name });
+    }
     const host = await refusal(create({ name: 'third', subnet: '172.20.0.0/16' }));
     expect(host.message).to.contain('172.20.0.0/16 overlaps the host subnet 172.20.1.0/24 (eth1 of host fake-1)');
   });
