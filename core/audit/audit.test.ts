@@ -1,0 +1,245 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { apiVersion } from '../api/names.ts';
+import type { Allocation } from '../api/types.ts';
+import { readNetwork } from '../network/network.ts';
+import { allocate } from '../pool/allocate.ts';
+import { claimsAnywhere, claimsOnNode } from '../pool/claim.ts';
+import { emptyPool, type PoolContent } from '../pool/content.ts';
+import { audit, countKinds, inBoth } from './audit.ts';
+import type { AuditedNetwork, AuditedPod, AuditedPool, AuditFinding, AuditInput } from './types.ts';
+
+const start = Date.parse('2026-01-01T00:00:00Z');
+const at = (seconds: number) => new Date(start + seconds * 1000);
+const rules = { graceMs: 60_000, reservationMs: 60_000 };
+
+const interfaces = [1, 2].map(n => ({ index: n - 1, netAddress: `172.20.${n}.0/24`, ordinal: 0 }));
+const hostIndexes = new Map([
+  ['n-0', 0],
+  ['n-1', 1],
+]);
+
+function networkOf(name: string, subnet: string, hostBlock: number): AuditedNetwork {
+  const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock, interfaceBlock: 2 });
+  const plugin = { cniVersion: '1.0.0', type: 'macvlan' };
+  const object = { apiVersion, kind: 'MultiNicNetwork', metadata: { name }, spec: { subnet, ipam, plugin } };
+  return { network: readNetwork(object), interfaces, hostIndexes };
+}
+
+const networks = new Map([
+  ['blocks', networkOf('blocks', '10.200.0.0/16', 6)],
+  ['pages', networkOf('pages', '10.201.0.0/20', 0)],
+]);
+
+/** What admission makes of pods at second 0: each given by its node and its network. Everything agrees. */
+function site(wanted: readonly { node: string; network: string }[]): AuditInput {
+  const contents = new Map<string, { pool: Omit<AuditedPool, 'allocations'>; content: PoolContent }>();
+  const pods = wanted.map(({ node, network }, i): AuditedPod => {
+    const known = networks.get(network)!;
+    const nics = interfaces.map(({ netAddress }, n) => ({ interfaceName: `eth${n + 1}`, netAddress }));
+    const state = { name: node, host: { hostName: node, interfaces: nics }, hostIndex: hostIndexes.get(node) };
+    const claims = claimsAnywhere(known, {}) ?? claimsOnNode(known, state, {});
+    const isPage = known.network.nodeIndependent;
+    const name = isPage ? `${network}.page.0` : `${network}.${node}`;
+    const spec = isPage ? { network, page: 0, blocks: [] } : { network, hostName: node, blocks: [] };
+    const before = contents.get(name) ?? { pool: { name, spec }, content: emptyPool };
+    const claimant = { podUID: `uid-${i}`, namespace: 'ns', name: `p-${i}`, interface: 'net1' };
+    const claim = { claimant, nics: claims, ...(isPage && { page: 0 }) };
+    const grant = allocate(before.content, claim, { now: at(0), coolDownMs: 60_000 });
+    if (!grant.ok || !grant.content) throw new Error('no address for a pod of the test');
+    contents.set(name, { ...before, content: grant.content });
+    const links = grant.allocation.nics.map(({ addresses }, n) => ({ network, interface: `net1-${n}`, addresses }));
+    return {
+      uid: claimant.podUID,
+      namespace: 'ns',
+      name: claimant.name,
+      node,
+      isRunning: true,
+      attachments: [{ network, interface: 'net1', nics: grant.allocation.nics }],
+      interfaces: links,
+    };
+  });
+  const pools = [...contents.values()].map(({ pool, content }) => ({ ...pool, allocations: content.allocations }));
+  return { pods, pools, networks, nodes: new Map([...hostIndexes.keys()].map(name => [name, true])) };
+}
+
+const wantedPods = fc.array(
+  fc.record({ node: fc.constantFrom('n-0', 'n-1'), network: fc.constantFrom('blocks', 'pages') }),
+  { minLength: 1, maxLength: 20 },
+);
+/** A site, and one of its pods. */
+const anySite = fc
+  .tuple(wantedPods, fc.nat())
+  .map(([wanted, n]) => ({ input: site(wanted), chosen: site(wanted).pods[n % wanted.length]! }));
+
+const run = (input: AuditInput, seconds = 3600) => audit(input, { ...rules, now: at(seconds) });
+const kinds = (findings: AuditFinding[]) => [...new Set(findings.map(({ kind }) => kind))];
+const without = (input: AuditInput, uid: string): AuditInput => ({
+  ...input,
+  pods: input.pods.filter(pod => pod.uid !== uid),
+});
+const withPod = (input: AuditInput, changed: AuditedPod): AuditInput => ({
+  ...input,
+  pods: input.pods.map(pod => (pod.uid === changed.uid ? changed : pod)),
+});
+/** The pod's record, changed; an empty list takes it away. */
+const withRecord = (input: AuditInput, uid: string, change: (record: Allocation) => Allocation[]): AuditInput => ({
+  ...input,
+  pools: input.pools.map(pool => ({
+    ...pool,
+    allocations: pool.allocations.flatMap(record => (record.podUID === uid ? change(record) : [record])),
+  })),
+});
+
+describe('audit', () => {
+  it('finds nothing where all agree', () => {
+    fc.assert(
+      fc.property(wantedPods, wanted => {
+        expect(run(site(wanted))).to.deep.equal([]);
+      }),
+    );
+  });
+
+  it('finds nothing in a pod that was released and whose address rests', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const released = withRecord(input, chosen.uid, record => [{ ...record, state: 'Released' }]);
+        expect(run(without(released, chosen.uid))).to.deep.equal([]);
+      }),
+    );
+  });
+
+  it('leak: the record of a pod that is gone, after the grace, and while its node is ready', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const gone = without(input, chosen.uid);
+        expect(run(gone, 60)).to.deep.equal([]);
+        const [finding, ...more] = run(gone, 61);
+        expect(more).to.deep.equal([]);
+        expect(finding).to.deep.include({ kind: 'leak', network: chosen.attachments[0]!.network });
+        expect(finding?.objects[0]).to.equal(`pod ns/${chosen.name}`);
+        const cutOff = { ...gone, nodes: new Map([...gone.nodes.keys()].map(name => [name, false])) };
+        const isPages = chosen.attachments[0]!.network === 'pages';
+        expect(kinds(run(cutOff))).to.deep.equal(isPages ? ['leak'] : []);
+      }),
+    );
+  });
+
+  it('leak: a finished pod, so long after its end, and a pod that was re-created under the same name', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const finished = withPod(input, { ...chosen, isRunning: false, endedAt: at(1000) });
+        expect(run(finished, 1060)).to.deep.equal([]);
+        expect(kinds(run(finished, 1061))).to.deep.equal(['leak']);
+        const successor = { ...chosen, uid: 'new', isRunning: false, attachments: [], interfaces: [] };
+        expect(kinds(run({ ...input, pods: [...without(input, chosen.uid).pods, successor] }))).to.deep.equal(['leak']);
+      }),
+    );
+  });
+
+  it('leak: a reservation that is overdue, and none whose pod may still come', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const reserved = withRecord(input, chosen.uid, record => [
+          { ...record, podUID: '', reservation: 'r-1', state: 'Reserved' },
+        ]);
+        const arriving = withPod(reserved, { ...chosen, reservation: 'r-1' });
+        for (const some of [without(reserved, chosen.uid), arriving]) {
+          expect(run(some, 120)).to.deep.equal([]);
+          expect(kinds(run(some, 121))).to.deep.equal(['leak']);
+        }
+      }),
+    );
+  });
+
+  it('duplicate: a second live record of an address', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const twin = { ...chosen, uid: 'twin', name: 'twin', attachments: [], interfaces: [] };
+        const doubled = withRecord(input, chosen.uid, r => [r, { ...r, podUID: 'twin', name: 'twin' }]);
+        const findings = run({ ...doubled, pods: [...input.pods, twin] });
+        expect(kinds(findings)).to.deep.equal(['duplicate']);
+        expect(findings).to.have.length(2);
+        for (const { objects } of findings)
+          expect(objects).to.include.members([`pod ns/${chosen.name}`, 'pod ns/twin']);
+      }),
+    );
+  });
+
+  it('duplicate and missing: a second pod with the addresses of the first', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const findings = run({ ...input, pods: [...input.pods, { ...chosen, uid: 'twin', name: 'twin' }] });
+        expect(countKinds(findings)).to.deep.equal({ duplicate: 2, leak: 0, missing: 1, foreign: 0 });
+        const lacking = findings.find(({ kind }) => kind === 'missing');
+        expect(lacking?.objects).to.deep.equal(['pod ns/twin']);
+      }),
+    );
+  });
+
+  it('missing: a running pod without a record, or whose record has other addresses', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        expect(kinds(run(withRecord(input, chosen.uid, () => [])))).to.deep.equal(['missing']);
+        const released = withRecord(input, chosen.uid, record => [{ ...record, state: 'Released' }]);
+        expect(kinds(run(released))).to.deep.equal(['missing']);
+        expect(run(withPod(released, { ...chosen, isRunning: false, interfaces: [] }))).to.deep.equal([]);
+        const other = withRecord(input, chosen.uid, r => [{ ...r, interface: 'net2' }]);
+        expect(kinds(run(other))).to.deep.equal(['missing']);
+      }),
+    );
+  });
+
+  it('foreign: a record outside of its blocks', () => {
+    fc.assert(
+      fc.property(anySite, fc.constantFrom('10.210.0.1/18', '10.200.255.1/18', '10.201.2.9/22'), (some, address) => {
+        const { input, chosen } = some;
+        const nics = [{ netAddress: '172.20.1.0/24', addresses: [address] }];
+        const moved = withRecord(input, chosen.uid, record => [{ ...record, nics }]);
+        const findings = run(withPod(moved, { ...chosen, attachments: [], interfaces: [] }));
+        expect(kinds(findings)).to.deep.equal(['foreign']);
+        expect(findings[0]?.message).to.contain(address.split('/')[0]);
+      }),
+    );
+  });
+
+  it('foreign: pools of a network or a node that does not exist', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const { network } = chosen.attachments[0]!;
+        const noNetwork = run({ ...input, networks: new Map([...networks].filter(([name]) => name !== network)) });
+        expect(kinds(noNetwork)).to.deep.equal(['foreign']);
+        const nodes = new Map([...input.nodes].filter(([name]) => name !== chosen.node));
+        const noNode = run({ ...input, nodes });
+        expect(kinds(noNode)).to.deep.equal(network === 'blocks' || noNode.length > 0 ? ['foreign'] : []);
+        if (network === 'blocks') expect(noNode.flatMap(f => f.objects)).to.include(`ippool blocks.${chosen.node}`);
+      }),
+    );
+  });
+
+  it('foreign: an interface that no record explains', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const { network } = chosen.attachments[0]!;
+        const extra = { network, interface: 'net9-0', addresses: ['10.210.0.1'] };
+        const findings = run(withPod(input, { ...chosen, interfaces: [...chosen.interfaces, extra] }));
+        expect(findings).to.have.length(1);
+        expect(findings[0]).to.deep.include({ kind: 'foreign', network });
+        expect(findings[0]?.objects).to.deep.equal([`pod ns/${chosen.name}`, `node ${chosen.node}`]);
+      }),
+    );
+  });
+
+  it('does not judge the blocks of a network that cannot be read', () => {
+    const input = site([{ node: 'n-0', network: 'blocks' }]);
+    expect(run({ ...input, networks: new Map([['blocks', undefined]]) })).to.deep.equal([]);
+  });
+
+  it('only what two readings find counts', () => {
+    const input = site([{ node: 'n-0', network: 'blocks' }]);
+    const gone = run(without(input, 'uid-0'));
+    expect(inBoth(gone, run(input))).to.deep.equal([]);
+    expect(inBoth(run(input), gone)).to.deep.equal([]);
+    expect(inBoth(gone, gone)).to.deep.equal(gone);
+  });
+});

@@ -1,0 +1,79 @@
+import type { AllocatedNic } from '../api/types.ts';
+import { blocksOf } from '../layout/hostBlocks.ts';
+import { tryParseAddress } from '../net/address.ts';
+import { contains } from '../net/cidr.ts';
+import { pageNumber } from '../pool/pages.ts';
+import type { AuditedNetwork, AuditedPool, AuditFinding } from './types.ts';
+import { addressesOf, bare, podName, poolName, type AuditView } from './view.ts';
+
+/** Pools of networks and nodes that do not exist, records outside of their pool's blocks, and interfaces that no record explains. */
+export function findForeign(view: AuditView): AuditFinding[] {
+  return [...foreignPools(view), ...outsideBlocks(view), ...unexplained(view)];
+}
+
+function foreignPools({ live, networks, nodes }: AuditView): AuditFinding[] {
+  return [...new Set(live.map(({ pool }) => pool))].flatMap((pool): AuditFinding[] => {
+    const { network, hostName } = pool.spec;
+    const hasNode = hostName === undefined || nodes.has(hostName);
+    if (networks.has(network) && hasNode) return [];
+    const lost = networks.has(network) ? `node ${hostName ?? ''}` : `network ${network}`;
+    const message = `records of ${lost}, which does not exist; the controller should have deleted the pool: see its log`;
+    return [{ kind: 'foreign', network, objects: [poolName(pool)], message }];
+  });
+}
+
+function outsideBlocks({ live, networks, nodes }: AuditView): AuditFinding[] {
+  return live.flatMap(({ record, pool }): AuditFinding[] => {
+    const known = networks.get(pool.spec.network);
+    const { hostName } = pool.spec;
+    if (!known || (hostName !== undefined && !nodes.has(hostName))) return [];
+    const outside = record.nics.flatMap(nic => nic.addresses.filter(text => !isInside(known, pool, nic, text)));
+    if (outside.length === 0) return [];
+    return [
+      {
+        kind: 'foreign',
+        network: pool.spec.network,
+        objects: [podName(record), poolName(pool)],
+        message: `${outside.map(bare).join(', ')} lies outside of what the network has there; delete and re-create the pod`,
+      },
+    ];
+  });
+}
+
+function isInside(known: AuditedNetwork, { spec }: AuditedPool, nic: AllocatedNic, text: string): boolean {
+  const { network, interfaces, hostIndexes } = known;
+  const hostIndex = network.nodeIndependent ? 0 : hostIndexes.get(spec.hostName ?? '');
+  const address = tryParseAddress(bare(text));
+  if (!network.ownAddresses || hostIndex === undefined || !address) return false;
+  const { netAddress } = nic;
+  const positions =
+    network.subnets.length === 0 ? [{ netAddress, ordinal: 0 }] : interfaces.filter(i => i.netAddress === netAddress);
+  return positions
+    .flatMap(position => blocksOf(network, interfaces, position, hostIndex))
+    .some(
+      ({ pod }) => contains(pod, address) && (spec.page === undefined || pageNumber(pod, address.value) === spec.page),
+    );
+}
+
+function unexplained({ pods, networks, byPod }: AuditView): AuditFinding[] {
+  return pods
+    .filter(({ endedAt }) => endedAt === undefined)
+    .flatMap(pod => {
+      const held = new Set((byPod.get(pod) ?? []).flatMap(({ record }) => addressesOf(record.nics)));
+      // What admission decided and no record holds is reported as missing.
+      const decided = new Set(pod.attachments.flatMap(({ nics }) => addressesOf(nics)));
+      return pod.interfaces.flatMap((link): AuditFinding[] => {
+        if (!networks.get(link.network)?.network.ownAddresses) return [];
+        const strange = link.addresses.map(bare).filter(address => !held.has(address) && !decided.has(address));
+        if (strange.length === 0) return [];
+        return [
+          {
+            kind: 'foreign',
+            network: link.network,
+            objects: [podName(pod), ...(pod.node === undefined ? [] : [`node ${pod.node}`])],
+            message: `${link.interface} has ${strange.join(', ')}, which no record explains; delete and re-create the pod`,
+          },
+        ];
+      });
+    });
+}

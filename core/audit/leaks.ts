@@ -1,0 +1,31 @@
+import type { AuditFinding, AuditRules } from './types.ts';
+import { addressesOf, podName, poolName, type AuditView, type LiveRecord } from './view.ts';
+
+/** Live records that should have been released, and reservations that should have been settled. */
+export function findLeaks(view: AuditView, rules: AuditRules): AuditFinding[] {
+  return view.live.flatMap((held): AuditFinding[] => {
+    const { record, pool } = held;
+    const { network, hostName } = pool.spec;
+    const isForeign = !view.networks.has(network) || (hostName !== undefined && !view.nodes.has(hostName));
+    const why = isForeign ? undefined : reasonOf(held, view, rules);
+    if (why === undefined) return [];
+    const addresses = addressesOf(record.nics).join(', ');
+    const message = `${addresses} ${why}; see the log of the ${hostName === undefined ? 'controller' : `agent on ${hostName}`}, which should release it`;
+    return [{ kind: 'leak', network, objects: [podName(record), poolName(pool)], message }];
+  });
+}
+
+function reasonOf({ record, pool, pod }: LiveRecord, { nodes }: AuditView, rules: AuditRules): string | undefined {
+  const { now, graceMs, reservationMs } = rules;
+  const ageMs = now.getTime() - Date.parse(record.since);
+  if (record.state === 'Reserved') {
+    if (ageMs <= reservationMs + graceMs) return undefined;
+    return `is reserved since ${record.since} and ${pod ? 'not confirmed for its pod' : 'no pod came'}`;
+  }
+  const node = pod?.node ?? pool.spec.hostName;
+  if (node !== undefined && nodes.get(node) === false) return undefined;
+  if (!pod) return ageMs > graceMs ? `is held, but its pod (UID ${record.podUID}) is gone` : undefined;
+  const { endedAt } = pod;
+  if (!endedAt || now.getTime() - endedAt.getTime() <= graceMs) return undefined;
+  return `is held, but its pod ended at ${endedAt.toISOString()}`;
+}

@@ -1,0 +1,66 @@
+import type { Allocation, AllocatedNic, IPPoolSpec } from '../api/types.ts';
+import type { NetworkState } from '../pool/claim.ts';
+
+/**
+ * duplicate: one address of two; leak: held by nobody; missing: used by a running pod and held by no record of its own; foreign: outside
+ * of what the system gives out.
+ */
+export const findingKinds = ['duplicate', 'leak', 'missing', 'foreign'] as const;
+export type FindingKind = (typeof findingKinds)[number];
+
+/** One disagreement. */
+export interface AuditFinding {
+  kind: FindingKind;
+  network: string;
+  /** What disagrees, as `pod namespace/name`, `ippool name`, `node name`. */
+  objects: string[];
+  /** What is wrong, and what to do. */
+  message: string;
+}
+
+/** A pod as far as the audit looks at it. */
+export interface AuditedPod {
+  uid: string;
+  namespace: string;
+  name: string;
+  node?: string;
+  /** The reservation that it carries. */
+  reservation?: string;
+  isRunning: boolean;
+  /** When its containers ended for good. */
+  endedAt?: Date;
+  /** What admission decided. */
+  attachments: { network: string; interface: string; nics: readonly AllocatedNic[] }[];
+  /** What it has on its node, primary network apart. */
+  interfaces: { network: string; interface: string; addresses: readonly string[] }[];
+}
+
+export interface AuditedPool {
+  name: string;
+  spec: IPPoolSpec;
+  allocations: readonly Allocation[];
+}
+
+export interface AuditedNetwork extends NetworkState {
+  /** Host name → host index. */
+  hostIndexes: ReadonlyMap<string, number>;
+}
+
+/** A state of the cluster. */
+export interface AuditInput {
+  pods: readonly AuditedPod[];
+  pools: readonly AuditedPool[];
+  /** By name; undefined: it exists and its spec cannot be read, so its blocks are not known. */
+  networks: ReadonlyMap<string, AuditedNetwork | undefined>;
+  /** By name: whether it is ready. What pods of a node that is not hold stays theirs: they may still run. */
+  nodes: ReadonlyMap<string, boolean>;
+}
+
+/** How long what is under way may take. */
+export interface AuditRules {
+  now: Date;
+  /** From a pod's end, or from a record's making, to the release. */
+  graceMs: number;
+  /** What a reservation may wait for its pod; the grace comes on top. */
+  reservationMs: number;
+}
