@@ -61,7 +61,7 @@ export function metricsPage(page: string, metrics: readonly Metric[]): string {
   return withTable(page, ['| Metric | Type | Labels | Meaning |', '|---|---|---|---|', ...rows]);
 }
 
-/** docs/reference/agent.md: what `--help` prints. */
+/** A page of a program: what `--help` prints. */
 export function usagePage(page: string, usage: string): string {
   return withTable(page, ['```text', usage.trimEnd(), '```']);
 }

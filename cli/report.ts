@@ -1,0 +1,26 @@
+import { countKinds } from '../core/audit/audit.ts';
+import { findingKinds, type AuditFinding } from '../core/audit/types.ts';
+
+/** The findings and their counts as JSON. */
+export function jsonReport(findings: readonly AuditFinding[]): string {
+  return `${JSON.stringify({ findings, counts: countKinds(findings) }, undefined, 2)}\n`;
+}
+
+/** A table of the findings where there are any, and a line of counts. */
+export function tableReport(findings: readonly AuditFinding[]): string {
+  const rows = findings.map(({ kind, network, objects, message }) => [kind, network, objects.join(', '), message]);
+  const lines = rows.length > 0 ? columns([['KIND', 'NETWORK', 'OBJECTS', 'MESSAGE'], ...rows]) : [];
+  const counts = countKinds(findings);
+  const summary = findingKinds.map(kind => `${kind} ${counts[kind]}`).join(', ');
+  return [...lines, `${findings.length} findings: ${summary}`, ''].join('\n');
+}
+
+function columns(rows: readonly string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map(row => row[i]?.length ?? 0)));
+  return rows.map(row =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

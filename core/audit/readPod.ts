@@ -1,0 +1,73 @@
+import { readAttachments } from '../annotation/attachments.ts';
+import { interfaceNames, parseNetworks, type NetworkSelection } from '../annotation/networks.ts';
+import { annotation } from '../api/names.ts';
+import type { ObjectMeta } from '../api/types.ts';
+import { isMultiNicError } from '../errors.ts';
+import { isRecord } from '../json.ts';
+import type { AuditedPod } from './types.ts';
+
+/** The parts of a Pod (core/v1) that count. */
+export interface PodObject {
+  metadata: ObjectMeta;
+  spec?: { nodeName?: string };
+  status?: {
+    phase?: string;
+    containerStatuses?: readonly { state?: { terminated?: { finishedAt?: string } } }[];
+  };
+}
+
+/** A pod as the audit looks at it. Annotations that cannot be read count as none: nothing can have come of them. */
+export function auditedPod({ metadata, spec, status }: PodObject): AuditedPod {
+  const { annotations = {}, name, namespace = '', uid = '' } = metadata;
+  const elements = readNetworks(annotations[annotation.networks] ?? '');
+  const names = interfaceNames(elements);
+  const reservation = annotations[annotation.reservation];
+  const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
+  return {
+    uid,
+    namespace,
+    name,
+    ...(spec?.nodeName !== undefined && { node: spec.nodeName }),
+    ...(reservation !== undefined && { reservation }),
+    isRunning: status?.phase === 'Running',
+    ...(isOver && { endedAt: endOf(metadata, status) }),
+    attachments: elements.flatMap((element, i) => {
+      const nics = readAttachments(element['cni-args']);
+      return nics ? [{ network: element.name, interface: names[i] ?? '', nics }] : [];
+    }),
+    interfaces: readStatus(annotations[annotation.networkStatus] ?? '[]'),
+  };
+}
+
+function endOf({ creationTimestamp = '' }: ObjectMeta, { containerStatuses = [] }: PodObject['status'] & object): Date {
+  const ends = containerStatuses.map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
+  return new Date(Math.max(Date.parse(creationTimestamp) || 0, ...ends.filter(time => !Number.isNaN(time))));
+}
+
+function readNetworks(text: string): NetworkSelection[] {
+  try {
+    return parseNetworks(text);
+  } catch (error) {
+    if (isMultiNicError(error)) return [];
+    throw error;
+  }
+}
+
+/** Secondary interfaces of network-status (multi-net-spec v1.3 §5.3); a name is `namespace/network`, in some versions `network`. */
+function readStatus(text: string): AuditedPod['interfaces'] {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+  return (Array.isArray(list) ? list.filter(isRecord) : []).flatMap(item => {
+    const { name, ips, default: isPrimary, interface: ifname } = item;
+    if (typeof name !== 'string' || !Array.isArray(ips) || isPrimary === true) return [];
+    const addresses = ips.filter(ip => typeof ip === 'string');
+    return [
+      { network: name.split('/').at(-1) ?? name, interface: typeof ifname === 'string' ? ifname : '', addresses },
+    ];
+  });
+}

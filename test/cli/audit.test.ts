@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { formatNetworks } from '../../core/annotation/networks.ts';
+import { withAttachments } from '../../core/annotation/attachments.ts';
+import { annotation, apiVersion, label } from '../../core/api/names.ts';
+import type { Allocation, IPPoolSpec } from '../../core/api/types.ts';
+import type { AuditFinding } from '../../core/audit/types.ts';
+import { emptyPool, formatPool } from '../../core/pool/content.ts';
+import { KubeClient } from '../../kube/client.ts';
+import { cidrs, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
+import { startCluster, type Cluster } from '../cluster/index.ts';
+import { network } from '../controller/support.ts';
+import { run, type RunResult } from '../setup/run.ts';
+import { applyManifests } from '../system/apply.ts';
+
+const root = join(import.meta.dirname, '../..');
+const old = '2026-01-01T00:00:00Z';
+
+describe('kubectl-multinic audit, against a real API server', function () {
+  this.timeout(120_000);
+  let cluster: Cluster;
+  let client: KubeClient;
+
+  before(async function () {
+    this.timeout(900_000);
+    cluster = await startCluster({ name: 'audit', fakeNodes: [{ name: 'n-0' }] });
+    client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
+    await applyManifests(cluster, 'manifests/base/crds');
+    await client.create(multiNicNetworks, network('audited'));
+    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
+    const status = { interfaces };
+    await client.patch(multiNicNetworks, { name: 'audited' }, 'merge', { status }, { subresource: 'status' });
+    await client.create(cidrs, {
+      apiVersion,
+      kind: 'CIDR',
+      metadata: { name: 'audited-0' },
+      spec: { network: 'audited', page: 0, hosts: [{ hostName: 'n-0', hostIndex: 0 }] },
+    });
+  });
+
+  afterEach(async () => {
+    for (const { metadata } of (await client.list(ipPools)).items) await client.delete(ipPools, metadata);
+    for (const { metadata } of (await client.list(pods)).items) {
+      await client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+    }
+  });
+  after(async () => {
+    await client?.close();
+    await cluster?.stop();
+  });
+
+  it('reports a cluster in which all agree as clean, also pods that carry no label of ours', async () => {
+    const injected = await runningPod('injected', '10.200.0.1/18');
+    const plain = await runningPod('plain', '10.200.0.2/18', { isInjected: false });
+    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+      recordOf(injected, '10.200.0.1/18'),
+      recordOf(plain, '10.200.0.2/18'),
+      { ...recordOf({ name: 'was', uid: 'was' }, '10.200.0.3/18'), state: 'Released' },
+      { ...recordOf({ name: 'new', uid: 'new' }, '10.200.0.4/18'), since: new Date().toISOString() },
+    ]);
+    const { code, stdout } = await audit();
+    expect(stdout).to.equal('0 findings: duplicate 0, leak 0, missing 0, foreign 0\n');
+    expect(code).to.equal(0);
+  });
+
+  it('reports each kind of disagreement with the names of its objects', async () => {
+    const one = await runningPod('one', '10.200.0.1/18');
+    const two = await runningPod('two', '10.200.0.1/18');
+    const three = await runningPod('three', '10.200.0.3/18', { actual: '10.200.0.33' });
+    await runningPod('four', '10.200.0.4/18');
+    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+      recordOf(one, '10.200.0.1/18'),
+      recordOf(two, '10.200.0.1/18'),
+      recordOf(three, '10.200.0.3/18'),
+      recordOf({ name: 'gone', uid: 'gone' }, '10.200.0.5/18'),
+    ]);
+    await createPool('audited.n-9', { network: 'audited', hostName: 'n-9', blocks: [] }, [
+      recordOf({ name: 'elsewhere', uid: 'elsewhere' }, '10.200.9.5/18'),
+    ]);
+    const { code, stdout } = await audit('-o', 'json');
+    expect(code).to.equal(1);
+    const { findings, counts } = JSON.parse(stdout) as { findings: AuditFinding[]; counts: object };
+    expect(counts).to.deep.equal({ duplicate: 1, leak: 1, missing: 1, foreign: 2 });
+    expect(findings.map(({ kind, objects }) => [kind, ...objects])).to.deep.equal([
+      ['duplicate', 'ippool audited.n-0', 'pod default/one', 'pod default/two'],
+      ['leak', 'pod default/gone', 'ippool audited.n-0'],
+      ['missing', 'pod default/four'],
+      ['foreign', 'ippool audited.n-9'],
+      ['foreign', 'pod default/three', 'node n-0'],
+    ]);
+
+    const { stdout: table } = await audit('--network', 'audited');
+    expect(table).to.match(
+      /^KIND +NETWORK +OBJECTS +MESSAGE\nduplicate +audited +ippool audited.n-0, pod default\/one/,
+    );
+    expect(table.trimEnd().split('\n').at(-1)).to.equal('5 findings: duplicate 1, leak 1, missing 1, foreign 2');
+  });
+
+  it('ends with 2 where it cannot audit: no such network, a pool that cannot be read, wrong flags', async () => {
+    const unknown = await audit('--network', 'nowhere');
+    expect(unknown.code).to.equal(2);
+    expect(unknown.stderr).to.contain('nowhere');
+    const spec = { network: 'audited', hostName: 'n-0', blocks: [] };
+    const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name: 'audited.n-0' }, spec });
+    await client.updateStatus(ipPools, { ...pool, status: { allocations: ['scribble'] } });
+    const broken = await audit();
+    expect(broken.code).to.equal(2);
+    expect(broken.stderr).to.contain('ippool audited.n-0: "scribble"');
+    expect((await audit('-o', 'yaml')).code).to.equal(2);
+  });
+
+  it('prints its help', async () => {
+    const { code, stdout } = await audit('--help');
+    expect(code).to.equal(0);
+    expect(stdout).to.contain('kubectl multinic audit');
+  });
+
+  function audit(...args: string[]): Promise<RunResult> {
+    const program = [process.execPath, join(root, 'cli/main.ts'), 'audit', '--settle-seconds', '0'];
+    return run([...program, '--kubeconfig', cluster.kubeconfig, ...args], { allowFailure: true });
+  }
+
+  async function runningPod(name: string, address: string, { isInjected = true, actual = '' } = {}) {
+    const nics = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [address] }];
+    const ips = [actual === '' ? address.split('/')[0] : actual];
+    const status = [{ name: 'default/audited', interface: 'net1-0', ips, dns: {} }];
+    const created = await client.create(pods, {
+      metadata: {
+        name,
+        namespace: 'default',
+        ...(isInjected && { labels: { [label.injected]: 'true' } }),
+        annotations: {
+          ...(isInjected && { [annotation.networks]: formatNetworks([withAttachments({ name: 'audited' }, nics)]) }),
+          [annotation.networkStatus]: JSON.stringify(status),
+        },
+      },
+      spec: {
+        containers: [{ name: 'main', image: 'none' }],
+        automountServiceAccountToken: false,
+        nodeName: 'n-0',
+      },
+    } satisfies Pod);
+    const running = { status: { phase: 'Running' } };
+    await client.patch(pods, created.metadata, 'merge', running, { subresource: 'status' });
+    return { name, uid: created.metadata.uid ?? '' };
+  }
+
+  async function createPool(name: string, spec: IPPoolSpec, allocations: Allocation[]): Promise<void> {
+    const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
+    await client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
+  }
+});
+
+function recordOf({ name, uid }: { name: string; uid: string }, address: string): Allocation {
+  const nics = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [address] }];
+  return { podUID: uid, namespace: 'default', name, interface: 'net1', nics, state: 'Allocated', since: old };
+}
