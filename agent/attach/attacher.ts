@@ -52,7 +52,7 @@ export class Attacher {
       await this.refuseFinished(left);
       await this.detach(left);
     }
-    const netnsId = await namespaceIdentity(netns);
+    const netnsId = namespaceIdentity(netns);
     if (netnsId === undefined) throw noNamespace(netns);
     await this.#refuseTaken(attachment);
     const conflict = await this.#claims.claim(attachment);
@@ -92,7 +92,7 @@ export class Attacher {
    * @throws CniError code 999 where this process has made the entry's attachment and any link of it is there
    */
   async refuseFinished(entry: CheckpointEntry): Promise<void> {
-    if (!this.#finished.has(entry) || (await namespaceIdentity(entry.netns)) !== entry.netnsId) return;
+    if (!this.#finished.has(entry) || namespaceIdentity(entry.netns) !== entry.netnsId) return;
     const there = await this.#options.netlink.one(entry.netns, { op: 'link.list' });
     const link = entry.links.find(({ name }) => there.some(found => found.name === name));
     if (link) throw interfaceExists(`${link.name} already, from an earlier ADD`);
@@ -130,14 +130,14 @@ export class Attacher {
 
   async #make({ netns, nics }: Attachment, plan: Plan, signal: AbortSignal): Promise<LinkInfo[]> {
     const { netlink, onStep } = this.#options;
-    await netlink.run(null, plan.links, { signal });
+    if (plan.links.length > 0) await netlink.run(null, plan.links, { signal });
     onStep('add.links');
-    await netlink.run(netns, plan.pod, { signal });
+    const found = last(await netlink.run(netns, [...plan.pod, { op: 'link.list' }], { signal }));
     onStep('add.pod');
-    await netlink.run(null, plan.host, { signal });
+    if (plan.host.length > 0) await netlink.run(null, plan.host, { signal });
     onStep('add.host');
     const names = new Set(nics.map(({ name }) => name));
-    return (await netlink.one(netns, { op: 'link.list' }, { signal })).filter(({ name }) => names.has(name));
+    return found.filter(({ name }) => names.has(name));
   }
 
   /** A rollback that fails leaves the entry, so that DEL or the next ADD finds what is left. */
@@ -166,6 +166,11 @@ class Entry {
     await this.#options.checkpoint.put(next);
     this.#options.onStep(step);
   }
+}
+
+/** The last of a tuple whose start has any length. */
+function last<T>(results: readonly [...unknown[], T]): T {
+  return results[results.length - 1] as T;
 }
 
 /** The host's NIC of the link that is made by that name in the pod. */

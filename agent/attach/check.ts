@@ -8,7 +8,7 @@ import { namespaceIdentity } from './namespaceIdentity.ts';
  * @throws CniError code 102 naming the first difference, 8 where the namespace is gone
  */
 export async function checkAttachment(netlink: Netlink, entry: CheckpointEntry, netns: string): Promise<void> {
-  if ((await namespaceIdentity(netns)) !== entry.netnsId) {
+  if (namespaceIdentity(netns) !== entry.netnsId) {
     throw cniError(
       cniCodes.invalidNetns,
       'MNN_CNI_NETNS',

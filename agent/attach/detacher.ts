@@ -34,7 +34,7 @@ export class Detacher {
   async detach(entry: CheckpointEntry): Promise<void> {
     const { checkpoint, onStep } = this.#options;
     // The path may name another sandbox's namespace by now (a process id given again): nothing there is ours.
-    const isThere = (await namespaceIdentity(entry.netns)) === entry.netnsId;
+    const isThere = namespaceIdentity(entry.netns) === entry.netnsId;
     const netns = isThere ? entry.netns : '';
     const failures: unknown[] = [];
     const attempt = async (work: () => Promise<void>, step: Parameters<OnStep>[0]): Promise<void> => {

@@ -52,7 +52,7 @@ export class NicClaims {
 
   /** Whether any link of the entry is there: after a crash it may not be made yet, after a reboot its namespace is gone. */
   async #exists({ netns, netnsId, links }: CheckpointEntry): Promise<boolean> {
-    if ((await namespaceIdentity(netns)) !== netnsId) return false;
+    if (namespaceIdentity(netns) !== netnsId) return false;
     try {
       const found = await this.#netlink.one(netns, { op: 'link.list' });
       return links.some(({ name }) => found.some(link => link.name === name));

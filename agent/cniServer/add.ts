@@ -24,7 +24,7 @@ import type { CniContext } from './context.ts';
  * @returns what is printed
  */
 export async function add(context: CniContext, call: CniCall, config: CniConfig, budget: Budget): Promise<string> {
-  await checkNamespace(call);
+  checkNamespace(call);
   await ready(context, budget.signal);
   const pod = await podOf(context, call, budget.signal);
   if (config.chained) return addChained(context, { call, config, pod }, budget);
@@ -146,11 +146,11 @@ async function removeAll({ checkpoint, attacher, log }: CniContext, { containerI
   }
 }
 
-async function checkNamespace({ netns, allowHostNetns }: CniCall): Promise<void> {
+function checkNamespace({ netns, allowHostNetns }: CniCall): void {
   const refused = (what: string): CniError =>
     cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} ${what}`);
-  if ((await namespaceIdentity(netns)) === undefined) throw refused('is no network namespace');
-  if (!allowHostNetns && (await sameNamespace(netns, ownNamespace))) throw refused("is the host's own");
+  if (namespaceIdentity(netns) === undefined) throw refused('is no network namespace');
+  if (!allowHostNetns && sameNamespace(netns, ownNamespace)) throw refused("is the host's own");
 }
 
 /** Waits for what is still being read from the API server. */

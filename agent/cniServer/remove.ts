@@ -28,7 +28,7 @@ const podKinds = new Set(['ipvlan', 'macvlan', 'veth']);
  * alternative, and those of its kind that are numbered after it. What is not there any more, or not a namespace, is nothing to remove.
  */
 async function removeUnknown(netlink: Netlink, { netns, ifname }: CniCall): Promise<void> {
-  if ((await namespaceIdentity(netns)) === undefined || (await sameNamespace(netns, ownNamespace))) return;
+  if (namespaceIdentity(netns) === undefined || sameNamespace(netns, ownNamespace)) return;
   try {
     const ours = numberedLinks(await netlink.one(netns, { op: 'link.list' }), ifname);
     await netlink.run(

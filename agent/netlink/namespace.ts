@@ -1,6 +1,8 @@
-import { stat, statfs } from 'node:fs/promises';
+import { statfsSync, statSync } from 'node:fs';
 import { isSystemError } from './errors.ts';
 import type { NetnsPath } from './types.ts';
+
+// Synchronous: the kernel answers for what is in its memory in a few µs, where the way through the thread pool takes hundreds.
 
 /** linux/magic.h: the file system of namespaces. */
 export const NSFS_MAGIC = 0x6e736673;
@@ -8,8 +10,8 @@ export const NSFS_MAGIC = 0x6e736673;
 export const ownNamespace = '/proc/self/ns/net';
 
 /** Whether two paths are the same network namespace: same device and inode (namespaces(7)). Throws where one is not there. */
-export async function sameNamespace(a: NetnsPath, b: NetnsPath): Promise<boolean> {
-  const [left, right] = await Promise.all([stat(a, { bigint: true }), stat(b, { bigint: true })]);
+export function sameNamespace(a: NetnsPath, b: NetnsPath): boolean {
+  const [left, right] = [statSync(a, { bigint: true }), statSync(b, { bigint: true })];
   return left.dev === right.dev && left.ino === right.ino;
 }
 
@@ -17,9 +19,9 @@ export async function sameNamespace(a: NetnsPath, b: NetnsPath): Promise<boolean
  * Whether the path is a namespace now. A file of /run/netns that outlived its mount is an ordinary file, and is none. Throws
  * for every other reason not to find out, such as EACCES.
  */
-export async function namespaceExists(path: NetnsPath): Promise<boolean> {
+export function namespaceExists(path: NetnsPath): boolean {
   try {
-    return (await statfs(path)).type === NSFS_MAGIC;
+    return statfsSync(path).type === NSFS_MAGIC;
   } catch (error) {
     if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return false;
     throw error;

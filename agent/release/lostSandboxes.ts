@@ -49,7 +49,7 @@ export class LostSandboxes implements Runnable {
   async #detachIfLost(entry: CheckpointEntry): Promise<void> {
     const { checkpoint, detach, detached, logger } = this.#options;
     if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return;
-    if ((await namespaceIdentity(entry.netns)) === entry.netnsId) return;
+    if (namespaceIdentity(entry.netns) === entry.netnsId) return;
     await detach(entry);
     logger.info({ container: entry.containerId, ifname: entry.ifname, pod: entry.pod }, 'a lost sandbox cleaned up');
     detached(entry);
