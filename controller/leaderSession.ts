@@ -32,7 +32,7 @@ export function createLeaderSession(
     informers,
     view: new ClusterView(informers, log),
     surveys: new NetworkSurveys(() => informers.hosts.list()),
-    pools: new PoolStore(client, { log }),
+    pools: new PoolStore(client, { log, untracked: true }),
   };
   const optional = createOptionalResources({
     client,

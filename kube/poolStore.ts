@@ -30,6 +30,8 @@ export interface PoolStoreOptions {
   coolDownMs?: number;
   /** Default: the wall clock. */
   now?: () => Date;
+  /** Pools are to have no managedFields (decision 0014); for who may update ippools, not only their status. Default false. */
+  untracked?: boolean;
 }
 
 /** Idle pools whose last version is remembered, to write without reading first. */
@@ -44,6 +46,7 @@ export class PoolStore {
   readonly #log: Logger;
   readonly #coolDownMs: number;
   readonly #now: () => Date;
+  readonly #untracked: boolean;
   readonly #writers = new Map<string, PoolWriter>();
   /** Where node-independent networks have room. */
   readonly pages: PageDirectory;
@@ -54,6 +57,7 @@ export class PoolStore {
     this.#log = options.log;
     this.#coolDownMs = options.coolDownMs ?? 60_000;
     this.#now = options.now ?? (() => new Date());
+    this.#untracked = options.untracked ?? false;
   }
 
   /**
@@ -101,7 +105,8 @@ export class PoolStore {
   }
 
   #change<T>(name: string, options: PoolCallOptions, change: Pick<Change<T>, 'ifAbsent' | 'apply'>): Promise<T> {
-    const writer = this.#writers.get(name) ?? new PoolWriter(this.#client, name, this.#log);
+    const writer =
+      this.#writers.get(name) ?? new PoolWriter(this.#client, name, { log: this.#log, untracked: this.#untracked });
     // Re-inserted at the end: the map's order is the order of use.
     this.#writers.delete(name);
     this.#writers.set(name, writer);

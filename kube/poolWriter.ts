@@ -26,6 +26,12 @@ interface Waiting extends Change<unknown> {
   reject(error: unknown): void;
 }
 
+export interface PoolWriterOptions {
+  log: Logger;
+  /** The pool is to have no managedFields; takes the right to update ippools. */
+  untracked: boolean;
+}
+
 type Outcome = { ok: true; result: unknown } | { ok: false; error: unknown };
 
 /**
@@ -34,6 +40,9 @@ type Outcome = { ok: true; result: unknown } | { ok: false; error: unknown };
  */
 const freshMs = 2000;
 
+/** What giving up managedFields may take, ms: changes that come meanwhile wait for it. */
+const untrackTimeoutMs = 1000;
+
 /** Pause before a write that failed otherwise than by a conflict is tried again. */
 const retryMs = 50;
 
@@ -41,17 +50,17 @@ const retryMs = 50;
 export class PoolWriter {
   readonly #client: KubeClient;
   readonly #name: string;
-  readonly #log: Logger;
+  readonly #options: PoolWriterOptions;
   #waiting: Waiting[] = [];
   #running = false;
   /** The last version seen; it may be stale, which a PUT finds out. */
   #known: IPPool | undefined;
   #knownAt = -Infinity;
 
-  constructor(client: KubeClient, name: string, log: Logger) {
+  constructor(client: KubeClient, name: string, options: PoolWriterOptions) {
     this.#client = client;
     this.#name = name;
-    this.#log = log;
+    this.#options = options;
   }
 
   /** Whether nothing waits or runs. */
@@ -82,6 +91,7 @@ export class PoolWriter {
       const batch = this.#waiting;
       this.#waiting = [];
       await this.#settle(batch);
+      if (this.#options.untracked && this.#known?.metadata.managedFields) await this.#untrack(this.#known);
     }
     this.#running = false;
   }
@@ -104,7 +114,7 @@ export class PoolWriter {
           for (const change of open) change.reject(error);
           return;
         }
-        this.#log.warn({ pool: this.#name, err: error }, 'writing the pool failed, trying again');
+        this.#options.log.warn({ pool: this.#name, err: error }, 'writing the pool failed, trying again');
         await sleep(retryMs);
       }
     }
@@ -154,6 +164,20 @@ export class PoolWriter {
     const template = batch.find(change => change.ifAbsent && !change.dryRun)?.ifAbsent?.();
     if (!template) throw new Error(`pool ${this.#name} has a new status, but no change in the batch can make it`);
     return this.#client.create(ipPools, template, { timeoutMs });
+  }
+
+  /**
+   * Gives up the pool's managedFields, once in its life and when its changes are answered: an API server that keeps none goes on keeping
+   * none, and a write costs it a third less. What does not succeed is left to the next write.
+   */
+  async #untrack(pool: IPPool): Promise<void> {
+    const metadata = { ...pool.metadata, managedFields: [{}] };
+    try {
+      this.#known = await this.#client.update(ipPools, { ...pool, metadata }, { timeoutMs: untrackTimeoutMs });
+    } catch (error) {
+      this.#known = undefined;
+      this.#options.log.debug({ pool: this.#name, err: error }, 'the pool keeps its managedFields for now');
+    }
   }
 
   #deadline(cause: unknown): MultiNicError {

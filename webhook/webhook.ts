@@ -56,7 +56,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const { client, logger } = options;
   const { networks, cidrs, hosts, namespaces, deviceClasses, unassignedPods } = createInformers(options);
   const view = new ClusterView({ networks, cidrs, hosts }, logger);
-  const store = new PoolStore(client, { log: logger });
+  const store = new PoolStore(client, { log: logger, untracked: true });
   const context: ReviewContext = { client, view, store, namespaces, deviceClasses, unassignedPods, logger };
   const gate = new Gate(options.limits ?? defaultLimits);
   const app = createApp({

@@ -13,6 +13,8 @@ export interface ObjectMeta {
   annotations?: Record<string, string>;
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
+  /** What the API server keeps of who set which field; a list of one empty entry gives it up. */
+  managedFields?: object[];
 }
 
 export interface OwnerReference {
