@@ -10,6 +10,8 @@ export interface ControllerTimes {
   /** A network's status is written at most once in this time, except for what agents wait for. */
   statusIntervalMs: number;
   sweepIntervalMs: number;
+  /** Between two audits. */
+  auditIntervalMs: number;
   /** How long a reservation may wait for its pod. */
   reservationMs: number;
   /** How often to ask whether a cluster without a resource of Multus or of an operator has it now. */
@@ -22,6 +24,7 @@ export const defaultTimes: ControllerTimes = {
   batchMs: 300,
   statusIntervalMs: 5_000,
   sweepIntervalMs: 15_000,
+  auditIntervalMs: 10 * 60_000,
   reservationMs: 60_000,
   definitionRecheckMs: 30_000,
   resyncMs: 10 * 60_000,

@@ -93,6 +93,48 @@ describe('Node capacity and sweeps, against a real API server', function () {
     });
   });
 
+  it('shows used addresses and capacity of a network in its columns', async () => {
+    await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'n-1' }]);
+    await site.client.create(hostInterfaces, host('n-0', 0));
+    await site.client.create(hostInterfaces, host('n-1', 1));
+    await site.client.create(multiNicNetworks, network('counted'));
+    await site.client.create(
+      multiNicNetworks,
+      network('foreign', { ipam: '{"type":"whereabouts"}', multiNICIPAM: false }),
+    );
+    const columnsAre = (wanted: string) =>
+      eventually(`columns ${wanted}`, async () => {
+        const { stdout } = await site.cluster.kubectl(['get', 'multinicnetworks', 'counted', 'foreign']);
+        const [header = '', ...rows] = stdout.trimEnd().split('\n');
+        const [from, to] = [header.indexOf('USED'), header.indexOf('CONFIG')];
+        const cells = rows.map(row => row.slice(from, to).trim().split(/ +/).join('/'));
+        return cells.join() === wanted;
+      });
+    await columnsAre('0/124,');
+    const records = ['a', 'b'].map(name => allocation(name, name));
+    await createPool('counted.n-0', { network: 'counted', hostName: 'n-0', blocks: [] }, records);
+    await columnsAre('2/124,');
+    await site.client.delete(ipPools, { name: 'counted.n-0' });
+    await columnsAre('0/124,');
+  });
+
+  it('audits the cluster, and shows what it finds as metrics', async () => {
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    await site.client.create(multiNicNetworks, network('audited'));
+    const findings = async (): Promise<string[]> => {
+      const text = await site.controller.metrics.registry.metrics();
+      return text.split('\n').filter(line => line.startsWith('multinic_audit_findings{'));
+    };
+    await eventually('an audit without findings', async () => {
+      const lines = await findings();
+      return lines.length === 5 && lines.every(line => line.endsWith(' 0'));
+    });
+    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+      { ...allocation('gone', 'gone'), since: new Date(Date.now() - 600_000).toISOString() },
+    ]);
+    await eventually('the leak', async () => (await findings()).includes('multinic_audit_findings{kind="leak"} 1'));
+  });
+
   it('settles reservations: of a pod that exists they become its own, others are released', async () => {
     await site.client.create(multiNicNetworks, network('reserved'));
     await site.cluster.addFakeNodes([{ name: 'n-0' }]);
