@@ -27,7 +27,7 @@ export function createLeaderSession(
   times: ControllerTimes,
 ): LeaderSession {
   const informers = createInformers(client, log, metrics?.informers);
-  const { auditIntervalMs, reservationMs } = times;
+  const { auditIntervalMs, reservationMs, recordGraceMs } = times;
   const auditor = new Auditor({ client, log, intervalMs: auditIntervalMs, reservationMs });
   const context: LeaderContext = {
     client,
@@ -64,7 +64,7 @@ export function createLeaderSession(
           }),
           group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
           group('optional resources', runOptionalResources(optional, resync)),
-          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs }),
+          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs, recordGraceMs }),
           auditor,
           repeated('resync', times.resyncMs, resync),
         ],

@@ -4,16 +4,18 @@ import { releaseTimeoutMs } from './limits.ts';
 import type { PodFates } from './podFates.ts';
 import { poolRecords } from './poolRecords.ts';
 
-/** A record younger than this is left alone: its pod may not be in any copy yet. */
-const graceMs = 30_000;
-
 /** Releases what finished or deleted pods held in the pages of node-independent networks; no agent owns those. */
-export async function sweepPages(context: LeaderContext, fates: PodFates, signal: AbortSignal): Promise<void> {
+export async function sweepPages(
+  context: LeaderContext,
+  fates: PodFates,
+  graceMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const { informers, pools, log } = context;
   const pages = [...informers.pools.list()].filter(({ spec }) => spec.hostName === undefined);
   const due = pages.map(pool => ({
     pool: pool.metadata.name,
-    records: poolRecords(context, pool, 'Allocated').filter(isDue),
+    records: poolRecords(context, pool, 'Allocated').filter(record => isDue(record, graceMs)),
   }));
   const records = due.flatMap(page => page.records);
   if (records.length === 0) return;
@@ -28,6 +30,6 @@ export async function sweepPages(context: LeaderContext, fates: PodFates, signal
   }
 }
 
-function isDue({ podUID, since }: Allocation): boolean {
+function isDue({ podUID, since }: Allocation, graceMs: number): boolean {
   return podUID !== '' && Date.now() - Date.parse(since) >= graceMs;
 }

@@ -11,15 +11,18 @@ export interface SweeperOptions {
   intervalMs: number;
   /** How long a reservation may wait for its pod, in milliseconds. */
   reservationMs: number;
+  /** How long a record is left alone whose pod was never seen, in milliseconds. */
+  recordGraceMs: number;
 }
 
 /** Looks for what nobody owns any more, again and again. An error ends one sweep of one kind; nothing is freed because of one. */
-export function createSweeper(context: LeaderContext, { intervalMs, reservationMs }: SweeperOptions): Runnable {
+export function createSweeper(context: LeaderContext, options: SweeperOptions): Runnable {
+  const { intervalMs, reservationMs, recordGraceMs } = options;
   const fates = new PodFates(context.client, context.informers.nodes);
   const sweeps: Record<string, (signal: AbortSignal) => Promise<void>> = {
     orphans: signal => sweepOrphans(context, signal),
     reservations: signal => sweepReservations(context, reservationMs, signal),
-    pages: signal => sweepPages(context, fates, signal),
+    pages: signal => sweepPages(context, fates, recordGraceMs, signal),
   };
   return {
     name: 'sweeper',
