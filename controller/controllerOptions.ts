@@ -14,7 +14,7 @@ export interface ControllerTimes {
   auditIntervalMs: number;
   /** How long a reservation may wait for its pod. */
   reservationMs: number;
-  /** A record whose pod was never seen is left alone for so long: it is written before the pod is. */
+  /** A record whose pod was never seen is left alone for so long: it is written before the pod is, which the API server may take a minute for. */
   recordGraceMs: number;
   /** How often to ask whether a cluster without a resource of Multus or of an operator has it now. */
   definitionRecheckMs: number;
@@ -28,7 +28,7 @@ export const defaultTimes: ControllerTimes = {
   sweepIntervalMs: 15_000,
   auditIntervalMs: 10 * 60_000,
   reservationMs: 60_000,
-  recordGraceMs: 30_000,
+  recordGraceMs: 90_000,
   definitionRecheckMs: 30_000,
   resyncMs: 10 * 60_000,
 };

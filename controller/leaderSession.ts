@@ -10,6 +10,7 @@ import type { LeaderContext } from './leaderContext.ts';
 import { NetworkSurveys } from './networkSurveys.ts';
 import { createOptionalResources, runOptionalResources } from './optionalResources.ts';
 import { addNetwork, createQueues, type Queues } from './queues.ts';
+import { PageSweeper } from './sweeps/pages.ts';
 import { createSweeper } from './sweeps/sweeper.ts';
 import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addTriggers } from './triggers.ts';
@@ -64,7 +65,8 @@ export function createLeaderSession(
           }),
           group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
           group('optional resources', runOptionalResources(optional, resync)),
-          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs, recordGraceMs }),
+          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs }),
+          new PageSweeper(context, { intervalMs: times.sweepIntervalMs, recordGraceMs }),
           auditor,
           repeated('resync', times.resyncMs, resync),
         ],

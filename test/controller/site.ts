@@ -106,6 +106,7 @@ function runController(client: KubeClient, times: Times = {}): Running {
         statusIntervalMs: 300,
         sweepIntervalMs: 300,
         auditIntervalMs: 500,
+        reservationMs: 5_000,
         definitionRecheckMs: 300,
         ...times,
       },

@@ -27,7 +27,7 @@ export async function startReleasers(cluster: Cluster, names: readonly string[])
     hosts: new Informer({ client, resource: hostInterfaces, logger }),
   };
   const view = new ClusterView(sources, logger);
-  const parts: Runnable[] = Object.values(sources) as Runnable[];
+  const parts: Runnable[] = Object.values(sources);
   for (const node of names) {
     const pods = new PodSource({ client, node, logger });
     const records = new PoolRecords({ client, view, node, logger });

@@ -30,7 +30,7 @@ export async function startReplicas(cluster: Cluster): Promise<Replicas> {
   writeFileSync(certificate.key, leaf.privateKey, { mode: 0o600 });
   const kubeconfig = await cluster.kubeconfigFor('system:serviceaccount:multi-nic-system:multi-nic-webhook');
   const backends: Backend[] = [];
-  for (const _ of jumps) backends.push({ port: await freePort(), healthPort: await freePort() });
+  while (backends.length < jumps.length) backends.push({ port: await freePort(), healthPort: await freePort() });
   const all = backends.map((backend, i) => replica(cluster, i, { ...backend, kubeconfig, certificate }));
   const service = await Service.start(backends);
   for (const one of all) one.start();

@@ -105,5 +105,6 @@ export class Storm {
 /** Whether a program did not answer: the API server, etcd behind it, or the webhook that it had to ask (failurePolicy Fail). */
 function isAway(error: unknown): boolean {
   if (error instanceof TransportError) return true;
-  return error instanceof ApiError && error.status >= 500;
+  // The API server's own admission answers 403 where etcd is away.
+  return error instanceof ApiError && (error.status >= 500 || /rpc error|etcdserver/.test(error.message));
 }
