@@ -206,6 +206,26 @@ describe('Node capacity and sweeps, against a real API server', function () {
     for (const { metadata } of [alive, finished]) await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
   });
 
+  it('keeps what a deleted Node had while pods are bound to it: it may be added again', async () => {
+    await site.client.create(multiNicNetworks, network('kept'));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    await site.client.create(hostInterfaces, host('n-0', 0));
+    await resourceIs('n-0', 'kept', '62');
+    const pod = await site.client.create(pods, podNamed('bound', {}, 'n-0'));
+    const record = allocation(pod.metadata.uid ?? '', 'bound');
+    await createPool('kept.n-0', { network: 'kept', hostName: 'n-0', blocks: [] }, [record]);
+    await site.client.delete(nodes, { name: 'n-0' });
+    for (const node of ['gone-1', 'gone-2']) {
+      await createPool(`kept.${node}`, { network: 'kept', hostName: node, blocks: [] }, []);
+      await eventually('a sweep', async () => (await site.seen.pool(`kept.${node}`)) === undefined);
+    }
+    expect(readPool(await site.seen.pool('kept.n-0')).allocations).to.have.length(1);
+    expect((await site.seen.indexes('kept')).has('n-0')).to.equal(true);
+    await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
+    await eventually('the pool to go', async () => (await site.seen.pool('kept.n-0')) === undefined);
+    await eventually('the index to go', async () => !(await site.seen.indexes('kept')).has('n-0'));
+  });
+
   async function createPool(name: string, spec: IPPoolSpec, allocations: Allocation[]) {
     const pool = await site.client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
     await site.client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
