@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { sleep } from '../../kube/deadline.ts';
 import type { Informer } from '../../kube/informer.ts';
@@ -17,7 +18,7 @@ export interface PageSweeperOptions {
 }
 
 /** Pods that end within this time are released together. */
-const batchMs = 200;
+const batchMs = 500;
 
 /**
  * Releases what finished or deleted pods held in the pages of node-independent networks; no agent owns those. Pods are watched as soon as
@@ -31,7 +32,8 @@ export class PageSweeper implements Runnable {
   readonly #fates: PodFates;
   /** By object: an informer's objects never change. */
   readonly #records = new WeakMap<IPPool, readonly Allocation[]>();
-  #wake = Promise.withResolvers<void>();
+  /** Aborted when there is something to look at. */
+  #waiting = new AbortController();
 
   constructor(context: LeaderContext, options: PageSweeperOptions) {
     this.#context = context;
@@ -40,7 +42,7 @@ export class PageSweeper implements Runnable {
     this.#pods = injectedPods(client, log);
     this.#fates = new PodFates(client, informers.nodes, this.#pods, options.recordGraceMs);
     const wake = (): void => {
-      this.#wake.resolve();
+      this.#waiting.abort();
     };
     this.#pods.addHandlers({
       updated: pod => {
@@ -54,17 +56,19 @@ export class PageSweeper implements Runnable {
     const { intervalMs } = this.#options;
     while (!signal.aborted && this.#pages().length === 0) await sleep(intervalMs, signal);
     const watching = this.#pods.start(signal);
+    const onAbort = (): void => {
+      this.#waiting.abort();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
     while (!signal.aborted) {
-      this.#wake = Promise.withResolvers<void>();
+      this.#waiting = new AbortController();
       if (this.#pods.hasSynced) {
         await this.#sweep(signal).catch((error: unknown) => {
           if (!signal.aborted)
             this.#context.log.warn({ err: error }, 'a sweep of pages ended early, to be tried again');
         });
       }
-      const waiting = new AbortController();
-      await Promise.race([this.#wake.promise, sleep(intervalMs, AbortSignal.any([signal, waiting.signal]))]);
-      waiting.abort();
+      await sleep(intervalMs, this.#waiting.signal);
       await sleep(batchMs, signal);
     }
     await watching;
@@ -72,16 +76,21 @@ export class PageSweeper implements Runnable {
 
   async #sweep(signal: AbortSignal): Promise<void> {
     const { pools, log } = this.#context;
-    const pages = this.#pages().map(pool => ({ pool: pool.metadata.name, records: this.#recordsOf(pool) }));
-    this.#fates.keep(pages.flatMap(({ records }) => records));
-    for (const { pool, records } of pages) {
+    const uids = new Set<string>();
+    for (const page of this.#pages()) {
+      const pool = page.metadata.name;
+      const records = this.#recordsOf(page).filter(record => this.#fates.isSuspect(record));
       const over = new Set<string>();
+      for (const { podUID } of records) uids.add(podUID);
+      // Hundreds of pages are looked at in a row, and reviews wait meanwhile.
+      await setImmediate();
       for (const record of records) if (await this.#fates.isOver(record, signal)) over.add(record.podUID);
       if (over.size === 0) continue;
       const isOver = ({ state, podUID }: Allocation): boolean => state === 'Allocated' && over.has(podUID);
       await pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
       log.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
     }
+    this.#fates.keep(uids);
   }
 
   #pages(): IPPool[] {

@@ -14,7 +14,12 @@ const nodeLeases = 'kube-node-lease';
 interface Gone extends Partial<PodFate> {
   /** Its node's lease as it was when the pod was first found gone; absent: not asked yet. */
   beat?: string;
+  /** By the monotonic clock. */
+  foundAt: number;
 }
+
+/** What is known of a pod that was deleted is kept for so long where no record of it is seen: the copy of its pool may lag. */
+const rememberedMs = 60_000;
 
 /**
  * Says of which pods nothing can use an address any more. A pod is gone when it was seen and is no more, or when the API server knows none
@@ -39,15 +44,21 @@ export class PodFates {
     podInformer.addHandlers({
       deleted: pod => {
         const { uid } = pod.metadata;
-        if (uid !== undefined) this.#gone.set(uid, fateOf(pod));
+        if (uid !== undefined) this.#gone.set(uid, { ...fateOf(pod), foundAt: performance.now() });
       },
     });
   }
 
-  /** Forgets what is known of pods that none of these records is of. */
-  keep(records: readonly Allocation[]): void {
-    const uids = new Set(records.map(({ podUID }) => podUID));
-    this.#gone = new Map([...this.#gone].filter(([uid]) => uids.has(uid)));
+  /** Whether the record's pod is not simply there: only then isOver() has something to find out. */
+  isSuspect({ podUID }: Allocation): boolean {
+    const pod = this.#podOf(podUID);
+    return !pod || isFinished(pod.status);
+  }
+
+  /** Forgets what has been known for a while of pods other than these. */
+  keep(uids: ReadonlySet<string>): void {
+    const since = performance.now() - rememberedMs;
+    this.#gone = new Map([...this.#gone].filter(([uid, { foundAt }]) => uids.has(uid) || foundAt >= since));
     this.#seen.keep(uids);
   }
 
@@ -55,14 +66,19 @@ export class PodFates {
   async isOver(record: Allocation, signal: AbortSignal): Promise<boolean> {
     const { podUID } = record;
     const ageMs = this.#seen.ageMs(podUID);
-    const { value: pod } = this.#pods.by('uid', podUID).next() as IteratorResult<Pod, undefined>;
+    const pod = this.#podOf(podUID);
     if (pod) return isFinished(pod.status) && this.#isReadyOrGone(pod.spec?.nodeName ?? '', signal);
     let gone = this.#gone.get(podUID);
     if (!gone) {
       if (ageMs < this.#graceMs || (await this.#exists(record, signal))) return false;
-      this.#gone.set(podUID, (gone = {}));
+      this.#gone.set(podUID, (gone = { foundAt: performance.now() }));
     }
     return this.#isSettled(gone, ageMs, signal);
+  }
+
+  #podOf(uid: string): Pod | undefined {
+    const { value } = this.#pods.by('uid', uid).next() as IteratorResult<Pod, undefined>;
+    return value;
   }
 
   async #exists({ podUID, namespace, name }: Allocation, signal: AbortSignal): Promise<boolean> {

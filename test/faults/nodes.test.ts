@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
@@ -46,15 +48,17 @@ describe('addresses, while nodes and their agents fail', function () {
   });
 
   it('an agent is killed again and again during a storm of ADDs and DELs', async () => {
-    const victims = [...system.agents.values()];
+    const victims = [...system.agents];
     let ended = false;
     const kills = (async () => {
       let count = 0;
       for (; !ended; count++) {
-        const victim = victims[count % victims.length]!;
+        const [name, victim] = victims[count % victims.length]!;
         await victim.kill();
         victim.start();
-        await sleep(7_000);
+        const socket = cluster.nodes.find(node => node.name === name)!.path('/run/multi-nic/cni.sock');
+        await eventually('the agent to serve', () => canConnect(socket), limitMs);
+        await sleep(2_000);
       }
       return count;
     })();
@@ -191,6 +195,18 @@ function network(name: string, subnet: string, hostBlock: number, masterNets: re
       plugin: { cniVersion: '0.4.0', type: 'ptp' },
     },
   };
+}
+
+async function canConnect(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false; // not listening yet
+  } finally {
+    socket.destroy();
+  }
 }
 
 const podSpec = {
