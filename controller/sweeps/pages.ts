@@ -77,6 +77,7 @@ export class PageSweeper implements Runnable {
   async #sweep(signal: AbortSignal): Promise<void> {
     const { pools, log } = this.#context;
     const uids = new Set<string>();
+    this.#fates.begin();
     for (const page of this.#pages()) {
       const pool = page.metadata.name;
       const records = this.#recordsOf(page).filter(record => this.#fates.isSuspect(record));

@@ -34,6 +34,8 @@ export class PodFates {
   readonly #seen = new FirstSeen();
   /** By UID. */
   #gone = new Map<string, Gone>();
+  /** By node. */
+  readonly #beats = new Map<string, Promise<string | undefined>>();
 
   /** @param graceMs how long a record is left alone whose pod was never seen: it is written before the pod is */
   constructor(client: KubeClient, nodeInformer: Informer<Node>, podInformer: Informer<Pod, 'uid'>, graceMs: number) {
@@ -53,6 +55,11 @@ export class PodFates {
   isSuspect({ podUID }: Allocation): boolean {
     const pod = this.#podOf(podUID);
     return !pod || isFinished(pod.status);
+  }
+
+  /** Begins a sweep: nodes are asked for anew. */
+  begin(): void {
+    this.#beats.clear();
   }
 
   /** Forgets what has been known for a while of pods other than these. */
@@ -94,11 +101,21 @@ export class PodFates {
     if (node === undefined) return [...this.#nodes.list()].every(isReady) || ageMs >= unknownNodeMs;
     if (!(await this.#isReadyOrGone(node, signal))) return false;
     if (!this.#nodes.get(node)) return true;
-    const lease = await this.#client.find(leases, { namespace: nodeLeases, name: node }, { signal });
-    const beat = lease?.metadata.resourceVersion;
+    const beat = await this.#beatOf(node, signal);
     if (beat === undefined) return true;
     gone.beat ??= beat;
     return beat !== gone.beat;
+  }
+
+  /** The version of the node's lease; asked once a sweep, as many pods may have been deleted on one node. */
+  #beatOf(node: string, signal: AbortSignal): Promise<string | undefined> {
+    const beat =
+      this.#beats.get(node) ??
+      this.#client
+        .find(leases, { namespace: nodeLeases, name: node }, { signal })
+        .then(lease => lease?.metadata.resourceVersion);
+    this.#beats.set(node, beat);
+    return beat;
   }
 
   async #isReadyOrGone(name: string, signal: AbortSignal): Promise<boolean> {
