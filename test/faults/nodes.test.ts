@@ -64,11 +64,11 @@ describe('addresses, while nodes and their agents fail', function () {
     })();
     try {
       for (let round = 0; round < 2; round++) {
-        const names = Array.from({ length: 12 }, (_, i) => `storm-${round}-${i}`);
+        const names = Array.from({ length: 8 }, (_, i) => `storm-${round}-${i}`);
         await Promise.all(names.map((name, i) => client.create(pods, podOf(name, `node-${1 + (i % 2)}`))));
         await eventually('all pods to run', () => allReady(names), limitMs);
         const all = await Promise.all(names.map(name => client.get(pods, { namespace, name })));
-        expect(new Set(all.flatMap(addressesOf)).size).to.equal(12 * 4);
+        expect(new Set(all.flatMap(addressesOf)).size).to.equal(8 * 4);
         await Promise.all(names.map(name => client.delete(pods, { namespace, name }, { gracePeriodSeconds: 1 })));
         await eventually(
           'all pods to be gone',
