@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
+import { sameInterfaces, sameSpec } from '../core/network/versions.ts';
 import { informersSynced } from '../kube/checks.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { ClusterView } from '../kube/clusterView.ts';
@@ -101,7 +102,14 @@ export function createAgent(
     }
     routes.onClusterChange();
   };
-  sources.networks.addHandlers({ added: onChange, updated: onChange, deleted: onChange });
+  sources.networks.addHandlers({
+    added: onChange,
+    // The rest of the status is of no concern here, and changes often.
+    updated: (object, previous) => {
+      if (!sameSpec(object, previous) || !sameInterfaces(object, previous)) onChange();
+    },
+    deleted: onChange,
+  });
   sources.cidrs.addHandlers({ added: onChange, updated: onChange, deleted: onChange });
   sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
 

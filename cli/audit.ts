@@ -1,4 +1,4 @@
-import { auditCluster } from '../kube/clusterAudit.ts';
+import { auditCluster } from '../kube/audit/clusterAudit.ts';
 import { KubeClient } from '../kube/client.ts';
 import { multiNicNetworks } from '../kube/resources.ts';
 import type { AuditFlags } from './flags.ts';

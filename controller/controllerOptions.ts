@@ -10,8 +10,12 @@ export interface ControllerTimes {
   /** A network's status is written at most once in this time, except for what agents wait for. */
   statusIntervalMs: number;
   sweepIntervalMs: number;
+  /** Between two audits. */
+  auditIntervalMs: number;
   /** How long a reservation may wait for its pod. */
   reservationMs: number;
+  /** A record whose pod was never seen is left alone for so long: it is written before the pod is, which the API server may take a minute for. */
+  recordGraceMs: number;
   /** How often to ask whether a cluster without a resource of Multus or of an operator has it now. */
   definitionRecheckMs: number;
   /** Everything is looked at again, whether anything changed or not. */
@@ -22,7 +26,9 @@ export const defaultTimes: ControllerTimes = {
   batchMs: 300,
   statusIntervalMs: 5_000,
   sweepIntervalMs: 15_000,
+  auditIntervalMs: 10 * 60_000,
   reservationMs: 60_000,
+  recordGraceMs: 90_000,
   definitionRecheckMs: 30_000,
   resyncMs: 10 * 60_000,
 };

@@ -3,6 +3,8 @@ import type { ClusterView } from '../kube/clusterView.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { PoolStore } from '../kube/poolStore.ts';
+import type { AddressCounts } from './addressCounts.ts';
+import type { Auditor } from './auditor.ts';
 import type { LeaderInformers } from './informers.ts';
 import type { NetworkSurveys } from './networkSurveys.ts';
 
@@ -15,4 +17,6 @@ export interface LeaderContext {
   view: ClusterView;
   surveys: NetworkSurveys;
   pools: PoolStore;
+  addresses: AddressCounts;
+  auditor: Pick<Auditor, 'report'>;
 }

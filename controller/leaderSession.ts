@@ -2,12 +2,15 @@ import { group, runAll, type Runnable } from '../kube/lifecycle.ts';
 import { sleep } from '../kube/deadline.ts';
 import { ClusterView } from '../kube/clusterView.ts';
 import { PoolStore } from '../kube/poolStore.ts';
+import { AddressCounts } from './addressCounts.ts';
+import { Auditor } from './auditor.ts';
 import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
 import { createInformers } from './informers.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { NetworkSurveys } from './networkSurveys.ts';
 import { createOptionalResources, runOptionalResources } from './optionalResources.ts';
 import { addNetwork, createQueues, type Queues } from './queues.ts';
+import { PageSweeper } from './sweeps/pages.ts';
 import { createSweeper } from './sweeps/sweeper.ts';
 import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addTriggers } from './triggers.ts';
@@ -25,6 +28,8 @@ export function createLeaderSession(
   times: ControllerTimes,
 ): LeaderSession {
   const informers = createInformers(client, log, metrics?.informers);
+  const { auditIntervalMs, reservationMs, recordGraceMs } = times;
+  const auditor = new Auditor({ client, log, intervalMs: auditIntervalMs, reservationMs });
   const context: LeaderContext = {
     client,
     log,
@@ -33,6 +38,8 @@ export function createLeaderSession(
     view: new ClusterView(informers, log),
     surveys: new NetworkSurveys(() => informers.hosts.list()),
     pools: new PoolStore(client, { log, untracked: true }),
+    addresses: new AddressCounts(informers),
+    auditor,
   };
   const optional = createOptionalResources({
     client,
@@ -53,12 +60,14 @@ export function createLeaderSession(
         [
           group('informers', Object.values(informers) as Runnable[]),
           triggers(() => {
-            addTriggers(queues, context, times.batchMs);
+            addTriggers(queues, context, times);
             addOptionalTriggers(queues, context, optional, times.batchMs);
           }),
           group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
           group('optional resources', runOptionalResources(optional, resync)),
-          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs: times.reservationMs }),
+          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs }),
+          new PageSweeper(context, { intervalMs: times.sweepIntervalMs, recordGraceMs }),
+          auditor,
           repeated('resync', times.resyncMs, resync),
         ],
         { logger: log },

@@ -1,6 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import { extendedResourceName } from '../core/api/names.ts';
-import { wholeQuantity } from '../core/status/nodeCapacity.ts';
+import { findingKinds } from '../core/audit/types.ts';
 import type { LeaderContext } from './leaderContext.ts';
 
 /** Registers what is known of networks; computed when asked for, and only in the replica that leads. */
@@ -27,32 +26,33 @@ export function registerNetworkMetrics(registry: Registry, leading: () => Leader
       this.reset();
       const context = leading();
       if (!context) return;
-      for (const [network, { used, capacity }] of countAddresses(context)) {
-        this.set({ network, kind: 'used' }, used);
-        this.set({ network, kind: 'capacity' }, capacity);
+      for (const { state } of context.view.networks()) {
+        const { name, nodeIndependent } = state.network;
+        const { used, capacity } = context.addresses.of(name, nodeIndependent);
+        this.set({ network: name, kind: 'used' }, used);
+        this.set({ network: name, kind: 'capacity' }, capacity);
       }
     },
   });
-}
-
-/** One pass over pools and nodes, for all networks. */
-function countAddresses({ informers, view }: LeaderContext): Map<string, { used: number; capacity: number }> {
-  const counts = new Map(view.networkNames().map(name => [name, { used: 0, capacity: 0 }]));
-  for (const { spec, status } of informers.pools.list()) {
-    const count = counts.get(spec.network);
-    if (count) count.used += status?.used ?? 0;
-  }
-  const shared = new Set(
-    view
-      .networks()
-      .filter(({ state }) => state.network.nodeIndependent)
-      .map(n => n.object.metadata.name),
-  );
-  for (const { status } of informers.nodes.list()) {
-    for (const [network, count] of counts) {
-      const here = wholeQuantity(status?.capacity?.[extendedResourceName(network)]) ?? 0;
-      count.capacity = shared.has(network) ? Math.max(count.capacity, here) : count.capacity + here;
-    }
-  }
-  return counts;
+  new Gauge({
+    name: 'multinic_audit_findings',
+    help: 'Disagreements of pods, pools and interfaces in the last audit, by kind; kubectl multinic audit lists them.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      this.reset();
+      const report = leading()?.auditor.report;
+      if (report) for (const kind of findingKinds) this.set({ kind }, report.counts[kind]);
+    },
+  });
+  new Gauge({
+    name: 'multinic_audit_timestamp_seconds',
+    help: 'When the last audit ended, in seconds since 1970.',
+    registers,
+    collect() {
+      this.reset();
+      const report = leading()?.auditor.report;
+      if (report) this.set(report.endedAt.getTime() / 1000);
+    },
+  });
 }

@@ -3,7 +3,7 @@ import type { Condition, MultiNicNetwork, MultiNicNetworkStatus } from '../core/
 import { capacityState, isBeingSetUp, type HostCapacity } from '../core/status/capacity.ts';
 import { definitionsSummary, type DefinitionsState, type DevicesProblem } from '../core/status/definitions.ts';
 import { hostsState } from '../core/status/hosts.ts';
-import { networkStatus, sameStatus, unusableStatus } from '../core/status/networkStatus.ts';
+import { networkStatus, sameButCounts, sameStatus, unusableStatus } from '../core/status/networkStatus.ts';
 import { routeState } from '../core/status/routes.ts';
 import type { Network } from '../core/network/network.ts';
 import type { KnownNetwork } from '../kube/clusterView.ts';
@@ -21,6 +21,9 @@ export interface StatusSources {
   devices: (network: Network) => DevicesProblem | undefined;
   unassignedHosts: (network: string) => readonly string[];
 }
+
+/** Pods come and go all the time, and each agent is sent each status: of a network's counts all agents together get 50 a second. */
+const countsMsPerAgent = 20;
 
 /** How long after a conflict the copy is taken to be up to date again. */
 const catchUpMs = 200;
@@ -51,7 +54,7 @@ export class NetworkStatuses {
     }
     const status = this.#statusOf(object);
     if (sameStatus(object.status, status)) return {};
-    const waitMs = isUrgent(object.status, status) ? 0 : this.#waitMs(name);
+    const waitMs = isUrgent(object.status, status) ? 0 : this.#waitMs(name, object.status, status);
     if (waitMs > 0) return { requeueAfterMs: waitMs };
     try {
       await client.updateStatus(
@@ -70,9 +73,13 @@ export class NetworkStatuses {
     return {};
   }
 
-  #waitMs(name: string): number {
+  #waitMs(name: string, stored: MultiNicNetworkStatus | undefined, next: MultiNicNetworkStatus): number {
     const last = this.#written.get(name);
-    return last === undefined ? 0 : last + this.#minIntervalMs - performance.now();
+    if (last === undefined) return 0;
+    const watchers = next.discovery.existDaemon;
+    const isOfCounts = stored !== undefined && sameButCounts(stored, next);
+    const intervalMs = isOfCounts ? Math.max(this.#minIntervalMs, watchers * countsMsPerAgent) : this.#minIntervalMs;
+    return last + intervalMs - performance.now();
   }
 
   #statusOf(object: MultiNicNetwork): MultiNicNetworkStatus {
@@ -116,7 +123,10 @@ export class NetworkStatuses {
     // A host without a Node has no agent that could report: it is one that a user described.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
     const routes = routeState(network, withAgent, view.networkNames(), hasIndex);
-    return networkStatus({ survey, hosts, capacity, definitions, routes, interfaces }, of);
+    const addresses = network.ownAddresses
+      ? { addresses: this.#context.addresses.of(network.name, network.nodeIndependent) }
+      : {};
+    return networkStatus({ survey, hosts, capacity, definitions, routes, interfaces, ...addresses }, of);
   }
 
   #capacityOf({ name }: Network, host: string, hasIndex: (host: string) => boolean): HostCapacity {

@@ -1,15 +1,21 @@
 import { extendedResourceName } from '../core/api/names.ts';
-import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
+import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
+import { sameInterfaces, sameSpec } from '../core/network/versions.ts';
 import type { Namespace, Node } from '../kube/resources.ts';
 import { keyOf } from '../kube/types.ts';
+import type { ControllerTimes } from './controllerOptions.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { addNetwork, type Queues } from './queues.ts';
 
 /**
  * Which change has what looked at again. Hosts come in bursts (a rack is switched on), and each of them concerns every network: what
- * follows from them waits for `batchMs`, so that a burst costs each network one look.
+ * follows from them waits for `batchMs`, so that a burst costs each network one look. Pools change with every pod, and are of no hurry.
  */
-export function addTriggers(queues: Queues, context: LeaderContext, batchMs: number): void {
+export function addTriggers(
+  queues: Queues,
+  context: LeaderContext,
+  { batchMs, statusIntervalMs }: Pick<ControllerTimes, 'batchMs' | 'statusIntervalMs'>,
+): void {
   const { informers } = context;
   const everyNetwork = (visit: (network: string) => void): void => {
     for (const { metadata } of informers.networks.list()) visit(metadata.name);
@@ -88,6 +94,17 @@ export function addTriggers(queues: Queues, context: LeaderContext, batchMs: num
     },
   });
 
+  const pool = ({ spec: { network: name } }: IPPool): void => {
+    if (informers.networks.get(name)) queues.statuses.addAfter(name, statusIntervalMs);
+  };
+  informers.pools.addHandlers({
+    added: pool,
+    updated: (object, previous) => {
+      if (object.status?.used !== previous.status?.used) pool(object);
+    },
+    deleted: pool,
+  });
+
   const namespace = ({ metadata }: Namespace): void => {
     everyNetwork(name => {
       queues.definitions.add(keyOf({ namespace: metadata.name, name }));
@@ -95,17 +112,6 @@ export function addTriggers(queues: Queues, context: LeaderContext, batchMs: num
     });
   };
   informers.namespaces.addHandlers({ added: namespace, updated: namespace, deleted: namespace });
-}
-
-/** The API server counts up the generation with every change of the spec. */
-function sameSpec(a: MultiNicNetwork | HostInterface, b: MultiNicNetwork | HostInterface): boolean {
-  return (
-    a.metadata.generation === b.metadata.generation && a.metadata.deletionTimestamp === b.metadata.deletionTimestamp
-  );
-}
-
-function sameInterfaces(a: MultiNicNetwork, b: MultiNicNetwork): boolean {
-  return JSON.stringify(a.status?.interfaces) === JSON.stringify(b.status?.interfaces);
 }
 
 function sameResources(a: Node, b: Node): boolean {

@@ -9,6 +9,7 @@ import { nodePoolName, pagePoolName } from '../core/pool/name.ts';
 import { pageAround, pageCapacity, pageCount } from '../core/pool/pages.ts';
 import type { NicRequest } from '../core/selection/request.ts';
 import type { ClusterView } from './clusterView.ts';
+import { PoolFullError } from './poolFull.ts';
 import type { PoolCallOptions, PoolRef, PoolStore } from './poolStore.ts';
 
 /** One attachment that wants NICs and addresses. */
@@ -74,7 +75,7 @@ async function grantInPages(
 ): Promise<Granted> {
   const deadline = performance.now() + options.timeoutMs;
   const ranges = nics.flatMap(({ blocks }) => blocks);
-  const tryPage = async (page: number): Promise<Granted | MultiNicError> => {
+  const tryPage = async (page: number): Promise<Granted | PoolFullError> => {
     const timeoutMs = deadline - performance.now();
     if (timeoutMs <= 0) throw new MultiNicError('MNN_DEADLINE', `network ${network.name}: no page had room in time`);
     const pool = pagePool(network, page, nics);
@@ -82,20 +83,24 @@ async function grantInPages(
       const allocation = await store.allocate(pool, { claimant, nics, page }, { ...options, timeoutMs });
       return { nics: allocation.nics, pool: pool.name };
     } catch (error) {
-      if (error instanceof MultiNicError && error.code === 'MNN_POOL_FULL') return error;
+      if (error instanceof PoolFullError) return error;
       throw error;
     }
   };
   const asked = pageAround(ranges, ips);
   const known = asked ?? pageAround(ranges, held);
   let result = known === undefined ? undefined : await tryPage(known);
-  if (result instanceof MultiNicError && asked !== undefined) throw result;
-  if (result && !(result instanceof MultiNicError)) return result;
+  if (result instanceof PoolFullError && asked !== undefined) throw result;
+  if (result && !(result instanceof PoolFullError)) return result;
   for await (const page of store.pages.candidates(network.name, pageCount(ranges), options.timeoutMs)) {
     result = await tryPage(page);
-    if (!(result instanceof MultiNicError)) return result;
+    if (!(result instanceof PoolFullError)) return result;
   }
-  throw result ?? new MultiNicError('MNN_POOL_FULL', `network ${network.name}: every page of its pool is full`);
+  const blocks = [...new Set(blockTexts(nics))].join(', ');
+  throw new PoolFullError(
+    network.name,
+    `network ${network.name}: no address is left in ${blocks}; all its pages are full`,
+  );
 }
 
 function nodePool(network: Network, node: string, nics: NicClaim[]): PoolRef {

@@ -1,19 +1,12 @@
-import { label } from '../core/api/names.ts';
 import { openPages } from '../core/pool/pages.ts';
 import type { KubeClient } from './client.ts';
-import { ipPools } from './resources.ts';
+import { listPoolRows } from './poolTable.ts';
 
 /** So many pages are open to a network's pods at once, so that writers seldom meet. */
 const openAtOnce = 4;
 
 /** Pages that were full are looked at again after this, ms: addresses come back. */
 const staleMs = 60_000;
-
-/** meta/v1 Table, as far as it is read. */
-interface Table {
-  columnDefinitions: { name: string }[];
-  rows?: { cells: unknown[] }[];
-}
 
 interface Known {
   full: Set<number>;
@@ -82,21 +75,10 @@ export class PageDirectory {
   }
 
   async #fullPages(network: string, timeoutMs: number): Promise<number[]> {
-    const table = await this.#client.request<Table>(
-      'GET',
-      `/apis/${ipPools.group}/${ipPools.version}/${ipPools.plural}`,
-      {
-        query: { labelSelector: `${label.network}=${network}`, resourceVersion: '0', includeObject: 'None' },
-        accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
-        timeoutMs,
-      },
-    );
-    const column = (name: string): number => table.columnDefinitions.findIndex(definition => definition.name === name);
-    const [page, used, capacity] = [column('Page'), column('Used'), column('Capacity')];
-    return (table.rows ?? []).flatMap(({ cells }) => {
-      const [number, held, most] = [cells[page], cells[used], cells[capacity]];
-      const isFull = typeof held === 'number' && typeof most === 'number' && held >= most;
-      return isFull && typeof number === 'number' ? [number] : [];
+    const rows = await listPoolRows(this.#client, { network, timeoutMs });
+    return rows.flatMap(({ page, used, capacity }) => {
+      const isFull = used !== undefined && capacity !== undefined && used >= capacity;
+      return isFull && page !== undefined ? [page] : [];
     });
   }
 }

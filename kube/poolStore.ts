@@ -5,6 +5,7 @@ import { MultiNicError } from '../core/errors.ts';
 import { allocate, confirm, release, type Claim, type Rules } from '../core/pool/allocate.ts';
 import type { KubeClient } from './client.ts';
 import { PageDirectory } from './pageDirectory.ts';
+import { PoolFullError } from './poolFull.ts';
 import { PoolWriter, type Change } from './poolWriter.ts';
 
 /** A pool: its name, and what it is made with by the first allocation. */
@@ -139,7 +140,7 @@ function refusal({ name, spec }: PoolRef, grant: Exclude<ReturnType<typeof alloc
   const where = `network ${spec.network}${spec.hostName === undefined ? '' : ` on node ${spec.hostName}`}`;
   switch (grant.reason) {
     case 'full':
-      return new MultiNicError('MNN_POOL_FULL', `${where}: no address is left in ${grant.block} (ippool ${name})`);
+      return new PoolFullError(spec.network, `${where}: no address is left in ${grant.block} (ippool ${name})`);
     case 'taken':
       return new MultiNicError(
         'MNN_ADDRESS_TAKEN',

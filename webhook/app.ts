@@ -17,6 +17,8 @@ export interface AppOptions {
   gate: Gate;
   metrics: AdmissionMetrics;
   logger: Logger;
+  /** Told of refusals that a MultiNicError was the reason of, dry runs apart. */
+  refused?: (error: MultiNicError) => void;
 }
 
 /** The HTTP application: one POST path a review kind. Refusals are answers with status 200; only what is no review gets another. */
@@ -39,8 +41,9 @@ async function answer(
   response: Response,
   path: string,
   reviewer: Reviewer,
-  { gate, metrics, logger }: AppOptions,
+  options: AppOptions,
 ): Promise<void> {
+  const { metrics, logger } = options;
   const started = performance.now();
   const budget = callBudget(http.query.timeout);
   const body = await readBody(http);
@@ -58,7 +61,7 @@ async function answer(
   }
   let decision: Decision | undefined;
   try {
-    decision = await decide(request, reviewer, budget, gate);
+    decision = await decide(request, reviewer, budget, options);
     response.json(formatReview(request.uid, decision));
   } finally {
     const ms = performance.now() - started;
@@ -78,13 +81,14 @@ async function decide(
   request: AdmissionRequest,
   reviewer: Reviewer,
   budget: CallBudget,
-  gate: Gate,
+  { gate, refused }: AppOptions,
 ): Promise<Decision> {
   try {
     return await gate.run(budget, () => within(budget, (async () => reviewer(request, budget))()));
   } catch (error) {
-    if (isMultiNicError(error)) return deny(error);
-    throw error;
+    if (!isMultiNicError(error)) throw error;
+    if (!request.dryRun) refused?.(error);
+    return deny(error);
   }
 }
 

@@ -1,9 +1,11 @@
+import { hostname } from 'node:os';
 import type { Registry } from 'prom-client';
 import type { Cidr, DeviceClass, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
-import { label } from '../core/api/names.ts';
+import { component, label } from '../core/api/names.ts';
 import { informersSynced } from '../kube/checks.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { ClusterView } from '../kube/clusterView.ts';
+import { EventRecorder } from '../kube/events.ts';
 import { Informer, type InformerOptions } from '../kube/informer.ts';
 import type { Check } from '../kube/healthServer.ts';
 import { group, type Runnable } from '../kube/lifecycle.ts';
@@ -13,6 +15,7 @@ import * as resources from '../kube/resources.ts';
 import type { KubeObject, Resource } from '../kube/types.ts';
 import { createApp } from './app.ts';
 import type { ReviewContext } from './cluster.ts';
+import { Exhaustion } from './exhaustion.ts';
 import { Gate, type GateLimits } from './gate.ts';
 import { admissionMetrics } from './metrics.ts';
 import { mutateBindings } from './mutateBindings.ts';
@@ -58,6 +61,8 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const view = new ClusterView({ networks, cidrs, hosts }, logger);
   const store = new PoolStore(client, { log: logger, untracked: true });
   const context: ReviewContext = { client, view, store, namespaces, deviceClasses, unassignedPods, logger };
+  const events = new EventRecorder({ client, logger, component: component.webhook, instance: hostname() });
+  const exhaustion = new Exhaustion({ registry: options.registry, view, events });
   const gate = new Gate(options.limits ?? defaultLimits);
   const app = createApp({
     reviewers: {
@@ -69,13 +74,16 @@ export function createWebhook(options: WebhookOptions): Webhook {
     gate,
     metrics: admissionMetrics(options.registry, gate),
     logger,
+    refused: error => {
+      exhaustion.refused(error);
+    },
   });
   const informers = [networks, cidrs, hosts, namespaces, deviceClasses, unassignedPods];
   const server = new AdmissionServer(app, options);
   return {
     server,
     view,
-    runnables: [group('informers', informers), server],
+    runnables: [events, group('informers', informers), server],
     ready: {
       informers: informersSynced(informers),
       server: () => server.accepting || 'no serving certificate yet, or the server is stopping',

@@ -1,23 +1,28 @@
 import { label } from '../../core/api/names.ts';
 import type { Cidr, HostInterface, IPPool } from '../../core/api/types.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/resources.ts';
 import type { KubeObject, Resource } from '../../kube/types.ts';
 import type { LeaderContext } from '../leaderContext.ts';
+import { isFinished } from './injectedPods.ts';
 
 /**
- * Deletes the HostInterfaces and pools of nodes that are gone (a user's own HostInterfaces stay), and the pools and pages of networks that are gone (the garbage collector does that, too, where
- * owner references are whole). Gone means that the API server said 404 just now.
+ * Deletes the HostInterfaces and pools of nodes that are gone (a user's own HostInterfaces stay), and the pools and pages of networks that
+ * are gone (the garbage collector does that, too, where owner references are whole). Gone means that the API server said 404 just now; and
+ * while pods are bound to a node, it may come back with them: a Node object is deleted by hand, and its kubelet registers it again.
  */
 export async function sweepOrphans(context: LeaderContext, signal: AbortSignal): Promise<void> {
   const { client, informers } = context;
-  const isGone = memo(
-    async (resource: Resource, name: string) => (await client.find(resource, { name }, { signal })) === undefined,
-  );
+  const isNodeGone = memo(async name => (await client.find(nodes, { name }, { signal })) === undefined);
+  const isNetworkGone = memo(async name => (await client.find(multiNicNetworks, { name }, { signal })) === undefined);
+  const hasPods = memo(async name => {
+    const { items } = await client.list(pods, { fieldSelector: `spec.nodeName=${name}`, signal });
+    return items.some(({ status }) => !isFinished(status));
+  });
   const lacksNetwork = async ({ spec: { network } }: Cidr | IPPool): Promise<boolean> =>
-    informers.networks.get(network) === undefined && (await isGone(multiNicNetworks, network));
+    informers.networks.get(network) === undefined && (await isNetworkGone(network));
   const lacksNode = async (name: string): Promise<boolean> =>
-    informers.nodes.get(name) === undefined && (await isGone(nodes, name));
+    informers.nodes.get(name) === undefined && (await isNodeGone(name)) && !(await hasPods(name));
   for (const host of [...informers.hosts.list()]) {
     if (!isUsers(host) && (await lacksNode(host.metadata.name))) await remove(context, hostInterfaces, host, signal);
   }
@@ -36,14 +41,11 @@ function isUsers({ metadata }: HostInterface): boolean {
 }
 
 /** Asks each question once a sweep. */
-function memo(
-  ask: (resource: Resource, name: string) => Promise<boolean>,
-): (resource: Resource, name: string) => Promise<boolean> {
+function memo(ask: (name: string) => Promise<boolean>): (name: string) => Promise<boolean> {
   const answers = new Map<string, Promise<boolean>>();
-  return (resource, name) => {
-    const key = `${resource.plural} ${name}`;
-    const answer = answers.get(key) ?? ask(resource, name);
-    answers.set(key, answer);
+  return name => {
+    const answer = answers.get(name) ?? ask(name);
+    answers.set(name, answer);
     return answer;
   };
 }

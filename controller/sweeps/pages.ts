@@ -1,33 +1,108 @@
-import type { Allocation } from '../../core/api/types.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { Allocation, IPPool } from '../../core/api/types.ts';
+import { sleep } from '../../kube/deadline.ts';
+import type { Informer } from '../../kube/informer.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import type { Pod } from '../../kube/resources.ts';
 import type { LeaderContext } from '../leaderContext.ts';
+import { fateOf, injectedPods } from './injectedPods.ts';
 import { releaseTimeoutMs } from './limits.ts';
-import type { PodFates } from './podFates.ts';
+import { PodFates } from './podFates.ts';
 import { poolRecords } from './poolRecords.ts';
 
-/** A record younger than this is left alone: its pod may not be in any copy yet. */
-const graceMs = 30_000;
-
-/** Releases what finished or deleted pods held in the pages of node-independent networks; no agent owns those. */
-export async function sweepPages(context: LeaderContext, fates: PodFates, signal: AbortSignal): Promise<void> {
-  const { informers, pools, log } = context;
-  const pages = [...informers.pools.list()].filter(({ spec }) => spec.hostName === undefined);
-  const due = pages.map(pool => ({
-    pool: pool.metadata.name,
-    records: poolRecords(context, pool, 'Allocated').filter(isDue),
-  }));
-  const records = due.flatMap(page => page.records);
-  if (records.length === 0) return;
-  await fates.look(records, signal);
-  for (const { pool, records } of due) {
-    const over = new Set<string>();
-    for (const record of records) if (await fates.isOver(record, signal)) over.add(record.podUID);
-    if (over.size === 0) continue;
-    const isOver = ({ state, podUID }: Allocation): boolean => state === 'Allocated' && over.has(podUID);
-    await pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
-    log.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
-  }
+export interface PageSweeperOptions {
+  /** Between two looks when no pod comes to its end, in milliseconds. */
+  intervalMs: number;
+  /** How long a record is left alone whose pod was never seen, in milliseconds. */
+  recordGraceMs: number;
 }
 
-function isDue({ podUID, since }: Allocation): boolean {
-  return podUID !== '' && Date.now() - Date.parse(since) >= graceMs;
+/** Pods that end within this time are released together. */
+const batchMs = 500;
+
+/**
+ * Releases what finished or deleted pods held in the pages of node-independent networks; no agent owns those. Pods are watched as soon as
+ * there is a page, so that what they held is free again within a second of their end.
+ */
+export class PageSweeper implements Runnable {
+  readonly name = 'page sweeper';
+  readonly #context: LeaderContext;
+  readonly #options: PageSweeperOptions;
+  readonly #pods: Informer<Pod, 'uid'>;
+  readonly #fates: PodFates;
+  /** By object: an informer's objects never change. */
+  readonly #records = new WeakMap<IPPool, readonly Allocation[]>();
+  /** Aborted when there is something to look at. */
+  #waiting = new AbortController();
+
+  constructor(context: LeaderContext, options: PageSweeperOptions) {
+    this.#context = context;
+    this.#options = options;
+    const { client, informers, log } = context;
+    this.#pods = injectedPods(client, log);
+    this.#fates = new PodFates(client, informers.nodes, this.#pods, options.recordGraceMs);
+    const wake = (): void => {
+      this.#waiting.abort();
+    };
+    this.#pods.addHandlers({
+      updated: pod => {
+        if (fateOf(pod).isStopped) wake();
+      },
+      deleted: wake,
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { intervalMs } = this.#options;
+    while (!signal.aborted && this.#pages().length === 0) await sleep(intervalMs, signal);
+    const watching = this.#pods.start(signal);
+    const onAbort = (): void => {
+      this.#waiting.abort();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    while (!signal.aborted) {
+      this.#waiting = new AbortController();
+      if (this.#pods.hasSynced) {
+        await this.#sweep(signal).catch((error: unknown) => {
+          if (!signal.aborted)
+            this.#context.log.warn({ err: error }, 'a sweep of pages ended early, to be tried again');
+        });
+      }
+      await sleep(intervalMs, this.#waiting.signal);
+      await sleep(batchMs, signal);
+    }
+    await watching;
+  }
+
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const { pools, log } = this.#context;
+    const uids = new Set<string>();
+    this.#fates.begin();
+    for (const page of this.#pages()) {
+      const pool = page.metadata.name;
+      const records = this.#recordsOf(page).filter(record => this.#fates.isSuspect(record));
+      const over = new Set<string>();
+      for (const { podUID } of records) uids.add(podUID);
+      // Hundreds of pages are looked at in a row, and reviews wait meanwhile.
+      await setImmediate();
+      for (const record of records) if (await this.#fates.isOver(record, signal)) over.add(record.podUID);
+      if (over.size === 0) continue;
+      const isOver = ({ state, podUID }: Allocation): boolean => state === 'Allocated' && over.has(podUID);
+      await pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
+      log.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
+    }
+    this.#fates.keep(uids);
+  }
+
+  #pages(): IPPool[] {
+    return [...this.#context.informers.pools.list()].filter(({ spec }) => spec.hostName === undefined);
+  }
+
+  #recordsOf(pool: IPPool): readonly Allocation[] {
+    const known = this.#records.get(pool);
+    if (known) return known;
+    const records = poolRecords(this.#context, pool, 'Allocated').filter(({ podUID }) => podUID !== '');
+    this.#records.set(pool, records);
+    return records;
+  }
 }

@@ -1,80 +1,127 @@
-import { label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Informer } from '../../kube/informer.ts';
-import { nodes, pods, type Node, type Pod } from '../../kube/resources.ts';
-import { keyOf } from '../../kube/types.ts';
+import { leases, nodes, pods, type Node, type Pod } from '../../kube/resources.ts';
+import { FirstSeen } from './firstSeen.ts';
+import { fateOf, isFinished, type PodFate } from './injectedPods.ts';
 
 /** A pod that is gone and whose node nobody remembers: so long it may still run on a node that is cut off. */
 const unknownNodeMs = 10 * 60_000;
 
-interface SeenPod {
-  uid: string;
-  node: string | undefined;
-  isFinished: boolean;
+/** Where kubelets renew a lease every ten seconds, each of its node's name (KEP-589). */
+const nodeLeases = 'kube-node-lease';
+
+interface Gone extends Partial<PodFate> {
+  /** Its node's lease as it was when the pod was first found gone; absent: not asked yet. */
+  beat?: string;
+  /** By the monotonic clock. */
+  foundAt: number;
 }
 
+/** What is known of a pod that was deleted is kept for so long where no record of it is seen: the copy of its pool may lag. */
+const rememberedMs = 60_000;
+
 /**
- * Says of which pods nothing can use an address any more. A pod is gone when the API server says 404 or knows another of its name; even
- * then its containers may run on a node that is cut off, so the node must be ready or gone, too.
+ * Says of which pods nothing can use an address any more. A pod is gone when it was seen and is no more, or when the API server knows none
+ * of its name and UID. Even then its containers may run on a node that is cut off, and that looks ready for most of a minute: unless the
+ * kubelet had said that they ended, it must have been heard after the pod was gone; or the node is gone, too.
  */
 export class PodFates {
   readonly #client: KubeClient;
   readonly #nodes: Informer<Node>;
-  /** Pods by `namespace/name`, as listed for this sweep. */
-  #listed = new Map<string, SeenPod>();
-  /** Where pods with addresses run or ran, by UID: a pod that is gone cannot be asked any more. */
-  #ranOn = new Map<string, string>();
-  /** Since when pods are gone whose node is not known, by UID. */
-  #goneSince = new Map<string, number>();
+  readonly #pods: Informer<Pod, 'uid'>;
+  readonly #graceMs: number;
+  readonly #seen = new FirstSeen();
+  /** By UID. */
+  #gone = new Map<string, Gone>();
+  /** By node. */
+  readonly #beats = new Map<string, Promise<string | undefined>>();
 
-  constructor(client: KubeClient, nodeInformer: Informer<Node>) {
+  /** @param graceMs how long a record is left alone whose pod was never seen: it is written before the pod is */
+  constructor(client: KubeClient, nodeInformer: Informer<Node>, podInformer: Informer<Pod, 'uid'>, graceMs: number) {
     this.#client = client;
     this.#nodes = nodeInformer;
+    this.#pods = podInformer;
+    this.#graceMs = graceMs;
+    podInformer.addHandlers({
+      deleted: pod => {
+        const { uid } = pod.metadata;
+        if (uid !== undefined) this.#gone.set(uid, { ...fateOf(pod), foundAt: performance.now() });
+      },
+    });
   }
 
-  /** Looks at the pods of these records; to be called before isOver() in each sweep. */
-  async look(records: readonly Allocation[], signal: AbortSignal): Promise<void> {
-    this.#listed = new Map();
-    for (const namespace of new Set(records.map(record => record.namespace))) {
-      const labelSelector = `${label.injected}=true`;
-      const { items } = await this.#client.list(pods, { namespace, labelSelector, resourceVersion: '0', signal });
-      for (const pod of items) this.#listed.set(keyOf(pod.metadata), seen(pod));
-    }
-    const uids = new Set(records.map(({ podUID }) => podUID));
-    this.#ranOn = new Map([...this.#ranOn].filter(([uid]) => uids.has(uid)));
-    this.#goneSince = new Map([...this.#goneSince].filter(([uid]) => uids.has(uid)));
-    for (const { uid, node } of this.#listed.values())
-      if (node !== undefined && uids.has(uid)) this.#ranOn.set(uid, node);
+  /** Whether the record's pod is not simply there: only then isOver() has something to find out. */
+  isSuspect({ podUID }: Allocation): boolean {
+    const pod = this.#podOf(podUID);
+    return !pod || isFinished(pod.status);
+  }
+
+  /** Begins a sweep: nodes are asked for anew. */
+  begin(): void {
+    this.#beats.clear();
+  }
+
+  /** Forgets what has been known for a while of pods other than these. */
+  keep(uids: ReadonlySet<string>): void {
+    const since = performance.now() - rememberedMs;
+    this.#gone = new Map([...this.#gone].filter(([uid, { foundAt }]) => uids.has(uid) || foundAt >= since));
+    this.#seen.keep(uids);
   }
 
   /** Whether the record's pod is finished or gone for good. Rejected where the API server does not answer. */
-  async isOver({ podUID, namespace, name }: Allocation, signal: AbortSignal): Promise<boolean> {
-    const listed = this.#listed.get(keyOf({ namespace, name }));
-    if (listed?.uid === podUID && !listed.isFinished) return false;
-    const pod = await this.#client.find(pods, { namespace, name }, { signal });
-    const now = pod && seen(pod);
-    if (now?.uid === podUID) return now.isFinished && this.#isSettled(now.node, podUID, signal);
-    return this.#isSettled(this.#ranOn.get(podUID), podUID, signal);
+  async isOver(record: Allocation, signal: AbortSignal): Promise<boolean> {
+    const { podUID } = record;
+    const ageMs = this.#seen.ageMs(podUID);
+    const pod = this.#podOf(podUID);
+    if (pod) return isFinished(pod.status) && this.#isReadyOrGone(pod.spec?.nodeName ?? '', signal);
+    let gone = this.#gone.get(podUID);
+    if (!gone) {
+      if (ageMs < this.#graceMs || (await this.#exists(record, signal))) return false;
+      this.#gone.set(podUID, (gone = { foundAt: performance.now() }));
+    }
+    return this.#isSettled(gone, ageMs, signal);
   }
 
-  async #isSettled(node: string | undefined, uid: string, signal: AbortSignal): Promise<boolean> {
-    if (node !== undefined) return this.#isReadyOrGone(node, signal);
-    const all = [...this.#nodes.list()];
-    const since = this.#goneSince.get(uid) ?? performance.now();
-    this.#goneSince.set(uid, since);
-    return all.every(isReady) || performance.now() - since >= unknownNodeMs;
+  #podOf(uid: string): Pod | undefined {
+    const { value } = this.#pods.by('uid', uid).next() as IteratorResult<Pod, undefined>;
+    return value;
+  }
+
+  async #exists({ podUID, namespace, name }: Allocation, signal: AbortSignal): Promise<boolean> {
+    const pod = await this.#client.find(pods, { namespace, name }, { signal });
+    return pod?.metadata.uid === podUID;
+  }
+
+  async #isSettled(gone: Gone, ageMs: number, signal: AbortSignal): Promise<boolean> {
+    const { name, node, isStopped } = gone;
+    if (isStopped) return true;
+    // Seen, and never bound: it ran nowhere.
+    if (name !== undefined && node === undefined) return true;
+    if (node === undefined) return [...this.#nodes.list()].every(isReady) || ageMs >= unknownNodeMs;
+    if (!(await this.#isReadyOrGone(node, signal))) return false;
+    if (!this.#nodes.get(node)) return true;
+    const beat = await this.#beatOf(node, signal);
+    if (beat === undefined) return true;
+    gone.beat ??= beat;
+    return beat !== gone.beat;
+  }
+
+  /** The version of the node's lease; asked once a sweep, as many pods may have been deleted on one node. */
+  #beatOf(node: string, signal: AbortSignal): Promise<string | undefined> {
+    const beat =
+      this.#beats.get(node) ??
+      this.#client
+        .find(leases, { namespace: nodeLeases, name: node }, { signal })
+        .then(lease => lease?.metadata.resourceVersion);
+    this.#beats.set(node, beat);
+    return beat;
   }
 
   async #isReadyOrGone(name: string, signal: AbortSignal): Promise<boolean> {
     const node = this.#nodes.get(name) ?? (await this.#client.find(nodes, { name }, { signal }));
     return node === undefined || isReady(node);
   }
-}
-
-function seen({ metadata, spec, status }: Pod): SeenPod {
-  const isFinished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-  return { uid: metadata.uid ?? '', node: spec?.nodeName, isFinished };
 }
 
 function isReady({ status }: Node): boolean {

@@ -2,8 +2,7 @@ import { sleep } from '../../kube/deadline.ts';
 import type { Runnable } from '../../kube/lifecycle.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { sweepOrphans } from './orphans.ts';
-import { sweepPages } from './pages.ts';
-import { PodFates } from './podFates.ts';
+import { FirstSeen } from './firstSeen.ts';
 import { sweepReservations } from './reservations.ts';
 
 export interface SweeperOptions {
@@ -14,12 +13,12 @@ export interface SweeperOptions {
 }
 
 /** Looks for what nobody owns any more, again and again. An error ends one sweep of one kind; nothing is freed because of one. */
-export function createSweeper(context: LeaderContext, { intervalMs, reservationMs }: SweeperOptions): Runnable {
-  const fates = new PodFates(context.client, context.informers.nodes);
+export function createSweeper(context: LeaderContext, options: SweeperOptions): Runnable {
+  const { intervalMs, reservationMs } = options;
+  const seen = new FirstSeen();
   const sweeps: Record<string, (signal: AbortSignal) => Promise<void>> = {
     orphans: signal => sweepOrphans(context, signal),
-    reservations: signal => sweepReservations(context, reservationMs, signal),
-    pages: signal => sweepPages(context, fates, signal),
+    reservations: signal => sweepReservations(context, { timeoutMs: reservationMs, seen }, signal),
   };
   return {
     name: 'sweeper',

@@ -83,6 +83,14 @@ export interface MultiNicNetworkStatus {
   conditions?: Condition[];
   /** Interface indexes in use: which host subnet, and the n-th NIC (from 0) that a host has in it. Never reassigned. */
   interfaces?: InterfaceIndex[];
+  /** Absent where another IPAM plugin gives the addresses. */
+  addresses?: AddressCounts;
+}
+
+/** Attachments of a network: those that hold addresses, and those that all nodes together have addresses for. */
+export interface AddressCounts {
+  used: number;
+  capacity: number;
 }
 
 export interface InterfaceIndex {

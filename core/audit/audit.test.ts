@@ -6,7 +6,9 @@ import { readNetwork } from '../network/network.ts';
 import { allocate } from '../pool/allocate.ts';
 import { claimsAnywhere, claimsOnNode } from '../pool/claim.ts';
 import { emptyPool, type PoolContent } from '../pool/content.ts';
-import { audit, countKinds, inBoth } from './audit.ts';
+import { AddressUsers } from './addressUsers.ts';
+import { audit, auditPools, confirmed, countKinds } from './audit.ts';
+import { PageRecords } from './pageRecords.ts';
 import type { AuditedNetwork, AuditedPod, AuditedPool, AuditFinding, AuditInput } from './types.ts';
 
 const start = Date.parse('2026-01-01T00:00:00Z');
@@ -42,7 +44,7 @@ function site(wanted: readonly { node: string; network: string }[]): AuditInput 
     const isPage = known.network.nodeIndependent;
     const name = isPage ? `${network}.page.0` : `${network}.${node}`;
     const spec = isPage ? { network, page: 0, blocks: [] } : { network, hostName: node, blocks: [] };
-    const before = contents.get(name) ?? { pool: { name, spec }, content: emptyPool };
+    const before = contents.get(name) ?? { pool: { name, spec, unreadable: [] }, content: emptyPool };
     const claimant = { podUID: `uid-${i}`, namespace: 'ns', name: `p-${i}`, interface: 'net1' };
     const claim = { claimant, nics: claims, ...(isPage && { page: 0 }) };
     const grant = allocate(before.content, claim, { now: at(0), coolDownMs: 60_000 });
@@ -91,6 +93,21 @@ const withRecord = (input: AuditInput, uid: string, change: (record: Allocation)
   })),
 });
 
+/** As of a cluster too large to be seen at once. */
+function inParts(input: AuditInput): AuditFinding[] {
+  const rules_ = { ...rules, now: at(3600) };
+  const pages = new PageRecords();
+  const shared = input.pools.filter(({ spec }) => spec.page !== undefined);
+  for (const pool of shared) pages.add(pool);
+  const parts = ['n-0', 'n-1'].flatMap(node => {
+    const pods = input.pods.filter(pod => pod.node === node);
+    const own = input.pools.filter(({ spec }) => spec.hostName === node);
+    return audit({ ...input, pods, pools: [...own, ...pages.take(pods)] }, rules_);
+  });
+  const rest = audit({ ...input, pods: [], pools: pages.rest() }, rules_);
+  return [...auditPools({ ...input, pools: shared }), ...parts, ...rest];
+}
+
 describe('audit', () => {
   it('finds nothing where all agree', () => {
     fc.assert(
@@ -137,6 +154,15 @@ describe('audit', () => {
     );
   });
 
+  it('leak: what a pod holds of another node than its own', () => {
+    const input = site([{ node: 'n-0', network: 'blocks' }]);
+    const moved = { ...input.pods[0]!, node: 'n-1' };
+    expect(run(withPod(input, moved), 60)).to.deep.equal([]);
+    expect(kinds(run(withPod(input, moved), 61))).to.deep.equal(['leak']);
+    const cutOff = new Map([...input.nodes, ['n-0', false] as const]);
+    expect(run({ ...withPod(input, moved), nodes: cutOff }, 61)).to.deep.equal([]);
+  });
+
   it('leak: a reservation that is overdue, and none whose pod may still come', () => {
     fc.assert(
       fc.property(anySite, ({ input, chosen }) => {
@@ -170,7 +196,7 @@ describe('audit', () => {
     fc.assert(
       fc.property(anySite, ({ input, chosen }) => {
         const findings = run({ ...input, pods: [...input.pods, { ...chosen, uid: 'twin', name: 'twin' }] });
-        expect(countKinds(findings)).to.deep.equal({ duplicate: 2, leak: 0, missing: 1, foreign: 0 });
+        expect(countKinds(findings)).to.deep.equal({ duplicate: 2, leak: 0, missing: 1, foreign: 0, unreadable: 0 });
         const lacking = findings.find(({ kind }) => kind === 'missing');
         expect(lacking?.objects).to.deep.equal(['pod ns/twin']);
       }),
@@ -235,11 +261,52 @@ describe('audit', () => {
     expect(run({ ...input, networks: new Map([['blocks', undefined]]) })).to.deep.equal([]);
   });
 
+  it('unreadable: a pool with a line that is no record', () => {
+    const input = site([{ node: 'n-0', network: 'blocks' }]);
+    const pools = input.pools.map(pool => ({ ...pool, unreadable: ['scribble'] }));
+    const [finding, ...more] = run({ ...input, pools });
+    expect(more).to.deep.equal([]);
+    expect(finding).to.deep.include({ kind: 'unreadable', objects: ['ippool blocks.n-0'] });
+    expect(finding?.message).to.contain('scribble');
+  });
+
+  it('does not call addresses of networks of others used twice', () => {
+    const input = site([
+      { node: 'n-0', network: 'blocks' },
+      { node: 'n-1', network: 'blocks' },
+    ]);
+    const links = [{ network: 'storage', interface: 'net9', addresses: ['192.168.0.1'] }];
+    const pods = input.pods.map(pod => ({ ...pod, interfaces: [...pod.interfaces, ...links] }));
+    expect(run({ ...input, pods })).to.deep.equal([]);
+  });
+
+  it('comes to the same node by node, as far as each finding is of one node', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        for (const some of [input, without(input, chosen.uid), withRecord(input, chosen.uid, () => [])]) {
+          expect(inParts(some)).to.have.deep.members(run(some));
+        }
+      }),
+    );
+  });
+
+  it('suspects pods of different nodes that use one address', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const users = new AddressUsers();
+        expect(users.see(input.pods, networks)).to.deep.equal([]);
+        const found = users.see([{ ...chosen, uid: 'twin', name: 'twin', node: 'n-9' }], networks);
+        expect(kinds(found)).to.deep.equal(['duplicate']);
+        expect(found[0]?.objects).to.deep.equal([`pod ns/${chosen.name}`, 'pod ns/twin']);
+      }),
+    );
+  });
+
   it('only what two readings find counts', () => {
     const input = site([{ node: 'n-0', network: 'blocks' }]);
     const gone = run(without(input, 'uid-0'));
-    expect(inBoth(gone, run(input))).to.deep.equal([]);
-    expect(inBoth(run(input), gone)).to.deep.equal([]);
-    expect(inBoth(gone, gone)).to.deep.equal(gone);
+    expect(confirmed(gone, run(input))).to.deep.equal([]);
+    expect(confirmed(run(input), gone)).to.deep.equal([]);
+    expect(confirmed(gone, gone)).to.deep.equal(gone);
   });
 });

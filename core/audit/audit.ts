@@ -2,31 +2,47 @@ import { findDuplicates } from './duplicates.ts';
 import { findForeign } from './foreign.ts';
 import { findLeaks } from './leaks.ts';
 import { findMissing } from './missing.ts';
-import { findingKinds, type AuditFinding, type AuditInput, type AuditRules, type FindingKind } from './types.ts';
+import type { AuditFinding, AuditInput, AuditRules, FindingKind } from './types.ts';
+import { findUnreadable } from './unreadable.ts';
 import { viewOf } from './view.ts';
 
 /**
- * Compares pods, pools, networks and nodes, and tells every disagreement that is older than the grace. Lists that were read one after the
- * other may disagree where something changed between: what two readings find counts (see {@link inBoth}).
+ * Compares pods, pools, networks and nodes, and tells every disagreement that is older than the grace. Objects that were read one after
+ * the other may disagree where something changed between: what two readings find counts (see {@link confirmed}).
+ *
+ * A part of a cluster can be audited by itself where it has all records of its pods and all pods of its records.
  */
 export function audit(input: AuditInput, rules: AuditRules): AuditFinding[] {
   const view = viewOf(input);
-  return [...findDuplicates(view), ...findLeaks(view, rules), ...findMissing(view), ...findForeign(view)];
+  return [
+    ...findDuplicates(view),
+    ...findLeaks(view, rules),
+    ...findMissing(view),
+    ...findForeign(view),
+    ...findUnreadable(view),
+  ];
 }
 
-/** The findings of the second reading that the first had, too. */
-export function inBoth(first: readonly AuditFinding[], second: readonly AuditFinding[]): AuditFinding[] {
-  const known = new Set(first.map(textOf));
-  return second.filter(finding => known.has(textOf(finding)));
+/** What is wrong with pools whatever pods there are: addresses twice, outside of their blocks, lines that are no records. */
+export function auditPools(input: Omit<AuditInput, 'pods'>): AuditFinding[] {
+  const view = viewOf({ ...input, pods: [] });
+  return [...findDuplicates(view), ...findForeign(view), ...findUnreadable(view)];
+}
+
+/** The findings of the second reading whose every pod (or pool, where no pod is named) the first found wrong in the same way. */
+export function confirmed(first: readonly AuditFinding[], second: readonly AuditFinding[]): AuditFinding[] {
+  const known = new Set(first.flatMap(subjectsOf));
+  return second.filter(finding => subjectsOf(finding).every(subject => known.has(subject)));
 }
 
 /** How many findings there are of each kind, none included. */
 export function countKinds(findings: readonly AuditFinding[]): Record<FindingKind, number> {
-  const counts = { duplicate: 0, leak: 0, missing: 0, foreign: 0 } satisfies Record<FindingKind, number>;
-  for (const kind of findingKinds) counts[kind] = findings.filter(finding => finding.kind === kind).length;
+  const counts = { duplicate: 0, leak: 0, missing: 0, foreign: 0, unreadable: 0 } satisfies Record<FindingKind, number>;
+  for (const { kind } of findings) counts[kind]++;
   return counts;
 }
 
-function textOf({ kind, objects, message }: AuditFinding): string {
-  return [kind, ...objects, message].join('\n');
+function subjectsOf({ kind, objects }: AuditFinding): string[] {
+  const pods = objects.filter(object => object.startsWith('pod '));
+  return (pods.length > 0 ? pods : objects).map(object => `${kind} ${object}`);
 }

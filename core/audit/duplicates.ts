@@ -1,5 +1,5 @@
 import type { AuditFinding } from './types.ts';
-import { addressesOf, bare, podName, poolName, type AuditView } from './view.ts';
+import { addressesOf, podName, poolName, usedAddresses, type AuditView } from './view.ts';
 
 interface Users {
   network: string;
@@ -11,7 +11,7 @@ interface Users {
 }
 
 /** Addresses that two live records hold, or that two pods use, whichever networks they are of. */
-export function findDuplicates({ live, pods }: AuditView): AuditFinding[] {
+export function findDuplicates({ live, pods, networks }: AuditView): AuditFinding[] {
   const byAddress = new Map<string, Users>();
   const usersOf = (address: string, network: string): Users => {
     const users = byAddress.get(address) ?? { network, records: 0, owners: new Set(), objects: new Set() };
@@ -27,15 +27,11 @@ export function findDuplicates({ live, pods }: AuditView): AuditFinding[] {
       users.objects.add(poolName(pool)).add(podName(record));
     }
   }
-  for (const pod of pods.filter(({ endedAt }) => endedAt === undefined)) {
-    const decided = pod.attachments.map(({ network, nics }) => ({ network, addresses: addressesOf(nics) }));
-    const actual = pod.interfaces.map(({ network, addresses }) => ({ network, addresses: addresses.map(bare) }));
-    for (const { network, addresses } of [...decided, ...actual]) {
-      for (const address of addresses) {
-        const users = usersOf(address, network);
-        users.owners.add(pod.uid);
-        users.objects.add(podName(pod));
-      }
+  for (const pod of pods) {
+    for (const { network, address } of usedAddresses(pod, networks)) {
+      const users = usersOf(address, network);
+      users.owners.add(pod.uid);
+      users.objects.add(podName(pod));
     }
   }
   return [...byAddress]

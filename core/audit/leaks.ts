@@ -22,10 +22,12 @@ function reasonOf({ record, pool, pod }: LiveRecord, { nodes }: AuditView, rules
     if (ageMs <= reservationMs + graceMs) return undefined;
     return `is reserved since ${record.since} and ${pod ? 'not confirmed for its pod' : 'no pod came'}`;
   }
-  const node = pod?.node ?? pool.spec.hostName;
-  if (node !== undefined && nodes.get(node) === false) return undefined;
+  const { hostName } = pool.spec;
+  if ([pod?.node, hostName].some(node => node !== undefined && nodes.get(node) === false)) return undefined;
   if (!pod) return ageMs > graceMs ? `is held, but its pod (UID ${record.podUID}) is gone` : undefined;
   const { endedAt } = pod;
+  const isElsewhere = pod.node !== undefined && hostName !== undefined && pod.node !== hostName;
+  if (isElsewhere && ageMs > graceMs) return `is held, but its pod runs on node ${pod.node}`;
   if (!endedAt || now.getTime() - endedAt.getTime() <= graceMs) return undefined;
   return `is held, but its pod ended at ${endedAt.toISOString()}`;
 }

@@ -3,9 +3,9 @@ import type { NetworkState } from '../pool/claim.ts';
 
 /**
  * duplicate: one address of two; leak: held by nobody; missing: used by a running pod and held by no record of its own; foreign: outside
- * of what the system gives out.
+ * of what the system gives out; unreadable: a line of a pool that is no record.
  */
-export const findingKinds = ['duplicate', 'leak', 'missing', 'foreign'] as const;
+export const findingKinds = ['duplicate', 'leak', 'missing', 'foreign', 'unreadable'] as const;
 export type FindingKind = (typeof findingKinds)[number];
 
 /** One disagreement. */
@@ -39,6 +39,8 @@ export interface AuditedPool {
   name: string;
   spec: IPPoolSpec;
   allocations: readonly Allocation[];
+  /** Lines that are no records. */
+  unreadable: readonly string[];
 }
 
 export interface AuditedNetwork extends NetworkState {

@@ -1,6 +1,6 @@
 import type { Allocation } from '../api/types.ts';
 import { formatAddress, tryParseAddress } from '../net/address.ts';
-import type { AuditedPod, AuditedPool, AuditInput } from './types.ts';
+import type { AuditedNetwork, AuditedPod, AuditedPool, AuditInput } from './types.ts';
 
 /** A record that holds addresses, where it is, and its pod where there is one. */
 export interface LiveRecord {
@@ -46,6 +46,19 @@ export function bare(text: string): string {
 
 export function addressesOf(nics: readonly { addresses: readonly string[] }[]): string[] {
   return nics.flatMap(({ addresses }) => addresses.map(bare));
+}
+
+/** What a pod that has not ended was given or has on its node, of networks whose addresses are ours. */
+export function usedAddresses(
+  { endedAt, attachments, interfaces }: AuditedPod,
+  networks: ReadonlyMap<string, AuditedNetwork | undefined>,
+): { network: string; address: string }[] {
+  if (endedAt !== undefined) return [];
+  const decided = attachments.map(({ network, nics }) => ({ network, addresses: addressesOf(nics) }));
+  const actual = interfaces
+    .filter(({ network }) => networks.get(network)?.network.ownAddresses)
+    .map(({ network, addresses }) => ({ network, addresses: addresses.map(bare) }));
+  return [...decided, ...actual].flatMap(({ network, addresses }) => addresses.map(address => ({ network, address })));
 }
 
 export function podName({ namespace, name }: { namespace: string; name: string }): string {

@@ -1,4 +1,4 @@
-import type { ConfigStatus, InterfaceIndex, MultiNicNetworkStatus } from '../api/types.ts';
+import type { AddressCounts, ConfigStatus, InterfaceIndex, MultiNicNetworkStatus } from '../api/types.ts';
 import { capacityPublished, type CapacityState } from './capacity.ts';
 import { mergeConditions, secondsOf, type NewCondition } from './condition.ts';
 import type { DefinitionsSummary } from './definitions.ts';
@@ -21,6 +21,8 @@ export interface NetworkFacts {
   definitions: DefinitionsSummary;
   routes: RouteState;
   interfaces: readonly InterfaceIndex[];
+  /** Absent where another IPAM plugin gives the addresses. */
+  addresses?: AddressCounts;
 }
 
 /**
@@ -51,6 +53,7 @@ export function networkStatus(facts: NetworkFacts, { stored, generation, now }: 
     observedGeneration: generation,
     conditions: mergeConditions(stored?.conditions ?? [], [ready, ...parts], generation, now),
     interfaces: [...facts.interfaces],
+    ...(facts.addresses && { addresses: facts.addresses }),
   };
 }
 
@@ -84,6 +87,12 @@ export function unusableStatus(
 /** Whether two statuses say the same, when they were written apart. */
 export function sameStatus(a: MultiNicNetworkStatus | undefined, b: MultiNicNetworkStatus): boolean {
   return a !== undefined && canonical({ ...a, lastSyncTime: '' }) === canonical({ ...b, lastSyncTime: '' });
+}
+
+/** Whether two statuses differ in nothing but how many addresses are used, or there are. */
+export function sameButCounts(a: MultiNicNetworkStatus, b: MultiNicNetworkStatus): boolean {
+  const none = { used: 0, capacity: 0 };
+  return sameStatus({ ...a, addresses: none }, { ...b, addresses: none });
 }
 
 const severity: ConfigStatus[] = ['Success', '', 'WaitForConfig', 'Failed'];

@@ -6,7 +6,7 @@ import { capacityState, type HostCapacity } from './capacity.ts';
 import { mergeConditions } from './condition.ts';
 import { definitionsSummary, type DefinitionsState, type DevicesProblem } from './definitions.ts';
 import { hostsState, type Allocated } from './hosts.ts';
-import { networkStatus, sameStatus, unusableStatus } from './networkStatus.ts';
+import { networkStatus, sameButCounts, sameStatus, unusableStatus } from './networkStatus.ts';
 import { routeState } from './routes.ts';
 import { surveyHosts } from './survey.ts';
 import { layoutProblem } from './usable.ts';
@@ -230,6 +230,14 @@ describe('networkStatus', () => {
     expect(sameStatus(first, reordered)).to.equal(true);
     expect(sameStatus(first, { ...later, routeStatus: 'Failed' })).to.equal(false);
     expect(sameStatus(undefined, first)).to.equal(false);
+  });
+
+  it('tells a change of counts from all others', () => {
+    const first = { ...status(), addresses: { used: 1, capacity: 9 } };
+    const more = { ...first, addresses: { used: 2, capacity: 9 } };
+    expect(sameStatus(first, more)).to.equal(false);
+    expect(sameButCounts(first, more)).to.equal(true);
+    expect(sameButCounts(first, { ...more, message: 'else' })).to.equal(false);
   });
 
   it('keeps interface indexes of a network whose spec became unusable', () => {

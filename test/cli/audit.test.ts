@@ -59,7 +59,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
       { ...recordOf({ name: 'new', uid: 'new' }, '10.200.0.4/18'), since: new Date().toISOString() },
     ]);
     const { code, stdout } = await audit();
-    expect(stdout).to.equal('0 findings: duplicate 0, leak 0, missing 0, foreign 0\n');
+    expect(stdout).to.equal('0 findings: duplicate 0, leak 0, missing 0, foreign 0, unreadable 0\n');
     expect(code).to.equal(0);
   });
 
@@ -80,7 +80,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
     const { code, stdout } = await audit('-o', 'json');
     expect(code).to.equal(1);
     const { findings, counts } = JSON.parse(stdout) as { findings: AuditFinding[]; counts: object };
-    expect(counts).to.deep.equal({ duplicate: 1, leak: 1, missing: 1, foreign: 2 });
+    expect(counts).to.deep.equal({ duplicate: 1, leak: 1, missing: 1, foreign: 2, unreadable: 0 });
     expect(findings.map(({ kind, objects }) => [kind, ...objects])).to.deep.equal([
       ['duplicate', 'ippool audited.n-0', 'pod default/one', 'pod default/two'],
       ['leak', 'pod default/gone', 'ippool audited.n-0'],
@@ -93,19 +93,54 @@ describe('kubectl-multinic audit, against a real API server', function () {
     expect(table).to.match(
       /^KIND +NETWORK +OBJECTS +MESSAGE\nduplicate +audited +ippool audited.n-0, pod default\/one/,
     );
-    expect(table.trimEnd().split('\n').at(-1)).to.equal('5 findings: duplicate 1, leak 1, missing 1, foreign 2');
+    expect(table.trimEnd().split('\n').at(-1)).to.equal(
+      '5 findings: duplicate 1, leak 1, missing 1, foreign 2, unreadable 0',
+    );
   });
 
-  it('ends with 2 where it cannot audit: no such network, a pool that cannot be read, wrong flags', async () => {
-    const unknown = await audit('--network', 'nowhere');
-    expect(unknown.code).to.equal(2);
-    expect(unknown.stderr).to.contain('nowhere');
+  it('reports a pool that cannot be read, and what is wrong elsewhere', async () => {
     const spec = { network: 'audited', hostName: 'n-0', blocks: [] };
     const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name: 'audited.n-0' }, spec });
     await client.updateStatus(ipPools, { ...pool, status: { allocations: ['scribble'] } });
-    const broken = await audit();
-    expect(broken.code).to.equal(2);
-    expect(broken.stderr).to.contain('ippool audited.n-0: "scribble"');
+    await runningPod('lacking', '10.200.0.4/18');
+    const { code, stdout } = await audit();
+    expect(code).to.equal(1);
+    expect(stdout).to.match(/^unreadable +audited +ippool audited.n-0 +"scribble" is no record/m);
+    expect(stdout.trimEnd().split('\n').at(-1)).to.equal(
+      '2 findings: duplicate 0, leak 0, missing 1, foreign 0, unreadable 1',
+    );
+  });
+
+  it('finds the pods of a page on whatever node they are, and on none yet', async () => {
+    const spec = { network: 'paged', page: 0, blocks: [] };
+    await client.create(multiNicNetworks, network('paged', { subnet: '10.201.0.0/20' }, { hostBlock: 0 }));
+    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
+    const status = { interfaces };
+    await client.patch(multiNicNetworks, { name: 'paged' }, 'merge', { status }, { subresource: 'status' });
+    const running = await runningPod('running', '10.201.0.1/22', { of: 'paged' });
+    const lacking = await runningPod('lacking', '10.201.0.2/22', { of: 'paged' });
+    const { metadata } = await client.create(pods, {
+      metadata: { name: 'waiting', namespace: 'default' },
+      spec: { containers: [{ name: 'main', image: 'none' }], automountServiceAccountToken: false },
+    } satisfies Pod);
+    await createPool('paged.page.0', spec, [
+      recordOf(running, '10.201.0.1/22'),
+      recordOf({ name: 'gone', uid: 'gone' }, '10.201.0.3/22'),
+      recordOf({ name: 'waiting', uid: metadata.uid ?? '' }, '10.201.0.4/22'),
+    ]);
+    const { stdout } = await audit('-o', 'json');
+    const { findings } = JSON.parse(stdout) as { findings: AuditFinding[] };
+    expect(findings.map(({ kind, objects }) => [kind, ...objects])).to.have.deep.members([
+      ['leak', 'pod default/gone', 'ippool paged.page.0'],
+      ['missing', `pod default/${lacking.name}`],
+    ]);
+    await client.delete(multiNicNetworks, { name: 'paged' });
+  });
+
+  it('ends with 2 where it cannot audit: no such network, wrong flags', async () => {
+    const unknown = await audit('--network', 'nowhere');
+    expect(unknown.code).to.equal(2);
+    expect(unknown.stderr).to.contain('nowhere');
     expect((await audit('-o', 'yaml')).code).to.equal(2);
   });
 
@@ -120,17 +155,17 @@ describe('kubectl-multinic audit, against a real API server', function () {
     return run([...program, '--kubeconfig', cluster.kubeconfig, ...args], { allowFailure: true });
   }
 
-  async function runningPod(name: string, address: string, { isInjected = true, actual = '' } = {}) {
+  async function runningPod(name: string, address: string, { isInjected = true, actual = '', of = 'audited' } = {}) {
     const nics = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [address] }];
     const ips = [actual === '' ? address.split('/')[0] : actual];
-    const status = [{ name: 'default/audited', interface: 'net1-0', ips, dns: {} }];
+    const status = [{ name: `default/${of}`, interface: 'net1-0', ips, dns: {} }];
     const created = await client.create(pods, {
       metadata: {
         name,
         namespace: 'default',
         ...(isInjected && { labels: { [label.injected]: 'true' } }),
         annotations: {
-          ...(isInjected && { [annotation.networks]: formatNetworks([withAttachments({ name: 'audited' }, nics)]) }),
+          ...(isInjected && { [annotation.networks]: formatNetworks([withAttachments({ name: of }, nics)]) }),
           [annotation.networkStatus]: JSON.stringify(status),
         },
       },

@@ -67,7 +67,7 @@ export class Component {
 
   /** Ends the program as a crash or a power cut would. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL', 0);
+    await this.#end('SIGKILL', 5000);
   }
 
   /** Stops, then starts again with the same arguments. */
@@ -110,14 +110,25 @@ export class Component {
     child.ref();
     const ended = once(child, 'exit');
     const { pid } = this;
-    process.kill(pid, signal);
-    const timer = setTimeout(() => process.kill(pid, 'SIGKILL'), signal === 'SIGKILL' ? 0 : graceMs);
+    send(pid, signal);
+    const timer = setTimeout(() => {
+      send(pid, 'SIGKILL');
+    }, graceMs);
     child.kill('SIGCONT');
     try {
       await ended;
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+/** A program on a node may be gone before the one that entered the node for it. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

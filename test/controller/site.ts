@@ -101,7 +101,15 @@ function runController(client: KubeClient, times: Times = {}): Running {
     log: pino({ level: process.env.LOG_LEVEL ?? 'error' }, pino.destination(2)),
     metrics,
     options: {
-      times: { batchMs: 50, statusIntervalMs: 300, sweepIntervalMs: 300, definitionRecheckMs: 300, ...times },
+      times: {
+        batchMs: 50,
+        statusIntervalMs: 300,
+        sweepIntervalMs: 300,
+        auditIntervalMs: 500,
+        reservationMs: 5_000,
+        definitionRecheckMs: 300,
+        ...times,
+      },
       election: { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 300 },
     },
   });

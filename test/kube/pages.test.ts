@@ -111,6 +111,7 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(new Set(given).size).to.equal(addresses);
     const refused = await grant(addresses).catch((error: unknown) => error);
     expect(refused).to.have.property('code', 'MNN_POOL_FULL');
+    expect(String(refused)).to.match(/network flat: no address is left in \S+; all its pages are full/);
     // Who set which field of a pool, nobody asks. The first store writes as an agent does, without the right to say so.
     await eventually('pools without managedFields', async () => {
       const { items } = await client.list(ipPools, { labelSelector: `${label.network}=flat` });

@@ -196,6 +196,12 @@ describe('binding, through the real API server and scheduler', () => {
     });
     expect(event.message).to.contain('no address is left in 10.210.0.0/29 (ippool tiny.fake-1)');
     expect((await client.get(pods, { namespace: 'tiny', name: 'p6' })).spec?.nodeName ?? '').to.equal('');
+    const told = await eventually('the event on the network', async () => {
+      const { items } = await client.list(events, { namespace: 'default', fieldSelector: 'involvedObject.name=tiny' });
+      return items.find(({ reason }) => reason === 'PoolExhausted');
+    });
+    expect(told.involvedObject.kind).to.equal('MultiNicNetwork');
+    expect(told.message).to.match(/^network tiny on node fake-1: no address is left in .* Free addresses by/);
   });
 
   it('gives the addresses that are asked for, and refuses those of others', async () => {

@@ -1,0 +1,68 @@
+import { countKinds } from '../core/audit/audit.ts';
+import type { FindingKind } from '../core/audit/types.ts';
+import { auditCluster } from '../kube/audit/clusterAudit.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { sleep } from '../kube/deadline.ts';
+import type { Runnable } from '../kube/lifecycle.ts';
+import type { Logger } from '../kube/log.ts';
+
+/** What the last audit came to. */
+export interface AuditReport {
+  counts: Record<FindingKind, number>;
+  endedAt: Date;
+}
+
+export interface AuditorOptions {
+  client: KubeClient;
+  log: Logger;
+  /** Between two audits, and before the first, in milliseconds. */
+  intervalMs: number;
+  /** How long a reservation may wait for its pod, in milliseconds. */
+  reservationMs: number;
+}
+
+/** Requests at the same time: the same process answers reviews. */
+const concurrency = 2;
+/** Between an audit's two looks. */
+const settleMs = 5_000;
+/** Agents sweep once a minute: what three sweeps left over is worth being told. */
+const graceMs = 180_000;
+/** Findings that are told one by one. */
+const mostTold = 50;
+
+/** Audits the cluster again and again; findings are logged, and counted for the metrics. */
+export class Auditor implements Runnable {
+  readonly name = 'auditor';
+  readonly #options: AuditorOptions;
+  #report: AuditReport | undefined;
+
+  constructor(options: AuditorOptions) {
+    this.#options = options;
+  }
+
+  /** Of the last audit that came to an end; undefined before the first. */
+  get report(): AuditReport | undefined {
+    return this.#report;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { intervalMs, log } = this.#options;
+    for (;;) {
+      await sleep(intervalMs, signal);
+      if (signal.aborted) return;
+      await this.#audit(signal).catch((error: unknown) => {
+        if (!signal.aborted) log.warn({ err: error }, 'the audit ended early, to be tried again');
+      });
+    }
+  }
+
+  async #audit(signal: AbortSignal): Promise<void> {
+    const { client, log, intervalMs, reservationMs } = this.#options;
+    const pauseMs = Math.min(settleMs, intervalMs);
+    const findings = await auditCluster(client, { settleMs: pauseMs, graceMs, reservationMs, concurrency, signal });
+    const counts = countKinds(findings);
+    this.#report = { counts, endedAt: new Date() };
+    for (const finding of findings.slice(0, mostTold)) log.warn(finding, 'audit: pods, pools and interfaces disagree');
+    log.info({ findings: findings.length, ...counts }, 'audited; kubectl multinic audit lists every finding');
+  }
+}

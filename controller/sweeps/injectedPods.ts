@@ -1,0 +1,65 @@
+import { label } from '../../core/api/names.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { Informer } from '../../kube/informer.ts';
+import type { Logger } from '../../kube/log.ts';
+import { pods, type Pod } from '../../kube/resources.ts';
+
+/** What a pod came to. */
+export interface PodFate {
+  namespace: string;
+  name: string;
+  /** Absent: it was never bound. */
+  node?: string;
+  /** Its kubelet said that none of its containers runs (any more). */
+  isStopped: boolean;
+}
+
+/** Stands in the place of the phase where the pod is being deleted and its kubelet said that all containers have ended. */
+const stopped = 'Stopped';
+
+/** The injected pods, a few words each: there may be 150,000. */
+export function injectedPods(client: KubeClient, logger: Logger): Informer<Pod, 'uid'> {
+  return new Informer<Pod, 'uid'>({
+    client,
+    logger,
+    resource: pods,
+    name: 'injected pods',
+    labelSelector: `${label.injected}=true`,
+    transform: trim,
+    indexers: { uid: ({ metadata: { uid } }) => (uid === undefined ? [] : [uid]) },
+  });
+}
+
+export function fateOf({ metadata, spec, status }: Pod): PodFate {
+  const { namespace = '', name } = metadata;
+  const node = spec?.nodeName ?? '';
+  return { namespace, name, ...(node !== '' && { node }), isStopped: isFinished(status) || status?.phase === stopped };
+}
+
+/** Whether the pod has come to its end, but is there. */
+export function isFinished(status: Pod['status']): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+function trim({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+  const { name, namespace, uid, resourceVersion } = metadata;
+  const phase = isStopped(metadata, status) ? stopped : status?.phase;
+  return {
+    ...(apiVersion && { apiVersion }),
+    ...(kind && { kind }),
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      ...(uid && { uid }),
+      ...(resourceVersion && { resourceVersion }),
+    },
+    spec: { containers: [], ...(spec?.nodeName && { nodeName: spec.nodeName }) },
+    status: { ...(phase && { phase }) },
+  };
+}
+
+function isStopped({ deletionTimestamp }: Pod['metadata'], status: Pod['status']): boolean {
+  const containers = status?.containerStatuses ?? [];
+  if (deletionTimestamp === undefined || isFinished(status) || containers.length === 0) return false;
+  return containers.every(({ state }) => state?.terminated !== undefined);
+}

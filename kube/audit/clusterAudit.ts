@@ -1,0 +1,44 @@
+import { confirmed } from '../../core/audit/audit.ts';
+import type { AuditFinding, AuditRules } from '../../core/audit/types.ts';
+import type { KubeClient } from '../client.ts';
+import { sleep } from '../deadline.ts';
+import { firstLook } from './firstLook.ts';
+import { readFrame } from './frame.ts';
+import { secondLook } from './secondLook.ts';
+
+export interface ClusterAuditOptions {
+  /** Between the two readings, where the first finds something, in milliseconds. */
+  settleMs: number;
+  /** See AuditRules. Default one minute each. */
+  graceMs?: number;
+  reservationMs?: number;
+  /** Requests at the same time. Default 8. */
+  concurrency?: number;
+  signal?: AbortSignal;
+}
+
+/** More disagreements than this are not looked at a second time, nor told, before some of them are mended. */
+const mostFindings = 1000;
+
+/**
+ * Audits the cluster as the API server has it, node by node: of thousands of nodes one is in memory at a time, and of the pods that are
+ * done a few bytes an address. What looks wrong is read a second time, and only what is still wrong then is told: the answers are
+ * not of one moment, and the first ones may come from the API server's cache.
+ * @throws ApiError, TransportError
+ */
+export async function auditCluster(client: KubeClient, options: ClusterAuditOptions): Promise<AuditFinding[]> {
+  const { settleMs, graceMs = 60_000, reservationMs = 60_000, concurrency = 8, signal } = options;
+  const call = { concurrency, ...(signal && { signal }) };
+  const rules = (): AuditRules => ({ now: new Date(), graceMs, reservationMs });
+  const first = await firstLook(client, await readFrame(client, signal), rules(), call);
+  if (first.length === 0) return [];
+  await sleep(settleMs, signal);
+  signal?.throwIfAborted();
+  const frame = await readFrame(client, signal);
+  const suspects = first.slice(0, mostFindings);
+  const second = await secondLook(client, frame, suspects, rules, call);
+  return confirmed(
+    suspects.map(({ finding }) => finding),
+    second,
+  );
+}

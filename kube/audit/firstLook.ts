@@ -1,0 +1,75 @@
+import { setImmediate } from 'node:timers/promises';
+import { AddressUsers } from '../../core/audit/addressUsers.ts';
+import { audit, auditPools } from '../../core/audit/audit.ts';
+import { PageRecords } from '../../core/audit/pageRecords.ts';
+import { auditedPod } from '../../core/audit/readPod.ts';
+import { auditedPool } from '../../core/audit/readPool.ts';
+import type { AuditedPod, AuditedPool, AuditFinding, AuditRules } from '../../core/audit/types.ts';
+import type { KubeClient } from '../client.ts';
+import { listPoolRows } from '../poolTable.ts';
+import { ipPools, pods } from '../resources.ts';
+import { eachOf } from './eachOf.ts';
+import type { AuditFrame } from './frame.ts';
+
+/** A finding of the first look, and the pools that it rests on. */
+export interface Suspicion {
+  finding: AuditFinding;
+  pools: readonly string[];
+}
+
+/** Pods that have no node yet are looked at as if they had this one. */
+const unscheduled = '';
+
+/**
+ * Looks at pages and at pools of nodes that are gone, one by one, then at each node's pods and pools. May suspect too much, as nothing of
+ * it is of one moment, but overlooks only what begins while it looks.
+ */
+export async function firstLook(
+  client: KubeClient,
+  frame: AuditFrame,
+  rules: AuditRules,
+  { concurrency, signal }: { concurrency: number; signal?: AbortSignal },
+): Promise<Suspicion[]> {
+  const options = signal ? { signal } : {};
+  const suspicions: Suspicion[] = [];
+  const suspect = (findings: readonly AuditFinding[], pools: readonly AuditedPool[]): void => {
+    const names = pools.map(({ name }) => name);
+    for (const finding of findings) suspicions.push({ finding, pools: names });
+  };
+  const read = async (name: string): Promise<AuditedPool[]> => {
+    const pool = await client.find(ipPools, { name }, options);
+    return pool ? [auditedPool(pool)] : [];
+  };
+  const rows = await listPoolRows(client, options);
+  const byNode = Map.groupBy(rows, ({ hostName }) => (frame.nodes.has(hostName ?? '') ? hostName : undefined));
+
+  const pages = new PageRecords();
+  await eachOf(byNode.get(undefined) ?? [], concurrency, async ({ name }) => {
+    for (const pool of await read(name)) {
+      suspect(auditPools({ ...frame, pools: [pool] }), [pool]);
+      if (pool.spec.hostName === undefined) pages.add(pool);
+    }
+  });
+
+  const users = new AddressUsers();
+  await eachOf([unscheduled, ...frame.nodes.keys()], concurrency, async node => {
+    const here = await podsOn(client, node, options);
+    const own = await Promise.all((byNode.get(node) ?? []).map(({ name }) => read(name)));
+    const pools = [...own.flat(), ...pages.take(here)];
+    suspect([...audit({ ...frame, pods: here, pools }, rules), ...users.see(here, frame.networks)], pools);
+    await setImmediate();
+  });
+  const rest = pages.rest();
+  for (const pool of rest) suspect(audit({ ...frame, pods: [], pools: [pool] }, rules), [pool]);
+  return suspicions;
+}
+
+/** From the API server's cache, where pods are found by their node. */
+async function podsOn(client: KubeClient, node: string, options: { signal?: AbortSignal }): Promise<AuditedPod[]> {
+  const { items } = await client.list(pods, {
+    ...options,
+    fieldSelector: `spec.nodeName=${node}`,
+    resourceVersion: '0',
+  });
+  return items.map(auditedPod);
+}

@@ -1,0 +1,51 @@
+import type { MultiNicNetwork } from '../../core/api/types.ts';
+import type { AuditedNetwork, AuditInput } from '../../core/audit/types.ts';
+import { isMultiNicError } from '../../core/errors.ts';
+import { hostIndexes } from '../../core/layout/hostIndex.ts';
+import { readNetwork } from '../../core/network/network.ts';
+import type { KubeClient } from '../client.ts';
+import { cidrs, multiNicNetworks, nodes, type Node } from '../resources.ts';
+
+/** What every part of an audit is compared with. */
+export type AuditFrame = Pick<AuditInput, 'networks' | 'nodes'>;
+
+/** A Node carries kilobytes of image names; so many at a time are parsed without keeping the process from anything. */
+const nodesAtOnce = 100;
+
+export async function readFrame(client: KubeClient, signal: AbortSignal | undefined): Promise<AuditFrame> {
+  const options = signal ? { signal } : {};
+  const { items: objects } = await client.list(multiNicNetworks, options);
+  const { items: pages } = await client.list(cidrs, options);
+  const { items: nodeObjects } = await client.list(nodes, { ...options, limit: nodesAtOnce, transform: trimNode });
+  const pagesOf = Map.groupBy(pages, ({ spec }) => spec.network);
+  return {
+    networks: new Map(
+      objects.map(object => {
+        const own = pagesOf.get(object.metadata.name) ?? [];
+        return [object.metadata.name, auditedNetwork(object, hostIndexes(own.map(({ spec }) => spec)))];
+      }),
+    ),
+    nodes: new Map(nodeObjects.map(node => [node.metadata.name, isReady(node)])),
+  };
+}
+
+function auditedNetwork(object: MultiNicNetwork, indexes: ReadonlyMap<string, number>): AuditedNetwork | undefined {
+  try {
+    return { network: readNetwork(object), interfaces: object.status?.interfaces ?? [], hostIndexes: indexes };
+  } catch (error) {
+    // Its status says so.
+    if (isMultiNicError(error)) return undefined;
+    throw error;
+  }
+}
+
+function trimNode({ metadata: { name }, status }: Node): Node {
+  return {
+    metadata: { name },
+    status: { conditions: status?.conditions?.filter(({ type }) => type === 'Ready') ?? [] },
+  };
+}
+
+function isReady({ status }: Node): boolean {
+  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
+}

@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { recordsOf } from '../webhook/support.ts';
+import { settled } from './settled.ts';
+import { startFaultSite, type FaultSite } from './site.ts';
+import { Storm } from './storm.ts';
+import { eventually } from '../controller/support.ts';
+
+describe('addresses, while programs of the control plane fail', function () {
+  this.timeout(240_000);
+  let site: FaultSite;
+
+  before(async function () {
+    this.timeout(900_000);
+    site = await startFaultSite();
+  });
+  after(async () => {
+    await site?.[Symbol.asyncDispose]();
+  });
+
+  it('three replicas are killed in turn during 2,000 creations and deletions', async () => {
+    const { replicas } = site;
+    let kills = 0;
+    const storm = await weather('killed', 2000, async ended => {
+      while (!ended()) {
+        const victim = replicas.all[kills++ % replicas.all.length]!;
+        await victim.kill();
+        await sleep(500);
+        victim.start();
+        await replicas.ready(replicas.all.length);
+      }
+    });
+    expect(kills).to.be.greaterThan(replicas.all.length);
+    expect(storm.created).to.equal(2000);
+  });
+
+  it('the API server is restarted, and killed', async () => {
+    const { cluster } = site;
+    await weather('restarted', 400, async (_ended, created) => {
+      await created(100);
+      await cluster.apiServer.restart();
+      await cluster.waitUntilReady();
+      await created(250);
+      await cluster.apiServer.kill();
+      cluster.apiServer.start();
+      await cluster.waitUntilReady();
+    });
+  });
+
+  it('etcd is stopped for 20 s', async () => {
+    const { cluster } = site;
+    await weather('stopped', 400, async (_ended, created) => {
+      await created(150);
+      cluster.etcd.pause();
+      try {
+        await sleep(20_000);
+      } finally {
+        cluster.etcd.resume();
+      }
+    });
+  });
+
+  it("a replica's clock jumps by an hour, forward and back, while it leads", async () => {
+    const [forward, back, other] = site.replicas.all;
+    await weather('jumped', 600, async (_ended, created) => {
+      for (const [jumping, rest] of [
+        [forward!, [back!, other!]],
+        [back!, [forward!, other!]],
+      ] as const) {
+        for (const one of rest) await one.stop();
+        process.kill(jumping.pid, 'SIGUSR2');
+        await created(storm => storm + 100);
+        for (const one of rest) one.start();
+        await site.replicas.ready(3);
+        await created(storm => storm + 100);
+        process.kill(jumping.pid, 'SIGUSR2');
+      }
+    });
+  });
+
+  /** A storm and, beside it, what goes wrong; ends with every pod having what is its own, and then with no pod and no record. */
+  async function weather(
+    name: string,
+    count: number,
+    fault: (
+      ended: () => boolean,
+      created: (least: number | ((now: number) => number)) => Promise<unknown>,
+    ) => Promise<void>,
+  ): Promise<Storm> {
+    const { client } = site;
+    const storm = new Storm(client, name);
+    let ended = false;
+    const created = (least: number | ((now: number) => number)): Promise<unknown> => {
+      const wanted = Math.min(count, typeof least === 'number' ? least : least(storm.created));
+      return eventually(`${wanted} pods`, () => Promise.resolve(ended || storm.created >= wanted), 120_000);
+    };
+    const running = storm.run(count).finally(() => (ended = true));
+    await Promise.all([running, fault(() => ended, created)]);
+    expect(storm.wrong.join('\n')).to.equal('');
+    await storm.startAll();
+    await settled(client);
+    await storm.deleteAll();
+    await settled(client);
+    for (const network of ['blocks', 'pages']) expect(await recordsOf(client, network)).to.deep.equal([]);
+    console.log(
+      `      ${storm.created} pods, ${storm.repeated} tries repeated, ${storm.unattached} bound without a webhook`,
+    );
+    return storm;
+  }
+});

@@ -1,0 +1,240 @@
+import { expect } from 'chai';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { apiVersion } from '../../core/api/names.ts';
+import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
+import { KubeClient } from '../../kube/client.ts';
+import { ApiError } from '../../kube/errors.ts';
+import { ipPools, multiNicNetworks, nodes, pods, type Pod } from '../../kube/resources.ts';
+import { auditedPool } from '../../core/audit/readPool.ts';
+import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
+import { eventually } from '../controller/support.ts';
+import { buildCni } from '../setup/buildCni.ts';
+import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
+import { addressesOf } from '../webhook/support.ts';
+import { settled } from './settled.ts';
+
+const namespace = 'default';
+const limitMs = 120_000;
+
+describe('addresses, while nodes and their agents fail', function () {
+  this.timeout(420_000);
+  let cluster: Cluster;
+  let system: InstalledSystem;
+  let client: KubeClient;
+
+  before(async function () {
+    this.timeout(900_000);
+    cluster = await startCluster({
+      name: 'node-faults',
+      nodes: 2,
+      nics: 2,
+    });
+    client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
+    system = await installSystem(cluster, await buildCni());
+    await labelNamespace(cluster, namespace);
+    const masterNets = cluster.nodes[0]!.nics.map(({ subnet }) => subnet);
+    await client.create(multiNicNetworks, network('blocks', '10.222.0.0/16', 6, masterNets));
+    await client.create(multiNicNetworks, network('pages', '10.223.0.0/16', 0, masterNets));
+    await eventually('both networks to be ready', async () => {
+      const { items } = await client.list(multiNicNetworks);
+      return items.every(({ status }) => status?.configStatus === 'Success');
+    });
+  });
+  after(async () => {
+    await client?.close();
+    await cluster?.stop();
+  });
+
+  it('an agent is killed again and again during a storm of ADDs and DELs', async () => {
+    const victims = [...system.agents];
+    let ended = false;
+    const kills = (async () => {
+      let count = 0;
+      for (; !ended; count++) {
+        const [name, victim] = victims[count % victims.length]!;
+        await victim.kill();
+        victim.start();
+        const socket = cluster.nodes.find(node => node.name === name)!.path('/run/multi-nic/cni.sock');
+        await eventually('the agent to serve', () => canConnect(socket), limitMs);
+        await sleep(2_000);
+      }
+      return count;
+    })();
+    try {
+      for (let round = 0; round < 2; round++) {
+        const names = Array.from({ length: 8 }, (_, i) => `storm-${round}-${i}`);
+        await Promise.all(names.map((name, i) => client.create(pods, podOf(name, `node-${1 + (i % 2)}`))));
+        await eventually('all pods to run', () => allReady(names), limitMs);
+        const all = await Promise.all(names.map(name => client.get(pods, { namespace, name })));
+        expect(new Set(all.flatMap(addressesOf)).size).to.equal(8 * 4);
+        await Promise.all(names.map(name => client.delete(pods, { namespace, name }, { gracePeriodSeconds: 1 })));
+        await eventually(
+          'all pods to be gone',
+          async () => (await client.list(pods, { namespace })).items.length === 0,
+          limitMs,
+        );
+      }
+    } finally {
+      ended = true;
+      expect(await kills).to.be.greaterThan(2);
+    }
+    await settled(client, limitMs);
+  });
+
+  it('a pod of a StatefulSet is deleted and re-created under its name 200 times', async () => {
+    await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(statefulSet) });
+    let uid = '';
+    for (let i = 0; i < 200; i++) {
+      const pod = await eventually(
+        `incarnation ${i}`,
+        async () => {
+          const found = await client.find(pods, { namespace, name: 'again-0' });
+          return found?.metadata.uid !== uid && found?.spec?.nodeName ? found : undefined;
+        },
+        limitMs,
+      );
+      uid = pod.metadata.uid ?? '';
+      expect(addressesOf(pod), `incarnation ${i}`).to.have.length(4);
+      await client.delete(pods, { namespace, name: 'again-0' }, { gracePeriodSeconds: 0 });
+    }
+    await eventually('the last one to run', () => allReady(['again-0']), limitMs);
+    await settled(client, limitMs);
+    expect((await live('blocks')).length + (await live('pages')).length).to.equal(2);
+    await cluster.kubectl(['delete', 'statefulset', 'again', '--wait=true']);
+  });
+
+  it('a Node object is deleted and added again while its pods run', async () => {
+    const node = cluster.nodes[1]!;
+    await client.create(pods, podOf('stays', node.name));
+    await eventually('the pod to run', () => allReady(['stays']));
+    const before = addressesOf(await client.get(pods, { namespace, name: 'stays' }));
+    await client.delete(nodes, { name: node.name });
+    const spec = { network: 'blocks', hostName: 'gone', blocks: [] };
+    await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name: 'blocks.gone' }, spec });
+    await eventually('the leader to have looked for nodes that are gone', async () => {
+      const gone = await client.find(ipPools, { name: 'blocks.gone' });
+      return gone === undefined;
+    });
+    await node.kubelet.restart();
+    await cluster.waitForNodes([node.name]);
+    await client.create(pods, podOf('comes', node.name));
+    await eventually('a new pod to run', () => allReady(['comes']), limitMs);
+    const after = addressesOf(await client.get(pods, { namespace, name: 'comes' }));
+    if (await client.find(pods, { namespace, name: 'stays' })) {
+      expect(after.filter(address => before.includes(address))).to.deep.equal([]);
+    }
+    await settled(client, limitMs);
+    for (const name of ['stays', 'comes']) {
+      await client.delete(pods, { namespace, name }).catch((error: unknown) => {
+        if (!(error instanceof ApiError && error.status === 404)) throw error;
+      });
+    }
+    await settled(client, limitMs);
+  });
+
+  it('a pod is deleted by force while its node is cut off: its addresses stay taken until the node is back', async () => {
+    const node = cluster.nodes[1]!;
+    const port = node.port(0);
+    const lost = await client.create(pods, podOf('lost', node.name));
+    const control = await client.create(pods, podOf('control', 'node-1'));
+    await eventually('both pods to run', () => allReady(['lost', 'control']), limitMs);
+    await cluster.fabric.batch([`link set ${port} down`]);
+    try {
+      for (const { metadata } of [lost, control]) await client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+      // Once what the other pod had is free, whoever releases has looked.
+      const holders = async (): Promise<string[]> =>
+        [...(await live('blocks')), ...(await live('pages'))].map(({ name }) => name).sort();
+      await eventually('the other pod to be released', async () => !(await holders()).includes('control'), limitMs);
+      expect(await holders()).to.deep.equal(['lost', 'lost']);
+      await eventually('the node to be not ready', async () => !(await isReady(node.name)));
+      const other = await client.create(pods, podOf('other', 'node-1'));
+      await eventually('a third pod to run', () => allReady(['other']), limitMs);
+      await client.delete(pods, other.metadata, { gracePeriodSeconds: 1 });
+      await eventually('the third pod to be released', async () => !(await holders()).includes('other'), limitMs);
+      expect(await holders()).to.deep.equal(['lost', 'lost']);
+    } finally {
+      await cluster.fabric.batch([`link set ${port} up`]);
+    }
+    await cluster.waitForNodes();
+    await settled(client, limitMs);
+    expect([...(await live('blocks')), ...(await live('pages'))]).to.deep.equal([]);
+  });
+
+  async function live(name: string): Promise<Allocation[]> {
+    const { items } = await client.list(ipPools);
+    return items.filter(({ spec }) => spec.network === name).flatMap(pool => auditedPool(pool).allocations);
+  }
+
+  async function allReady(names: readonly string[]): Promise<boolean> {
+    const { items } = await client.list(pods, { namespace });
+    const ready = items.filter(({ status }) =>
+      status?.conditions?.some(is => is.type === 'Ready' && is.status === 'True'),
+    );
+    const found = new Set(ready.map(({ metadata }) => metadata.name));
+    return names.every(name => found.has(name));
+  }
+
+  async function isReady(name: string): Promise<boolean> {
+    const { status } = await client.get(nodes, { name });
+    return status?.conditions?.some(is => is.type === 'Ready' && is.status === 'True') ?? false;
+  }
+});
+
+function network(name: string, subnet: string, hostBlock: number, masterNets: readonly string[]): MultiNicNetwork {
+  return {
+    apiVersion,
+    kind: 'MultiNicNetwork',
+    metadata: { name },
+    spec: {
+      subnet,
+      masterNets: [...masterNets],
+      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock, interfaceBlock: 2 }),
+      multiNICIPAM: true,
+      plugin: { cniVersion: '0.4.0', type: 'ptp' },
+    },
+  };
+}
+
+async function canConnect(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false; // not listening yet
+  } finally {
+    socket.destroy();
+  }
+}
+
+const podSpec = {
+  terminationGracePeriodSeconds: 1,
+  containers: [
+    {
+      name: 'box',
+      image: boxImage,
+      imagePullPolicy: 'Never',
+      command: ['/bin/busybox', 'sh', '-c', "trap 'exit 0' TERM; while :; do busybox sleep 1 & wait; done"],
+    },
+  ],
+};
+
+function podOf(name: string, node: string): Pod {
+  const spec = { ...podSpec, nodeSelector: { 'kubernetes.io/hostname': node } };
+  return { metadata: { namespace, name }, spec };
+}
+
+const labels = { app: 'again' };
+const statefulSet = {
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  metadata: { name: 'again', namespace },
+  spec: {
+    replicas: 1,
+    serviceName: 'again',
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: podSpec },
+  },
+};

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubeClient } from '../../kube/client.ts';
+import { ApiError, isAlreadyExists, isConflict, isNotFound, TransportError } from '../../kube/errors.ts';
+import { pods, type Pod } from '../../kube/resources.ts';
+import { addressesOf, podOf } from '../webhook/support.ts';
+import { namespace, nodeNames } from './site.ts';
+
+/** Pods created, bound as the scheduler does, and deleted, by several users at once, each of which keeps its last few pods. */
+export class Storm {
+  readonly #client: KubeClient;
+  readonly #name: string;
+  /** Address → pod, of pods that live. */
+  readonly #users = new Map<string, string>();
+  readonly #alive: string[] = [];
+  created = 0;
+  /** Tries that came to nothing because a program was away: allowed to happen, and to be tried again. */
+  repeated = 0;
+  /** Pods that were bound while no webhook answered, as failurePolicy Ignore has it: the agent gives them their addresses. */
+  unattached = 0;
+  /** What must not happen. */
+  readonly wrong: string[] = [];
+
+  /** @param name begins the pods' names; no other storm of the cluster has it */
+  constructor(client: KubeClient, name: string) {
+    this.#client = client;
+    this.#name = name;
+  }
+
+  /** Makes so many pods, and deletes all but the last few of each user. */
+  async run(count: number, { users = 16, kept = 4 } = {}): Promise<void> {
+    let next = 0;
+    const user = async (): Promise<void> => {
+      const own: string[] = [];
+      for (let i = next++; i < count; i = next++) {
+        const name = `${this.#name}-${i}`;
+        await this.#make(name, nodeNames[i % nodeNames.length] ?? '');
+        own.push(name);
+        if (own.length > kept) await this.#delete(own.shift() ?? '');
+      }
+      this.#alive.push(...own);
+    };
+    await Promise.all(Array.from({ length: users }, user));
+  }
+
+  /** Has the pods that are left run, so that an audit asks for their records. */
+  async startAll(): Promise<void> {
+    for (const name of this.#alive) {
+      const running = { status: { phase: 'Running' } };
+      await this.#client.patch(pods, { namespace, name }, 'merge', running, { subresource: 'status' });
+    }
+  }
+
+  async deleteAll(): Promise<void> {
+    for (const name of this.#alive.splice(0)) await this.#delete(name);
+  }
+
+  async #make(name: string, node: string): Promise<void> {
+    await this.#persist(() => this.#client.create(pods, podOf({ namespace, name })), isAlreadyExists);
+    this.created++;
+    const binding = { metadata: { name }, target: { apiVersion: 'v1', kind: 'Node', name: node } };
+    await this.#persist(
+      () => this.#client.createSubresource(pods, { namespace, name }, 'binding', binding),
+      isConflict,
+    );
+    const pod = await this.#persist(() => this.#client.get(pods, { namespace, name }));
+    if (pod) this.#look(pod);
+  }
+
+  #look(pod: Pod): void {
+    const addresses = addressesOf(pod);
+    const { name } = pod.metadata;
+    // Two NICs of each network; those of `pages` were granted at creation, where failurePolicy is Fail.
+    if (addresses.length === 2) this.unattached++;
+    else if (addresses.length !== 4) this.wrong.push(`${name} has ${addresses.join(', ') || 'no address'}`);
+    for (const address of addresses) {
+      const user = this.#users.get(address);
+      if (user !== undefined) this.wrong.push(`${address} of ${name} is ${user}'s`);
+      this.#users.set(address, name);
+    }
+  }
+
+  async #delete(name: string): Promise<void> {
+    for (const [address, user] of this.#users) if (user === name) this.#users.delete(address);
+    await this.#persist(() => this.#client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 }), isNotFound);
+  }
+
+  /** Tries until it is done, as controllers do; `isDone` knows the error that says that an earlier try was. */
+  async #persist<T>(work: () => Promise<T>, isDone: (error: unknown) => boolean = () => false): Promise<T | undefined> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (isDone(error)) return undefined;
+        if (!isAway(error)) {
+          this.wrong.push(String(error));
+          if (this.wrong.length > 10) throw error;
+        }
+        this.repeated++;
+        await sleep(200);
+      }
+    }
+  }
+}
+
+/** Whether a program did not answer: the API server, etcd behind it, or the webhook that it had to ask (failurePolicy Fail). */
+function isAway(error: unknown): boolean {
+  if (error instanceof TransportError) return true;
+  // The API server's own admission answers 403 where etcd is away.
+  return error instanceof ApiError && (error.status >= 500 || /rpc error|etcdserver/.test(error.message));
+}
