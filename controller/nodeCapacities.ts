@@ -17,7 +17,7 @@ type Quantities = Map<string, number | undefined>;
  * Keeps what the scheduler knows of networks on nodes: the extended resources multinic.fms.io/<network> (addresses) and
  * mbps.multinic.fms.io/<network> (bandwidth), and the label nics.multinic.fms.io/<network> (usable NICs). The kubelet leaves resources that
  * no device plugin owns alone, except that it sets them to 0 when it registers the node anew, which is seen and mended as any other
- * difference. One merge patch a node of its status, and one of its labels where NICs came or went.
+ * difference. One merge patch a node.
  */
 export class NodeCapacities {
   readonly #context: LeaderContext;
@@ -35,11 +35,10 @@ export class NodeCapacities {
     const metadata = { labels: difference(node.metadata.labels, labels) };
     const capacity = difference(node.status?.capacity, resources);
     const allocatable = difference(node.status?.allocatable, resources);
+    if ([metadata.labels, capacity, allocatable].every(isEmpty)) return;
     try {
-      // Labels first: a network is ready once its capacity is published, and then pods that ask for several NICs have to fit as well.
-      if (!isEmpty(metadata.labels)) await client.patch(nodes, { name }, 'merge', { metadata }, { signal });
-      if (isEmpty(capacity) && isEmpty(allocatable)) return;
-      const patch = { status: { capacity, allocatable } };
+      // Of a Node the status carries its labels, too (k8s.io/kubernetes pkg/registry/core/node, nodeStatusStrategy keeps the spec only).
+      const patch = { metadata, status: { capacity, allocatable } };
       await client.patch(nodes, { name }, 'merge', patch, { subresource: 'status', signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
