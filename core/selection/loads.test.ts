@@ -81,7 +81,7 @@ describe('the load of NICs', () => {
     expect(kept({})).to.equal(false);
     expect(kept({}, { attachPolicy: { strategy: 'perfOpt' } })).to.equal(true);
     expect(kept({ type: 'host-device' })).to.equal(true);
-    expect(kept({ type: 'macvlan', args: { mode: 'passthru' } })).to.equal(true);
+    expect(kept({ type: 'macvlan', args: { mode: 'passthru' } })).to.equal(false);
     expect(kept({ type: 'sriov' }, { attachPolicy: { strategy: 'costOpt' } })).to.equal(false);
   });
 });

@@ -17,9 +17,12 @@ export interface NicLoad {
 /** By the NIC's name on the host. */
 export type NicLoads = ReadonlyMap<string, NicLoad>;
 
-/** A type that moves the NIC into the pod, or lets nobody else have a link on it (macvlan passthru): one pod at a time has it. */
+/**
+ * A type that moves the NIC into the pod: one pod at a time has it, as long as it lives. Links that only keep others off a NIC (macvlan
+ * passthru) end with their sandbox; of those the agent knows.
+ */
 export function takesWholeNic({ spec: { plugin } }: Pick<Network, 'spec'>): boolean {
-  return plugin.type === 'host-device' || (plugin.type === 'macvlan' && plugin.args?.mode === 'passthru');
+  return plugin.type === 'host-device';
 }
 
 /** Whether pools keep a record of a network's attachments: they have addresses of ours, a promise, or a NIC to themselves. */
