@@ -9,7 +9,7 @@ import { Informer } from '../kube/informer.ts';
 import type { Runnable } from '../kube/lifecycle.ts';
 import { createMetrics } from '../kube/metrics.ts';
 import { PoolStore } from '../kube/poolStore.ts';
-import { cidrs, hostInterfaces, multiNicNetworks } from '../kube/resources.ts';
+import { cidrs, deviceClasses, hostInterfaces, multiNicNetworks } from '../kube/resources.ts';
 import type { KubeObject, Resource } from '../kube/types.ts';
 import { Attacher } from './attach/attacher.ts';
 import { HostRoutes } from './attach/hostRoutes.ts';
@@ -125,7 +125,15 @@ export function createAgent(
       netlink,
       attacher,
       checkpoint,
-      decider: new Decider({ view, records, store, node, checkpoint, folders }),
+      decider: new Decider({
+        view,
+        records,
+        store,
+        node,
+        checkpoint,
+        folders,
+        findClass: (name, signal) => client.find(deviceClasses, { name }, { signal }),
+      }),
       pods,
       view,
       delegates,

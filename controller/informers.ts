@@ -1,4 +1,4 @@
-import { extendedResourceName } from '../core/api/names.ts';
+import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../core/api/names.ts';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
 import { stateOf } from '../core/pool/record.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -39,9 +39,9 @@ export function createInformers(client: KubeClient, logger: Logger, observer?: O
   };
 }
 
-/** Our resources and readiness: a Node carries kilobytes of image names that nobody here reads. */
+/** Our resources and labels, and readiness: a Node carries kilobytes of image names that nobody here reads. */
 function trimNode({ apiVersion, kind, metadata, status }: resources.Node): resources.Node {
-  const { name, uid, resourceVersion, creationTimestamp } = metadata;
+  const { name, uid, resourceVersion, creationTimestamp, labels } = metadata;
   const conditions = status?.conditions?.filter(({ type }) => type === 'Ready') ?? [];
   return {
     ...(apiVersion && { apiVersion }),
@@ -51,6 +51,7 @@ function trimNode({ apiVersion, kind, metadata, status }: resources.Node): resou
       ...(uid && { uid }),
       ...(resourceVersion && { resourceVersion }),
       ...(creationTimestamp && { creationTimestamp }),
+      labels: ours(labels),
     },
     status: { capacity: ours(status?.capacity), allocatable: ours(status?.allocatable), conditions },
   };
@@ -66,11 +67,13 @@ function trimPool(pool: IPPool): IPPool {
   return { ...pool, status: { allocations, used: live.length } };
 }
 
-const prefix = extendedResourceName('');
+const prefixes = [extendedResourceName(''), bandwidthResourceName(''), nicCountLabel('')];
 
-/** The quantities of our extended resources. */
-export function ours(quantities: Readonly<Record<string, string>> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(quantities ?? {}).filter(([name]) => name.startsWith(prefix)));
+/** What is kept on nodes for the scheduler, of all their quantities or labels. */
+export function ours(entries: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(entries ?? {}).filter(([name]) => prefixes.some(prefix => name.startsWith(prefix))),
+  );
 }
 
 function trimNamespace(namespace: resources.Namespace): resources.Namespace {

@@ -1,17 +1,23 @@
-import { extendedResourceName } from '../core/api/names.ts';
-import { nodeCapacity, wholeQuantity } from '../core/status/nodeCapacity.ts';
+import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../core/api/names.ts';
+import { candidatesOf } from '../core/selection/candidates.ts';
+import { nodeBandwidth, nodeCapacity, usableNics, wholeQuantity } from '../core/status/nodeCapacity.ts';
 import type { KnownNetwork } from '../kube/clusterView.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { nodes } from '../kube/resources.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { readableNetwork } from './readableNetwork.ts';
 
-/** Quantities by resource name; null takes one off. */
+/** Quantities by name; null takes one off. */
 type Patch = Record<string, string | null>;
 
+/** Name → quantity; undefined for a network that cannot be read, for which everything stays as it is. */
+type Quantities = Map<string, number | undefined>;
+
 /**
- * Keeps the extended resources multinic.fms.io/<network> of nodes. The kubelet leaves resources that no device plugin owns alone, except
- * that it sets them to 0 when it registers the node anew, which is seen and mended as any other difference. One merge patch a node.
+ * Keeps what the scheduler knows of networks on nodes: the extended resources multinic.fms.io/<network> (addresses) and
+ * mbps.multinic.fms.io/<network> (bandwidth), and the label nics.multinic.fms.io/<network> (usable NICs). The kubelet leaves resources that
+ * no device plugin owns alone, except that it sets them to 0 when it registers the node anew, which is seen and mended as any other
+ * difference. One merge patch a node.
  */
 export class NodeCapacities {
   readonly #context: LeaderContext;
@@ -25,31 +31,54 @@ export class NodeCapacities {
     const { informers, client } = this.#context;
     const node = informers.nodes.get(name);
     if (!node) return;
-    const wanted = this.wanted(name);
-    const capacity = difference(node.status?.capacity, wanted);
-    const allocatable = difference(node.status?.allocatable, wanted);
-    if (Object.keys(capacity).length === 0 && Object.keys(allocatable).length === 0) return;
+    const { resources, labels } = this.wanted(name);
+    const metadata = { labels: difference(node.metadata.labels, labels) };
+    const capacity = difference(node.status?.capacity, resources);
+    const allocatable = difference(node.status?.allocatable, resources);
+    if ([metadata.labels, capacity, allocatable].every(isEmpty)) return;
     try {
-      const patch = { status: { capacity, allocatable } };
+      // Of a Node the status carries its labels, too (k8s.io/kubernetes pkg/registry/core/node, nodeStatusStrategy keeps the spec only).
+      const patch = { metadata, status: { capacity, allocatable } };
       await client.patch(nodes, { name }, 'merge', patch, { subresource: 'status', signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
   }
 
-  /** Resource name → quantity; undefined for a network that cannot be read, whose resource stays as it is. */
-  wanted(node: string): Map<string, number | undefined> {
+  /** What the node is to have. A network with `schedulerResources: false` has nothing. */
+  wanted(node: string): { resources: Quantities; labels: Quantities } {
     const { view, informers } = this.#context;
-    const wanted = new Map<string, number | undefined>();
-    for (const { metadata } of informers.networks.list()) {
-      const resource = extendedResourceName(metadata.name);
-      const read = readableNetwork(view, metadata.name);
-      if (read.kind === 'unusable') wanted.set(resource, undefined);
-      if (read.kind !== 'usable') continue;
-      const count = this.capacity(read.known, node);
-      if (count !== undefined) wanted.set(resource, count);
+    const resources: Quantities = new Map();
+    const labels: Quantities = new Map();
+    for (const { metadata, spec } of informers.networks.list()) {
+      if (spec.schedulerResources === false) continue;
+      const { name } = metadata;
+      const read = readableNetwork(view, name);
+      if (read.kind !== 'usable' && read.kind !== 'unusable') continue;
+      const known = read.kind === 'usable' ? this.#share(read.known, node) : undefined;
+      const set = (into: Quantities, key: string, quantity: number | undefined): void => {
+        if (!known || quantity !== undefined) into.set(key, quantity);
+      };
+      set(resources, extendedResourceName(name), known?.addresses);
+      set(resources, bandwidthResourceName(name), known?.mbps);
+      set(labels, nicCountLabel(name), known?.nics);
     }
-    return wanted;
+    return { resources, labels };
+  }
+
+  #share(known: KnownNetwork, node: string): { addresses?: number; mbps?: number; nics?: number } {
+    const { view } = this.#context;
+    const host = view.host(node);
+    if (!host) return {};
+    const { network } = known.state;
+    const nics = candidatesOf(network, host.spec);
+    const addresses = this.capacity(known, node);
+    const mbps = nodeBandwidth(network, nics);
+    return {
+      ...(addresses !== undefined && { addresses }),
+      ...(mbps !== undefined && { mbps }),
+      ...(nics.length > 0 && { nics: usableNics(nics) }),
+    };
   }
 
   /** How many attachments of the network fit on the node. */
@@ -66,15 +95,16 @@ export class NodeCapacities {
   }
 }
 
-/** What to change so that the node has exactly the wanted resources of ours. */
-function difference(
-  have: Readonly<Record<string, string>> | undefined,
-  wanted: ReadonlyMap<string, number | undefined>,
-): Patch {
+/** What to change so that the node has exactly the wanted quantities of ours. */
+function difference(have: Readonly<Record<string, string>> | undefined, wanted: Quantities): Patch {
   const patch: Patch = {};
   for (const name of Object.keys(have ?? {})) if (!wanted.has(name)) patch[name] = null;
   for (const [name, count] of wanted) {
     if (count !== undefined && wholeQuantity(have?.[name]) !== count) patch[name] = String(count);
   }
   return patch;
+}
+
+function isEmpty(patch: Patch): boolean {
+  return Object.keys(patch).length === 0;
 }

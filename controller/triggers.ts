@@ -115,7 +115,8 @@ export function addTriggers(
 }
 
 function sameResources(a: Node, b: Node): boolean {
-  const text = ({ status }: Node): string => JSON.stringify([status?.capacity, status?.allocatable]);
+  const text = ({ status, metadata }: Node): string =>
+    JSON.stringify([status?.capacity, status?.allocatable, metadata.labels]);
   return text(a) === text(b);
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KubeClient } from './client.ts';
+import { sleep } from './deadline.ts';
 import { isAlreadyExists, isNotFound } from './errors.ts';
 import type { Logger } from './log.ts';
 import { events } from './resources.ts';
@@ -23,6 +24,8 @@ export interface EventRecorderOptions {
   readonly windowMs?: number;
   /** Events that may wait to be written; more are dropped. Default 1,000. */
   readonly maxPending?: number;
+  /** Events written a second, so that a burst of pods has the API server to itself. Default 20. */
+  readonly perSecond?: number;
 }
 
 /** One Event object: what it says, and how often that was said. */
@@ -109,6 +112,8 @@ export class EventRecorder {
       if (signal.aborted) break;
       for (const series of this.#pending) {
         await this.#write(series, 10_000);
+        await sleep(1000 / (this.#options.perSecond ?? 20), signal);
+        if (signal.aborted) break;
       }
       this.#forgetOld();
     }

@@ -1,16 +1,18 @@
-import type { AllocatedNic } from '../core/api/types.ts';
+import type { AllocatedNic, DeviceClass } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
-import { usableCount } from '../core/layout/layout.ts';
 import { formatCidr } from '../core/net/cidr.ts';
 import type { Network } from '../core/network/network.ts';
 import type { Claim, Claimant, NicClaim } from '../core/pool/allocate.ts';
 import { claimsAnywhere, claimsOnNode } from '../core/pool/claim.ts';
-import { nodePoolName, pagePoolName } from '../core/pool/name.ts';
+import { pagePoolName } from '../core/pool/name.ts';
 import { pageAround, pageCapacity, pageCount } from '../core/pool/pages.ts';
+import { keepsRecords } from '../core/selection/loads.ts';
 import type { NicRequest } from '../core/selection/request.ts';
 import type { ClusterView } from './clusterView.ts';
+import { grantInNodePool } from './nodeGrant.ts';
 import { PoolFullError } from './poolFull.ts';
 import type { PoolCallOptions, PoolRef, PoolStore } from './poolStore.ts';
+import { sharersOf } from './sharedNics.ts';
 
 /** One attachment that wants NICs and addresses. */
 export interface GrantRequest {
@@ -19,34 +21,48 @@ export interface GrantRequest {
   request: NicRequest;
   /** Addresses that the pod asks for, one a NIC in interface order. */
   ips?: readonly string[];
+  /** What the request's class names, where the network's strategy looks at it. */
+  deviceClass?: DeviceClass | undefined;
   /** Addresses that the attachment may hold already: where to look first. */
   held?: readonly string[];
 }
 
-/** What was granted, and the pool that holds it; no pool where another IPAM plugin gives the addresses. */
+/** What was granted, and the pool that holds it; no pool where nothing needs to be kept. */
 export interface Granted {
   nics: AllocatedNic[];
   pool: string | undefined;
+  /** What a best-effort pod asked for in vain. */
+  short?: string;
 }
 
 /**
- * Chooses NICs on the node and takes their addresses.
+ * Chooses NICs on the node and takes their addresses and bandwidth.
  * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, and those of PoolStore.allocate
  */
 export async function grantOnNode(
   view: ClusterView,
   store: PoolStore,
-  wanted: GrantRequest & { node: string },
+  { claimant, request, ips, deviceClass, held, ...wanted }: GrantRequest & { node: string },
   options: PoolCallOptions,
 ): Promise<Granted> {
   const known = view.mustHave(wanted.network);
   const { network } = known.state;
-  const nics = claimsOnNode(known.state, view.nodeState(known, wanted.node), wanted.request, wanted.ips);
-  if (!network.ownAddresses) return { nics: nics.map(withoutAddresses), pool: undefined };
-  if (network.nodeIndependent) return grantInPages(store, network, { ...wanted, nics }, options);
-  const pool = nodePool(network, wanted.node, nics);
-  const allocation = await store.allocate(pool, { claimant: wanted.claimant, nics }, options);
-  return { nics: allocation.nics, pool: pool.name };
+  const node = view.nodeState(known, wanted.node);
+  const choice = { request, ...(ips && { ips }), ...(deviceClass && { deviceClass }) };
+  if (keepsRecords(network) && !network.nodeIndependent) {
+    const sharers = node.host ? sharersOf(view, network, node.host) : [];
+    const { allocation, pool, short } = await grantInNodePool(
+      store,
+      { known, node, claimant, choice, sharers },
+      options,
+    );
+    return { nics: allocation.nics, pool, ...(short !== undefined && { short }) };
+  }
+  const { nics, short } = claimsOnNode(known.state, node, choice);
+  const granted = network.ownAddresses
+    ? await grantInPages(store, network, { claimant, nics, ...(ips && { ips }), ...(held && { held }) }, options)
+    : { nics: nics.map(withoutAddresses), pool: undefined };
+  return { ...granted, ...(short !== undefined && { short }) };
 }
 
 /** The same before the node is known. Undefined where the choice has to wait for it. */
@@ -103,15 +119,6 @@ async function grantInPages(
   );
 }
 
-function nodePool(network: Network, node: string, nics: NicClaim[]): PoolRef {
-  return {
-    name: nodePoolName(network.name, node),
-    spec: { network: network.name, hostName: node, blocks: blockTexts(nics) },
-    networkUid: network.uid,
-    capacity: capacityOf(nics),
-  };
-}
-
 function pagePool(network: Network, page: number, nics: NicClaim[]): PoolRef {
   return {
     name: pagePoolName(network.name, page),
@@ -122,12 +129,6 @@ function pagePool(network: Network, page: number, nics: NicClaim[]): PoolRef {
       page,
     ),
   };
-}
-
-function capacityOf(nics: NicClaim[]): number {
-  const counts = nics.flatMap(({ blocks }) => blocks.map(({ pod, excludes }) => usableCount(pod, excludes)));
-  const least = counts.reduce((a, b) => (a < b ? a : b), 1_000_000n);
-  return Number(least);
 }
 
 function blockTexts(nics: NicClaim[]): string[] {

@@ -3,10 +3,12 @@ import { apiVersion, label } from '../core/api/names.ts';
 import type { Allocation, IPPool, IPPoolSpec } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { allocate, confirm, release, type Claim, type Rules } from '../core/pool/allocate.ts';
+import { readPool, type PoolContent } from '../core/pool/content.ts';
 import type { KubeClient } from './client.ts';
 import { PageDirectory } from './pageDirectory.ts';
 import { PoolFullError } from './poolFull.ts';
 import { PoolWriter, type Change } from './poolWriter.ts';
+import { ipPools } from './resources.ts';
 
 /** A pool: its name, and what it is made with by the first allocation. */
 export interface PoolRef {
@@ -14,8 +16,8 @@ export interface PoolRef {
   spec: IPPoolSpec;
   /** UID of the MultiNicNetwork, which owns the pool. */
   networkUid: string;
-  /** How many attachments fit, for people to read. */
-  capacity: number;
+  /** How many attachments fit, for people to read; absent where no addresses of ours are given. */
+  capacity?: number;
 }
 
 export interface PoolCallOptions {
@@ -61,17 +63,29 @@ export class PoolStore {
     this.#untracked = options.untracked ?? false;
   }
 
+  /** A pool's content as the API server has it now; one that does not exist is empty. @throws ApiError, TransportError, MultiNicError */
+  async read(pool: string, timeoutMs: number): Promise<PoolContent> {
+    return readPool(await this.#client.find(ipPools, { name: pool }, { timeoutMs }));
+  }
+
   /**
    * Takes addresses for an attachment, or returns those that it holds already.
-   * @throws MultiNicError MNN_POOL_FULL, MNN_ADDRESS_TAKEN, MNN_ADDRESS_OUTSIDE, MNN_DEADLINE
+   * @param claim what to take, or the choice of it: made on the content that is written, so again after each conflict
+   * @throws what the choice throws; MultiNicError MNN_POOL_FULL, MNN_ADDRESS_TAKEN, MNN_ADDRESS_OUTSIDE, MNN_DEADLINE
    */
-  allocate(pool: PoolRef, claim: Claim, options: PoolCallOptions): Promise<Allocation> {
+  allocate(
+    pool: PoolRef,
+    claim: Claim | ((before: PoolContent) => Claim),
+    options: PoolCallOptions,
+  ): Promise<Allocation> {
     return this.#change(pool.name, options, {
       ifAbsent: () => newPool(pool),
       apply: before => {
-        const grant = allocate(before, claim, this.#rules());
+        const grant = allocate(before, typeof claim === 'function' ? claim(before) : claim, this.#rules());
         if (!grant.ok) throw refusal(pool, grant);
-        return { content: grant.content && { ...grant.content, capacity: pool.capacity }, result: grant.allocation };
+        const { capacity } = pool;
+        const counted = capacity === undefined ? {} : { capacity };
+        return { content: grant.content && { ...grant.content, ...counted }, result: grant.allocation };
       },
     });
   }

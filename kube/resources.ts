@@ -7,6 +7,7 @@ import type {
   V1Namespace,
   V1Node,
   V1Pod,
+  V1ResourceQuota,
   V1Secret,
   V1ValidatingWebhookConfiguration,
 } from '@kubernetes/client-node';
@@ -18,6 +19,7 @@ import type { KubeObject, Resource, Stored } from './types.ts';
 export type Pod = Stored<V1Pod>;
 export type Node = Stored<V1Node>;
 export type Namespace = Stored<V1Namespace>;
+export type ResourceQuota = Stored<V1ResourceQuota>;
 export type Secret = Stored<V1Secret>;
 export type Event = Stored<CoreV1Event>;
 export type Lease = Stored<V1Lease>;
@@ -72,6 +74,7 @@ export const nicClusterPolicies = resource<NicClusterPolicy>(
 export const pods = resource<Pod>('v1', 'Pod', 'pods', 'namespaced');
 export const nodes = resource<Node>('v1', 'Node', 'nodes', 'cluster');
 export const namespaces = resource<Namespace>('v1', 'Namespace', 'namespaces', 'cluster');
+export const resourceQuotas = resource<ResourceQuota>('v1', 'ResourceQuota', 'resourcequotas', 'namespaced');
 export const secrets = resource<Secret>('v1', 'Secret', 'secrets', 'namespaced');
 export const events = resource<Event>('v1', 'Event', 'events', 'namespaced');
 export const daemonSets = resource<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets', 'namespaced');

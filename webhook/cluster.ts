@@ -1,6 +1,8 @@
 import type { DeviceClass } from '../core/api/types.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ClusterView } from '../kube/clusterView.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { HostProfiles } from '../kube/hostProfiles.ts';
 import type { Informer } from '../kube/informer.ts';
 import type { Logger } from '../kube/log.ts';
 import type { PoolStore } from '../kube/poolStore.ts';
@@ -16,6 +18,7 @@ import {
 import type { CallBudget } from './call.ts';
 import { label } from '../core/api/names.ts';
 import { isInjected } from './pod.ts';
+import type { Quotas } from './quotas.ts';
 
 /** What reviews need of the cluster. */
 export interface ReviewContext {
@@ -24,6 +27,10 @@ export interface ReviewContext {
   store: PoolStore;
   namespaces: Informer<Namespace>;
   deviceClasses: Informer<DeviceClass>;
+  /** What the nodes have of each network. */
+  profiles: HostProfiles;
+  quotas: Quotas;
+  events: Pick<EventRecorder, 'record'>;
   /** Injected pods that have no node yet. */
   unassignedPods: Informer<Pod>;
   logger: Logger;
@@ -44,10 +51,13 @@ export async function namespaceFacts(
   return { labels: namespace?.metadata.labels ?? {}, annotations: namespace?.metadata.annotations ?? {} };
 }
 
-/** Whether the DeviceClass exists; one that is not in memory is asked of the API server. */
-export async function classExists(context: ReviewContext, name: string, budget: CallBudget): Promise<boolean> {
-  if (context.deviceClasses.get(name)) return true;
-  return (await context.client.find(deviceClasses, { name }, { timeoutMs: budget.remainingMs() })) !== undefined;
+/** The DeviceClass of that name; one that is not in memory is asked of the API server. */
+export async function findClass(
+  { client, deviceClasses: informer }: ReviewContext,
+  name: string,
+  budget: CallBudget,
+): Promise<DeviceClass | undefined> {
+  return informer.get(name) ?? client.find(deviceClasses, { name }, { timeoutMs: budget.remainingMs() });
 }
 
 /** What a name means that no MultiNicNetwork in memory has: asked of the API server. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { readNetwork } from '../core/network/network.ts';
+import { candidatesOf } from '../core/selection/candidates.ts';
 import { checkAnyNodeFits } from './fit.ts';
 
 const network = readNetwork({
@@ -27,7 +28,11 @@ describe('checkAnyNodeFits', () => {
         })),
       },
     }));
-    return checkAnyNodeFits({ network, interfaces: [] }, { nics: 2 }, hosts);
+    const profiles = hosts.map(({ spec }) => ({
+      members: candidatesOf(network, spec),
+      hosts: new Set([spec.hostName]),
+    }));
+    return checkAnyNodeFits(network, { count: 2 }, profiles);
   };
 
   it('is content with one node', () => {

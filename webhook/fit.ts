@@ -1,32 +1,29 @@
+import type { AllocatedNic } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import type { Network } from '../core/network/network.ts';
-import type { NetworkState, NodeState } from '../core/pool/claim.ts';
+import type { NodeState } from '../core/pool/claim.ts';
 import { candidatesOf } from '../core/selection/candidates.ts';
-import { selectNone } from '../core/selection/none.ts';
-import type { NicRequest } from '../core/selection/request.ts';
-import type { AllocatedNic, HostInterface } from '../core/api/types.ts';
+import { selectNics } from '../core/selection/select.ts';
+import type { Wish } from '../core/selection/types.ts';
+import { strategyOf } from '../core/selection/wish.ts';
+import type { HostProfile } from '../kube/hostProfiles.ts';
 
 /** A refusal names so many nodes a reason, and so many reasons. */
 const shownNodes = 3;
 const shownReasons = 4;
 
 /**
- * Checks that at least one node has the NICs that the pod asks for.
+ * Checks that at least one node has the NICs that the pod asks for, if no other pod had anything of them.
  * @returns a warning where no node is known at all: its agents may be about to start, and the pod waits for one
  * @throws MultiNicError MNN_NO_NODE_FITS with what the nodes lack, most frequent first
  */
-export function checkAnyNodeFits(
-  { network }: NetworkState,
-  request: NicRequest,
-  hosts: Iterable<HostInterface>,
-): string[] {
+export function checkAnyNodeFits(network: Network, wish: Wish, profiles: Iterable<HostProfile>): string[] {
   const lacking = new Map<string, string[]>();
-  for (const { metadata, spec } of hosts) {
-    const selection = selectNone(candidatesOf(network, spec), request);
+  for (const { members, hosts } of profiles) {
+    const candidates = members.map(member => ({ member, promisedMbps: 0 }));
+    const selection = selectNics(strategyOf(network), candidates, wish);
     if (selection.ok) return [];
-    const nodes = lacking.get(selection.lacks) ?? [];
-    nodes.push(metadata.name);
-    lacking.set(selection.lacks, nodes);
+    lacking.set(selection.lacks, [...(lacking.get(selection.lacks) ?? []), ...hosts]);
   }
   if (lacking.size === 0)
     return [`network ${network.name}: there is no HostInterface yet, so the pod waits for a node`];
@@ -50,8 +47,8 @@ function summary(lacking: ReadonlyMap<string, readonly string[]>): string {
  * @throws MultiNicError MNN_NODE_LACKS
  */
 export function checkNodeHas(network: Network, node: NodeState, attachments: readonly AllocatedNic[]): void {
-  const selection = node.host && selectNone(candidatesOf(network, node.host), {});
-  const free = selection?.ok ? [...selection.members] : [];
+  const members = node.host ? candidatesOf(network, node.host) : [];
+  const free = members.filter(({ nic }) => nic.linkState !== 'down');
   for (const { netAddress, master } of attachments) {
     const i = free.findIndex(
       m => m.netAddress === netAddress && (master ?? m.nic.interfaceName) === m.nic.interfaceName,

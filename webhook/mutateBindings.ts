@@ -1,15 +1,16 @@
 import { annotation } from '../core/api/names.ts';
-import type { AllocatedNic } from '../core/api/types.ts';
 import { readAttachments, withAttachments } from '../core/annotation/attachments.ts';
 import { formatNetworks, interfaceNames, parseNetworks } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
-import { grantOnNode } from '../kube/grant.ts';
+import { strategyOf } from '../core/selection/wish.ts';
+import { grantOnNode, type Granted } from '../kube/grant.ts';
 import { whenReady } from '../kube/whenReady.ts';
 import type { Pod } from '../kube/resources.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import { unassignedPod, type ReviewContext } from './cluster.ts';
 import { allow, skip } from './decision.ts';
+import { explainShort, tell, type Explained } from './explain.ts';
 import { checkNodeHas } from './fit.ts';
 import { isRecord } from '../core/json.ts';
 import { removeEntry, setEntries } from './jsonPatch.ts';
@@ -45,23 +46,28 @@ export function mutateBindings(context: ReviewContext): Reviewer {
 
     const { annotations = {} } = pod.metadata;
     const elements = parseNetworks(annotations[annotation.networks] ?? '');
-    const wanted = await wantedOf(context, elements, budget);
+    const wanted = await wantedOf(context, elements, annotations, budget);
     const dryRun = request.dryRun ?? false;
+    const explained: Explained[] = [];
     for (const item of wanted) {
       if (item.known.state.network.onNode) continue;
-      const nics = await grantOne(context, item, { pod, namespace, node, dryRun }, budget);
+      const { nics, short } = await grantOne(context, item, { pod, namespace, node, dryRun }, budget);
+      explained.push({ item, nics, short });
       const element = elements[item.position];
       if (element) elements[item.position] = withAttachments(element, nics);
     }
     const networks = { [annotation.networks]: formatNetworks(elements) };
     checkAnnotationSize({ ...annotations, ...binding.metadata.annotations, ...networks });
     const at = ['metadata', 'annotations'];
+    const short = explainShort(node, explained);
+    if (!dryRun) tell(context.events, pod, node, explained);
     return allow({
       patch: [
         ...setEntries(at, binding.metadata.annotations, networks),
         ...removeEntry(at, binding.metadata.annotations, annotation.reservation),
       ],
-      audit: auditOf(node, wanted, elements),
+      ...(short !== undefined && { warnings: [short] }),
+      audit: { ...auditOf(node, wanted, elements), ...(short !== undefined && { short }) },
     });
   };
 }
@@ -85,6 +91,7 @@ function whyNot(pod: Pod | undefined): string | undefined {
 async function wantedOf(
   context: ReviewContext,
   elements: ReturnType<typeof parseNetworks>,
+  annotations: Readonly<Record<string, string>>,
   budget: CallBudget,
 ): Promise<WantedAttachment[]> {
   const ifnames = interfaceNames(elements);
@@ -93,7 +100,7 @@ async function wantedOf(
     ifname: ifnames[i] ?? '',
     ...(context.view.exists(element.name) && { network: element.name }),
   }));
-  return readWanted(context, selected, budget);
+  return readWanted(context, selected, annotations, budget);
 }
 
 interface BoundPod {
@@ -106,16 +113,16 @@ interface BoundPod {
 /** @throws MultiNicError as grantOnNode */
 async function grantOne(
   { view, store }: ReviewContext,
-  { selected, known, request }: WantedAttachment,
+  { selected, known, request, deviceClass }: WantedAttachment,
   { pod, namespace, node, dryRun }: BoundPod,
   budget: CallBudget,
-): Promise<AllocatedNic[]> {
+): Promise<Pick<Granted, 'nics' | 'short'>> {
   const { network } = known.state;
   const reservation = pod.metadata.annotations?.[annotation.reservation];
   const held = readAttachments(selected.element['cni-args']);
   if (network.nodeIndependent && held && reservation !== undefined) {
     checkNodeHas(network, view.nodeState(known, node), held);
-    return held;
+    return { nics: held };
   }
   const claimant = {
     podUID: pod.metadata.uid ?? '',
@@ -125,11 +132,10 @@ async function grantOne(
     interface: selected.ifname,
   };
   const ips = selected.element.ips && { ips: selected.element.ips };
-  const wanted = { network: selected.network, claimant, request, node, ...ips };
-  const { nics } = await whenReady(patienceMs(budget), () =>
+  const wanted = { network: selected.network, claimant, request, deviceClass, node, ...ips };
+  return whenReady(patienceMs(budget), () =>
     grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun }),
   );
-  return nics;
 }
 
 function auditOf(
@@ -139,10 +145,13 @@ function auditOf(
 ): Record<string, string> {
   const nics = wanted.flatMap(({ position }) => readAttachments(elements[position]?.['cni-args']) ?? []);
   const addresses = nics.flatMap(nic => nic.addresses);
+  const promised = nics.map(({ promisedMbps = 0 }) => promisedMbps);
   return {
     node,
     networks: wanted.map(({ selected }) => `${selected.network}@${selected.ifname}`).join(','),
     masters: nics.map(({ master, netAddress }) => master ?? netAddress).join(','),
+    strategies: wanted.map(({ known }) => strategyOf(known.state.network)).join(','),
     ...(addresses.length > 0 && { addresses: addresses.join(',') }),
+    ...(promised.some(mbps => mbps > 0) && { promisedMbps: promised.join(',') }),
   };
 }

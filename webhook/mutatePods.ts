@@ -5,6 +5,7 @@ import { MultiNicError } from '../core/errors.ts';
 import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks, unknown, type SelectedNetwork, type SelectionSource } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
+import { wishOf } from '../core/selection/wish.ts';
 import { whenReady } from '../kube/whenReady.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
@@ -15,6 +16,7 @@ import { displayName, factsOf, podOf, type AdmittedPod } from './pod.ts';
 import { patienceMs, SetUpPatience } from './patience.ts';
 import { podPatch } from './podPatch.ts';
 import { grantAtCreate, type CreateGrants } from './reserve.ts';
+import { schedulerShare, type SchedulerShare } from './schedulerShare.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 
 /**
@@ -34,12 +36,18 @@ export function mutatePods(context: ReviewContext): Reviewer {
     await whenReady(patienceMs(budget), () => checkForeign(context, { source, selected, namespace }, budget));
     const ours = selected.flatMap(({ network }) => network ?? []);
     await patience.wait(ours, budget);
-    const wanted = await readWanted(context, selected, budget);
+    const wanted = await readWanted(context, selected, facts.annotations, budget);
     if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
     const chosenHere = wanted.filter(({ known }) => !known.state.network.onNode);
     const node = knownNode(pod.spec);
-    const unfit = chosenHere.flatMap(({ known, request: nics }) =>
-      node === undefined ? checkAnyNodeFits(known.state, nics, context.view.hosts()) : [],
+    const unfit = chosenHere.flatMap(({ known, request: nics, deviceClass }) =>
+      node === undefined
+        ? checkAnyNodeFits(
+            known.state.network,
+            wishOf(known.state.network, nics, deviceClass),
+            context.profiles.of(known),
+          )
+        : [],
     );
     const claimant = { namespace, name: displayName(pod) };
     const reserved = facts.annotations[annotation.reservation];
@@ -49,15 +57,23 @@ export function mutatePods(context: ReviewContext): Reviewer {
       budget,
     );
     const elements = elementsWith(selected, grants);
+    const share = schedulerShare(wanted, resource => context.quotas.forbids(namespace, resource));
     const { operations, warnings } = podPatch(pod, {
       networks: formatNetworks(elements),
       ...(grants.reservation !== undefined && { reservation: grants.reservation }),
-      resources: resourcesOf(wanted),
+      resources: share.resources,
+      ...(node === undefined && { nodeLabels: share.labels }),
     });
     return allow({
       patch: operations,
-      warnings: [...droppedWarnings(facts, elements), ...wanted.flatMap(unusedRequests), ...unfit, ...warnings],
-      audit: auditOf(source, wanted, grants, pod),
+      warnings: [
+        ...droppedWarnings(facts, elements),
+        ...wanted.flatMap(unusedRequests),
+        ...unfit,
+        ...warnings,
+        ...adjusted(wanted, grants, share),
+      ],
+      audit: { ...auditOf(source, wanted, grants, pod), ...shareAudit(share) },
     });
   };
 }
@@ -90,14 +106,27 @@ function elementsWith(selected: readonly SelectedNetwork[], { granted }: CreateG
   });
 }
 
-/** One address of each NIC's block an attachment, of networks whose addresses are ours to count. */
-function resourcesOf(wanted: readonly WantedAttachment[]): Map<string, number> {
-  const resources = new Map<string, number>();
-  for (const { known, selected } of wanted) {
-    if (!known.state.network.ownAddresses) continue;
-    resources.set(selected.network, (resources.get(selected.network) ?? 0) + 1);
-  }
-  return resources;
+/** What the pod did not get as it asked, or as the scheduler should know it. */
+function adjusted(
+  wanted: readonly WantedAttachment[],
+  { short }: CreateGrants,
+  { forbidden }: SchedulerShare,
+): string[] {
+  const granted = wanted.flatMap(({ position, selected }) => {
+    const lacks = short.get(position);
+    return lacks === undefined
+      ? []
+      : [`network ${selected.network}: granted as far as it goes, the node lacks ${lacks}`];
+  });
+  const uncounted = forbidden.map(
+    resource => `a quota of the namespace allows no ${resource}, so the scheduler does not count it for this pod`,
+  );
+  return [...granted, ...uncounted];
+}
+
+function shareAudit({ resources, labels }: SchedulerShare): Record<string, string> {
+  const asked = [...resources, ...labels].map(([name, quantity]) => `${name}=${quantity}`);
+  return asked.length > 0 ? { scheduler: asked.join(',') } : {};
 }
 
 /** Attachments that came with the pod (copied from another, as a rule) and were not granted again. */

@@ -34,7 +34,9 @@ const anyOutcome = fc
   .record({
     networks: fc.string(),
     reservation: fc.option(fc.uuid(), absent),
-    resources: fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.integer({ min: 1, max: 3 }))),
+    resources: fc.array(
+      fc.tuple(fc.constantFrom(extendedResourceName('a'), extendedResourceName('b')), fc.integer({ min: 1, max: 3 })),
+    ),
   })
   .map(({ resources: list, ...rest }) => withoutUndefined({ ...rest, resources: new Map(list) }) as PodOutcome);
 
@@ -74,7 +76,7 @@ describe('the patch of a pod', () => {
 
   it('asks for one of the resource for each attachment', () => {
     const pod: AdmittedPod = { metadata: {}, spec: { containers: [{ name: 'a' }, { name: 'b' }] } };
-    const after = patched(pod, { networks: '[]', resources: new Map([['fast', 2]]) });
+    const after = patched(pod, { networks: '[]', resources: new Map([['multinic.fms.io/fast', 2]]) });
     const quantity = { 'multinic.fms.io/fast': '2' };
     expect(after.spec.containers[0]?.resources).to.deep.equal({ limits: quantity, requests: quantity });
     expect(after.spec.containers[1]).to.deep.equal({ name: 'b' });
@@ -83,9 +85,11 @@ describe('the patch of a pod', () => {
   it('warns where the user asks for less than the networks take, and leaves it', () => {
     const asked = { limits: { 'multinic.fms.io/fast': '1' } };
     const pod: AdmittedPod = { metadata: {}, spec: { containers: [{ name: 'a' }, { name: 'b', resources: asked }] } };
-    const { warnings } = podPatch(pod, { networks: '[]', resources: new Map([['fast', 2]]) });
+    const { warnings } = podPatch(pod, { networks: '[]', resources: new Map([['multinic.fms.io/fast', 2]]) });
     expect(warnings).to.deep.equal(["the containers ask for 1 multinic.fms.io/fast, the pod's networks take 2"]);
-    expect(patched(pod, { networks: '[]', resources: new Map([['fast', 2]]) }).spec).to.deep.equal(pod.spec);
+    expect(patched(pod, { networks: '[]', resources: new Map([['multinic.fms.io/fast', 2]]) }).spec).to.deep.equal(
+      pod.spec,
+    );
   });
 
   it('is refused where annotations would be larger than Kubernetes takes, counted in bytes', () => {

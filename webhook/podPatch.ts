@@ -1,5 +1,7 @@
-import { annotation, extendedResourceName, label } from '../core/api/names.ts';
+import { annotation, label } from '../core/api/names.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { wholeQuantity } from '../core/status/nodeCapacity.ts';
+import { affinityOperations } from './affinity.ts';
 import { removeEntry, setEntries, type PatchOperation } from './jsonPatch.ts';
 import type { AdmittedContainer, AdmittedPod } from './pod.ts';
 
@@ -9,8 +11,10 @@ export interface PodOutcome {
   networks: string;
   /** Id of the reservation, where addresses were granted. */
   reservation?: string;
-  /** Network → how many addresses each NIC's block must have left on the node: one an attachment. */
+  /** Extended resource → how much the node must have left of it. */
   resources: ReadonlyMap<string, number>;
+  /** Label of nodes → the least number that the pod's node has there. */
+  nodeLabels?: ReadonlyMap<string, number>;
 }
 
 /** Limit on keys and values of an object's annotations (k8s.io/apimachinery/pkg/api/validation, TotalAnnotationSizeLimitB). */
@@ -22,7 +26,7 @@ const maxAnnotationBytes = 262_144;
  */
 export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: PatchOperation[]; warnings: string[] } {
   const { metadata, spec } = pod;
-  const { networks, reservation, resources } = outcome;
+  const { networks, reservation, resources, nodeLabels = new Map() } = outcome;
   const annotations = {
     [annotation.networks]: networks,
     ...(reservation && { [annotation.reservation]: reservation }),
@@ -35,6 +39,7 @@ export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: P
       ...(reservation ? [] : removeEntry(['metadata', 'annotations'], metadata.annotations, annotation.reservation)),
       ...setEntries(['metadata', 'labels'], metadata.labels, { [label.injected]: 'true' }),
       ...operations,
+      ...affinityOperations(pod, nodeLabels),
     ],
     warnings,
   };
@@ -60,11 +65,10 @@ function resourceOperations(
 ): { operations: PatchOperation[]; warnings: string[] } {
   const missing: Record<string, string> = {};
   const warnings: string[] = [];
-  for (const [network, count] of resources) {
-    const name = extendedResourceName(network);
+  for (const [name, count] of resources) {
     const asked = containers.flatMap(({ resources: r }) => r?.requests?.[name] ?? r?.limits?.[name] ?? []);
     if (asked.length === 0) missing[name] = String(count);
-    else if (asked.reduce<number>((sum, quantity) => sum + Number(quantity), 0) < count) {
+    else if (asked.reduce<number>((sum, quantity) => sum + (wholeQuantity(String(quantity)) ?? 0), 0) < count) {
       warnings.push(`the containers ask for ${asked.join(' + ')} ${name}, the pod's networks take ${count}`);
     }
   }

@@ -13,6 +13,8 @@ import type { WantedAttachment } from './wanted.ts';
 export interface CreateGrants {
   /** Position in the pod's list → its NICs. */
   granted: ReadonlyMap<number, AllocatedNic[]>;
+  /** Position → what a best-effort pod asked for in vain. */
+  short: ReadonlyMap<number, string>;
   /** Id under which addresses were taken; absent where none were. */
   reservation?: string;
 }
@@ -49,24 +51,26 @@ export async function grantAtCreate(
 ): Promise<CreateGrants> {
   const reservation = request.reserved !== undefined && uuid.test(request.reserved) ? request.reserved : randomUUID();
   const granted = new Map<number, AllocatedNic[]>();
+  const short = new Map<number, string>();
   const pools: string[] = [];
   try {
     for (const item of request.wanted) {
       const one = await grantOne(context, item, { ...request, reservation }, budget);
       if (!one) continue;
       granted.set(item.position, one.nics);
+      if (one.short !== undefined) short.set(item.position, one.short);
       if (one.pool !== undefined) pools.push(one.pool);
     }
   } catch (error) {
     if (!request.dryRun) await giveBack(context, pools, reservation);
     throw error;
   }
-  return pools.length > 0 ? { granted, reservation } : { granted };
+  return pools.length > 0 ? { granted, short, reservation } : { granted, short };
 }
 
 async function grantOne(
   { view, store }: ReviewContext,
-  { selected, request }: WantedAttachment,
+  { selected, request, deviceClass }: WantedAttachment,
   { node, isBound, claimant, reservation, dryRun }: ReserveRequest & { reservation: string },
   budget: CallBudget,
 ): Promise<Granted | undefined> {
@@ -75,6 +79,7 @@ async function grantOne(
     claimant: { ...claimant, podUID: '', reservation, interface: selected.ifname },
     request,
     ...(selected.element.ips && { ips: selected.element.ips }),
+    deviceClass,
     held: heldBy(selected.element),
   };
   if (node !== undefined && !isBound && !view.host(node)) return undefined;

@@ -3,7 +3,7 @@ import { readAttachments } from '../core/annotation/attachments.ts';
 import { interfaceNames, parseNetworks } from '../core/annotation/networks.ts';
 import { attachmentsKey } from '../core/api/names.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
-import { knownNode } from '../core/pod/knownNode.ts';
+import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
 import { reservationPool } from '../core/pool/reservationPool.ts';
@@ -12,7 +12,9 @@ import type { CallBudget } from './call.ts';
 import { namespaceFacts, type ReviewContext } from './cluster.ts';
 import { allow, deny, skip, type Decision } from './decision.ts';
 import { displayName, factsOf, isInjected, podOf, type AdmittedPod } from './pod.ts';
+import { tell } from './explain.ts';
 import type { AdmissionRequest } from './review.ts';
+import { readWanted, type WantedAttachment } from './wanted.ts';
 
 export interface ValidatePodsOptions {
   /** Users that may change attachments: the system's own service accounts, as system:serviceaccount:<namespace>:<name>. */
@@ -49,8 +51,28 @@ async function validateCreate(
     const lost = isInjected(facts.labels) ? 'lost its networks annotation on the way' : 'was not given its networks';
     throw new MultiNicError('MNN_NOT_INJECTED', `pod ${displayName(pod)} ${lost} (${names})`);
   }
-  if (!request.dryRun) await confirmReservations(context, pod, facts, budget);
+  if (request.dryRun) return allow();
+  await confirmReservations(context, pod, facts, budget);
+  // Nobody binds such a pod, which is when it is told otherwise.
+  if (isBound(pod.spec))
+    tellOf(context, pod, namespace, await readWanted(context, selected, facts.annotations, budget));
   return allow();
+}
+
+function tellOf(
+  { events }: ReviewContext,
+  pod: AdmittedPod,
+  namespace: string,
+  wanted: readonly WantedAttachment[],
+): void {
+  const elements = parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
+  const explained = wanted.flatMap(item => {
+    const nics = readAttachments(elements[item.position]?.['cni-args']);
+    return nics ? [{ item, nics }] : [];
+  });
+  const { uid } = pod.metadata;
+  const metadata = { name: displayName(pod), namespace, ...(uid !== undefined && { uid }) };
+  tell(events, { metadata }, pod.spec.nodeName ?? '', explained);
 }
 
 /** @throws MultiNicError MNN_NOT_INJECTED where a reservation is gone */

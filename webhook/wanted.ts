@@ -1,11 +1,13 @@
-import { readNicRequest, type NicRequest } from '../core/selection/request.ts';
-import { MultiNicError } from '../core/errors.ts';
-import { builtStrategies } from '../core/network/validatePolicy.ts';
+import type { DeviceClass } from '../core/api/types.ts';
 import { annotation } from '../core/api/names.ts';
+import { MultiNicError } from '../core/errors.ts';
 import type { SelectedNetwork } from '../core/pod/selectNetworks.ts';
+import { readNicRequest, type NicRequest } from '../core/selection/request.ts';
+import { looksAtBandwidth } from '../core/selection/select.ts';
+import { keepsPromises, strategyOf } from '../core/selection/wish.ts';
 import type { KnownNetwork } from '../kube/clusterView.ts';
-import { classExists, type ReviewContext } from './cluster.ts';
 import type { CallBudget } from './call.ts';
+import { findClass, type ReviewContext } from './cluster.ts';
 
 /** One selection element that means a MultiNicNetwork, and what the pod asks of it. */
 export interface WantedAttachment {
@@ -14,40 +16,52 @@ export interface WantedAttachment {
   selected: SelectedNetwork & { network: string };
   known: KnownNetwork;
   request: NicRequest;
+  /** What the request's class names. */
+  deviceClass?: DeviceClass;
 }
 
 /**
  * Our elements with what they ask for in `cni-args`.
+ * @param annotations the pod's
  * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_CLASS_UNKNOWN, or what makes the network's own spec unusable
  */
 export async function readWanted(
   context: ReviewContext,
   selected: readonly SelectedNetwork[],
+  annotations: Readonly<Record<string, string>>,
   budget: CallBudget,
 ): Promise<WantedAttachment[]> {
   const wanted = selected.flatMap((item, position): WantedAttachment[] => {
     const known = item.network === undefined ? undefined : context.view.network(item.network);
     if (item.network === undefined || !known) return [];
     const where = `element ${position + 1} (${item.element.name}) of ${annotation.networks}`;
-    const request = readNicRequest(item.element['cni-args'] ?? undefined, where);
+    const request = readNicRequest(item.element['cni-args'] ?? undefined, where, annotations);
     return [{ position, selected: { ...item, network: item.network }, known, request }];
   });
-  for (const { request, selected: item } of wanted) {
-    if (request.class === undefined || (await classExists(context, request.class, budget))) continue;
-    throw new MultiNicError('MNN_CLASS_UNKNOWN', `network ${item.network}: there is no DeviceClass "${request.class}"`);
+  for (const item of wanted) {
+    const { request, selected: of } = item;
+    if (request.class === undefined) continue;
+    const deviceClass = await findClass(context, request.class, budget);
+    if (!deviceClass) {
+      throw new MultiNicError('MNN_CLASS_UNKNOWN', `network ${of.network}: there is no DeviceClass "${request.class}"`);
+    }
+    item.deviceClass = deviceClass;
   }
   return wanted;
 }
 
-/** What a request asks for that the network's strategy does not look at, or would if it were built. */
+/** What a request asks for that the network's strategy does not look at. */
 export function unusedRequests({ known, request, selected }: WantedAttachment): string[] {
-  const strategy = known.object.spec.attachPolicy?.strategy ?? 'none';
-  const readers = { class: 'devClass', target: 'costOpt' };
-  return (['class', 'target'] as const).flatMap(key => {
-    if (request[key] === undefined) return [];
-    const isRead = strategy === readers[key];
-    if (isRead && builtStrategies.includes(strategy)) return [];
-    const why = isRead ? 'is not built yet (MNN_STRATEGY_NOT_BUILT)' : 'does not look at it (MNN_CNI_ARGS_INVALID)';
-    return [`cni-args.${key} has no effect in network ${selected.network}: strategy ${strategy} ${why}`];
-  });
+  const { network } = known.state;
+  const strategy = strategyOf(network);
+  const unused = (key: string, why: string): string =>
+    `cni-args.${key} has no effect in network ${selected.network}: ${why} (MNN_CNI_ARGS_INVALID)`;
+  const blind = `strategy ${strategy} does not look at it`;
+  const warnings: string[] = [];
+  if (request.class !== undefined && strategy !== 'devClass') warnings.push(unused('class', blind));
+  if (request.target !== undefined && !keepsPromises(network)) {
+    const placeless = 'its addresses do not depend on the node, so no bandwidth of a node is kept';
+    warnings.push(unused('target', looksAtBandwidth(strategy) && network.nodeIndependent ? placeless : blind));
+  }
+  return warnings;
 }

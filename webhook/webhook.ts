@@ -6,6 +6,7 @@ import { informersSynced } from '../kube/checks.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { ClusterView } from '../kube/clusterView.ts';
 import { EventRecorder } from '../kube/events.ts';
+import { HostProfiles } from '../kube/hostProfiles.ts';
 import { Informer, type InformerOptions } from '../kube/informer.ts';
 import type { Check } from '../kube/healthServer.ts';
 import { group, type Runnable } from '../kube/lifecycle.ts';
@@ -20,6 +21,7 @@ import { Gate, type GateLimits } from './gate.ts';
 import { admissionMetrics } from './metrics.ts';
 import { mutateBindings } from './mutateBindings.ts';
 import { mutatePods } from './mutatePods.ts';
+import { Quotas, trimQuota } from './quotas.ts';
 import { AdmissionServer, type ServerOptions } from './server.ts';
 import { validateNetworks } from './validateNetworks.ts';
 import { validatePods, type ValidatePodsOptions } from './validatePods.ts';
@@ -48,6 +50,7 @@ interface WebhookInformers {
   hosts: Informer<HostInterface>;
   namespaces: Informer<resources.Namespace>;
   deviceClasses: Informer<DeviceClass>;
+  quotas: Informer<resources.ResourceQuota>;
   unassignedPods: Informer<resources.Pod>;
 }
 
@@ -57,11 +60,22 @@ const defaultLimits: GateLimits = { concurrency: 128, queue: 2048 };
 /** Wires the admission webhooks to a cluster. */
 export function createWebhook(options: WebhookOptions): Webhook {
   const { client, logger } = options;
-  const { networks, cidrs, hosts, namespaces, deviceClasses, unassignedPods } = createInformers(options);
+  const { networks, cidrs, hosts, namespaces, deviceClasses, quotas, unassignedPods } = createInformers(options);
   const view = new ClusterView({ networks, cidrs, hosts }, logger);
   const store = new PoolStore(client, { log: logger, untracked: true });
-  const context: ReviewContext = { client, view, store, namespaces, deviceClasses, unassignedPods, logger };
   const events = new EventRecorder({ client, logger, component: component.webhook, instance: hostname() });
+  const context: ReviewContext = {
+    client,
+    view,
+    store,
+    namespaces,
+    deviceClasses,
+    profiles: new HostProfiles(view),
+    quotas: new Quotas(quotas),
+    unassignedPods,
+    events,
+    logger,
+  };
   const exhaustion = new Exhaustion({ registry: options.registry, view, events });
   const gate = new Gate(options.limits ?? defaultLimits);
   const app = createApp({
@@ -78,7 +92,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
       exhaustion.refused(error);
     },
   });
-  const informers = [networks, cidrs, hosts, namespaces, deviceClasses, unassignedPods];
+  const informers = [networks, cidrs, hosts, namespaces, deviceClasses, quotas, unassignedPods];
   const server = new AdmissionServer(app, options);
   return {
     server,
@@ -104,6 +118,7 @@ function createInformers({ client, logger, informerObserver }: WebhookOptions): 
     hosts: new Informer(base(resources.hostInterfaces)),
     namespaces: new Informer(base(resources.namespaces)),
     deviceClasses: new Informer(base(resources.deviceClasses)),
+    quotas: new Informer({ ...base(resources.resourceQuotas), transform: trimQuota }),
     unassignedPods: new Informer({
       ...base(resources.pods),
       name: 'unassigned pods',

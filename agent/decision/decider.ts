@@ -1,5 +1,5 @@
 import { annotation } from '../../core/api/names.ts';
-import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
+import type { AllocatedNic, DeviceClass, HostInterfaceSpec } from '../../core/api/types.ts';
 import { readAttachments, type Attachments } from '../../core/annotation/attachments.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
@@ -8,11 +8,14 @@ import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { Claimant } from '../../core/pool/allocate.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
+import { keepsRecords } from '../../core/selection/loads.ts';
 import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
+import { classOf } from '../../core/selection/wish.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
 import { grantOnNode, type Granted } from '../../kube/grant.ts';
 import type { PoolStore } from '../../kube/poolStore.ts';
 import type { Pod } from '../../kube/resources.ts';
+import { sharersOf } from '../../kube/sharedNics.ts';
 import { whenReady } from '../../kube/whenReady.ts';
 import type { Attachment } from '../attach/attachment.ts';
 import { pluginOf } from '../attach/plugin.ts';
@@ -58,6 +61,8 @@ export interface DeciderOptions {
   readonly node: string;
   readonly checkpoint: Checkpoint;
   readonly folders: DeviceFolders;
+  /** The DeviceClass of that name, asked of the API server: few pods name one, so none is watched. */
+  readonly findClass: (name: string, signal: AbortSignal) => Promise<DeviceClass | undefined>;
 }
 
 /**
@@ -141,16 +146,38 @@ export class Decider {
     const { view, records, store, node } = this.#options;
     const { network } = known.state;
     const claimant = claimantOf(wanted);
-    const held = records.known(network, claimant);
-    if (held) return { nics: held.allocation.nics, pool: held.pool };
     const attachments = readAttachments(wanted.cniArgs);
+    const held = records.known(network, claimant);
+    if (held && (attachments || !this.#mayBeUnsettled(network))) {
+      return { nics: held.allocation.nics, pool: held.pool };
+    }
     const hinted = attachments && reservationPool(network, attachments, node);
     const live = hinted === undefined ? undefined : await records.live(hinted, claimant, signal);
     if (live) return { nics: live.allocation.nics, pool: live.pool };
     const request = requestFor(network, requestOf(network, wanted), attachments, devices);
     if (devices.length > 0 && !network.ownAddresses) return { nics: devices.map(onDevice), pool: undefined };
-    const grantee = { network: network.name, node, claimant, request, ips: wanted.ips };
+    const deviceClass = await this.#deviceClass(network, request, signal);
+    const grantee = { network: network.name, node, claimant, request, ips: wanted.ips, deviceClass };
     return whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
+  }
+
+  /**
+   * Whether a record may stand that nobody has compared with those of other networks on the same NICs: who wrote it may have died before.
+   * Where its decision has reached the pod, it has not. Granting again finds out.
+   */
+  #mayBeUnsettled(network: Network): boolean {
+    const { view, node } = this.#options;
+    const host = view.host(node)?.spec;
+    return host !== undefined && sharersOf(view, network, host).length > 0;
+  }
+
+  /** @throws MultiNicError MNN_CLASS_UNKNOWN, ApiError, TransportError */
+  async #deviceClass(network: Network, request: NicRequest, signal: AbortSignal): Promise<DeviceClass | undefined> {
+    const name = classOf(network, request);
+    if (name === undefined) return undefined;
+    const deviceClass = await this.#options.findClass(name, signal);
+    if (deviceClass) return deviceClass;
+    throw new MultiNicError('MNN_CLASS_UNKNOWN', `network ${network.name}: there is no DeviceClass "${name}"`);
   }
 
   /** The host's NIC of each: as recorded, else the node's NICs in the recorded subnet, in order. */
@@ -177,22 +204,22 @@ export class Decider {
  * that they are the network's.
  */
 function requestFor(
-  { ownAddresses }: Network,
+  network: Network,
   asked: NicRequest,
   attachments: Attachments | undefined,
   devices: readonly PodDevice[],
 ): NicRequest {
   if (devices.length > 0) return { masters: devices.map(({ master }) => master) };
   const chosen = attachments?.flatMap(({ master }) => master ?? []);
-  return ownAddresses || !chosen?.length ? asked : { ...asked, masters: chosen, nics: chosen.length };
+  return keepsRecords(network) || !chosen?.length ? asked : { ...asked, masters: chosen, nics: chosen.length };
 }
 
 function isUnknown(error: unknown): boolean {
   return isMultiNicError(error) && error.code === 'MNN_NETWORK_UNKNOWN';
 }
 
-function requestOf({ name }: Network, { cniArgs }: Wanted): NicRequest {
-  return readNicRequest(cniArgs, `the selection of ${name}`);
+function requestOf({ name }: Network, { cniArgs, pod }: Wanted): NicRequest {
+  return readNicRequest(cniArgs, `the selection of ${name}`, pod.metadata.annotations);
 }
 
 function onDevice({ master }: PodDevice): AllocatedNic {

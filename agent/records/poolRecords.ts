@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
-import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import { isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
 import { emptyPool, readPool, type PoolContent } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
+import { candidatesOf } from '../../core/selection/candidates.ts';
+import { keepsRecords } from '../../core/selection/loads.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { ClusterView } from '../../kube/clusterView.ts';
 import { Informer, type InformerOptions } from '../../kube/informer.ts';
@@ -129,7 +130,7 @@ export class PoolRecords implements Runnable {
     return view
       .networks()
       .map(({ state }) => state.network)
-      .filter(network => network.ownAddresses && !network.nodeIndependent && membersOf(network, host).length > 0)
+      .filter(network => keepsRecords(network) && !network.nodeIndependent && candidatesOf(network, host).length > 0)
       .map(network => nodePoolName(network.name, node));
   }
 

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { annotation, label } from '../../core/api/names.ts';
 import { ClusterView } from '../../kube/clusterView.ts';
+import { HostProfiles } from '../../kube/hostProfiles.ts';
 import { Informer } from '../../kube/informer.ts';
 import { PoolStore } from '../../kube/poolStore.ts';
 import * as resources from '../../kube/resources.ts';
@@ -10,6 +11,7 @@ import type { Reviewer } from '../../webhook/app.ts';
 import type { ReviewContext } from '../../webhook/cluster.ts';
 import { mutateBindings } from '../../webhook/mutateBindings.ts';
 import { mutatePods } from '../../webhook/mutatePods.ts';
+import { Quotas } from '../../webhook/quotas.ts';
 import { formatReview, readReview, type AdmissionRequest } from '../../webhook/review.ts';
 import { validateNetworks } from '../../webhook/validateNetworks.ts';
 import { validatePods } from '../../webhook/validatePods.ts';
@@ -61,12 +63,18 @@ export async function handlerCosts({ client }: AdmissionSite, report: Reporter):
     hosts: informer(resources.hostInterfaces),
     namespaces: informer(resources.namespaces),
     deviceClasses: informer(resources.deviceClasses),
+    quotas: informer(resources.resourceQuotas),
     unassignedPods: informer<resources.Pod>(resources.pods),
   };
   const { namespaces, deviceClasses, unassignedPods } = informers;
   const view = new ClusterView(informers, logger);
   const store = new PoolStore(client, { log: logger });
-  const context: ReviewContext = { client, view, store, namespaces, deviceClasses, unassignedPods, logger };
+  const context: ReviewContext = {
+    ...{ client, view, store, namespaces, deviceClasses, unassignedPods, logger },
+    profiles: new HostProfiles(view),
+    quotas: new Quotas(informers.quotas),
+    events: { record: () => undefined },
+  };
   const all = Object.values(informers);
   const started = all.map(one => one.start());
   try {

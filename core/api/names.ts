@@ -29,6 +29,8 @@ export const annotation = {
   ourNetworks: `${apiGroup}/networks`,
   /** On a pod whose addresses were reserved before its UID was known: the reservation's id. */
   reservation: `${apiGroup}/reservation`,
+  /** On a pod: `true`: fewer NICs and less bandwidth than it asks for will do. */
+  bestEffort: `${apiGroup}/best-effort`,
   /** On a pod: why which networks, NICs and addresses were chosen. */
   decision: `${apiGroup}/decision`,
 } as const;
@@ -39,6 +41,16 @@ export const attachmentsKey = `${apiGroup}/attachments`;
 /** The extended resource of one network: a node's capacity is its addresses left for pods, each attachment asks for one. */
 export function extendedResourceName(network: string): string {
   return `${apiGroup}/${network}`;
+}
+
+/** The extended resource of a network's bandwidth: a node's capacity is what its NICs have, each attachment asks for its target, Mbit/s. */
+export function bandwidthResourceName(network: string): string {
+  return `mbps.${apiGroup}/${network}`;
+}
+
+/** The label of a Node that says how many NICs of a network are usable there. */
+export function nicCountLabel(network: string): string {
+  return `nics.${apiGroup}/${network}`;
 }
 
 /** Field manager and event component names. */

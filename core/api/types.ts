@@ -56,6 +56,8 @@ export interface MultiNicNetworkSpec {
   multiNICIPAM?: boolean;
   plugin: PluginSpec;
   attachPolicy?: { strategy: AttachStrategy; target?: string };
+  /** False: the scheduler is told nothing of the network. Default true. */
+  schedulerResources?: boolean;
   /** Namespaces that the network applies to; empty: all. */
   namespaces?: string[];
 }
@@ -176,6 +178,8 @@ export interface AllocatedNic {
   netAddress: string;
   /** One address a family, with the vlanCIDR's prefix length. */
   addresses: string[];
+  /** Bandwidth of the host's NIC that the attachment was promised, Mbit/s; absent: none. */
+  promisedMbps?: number;
 }
 
 /** As core/pool/content.ts reads and writes it. */

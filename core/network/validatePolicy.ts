@@ -1,3 +1,5 @@
+import { parseBandwidth } from '../selection/bandwidth.ts';
+import { looksAtBandwidth } from '../selection/select.ts';
 import { parseAddress, tryParseAddress } from '../net/address.ts';
 import { tryParseCidr } from '../net/cidr.ts';
 import type { Draft } from './draft.ts';
@@ -6,8 +8,8 @@ import type { IpamRoute } from './ipam.ts';
 
 const strategies = ['none', 'costOpt', 'perfOpt', 'devClass', 'topology'];
 
-/** Those that selection knows. The others are taken, as the predecessor's users have them, and NICs are chosen as with none. */
-export const builtStrategies: readonly string[] = ['none'];
+/** Those that selection knows. The other is taken, as the predecessor's users have it, and NICs are chosen as with none. */
+const builtStrategies: readonly string[] = ['none', 'costOpt', 'perfOpt', 'devClass'];
 
 /** metadata.name: it names definitions, a routing table and the extended resource, whose parts are DNS-1123 labels. */
 export function validateName({ name }: Draft): Finding[] {
@@ -17,7 +19,7 @@ export function validateName({ name }: Draft): Finding[] {
 }
 
 /** spec.attachPolicy: a strategy that is known, and built; a bandwidth where it is looked at. */
-export function validatePolicy({ spec: { attachPolicy } }: Draft): Finding[] {
+export function validatePolicy({ spec: { attachPolicy }, ipam, ownAddresses }: Draft): Finding[] {
   if (!attachPolicy) return [];
   const { strategy = 'none', target = '' } = attachPolicy;
   const findings: Finding[] = [];
@@ -28,11 +30,15 @@ export function validatePolicy({ spec: { attachPolicy } }: Draft): Finding[] {
     const detail = `${strategy} is not built yet: NICs are chosen as with none`;
     findings.push(warning('MNN_STRATEGY_NOT_BUILT', 'spec.attachPolicy.strategy', detail));
   }
-  if (target !== '' && !/^\d+(\.\d+)?(Gbps|Mbps|Kbps)$/.test(target)) {
-    findings.push(error('MNN_TARGET_INVALID', 'spec.attachPolicy.target', `"${target}" is not a bandwidth`));
-  } else if (target !== '' && strategy !== 'costOpt') {
-    const detail = `has no effect: strategy ${strategy} does not look at it, costOpt does`;
-    findings.push(warning('MNN_TARGET_INVALID', 'spec.attachPolicy.target', detail));
+  const path = 'spec.attachPolicy.target';
+  if (target !== '' && parseBandwidth(target) === undefined) {
+    findings.push(error('MNN_TARGET_INVALID', path, `"${target}" is not a bandwidth`));
+  } else if (target !== '' && !looksAtBandwidth(strategy)) {
+    const detail = `has no effect: strategy ${strategy} does not look at it, costOpt and perfOpt do`;
+    findings.push(warning('MNN_TARGET_INVALID', path, detail));
+  } else if (target !== '' && ownAddresses && ipam?.hostBlock === 0) {
+    const detail = 'has no effect with hostBlock 0: what is promised of a NIC is kept with the addresses of its node';
+    findings.push(warning('MNN_TARGET_INVALID', path, detail));
   }
   return findings;
 }

@@ -48,15 +48,24 @@ describe('the rules of a network’s specification, where it may be so but surel
       { plugin: plugin('sriov', { trust: 'true' }), ipam: l2 },
       'warning MNN_PLUGIN_INVALID spec.plugin.args.trust: is "true"; sriov knows on and off, so "on" is meant',
     ],
-    ...['costOpt', 'perfOpt', 'devClass', 'topology'].map((strategy): [string, Overrides, string] => [
-      `the strategy ${strategy}, which is not built`,
-      { attachPolicy: { strategy: strategy as 'costOpt' } },
-      `warning MNN_STRATEGY_NOT_BUILT spec.attachPolicy.strategy: ${strategy} is not built yet: NICs are chosen as with none`,
-    ]),
+    [
+      'the strategy topology, which is not built',
+      { attachPolicy: { strategy: 'topology' } },
+      'warning MNN_STRATEGY_NOT_BUILT spec.attachPolicy.strategy: topology is not built yet: NICs are chosen as with none',
+    ],
+    [
+      'a target where no bandwidth of a node is kept',
+      {
+        attachPolicy: { strategy: 'perfOpt', target: '1Gbps' },
+        ipam: { ...l2, hostBlock: 0 },
+        plugin: plugin('ipvlan', { mode: 'l2' }),
+      },
+      'warning MNN_TARGET_INVALID spec.attachPolicy.target: has no effect with hostBlock 0: what is promised of a NIC is kept with the addresses of its node',
+    ],
     [
       'a target that nobody looks at',
       { attachPolicy: { strategy: 'none', target: '1Gbps' } },
-      'warning MNN_TARGET_INVALID spec.attachPolicy.target: has no effect: strategy none does not look at it, costOpt does',
+      'warning MNN_TARGET_INVALID spec.attachPolicy.target: has no effect: strategy none does not look at it, costOpt and perfOpt do',
     ],
   ];
   for (const [what, overrides, line] of warned) {

@@ -4,10 +4,17 @@ export interface Placement {
   affinity?: {
     nodeAffinity?: {
       requiredDuringSchedulingIgnoredDuringExecution?: {
-        nodeSelectorTerms: { matchFields?: { key: string; operator: string; values?: string[] }[] }[];
+        nodeSelectorTerms: { matchFields?: NodeRequirement[]; matchExpressions?: NodeRequirement[] }[];
       };
     };
   };
+}
+
+/** core/v1 NodeSelectorRequirement. */
+export interface NodeRequirement {
+  key: string;
+  operator: string;
+  values?: string[];
 }
 
 /** Whether the pod has its node already, so that the scheduler will not look at it. */

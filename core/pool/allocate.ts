@@ -22,6 +22,8 @@ export interface NicClaim {
   blocks: Block[];
   /** Addresses that the pod asks for by name, at most one a family; a family without one gets the next free. */
   wanted?: string[];
+  /** Bandwidth of the NIC that the attachment is promised, Mbit/s. */
+  promisedMbps?: number;
 }
 
 export interface Claim {
@@ -62,6 +64,7 @@ export function allocate(before: PoolContent, claim: Claim, rules: Rules): Grant
       ...(nic.master === undefined ? {} : { master: nic.master }),
       netAddress: nic.netAddress,
       addresses: granted.addresses,
+      ...(nic.promisedMbps && { promisedMbps: nic.promisedMbps }),
     });
   }
   const { podUID, reservation, namespace, name } = claim.claimant;
@@ -161,7 +164,10 @@ function sameNics(held: readonly AllocatedNic[], wanted: readonly NicClaim[]): b
     held.every((nic, i) => {
       const claim = wanted[i];
       return (
-        claim?.netAddress === nic.netAddress && (nic.master ?? claim.master) === claim.master && inBlocks(nic, claim)
+        claim?.netAddress === nic.netAddress &&
+        (nic.master ?? claim.master) === claim.master &&
+        (nic.promisedMbps ?? 0) === (claim.promisedMbps ?? 0) &&
+        inBlocks(nic, claim)
       );
     })
   );

@@ -1,11 +1,15 @@
-import type { HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
+import type { AllocatedNic, DeviceClass, HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
 import { MultiNicError } from '../errors.ts';
 import { blocksOf } from '../layout/hostBlocks.ts';
 import type { IpAddress } from '../net/address.ts';
 import type { Network } from '../network/network.ts';
 import { candidatesOf } from '../selection/candidates.ts';
-import { selectNone } from '../selection/none.ts';
+import { stillMeets } from '../selection/held.ts';
+import { candidatesWith, type NicLoads } from '../selection/loads.ts';
 import type { NicRequest } from '../selection/request.ts';
+import { looksAtBandwidth, selectNics } from '../selection/select.ts';
+import type { Selection } from '../selection/types.ts';
+import { strategyOf, wishOf } from '../selection/wish.ts';
 import type { NicClaim } from './allocate.ts';
 
 /** What is known of one network when NICs are chosen. */
@@ -25,30 +29,49 @@ export interface NodeState {
   hostAddresses?: Iterable<IpAddress>;
 }
 
+/** What an attachment asks for, and what was found out for it. */
+export interface NicChoice {
+  request: NicRequest;
+  /** Addresses that the pod asks for, one a NIC in interface order. */
+  ips?: readonly string[];
+  /** What the pod's `class` names. */
+  deviceClass?: DeviceClass | undefined;
+  /** What other attachments have of the node's NICs. */
+  loads?: NicLoads;
+  /** NICs that the attachment has already: it keeps them where they still are what it asks for. */
+  held?: readonly AllocatedNic[] | undefined;
+}
+
+/** NICs that were chosen and the blocks that their addresses come from. */
+export interface ChosenClaims {
+  nics: NicClaim[];
+  /** What a best-effort pod asked for in vain. */
+  short?: string;
+}
+
+const unloaded: NicLoads = new Map();
+
 /**
- * Chooses the NICs of one attachment on a node, and the blocks that their addresses come from. A network whose addresses another IPAM
- * plugin gives gets NICs without blocks.
- * @param ips addresses that the pod asks for, one a NIC in interface order
+ * Chooses the NICs of one attachment on a node by the network's strategy, and the blocks that their addresses come from. A network whose
+ * addresses another IPAM plugin gives gets NICs without blocks.
  * @throws MultiNicError MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY
  */
-export function claimsOnNode(
-  { network, interfaces }: NetworkState,
-  node: NodeState,
-  request: NicRequest,
-  ips: readonly string[] = [],
-): NicClaim[] {
+export function claimsOnNode({ network, interfaces }: NetworkState, node: NodeState, choice: NicChoice): ChosenClaims {
   if (!node.host)
     throw new MultiNicError('MNN_NODE_NOT_READY', `node ${node.name} has no HostInterface, so its NICs are not known`);
-  const selection = selectNone(candidatesOf(network, node.host), request);
+  const selection = selectOnNode(network, node.host, choice);
   if (!selection.ok) {
     throw new MultiNicError('MNN_NODE_LACKS', `network ${network.name}: node ${node.name} lacks ${selection.lacks}`);
   }
+  const { nics: chosen, short } = selection;
+  const { ips = [] } = choice;
   const hostIndex = network.nodeIndependent ? 0 : node.hostIndex;
-  return selection.members.map((member, i): NicClaim => {
+  const nics = chosen.map(({ member, promisedMbps }, i): NicClaim => {
     const claim = {
       master: member.nic.interfaceName,
       netAddress: member.netAddress,
-      ...wanted(ips, i, selection.members.length),
+      ...(promisedMbps > 0 && { promisedMbps }),
+      ...wanted(ips, i, chosen.length),
     };
     if (!network.ownAddresses) return { ...claim, blocks: [] };
     const blocks = hostIndex === undefined ? [] : blocksOf(network, interfaces, member, hostIndex, node.hostAddresses);
@@ -60,6 +83,15 @@ export function claimsOnNode(
     }
     return { ...claim, blocks };
   });
+  return { nics, ...(short !== undefined && { short }) };
+}
+
+function selectOnNode(network: Network, host: HostInterfaceSpec, choice: NicChoice): Selection {
+  const { request, deviceClass, loads = unloaded, held = [] } = choice;
+  const candidates = candidatesWith(network, candidatesOf(network, host), loads);
+  const wish = wishOf(network, request, deviceClass);
+  const kept = held.length > 0 && stillMeets(held, candidates, wish);
+  return kept ? { ok: true, nics: kept } : selectNics(strategyOf(network), candidates, wish);
 }
 
 /**
@@ -72,6 +104,8 @@ export function claimsAnywhere(
   ips: readonly string[] = [],
 ): NicClaim[] | undefined {
   if (!network.nodeIndependent || network.subnets.length === 0 || request.masters || request.class) return undefined;
+  // Which of the node's NICs are the cheapest or fastest is not known without it.
+  if (request.nics !== undefined && looksAtBandwidth(strategyOf(network))) return undefined;
   const count = request.nics ?? interfaces.length;
   if (count === 0 || count > interfaces.length) return undefined;
   return interfaces.slice(0, count).map((position, i) => ({

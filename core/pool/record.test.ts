@@ -36,6 +36,7 @@ describe('the record of an allocation in a pool', () => {
         master: word,
         netAddress: fc.constantFrom('', '172.20.1.0/24', 'fd00:1::/64'),
         addresses: fc.uniqueArray(fc.constantFrom('10.0.0.1/18', 'fd00::7/64'), { maxLength: 2 }),
+        promisedMbps: fc.integer({ min: 1, max: 800_000 }),
       },
       { requiredKeys: ['netAddress', 'addresses'] },
     );
@@ -60,6 +61,14 @@ describe('the record of an allocation in a pool', () => {
     );
   });
 
+  it('says what was promised of each NIC, in a word that readers without it pass over', () => {
+    const [first, second] = record.nics;
+    const promised = { ...record, nics: [{ ...first!, promisedMbps: 25_000 }, second!] };
+    expect(formatRecord(promised)).to.equal(`${text} mbps=25000,0`);
+    expect(parseRecord(`${text} mbps=25000,0`)).to.deep.equal(promised);
+    expect(parseRecord(`${text} later=1`)).to.deep.equal(record);
+  });
+
   it('takes no words from a name, and no more of it than a name may have', () => {
     const name = `x net1 eth1@172.20.1.0/24=10.200.0.9/18 since=0 uid=victim\n${'y'.repeat(1000)}`;
     const read = parseRecord(formatRecord({ ...record, name }));
@@ -74,6 +83,9 @@ describe('the record of an allocation in a pool', () => {
       'Held ai/p net1 since=x',
       'Allocated p net1 since=x',
       'Allocated ai/p net1',
+      `${text} mbps=25000`,
+      `${text} mbps=25000,x`,
+      `${text} mbps=25000,-1`,
     ]) {
       expect(parseRecord(broken), broken).to.equal(undefined);
     }

@@ -7,7 +7,8 @@ const nicForm = /^(?<master>.*)@(?<netAddress>[^@=]*)=(?<addresses>.*)$/;
 
 /**
  * A record as an IPPool keeps it, in words with a space between: state, namespace/name, interface, each NIC as
- * `[master]@netAddress=address[,address]`, `since=…`, `uid=…`, `reservation=…`.
+ * `[master]@netAddress=address[,address]`, `since=…`, `uid=…`, `reservation=…`, and where bandwidth was promised `mbps=…` with a number for
+ * each NIC. A word that a reader does not know is left out, so older ones read newer records and the other way round.
  *
  * Admission writes it before the API server has checked the pod's name, so a word may be anything: what is not printable ASCII is
  * percent-encoded, or a name with spaces in it could claim what others hold.
@@ -21,6 +22,9 @@ export function formatRecord({ state, namespace, name, interface: ifname, nics, 
     `since=${since}`,
     ...(ids.podUID === '' ? [] : [`uid=${ids.podUID}`]),
     ...(ids.reservation === undefined ? [] : [`reservation=${ids.reservation}`]),
+    ...(nics.some(({ promisedMbps = 0 }) => promisedMbps > 0)
+      ? [`mbps=${nics.map(({ promisedMbps = 0 }) => promisedMbps).join(',')}`]
+      : []),
   ];
   return words.map(encode).join(' ');
 }
@@ -31,15 +35,17 @@ export function parseRecord(text: string): Allocation | undefined {
   const slash = owner.indexOf('/');
   const nics = words.flatMap(word => nicOf(word) ?? []);
   const rest = words.filter(word => !nicForm.test(word)).map(word => word.split(/=(.*)/s, 2));
-  const { since, uid = '', reservation } = Object.fromEntries(rest) as Record<string, string | undefined>;
+  const { since, uid = '', reservation, mbps } = Object.fromEntries(rest) as Record<string, string | undefined>;
   if (!isState(state) || slash < 0 || ifname === '' || since === undefined) return undefined;
+  const promised = mbps === undefined ? [] : mbps.split(',').map(Number);
+  if (mbps !== undefined && (promised.length !== nics.length || !promised.every(isMbps))) return undefined;
   return {
     podUID: uid,
     ...(reservation === undefined ? {} : { reservation }),
     namespace: owner.slice(0, slash),
     name: owner.slice(slash + 1),
     interface: ifname,
-    nics,
+    nics: nics.map((nic, i) => ({ ...nic, ...(promised[i] && { promisedMbps: promised[i] }) })),
     state,
     since,
   };
@@ -66,6 +72,10 @@ function decoded(text: string): string[] | undefined {
     if (error instanceof URIError) return undefined;
     throw error;
   }
+}
+
+function isMbps(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 function isState(word: string): word is AllocationState {

@@ -2,6 +2,7 @@ import type { AllocatedNic } from '../api/types.ts';
 import { tryParseAddress, type IpAddress } from '../net/address.ts';
 import { cidrOf, contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
+import { keepsRecords } from '../selection/loads.ts';
 import { nodePoolName, pagePoolName } from './name.ts';
 import { pageNumber } from './pages.ts';
 
@@ -9,14 +10,14 @@ import { pageNumber } from './pages.ts';
  * The pool that holds what a pod was granted when it was created: found again from its attachments, so that nothing but the reservation's
  * id needs to travel with the pod.
  * @param node the pod's node, where it was known
- * @returns undefined where the attachments have no addresses of ours, or none that a pool of the network could hold
+ * @returns undefined where the network keeps no records, or the attachments have no address that a pool of the network could hold
  */
 export function reservationPool(
   network: Network,
   attachments: readonly AllocatedNic[],
   node: string | undefined,
 ): string | undefined {
-  if (!network.ownAddresses) return undefined;
+  if (!keepsRecords(network)) return undefined;
   if (!network.nodeIndependent) return node === undefined ? undefined : nodePoolName(network.name, node);
   for (const { netAddress, addresses } of attachments) {
     for (const text of addresses) {

@@ -1,4 +1,6 @@
+import { annotation } from '../api/names.ts';
 import { MultiNicError } from '../errors.ts';
+import { parseBandwidth } from './bandwidth.ts';
 
 /** What a pod asks for in its selection element's `cni-args`. Names and meaning as the predecessor's users know them. */
 export interface NicRequest {
@@ -10,16 +12,23 @@ export interface NicRequest {
   class?: string;
   /** Bandwidth, for example 100Gbps. */
   target?: string;
+  /** Less will do: from the pod's annotation, not from its `cni-args`. */
+  bestEffort?: boolean;
 }
 
 /**
  * Reads `cni-args`: `nics` (number, also as text), `masters` or its alias `master` (list, or one name, or names with commas
  * between), `class`, `target`. Keys that are not ours belong to other plugins and are left alone.
  * @param where for messages: which element of which annotation
+ * @param annotations the pod's: `multinic.fms.io/best-effort`
  * @throws MultiNicError MNN_CNI_ARGS_INVALID
  */
-export function readNicRequest(cniArgs: Record<string, unknown> | undefined, where: string): NicRequest {
-  const request: NicRequest = {};
+export function readNicRequest(
+  cniArgs: Record<string, unknown> | undefined,
+  where: string,
+  annotations: Readonly<Record<string, string>> = {},
+): NicRequest {
+  const request: NicRequest = annotations[annotation.bestEffort] === 'true' ? { bestEffort: true } : {};
   if (!cniArgs) return request;
   const nics = readCount(cniArgs.nics, where);
   if (nics !== undefined) request.nics = nics;
@@ -30,6 +39,9 @@ export function readNicRequest(cniArgs: Record<string, unknown> | undefined, whe
     if (value === undefined || value === '') continue;
     if (typeof value !== 'string') throw invalid(where, key, 'a string', value);
     request[key] = value;
+  }
+  if (request.target !== undefined && parseBandwidth(request.target) === undefined) {
+    throw invalid(where, 'target', 'a bandwidth such as 100Gbps or 500Mbps', request.target);
   }
   return request;
 }

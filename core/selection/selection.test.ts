@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import type { HostNic } from '../api/types.ts';
 import { membersOf } from '../layout/members.ts';
 import { parseCidr } from '../net/cidr.ts';
-import { selectNone } from './none.ts';
 import { readNicRequest } from './request.ts';
+import { selectNics } from './select.ts';
 
 function nic(interfaceName: string, subnet: number, options: Partial<HostNic> = {}): HostNic {
   return {
@@ -53,40 +53,26 @@ describe('members of a network', () => {
 
 describe('strategy none', () => {
   const all = members([nic('eth1', 1), nic('eth2', 2), nic('eth3', 3), nic('eth4', 4, { linkState: 'down' })]);
-  const picked = (request: object) => {
-    const selection = selectNone(all, request);
-    return selection.ok ? names(selection.members) : selection.lacks;
+  const candidates = all.map(member => ({ member, promisedMbps: 0 }));
+  const select = (wish: object) => {
+    const selection = selectNics('none', candidates, wish);
+    return selection.ok ? selection.nics.map(({ member }) => member.nic.interfaceName) : selection.lacks;
   };
 
   it('takes all NICs whose link is up', () => {
-    expect(picked({})).to.deep.equal(['eth1', 'eth2', 'eth3']);
+    expect(select({})).to.deep.equal(['eth1', 'eth2', 'eth3']);
   });
   it('takes the first n', () => {
-    expect(picked({ nics: 2 })).to.deep.equal(['eth1', 'eth2']);
+    expect(select({ count: 2 })).to.deep.equal(['eth1', 'eth2']);
   });
   it('takes what is named, in that order, then the first n of it', () => {
-    expect(picked({ masters: ['eth3', 'eth1'] })).to.deep.equal(['eth3', 'eth1']);
-    expect(picked({ masters: ['eth3', 'eth1'], nics: 1 })).to.deep.equal(['eth3']);
+    expect(select({ masters: ['eth3', 'eth1'] })).to.deep.equal(['eth3', 'eth1']);
+    expect(select({ masters: ['eth3', 'eth1'], count: 1 })).to.deep.equal(['eth3']);
   });
   it('says what the host lacks', () => {
-    expect(picked({ nics: 4 })).to.match(/4 NICs.*has 3/);
-    expect(picked({ masters: ['eth1', 'eth9', 'eth4'] })).to.match(/eth9, eth4/);
-    expect(selectNone([], {})).to.have.property('ok', false);
-  });
-  it('never gives more than asked, nor a NIC twice', () => {
-    const request = fc.record(
-      { nics: fc.integer({ min: 1, max: 6 }), masters: fc.uniqueArray(fc.constantFrom('eth1', 'eth2', 'eth3', 'x')) },
-      { requiredKeys: [] },
-    );
-    fc.assert(
-      fc.property(request, r => {
-        const selection = selectNone(all, r.masters?.length ? r : { ...(r.nics ? { nics: r.nics } : {}) });
-        if (!selection.ok) return;
-        const asked = r.masters?.length ?? 0;
-        expect(selection.members.length).to.equal(r.nics ?? (asked || 3));
-        expect(new Set(names(selection.members)).size).to.equal(selection.members.length);
-      }),
-    );
+    expect(select({ count: 4 })).to.match(/4 NICs.*has 3/);
+    expect(select({ masters: ['eth1', 'eth9', 'eth4'] })).to.match(/eth9, eth4/);
+    expect(selectNics('none', [], {})).to.have.property('ok', false);
   });
 });
 
@@ -101,6 +87,11 @@ describe('cni-args', () => {
     });
     expect(readNicRequest({ nics: 0, masters: [] }, 'x')).to.deep.equal({});
     expect(readNicRequest(undefined, 'x')).to.deep.equal({});
+    expect(readNicRequest({ nics: 2 }, 'x', { 'multinic.fms.io/best-effort': 'true' })).to.deep.equal({
+      nics: 2,
+      bestEffort: true,
+    });
+    expect(readNicRequest({}, 'x', { 'multinic.fms.io/best-effort': 'yes' })).to.deep.equal({});
   });
   for (const bad of [
     { nics: -1 },
@@ -109,6 +100,8 @@ describe('cni-args', () => {
     { masters: 5 },
     { masters: ['a', 'a'] },
     { class: 5 },
+    { target: 'fast' },
+    { target: '10' },
   ]) {
     it(`are refused: ${JSON.stringify(bad)}`, () => {
       expect(() => readNicRequest(bad, 'element 1')).to.throw(/MNN_CNI_ARGS_INVALID: element 1/);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { MultiNicNetworkStatus } from '../api/types.ts';
 import { capacityState, isBeingSetUp, type HostCapacity } from './capacity.ts';
 
-const own = { ownAddresses: true };
+const own = { ownAddresses: true, spec: {} };
 
 describe('capacityState', () => {
   const summary = (hosts: Record<string, HostCapacity>, network = own): string => {
@@ -30,7 +30,7 @@ describe('capacityState', () => {
   it('is not needed without nodes, or where another plugin gives the addresses', () => {
     expect(summary({})).to.match(/^True NotNeeded Success/);
     expect(summary({ a: 'noNode' })).to.match(/^True NotNeeded Success/);
-    expect(summary({ a: 'waiting' }, { ownAddresses: false })).to.match(/^True NotNeeded Success/);
+    expect(summary({ a: 'waiting' }, { ownAddresses: false, spec: {} })).to.match(/^True NotNeeded Success/);
   });
 });
 

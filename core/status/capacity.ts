@@ -1,4 +1,5 @@
 import type { ConfigStatus, MultiNicNetworkStatus } from '../api/types.ts';
+import type { Network } from '../network/network.ts';
 import { listNames, type NewCondition } from './condition.ts';
 
 /** The condition of a MultiNicNetwork that says whether the scheduler knows how many pods fit on each node. */
@@ -24,10 +25,13 @@ export interface CapacityState {
  * network is not ready until all of them have their capacity.
  */
 export function capacityState(
-  network: { ownAddresses: boolean },
+  network: Pick<Network, 'ownAddresses'> & { spec: Pick<Network['spec'], 'schedulerResources'> },
   hosts: Iterable<readonly [name: string, capacity: HostCapacity]>,
 ): CapacityState {
   if (!network.ownAddresses) return state('True', 'NotNeeded', 'another IPAM plugin counts the addresses');
+  if (network.spec.schedulerResources === false) {
+    return state('True', 'NotNeeded', 'spec.schedulerResources is false: the scheduler is told nothing');
+  }
   const by: Record<HostCapacity, string[]> = { noNode: [], noBlock: [], waiting: [], published: [] };
   for (const [name, capacity] of hosts) by[capacity].push(name);
   const { noBlock, waiting, published } = by;

@@ -88,7 +88,7 @@ describe('nodeCapacity', () => {
         const excludeCIDRs = excludes.map(([offset, prefix]) => `10.200.${offset >> 8}.${offset & 255}/${prefix}`);
         const of = network('10.200.0.0/18', { hostBlock, excludeCIDRs });
         const host = { hostName: 'a', interfaces: nics };
-        const claims = claimsOnNode({ network: of, interfaces }, { name: 'a', host, hostIndex }, {});
+        const claims = claimsOnNode({ network: of, interfaces }, { name: 'a', host, hostIndex }, { request: {} }).nics;
         let granted = 0;
         let content = emptyPool;
         for (;;) {

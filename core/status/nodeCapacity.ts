@@ -5,6 +5,7 @@ import type { Member } from '../layout/members.ts';
 import type { IpAddress } from '../net/address.ts';
 import { contains, formatCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
+import { keepsPromises } from '../selection/wish.ts';
 
 /** More attachments than this are not told apart: no node runs so many pods. */
 export const capacityLimit = 1_000_000;
@@ -49,6 +50,22 @@ export function nodeCapacity({
   }
   const counts = [...ranges.values()].map(({ block, nics }) => freeFor(block, hostAddresses) / BigInt(nics));
   return Number(counts.reduce((least, count) => (count < least ? count : least), BigInt(capacityLimit)));
+}
+
+/** NICs that a pod can get: those whose link is not down. */
+export function usableNics(members: readonly Member[]): number {
+  return members.filter(({ nic }) => nic.linkState !== 'down').length;
+}
+
+/**
+ * Bandwidth that the node can promise to pods of the network, Mbit/s: that of its NICs that are up and whose speed is known. What other
+ * networks promise of the same NICs is not taken off, so it is an upper bound; the bind has the last word.
+ * @returns undefined where the network promises none, or the node has no NIC in it
+ */
+export function nodeBandwidth(network: Network, members: readonly Member[]): number | undefined {
+  if (!keepsPromises(network) || members.length === 0) return undefined;
+  const up = members.filter(({ nic }) => nic.linkState !== 'down');
+  return up.reduce((sum, { nic }) => sum + (nic.speedMbps ?? 0), 0);
 }
 
 /** Addresses of the block for pods. Hosts' own are counted, not excluded one by one: there may be thousands. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import pino from 'pino';
 import { apiVersion } from '../../core/api/names.ts';
@@ -43,6 +44,38 @@ describe('Node capacity and sweeps, against a real API server', function () {
     await site.client.delete(hostInterfaces, { name: 'n-0' });
     await resourceIs('n-0', 'pages', undefined);
     expect((await site.client.get(nodes, { name: 'n-0' })).status?.capacity?.cpu).to.equal('4');
+  });
+
+  it('tells it of bandwidth and NICs, as links go down and come up, and of nothing where that is off', async () => {
+    await site.cluster.addFakeNodes([{ name: 'n-bw' }]);
+    const fast = host('n-bw', 7);
+    for (const nic of fast.spec.interfaces) nic.speedMbps = 25_000;
+    await site.client.create(hostInterfaces, fast);
+    const attachPolicy = { strategy: 'costOpt' as const };
+    await site.client.create(multiNicNetworks, network('wide', { subnet: '10.202.0.0/16', attachPolicy }));
+    const told = async (): Promise<unknown[]> => {
+      const { metadata, status } = await site.client.get(nodes, { name: 'n-bw' });
+      const resource = 'mbps.multinic.fms.io/wide';
+      return [
+        status?.capacity?.[resource],
+        status?.allocatable?.[resource],
+        metadata.labels?.['nics.multinic.fms.io/wide'],
+      ];
+    };
+    const tells = (...wanted: unknown[]) =>
+      eventually(`n-bw to tell ${wanted.join()}`, async () => isDeepStrictEqual(await told(), wanted));
+    await tells('50k', '50k', '2');
+
+    const { metadata } = await site.client.get(hostInterfaces, { name: 'n-bw' });
+    fast.spec.interfaces[0]!.linkState = 'down';
+    await site.client.update(hostInterfaces, { ...fast, metadata });
+    await tells('25k', '25k', '1');
+
+    await site.client.patch(multiNicNetworks, { name: 'wide' }, 'merge', { spec: { schedulerResources: false } });
+    await tells(undefined, undefined, undefined);
+    expect(await site.seen.resource('n-bw', 'wide')).to.equal(undefined);
+    await site.client.delete(multiNicNetworks, { name: 'wide' });
+    await site.client.delete(hostInterfaces, { name: 'n-bw' });
   });
 
   it('calls a network a success only when the scheduler can know every node', async () => {

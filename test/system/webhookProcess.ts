@@ -19,27 +19,29 @@ export interface WebhookProcess {
  * Starts one webhook (with the controller) on this machine, with a certificate of an authority of its own.
  * @param kubeconfig of the account that it runs as
  * @param flags besides those of ports, certificate and account
+ * @param name of its files, where there is more than one
  * @returns when it is ready
  */
 export async function startWebhookProcess(
   cluster: Cluster,
   kubeconfig: string,
   flags: readonly string[] = [],
+  name = 'webhook',
 ): Promise<WebhookProcess> {
   const validity = { now: new Date(), lifetimeMs: 24 * 3600 * 1000 };
   const authority = await createAuthority({ commonName: 'webhook authority' }, validity);
   const leaf = await authority.issue({ ...validity, subject: { commonName: 'webhook' }, serverNames: ['127.0.0.1'] });
-  const [cert, key] = [join(cluster.runFolder, 'tls.crt'), join(cluster.runFolder, 'tls.key')];
+  const [cert, key] = ['crt', 'key'].map(end => join(cluster.runFolder, `${name}.${end}`)) as [string, string];
   writeFileSync(cert, leaf.certificate);
   writeFileSync(key, leaf.privateKey, { mode: 0o600 });
   const [port, healthPort] = await Promise.all([freePort(), freePort()]);
   const webhook = new Component({
-    name: 'webhook',
+    name,
     argv: [
       ...[process.execPath, main, `--port=${port}`, `--health-port=${healthPort}`],
       ...[`--cert=${cert}`, `--key=${key}`, `--kubeconfig=${kubeconfig}`, ...flags],
     ],
-    logFile: join(cluster.logs, 'webhook.log'),
+    logFile: join(cluster.logs, `${name}.log`),
   });
   webhook.start();
   await webhook.waitUntil(() => isReady(healthPort), 60_000);

@@ -1,0 +1,52 @@
+import type { AttachStrategy, DeviceClass } from '../api/types.ts';
+import type { Network } from '../network/network.ts';
+import { parseBandwidth } from './bandwidth.ts';
+import type { NicRequest } from './request.ts';
+import { looksAtBandwidth } from './select.ts';
+import type { Wish } from './types.ts';
+
+/** The network's strategy. */
+export function strategyOf({ spec }: Pick<Network, 'spec'>): AttachStrategy {
+  return spec.attachPolicy?.strategy ?? 'none';
+}
+
+/**
+ * Whether what pods are promised of the network's NICs is kept. It is kept in the pool of a node: addresses that do not depend on the node
+ * have none, and NICs that a device plugin hands out are not chosen here.
+ */
+export function keepsPromises(network: Pick<Network, 'spec' | 'nodeIndependent' | 'onNode'>): boolean {
+  return looksAtBandwidth(strategyOf(network)) && !network.nodeIndependent && !network.onNode;
+}
+
+/** The bandwidth that an attachment is to be promised, Mbit/s: the pod's target before the network's; undefined where none is kept. */
+export function targetOf(
+  network: Pick<Network, 'spec' | 'nodeIndependent' | 'onNode'>,
+  request: NicRequest,
+): number | undefined {
+  if (!keepsPromises(network)) return undefined;
+  const mbps = parseBandwidth(request.target ?? network.spec.attachPolicy?.target ?? '');
+  return mbps === 0 ? undefined : mbps;
+}
+
+/**
+ * What an attachment asks for: the pod's `cni-args`, and where they do not say, the network's attachPolicy. What the strategy does not look
+ * at is left out.
+ * @param deviceClass the object that the pod's `class` names
+ */
+export function wishOf(network: Network, request: NicRequest, deviceClass?: DeviceClass): Wish {
+  const targetMbps = targetOf(network, request);
+  const { nics, masters, bestEffort } = request;
+  return {
+    ...(nics !== undefined && { count: nics }),
+    ...(masters && { masters }),
+    ...(targetMbps !== undefined && { targetMbps }),
+    ...(bestEffort && { bestEffort }),
+    ...(deviceClass &&
+      strategyOf(network) === 'devClass' && { deviceClass: { ...deviceClass.spec, name: deviceClass.metadata.name } }),
+  };
+}
+
+/** Name of the DeviceClass that choosing needs; undefined where it needs none. */
+export function classOf(network: Pick<Network, 'spec'>, request: NicRequest): string | undefined {
+  return strategyOf(network) === 'devClass' ? request.class : undefined;
+}

@@ -1,0 +1,46 @@
+import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../core/api/names.ts';
+import { targetOf } from '../core/selection/wish.ts';
+import type { WantedAttachment } from './wanted.ts';
+
+/** What the scheduler is told of a pod, so that it chooses among the nodes that can serve it. */
+export interface SchedulerShare {
+  /** Extended resource → how much of it. */
+  resources: ReadonlyMap<string, number>;
+  /** Label of nodes → the least number that it must have there. */
+  labels: ReadonlyMap<string, number>;
+  /** What was left out because a quota of the namespace allows none of it. */
+  forbidden: string[];
+}
+
+/**
+ * The scheduler's share of the pod's attachments: of each network one address an attachment, the target in Mbit/s, and nodes with as many
+ * usable NICs as it asks for. Best effort counts addresses only: it is there to go where there is less. A network that is off
+ * (`spec.schedulerResources: false`) has no share.
+ * @param forbids whether the namespace's quota allows none of a resource
+ */
+export function schedulerShare(
+  wanted: readonly WantedAttachment[],
+  forbids: (resource: string) => boolean,
+): SchedulerShare {
+  const resources = new Map<string, number>();
+  const labels = new Map<string, number>();
+  const forbidden = new Set<string>();
+  const ask = (resource: string, quantity: number): void => {
+    if (forbids(resource)) forbidden.add(resource);
+    else resources.set(resource, (resources.get(resource) ?? 0) + quantity);
+  };
+  for (const { known, selected, request } of wanted) {
+    const { network } = known.state;
+    if (network.spec.schedulerResources === false) continue;
+    if (network.ownAddresses) ask(extendedResourceName(selected.network), 1);
+    const target = request.bestEffort ? undefined : targetOf(network, request);
+    if (target !== undefined) ask(bandwidthResourceName(selected.network), target);
+    if (network.onNode) continue;
+    const nics = request.bestEffort ? 1 : (request.nics ?? request.masters?.length ?? 1);
+    // One NIC is what the addresses' resource says as well: a node without any has none of it.
+    if (nics < 2 && network.ownAddresses) continue;
+    const label = nicCountLabel(selected.network);
+    labels.set(label, Math.max(nics, labels.get(label) ?? 0));
+  }
+  return { resources, labels, forbidden: [...forbidden].sort() };
+}
