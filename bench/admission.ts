@@ -1,52 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { installWebhooks, removeWebhooks } from '../test/system/webhookConfigurations.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
 import { AdmissionSite, admissionCases, type AdmissionCase } from './support/admissionSite.ts';
 import { handlerCosts } from './support/handlerCosts.ts';
-import { closedLoop, openLoop, type Load } from './support/load.ts';
+import { closedLoop, openLoop } from './support/load.ts';
+import { turns, type Pass } from './support/passes.ts';
 import { median, percentile } from './support/samples.ts';
 
-const rounds = 3;
-const nics = 8;
 /** Requests of a round; a single client is slower. */
 const requests: Readonly<Record<number, number>> = { 1: 30, 32: 128 };
 const pacedRate = 100;
 const pacedRequests = 200;
-/** How long the API server may take to heed a changed webhook configuration, ms. */
-const configurationMs = 2000;
 const against = 'no webhooks';
-
-/** Creating pods, then binding them. */
-interface Pass {
-  readonly create: Load<string>;
-  readonly bind: Load<unknown>;
-}
-
-type Loop = <T>(send: (i: number) => Promise<T>) => Promise<Load<T>>;
-
-async function pass(site: AdmissionSite, network: AdmissionCase, loop: Loop, webhooks: boolean): Promise<Pass> {
-  const create = await loop(() => site.createPod(network));
-  const bind = await loop(i => site.bind(network, create.results[i] ?? '', i));
-  const given = await site.addressesOf(network, create.results.at(-1) ?? '');
-  if (given !== (webhooks ? nics : 0)) throw new Error(`${network.name}: the pod has ${given} addresses`);
-  await site.clear(network, create.results);
-  return { create, bind };
-}
-
-/** Passes with and without the webhook configurations, in turns. */
-async function turns(site: AdmissionSite, network: AdmissionCase, loop: Loop) {
-  const passes = { ours: [] as Pass[], alone: [] as Pass[] };
-  for (let round = -1; round < rounds; round++) {
-    for (const webhooks of [true, false]) {
-      if (webhooks) await installWebhooks(site.client, site.address);
-      else await removeWebhooks(site.client);
-      await sleep(configurationMs);
-      const taken = await pass(site, network, loop, webhooks);
-      if (round >= 0) passes[webhooks ? 'ours' : 'alone'].push(taken);
-    }
-  }
-  return passes;
-}
 
 async function throughServer(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {
   for (const [concurrency, count] of Object.entries(requests)) {
@@ -77,7 +40,7 @@ async function throughServer(site: AdmissionSite, network: AdmissionCase, report
 }
 
 async function run(report: Reporter): Promise<void> {
-  await using site = await AdmissionSite.start();
+  await using site = await AdmissionSite.start({ nodes: 50, replicas: 1, cases: admissionCases });
   await handlerCosts(site, report);
   for (const network of admissionCases) await throughServer(site, network, report);
   report('bindings that were tried again, of all', { value: site.bindsRepeated, unit: 'bindings' });

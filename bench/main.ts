@@ -8,7 +8,7 @@ import { progress } from '../test/setup/progress.ts';
 import { resultsFile, type Row } from './frame.ts';
 
 /** The quick ones first. */
-const all = ['executable', 'selection', 'routes', 'cni', 'memory', 'admission'];
+const all = ['executable', 'selection', 'routes', 'cni', 'memory', 'admission', 'allocation'];
 
 async function runOne(name: string): Promise<boolean> {
   const child = spawn(process.execPath, [join(import.meta.dirname, `${name}.ts`)], { stdio: 'inherit' });

@@ -1,5 +1,6 @@
 import { annotation, apiVersion, extendedResourceName, label } from '../../core/api/names.ts';
-import type { MultiNicNetwork } from '../../core/api/types.ts';
+import type { IPPool, MultiNicNetwork } from '../../core/api/types.ts';
+import { parseRecord, stateOf } from '../../core/pool/record.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/resources.ts';
@@ -7,11 +8,11 @@ import { eventually } from '../../test/agent/programs.ts';
 import { startCluster, type Cluster } from '../../test/cluster/index.ts';
 import type { Component } from '../../test/cluster/component.ts';
 import type { WebhookAddress } from '../../test/system/webhookConfigurations.ts';
-import { startWebhookProcess } from '../../test/system/webhookProcess.ts';
+import { Service } from '../../test/system/service.ts';
+import { startWebhookProcess, type WebhookProcess } from '../../test/system/webhookProcess.ts';
 import { hostName, largeCluster } from './largeCluster.ts';
 import { applyManifests, definitionCrd } from '../../test/system/apply.ts';
 
-const nodes = 50;
 const nics = 8;
 const bindAttempts = 5;
 
@@ -21,6 +22,17 @@ export interface AdmissionCase {
   readonly subnet: string;
   readonly hostBlock: number;
   readonly vlanMode: 'l2' | 'l3';
+  /** Of each pod; all of the host's where absent. */
+  readonly nics?: 1;
+  readonly excludeCIDRs?: readonly string[];
+}
+
+export interface AdmissionSiteOptions {
+  /** Node objects. */
+  readonly nodes: number;
+  /** Webhooks, each with the controller; the API server's connections are spread over them. */
+  readonly replicas: number;
+  readonly cases: readonly AdmissionCase[];
 }
 
 export const admissionCases: readonly AdmissionCase[] = [
@@ -32,18 +44,26 @@ export const admissionCases: readonly AdmissionCase[] = [
 export class AdmissionSite implements AsyncDisposable {
   readonly cluster: Cluster;
   readonly client: KubeClient;
-  readonly webhook: Component;
+  readonly webhooks: readonly Component[];
   readonly address: WebhookAddress;
+  readonly #nodes: number;
+  readonly #service: Service;
   bindsRepeated = 0;
 
-  private constructor(parts: Pick<AdmissionSite, 'cluster' | 'client' | 'webhook' | 'address'>) {
+  private constructor(
+    parts: Pick<AdmissionSite, 'cluster' | 'client' | 'webhooks' | 'address'>,
+    nodes: number,
+    service: Service,
+  ) {
     this.cluster = parts.cluster;
     this.client = parts.client;
-    this.webhook = parts.webhook;
+    this.webhooks = parts.webhooks;
     this.address = parts.address;
+    this.#nodes = nodes;
+    this.#service = service;
   }
 
-  static async start(): Promise<AdmissionSite> {
+  static async start({ nodes, replicas, cases }: AdmissionSiteOptions): Promise<AdmissionSite> {
     const names = Array.from({ length: nodes }, (_, i) => ({ name: hostName(i) }));
     const cluster = await startCluster({ name: 'admission', fakeNodes: names });
     const manifests = ['crds', 'namespace.yaml', 'webhook/rbac.yaml'].map(path => `manifests/base/${path}`);
@@ -51,9 +71,19 @@ export class AdmissionSite implements AsyncDisposable {
     const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, maxConnections: 64 });
     for (const host of largeCluster(nodes, nics).hosts) await client.create(hostInterfaces, host);
     const kubeconfig = await cluster.kubeconfigFor('system:serviceaccount:multi-nic-system:multi-nic-webhook');
-    const { webhook, address } = await startWebhookProcess(cluster, kubeconfig, ['--drain-seconds=0']);
-    const site = new AdmissionSite({ cluster, client, webhook, address });
-    for (const network of admissionCases) await site.#addNetwork(network);
+    const processes: WebhookProcess[] = [];
+    while (processes.length < replicas) {
+      const name = `webhook-${processes.length + 1}`;
+      processes.push(await startWebhookProcess(cluster, kubeconfig, ['--drain-seconds=0'], name));
+    }
+    const service = await Service.start(processes.map(({ address, healthPort }) => ({ ...address, healthPort })));
+    // Each has an authority of its own; a bundle may hold several.
+    const caCertificate = processes.map(({ address }) => address.caCertificate).join('\n');
+    const address = { port: service.port, caCertificate };
+    const webhooks = processes.map(({ webhook }) => webhook);
+    const site = new AdmissionSite({ cluster, client, webhooks, address }, nodes, service);
+    await eventually('every replica is called', () => service.ready === replicas);
+    for (const network of cases) await site.#addNetwork(network);
     return site;
   }
 
@@ -77,7 +107,7 @@ export class AdmissionSite implements AsyncDisposable {
   }
 
   async #bindOnce(namespace: string, name: string, turn: number): Promise<void> {
-    const target = { apiVersion: 'v1', kind: 'Node', name: hostName(turn % nodes) };
+    const target = { apiVersion: 'v1', kind: 'Node', name: hostName(turn % this.#nodes) };
     await this.client.createSubresource(pods, { namespace, name }, 'binding', {
       ...{ apiVersion: 'v1', kind: 'Binding', metadata: { name }, target },
     });
@@ -89,25 +119,43 @@ export class AdmissionSite implements AsyncDisposable {
     return pod.metadata.annotations?.[annotation.networks]?.match(/\d+\.\d+\.\d+\.\d+\/\d+"\]/g)?.length ?? 0;
   }
 
-  /** Takes all pods away, and their records out of the pools: no agent is here to release them. */
-  async clear({ name: namespace }: AdmissionCase, names: readonly string[]): Promise<void> {
+  /** Takes pods away at once, as many requests at a time as are given. */
+  async deletePods({ name: namespace }: AdmissionCase, names: readonly string[], clients = 16): Promise<void> {
     const queue = names.values();
     const worker = async (): Promise<void> => {
       for (const name of queue) await this.client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 });
     };
-    await Promise.all(Array.from({ length: 16 }, worker));
-    const { items } = await this.client.list(ipPools);
-    for (const pool of items) await this.client.updateStatus(ipPools, { ...pool, status: { allocations: [] } });
+    await Promise.all(Array.from({ length: clients }, worker));
   }
 
-  async #addNetwork({ name, subnet, hostBlock, vlanMode }: AdmissionCase): Promise<void> {
+  /** The same, and returns when their addresses are free: in the nodes' pools, where no agent is here to release them, and in pages. */
+  async clear(network: AdmissionCase, names: readonly string[]): Promise<void> {
+    await this.deletePods(network, names);
+    const gone = new Set(names);
+    const isTheirs = (text: string): boolean => gone.has(parseRecord(text)?.name ?? '') && stateOf(text) !== 'Released';
+    const held = async (): Promise<IPPool[]> => {
+      const { items } = await this.client.list(ipPools, { labelSelector: `${label.network}=${network.name}` });
+      return items.filter(({ status }) => status?.allocations.some(isTheirs));
+    };
+    for (const pool of await held()) {
+      if (pool.spec.hostName === undefined || !pool.status) continue;
+      const allocations = pool.status.allocations.filter(text => !isTheirs(text));
+      await this.client.updateStatus(ipPools, { ...pool, status: { ...pool.status, allocations } });
+    }
+    await eventually('addresses free again', async () => (await held()).length === 0);
+  }
+
+  async #addNetwork({ name, subnet, hostBlock, vlanMode, nics, excludeCIDRs }: AdmissionCase): Promise<void> {
+    const interfaceBlock = nics === 1 ? 0 : 3;
+    const ipam = { type: 'multi-nic-ipam', hostBlock, interfaceBlock, vlanMode, ...(excludeCIDRs && { excludeCIDRs }) };
     const network: MultiNicNetwork = {
       apiVersion,
       kind: 'MultiNicNetwork',
       metadata: { name },
       spec: {
         subnet,
-        ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock, interfaceBlock: 3, vlanMode }),
+        ipam: JSON.stringify(ipam),
+        ...(nics === 1 && { masterNets: ['172.16.0.0/16'] }),
         multiNICIPAM: true,
         plugin: { cniVersion: '1.0.0', type: 'ipvlan', args: { mode: vlanMode } },
         namespaces: [name],
@@ -125,7 +173,8 @@ export class AdmissionSite implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.webhook.stop();
+    await Promise.all(this.webhooks.map(webhook => webhook.stop()));
+    await this.#service[Symbol.asyncDispose]();
     await this.client.close();
     await this.cluster.stop();
   }

@@ -5,7 +5,7 @@ import { createAuthority } from '../../certs/authority.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { Component } from '../cluster/component.ts';
 import { freePort } from '../system/webhookProcess.ts';
-import { Service, type Backend } from './service.ts';
+import { Service, type Backend } from '../system/service.ts';
 import type { ReplicaArgs } from './times.ts';
 
 /** Three webhooks (each with the controller), behind one address. */

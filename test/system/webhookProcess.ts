@@ -13,6 +13,8 @@ export interface WebhookProcess {
   readonly webhook: Component;
   /** What the API server calls it with. */
   readonly address: WebhookAddress;
+  /** Where it says whether it is ready. */
+  readonly healthPort: number;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function startWebhookProcess(
   });
   webhook.start();
   await webhook.waitUntil(() => isReady(healthPort), 60_000);
-  return { webhook, address: { port, caCertificate: authority.certificate } };
+  return { webhook, address: { port, caCertificate: authority.certificate }, healthPort };
 }
 
 async function isReady(port: number): Promise<boolean> {

@@ -1,0 +1,136 @@
+import { auditCluster } from '../kube/audit/clusterAudit.ts';
+import { ApiError } from '../kube/errors.ts';
+import { installWebhooks } from '../test/system/webhookConfigurations.ts';
+import { runBenchmark, type Reporter } from './frame.ts';
+import { AdmissionSite, admissionCases, type AdmissionCase } from './support/admissionSite.ts';
+import { closedLoop, type Load } from './support/load.ts';
+import { pass, turns, type Pass } from './support/passes.ts';
+import { median, percentile } from './support/samples.ts';
+
+const nodes = 200;
+const replicas = 3;
+const clients = 32;
+const requests = 256;
+const rounds = 3;
+/** Pods that hold 50,000 addresses, some 30 on a node. */
+const filling = 6250;
+const nics = 8;
+
+/** Exactly 1,000 addresses of one NIC: 1,022 usable ones without 22. */
+const thousand: AdmissionCase = {
+  name: 'thousand',
+  subnet: '12.0.0.0/22',
+  hostBlock: 0,
+  vlanMode: 'l2',
+  nics: 1,
+  excludeCIDRs: ['12.0.3.240/28', '12.0.3.236/30', '12.0.3.234/31', '12.0.3.233/32'],
+};
+const all = 1000;
+/** A refused pod is made again after this, ms, as a ReplicaSet does; but never more often than this. */
+const againMs = 100;
+const mostTries = 100;
+
+const loop = <T>(send: (i: number) => Promise<T>): Promise<Load<T>> => closedLoop(requests, clients, send);
+const verbs = [['create', 'created'] as const, ['bind', 'bound'] as const];
+
+function rate(passes: readonly Pass[], verb: keyof Pass): number {
+  return median(passes.map(taken => taken[verb].rate));
+}
+
+async function besideTheServer(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {
+  const { ours, alone } = await turns(site, network, loop);
+  for (const [verb, word] of verbs) {
+    const name = `${network.name}, ${replicas} replicas, ${clients} clients`;
+    const against = 'no webhooks';
+    report(`${name}: pods ${word}`, {
+      ...{ value: rate(ours, verb), unit: '/s', baseline: rate(alone, verb), against },
+      goal: { of: 'ratio', atLeast: 0.8 },
+    });
+    for (const p of [50, 99]) {
+      const of = (passes: readonly Pass[]): number => median(passes.map(q => percentile(q[verb].latencies, p)));
+      report(`${name}: p${p} of a ${verb}`, { value: of(ours), unit: 'ms', baseline: of(alone), against });
+    }
+  }
+}
+
+async function several(site: AdmissionSite, network: AdmissionCase): Promise<Pass[]> {
+  const passes: Pass[] = [];
+  while (passes.length < rounds) passes.push(await pass(site, network, loop, true));
+  return passes;
+}
+
+/** The same with none and with 50,000 addresses given out, by pods that are there. */
+async function filled(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {
+  await installWebhooks(site.client, site.address);
+  await pass(site, network, loop, true);
+  const before = await several(site, network);
+  const { results: names } = await closedLoop(filling, clients, () => site.createPod(network));
+  await closedLoop(filling, clients, i => site.bind(network, names[i] ?? '', i));
+  const after = await several(site, network);
+  for (const [verb, word] of verbs) {
+    report(`${network.name}, ${(filling * nics).toLocaleString('en')} addresses given out: pods ${word}`, {
+      ...{ value: rate(after, verb), unit: '/s', baseline: rate(before, verb), against: 'none given out' },
+      goal: { of: 'ratio', atLeast: 0.95 },
+    });
+  }
+  await site.clear(network, names);
+}
+
+/** As many pods as addresses, all deleted at once, and all made again. */
+async function toTheLast(site: AdmissionSite, report: Reporter): Promise<void> {
+  let refused = 0;
+  const create = async (): Promise<string> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await site.createPod(thousand);
+      } catch (error) {
+        if (!(error instanceof ApiError) || tries === mostTries) throw error;
+        refused++;
+        await new Promise(resolve => setTimeout(resolve, againMs));
+      }
+    }
+  };
+  const round = async (): Promise<Load<string>> => {
+    const created = await closedLoop(all, clients, create);
+    await closedLoop(all, clients, i => site.bind(thousand, created.results[i] ?? '', i));
+    return created;
+  };
+  const first = await round();
+  const refusedFirst = refused;
+  await site.deletePods(thousand, first.results, clients);
+  const second = await round();
+  const name = '1,000 pods on 1,000 addresses';
+  report(`${name}: created`, { value: first.rate, unit: '/s' });
+  report(`${name}, all deleted and created again`, {
+    ...{ value: second.rate, unit: '/s', baseline: first.rate, against: 'created for the first time' },
+    goal: { of: 'ratio', atLeast: 0.95 },
+  });
+  report(`${name}: refused at first`, { value: refusedFirst, unit: 'pods', goal: { of: 'value', atMost: 0 } });
+  report(`${name}: refused again`, {
+    ...{ value: refused - refusedFirst, unit: 'pods', goal: { of: 'value', atMost: 0 } },
+  });
+  const findings = await auditCluster(site.client, { settleMs: 2000, graceMs: 0, reservationMs: 0 });
+  for (const { kind, message } of findings.slice(0, 5)) console.log(`  audit: ${kind}: ${message}`);
+  report('disagreements that the audit finds', {
+    value: findings.length,
+    unit: 'findings',
+    goal: { of: 'value', atMost: 0 },
+  });
+  await site.clear(thousand, second.results);
+}
+
+async function run(report: Reporter): Promise<void> {
+  await using site = await AdmissionSite.start({ nodes, replicas, cases: [...admissionCases, thousand] });
+  for (const network of admissionCases) await besideTheServer(site, network, report);
+  await installWebhooks(site.client, site.address);
+  await toTheLast(site, report);
+  for (const network of admissionCases) await filled(site, network, report);
+  report('bindings that were tried again, of all', { value: site.bindsRepeated, unit: 'bindings' });
+}
+
+await runBenchmark({
+  name: 'allocation',
+  about: 'addresses under load: three replicas, 50,000 addresses given out, as many pods as addresses',
+  limitSeconds: 1200,
+  run,
+});
