@@ -19,7 +19,7 @@ const namespace = 'default';
 const limitMs = 120_000;
 
 describe('addresses, while nodes and their agents fail', function () {
-  this.timeout(420_000);
+  this.timeout(900_000);
   let cluster: Cluster;
   let system: InstalledSystem;
   let client: KubeClient;
