@@ -65,7 +65,7 @@ export function createLeaderSession(
           }),
           group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
           group('optional resources', runOptionalResources(optional, resync)),
-          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs }),
+          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs, surplusMs: recordGraceMs }),
           new PageSweeper(context, { intervalMs: times.sweepIntervalMs, recordGraceMs }),
           auditor,
           repeated('resync', times.resyncMs, resync),

@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readAttachments } from '../core/annotation/attachments.ts';
-import type { NetworkSelection } from '../core/annotation/networks.ts';
 import type { AllocatedNic } from '../core/api/types.ts';
 import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grant.ts';
 import { isNotReady, whenReady } from '../kube/whenReady.ts';
@@ -80,7 +78,7 @@ async function grantOne(
     request,
     ...(selected.element.ips && { ips: selected.element.ips }),
     deviceClass,
-    held: heldBy(selected.element),
+    held: (selected.dropped ?? []).flatMap(({ addresses }) => addresses),
   };
   if (node !== undefined && !isBound && !view.host(node)) return undefined;
   try {
@@ -93,11 +91,6 @@ async function grantOne(
     if (!isBound && isNotReady(error)) return undefined;
     throw error;
   }
-}
-
-/** Addresses that an earlier round of this admission wrote into the pod. */
-function heldBy(element: NetworkSelection): string[] {
-  return (readAttachments(element['cni-args']) ?? []).flatMap(({ addresses }) => addresses);
 }
 
 /** Owners of many pods retry at once and for ever: without this each try would hold addresses until the reservation ends. */

@@ -1,6 +1,8 @@
 import { annotation, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
 import { pods, type Pod } from '../../kube/resources.ts';
+import { auditedPod } from '../../core/audit/readPod.ts';
+import { addressesOf } from '../../core/audit/view.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import type { FirstSeen } from './firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';
@@ -17,45 +19,57 @@ export async function sweepReservations(
 ): Promise<void> {
   const { informers, pools, log } = context;
   const reserved = [...informers.pools.list()].flatMap(pool =>
-    poolRecords(context, pool, 'Reserved').map(({ reservation, namespace }) => ({
+    poolRecords(context, pool, 'Reserved').map(record => ({
       pool: pool.metadata.name,
-      reservation,
-      namespace,
-      key: `${pool.metadata.name} ${namespace} ${reservation}`,
+      record,
+      key: [pool.metadata.name, record.namespace, record.reservation, ...addressesOf(record.nics)].join(' '),
     })),
   );
   seen.keep(new Set(reserved.map(({ key }) => key)));
   const overdue = reserved.filter(({ key }) => seen.ageMs(key) >= timeoutMs);
   if (overdue.length === 0) return;
-  const claimed = await podsByReservation(context, new Set(overdue.map(({ namespace }) => namespace)), signal);
-  for (const { pool, reservation, namespace } of overdue) {
-    const pod = reservation === undefined ? undefined : claimed.get(`${namespace} ${reservation}`);
+  const claimed = await podsByReservation(context, new Set(overdue.map(({ record }) => record.namespace)), signal);
+  for (const { pool, record: found } of overdue) {
+    const { reservation, namespace } = found;
+    const addresses = addressesOf(found.nics).join();
+    const pod = claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, found));
     const options = { timeoutMs: releaseTimeoutMs };
     if (pod && reservation !== undefined) {
       const { uid = '', name } = pod.metadata;
       await pools.confirm(pool, reservation, { uid, name, namespace }, options);
     } else {
       const matches = (record: Allocation): boolean =>
-        record.state === 'Reserved' && record.reservation === reservation && record.namespace === namespace;
+        record.state === 'Reserved' &&
+        record.reservation === reservation &&
+        record.namespace === namespace &&
+        addressesOf(record.nics).join() === addresses;
       await pools.release(pool, matches, options);
     }
     log.info({ pool, namespace, pod: pod?.metadata.name }, pod ? 'reservation confirmed late' : 'reservation released');
   }
 }
 
-/** The pods that carry a reservation, by namespace and reservation; as the API server has them now, not as a copy had them. */
+/** The pods that carry each reservation, by namespace and reservation; as the API server has them now, not as a copy had them. */
 async function podsByReservation(
   { client }: LeaderContext,
   namespaces: ReadonlySet<string>,
   signal: AbortSignal,
-): Promise<Map<string, Pod>> {
-  const found = new Map<string, Pod>();
+): Promise<Map<string, Pod[]>> {
+  const found = new Map<string, Pod[]>();
   for (const namespace of namespaces) {
     const { items } = await client.list(pods, { namespace, labelSelector: `${label.injected}=true`, signal });
     for (const pod of items) {
       const reservation = pod.metadata.annotations?.[annotation.reservation];
-      if (reservation !== undefined) found.set(`${namespace} ${reservation}`, pod);
+      if (reservation === undefined) continue;
+      const key = `${namespace} ${reservation}`;
+      found.set(key, [...(found.get(key) ?? []), pod]);
     }
   }
   return found;
+}
+
+/** Whether the pod has the addresses, and not only the reservation's id: that comes along when a pod's manifest is copied. */
+function wasGiven(pod: Pod, { nics }: Allocation): boolean {
+  const given = new Set(addressesOf(auditedPod(pod).attachments.flatMap(attachment => attachment.nics)));
+  return addressesOf(nics).every(address => given.has(address));
 }

@@ -4,21 +4,25 @@ import type { LeaderContext } from '../leaderContext.ts';
 import { sweepOrphans } from './orphans.ts';
 import { FirstSeen } from './firstSeen.ts';
 import { sweepReservations } from './reservations.ts';
+import { createSurplusSweep } from './surplus.ts';
 
 export interface SweeperOptions {
   /** Between two sweeps, in milliseconds. */
   intervalMs: number;
   /** How long a reservation may wait for its pod, in milliseconds. */
   reservationMs: number;
+  /** How long an attachment may have two records, in milliseconds. */
+  surplusMs: number;
 }
 
 /** Looks for what nobody owns any more, again and again. An error ends one sweep of one kind; nothing is freed because of one. */
 export function createSweeper(context: LeaderContext, options: SweeperOptions): Runnable {
-  const { intervalMs, reservationMs } = options;
+  const { intervalMs, reservationMs, surplusMs } = options;
   const seen = new FirstSeen();
   const sweeps: Record<string, (signal: AbortSignal) => Promise<void>> = {
     orphans: signal => sweepOrphans(context, signal),
     reservations: signal => sweepReservations(context, { timeoutMs: reservationMs, seen }, signal),
+    surplus: createSurplusSweep(context, { graceMs: surplusMs, seen: new FirstSeen() }),
   };
   return {
     name: 'sweeper',

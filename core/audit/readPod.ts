@@ -22,6 +22,7 @@ export function auditedPod({ metadata, spec, status }: PodObject): AuditedPod {
   const elements = readNetworks(annotations[annotation.networks] ?? '');
   const names = interfaceNames(elements);
   const reservation = annotations[annotation.reservation];
+  const isRunning = status?.phase === 'Running';
   const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
   return {
     uid,
@@ -29,13 +30,14 @@ export function auditedPod({ metadata, spec, status }: PodObject): AuditedPod {
     name,
     ...(spec?.nodeName !== undefined && { node: spec.nodeName }),
     ...(reservation !== undefined && { reservation }),
-    isRunning: status?.phase === 'Running',
+    isRunning,
     ...(isOver && { endedAt: endOf(metadata, status) }),
     attachments: elements.flatMap((element, i) => {
       const nics = readAttachments(element['cni-args']);
       return nics ? [{ network: element.name, interface: names[i] ?? '', nics }] : [];
     }),
-    interfaces: readStatus(annotations[annotation.networkStatus] ?? '[]'),
+    // Before it runs, its status may be that of the pod whose manifest it was copied from.
+    interfaces: isRunning ? readStatus(annotations[annotation.networkStatus] ?? '[]') : [],
   };
 }
 

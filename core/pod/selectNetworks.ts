@@ -1,7 +1,7 @@
 import { annotation } from '../api/names.ts';
 import type { NetworkSelection } from '../annotation/networks.ts';
 import { interfaceNames, isInterfaceName, macOf, parseNetworks } from '../annotation/networks.ts';
-import { withoutAttachments } from '../annotation/attachments.ts';
+import { readAttachments, withoutAttachments, type Attachments } from '../annotation/attachments.ts';
 import { MultiNicError } from '../errors.ts';
 import type { PodFacts } from './skip.ts';
 
@@ -14,6 +14,8 @@ export interface SelectedNetwork {
   network?: string;
   /** CNI_IFNAME. */
   ifname: string;
+  /** The attachments that came with the element and were dropped: not to be believed, but they may tell where to look. */
+  dropped?: Attachments;
 }
 
 /** What selectNetworks needs to know of the cluster. */
@@ -48,7 +50,8 @@ export function selectNetworks(
       );
     }
     macOf(element, i); // refuses what no NIC can have
-    return { element: withoutAttachments(element), network: element.name, ifname };
+    const dropped = readAttachments(element['cni-args']);
+    return { element: withoutAttachments(element), network: element.name, ifname, ...(dropped && { dropped }) };
   });
   checkInterfaceNames(selected);
   return { source, selected };

@@ -145,12 +145,13 @@ function wantedIn(wanted: string[] | undefined, block: Block): string | undefine
 }
 
 /**
- * Whether the record is this attachment's, and alive. A pod's record is found by its UID alone: a reservation's id can be copied from
- * another pod's annotations, so it only finds what is still reserved, in its namespace.
+ * Whether the record is this attachment's, and alive. A pod that exists finds its records by its UID alone, as they were confirmed before it
+ * was stored: a reservation's id can be copied from another pod's annotations, so it only finds what is still reserved, in its namespace,
+ * for a pod that is being created.
  */
 export function isHeldBy(record: Allocation, claimant: Claimant): boolean {
   if (record.state === 'Released' || record.interface !== claimant.interface) return false;
-  if (record.podUID !== '') return record.podUID === claimant.podUID;
+  if (record.podUID !== '' || claimant.podUID !== '') return record.podUID === claimant.podUID;
   return (
     record.reservation !== undefined &&
     record.reservation === claimant.reservation &&

@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import type { IPPool } from '../../core/api/types.ts';
+import { ipPools } from '../../kube/resources.ts';
+import { expectSound, finish, type History } from './history.ts';
+import { liveRecords } from './invariants.ts';
+import type { Model, ModelPod } from './model.ts';
+import type { BindingTo, Creation } from './operations.ts';
+import { useStage } from './stage.ts';
+
+const plain: Omit<Creation, 'kind'> = {
+  ...{ node: 'n1', by: [0, 0, 0], isReinvoked: false, refusedAfter: 'nothing', dryRun: false, copied: undefined },
+  isSuccessor: false,
+};
+const bindingBy = (i: number): BindingTo => ({
+  ...{ node: 'n1', by: [i, i], isTwice: false, isRefused: false, dryRun: false },
+});
+
+/** Histories that went wrong once, each as short as it could be made. */
+describe('allocation of addresses, in histories that went wrong once', function () {
+  this.timeout(60_000);
+  const stage = useStage();
+
+  async function done(history: History, model: Model, what: () => Promise<unknown>): Promise<void> {
+    history.site.begin('step', async () => void (await what()));
+    await history.site.settle();
+    await expectSound(history, model);
+  }
+
+  function only(model: Model): ModelPod {
+    const [pod] = model.pods.values();
+    if (!pod) throw new Error('the pod was not admitted');
+    return pod;
+  }
+
+  async function records({ site }: History): Promise<string[]> {
+    const pools: IPPool[] = await site.user.list(ipPools);
+    return liveRecords(pools).map(({ pool, state, name }) => `${pool} ${state} ${name}`);
+  }
+
+  // Random numbers say which page a replica begins with: in some of these the two differ.
+  const randoms = Array.from({ length: 8 }, (_, i) => i);
+
+  it('a pod keeps its page when another replica is asked again', async () => {
+    for (const random of randoms) {
+      await stage.play(random, async (history, model) => {
+        const twice: Creation = { ...plain, kind: 'flat', by: [0, 1, 0], isReinvoked: true };
+        await done(history, model, () => history.operations.create(twice));
+        expect(await records(history)).to.have.length(1);
+      });
+    }
+  });
+
+  it('a pod that two replicas bound in pages holds only what it was given', async () => {
+    for (const random of randoms) {
+      await stage.play(random, async (history, model) => {
+        const { operations } = history;
+        await done(history, model, () => operations.create({ ...plain, kind: 'named' }));
+        await done(history, model, () => operations.bind(only(model), { ...bindingBy(0), isRefused: true }));
+        await done(history, model, () => operations.bind(only(model), bindingBy(1)));
+        await done(history, model, () => operations.attach(only(model)));
+        await finish(history, model, false);
+      });
+    }
+  });
+
+  it('a copy of a pod that is refused leaves the pod nothing', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations, site } = history;
+      await done(history, model, () => operations.create({ ...plain, kind: 'flat' }));
+      const copy: Creation = { ...plain, kind: 'flat', copied: only(model), refusedAfter: 'mutation' };
+      await done(history, model, () => operations.create(copy));
+      expect(await records(history)).to.have.length(2);
+      await site.advance(90_000, true);
+      expect(await records(history)).to.have.length(1);
+    });
+  });
+
+  it('a pod that is bound does not take what was reserved for a copy of it', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations } = history;
+      await done(history, model, () => operations.create({ ...plain, kind: 'both' }));
+      const pod = only(model);
+      const copy: Creation = { ...plain, kind: 'pinned', copied: pod };
+      await done(history, model, () => operations.create({ ...copy, refusedAfter: 'mutation' }));
+      await done(history, model, () => operations.bind(pod, bindingBy(0)));
+      await done(history, model, () => operations.create(copy));
+      await finish(history, model, false);
+    });
+  });
+
+  it('a pod deleted by force keeps its page while its node is cut off, also before that is noticed', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations, site } = history;
+      await done(history, model, () => operations.create({ ...plain, kind: 'pinned' }));
+      await done(history, model, () => operations.attach(only(model)));
+      await site.advance(16_000, true);
+      operations.cutOff('n1');
+      await done(history, model, () => operations.delete(only(model), true));
+      await site.advance(300_000, true);
+      await expectSound(history, model);
+      await finish(history, model, true);
+    });
+  });
+
+  it('a copy of a pod that runs has none of its interfaces, says the audit', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations } = history;
+      await done(history, model, () => operations.create({ ...plain, kind: 'pinned' }));
+      await done(history, model, () => operations.attach(only(model)));
+      await done(history, model, () => operations.create({ ...plain, kind: 'pinned', copied: only(model) }));
+      await finish(history, model, false);
+    });
+  });
+});

@@ -1,0 +1,30 @@
+import fc from 'fast-check';
+import { histories } from './anyHistory.ts';
+import { finish } from './history.ts';
+import { useStage } from './stage.ts';
+
+/** How many histories a run has; more find more. */
+const runs = Number(process.env.ALLOCATION_HISTORIES ?? 1000);
+/** One history again: what a failure prints. */
+const seed = process.env.ALLOCATION_SEED === undefined ? {} : { seed: Number(process.env.ALLOCATION_SEED) };
+const path = process.env.ALLOCATION_PATH === undefined ? {} : { path: process.env.ALLOCATION_PATH };
+
+describe('allocation of addresses, in any history', function () {
+  this.timeout(1_200_000);
+  const stage = useStage();
+
+  it('gives no address to two pods, loses none, and frees none that is in use', async () => {
+    let count = 0;
+    await fc.assert(
+      fc.asyncProperty(histories(30), fc.nat(), fc.nat(9), async (commands, random, fill) => {
+        await stage.play(random, async (real, model) => {
+          await fc.asyncModelRun(() => ({ model, real }), commands);
+          await finish(real, model, fill === 0);
+        });
+        count++;
+      }),
+      { numRuns: runs, ...seed, ...path },
+    );
+    console.log(`      ${count} histories, ${stage.answered} requests`);
+  });
+});

@@ -1,0 +1,139 @@
+import { annotation } from '../../core/api/names.ts';
+import { interfaceNames, parseNetworks } from '../../core/annotation/networks.ts';
+import { intentOf } from '../../agent/attach/entries.ts';
+import { refuseTakenAddresses } from '../../agent/attach/takenAddresses.ts';
+import { Checkpoint } from '../../agent/checkpoint/checkpoint.ts';
+import type { CheckpointEntry } from '../../agent/checkpoint/entry.ts';
+import { Decider } from '../../agent/decision/decider.ts';
+import { PodSource } from '../../agent/pods/podSource.ts';
+import { PoolRecords } from '../../agent/records/poolRecords.ts';
+import { Releaser } from '../../agent/release/releaser.ts';
+import { PoolStore } from '../../kube/poolStore.ts';
+import type { ActorClient } from './actorClient.ts';
+import { namespace, silent, type Setting } from './setting.ts';
+
+/** What a CNI call may take, ms. */
+const callMs = 10_000;
+
+export interface NodeAgentOptions {
+  client: ActorClient;
+  node: string;
+  setting: Setting;
+  /** Of the node's state, which outlives the process. */
+  folder: string;
+  /** Told of work on the disk. */
+  busy: <T>(work: Promise<T>) => Promise<T>;
+}
+
+/** The agent of one node, without the kernel: the real decisions, checkpoint and releases. */
+export class NodeAgent {
+  readonly client: ActorClient;
+  readonly checkpoint: Checkpoint;
+  readonly #busy: NodeAgentOptions['busy'];
+  readonly #pods: PodSource;
+  readonly #records: PoolRecords;
+  readonly #releaser: Releaser;
+  readonly #decider: Decider;
+  readonly #dying = new AbortController();
+  readonly #dead = Promise.withResolvers<never>();
+
+  private constructor({ client, node, setting, busy }: NodeAgentOptions, checkpoint: Checkpoint) {
+    this.#busy = busy;
+    this.client = client;
+    this.checkpoint = checkpoint;
+    this.#dead.promise.catch(() => undefined);
+    const { view } = setting;
+    const logger = silent;
+    const pods = new PodSource({ client, node, logger });
+    const records = new PoolRecords({ client, view, node, logger });
+    const store = new PoolStore(client, { log: logger });
+    this.#pods = pods;
+    this.#records = records;
+    this.#releaser = new Releaser({ pods, records, store, checkpoint, logger });
+    this.#decider = new Decider({
+      view,
+      records,
+      store,
+      node,
+      checkpoint,
+      folders: { kubelet: '', sysfs: '' },
+      findClass: () => Promise.resolve(undefined),
+    });
+  }
+
+  static async open(options: NodeAgentOptions): Promise<NodeAgent> {
+    return new NodeAgent(options, await Checkpoint.open(options.folder, silent));
+  }
+
+  /** Resolves when it would take CNI calls. */
+  async start(): Promise<void> {
+    const { signal } = this.#dying;
+    void this.#pods.informer.start(signal);
+    void this.#records.start(signal);
+    void this.#releaser.start(signal);
+    await this.#pods.informer.synced;
+  }
+
+  /**
+   * ADD of all the pod's attachments, as chained: one after another, all or none.
+   * @returns what was made
+   */
+  add(ref: { name: string; uid: string }, containerId: string): Promise<CheckpointEntry[]> {
+    return Promise.race([this.#add(ref, containerId), this.#dead.promise]);
+  }
+
+  async #add({ name, uid }: { name: string; uid: string }, containerId: string): Promise<CheckpointEntry[]> {
+    const { signal } = this.#dying;
+    const until = performance.now() + callMs;
+    const budget = { signal, remainingMs: () => Math.max(1, until - performance.now()) };
+    const pod = await this.#pods.find({ namespace, name }, uid, { signal });
+    if (!pod) throw new Error(`there is no pod ${name} ${uid}`);
+    const elements = parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
+    const ifnames = interfaceNames(elements);
+    const made: CheckpointEntry[] = [];
+    try {
+      for (const [i, element] of elements.entries()) {
+        const ifname = ifnames[i] ?? '';
+        const attachment = await this.#decider.decide(
+          {
+            ...{ containerId, ifname, callIfname: 'eth0', configName: 'test', netns: `/run/netns/${containerId}` },
+            ...{ network: element.name, pod, call: { args: '', path: '' }, cniArgs: element['cni-args'] ?? undefined },
+            ...{ ips: [], mac: undefined, deviceID: undefined, defaultRoute: [], runtimeConfig: {} },
+          },
+          budget,
+        );
+        refuseTakenAddresses(attachment, this.checkpoint.list());
+        if (signal.aborted) throw new Error('the agent died');
+        const links = attachment.nics.map(({ name: link, master, addresses }) => ({
+          ...{ name: link, master, addresses: [...addresses], routes: [] },
+        }));
+        const entry: CheckpointEntry = { ...intentOf(attachment, '4:1'), state: 'done', links };
+        await this.checkpoint.put(entry);
+        made.push(entry);
+      }
+    } catch (error) {
+      for (const entry of made) await this.#forget(entry);
+      throw error;
+    }
+    return made;
+  }
+
+  /** DEL of a sandbox. */
+  async remove(containerId: string): Promise<void> {
+    for (const entry of this.checkpoint.ofCall(containerId, 'eth0')) {
+      await this.#forget(entry);
+      this.#releaser.detached(entry);
+    }
+  }
+
+  #forget(entry: CheckpointEntry): Promise<void> {
+    return this.#busy(this.checkpoint.delete(entry));
+  }
+
+  /** SIGKILL; the checkpoint stays on the disk. */
+  async kill(): Promise<void> {
+    this.#dead.reject(new Error('the agent died'));
+    this.#dying.abort();
+    await this.client.close();
+  }
+}

@@ -1,0 +1,206 @@
+import type { IPPool } from '../../core/api/types.ts';
+import type { KubeObject } from '../../kube/types.ts';
+import { EventLog } from './eventLog.ts';
+import { parsePath, selects, type ApiPath } from './apiPath.ts';
+
+/** An answer of the API server. */
+export interface ApiAnswer {
+  status: number;
+  body: object;
+}
+
+/** A request to the API server. */
+export interface ApiCall {
+  method: string;
+  /** Path and query. */
+  url: string;
+  accept: string;
+  body: unknown;
+}
+
+/** What answers requests behind the scheduler: this store, or a real API server. */
+export interface ApiBackend {
+  readonly log: EventLog;
+  /** @param staleBy of a read that may be answered from the watch cache: so many versions old */
+  call(request: ApiCall, staleBy?: number): Promise<ApiAnswer>;
+}
+
+type Objects = ReadonlyMap<string, KubeObject>;
+
+interface State {
+  objects: Objects;
+  version: number;
+}
+
+/** So many old states are kept, for reads that the watch cache may answer. */
+const keptStates = 8;
+
+/**
+ * The API server's storage, as far as the system uses it: objects with resourceVersion and UID, a status subresource, preconditions,
+ * selectors, tables of pools, and the events of all that changes. Every rule here is one of the API machinery's, not of ours.
+ */
+export class ObjectStore implements ApiBackend {
+  readonly log = new EventLog();
+  #objects: Objects = new Map();
+  #states: State[] = [];
+  #version = 1000;
+  #uids = 0;
+
+  call(request: ApiCall, staleBy = 0): Promise<ApiAnswer> {
+    return Promise.resolve(this.#answer(request, staleBy));
+  }
+
+  #answer({ method, url, accept, body }: ApiCall, staleBy: number): ApiAnswer {
+    const path = parsePath(url);
+    const object = body as KubeObject;
+    switch (method) {
+      case 'GET':
+        return path.name === undefined ? this.#list(path, accept, staleBy) : this.#get(path);
+      case 'POST':
+        return path.subresource === 'binding' ? this.#bind(path, body as Binding) : this.#create(path, object);
+      case 'PUT':
+        return this.#update(path, object);
+      case 'DELETE':
+        return this.#delete(path, body ?? {});
+      default:
+        throw new Error(`The stub has no ${method} ${url}`);
+    }
+  }
+
+  #get({ key, plural, name }: ApiPath): ApiAnswer {
+    const object = this.#objects.get(key);
+    return object ? { status: 200, body: object } : failure(404, 'NotFound', `${plural} "${name}" not found`);
+  }
+
+  #list({ prefix, selectors, query }: ApiPath, accept: string, staleBy: number): ApiAnswer {
+    const mayBeStale = query.get('resourceVersion') === '0';
+    const latest = { objects: this.#objects, version: this.#version };
+    const { objects, version } = (mayBeStale ? this.#states.at(-1 - staleBy) : undefined) ?? latest;
+    const items = [...objects].flatMap(([key, object]) =>
+      key.startsWith(prefix) && selects(selectors, object) ? [object] : [],
+    );
+    const metadata = { resourceVersion: String(version) };
+    if (accept.includes('as=Table')) return { status: 200, body: { kind: 'Table', metadata, ...tableOf(items) } };
+    return { status: 200, body: { kind: 'List', metadata, items } };
+  }
+
+  #create({ prefix, namespace, plural }: ApiPath, object: KubeObject): ApiAnswer {
+    const { name } = object.metadata;
+    const key = `${prefix}${name}`;
+    if (this.#objects.has(key)) return failure(409, 'AlreadyExists', `${plural} "${name}" already exists`);
+    const metadata = {
+      ...object.metadata,
+      ...(namespace !== undefined && { namespace }),
+      uid: object.metadata.uid ?? `uid-${++this.#uids}`,
+      ...(plural === 'ippools' && { managedFields: [{ manager: 'test' }] }),
+      creationTimestamp: new Date().toISOString(),
+    };
+    return { status: 201, body: this.#store(key, plural, { ...object, metadata }) };
+  }
+
+  #update({ key, plural, name, subresource }: ApiPath, object: KubeObject): ApiAnswer {
+    const current = this.#objects.get(key);
+    if (!current) return failure(404, 'NotFound', `${plural} "${name}" not found`);
+    const { uid, resourceVersion } = object.metadata;
+    const isOther = uid !== undefined && uid !== current.metadata.uid;
+    const isOld = resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion;
+    if (isOther || isOld) return failure(409, 'Conflict', `${plural} "${name}": the object has been modified`);
+    const next =
+      subresource === 'status' ? { ...current, status: object.status } : { ...object, status: current.status };
+    const { managedFields, ...metadata } = {
+      ...(subresource ? current : object).metadata,
+      resourceVersion: current.metadata.resourceVersion ?? '',
+    };
+    // One empty entry gives them up (Kubernetes, "Server-Side Apply", "Clearing managedFields").
+    const isTracked = managedFields !== undefined && JSON.stringify(managedFields) !== '[{}]';
+    const changed = { ...next, metadata: { ...metadata, ...(isTracked && { managedFields }) } };
+    // A write that changes nothing is none (k8s.io/apiserver, GuaranteedUpdate).
+    if (JSON.stringify(changed) === JSON.stringify(current)) return { status: 200, body: current };
+    return { status: 200, body: this.#store(key, plural, changed) };
+  }
+
+  /** The registry's Bind: the node and the Binding's annotations in one write, of a pod that has no node. */
+  #bind({ key, name }: ApiPath, { metadata, target }: Binding): ApiAnswer {
+    const pod = this.#objects.get(key);
+    if (!pod) return failure(404, 'NotFound', `pods "${name}" not found`);
+    const spec = pod.spec as { nodeName?: string };
+    const isOther = metadata.uid !== undefined && metadata.uid !== pod.metadata.uid;
+    if (isOther || spec.nodeName || pod.metadata.deletionTimestamp) {
+      return failure(409, 'Conflict', `pod "${name}" is another one, is being deleted, or has a node already`);
+    }
+    const annotations = { ...pod.metadata.annotations, ...metadata.annotations };
+    this.#store(key, 'pods', {
+      ...pod,
+      metadata: { ...pod.metadata, annotations },
+      spec: { ...spec, nodeName: target.name },
+    });
+    return { status: 201, body: { kind: 'Status', status: 'Success' } };
+  }
+
+  #delete({ key, plural, name }: ApiPath, { preconditions = {}, gracePeriodSeconds }: DeleteOptions): ApiAnswer {
+    const current = this.#objects.get(key);
+    if (!current) return failure(404, 'NotFound', `${plural} "${name}" not found`);
+    const { uid = current.metadata.uid, resourceVersion = current.metadata.resourceVersion } = preconditions;
+    if (uid !== current.metadata.uid || resourceVersion !== current.metadata.resourceVersion) {
+      return failure(409, 'Conflict', `${plural} "${name}": a precondition failed`);
+    }
+    if (isLeftToKubelet(current, plural, gracePeriodSeconds)) {
+      const metadata = { ...current.metadata, deletionTimestamp: new Date().toISOString() };
+      return { status: 200, body: this.#store(key, plural, { ...current, metadata }) };
+    }
+    const next = new Map(this.#objects);
+    next.delete(key);
+    const metadata = { ...current.metadata, resourceVersion: this.#advance(next) };
+    this.log.append({ plural, previous: current, object: { ...current, metadata }, isDeleted: true });
+    return { status: 200, body: { kind: 'Status', status: 'Success' } };
+  }
+
+  #store(key: string, plural: string, object: KubeObject): KubeObject {
+    const previous = this.#objects.get(key);
+    const next = new Map(this.#objects);
+    const metadata = { ...object.metadata, resourceVersion: '' };
+    const stored = { ...object, metadata };
+    next.set(key, stored);
+    metadata.resourceVersion = this.#advance(next);
+    this.log.append({ plural, previous, object: stored, isDeleted: false });
+    return stored;
+  }
+
+  #advance(next: Objects): string {
+    this.#objects = next;
+    this.#states = [...this.#states.slice(1 - keptStates), { objects: next, version: ++this.#version }];
+    return String(this.#version);
+  }
+}
+
+interface Binding {
+  metadata: { uid?: string; annotations?: Record<string, string> };
+  target: { name: string };
+}
+
+interface DeleteOptions {
+  preconditions?: { uid?: string; resourceVersion?: string };
+  gracePeriodSeconds?: number;
+}
+
+/** A pod that has a node is only marked: its kubelet deletes it, once its containers have ended. */
+function isLeftToKubelet({ spec }: KubeObject, plural: string, gracePeriodSeconds = 30): boolean {
+  return plural === 'pods' && gracePeriodSeconds > 0 && (spec as { nodeName?: string }).nodeName !== undefined;
+}
+
+/** A meta/v1 Status. */
+export function failure(code: number, reason: string, message: string): ApiAnswer {
+  return { status: code, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message } };
+}
+
+/** The printer columns that are read (manifests/base/crds); every table has the name besides. */
+const columns = ['Name', 'Network', 'Node', 'Used', 'Capacity', 'Page'];
+
+function tableOf(items: readonly KubeObject[]): object {
+  return {
+    columnDefinitions: columns.map(name => ({ name })),
+    rows: (items as IPPool[]).map(({ metadata: { name }, spec: { network, hostName = '', page }, status }) => ({
+      cells: [name, network, hostName, status?.used ?? null, status?.capacity ?? null, page ?? null],
+    })),
+  };
+}

@@ -1,0 +1,69 @@
+import type { IPPool } from '../../core/api/types.ts';
+import { bare } from '../../core/audit/view.ts';
+import { readPool } from '../../core/pool/content.ts';
+import type { EventLog, LoggedChange } from './eventLog.ts';
+import { nodeCapacity, pageCapacity } from './setting.ts';
+
+/** How long a released address rests, ms: the pool store's default. */
+const coolDownMs = 60_000;
+
+/** Between the moment that a writer decides at and the one at which the API server has what it wrote, ms at most. */
+const writingMs = 15_000;
+
+/** Watches whether addresses rest after they were released, unless nothing else was left. */
+export class RestWatch {
+  readonly #log: EventLog;
+  #position = 0;
+  /** Address → when it was released. */
+  readonly #releasedAt = new Map<string, number>();
+
+  constructor(log: EventLog) {
+    this.#log = log;
+  }
+
+  /** What was given out too early since the last look. */
+  look(): string[] {
+    const news = this.#log.changes.slice(this.#position);
+    this.#position += news.length;
+    return news.filter(({ plural }) => plural === 'ippools').flatMap(change => this.#follow(change));
+  }
+
+  #follow({ previous, object, isDeleted, at }: LoggedChange): string[] {
+    const before = heldIn(previous as IPPool | undefined);
+    // Of a node or a network that is gone nothing rests.
+    if (isDeleted) for (const address of heldIn(object as IPPool).keys()) this.#releasedAt.delete(address);
+    if (isDeleted) return [];
+    const after = heldIn(object as IPPool);
+    const resting = (address: string, forMs: number): boolean =>
+      at - (this.#releasedAt.get(address) ?? -Infinity) < forMs;
+    const { spec } = object as IPPool;
+    const capacity = spec.page === undefined ? nodeCapacity : pageCapacity;
+    const early = [...after].filter(([address, subnet]) => {
+      if (before.has(address) || !resting(address, coolDownMs - writingMs)) return false;
+      const inSubnet = [...new Map([...before, ...after])].filter(([, other]) => other === subnet).length;
+      const others = [...this.#releasedAt.keys()].filter(
+        other =>
+          resting(other, coolDownMs + writingMs) &&
+          this.#isBeside(other, address) &&
+          !before.has(other) &&
+          !after.has(other),
+      );
+      return inSubnet + others.length < capacity;
+    });
+    for (const address of before.keys()) if (!after.has(address)) this.#releasedAt.set(address, at);
+    return early.map(([address]) => `${address} of ${object.metadata.name} was given out before it had rested`);
+  }
+
+  /** Whether two addresses are of one block, or of one page: all blocks here begin at multiples of eight. */
+  #isBeside(a: string, b: string): boolean {
+    const [left = '', right = ''] = [a, b].map(address => address.replace(/\d+$/, last => String(Number(last) >> 3)));
+    return left === right;
+  }
+}
+
+/** Addresses in live records, each with the NIC's subnet. */
+function heldIn(pool: IPPool | undefined): Map<string, string> {
+  const live = readPool(pool).allocations.filter(({ state }) => state !== 'Released');
+  const nics = live.flatMap(record => record.nics);
+  return new Map(nics.flatMap(({ addresses, netAddress }) => addresses.map(text => [bare(text), netAddress] as const)));
+}

@@ -1,0 +1,77 @@
+import { label } from '../../core/api/names.ts';
+import { Informer } from '../../kube/informer.ts';
+import { PoolStore } from '../../kube/poolStore.ts';
+import { pods, type Pod } from '../../kube/resources.ts';
+import type { Reviewer } from '../../webhook/app.ts';
+import { callBudget, within } from '../../webhook/call.ts';
+import type { ReviewContext } from '../../webhook/cluster.ts';
+import type { Decision } from '../../webhook/decision.ts';
+import { mutateBindings } from '../../webhook/mutateBindings.ts';
+import { mutatePods } from '../../webhook/mutatePods.ts';
+import type { AdmissionRequest } from '../../webhook/review.ts';
+import { validatePods } from '../../webhook/validatePods.ts';
+import type { ActorClient } from './actorClient.ts';
+import { silent, type Setting } from './setting.ts';
+
+/** The replica cannot be reached: it died, also while it worked on the review. */
+export class Unreachable extends Error {}
+
+type Path = 'mutate-pods' | 'mutate-bindings' | 'validate-pods';
+
+/** One replica of the webhook: the real reviewers on a pool store and copies of its own. */
+export class WebhookReplica {
+  readonly client: ActorClient;
+  readonly #reviewers: Readonly<Record<Path, Reviewer>>;
+  readonly #unassigned: Informer<Pod>;
+  readonly #dying = new AbortController();
+  readonly #dead = Promise.withResolvers<never>();
+
+  constructor(client: ActorClient, setting: Setting) {
+    this.client = client;
+    this.#dead.promise.catch(() => undefined);
+    this.#unassigned = new Informer({
+      client,
+      resource: pods,
+      logger: silent,
+      fieldSelector: 'spec.nodeName=',
+      labelSelector: `${label.injected}=true`,
+    });
+    const context: ReviewContext = {
+      client,
+      view: setting.view,
+      store: new PoolStore(client, { log: silent, untracked: true }),
+      namespaces: setting.namespaces,
+      deviceClasses: setting.deviceClasses,
+      profiles: setting.profiles,
+      quotas: setting.quotas,
+      events: { record: () => undefined },
+      unassignedPods: this.#unassigned,
+      logger: silent,
+    };
+    this.#reviewers = {
+      'mutate-pods': mutatePods(context),
+      'mutate-bindings': mutateBindings(context),
+      'validate-pods': validatePods(context, { systemUsers: new Set() }),
+    };
+  }
+
+  /** Resolves when it would take reviews. */
+  async start(): Promise<void> {
+    void this.#unassigned.start(this.#dying.signal);
+    await this.#unassigned.synced;
+  }
+
+  /** @throws Unreachable; what the reviewer throws */
+  review(path: Path, request: AdmissionRequest): Promise<Decision> {
+    const budget = callBudget('5s');
+    const work = within(budget, (async () => this.#reviewers[path](request, budget))());
+    return Promise.race([work, this.#dead.promise]);
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    this.#dead.reject(new Unreachable('the webhook died'));
+    this.#dying.abort();
+    await this.client.close();
+  }
+}
