@@ -109,7 +109,10 @@ describe('agent: cases of the reference plugins', function () {
       expect(sandbox.links()).to.deep.equal([]);
       expect(linkNames(test.host.namespace)).to.deep.equal(hostLinks);
     }
-    const own = { ...(await test.configOf('plain', { cniArgs: { nics: 1 } })), runtimeConfig: { ips: ['10.225.0.300'] } };
+    const own = {
+      ...(await test.configOf('plain', { cniArgs: { nics: 1 } })),
+      runtimeConfig: { ips: ['10.225.0.300'] },
+    };
     expect(errorOf(await sandbox.call('ADD', own)).code).to.equal(100);
   });
 
