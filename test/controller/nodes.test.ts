@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import pino from 'pino';
-import { apiVersion } from '../../core/api/names.ts';
+import { withAttachments } from '../../core/annotation/attachments.ts';
+import { formatNetworks } from '../../core/annotation/networks.ts';
+import { annotation, apiVersion } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
 import { emptyPool, formatPool, readPool } from '../../core/pool/content.ts';
 import { Informer } from '../../kube/informer.ts';
@@ -171,7 +173,9 @@ describe('Node capacity and sweeps, against a real API server', function () {
   it('settles reservations: of a pod that exists they become its own, others are released', async () => {
     await site.client.create(multiNicNetworks, network('reserved'));
     await site.cluster.addFakeNodes([{ name: 'n-0' }]);
-    const pod = await site.client.create(pods, podNamed('waiting', { 'multinic.fms.io/reservation': 'r-1' }));
+    const given = withAttachments({ name: 'reserved' }, reservation('r-1', 'waiting', old()).nics);
+    const carried = { [annotation.reservation]: 'r-1', [annotation.networks]: formatNetworks([given]) };
+    const pod = await site.client.create(pods, podNamed('waiting', carried));
     await createPool('reserved.n-0', { network: 'reserved', hostName: 'n-0', blocks: [] }, [
       // Written by somebody whose clock is wrong: how long they wait is measured here.
       reservation('r-1', 'waiting', old()),
