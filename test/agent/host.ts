@@ -115,7 +115,7 @@ export class Host implements AsyncDisposable {
       env: { LOG_LEVEL: 'debug', NODE_COMPILE_CACHE: join(this.#options.folder, 'compiled'), ...process.env, ...env },
     });
     const isServing = async (): Promise<boolean> => existsSync(this.socket) && (await this.isReady());
-    await eventually('the agent serves CNI calls', isServing, 60_000);
+    await eventually('the agent serves CNI calls', isServing, 180_000);
   }
 
   async stopAgent(signal: NodeJS.Signals): Promise<void> {
