@@ -142,7 +142,8 @@ export class AdmissionSite implements AsyncDisposable {
       const allocations = pool.status.allocations.filter(text => !isTheirs(text));
       await this.client.updateStatus(ipPools, { ...pool, status: { ...pool.status, allocations } });
     }
-    await eventually('addresses free again', async () => (await held()).length === 0);
+    // What pods held that ended before the leader watched them waits for a grace period.
+    await eventually('addresses free again', async () => (await held()).length === 0, 240_000);
   }
 
   async #addNetwork({ name, subnet, hostBlock, vlanMode, nics, excludeCIDRs }: AdmissionCase): Promise<void> {
