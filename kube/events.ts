@@ -22,7 +22,7 @@ export interface EventRecorderOptions {
   readonly instance: string;
   /** Repetitions within this time count on the same Event object. Default 10 minutes. */
   readonly windowMs?: number;
-  /** Events that may wait to be written; more are dropped. Default 1,000. */
+  /** Events that may wait to be written; more are dropped, and of Normal ones those above half of it. Default 1,000. */
   readonly maxPending?: number;
   /** Events written a second, so that a burst of pods has the API server to itself. Default 20. */
   readonly perSecond?: number;
@@ -74,7 +74,7 @@ export class EventRecorder {
     const now = new Date();
     let series = this.#series.get(key);
     if (!series || now.getTime() - series.first.getTime() > windowMs) {
-      if (this.#pending.size >= maxPending) {
+      if (this.#pending.size >= (type === 'Warning' ? maxPending : maxPending / 2)) {
         this.#dropped++;
         return;
       }
@@ -110,7 +110,7 @@ export class EventRecorder {
       await this.#wake.promise;
       this.#wake = Promise.withResolvers<void>();
       if (signal.aborted) break;
-      for (const series of this.#pending) {
+      for (let series = this.#next(); series; series = this.#next()) {
         await this.#write(series, 10_000);
         await sleep(1000 / (this.#options.perSecond ?? 20), signal);
         if (signal.aborted) break;
@@ -121,9 +121,19 @@ export class EventRecorder {
     await this.#flush();
   }
 
+  /** Warnings first: a burst of pods has hundreds of Normal ones, and what went wrong must not wait behind them. */
+  #next(): Series | undefined {
+    let first: Series | undefined;
+    for (const series of this.#pending) {
+      if (series.type === 'Warning') return series;
+      first ??= series;
+    }
+    return first;
+  }
+
   async #flush(): Promise<void> {
     const until = performance.now() + 2_000;
-    for (const series of this.#pending) {
+    for (let series = this.#next(); series; series = this.#next()) {
       const left = until - performance.now();
       if (left <= 0) break;
       await this.#write(series, left);

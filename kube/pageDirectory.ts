@@ -1,9 +1,14 @@
 import { openPages } from '../core/pool/pages.ts';
 import type { KubeClient } from './client.ts';
-import { listPoolRows } from './poolTable.ts';
+import { sleep } from './deadline.ts';
+import { isRetryable } from './errors.ts';
+import { listPoolRows, type PoolRow } from './poolTable.ts';
 
 /** So many pages are open to a network's pods at once, so that writers seldom meet. */
 const openAtOnce = 4;
+
+/** Pause before a request that came to nothing is made again. */
+const retryMs = 50;
 
 /** Pages that were full are looked at again after this, ms: addresses come back. */
 const staleMs = 60_000;
@@ -75,10 +80,23 @@ export class PageDirectory {
   }
 
   async #fullPages(network: string, timeoutMs: number): Promise<number[]> {
-    const rows = await listPoolRows(this.#client, { network, timeoutMs });
+    const rows = await this.#rows(network, timeoutMs);
     return rows.flatMap(({ page, used, capacity }) => {
       const isFull = used !== undefined && capacity !== undefined && used >= capacity;
       return isFull && page !== undefined ? [page] : [];
     });
+  }
+
+  /** A pod is not refused because one request came to nothing. */
+  async #rows(network: string, timeoutMs: number): Promise<PoolRow[]> {
+    const until = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return await listPoolRows(this.#client, { network, timeoutMs: Math.max(1, until - performance.now()) });
+      } catch (error) {
+        if (!isRetryable(error) || performance.now() + retryMs >= until) throw error;
+        await sleep(retryMs);
+      }
+    }
   }
 }

@@ -29,7 +29,7 @@ describe('EventRecorder, against a real API server', function () {
       logger,
       component: 'multi-nic-test',
       instance: 'here',
-      maxPending: 5,
+      maxPending: 10,
     });
     const controller = new AbortController();
     const running = recorder.start(controller.signal);
@@ -78,5 +78,19 @@ describe('EventRecorder, against a real API server', function () {
     });
     expect(lines.map(({ msg }) => msg)).to.include('an event was not written');
     expect(await eventsAbout('unlucky')).to.have.length(4);
+  });
+
+  it('has room for warnings, and writes them first, while too much else waits', async () => {
+    const node = await client.create(nodes, { metadata: { name: 'drowned' } });
+    await recording(recorder => {
+      for (let i = 0; i < 20; i++) recorder.record(node, 'Normal', 'Flood', `message ${i}`);
+      for (let i = 0; i < 20; i++) recorder.record(node, 'Warning', 'Alarm', `alarm ${i}`);
+    });
+    const seen = (await eventsAbout('drowned')).map(({ type, message, metadata }) => ({ type, message, metadata }));
+    expect(seen.filter(({ type }) => type === 'Normal')).to.have.length(5);
+    expect(seen.filter(({ type }) => type === 'Warning')).to.have.length(5);
+    const versions = (wanted: string): number[] =>
+      seen.filter(({ type }) => type === wanted).map(({ metadata }) => Number(metadata.resourceVersion));
+    expect(Math.max(...versions('Warning'))).to.be.lessThan(Math.min(...versions('Normal')));
   });
 });
