@@ -22,7 +22,7 @@ const batchMs = 500;
 
 /**
  * Releases what finished or deleted pods held in the pages of node-independent networks; no agent owns those. Pods are watched as soon as
- * there is a page, so that what they held is free again within a second of their end.
+ * there is such a network, so that what they held is free again within a second of their end.
  */
 export class PageSweeper implements Runnable {
   readonly name = 'page sweeper';
@@ -41,25 +41,24 @@ export class PageSweeper implements Runnable {
     const { client, informers, log } = context;
     this.#pods = injectedPods(client, log);
     this.#fates = new PodFates(client, informers.nodes, this.#pods, options.recordGraceMs);
-    const wake = (): void => {
-      this.#waiting.abort();
-    };
     this.#pods.addHandlers({
       updated: pod => {
-        if (fateOf(pod).isStopped) wake();
+        if (fateOf(pod).isStopped) this.#wake();
       },
-      deleted: wake,
+      deleted: this.#wake,
     });
   }
 
   async start(signal: AbortSignal): Promise<void> {
     const { intervalMs } = this.#options;
-    while (!signal.aborted && this.#pages().length === 0) await sleep(intervalMs, signal);
+    signal.addEventListener('abort', this.#wake, { once: true });
+    const stopListening = this.#context.informers.networks.addHandlers({ added: this.#wake, updated: this.#wake });
+    while (!signal.aborted && !this.#isNeeded()) {
+      await sleep(intervalMs, this.#waiting.signal);
+      this.#waiting = new AbortController();
+    }
+    stopListening();
     const watching = this.#pods.start(signal);
-    const onAbort = (): void => {
-      this.#waiting.abort();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
     while (!signal.aborted) {
       this.#waiting = new AbortController();
       if (this.#pods.hasSynced) {
@@ -73,6 +72,10 @@ export class PageSweeper implements Runnable {
     }
     await watching;
   }
+
+  readonly #wake = (): void => {
+    this.#waiting.abort();
+  };
 
   async #sweep(signal: AbortSignal): Promise<void> {
     const { pools, log } = this.#context;
@@ -92,6 +95,11 @@ export class PageSweeper implements Runnable {
       log.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
     }
     this.#fates.keep(uids);
+  }
+
+  /** Pages may be left of a network that is not such a one any more. */
+  #isNeeded(): boolean {
+    return this.#pages().length > 0 || this.#context.view.networks().some(({ state }) => state.network.nodeIndependent);
   }
 
   #pages(): IPPool[] {

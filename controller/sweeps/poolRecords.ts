@@ -2,12 +2,17 @@ import type { Allocation, AllocationState, IPPool } from '../../core/api/types.t
 import { recordsIn } from '../../core/pool/content.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 
+/** By object, which is one version of a pool: sweeps come every few seconds, and to say it once of each is enough. */
+const told = new WeakSet<IPPool>();
+
 /** The pool's records in a state; none where it cannot be read, which is told and keeps no other pool from being swept. */
 export function poolRecords({ log }: Pick<LeaderContext, 'log'>, pool: IPPool, state: AllocationState): Allocation[] {
   try {
     return recordsIn(pool, state);
   } catch (error) {
-    log.error({ err: error, pool: pool.metadata.name }, 'the pool cannot be read, and is not swept');
+    if (!told.has(pool))
+      log.error({ err: error, pool: pool.metadata.name }, 'the pool cannot be read, and is not swept');
+    told.add(pool);
     return [];
   }
 }

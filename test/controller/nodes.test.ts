@@ -210,6 +210,24 @@ describe('Node capacity and sweeps, against a real API server', function () {
     await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
   });
 
+  it('releases what the first pod of a network held, though it is gone as soon as there is a page', async () => {
+    await site.controller.stop();
+    site.start();
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    await site.client.create(hostInterfaces, host('n-0', 0));
+    await site.client.create(multiNicNetworks, network('first', { subnet: '10.202.0.0/20' }, { hostBlock: 0 }));
+    await resourceIs('n-0', 'first', '1022');
+    const { metadata } = await site.client.create(pods, podNamed('brief', {}, 'n-0'));
+    await createPool('first.page.0', { network: 'first', page: 0, blocks: [] }, [
+      allocation(metadata.uid ?? '', 'brief'),
+    ]);
+    await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+    await eventually('the release', async () => {
+      const { allocations } = readPool(await site.seen.pool('first.page.0'));
+      return allocations.every(({ state }) => state === 'Released');
+    });
+  });
+
   it('releases the pages of pods that are gone, but not while their node may still run them', async () => {
     await site.client.create(multiNicNetworks, network('paged', {}, { hostBlock: 0 }));
     await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'cut-off' }]);
