@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
 import { describe as text } from './finding.ts';
 import { validateSpecification } from './validate.ts';
-import { check, l2, lines, network, plugin, type Overrides } from './validateSupport.ts';
+import { check, l2, lines, network, plugin, type Overrides } from '../../test/core/networkRules.ts';
 
 describe('the rules of a network’s specification', () => {
   it('refuse a plugin that is none, or this one', () => {

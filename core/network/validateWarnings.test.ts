@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { check, l2, plugin, type Overrides } from './validateSupport.ts';
+import { check, l2, plugin, type Overrides } from '../../test/core/networkRules.ts';
 
 describe('the rules of a network’s specification, where it may be so but surely is not meant', () => {
   const warned: [string, Overrides, string][] = [
