@@ -16,8 +16,12 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
   const isNodeGone = memo(async name => (await client.find(nodes, { name }, { signal })) === undefined);
   const isNetworkGone = memo(async name => (await client.find(multiNicNetworks, { name }, { signal })) === undefined);
   const hasPods = memo(async name => {
-    const { items } = await client.list(pods, { fieldSelector: `spec.nodeName=${name}`, signal });
-    return items.some(({ status }) => !isFinished(status));
+    // That there are some, the API server's cache tells, which finds them by node. That there are none must not rest on a cache.
+    for (const from of [{ resourceVersion: '0' }, {}]) {
+      const { items } = await client.list(pods, { ...from, fieldSelector: `spec.nodeName=${name}`, signal });
+      if (items.some(({ status }) => !isFinished(status))) return true;
+    }
+    return false;
   });
   const lacksNetwork = async ({ spec: { network } }: Cidr | IPPool): Promise<boolean> =>
     informers.networks.get(network) === undefined && (await isNetworkGone(network));
