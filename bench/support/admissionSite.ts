@@ -4,7 +4,7 @@ import { parseRecord, stateOf } from '../../core/pool/record.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/resources.ts';
-import { eventually } from '../../test/agent/programs.ts';
+import { eventually } from '../../test/eventually.ts';
 import { startCluster, type Cluster } from '../../test/cluster/index.ts';
 import type { Component } from '../../test/cluster/component.ts';
 import type { WebhookAddress } from '../../test/system/webhookConfigurations.ts';

@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { isInside, testTimeoutMs } from './inside.ts';
 import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';
-import { eventually, Program } from './programs.ts';
+import { eventually } from '../eventually.ts';
+import { Program } from './programs.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox, type PrintedResult } from './sandbox.ts';
 import { Site } from './site.ts';
 

@@ -6,7 +6,7 @@ import { readPool } from '../../core/pool/content.ts';
 import { ipPools } from '../../kube/resources.ts';
 import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
-import { eventually } from './programs.ts';
+import { eventually } from '../eventually.ts';
 import { linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 

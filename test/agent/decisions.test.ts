@@ -4,7 +4,7 @@ import type { Allocation } from '../../core/api/types.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
 import { ipPools, pods } from '../../kube/resources.ts';
 import { networkSpec } from './networks.ts';
-import { eventually } from './programs.ts';
+import { eventually } from '../eventually.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 

@@ -5,7 +5,7 @@ import { dieAtVariable } from '../../agent/steps.ts';
 import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
 import { hostInterfaces } from '../../kube/resources.ts';
 import type { Host } from './host.ts';
-import { eventually } from './programs.ts';
+import { eventually } from '../eventually.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 import { Site } from './site.ts';

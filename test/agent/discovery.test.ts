@@ -3,7 +3,7 @@ import type { HostNic } from '../../core/api/types.ts';
 import { hostInterfaces } from '../../kube/resources.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { testTimeoutMs } from './inside.ts';
-import { eventually } from './programs.ts';
+import { eventually } from '../eventually.ts';
 import { Site } from './site.ts';
 
 describe('agent: VLANs, bonds, VRFs and dummies of a host', function () {

@@ -3,7 +3,8 @@ import { label } from '../../core/api/names.ts';
 import type { HostInterface } from '../../core/api/types.ts';
 import { hostInterfaces, multiNicNetworks } from '../../kube/resources.ts';
 import { networkSpec } from './networks.ts';
-import { eventually, Program } from './programs.ts';
+import { eventually } from '../eventually.ts';
+import { Program } from './programs.ts';
 import { Site } from './site.ts';
 
 describe('agent: its host', function () {

@@ -2,7 +2,8 @@ import { mkdirSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { call, type Ending } from '../cni/program.ts';
 import { Namespace } from './namespaces.ts';
-import { eventually, Program } from './programs.ts';
+import { eventually } from '../eventually.ts';
+import { Program } from './programs.ts';
 
 const repository = join(import.meta.dirname, '..', '..');
 

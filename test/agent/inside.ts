@@ -4,8 +4,5 @@ export const outsideApiVariable = 'MULTI_NIC_TEST_API';
 /** Whether this process runs in User-Mode Linux: everything takes many times longer, the more so on a busy machine. */
 export const isInside = process.env[outsideApiVariable] !== undefined;
 
-/** For one thing to happen. */
-export const patienceMs = isInside ? 120_000 : 60_000;
-
 /** For one test with hosts. */
 export const testTimeoutMs = isInside ? 600_000 : 240_000;

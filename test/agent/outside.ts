@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/index.ts';
-import { eventually } from './programs.ts';
+import { eventually } from '../eventually.ts';
 
 /** An API server as processes in another kernel use it; see siteApi.ts. */
 export interface OutsideApi {

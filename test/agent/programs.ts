@@ -1,8 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
-import { patienceMs } from './inside.ts';
 
 /** A program that runs until it is stopped. */
 export class Program implements AsyncDisposable {
@@ -53,25 +51,5 @@ export class Program implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop('SIGKILL');
-  }
-}
-
-/** Asks until the answer is not undefined or false. @throws what the last asking threw, or that it never came */
-export async function eventually<T>(
-  what: string,
-  ask: () => Promise<T> | T,
-  timeoutMs = patienceMs,
-): Promise<NonNullable<T>> {
-  const end = performance.now() + timeoutMs;
-  for (;;) {
-    let failure: unknown;
-    try {
-      const answer = await ask();
-      if (answer !== undefined && answer !== null && answer !== false) return answer;
-    } catch (error) {
-      failure = error;
-    }
-    if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`, { cause: failure });
-    await delay(50);
   }
 }

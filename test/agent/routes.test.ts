@@ -9,7 +9,7 @@ import { RoutePlan } from '../../agent/routes/routePlan.ts';
 import { RouteProgrammer } from '../../agent/routes/routeProgrammer.ts';
 import { Namespace } from './namespaces.ts';
 import { networkSpec } from './networks.ts';
-import { eventually } from './programs.ts';
+import { eventually } from '../eventually.ts';
 
 const self = 'host-0';
 const nics = 2;

@@ -14,7 +14,7 @@ import type { Cluster } from '../cluster/index.ts';
 import { ensureDebianPrograms } from '../cluster/debianPrograms.ts';
 import { buildCni } from '../setup/buildCni.ts';
 import { Namespace, removeLeftovers } from './namespaces.ts';
-import { eventually } from './programs.ts';
+import { eventually } from '../eventually.ts';
 import { Host } from './host.ts';
 import { siteApi, type SiteApi } from './siteApi.ts';
 

@@ -3,7 +3,7 @@ import { suiteNeedsKinds } from '../netlink/support.ts';
 import { testTimeoutMs } from './inside.ts';
 import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';
 import type { Namespace } from './namespaces.ts';
-import { eventually } from './programs.ts';
+import { eventually } from '../eventually.ts';
 import { multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 

@@ -14,8 +14,8 @@ const writingMs = 15_000;
 export class RestWatch {
   readonly #log: EventLog;
   #position = 0;
-  /** Address → when it was released. */
-  readonly #releasedAt = new Map<string, number>();
+  /** Of each pool: address → when it was released. */
+  readonly #releasedAt = new Map<string, Map<string, number>>();
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -29,19 +29,21 @@ export class RestWatch {
   }
 
   #follow({ previous, object, isDeleted, at }: LoggedChange): string[] {
-    const before = heldIn(previous as IPPool | undefined);
+    const { name } = object.metadata;
     // Of a node or a network that is gone nothing rests.
-    if (isDeleted) for (const address of heldIn(object as IPPool).keys()) this.#releasedAt.delete(address);
+    if (isDeleted) this.#releasedAt.delete(name);
     if (isDeleted) return [];
+    const before = heldIn(previous as IPPool | undefined);
     const after = heldIn(object as IPPool);
-    const resting = (address: string, forMs: number): boolean =>
-      at - (this.#releasedAt.get(address) ?? -Infinity) < forMs;
+    const releasedAt = this.#releasedAt.get(name) ?? new Map<string, number>();
+    this.#releasedAt.set(name, releasedAt);
+    const resting = (address: string, forMs: number): boolean => at - (releasedAt.get(address) ?? -Infinity) < forMs;
     const { spec } = object as IPPool;
     const capacity = spec.page === undefined ? nodeCapacity : pageCapacity;
     const early = [...after].filter(([address, subnet]) => {
       if (before.has(address) || !resting(address, coolDownMs - writingMs)) return false;
       const inSubnet = [...new Map([...before, ...after])].filter(([, other]) => other === subnet).length;
-      const others = [...this.#releasedAt.keys()].filter(
+      const others = [...releasedAt.keys()].filter(
         other =>
           resting(other, coolDownMs + writingMs) &&
           this.#isBeside(other, address) &&
@@ -50,8 +52,8 @@ export class RestWatch {
       );
       return inSubnet + others.length < capacity;
     });
-    for (const address of before.keys()) if (!after.has(address)) this.#releasedAt.set(address, at);
-    return early.map(([address]) => `${address} of ${object.metadata.name} was given out before it had rested`);
+    for (const address of before.keys()) if (!after.has(address)) releasedAt.set(address, at);
+    return early.map(([address]) => `${address} of ${name} was given out before it had rested`);
   }
 
   /** Whether two addresses are of one block, or of one page: all blocks here begin at multiples of eight. */

@@ -141,6 +141,7 @@ export class Site {
   /** The machine comes up and registers. */
   async addNode(name: NodeName): Promise<void> {
     await this.user.create(nodes, nodeOf(name));
+    await this.#beat(name);
     if (!(await this.user.find(hostInterfaces, { name }))) await this.user.create(hostInterfaces, hostOf(name));
     await this.restart(name);
   }

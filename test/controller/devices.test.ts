@@ -10,7 +10,8 @@ import {
   sriovNetworks,
   sriovNodePolicies,
 } from '../../kube/resources.ts';
-import { createNamespace, eventually, host, network } from './support.ts';
+import { eventually } from '../eventually.ts';
+import { createNamespace, host, network } from './support.ts';
 import { controllerSite } from './site.ts';
 
 const operatorCrds = join(import.meta.dirname, '../system/operatorCrds.yaml');

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
-import { eventually, host, inParallel, network } from './support.ts';
+import { eventually } from '../eventually.ts';
+import { host, inParallel, network } from './support.ts';
 import { controllerSite } from './site.ts';
 
 const main = join(import.meta.dirname, '../../controller/main.ts');

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { hostInterfaces, multiNicNetworks, namespaces, networkAttachmentDefinitions } from '../../kube/resources.ts';
-import { createNamespace, eventually, host, network } from './support.ts';
+import { eventually } from '../eventually.ts';
+import { createNamespace, host, network } from './support.ts';
 import { controllerSite } from './site.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
 

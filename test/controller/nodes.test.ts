@@ -8,7 +8,8 @@ import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/typ
 import { emptyPool, formatPool, readPool } from '../../core/pool/content.ts';
 import { Informer } from '../../kube/informer.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, nodes, pods, type Node } from '../../kube/resources.ts';
-import { eventually, host, inParallel, network } from './support.ts';
+import { eventually } from '../eventually.ts';
+import { host, inParallel, network } from './support.ts';
 import { controllerSite } from './site.ts';
 
 describe('Node capacity and sweeps, against a real API server', function () {

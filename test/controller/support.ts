@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { apiVersion } from '../../core/api/names.ts';
 import type { HostInterface, IPPool, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
@@ -12,21 +11,6 @@ import {
   networkAttachmentDefinitions,
   nodes,
 } from '../../kube/resources.ts';
-
-/** Asks again and again until the answer is there; the limit only keeps a failing test from hanging. */
-export async function eventually<T>(
-  what: string,
-  probe: () => Promise<T | undefined | false>,
-  limitMs = 45_000,
-): Promise<T> {
-  const until = performance.now() + limitMs;
-  for (;;) {
-    const result = await probe();
-    if (result !== undefined && result !== false) return result;
-    if (performance.now() > until) throw new Error(`Waited ${limitMs} ms in vain for: ${what}`);
-    await sleep(100);
-  }
-}
 
 const subnets = ['172.20.1.0/24', '172.20.2.0/24'];
 

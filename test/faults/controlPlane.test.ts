@@ -4,7 +4,7 @@ import { recordsOf } from '../webhook/support.ts';
 import { settled } from './settled.ts';
 import { startFaultSite, type FaultSite } from './site.ts';
 import { Storm } from './storm.ts';
-import { eventually } from '../controller/support.ts';
+import { eventually } from '../eventually.ts';
 
 describe('addresses, while programs of the control plane fail', function () {
   // How long it takes is the machine’s affair: a test that is cut off leaves its storm to the next.
@@ -93,7 +93,7 @@ describe('addresses, while programs of the control plane fail', function () {
     let ended = false;
     const created = (least: number | ((now: number) => number)): Promise<unknown> => {
       const wanted = Math.min(count, typeof least === 'number' ? least : least(storm.created));
-      return eventually(`${wanted} pods`, () => Promise.resolve(ended || storm.created >= wanted), 120_000);
+      return eventually(`${wanted} pods`, () => ended || storm.created >= wanted);
     };
     const running = storm.run(count).finally(() => (ended = true));
     await Promise.all([running, fault(() => ended, created)]);

@@ -9,14 +9,13 @@ import { ApiError } from '../../kube/errors.ts';
 import { ipPools, multiNicNetworks, nodes, pods, type Pod } from '../../kube/resources.ts';
 import { auditedPool } from '../../core/audit/readPool.ts';
 import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
-import { eventually } from '../controller/support.ts';
+import { eventually } from '../eventually.ts';
 import { buildCni } from '../setup/buildCni.ts';
 import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
 import { addressesOf } from '../webhook/support.ts';
 import { settled } from './settled.ts';
 
 const namespace = 'default';
-const limitMs = 120_000;
 
 describe('addresses, while nodes and their agents fail', function () {
   this.timeout(900_000);
@@ -57,7 +56,7 @@ describe('addresses, while nodes and their agents fail', function () {
         await victim.kill();
         victim.start();
         const socket = cluster.nodes.find(node => node.name === name)!.path('/run/multi-nic/cni.sock');
-        await eventually('the agent to serve', () => canConnect(socket), limitMs);
+        await eventually('the agent to serve', () => canConnect(socket));
         await sleep(2_000);
       }
       return count;
@@ -66,41 +65,36 @@ describe('addresses, while nodes and their agents fail', function () {
       for (let round = 0; round < 2; round++) {
         const names = Array.from({ length: 8 }, (_, i) => `storm-${round}-${i}`);
         await Promise.all(names.map((name, i) => client.create(pods, podOf(name, `node-${1 + (i % 2)}`))));
-        await eventually('all pods to run', () => allReady(names), limitMs);
+        await eventually('all pods to run', () => allReady(names));
         const all = await Promise.all(names.map(name => client.get(pods, { namespace, name })));
         expect(new Set(all.flatMap(addressesOf)).size).to.equal(8 * 4);
         await Promise.all(names.map(name => client.delete(pods, { namespace, name }, { gracePeriodSeconds: 1 })));
         await eventually(
           'all pods to be gone',
           async () => (await client.list(pods, { namespace })).items.length === 0,
-          limitMs,
         );
       }
     } finally {
       ended = true;
       expect(await kills).to.be.greaterThan(2);
     }
-    await settled(client, limitMs);
+    await settled(client);
   });
 
   it('a pod of a StatefulSet is deleted and re-created under its name 200 times', async () => {
     await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(statefulSet) });
     let uid = '';
     for (let i = 0; i < 200; i++) {
-      const pod = await eventually(
-        `incarnation ${i}`,
-        async () => {
-          const found = await client.find(pods, { namespace, name: 'again-0' });
-          return found?.metadata.uid !== uid && found?.spec?.nodeName ? found : undefined;
-        },
-        limitMs,
-      );
+      const pod = await eventually(`incarnation ${i}`, async () => {
+        const found = await client.find(pods, { namespace, name: 'again-0' });
+        return found?.metadata.uid !== uid && found?.spec?.nodeName ? found : undefined;
+      });
       uid = pod.metadata.uid ?? '';
       expect(addressesOf(pod), `incarnation ${i}`).to.have.length(4);
       await client.delete(pods, { namespace, name: 'again-0' }, { gracePeriodSeconds: 0 });
     }
-    await eventually('the last one to run', () => allReady(['again-0']), limitMs);
-    await settled(client, limitMs);
+    await eventually('the last one to run', () => allReady(['again-0']));
+    await settled(client);
     expect((await live('blocks')).length + (await live('pages')).length).to.equal(2);
     await cluster.kubectl(['delete', 'statefulset', 'again', '--wait=true']);
   });
@@ -120,18 +114,19 @@ describe('addresses, while nodes and their agents fail', function () {
     await node.kubelet.restart();
     await cluster.waitForNodes([node.name]);
     await client.create(pods, podOf('comes', node.name));
-    await eventually('a new pod to run', () => allReady(['comes']), limitMs);
+    await eventually('a new pod to run', () => allReady(['comes']));
     const after = addressesOf(await client.get(pods, { namespace, name: 'comes' }));
     if (await client.find(pods, { namespace, name: 'stays' })) {
       expect(after.filter(address => before.includes(address))).to.deep.equal([]);
     }
-    await settled(client, limitMs);
+    await settled(client);
     for (const name of ['stays', 'comes']) {
       await client.delete(pods, { namespace, name }).catch((error: unknown) => {
         if (!(error instanceof ApiError && error.status === 404)) throw error;
       });
     }
-    await settled(client, limitMs);
+    await eventually('both pods to be gone', async () => (await client.list(pods, { namespace })).items.length === 0);
+    await settled(client);
   });
 
   it('a pod is deleted by force while its node is cut off: its addresses stay taken until the node is back', async () => {
@@ -139,26 +134,26 @@ describe('addresses, while nodes and their agents fail', function () {
     const port = node.port(0);
     const lost = await client.create(pods, podOf('lost', node.name));
     const control = await client.create(pods, podOf('control', 'node-1'));
-    await eventually('both pods to run', () => allReady(['lost', 'control']), limitMs);
+    await eventually('both pods to run', () => allReady(['lost', 'control']));
     await cluster.fabric.batch([`link set ${port} down`]);
     try {
       for (const { metadata } of [lost, control]) await client.delete(pods, metadata, { gracePeriodSeconds: 0 });
       // Once what the other pod had is free, whoever releases has looked.
       const holders = async (): Promise<string[]> =>
         [...(await live('blocks')), ...(await live('pages'))].map(({ name }) => name).sort();
-      await eventually('the other pod to be released', async () => !(await holders()).includes('control'), limitMs);
+      await eventually('the other pod to be released', async () => !(await holders()).includes('control'));
       expect(await holders()).to.deep.equal(['lost', 'lost']);
       await eventually('the node to be not ready', async () => !(await isReady(node.name)));
       const other = await client.create(pods, podOf('other', 'node-1'));
-      await eventually('a third pod to run', () => allReady(['other']), limitMs);
+      await eventually('a third pod to run', () => allReady(['other']));
       await client.delete(pods, other.metadata, { gracePeriodSeconds: 1 });
-      await eventually('the third pod to be released', async () => !(await holders()).includes('other'), limitMs);
+      await eventually('the third pod to be released', async () => !(await holders()).includes('other'));
       expect(await holders()).to.deep.equal(['lost', 'lost']);
     } finally {
       await cluster.fabric.batch([`link set ${port} up`]);
     }
     await cluster.waitForNodes();
-    await settled(client, limitMs);
+    await settled(client);
     expect([...(await live('blocks')), ...(await live('pages'))]).to.deep.equal([]);
   });
 

@@ -2,7 +2,8 @@ import { extendedResourceName, label, systemNamespace } from '../../core/api/nam
 import { KubeClient } from '../../kube/client.ts';
 import { hostInterfaces, multiNicNetworks, namespaces, nodes } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
-import { eventually, host, network } from '../controller/support.ts';
+import { eventually } from '../eventually.ts';
+import { host, network } from '../controller/support.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { startReleasers } from './releasers.ts';

@@ -7,7 +7,8 @@ import { KubeClient } from '../../kube/client.ts';
 import { Informer, type InformerOptions } from '../../kube/informer.ts';
 import { customResourceDefinitions, leases, multiNicNetworks, type Lease } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
-import { base64, compact, createLeases, etcd, eventually, lease, readableLogger, silent } from './support.ts';
+import { eventually } from '../eventually.ts';
+import { base64, compact, createLeases, etcd, lease, readableLogger, silent } from './support.ts';
 
 type Seen = [change: string, name: string, finalStateUnknown?: boolean];
 

@@ -7,7 +7,8 @@ import { KubeClient } from '../../kube/client.ts';
 import { LeaderElector } from '../../kube/leaderElection.ts';
 import { leases } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
-import { eventually, silent } from './support.ts';
+import { eventually } from '../eventually.ts';
+import { silent } from './support.ts';
 
 const times = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 200 };
 

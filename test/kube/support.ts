@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import type { KubeClient } from '../../kube/client.ts';
 import { leases, type Lease } from '../../kube/resources.ts';
@@ -15,17 +14,6 @@ export function readableLogger() {
     { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[0]) },
   );
   return { logger, lines };
-}
-
-/** Waits until the probe returns something; the limit only keeps a failing test from hanging. */
-export async function eventually<T>(what: string, probe: () => T | undefined | false, limitMs = 45_000): Promise<T> {
-  const until = performance.now() + limitMs;
-  for (;;) {
-    const result = probe();
-    if (result !== undefined && result !== false) return result;
-    if (performance.now() > until) throw new Error(`Waited ${limitMs} ms in vain for: ${what}`);
-    await sleep(20);
-  }
 }
 
 export function lease(name: string, spec: Lease['spec'] = {}, namespace = 'default'): Lease {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import type { ClusterNode } from '../cluster/index.ts';
-import { eventually } from '../agent/programs.ts';
+import { eventually } from '../eventually.ts';
 import { podSpec, runPod, startMultusCluster, type MultusCluster } from './cluster.ts';
 import { callsFor, variable } from './recorder.ts';
 import { scenarios, type Scenario } from './scenarios.ts';

@@ -7,7 +7,7 @@ import type { Component } from '../cluster/component.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { webhookConfigurations } from '../system/webhookConfigurations.ts';
 import { startWebhookProcess } from '../system/webhookProcess.ts';
-import { eventually } from '../webhook/support.ts';
+import { eventually } from '../eventually.ts';
 
 /** A control plane with the real scheduler, two webhook processes (one of them leads) and two nodes of different NICs. */
 export interface SelectionSite {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { annotation, bandwidthResourceName, extendedResourceName, nicCountLabel } from '../../core/api/names.ts';
 import { deviceClasses, events, nodes, pods, resourceQuotas, type Pod } from '../../kube/resources.ts';
-import { attachmentsOf, bound, eventually, podOf, refusal } from '../webhook/support.ts';
+import { eventually } from '../eventually.ts';
+import { attachmentsOf, bound, podOf, refusal } from '../webhook/support.ts';
 import { createNetwork, useSelectionSite } from './site.ts';
 
 const namespace = 'one';

@@ -3,13 +3,13 @@ import { annotation, extendedResourceName, label } from '../../core/api/names.ts
 import { installWebhooks, webhookConfigurations } from '../system/webhookConfigurations.ts';
 import { cidrs, mutatingWebhookConfigurations, pods, events, type Pod } from '../../kube/resources.ts';
 import { createNetwork } from './networks.ts';
+import { eventually } from '../eventually.ts';
 import {
   addressesOf,
   attachmentsOf,
   bound,
   createNamespace,
   elementsOf,
-  eventually,
   nodeNames,
   podOf,
   recordsOf,

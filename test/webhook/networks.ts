@@ -2,7 +2,8 @@ import { extendedResourceName, label } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import * as resources from '../../kube/resources.ts';
-import { eventually, nodeNames, startedWebhook } from './support.ts';
+import { eventually } from '../eventually.ts';
+import { nodeNames, startedWebhook } from './support.ts';
 
 interface NetworkShape {
   subnet: string;

@@ -8,12 +8,12 @@ import { KubeClient } from '../../kube/client.ts';
 import { multiNicNetworks, pods } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { eventually } from '../eventually.ts';
 import {
   addressesOf,
   bound,
   createHosts,
   createNamespace,
-  eventually,
   installResources,
   nodeNames,
   podOf,

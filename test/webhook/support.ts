@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { createAuthority } from '../../certs/authority.ts';
@@ -19,6 +18,7 @@ import { createWebhook } from '../../webhook/webhook.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
+import { eventually } from '../eventually.ts';
 
 /** A control plane with the real scheduler, Node objects, the schemas, and the webhook in this process. */
 export interface WebhookCluster {
@@ -218,17 +218,6 @@ export async function refusal(answer: Promise<unknown>): Promise<ApiError> {
   );
   if (result instanceof ApiError) return result;
   throw new Error('The request was to be refused', { cause: result });
-}
-
-/** Waits until the probe returns something; the limit only keeps a failing test from hanging. */
-export async function eventually<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
-  const until = performance.now() + 45_000;
-  for (;;) {
-    const result = await probe();
-    if (result !== undefined && result !== false) return result;
-    if (performance.now() > until) throw new Error(`Waited in vain for: ${what}`);
-    await sleep(50);
-  }
 }
 
 /** The pod once the scheduler has bound it. */
