@@ -10,6 +10,8 @@ export interface PodFate {
   name: string;
   /** Absent: it was never bound. */
   node?: string;
+  /** How long its containers may take to end, in milliseconds. */
+  graceMs?: number;
   /** Its kubelet said that none of its containers runs (any more). */
   isStopped: boolean;
 }
@@ -33,7 +35,14 @@ export function injectedPods(client: KubeClient, logger: Logger): Informer<Pod, 
 export function fateOf({ metadata, spec, status }: Pod): PodFate {
   const { namespace = '', name } = metadata;
   const node = spec?.nodeName ?? '';
-  return { namespace, name, ...(node !== '' && { node }), isStopped: isFinished(status) || status?.phase === stopped };
+  const graceS = spec?.terminationGracePeriodSeconds;
+  return {
+    namespace,
+    name,
+    ...(node !== '' && { node }),
+    ...(graceS !== undefined && { graceMs: graceS * 1000 }),
+    isStopped: isFinished(status) || status?.phase === stopped,
+  };
 }
 
 /** Whether the pod has come to its end, but is there. */
@@ -53,7 +62,13 @@ function trim({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
       ...(uid && { uid }),
       ...(resourceVersion && { resourceVersion }),
     },
-    spec: { containers: [], ...(spec?.nodeName && { nodeName: spec.nodeName }) },
+    spec: {
+      containers: [],
+      ...(spec?.nodeName && { nodeName: spec.nodeName }),
+      ...(spec?.terminationGracePeriodSeconds !== undefined && {
+        terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds,
+      }),
+    },
     status: { ...(phase && { phase }) },
   };
 }

@@ -11,11 +11,27 @@ const unknownNodeMs = 10 * 60_000;
 /** Where kubelets renew a lease every ten seconds, each of its node's name (KEP-589). */
 const nodeLeases = 'kube-node-lease';
 
+/** Beyond a pod's grace period: for the kubelet to hear that the pod is gone, and for the runtime to end what is left. */
+const endingMarginMs = 10_000;
+
+/** What a pod whose grace period nobody knows may take to end (the API server's default). */
+const defaultGraceMs = 30_000;
+
+/** Times are of the monotonic clock. */
 interface Gone extends Partial<PodFate> {
-  /** Its node's lease as it was when the pod was first found gone; absent: not asked yet. */
-  beat?: string;
-  /** By the monotonic clock. */
   foundAt: number;
+  /** Its node's lease, read after the pod was found gone, and as it was seen last. */
+  beat?: string;
+  /** When it was first seen to have been renewed: the kubelet was heard after the pod was gone. */
+  heardAt?: number;
+  /** When it was last seen to have been renewed. */
+  heardLastAt?: number;
+}
+
+interface Beat {
+  askedAt: number;
+  /** Of the node's lease; undefined where there is none. */
+  version: Promise<string | undefined>;
 }
 
 /** What is known of a pod that was deleted is kept for so long where no record of it is seen: the copy of its pool may lag. */
@@ -24,7 +40,7 @@ const rememberedMs = 60_000;
 /**
  * Says of which pods nothing can use an address any more. A pod is gone when it was seen and is no more, or when the API server knows none
  * of its name and UID. Even then its containers may run on a node that is cut off, and that looks ready for most of a minute: unless the
- * kubelet had said that they ended, it must have been heard after the pod was gone; or the node is gone, too.
+ * kubelet had said that they ended, it must have been heard after the pod was gone, and have had the time to end them; or the node is gone, too.
  */
 export class PodFates {
   readonly #client: KubeClient;
@@ -35,7 +51,7 @@ export class PodFates {
   /** By UID. */
   #gone = new Map<string, Gone>();
   /** By node. */
-  readonly #beats = new Map<string, Promise<string | undefined>>();
+  readonly #beats = new Map<string, Beat>();
 
   /** @param graceMs how long a record is left alone whose pod was never seen: it is written before the pod is */
   constructor(client: KubeClient, nodeInformer: Informer<Node>, podInformer: Informer<Pod, 'uid'>, graceMs: number) {
@@ -101,19 +117,18 @@ export class PodFates {
     if (node === undefined) return [...this.#nodes.list()].every(isReady) || ageMs >= unknownNodeMs;
     if (!(await this.#isReadyOrGone(node, signal))) return false;
     if (!this.#nodes.get(node)) return true;
-    const beat = await this.#beatOf(node, signal);
-    if (beat === undefined) return true;
-    gone.beat ??= beat;
-    return beat !== gone.beat;
+    const { askedAt, version } = this.#beatOf(node, signal);
+    const beat = await version;
+    return beat === undefined || hasEnded(gone, beat, askedAt);
   }
 
-  /** The version of the node's lease; asked once a sweep, as many pods may have been deleted on one node. */
-  #beatOf(node: string, signal: AbortSignal): Promise<string | undefined> {
-    const beat =
-      this.#beats.get(node) ??
-      this.#client
-        .find(leases, { namespace: nodeLeases, name: node }, { signal })
-        .then(lease => lease?.metadata.resourceVersion);
+  /** The node's lease; asked once a sweep, as many pods may have been deleted on one node. */
+  #beatOf(node: string, signal: AbortSignal): Beat {
+    const known = this.#beats.get(node);
+    if (known) return known;
+    const askedAt = performance.now();
+    const lease = this.#client.find(leases, { namespace: nodeLeases, name: node }, { signal });
+    const beat = { askedAt, version: lease.then(found => found?.metadata.resourceVersion) };
     this.#beats.set(node, beat);
     return beat;
   }
@@ -126,4 +141,21 @@ export class PodFates {
 
 function isReady({ status }: Node): boolean {
   return status?.conditions?.some(condition => condition.type === 'Ready' && condition.status === 'True') ?? false;
+}
+
+/**
+ * Whether the kubelet was heard over all the time that the pod may have taken to end: one that is cut off right after it was heard may not
+ * know of the deletion.
+ */
+function hasEnded(gone: Gone, beat: string, askedAt: number): boolean {
+  // What was read before the pod was gone says nothing: the next sweep reads anew.
+  if (askedAt < gone.foundAt) return false;
+  gone.beat ??= beat;
+  if (beat !== gone.beat) {
+    gone.heardAt ??= askedAt;
+    gone.heardLastAt = askedAt;
+    gone.beat = beat;
+  }
+  const { heardAt = 0, heardLastAt = 0, graceMs = defaultGraceMs } = gone;
+  return heardLastAt - heardAt >= graceMs + endingMarginMs;
 }
