@@ -36,7 +36,7 @@ export interface AdmissionSiteOptions {
 }
 
 export const admissionCases: readonly AdmissionCase[] = [
-  { name: 'host-blocks', subnet: '10.0.0.0/8', hostBlock: 6, vlanMode: 'l3' },
+  { name: 'host-blocks', subnet: '10.0.0.0/8', hostBlock: 8, vlanMode: 'l3' },
   { name: 'node-independent', subnet: '11.0.0.0/8', hostBlock: 0, vlanMode: 'l2' },
 ];
 
