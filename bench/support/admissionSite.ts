@@ -49,6 +49,7 @@ export class AdmissionSite implements AsyncDisposable {
   readonly #nodes: number;
   readonly #service: Service;
   bindsRepeated = 0;
+  #created = 0;
 
   private constructor(
     parts: Pick<AdmissionSite, 'cluster' | 'client' | 'webhooks' | 'address'>,
@@ -89,7 +90,8 @@ export class AdmissionSite implements AsyncDisposable {
 
   /** Creates a pod and tells its name. */
   async createPod({ name: namespace }: AdmissionCase): Promise<string> {
-    const pod = await this.client.create(pods, podOf(namespace));
+    // Of thousands of names some would be generated twice, which the API server does not mend (1.20).
+    const pod = await this.client.create(pods, podOf(namespace, `worker-${++this.#created}-`));
     return pod.metadata.name;
   }
 
@@ -181,11 +183,11 @@ export class AdmissionSite implements AsyncDisposable {
   }
 }
 
-export function podOf(namespace: string): Pod {
+export function podOf(namespace: string, generateName = 'worker-'): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { namespace, generateName: 'worker-' },
+    metadata: { namespace, generateName },
     spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image: 'pause' }] },
   } as unknown as Pod;
 }
