@@ -1,3 +1,4 @@
+import { ApiError } from './errors.ts';
 import type {
   CoreV1Event,
   V1CustomResourceDefinition,
@@ -105,13 +106,23 @@ export function apiVersionOf({ group, version }: Resource): string {
   return group ? `${group}/${version}` : version;
 }
 
-/** The path of a resource's collection, of one object, or of an object's subresource. */
+/**
+ * The path of a resource's collection, of one object, or of an object's subresource.
+ * @throws ApiError 404 for a name that no object can have
+ */
 export function pathOf(resource: Resource, ref: { name?: string; namespace?: string }, subresource?: string): string {
   const base = resource.group ? `/apis/${resource.group}/${resource.version}` : `/api/${resource.version}`;
   const parts = [base];
-  if (resource.namespaced && ref.namespace) parts.push('namespaces', encodeURIComponent(ref.namespace));
+  if (resource.namespaced && ref.namespace) parts.push('namespaces', segment(ref.namespace));
   parts.push(resource.plural);
-  if (ref.name !== undefined) parts.push(encodeURIComponent(ref.name));
+  if (ref.name !== undefined) parts.push(segment(ref.name));
   if (subresource) parts.push(subresource);
   return parts.join('/');
+}
+
+/** The API server undoes escapes before it takes a path apart (apimachinery, IsValidPathSegmentName): a name must not lead elsewhere. */
+function segment(name: string): string {
+  if (!/^\.{1,2}$|[/%]/.test(name) && name.isWellFormed()) return encodeURIComponent(name);
+  const message = `${JSON.stringify(name)} is no name of an object`;
+  throw new ApiError(404, { reason: 'NotFound', message }, 'not asked');
 }

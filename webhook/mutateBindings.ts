@@ -13,11 +13,12 @@ import { allow, skip } from './decision.ts';
 import { explainShort, tell, type Explained } from './explain.ts';
 import { checkNodeHas } from './fit.ts';
 import { isRecord } from '../core/json.ts';
+import { objectOf, text } from '../core/shape.ts';
 import { removeEntry, setEntries } from './jsonPatch.ts';
-import { isInjected } from './pod.ts';
+import { isInjected, namedMetadataShape } from './pod.ts';
 import { checkAnnotationSize } from './podPatch.ts';
 import { patienceMs } from './patience.ts';
-import type { AdmissionRequest } from './review.ts';
+import { checkShape, type AdmissionRequest } from './review.ts';
 import { readWanted, type WantedAttachment } from './wanted.ts';
 
 /** core/v1 Binding. */
@@ -72,11 +73,15 @@ export function mutateBindings(context: ReviewContext): Reviewer {
   };
 }
 
+const bindingShape = objectOf(
+  { metadata: namedMetadataShape, target: objectOf({ kind: text, name: text }, ['name']) },
+  ['metadata', 'target'],
+);
+
 function bindingOf({ object, namespace }: AdmissionRequest): { binding: Binding; namespace: string } {
-  const isBinding =
-    isRecord(object) && isRecord(object.metadata) && isRecord(object.target) && typeof object.target.name === 'string';
-  if (!isBinding || namespace === undefined)
+  if (!isRecord(object) || namespace === undefined)
     throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no binding');
+  checkShape(object, bindingShape, 'object');
   return { binding: object as unknown as Binding, namespace };
 }
 

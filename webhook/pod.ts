@@ -3,7 +3,8 @@ import { MultiNicError } from '../core/errors.ts';
 import type { Placement } from '../core/pod/knownNode.ts';
 import type { PodFacts } from '../core/pod/skip.ts';
 import { isRecord } from '../core/json.ts';
-import type { AdmissionRequest } from './review.ts';
+import { flag, listOf, mapOf, objectOf, orNull, quantity, text } from '../core/shape.ts';
+import { checkShape, type AdmissionRequest } from './review.ts';
 
 /** A pod in a review, as far as it is looked at. A map that is empty is absent. */
 export interface AdmittedPod {
@@ -27,12 +28,48 @@ export interface ContainerResources {
   limits?: Record<string, string | number> | null;
 }
 
+const metadata = {
+  name: text,
+  generateName: text,
+  uid: text,
+  labels: orNull(mapOf(text)),
+  annotations: orNull(mapOf(text)),
+};
+
+/** The meta/v1 ObjectMeta of what has its name. */
+export const namedMetadataShape = objectOf(metadata, ['name']);
+
+const requirement = objectOf({ key: text, operator: text, values: listOf(text) });
+const nodeSelector = objectOf({
+  nodeSelectorTerms: orNull(
+    listOf(objectOf({ matchFields: listOf(requirement), matchExpressions: listOf(requirement) })),
+  ),
+});
+const resources = orNull(objectOf({ requests: orNull(mapOf(quantity)), limits: orNull(mapOf(quantity)) }));
+
+/** core/v1 Pod, as far as AdmittedPod has it. */
+const podShape = objectOf(
+  {
+    metadata: objectOf(metadata),
+    spec: objectOf({
+      nodeName: text,
+      hostNetwork: flag,
+      affinity: objectOf({ nodeAffinity: objectOf({ requiredDuringSchedulingIgnoredDuringExecution: nodeSelector }) }),
+      containers: orNull(listOf(objectOf({ name: text, resources }))),
+    }),
+  },
+  ['metadata', 'spec'],
+);
+
 /** @throws MultiNicError MNN_REVIEW_INVALID where the request has no pod or no namespace */
 export function podOf(request: AdmissionRequest): { pod: AdmittedPod; namespace: string } {
   const { object, namespace } = request;
-  const isPod = isRecord(object) && isRecord(object.metadata) && isRecord(object.spec);
-  if (!isPod || namespace === undefined) throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no pod');
-  return { pod: object as unknown as AdmittedPod, namespace };
+  if (!isRecord(object) || namespace === undefined)
+    throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no pod');
+  checkShape(object, podShape, 'object');
+  const pod = object as unknown as AdmittedPod;
+  // Webhooks mutate before the API server says that there must be one.
+  return { pod: { ...pod, spec: { ...pod.spec, containers: pod.spec.containers ?? [] } }, namespace };
 }
 
 /** @param namespace the request's: the object's own may be absent */

@@ -1,5 +1,6 @@
 import { isRecord } from '../core/json.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { flag, objectOf, text, type Shape } from '../core/shape.ts';
 import type { PatchOperation } from './jsonPatch.ts';
 import type { Decision } from './decision.ts';
 
@@ -60,14 +61,28 @@ export function readReview(body: string): AdmissionRequest {
     throw new MultiNicError('MNN_REVIEW_INVALID', `the body is not an AdmissionReview of ${reviewVersion}`);
   }
   const { request } = review;
-  const isComplete =
-    isRecord(request) &&
-    typeof request.uid === 'string' &&
-    typeof request.operation === 'string' &&
-    isRecord(request.kind) &&
-    isRecord(request.resource);
-  if (!isComplete) throw new MultiNicError('MNN_REVIEW_INVALID', 'its request lacks uid, operation, kind or resource');
+  if (!isRecord(request)) throw new MultiNicError('MNN_REVIEW_INVALID', 'the review has no request');
+  checkShape(request, requestShape, 'request');
   return { userInfo: {}, ...request } as unknown as AdmissionRequest;
+}
+
+const kindShape = objectOf({ group: text, version: text, kind: text, resource: text });
+
+const requestShape = objectOf(
+  {
+    ...{ uid: text, kind: kindShape, resource: kindShape, subResource: text, name: text, namespace: text },
+    ...{ operation: text, userInfo: objectOf({ username: text }), dryRun: flag },
+  },
+  ['uid', 'kind', 'resource', 'operation'],
+);
+
+/**
+ * Checks what is about to be treated as a type: the API server sends nothing else, but it need not be the API server.
+ * @throws MultiNicError MNN_REVIEW_INVALID
+ */
+export function checkShape(value: unknown, shape: Shape, path: string): void {
+  const fault = shape(value, path);
+  if (fault !== undefined) throw new MultiNicError('MNN_REVIEW_INVALID', fault);
 }
 
 /** The answer to a request. A patch without operations is left out, as the API server wants it. */

@@ -14,6 +14,9 @@ import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
 import { allow, decideByFindings } from './decision.ts';
 import { isRecord } from '../core/json.ts';
+import { flag, listOf, mapOf, objectOf, text } from '../core/shape.ts';
+import { namedMetadataShape } from './pod.ts';
+import { checkShape } from './review.ts';
 
 /**
  * POST /validate-networks, multinicnetworks CREATE and UPDATE: says everything that is wrong in one answer. What the specification
@@ -25,19 +28,37 @@ export function validateNetworks(context: ReviewContext): Reviewer {
     const before = request.operation === 'UPDATE' ? networkOf(request.oldObject) : undefined;
     // Labels, finalizers and what else is no business of ours must change whatever the cluster has become since.
     if (before && isDeepStrictEqual(before.spec, after.spec)) return allow();
+    const ownFindings = validateSpecification(after);
+    // A name that no object can have is no label's value either: nobody has addresses of it.
+    const isUsed = before !== undefined && !ownFindings.some(({ code }) => code === 'MNN_NAME_INVALID');
     const findings: Finding[] = [
-      ...validateSpecification(after),
+      ...ownFindings,
       ...validateInCluster(after, await factsOf(context, budget)),
-      ...(before ? await validateUse(context, before, after, budget) : []),
+      ...(isUsed ? await validateUse(context, before, after, budget) : []),
     ];
     return decideByFindings({ kind: 'MultiNicNetwork', name: after.metadata.name }, findings);
   };
 }
 
+const pluginShape = objectOf({
+  ...{ cniVersion: text, type: text, args: mapOf(text), capabilities: mapOf(flag) },
+  dns: objectOf({ nameservers: listOf(text), domain: text, search: listOf(text), options: listOf(text) }),
+});
+
+const specShape = objectOf(
+  {
+    ...{ subnet: text, masterNets: listOf(text), ipam: text, multiNICIPAM: flag, plugin: pluginShape },
+    ...{ attachPolicy: objectOf({ strategy: text, target: text }), schedulerResources: flag, namespaces: listOf(text) },
+  },
+  ['ipam', 'plugin'],
+);
+
+/** The schema says so, too: this is for what comes by another way. */
+const networkShape = objectOf({ metadata: namedMetadataShape, spec: specShape }, ['metadata', 'spec']);
+
 function networkOf(object: unknown): MultiNicNetwork {
-  if (!isRecord(object) || !isRecord(object.metadata) || !isRecord(object.spec)) {
-    throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no MultiNicNetwork');
-  }
+  if (!isRecord(object)) throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no MultiNicNetwork');
+  checkShape(object, networkShape, 'object');
   return object as unknown as MultiNicNetwork;
 }
 

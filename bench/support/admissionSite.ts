@@ -14,7 +14,7 @@ import { hostName, largeCluster } from './largeCluster.ts';
 import { applyManifests, definitionCrd } from '../../test/system/apply.ts';
 
 const nics = 8;
-const bindAttempts = 5;
+const attempts = 5;
 
 /** A network of the benchmark, and the namespace whose pods get it. */
 export interface AdmissionCase {
@@ -48,7 +48,8 @@ export class AdmissionSite implements AsyncDisposable {
   readonly address: WebhookAddress;
   readonly #nodes: number;
   readonly #service: Service;
-  bindsRepeated = 0;
+  /** Requests that were tried again. */
+  repeated = 0;
   #created = 0;
 
   private constructor(
@@ -88,22 +89,26 @@ export class AdmissionSite implements AsyncDisposable {
     return site;
   }
 
-  /** Creates a pod and tells its name. */
+  /** Creates a pod and tells its name. Like its controller, tries again where a review took too long. */
   async createPod({ name: namespace }: AdmissionCase): Promise<string> {
     // Of thousands of names some would be generated twice, which the API server does not mend (1.20).
-    const pod = await this.client.create(pods, podOf(namespace, `worker-${++this.#created}-`));
-    return pod.metadata.name;
+    const pod = podOf(namespace, `worker-${++this.#created}-`);
+    const { metadata } = await this.#again(() => this.client.create(pods, pod));
+    return metadata.name;
   }
 
   /** Binds a pod as the scheduler does; pods go to the nodes in turn. Like it, tries again where a review took too long. */
   async bind({ name: namespace }: AdmissionCase, name: string, turn: number): Promise<void> {
+    await this.#again(() => this.#bindOnce(namespace, name, turn));
+  }
+
+  async #again<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#bindOnce(namespace, name, turn);
-        return;
+        return await work();
       } catch (error) {
-        if (!(error instanceof ApiError) || error.status < 500 || attempt === bindAttempts) throw error;
-        this.bindsRepeated += 1;
+        if (!(error instanceof ApiError) || error.status < 500 || attempt === attempts) throw error;
+        this.repeated += 1;
       }
     }
   }

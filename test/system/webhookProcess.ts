@@ -22,6 +22,7 @@ export interface WebhookProcess {
  * @param kubeconfig of the account that it runs as
  * @param flags besides those of ports, certificate and account
  * @param name of its files, where there is more than one
+ * @param nodeFlags of Node itself
  * @returns when it is ready
  */
 export async function startWebhookProcess(
@@ -29,6 +30,7 @@ export async function startWebhookProcess(
   kubeconfig: string,
   flags: readonly string[] = [],
   name = 'webhook',
+  nodeFlags: readonly string[] = [],
 ): Promise<WebhookProcess> {
   const validity = { now: new Date(), lifetimeMs: 24 * 3600 * 1000 };
   const authority = await createAuthority({ commonName: 'webhook authority' }, validity);
@@ -40,7 +42,7 @@ export async function startWebhookProcess(
   const webhook = new Component({
     name,
     argv: [
-      ...[process.execPath, main, `--port=${port}`, `--health-port=${healthPort}`],
+      ...[process.execPath, ...nodeFlags, main, `--port=${port}`, `--health-port=${healthPort}`],
       ...[`--cert=${cert}`, `--key=${key}`, `--kubeconfig=${kubeconfig}`, ...flags],
     ],
     logFile: join(cluster.logs, `${name}.log`),

@@ -145,6 +145,12 @@ describe('creating pods, through the real API server', () => {
     expect(stored.metadata.annotations).not.to.have.property(annotation.reservation);
   });
 
+  it('leaves it to the API server to say that a pod has no containers', async () => {
+    const error = await refusal(create({ ...networks('routed'), spec: { containers: undefined } }));
+    expect(error.status).to.equal(422);
+    expect(error.message).to.contain('spec.containers: Required value');
+  });
+
   it('leaves the resources that the user wrote', async () => {
     const resource = extendedResourceName('routed');
     const asked = { limits: { [resource]: '3', cpu: '1' }, requests: { [resource]: '3', cpu: '1' } };

@@ -1,0 +1,121 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fault } from './answers.ts';
+import { mutated, mutations, type Mutations } from './mutations.ts';
+import { seedReviews, type Seeds } from './seeds.ts';
+import { startFuzzSite, type FuzzSite } from './site.ts';
+
+/** Of each path; more find more. */
+const cases = Number(process.env.FUZZ_CASES ?? 50_000);
+/** Other ones: what a failure prints repeats it. */
+const seed = Number(process.env.FUZZ_SEED ?? 1);
+/** So many are made at once. */
+const batch = 1000;
+const clients = 32;
+/** One of so many reviews is no dry run, and may write. */
+const written = 50;
+/** A hundred bytes of each of 45,000 reviews. */
+const mostGrowthMiB = 5;
+const paths = ['/mutate-pods', '/validate-pods', '/mutate-bindings', '/validate-networks'];
+
+describe('admission webhooks, whatever is sent to them', function () {
+  this.timeout(1_800_000);
+  let site: FuzzSite;
+  let seeds: Seeds;
+
+  before(async function () {
+    this.timeout(900_000);
+    site = await startFuzzSite();
+    seeds = await seedReviews(site.client);
+  });
+  after(() => site?.[Symbol.asyncDispose]());
+
+  for (const path of paths) {
+    it(`${path} answers ${cases.toLocaleString('en')} mutated reviews, lives, and keeps nothing of them`, async () => {
+      const { pid } = site.webhook;
+      const warm = Math.ceil(cases / 10 / batch) * batch;
+      await send(path, 0, warm);
+      const before = await site.heapMiB();
+      await send(path, warm, cases);
+      const after = await site.heapMiB();
+      console.log(
+        `      heap: ${before.toFixed(1)} MiB, ${(cases - warm).toLocaleString('en')} reviews later ${after.toFixed(1)} MiB`,
+      );
+      expect(after - before, 'MiB').to.be.below(mostGrowthMiB);
+      expect(site.webhook.pid).to.equal(pid);
+    });
+  }
+
+  it('answer what is too deep, too long, or no text at all', async () => {
+    const deep = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth);
+    const [plain] = seeds['/mutate-pods'] ?? [];
+    const within = (inner: string): string => JSON.stringify(plain).replace('"uid":', `"inner":${inner},"uid":`);
+    const odd = [
+      ...[deep('[', ']', 1_000_000), deep('{"a":', '', 500_000), within(deep('[', ']', 200_000))],
+      ...[within(JSON.stringify('x'.repeat(6 * 1024 * 1024))), '', '\0', 'null', '[]', '"x"', '1e400', '\ufeff{}'],
+      ...[Buffer.from([0xff, 0xfe, 0, 0xd8]), Buffer.alloc(8 * 1024 * 1024, '[')],
+    ];
+    const { pid } = site.webhook;
+    for (const path of paths) {
+      for (const body of odd) {
+        const found = await answered(path, body);
+        if (found !== undefined) throw new Error([found, ...site.stacks()].join('\n'));
+      }
+    }
+    expect(site.webhook.pid).to.equal(pid);
+  });
+
+  async function send(path: string, from: number, to: number): Promise<void> {
+    const faults: string[] = [];
+    for (let done = from; done < to && faults.length === 0; done += batch) {
+      const queue = bodies(seeds[path] ?? [], Math.min(batch, to - done), seed * 1_000_003 + done).entries();
+      const worker = async (): Promise<void> => {
+        for (const [i, body] of queue) {
+          const found = await faultOf(path, body);
+          if (found !== undefined) faults.push(keep(`${path.slice(1)}-${seed}-${done + i}`, body, found));
+        }
+      };
+      await Promise.all(Array.from({ length: clients }, worker));
+    }
+    if (faults.length > 0) throw new Error([...faults.slice(0, 5), ...site.stacks()].join('\n'));
+  }
+
+  async function faultOf(path: string, body: string): Promise<string | undefined> {
+    return answered(path, body, (status, answer) => fault(body, status, answer));
+  }
+
+  /** @returns what is wrong with the answer, or that there is none */
+  async function answered(
+    path: string,
+    body: string | Buffer,
+    look: (status: number, answer: string) => string | undefined = status =>
+      [200, 400, 413].includes(status) ? undefined : `status ${status}`,
+  ): Promise<string | undefined> {
+    try {
+      const { status, body: answer } = await site.post(path, body);
+      return look(status, answer);
+    } catch (error) {
+      await sleep(200);
+      const end = site.webhook.running ? '' : `; the webhook has ended: ${site.webhook.logTail()}`;
+      return `no answer: ${String(error)}${end}`;
+    }
+  }
+
+  function keep(name: string, body: string, found: string): string {
+    const file = join(site.folder, `${name}.json`);
+    writeFileSync(file, body);
+    return `${found}\n${body.slice(0, 3000)}\n(${file})`;
+  }
+});
+
+function bodies(reviews: readonly object[], count: number, from: number): string[] {
+  const what = fc.record({ review: fc.nat(), how: mutations, isWritten: fc.nat(written - 1).map(n => n === 0) });
+  return fc.sample(what, { numRuns: count, seed: from }).map(({ review, how, isWritten }) => {
+    const sound = reviews[review % reviews.length] as { request: object };
+    const tried = isWritten ? { ...sound, request: { ...sound.request, dryRun: false } } : sound;
+    return mutated(tried, how satisfies Mutations);
+  });
+}
