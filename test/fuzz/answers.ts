@@ -16,7 +16,8 @@ export function fault(sent: string, status: number, body: string): string | unde
   if (status !== 200) return `status ${status}: ${body.slice(0, 300)}`;
   const { response } = answer;
   if (answer.kind !== 'AdmissionReview' || !isRecord(response)) return `no AdmissionReview: ${body.slice(0, 200)}`;
-  const { request } = JSON.parse(sent) as { request: { uid: string; object?: unknown } };
+  // On its way, half of a surrogate pair becomes U+FFFD.
+  const { request } = JSON.parse(sent.toWellFormed()) as { request: { uid: string; object?: unknown } };
   if (response.uid !== request.uid) return `the answer to another review: ${String(response.uid)}`;
   if (response.allowed === false) return refusalFault(response.status);
   if (response.allowed !== true) return `neither allowed nor refused: ${body.slice(0, 200)}`;
