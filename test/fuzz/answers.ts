@@ -11,7 +11,7 @@ export function fault(sent: string, status: number, body: string): string | unde
     return `status ${status} and no JSON: ${body.slice(0, 200)}`;
   }
   if (!isRecord(answer)) return `an answer that is no object: ${body.slice(0, 200)}`;
-  if (status === 400)
+  if (status === 400 || status === 413)
     return hasCode(answer.message) ? undefined : `a refusal without a code: ${String(answer.message)}`;
   if (status !== 200) return `status ${status}: ${body.slice(0, 300)}`;
   const { response } = answer;
