@@ -3,7 +3,7 @@ import { createServer, type ClientRequest, type IncomingMessage, type ServerResp
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { json } from 'node:stream/consumers';
-import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './objectStore.ts';
+import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './apiBackend.ts';
 
 /**
  * How a request ends. `lost` and `cut`: its connection breaks before or after the API server has acted on it; the others that are not
@@ -52,8 +52,6 @@ export class ApiFront {
   backend: ApiBackend;
   /** Requests answered, for the summary. */
   answered = 0;
-  /** Told of each change that a request makes. */
-  onWrite: ((call: ApiCall) => void) | undefined;
 
   readonly #onRequest = (message: unknown): void => {
     const { request } = message as { request: ClientRequest };
@@ -87,7 +85,6 @@ export class ApiFront {
     this.#requests = 0;
     this.#busy = 0;
     this.backend = backend;
-    this.onWrite = undefined;
   }
 
   /** What waits, in the order in which it was sent. */
@@ -130,15 +127,9 @@ export class ApiFront {
     }
     // Only writes conflict.
     const isRefused = outcome !== 'conflict' || call.method === 'PUT';
-    const answer = (isRefused ? refusals[outcome]?.() : undefined) ?? (await this.#act(call, staleBy));
+    const answer = (isRefused ? refusals[outcome]?.() : undefined) ?? (await this.backend.call(call, staleBy));
     if (outcome === 'cut') response.destroy();
     else send(response, outcome === 'lateTimeout' ? failure(504, 'Timeout', 'request timed out') : answer);
-  }
-
-  async #act(call: ApiCall, staleBy: number): Promise<ApiAnswer> {
-    const answer = await this.backend.call(call, staleBy);
-    if (call.method !== 'GET' && answer.status < 300) this.onWrite?.(call);
-    return answer;
   }
 
   async #park(request: IncomingMessage, response: ServerResponse): Promise<void> {

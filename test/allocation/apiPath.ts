@@ -9,6 +9,8 @@ export interface Selectors {
 
 /** A request's path, taken apart. */
 export interface ApiPath {
+  /** The path as far as the plural. */
+  collection: string;
   plural: string;
   namespace: string | undefined;
   name: string | undefined;
@@ -25,11 +27,11 @@ export interface ApiPath {
 export function parsePath(url: string): ApiPath {
   const { pathname, searchParams: query } = new URL(url, 'http://stub');
   const match =
-    /^\/(?:api\/v1|apis\/[^/]+\/[^/]+)(?:\/namespaces\/(?<namespace>[^/]+)(?=\/))?\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?(?:\/(?<subresource>[^/]+))?$/.exec(
+    /^(?<collection>\/(?:api\/v1|apis\/[^/]+\/[^/]+)(?:\/namespaces\/(?<namespace>[^/]+)(?=\/))?\/(?<plural>[^/]+))(?:\/(?<name>[^/]+))?(?:\/(?<subresource>[^/]+))?$/.exec(
       pathname,
     );
   if (!match?.groups) throw new Error(`The stub has no path ${pathname}`);
-  const { namespace, plural = '', name, subresource } = match.groups;
+  const { collection = '', namespace, plural = '', name, subresource } = match.groups;
   // Pods of all namespaces are listed at once; nothing else of ours with a namespace is.
   const isAll = namespace === undefined && plural === 'pods';
   const prefix = isAll ? 'pods/' : `${plural}/${namespace ?? ''}/`;
@@ -38,7 +40,7 @@ export function parsePath(url: string): ApiPath {
     labelSelector: query.get('labelSelector') ?? undefined,
     fieldSelector: query.get('fieldSelector') ?? undefined,
   };
-  return { plural, namespace, name, subresource, query, selectors, key: `${prefix}${name ?? ''}`, prefix };
+  return { collection, plural, namespace, name, subresource, query, selectors, key: `${prefix}${name ?? ''}`, prefix };
 }
 
 /** Whether the selectors select the object: of each kind one equality, as all of ours are. */

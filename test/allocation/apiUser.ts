@@ -1,12 +1,12 @@
 import { pathOf } from '../../kube/resources.ts';
 import type { KubeObject, ObjectRef, Resource } from '../../kube/types.ts';
-import type { ApiAnswer, ApiBackend } from './objectStore.ts';
+import type { ApiAnswer, ApiBackend } from './apiBackend.ts';
 
 /** What people, the scheduler, kubelets and the API server's own controllers do: at once, and without faults. */
 export class ApiUser {
-  readonly #backend: ApiBackend;
+  readonly #backend: Pick<ApiBackend, 'call'>;
 
-  constructor(backend: ApiBackend) {
+  constructor(backend: Pick<ApiBackend, 'call'>) {
     this.#backend = backend;
   }
 

@@ -18,7 +18,7 @@ const bindingBy = (i: number): BindingTo => ({
 /** Histories that went wrong once, each as short as it could be made. */
 describe('allocation of addresses, in histories that went wrong once', function () {
   this.timeout(60_000);
-  const stage = useStage();
+  const stage = useStage('stub');
 
   async function done(history: History, model: Model, what: () => Promise<unknown>): Promise<void> {
     history.site.begin('step', async () => void (await what()));

@@ -5,26 +5,36 @@ import { useStage } from './stage.ts';
 
 /** How many histories a run has; more find more. */
 const runs = Number(process.env.ALLOCATION_HISTORIES ?? 1000);
+/** A real API server takes as long for one history as the stub for forty. */
+const realRuns = Math.ceil(runs / 40);
 /** One history again: what a failure prints. */
 const seed = process.env.ALLOCATION_SEED === undefined ? {} : { seed: Number(process.env.ALLOCATION_SEED) };
 const path = process.env.ALLOCATION_PATH === undefined ? {} : { path: process.env.ALLOCATION_PATH };
 
-describe('allocation of addresses, in any history', function () {
-  this.timeout(1_200_000);
-  const stage = useStage();
+const suites = [
+  { kind: 'stub', where: 'on an API server that fails at will', options: { numRuns: runs } },
+  // Not made smaller there: that takes hours.
+  { kind: 'real', where: 'on a real API server, as on the stub', options: { numRuns: realRuns, endOnFailure: true } },
+] as const;
 
-  it('gives no address to two pods, loses none, and frees none that is in use', async () => {
-    let count = 0;
-    await fc.assert(
-      fc.asyncProperty(histories(30), fc.nat(), fc.nat(9), async (commands, random, fill) => {
-        await stage.play(random, async (real, model) => {
-          await fc.asyncModelRun(() => ({ model, real }), commands);
-          await finish(real, model, fill === 0);
-        });
-        count++;
-      }),
-      { numRuns: runs, ...seed, ...path },
-    );
-    console.log(`      ${count} histories, ${stage.answered} requests`);
+for (const { kind, where, options } of suites) {
+  describe(`allocation of addresses, in any history ${where}`, function () {
+    this.timeout(1_200_000);
+    const stage = useStage(kind);
+
+    it('gives no address to two pods, loses none, and frees none that is in use', async () => {
+      let count = 0;
+      await fc.assert(
+        fc.asyncProperty(histories(30), fc.nat(), fc.nat(9), async (commands, random, fill) => {
+          await stage.play(random, async (real, model) => {
+            await fc.asyncModelRun(() => ({ model, real }), commands);
+            await finish(real, model, fill === 0);
+          });
+          count++;
+        }),
+        { ...options, ...seed, ...path },
+      );
+      console.log(`      ${count} histories, ${stage.answered} requests`);
+    });
   });
-});
+}

@@ -1,29 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { IPPool } from '../../core/api/types.ts';
 import type { KubeObject } from '../../kube/types.ts';
-import { EventLog } from './eventLog.ts';
+import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './apiBackend.ts';
 import { parsePath, selects, type ApiPath } from './apiPath.ts';
-
-/** An answer of the API server. */
-export interface ApiAnswer {
-  status: number;
-  body: object;
-}
-
-/** A request to the API server. */
-export interface ApiCall {
-  method: string;
-  /** Path and query. */
-  url: string;
-  accept: string;
-  body: unknown;
-}
-
-/** What answers requests behind the scheduler: this store, or a real API server. */
-export interface ApiBackend {
-  readonly log: EventLog;
-  /** @param staleBy of a read that may be answered from the watch cache: so many versions old */
-  call(request: ApiCall, staleBy?: number): Promise<ApiAnswer>;
-}
+import { EventLog } from './eventLog.ts';
 
 type Objects = ReadonlyMap<string, KubeObject>;
 
@@ -95,7 +75,7 @@ export class ObjectStore implements ApiBackend {
       ...(plural === 'ippools' && { managedFields: [{ manager: 'test' }] }),
       creationTimestamp: new Date().toISOString(),
     };
-    return { status: 201, body: this.#store(key, plural, { ...object, metadata }) };
+    return { status: 201, body: this.#store(key, plural, { ...object, metadata, ...firstStatus(plural, object) }) };
   }
 
   #update({ key, plural, name, subresource }: ApiPath, object: KubeObject): ApiAnswer {
@@ -107,15 +87,14 @@ export class ObjectStore implements ApiBackend {
     if (isOther || isOld) return failure(409, 'Conflict', `${plural} "${name}": the object has been modified`);
     const next =
       subresource === 'status' ? { ...current, status: object.status } : { ...object, status: current.status };
-    const { managedFields, ...metadata } = {
+    const { managedFields = current.metadata.managedFields, ...metadata } = {
       ...(subresource ? current : object).metadata,
       resourceVersion: current.metadata.resourceVersion ?? '',
     };
-    // One empty entry gives them up (Kubernetes, "Server-Side Apply", "Clearing managedFields").
-    const isTracked = managedFields !== undefined && JSON.stringify(managedFields) !== '[{}]';
+    const isTracked = managedFields !== undefined && !isGivenUp(managedFields);
     const changed = { ...next, metadata: { ...metadata, ...(isTracked && { managedFields }) } };
     // A write that changes nothing is none (k8s.io/apiserver, GuaranteedUpdate).
-    if (JSON.stringify(changed) === JSON.stringify(current)) return { status: 200, body: current };
+    if (isDeepStrictEqual(plain(changed), plain(current))) return { status: 200, body: current };
     return { status: 200, body: this.#store(key, plural, changed) };
   }
 
@@ -183,24 +162,35 @@ interface DeleteOptions {
   gracePeriodSeconds?: number;
 }
 
+/** Whether they say that an object is to have none (Kubernetes, "Server-Side Apply", "Clearing managedFields"). */
+export function isGivenUp(managedFields: readonly object[]): boolean {
+  return JSON.stringify(managedFields) === '[{}]';
+}
+
+/** As it is on the wire. */
+function plain(object: object): unknown {
+  return JSON.parse(JSON.stringify(object));
+}
+
+/** Of a resource with a status subresource, what a creation says of it is not heard; a Node's is (registry/core/node, PrepareForCreate). */
+function firstStatus(plural: string, { status }: KubeObject): { status: unknown } {
+  if (plural === 'nodes') return { status };
+  return { status: plural === 'pods' ? { phase: 'Pending' } : undefined };
+}
+
 /** A pod that has a node is only marked: its kubelet deletes it, once its containers have ended. */
 function isLeftToKubelet({ spec }: KubeObject, plural: string, gracePeriodSeconds = 30): boolean {
   return plural === 'pods' && gracePeriodSeconds > 0 && (spec as { nodeName?: string }).nodeName !== undefined;
 }
 
-/** A meta/v1 Status. */
-export function failure(code: number, reason: string, message: string): ApiAnswer {
-  return { status: code, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message } };
-}
-
 /** The printer columns that are read (manifests/base/crds); every table has the name besides. */
-const columns = ['Name', 'Network', 'Node', 'Used', 'Capacity', 'Page'];
+export const tableColumns = ['Name', 'Network', 'Node', 'Used', 'Capacity', 'Page'];
 
 function tableOf(items: readonly KubeObject[]): object {
   return {
-    columnDefinitions: columns.map(name => ({ name })),
-    rows: (items as IPPool[]).map(({ metadata: { name }, spec: { network, hostName = '', page }, status }) => ({
-      cells: [name, network, hostName, status?.used ?? null, status?.capacity ?? null, page ?? null],
+    columnDefinitions: tableColumns.map(name => ({ name })),
+    rows: (items as IPPool[]).map(({ metadata: { name }, spec: { network, hostName, page }, status }) => ({
+      cells: [name, network, hostName ?? null, status?.used ?? null, status?.capacity ?? null, page ?? null],
     })),
   };
 }

@@ -19,6 +19,8 @@ import { Quotas } from '../../webhook/quotas.ts';
 
 export const silent = pino({ enabled: false });
 export const namespace = 'work';
+/** Of the leases that kubelets renew. */
+export const leaseNamespace = 'kube-node-lease';
 export const nodeNames = ['n1', 'n2'] as const;
 export type NodeName = (typeof nodeNames)[number];
 
@@ -49,7 +51,13 @@ function network(
     apiVersion,
     kind: 'MultiNicNetwork',
     metadata: { name, uid: `uid-of-${name}` },
-    spec: { subnet, ipam: JSON.stringify({ type: 'multi-nic-ipam', ...ipam }), multiNICIPAM: true, plugin },
+    spec: {
+      subnet,
+      ipam: JSON.stringify({ type: 'multi-nic-ipam', ...ipam }),
+      multiNICIPAM: true,
+      schedulerResources: true,
+      plugin,
+    },
     status: {
       computeResults: [],
       discovery: { existDaemon: 2, infoAvailable: 2, cidrProcessed: 2 },
@@ -103,7 +111,8 @@ export const workNamespace: Namespace = {
 };
 
 export function nodeOf(name: NodeName, isReady = true): Node {
-  const status = { conditions: [{ type: 'Ready', status: isReady ? 'True' : 'Unknown' }] };
+  const times = { lastHeartbeatTime: '2026-01-01T00:00:00Z', lastTransitionTime: '2026-01-01T00:00:00Z' };
+  const status = { conditions: [{ type: 'Ready', status: isReady ? 'True' : 'Unknown', ...times }] };
   return { apiVersion: 'v1', kind: 'Node', metadata: { name }, status };
 }
 

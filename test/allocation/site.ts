@@ -1,14 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { namespaces, nodes, cidrs, hostInterfaces, leases, multiNicNetworks } from '../../kube/resources.ts';
+import { nodes, cidrs, hostInterfaces, leases, multiNicNetworks } from '../../kube/resources.ts';
+import { microTime } from '../../kube/leaseLock.ts';
 import { ActorClient } from './actorClient.ts';
 import type { ApiFront, Outcome, Parked } from './apiFront.ts';
 import { ApiUser } from './apiUser.ts';
 import { Leader } from './leader.ts';
 import { NodeAgent } from './nodeAgent.ts';
-import type { ApiBackend } from './objectStore.ts';
-import { hostIndexPages, hostOf, networks, nodeNames, nodeOf, workNamespace } from './setting.ts';
+import type { ApiBackend } from './apiBackend.ts';
+import { hostIndexPages, hostOf, leaseNamespace, networks, nodeNames, nodeOf } from './setting.ts';
 import type { NodeName, Setting } from './setting.ts';
 import { RestWatch } from './restWatch.ts';
 import { VirtualTime } from './virtualTime.ts';
@@ -58,7 +59,8 @@ export class Site {
 
   constructor(where: Where, seed: number) {
     this.#where = where;
-    this.user = new ApiUser(where.backend);
+    const { front, backend } = where;
+    this.user = new ApiUser({ call: request => front.busy(backend.call(request)) });
     this.rests = new RestWatch(where.backend.log);
     this.time = new VirtualTime(Date.parse('2026-01-01T00:00:00Z'), seed);
   }
@@ -81,7 +83,6 @@ export class Site {
   async start(): Promise<void> {
     this.#where.front.reset(this.#where.backend);
     this.time.install();
-    await this.user.create(namespaces, workNamespace);
     for (const network of networks) {
       await this.user.create(multiNicNetworks, network);
       await this.user.setStatus(multiNicNetworks, network.metadata, network.status ?? {});
@@ -218,10 +219,10 @@ export class Site {
 
   /** The kubelet renews its node's lease. */
   async #beat(name: NodeName): Promise<void> {
-    const ref = { namespace: 'kube-node-lease', name };
+    const ref = { namespace: leaseNamespace, name };
     const lease = await this.user.find(leases, ref);
     if (!lease) await this.user.create(leases, { metadata: ref, spec: {} });
-    else await this.user.replace(leases, { ...lease, spec: { renewTime: new Date().toISOString() } });
+    else await this.user.replace(leases, { ...lease, spec: { renewTime: microTime() } });
   }
 
   /** Answers requests until the promise is settled: nobody is served by a process that has not started. */

@@ -1,8 +1,11 @@
 import { ApiFront } from './apiFront.ts';
+import { ComparedApi } from './comparedApi.ts';
 import type { History } from './history.ts';
 import { Model } from './model.ts';
 import { ObjectStore } from './objectStore.ts';
 import { Operations } from './operations.ts';
+import { RealApi } from './realApi.ts';
+import { RealServer } from './realServer.ts';
 import { nodeNames, startSetting, type Setting } from './setting.ts';
 import { Site } from './site.ts';
 
@@ -14,13 +17,17 @@ export interface Stage {
   play(random: number, scene: (history: History, model: Model) => Promise<void>): Promise<void>;
 }
 
-/** Sets up a stage before a suite's first test. */
-export function useStage(): Stage {
+/** Sets up a stage before a suite's first test: on the stub alone, or on a real API server, which is compared with it. */
+export function useStage(kind: 'stub' | 'real'): Stage {
   let setting: Setting;
   let front: ApiFront;
   let server: string;
+  let real: RealServer | undefined;
 
-  before(async () => {
+  before(async function () {
+    // The first run of all builds the API server.
+    this.timeout(900_000);
+    if (kind === 'real') real = await RealServer.start();
     setting = await startSetting();
     front = new ApiFront(new ObjectStore());
     server = await front.start();
@@ -29,6 +36,7 @@ export function useStage(): Stage {
   after(async () => {
     await front.stop();
     await setting.stop();
+    await real?.stop();
   });
 
   return {
@@ -36,7 +44,9 @@ export function useStage(): Stage {
       return front.answered;
     },
     async play(random, scene) {
-      const site = new Site({ front, server, backend: new ObjectStore(), setting }, random);
+      await real?.clear();
+      const backend = real ? new ComparedApi(new RealApi(real)) : new ObjectStore();
+      const site = new Site({ front, server, backend, setting }, random);
       const model = new Model(nodeNames);
       try {
         await site.start();
