@@ -67,7 +67,7 @@ export class ComparedApi implements ApiBackend {
     const body = {
       ...(request.body as object),
       ...(metadata && {
-        metadata: { ...this.#ofStub(untracked(metadata)), ...(created && { uid: created.metadata.uid }) },
+        metadata: { ...this.#ofStub(uncounted(metadata)), ...(created && { uid: created.metadata.uid }) },
       }),
       ...(preconditions && { preconditions: this.#ofStub(preconditions) }),
       ...(created && version !== apiVersion && { spec: created.spec, status: created.status }),
@@ -86,9 +86,10 @@ interface DeleteOptions {
   preconditions?: { resourceVersion?: string };
 }
 
-/** Whose fields are whose each keeps for itself; a request says only that it shall not. */
-function untracked({ managedFields, ...metadata }: ObjectMeta): ObjectMeta {
-  return { ...metadata, ...(managedFields && isGivenUp(managedFields) && { managedFields }) };
+/** Without what each counts for itself; of managedFields a request says only that there are to be none. */
+function uncounted({ managedFields, ...metadata }: ObjectMeta): { resourceVersion?: string } {
+  const isGiven = managedFields && isGivenUp(managedFields);
+  return { ...metadata, generation: undefined, ...(isGiven && { managedFields }) } as { resourceVersion?: string };
 }
 
 /** What the two must have in common: nothing of it is undefined, and no map empty. */
@@ -133,8 +134,8 @@ function seen({ metadata, spec, status, ...typed }: KubeObject, translate: (vers
   const { name, namespace, uid, labels, annotations, creationTimestamp, deletionTimestamp } = metadata;
   const isOurs = typed.apiVersion === apiVersion;
   return {
-    ...{ name, namespace, uid, creationTimestamp, deletionTimestamp },
-    ...{ labels: filled(labels), annotations: filled(annotations) },
+    ...{ name, namespace, uid, labels: filled(labels), annotations: filled(annotations) },
+    ...{ isDated: creationTimestamp !== undefined, isBeingDeleted: deletionTimestamp !== undefined },
     version: translate(metadata.resourceVersion ?? ''),
     ...(isOurs ? { spec, status: filled(status as object | undefined) } : seenOfBuiltIn(spec, status)),
     ...(typed.kind === 'IPPool' && { isTracked: metadata.managedFields !== undefined }),

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { apiVersion as ourApiVersion } from '../../core/api/names.ts';
 import type { IPPool } from '../../core/api/types.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './apiBackend.ts';
@@ -80,11 +81,13 @@ export class ObjectStore implements ApiBackend {
 
   #update({ key, plural, name, subresource }: ApiPath, object: KubeObject): ApiAnswer {
     const current = this.#objects.get(key);
+    const { uid } = object.metadata;
+    // The UID is a precondition, which is looked at first, also of an object that is not there.
+    if (uid !== undefined && uid !== current?.metadata.uid)
+      return failure(409, 'Conflict', `${plural} "${name}": it is another one`);
     if (!current) return failure(404, 'NotFound', `${plural} "${name}" not found`);
-    const { uid, resourceVersion } = object.metadata;
-    const isOther = uid !== undefined && uid !== current.metadata.uid;
-    const isOld = resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion;
-    if (isOther || isOld) return failure(409, 'Conflict', `${plural} "${name}": the object has been modified`);
+    const refusal = wrongVersion(object, current);
+    if (refusal) return refusal;
     const next =
       subresource === 'status' ? { ...current, status: object.status } : { ...object, status: current.status };
     const { managedFields = current.metadata.managedFields, ...metadata } = {
@@ -124,6 +127,7 @@ export class ObjectStore implements ApiBackend {
       return failure(409, 'Conflict', `${plural} "${name}": a precondition failed`);
     }
     if (isLeftToKubelet(current, plural, gracePeriodSeconds)) {
+      if (current.metadata.deletionTimestamp !== undefined) return { status: 200, body: current };
       const metadata = { ...current.metadata, deletionTimestamp: new Date().toISOString() };
       return { status: 200, body: this.#store(key, plural, { ...current, metadata }) };
     }
@@ -162,6 +166,15 @@ interface DeleteOptions {
   gracePeriodSeconds?: number;
 }
 
+/** What a PUT says of the version that it replaces is missing, or not so. */
+function wrongVersion({ apiVersion, metadata }: KubeObject, current: KubeObject): ApiAnswer | undefined {
+  const { name, resourceVersion } = metadata;
+  if (resourceVersion === undefined && apiVersion === ourApiVersion)
+    return failure(422, 'Invalid', `${name}: custom resources are replaced by version`);
+  const isOld = resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion;
+  return isOld ? failure(409, 'Conflict', `${name}: the object has been modified`) : undefined;
+}
+
 /** Whether they say that an object is to have none (Kubernetes, "Server-Side Apply", "Clearing managedFields"). */
 export function isGivenUp(managedFields: readonly object[]): boolean {
   return JSON.stringify(managedFields) === '[{}]';
@@ -179,8 +192,10 @@ function firstStatus(plural: string, { status }: KubeObject): { status: unknown 
 }
 
 /** A pod that has a node is only marked: its kubelet deletes it, once its containers have ended. */
-function isLeftToKubelet({ spec }: KubeObject, plural: string, gracePeriodSeconds = 30): boolean {
-  return plural === 'pods' && gracePeriodSeconds > 0 && (spec as { nodeName?: string }).nodeName !== undefined;
+function isLeftToKubelet({ spec, status }: KubeObject, plural: string, gracePeriodSeconds = 30): boolean {
+  if (plural !== 'pods' || gracePeriodSeconds === 0) return false;
+  const { phase = '' } = status as { phase?: string };
+  return (spec as { nodeName?: string }).nodeName !== undefined && !['Succeeded', 'Failed'].includes(phase);
 }
 
 /** The printer columns that are read (manifests/base/crds); every table has the name besides. */

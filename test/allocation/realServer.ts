@@ -7,6 +7,7 @@ import { defaultConnection } from '../../kube/connection.ts';
 import { cidrs, hostInterfaces, ipPools, leases, multiNicNetworks, namespaces, nodes } from '../../kube/resources.ts';
 import { pathOf, pods } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
+import type { Version } from '../cluster/version.ts';
 import { applyManifests } from '../system/apply.ts';
 import type { ApiAnswer, ApiCall } from './apiBackend.ts';
 import { leaseNamespace, namespace, workNamespace } from './setting.ts';
@@ -45,6 +46,10 @@ export class RealServer {
       await cluster.stop();
       throw error;
     }
+  }
+
+  get version(): Version {
+    return this.#cluster.version;
   }
 
   async stop(): Promise<void> {
