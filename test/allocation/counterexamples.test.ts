@@ -5,6 +5,7 @@ import { expectSound, finish, type History } from './history.ts';
 import { liveRecords } from './invariants.ts';
 import type { Model, ModelPod } from './model.ts';
 import type { BindingTo, Creation } from './operations.ts';
+import { pageCapacity } from './setting.ts';
 import { useStage } from './stage.ts';
 
 const plain: Omit<Creation, 'kind'> = {
@@ -15,7 +16,7 @@ const bindingBy = (i: number): BindingTo => ({
   ...{ node: 'n1', by: [i, i], isTwice: false, isRefused: false, dryRun: false },
 });
 
-/** Histories that went wrong once, each as short as it could be made. */
+/** Histories that went wrong once, each as short as it could be made, and one that chance hardly finds. */
 describe('allocation of addresses, in histories that went wrong once', function () {
   this.timeout(60_000);
   const stage = useStage('stub');
@@ -109,6 +110,25 @@ describe('allocation of addresses, in histories that went wrong once', function 
       await done(history, model, () => operations.attach(only(model)));
       await done(history, model, () => operations.create({ ...plain, kind: 'pinned', copied: only(model) }));
       await finish(history, model, false);
+    });
+  });
+
+  it('an address that was just released is not given out while another one has rested', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations, site } = history;
+      const create = (): Promise<void> => done(history, model, () => operations.create({ ...plain, kind: 'flat' }));
+      for (let i = 0; i < pageCapacity; i++) await create();
+      const [first, second] = model.pods.values();
+      if (!first || !second) throw new Error('the pods were not admitted');
+      const release = async (pod: ModelPod, left: number): Promise<void> => {
+        await done(history, model, () => operations.delete(pod, false));
+        for (let s = 0; s < 300 && (await records(history)).length > left; s++) await site.advance(1000, true);
+        expect(await records(history)).to.have.length(left);
+      };
+      await release(second, pageCapacity - 1);
+      await site.advance(90_000, true);
+      await release(first, pageCapacity - 2);
+      await create();
     });
   });
 });

@@ -5,7 +5,7 @@ import { useStage } from './stage.ts';
 
 /** How many histories a run has; more find more. */
 const runs = Number(process.env.ALLOCATION_HISTORIES ?? 1000);
-/** A real API server takes as long for one history as the stub for forty. */
+/** There a history takes some twenty times as long. */
 const realRuns = Math.ceil(runs / 40);
 /** One history again: what a failure prints. */
 const seed = process.env.ALLOCATION_SEED === undefined ? {} : { seed: Number(process.env.ALLOCATION_SEED) };
@@ -13,7 +13,7 @@ const path = process.env.ALLOCATION_PATH === undefined ? {} : { path: process.en
 
 const suites = [
   { kind: 'stub', where: 'on an API server that fails at will', options: { numRuns: runs } },
-  // Not made smaller there: that takes hours.
+  // What fails there is not made smaller, which takes long: the stub has it smaller, unless the two differ.
   { kind: 'real', where: 'on a real API server, as on the stub', options: { numRuns: realRuns, endOnFailure: true } },
 ] as const;
 

@@ -1,11 +1,19 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
-import type { IncomingMessage } from 'node:http';
-import type { TlsMaterial } from '../../kube/connection.ts';
-import { defaultConnection } from '../../kube/connection.ts';
-import { cidrs, hostInterfaces, ipPools, leases, multiNicNetworks, namespaces, nodes } from '../../kube/resources.ts';
-import { pathOf, pods } from '../../kube/resources.ts';
+import { defaultConnection, type TlsMaterial } from '../../kube/connection.ts';
+import {
+  cidrs,
+  hostInterfaces,
+  ipPools,
+  leases,
+  multiNicNetworks,
+  namespaces,
+  nodes,
+  pathOf,
+  pods,
+} from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import type { Version } from '../cluster/version.ts';
 import { applyManifests } from '../system/apply.ts';
