@@ -68,47 +68,6 @@ describe('manifests/base', () => {
     }
   });
 
-  it('the two roles allow what they need and no more', async () => {
-    const can = async (account: string, ...what: string[]): Promise<string> => {
-      const as = `--as=system:serviceaccount:multi-nic-system:${account}`;
-      return (await cluster().kubectl(['auth', 'can-i', ...what, as], { allowFailure: true })).stdout.trim();
-    };
-    const network = ['multinicnetworks.multinic.fms.io'];
-    const host = ['hostinterfaces.multinic.fms.io'];
-    expect(await can('multi-nic-webhook', 'watch', ...network)).to.equal('yes');
-    expect(await can('multi-nic-webhook', 'update', ...network, '--subresource=status')).to.equal('yes');
-    expect(await can('multi-nic-webhook', 'patch', ...network)).to.equal('no');
-    expect(await can('multi-nic-webhook', 'create', ...host)).to.equal('no');
-    expect(await can('multi-nic-webhook', 'patch', 'pods')).to.equal('no');
-    expect(await can('multi-nic-webhook', 'patch', 'nodes')).to.equal('no');
-    expect(await can('multi-nic-webhook', 'patch', 'nodes', '--subresource=status')).to.equal('yes');
-    expect(await can('multi-nic-webhook', 'get', 'secrets')).to.equal('no');
-    expect(await can('multi-nic-agent', 'create', ...host)).to.equal('yes');
-    expect(await can('multi-nic-agent', 'delete', ...host)).to.equal('no');
-    expect(await can('multi-nic-agent', 'update', 'cidrs.multinic.fms.io')).to.equal('no');
-    expect(await can('multi-nic-agent', 'update', 'ippools.multinic.fms.io', '--subresource=status')).to.equal('yes');
-    expect(await can('multi-nic-agent', 'get', 'secrets')).to.equal('no');
-    expect(await can('multi-nic-agent', 'create', 'pods')).to.equal('no');
-  });
-
-  it('the webhook may write what the SR-IOV network operator reads, and only read what the NVIDIA network operator has', async () => {
-    // Asked by review: `auth can-i` knows only resources that are installed.
-    const can = async (verb: string, group: string, resource: string): Promise<string> => {
-      const user = 'system:serviceaccount:multi-nic-system:multi-nic-webhook';
-      const spec = { user, resourceAttributes: { verb, group, resource } };
-      const input = JSON.stringify({ apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec });
-      return (await cluster().kubectl(['create', '-f', '-', '-o', 'jsonpath={.status.allowed}'], { input })).stdout;
-    };
-    for (const resource of ['sriovnetworknodepolicies', 'sriovnetworks']) {
-      for (const verb of ['list', 'watch', 'create', 'update', 'delete']) {
-        expect(await can(verb, 'sriovnetwork.openshift.io', resource), `${verb} ${resource}`).to.equal('true');
-      }
-    }
-    expect(await can('create', 'sriovnetwork.openshift.io', 'sriovnetworknodestates')).to.equal('false');
-    expect(await can('watch', 'mellanox.com', 'nicclusterpolicies')).to.equal('true');
-    expect(await can('update', 'mellanox.com', 'nicclusterpolicies')).to.equal('false');
-  });
-
   it('rules in CEL work where the server knows them, and are no part of base as others refuse them', async () => {
     const create = (object: object): Promise<{ stderr: string }> => {
       const input = JSON.stringify(object);
