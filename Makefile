@@ -19,10 +19,10 @@ demo-down: node_modules/.installed ## End the demo that KEEP=1 left running
 	@node test/demo/main.ts --down
 
 test: setup lint ## Run every test: unit, real API server, real nodes, User-Mode Linux
-	@$(MOCHA) 'core/**/*.test.ts' '{kube,webhook,controller,agent,certs,cni,cli}/**/*.test.ts' 'test/**/*.test.ts'
+	@$(MOCHA) 'core/**/*.test.ts' '{kube,webhook,controller,agent,certs,cni,cli,build,images}/**/*.test.ts' 'test/**/*.test.ts'
 
 unit: node_modules/.installed ## Run the unit tests only: no root, no cluster, a few seconds
-	@$(MOCHA) 'core/**/*.test.ts' '{kube,webhook,controller,agent,certs,cni,cli}/**/*.test.ts' 'test/setup/*.test.ts'
+	@$(MOCHA) 'core/**/*.test.ts' '{kube,webhook,controller,agent,certs,cni,cli,build,images}/**/*.test.ts'
 
 bench: setup ## Run every benchmark beside its baseline (BENCH=name runs one of bench/); rows in bench/results.json
 	@node bench/main.ts $(BENCH)

@@ -11,7 +11,7 @@ import type { Namespace } from '../test/agent/namespaces.ts';
 import { networkCases, networkSpec, type NetworkCase } from '../test/agent/networks.ts';
 import { multusConfig, Sandbox } from '../test/agent/sandbox.ts';
 import { Site } from '../test/agent/site.ts';
-import { buildCni } from '../test/setup/buildCni.ts';
+import { buildCni } from '../build/buildCni.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
 import { Folder } from './support/folder.ts';
 import { Launcher, type Launch } from './support/launcher.ts';

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { encodeAnswer } from '../core/cni/wire.ts';
 import { Program } from '../test/agent/programs.ts';
-import { buildCni } from '../test/setup/buildCni.ts';
+import { buildCni } from '../build/buildCni.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
 import { compileNative } from './support/compile.ts';
 import { Folder } from './support/folder.ts';

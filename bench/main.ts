@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { removeLeftovers } from '../test/agent/namespaces.ts';
-import { progress } from '../test/setup/progress.ts';
+import { progress } from '../build/progress.ts';
 import { resultsFile, type Row } from './frame.ts';
 
 /** The quick ones first. */

@@ -12,7 +12,7 @@ import { eventually } from '../test/eventually.ts';
 import { Program } from '../test/agent/programs.ts';
 import { openBridge } from '../test/agent/site.ts';
 import { startCluster, type Cluster } from '../test/cluster/index.ts';
-import { progress, step } from '../test/setup/progress.ts';
+import { progress, step } from '../build/progress.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
 import { bundleAgent } from './support/agentBundle.ts';
 import { Folder } from './support/folder.ts';

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { step } from '../../test/setup/progress.ts';
+import { step } from '../../build/progress.ts';
 
 const repository = join(import.meta.dirname, '..', '..');
 

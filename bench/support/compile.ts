@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { step } from '../../test/setup/progress.ts';
-import { run } from '../../test/setup/run.ts';
+import { step } from '../../build/progress.ts';
+import { run } from '../../build/run.ts';
 
 const repository = join(import.meta.dirname, '..', '..');
 const flags = ['-std=gnu11', '-Os', '-Wall', '-Wextra', '-Werror', '-static', '-s'];

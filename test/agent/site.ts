@@ -12,7 +12,7 @@ import { KubeClient } from '../../kube/client.ts';
 import { cidrs, hostInterfaces, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { ensureDebianPrograms } from '../cluster/debianPrograms.ts';
-import { buildCni } from '../setup/buildCni.ts';
+import { buildCni } from '../../build/buildCni.ts';
 import { Namespace, removeLeftovers } from './namespaces.ts';
 import { eventually } from '../eventually.ts';
 import { Host } from './host.ts';

@@ -10,7 +10,7 @@ import { KubeClient } from '../../kube/client.ts';
 import { cidrs, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { network } from '../controller/support.ts';
-import { run, type RunResult } from '../setup/run.ts';
+import { run, type RunResult } from '../../build/run.ts';
 import { applyManifests } from '../system/apply.ts';
 
 const root = join(import.meta.dirname, '../..');

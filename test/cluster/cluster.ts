@@ -11,7 +11,7 @@ import { writeKubeconfig } from './kubeconfig.ts';
 import { ClusterNode } from './node.ts';
 import { startReaper } from './owner.ts';
 import { markVariable } from './processes.ts';
-import { run, type RunOptions, type RunResult } from '../setup/run.ts';
+import { run, type RunOptions, type RunResult } from '../../build/run.ts';
 import { writeRecord, type SlotRecord } from './slots.ts';
 import type { Version } from './version.ts';
 

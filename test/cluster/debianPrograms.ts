@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { privateApt } from '../setup/apt.ts';
-import { cached } from '../setup/cacheDir.ts';
-import { step } from '../setup/progress.ts';
+import { privateApt } from '../../build/apt.ts';
+import { cached } from '../../build/cacheDir.ts';
+import { step } from '../../build/progress.ts';
 
 const packages = [
   'etcd-server',

@@ -7,12 +7,12 @@ import { ensureRequirements } from './requirements.ts';
 import { claimSlot } from './slots.ts';
 
 export { boxImage, pauseImage } from './images.ts';
-export { dockerArchive, type ImageSpec } from './dockerArchive.ts';
+export { dockerArchive, type ImageSpec } from '../../images/dockerArchive.ts';
 export type { Cluster } from './cluster.ts';
 export type { Component } from './component.ts';
 export type { FakeNode } from './fakeNodes.ts';
 export type { ClusterNode, NodeNic } from './node.ts';
-export type { RunOptions, RunResult } from '../setup/run.ts';
+export type { RunOptions, RunResult } from '../../build/run.ts';
 
 export interface ClusterOptions {
   /** For people only; clusters of one name do not collide. */

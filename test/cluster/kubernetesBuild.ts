@@ -1,9 +1,9 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { privateApt } from '../setup/apt.ts';
-import { cached } from '../setup/cacheDir.ts';
-import { step } from '../setup/progress.ts';
-import { run } from '../setup/run.ts';
+import { privateApt } from '../../build/apt.ts';
+import { cached } from '../../build/cacheDir.ts';
+import { step } from '../../build/progress.ts';
+import { run } from '../../build/run.ts';
 
 const programs = ['kube-apiserver', 'kube-scheduler', 'kube-controller-manager', 'kubelet'];
 const reflect2 = 'github.com/modern-go/reflect2';

@@ -8,7 +8,7 @@ import { hostLink } from './addressing.ts';
 import { cgroupProcesses, cgroupFolders } from './cgroups.ts';
 import { memoryFolder } from './cluster.ts';
 import { isAlive, markedProcesses } from './processes.ts';
-import { run } from '../setup/run.ts';
+import { run } from '../../build/run.ts';
 import { readSlots, slotFolder, sweep, type SlotRecord } from './slots.ts';
 import { cgroupName } from './tearDown.ts';
 

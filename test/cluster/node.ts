@@ -12,7 +12,7 @@ import { writeKubeletConfig } from './kubelet.ts';
 import { createNamespace, enterNode, isSetUp, machinePath } from './nodeNamespace.ts';
 import type { KeyPairFiles } from './pki.ts';
 import type { NodePrograms } from './binaries.ts';
-import { run, type RunOptions, type RunResult } from '../setup/run.ts';
+import { run, type RunOptions, type RunResult } from '../../build/run.ts';
 import { cgroupName } from './tearDown.ts';
 
 /** A secondary NIC of a node. */

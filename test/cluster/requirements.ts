@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { withLock } from '../setup/lock.ts';
-import { progress } from '../setup/progress.ts';
-import { run } from '../setup/run.ts';
+import { withLock } from '../../build/lock.ts';
+import { progress } from '../../build/progress.ts';
+import { run } from '../../build/run.ts';
 
 interface Requirement {
   /** The Debian package that has it. */

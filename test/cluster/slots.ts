@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { machineRoutes } from './addressing.ts';
 import { anyOverlap, machineNetworks } from './machineNetworks.ts';
-import { withLock } from '../setup/lock.ts';
+import { withLock } from '../../build/lock.ts';
 import { identify, isAlive, type ProcessIdentity } from './processes.ts';
 import { tearDown } from './tearDown.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { removeCgroups, cgroupProcesses } from './cgroups.ts';
 import { hostLink } from './addressing.ts';
 import { killNow, markedProcesses } from './processes.ts';
-import { run } from '../setup/run.ts';
+import { run } from '../../build/run.ts';
 import type { SlotRecord } from './slots.ts';
 
 /**

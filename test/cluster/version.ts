@@ -1,4 +1,4 @@
-import { run } from '../setup/run.ts';
+import { run } from '../../build/run.ts';
 
 export interface Version {
   major: number;

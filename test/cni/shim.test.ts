@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { call, type Ending, type ProgramCall } from './program.ts';
 import { listen, type Serving, type SocketPeer } from './socketPeer.ts';
 import { decodeRequest, encodeAnswer, maxConfigBytes } from '../../core/cni/wire.ts';
-import { buildCni } from '../setup/buildCni.ts';
+import { buildCni } from '../../build/buildCni.ts';
 
 const config = JSON.stringify({ cniVersion: '1.0.0', name: 'fast', type: 'multi-nic', note: 'ünï 😀 \u2028' });
 

@@ -5,7 +5,7 @@ import { parseNetworks } from '../../core/annotation/networks.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
 import { demoDeployment, demoNetwork } from '../demo/manifests.ts';
-import { buildCni } from '../setup/buildCni.ts';
+import { buildCni } from '../../build/buildCni.ts';
 import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
 
 interface PodView {

@@ -10,7 +10,7 @@ import { ipPools, multiNicNetworks, nodes, pods, type Pod } from '../../kube/res
 import { auditedPool } from '../../core/audit/readPool.ts';
 import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
-import { buildCni } from '../setup/buildCni.ts';
+import { buildCni } from '../../build/buildCni.ts';
 import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
 import { addressesOf } from '../webhook/support.ts';
 import { settled } from './settled.ts';

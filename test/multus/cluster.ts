@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { annotation } from '../../core/api/names.ts';
 import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
-import { buildCni } from '../setup/buildCni.ts';
+import { buildCni } from '../../build/buildCni.ts';
 import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
 import { networks } from './networks.ts';
 import { writeRecorder } from './recorder.ts';

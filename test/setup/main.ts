@@ -1,7 +1,7 @@
 import { prepareClusters } from '../cluster/index.ts';
 import { umlKernel } from '../uml/kernel.ts';
-import { buildCni } from './buildCni.ts';
-import { progress } from './progress.ts';
+import { buildCni } from '../../build/buildCni.ts';
+import { progress } from '../../build/progress.ts';
 
 /** What `make setup` does: everything that tests, demo and benchmarks need, built or found in the cache, saying what it does. */
 try {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ownCodename, privateApt } from '../setup/apt.ts';
-import { cached } from '../setup/cacheDir.ts';
-import { step } from '../setup/progress.ts';
-import { run } from '../setup/run.ts';
+import { ownCodename, privateApt } from '../../build/apt.ts';
+import { cached } from '../../build/cacheDir.ts';
+import { step } from '../../build/progress.ts';
+import { run } from '../../build/run.ts';
 
 /** What a boot needs, all of it in the cache. */
 export interface UmlKernel {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run } from '../setup/run.ts';
+import { run } from '../../build/run.ts';
 
 /**
  * A wire between the host and one User-Mode Linux: a tap device, named after this process, that the kernel makes as it boots and that

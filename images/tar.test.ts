@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dockerArchive } from './dockerArchive.ts';
-import { run } from '../setup/run.ts';
+import { run } from '../build/run.ts';
 import { tar } from './tar.ts';
 
-describe('test/cluster/tar', () => {
+describe('images/tar', () => {
   let folder: string;
 
   beforeEach(() => {

@@ -3,7 +3,7 @@ import { deriveSources } from './aptSources.ts';
 
 const wanted = { codename: 'bookworm', suite: 'trixie', types: ['deb-src'] } as const;
 
-describe('test/setup/aptSources', () => {
+describe('build/aptSources', () => {
   it('takes deb822 entries for the own suite, keeping everything else, also a key inside', () => {
     const text = [
       '# a comment',

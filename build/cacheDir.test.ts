@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { cacheRoot, cached } from './cacheDir.ts';
 
-describe('test/setup/cacheDir', () => {
+describe('build/cacheDir', () => {
   const before = process.env.XDG_CACHE_HOME;
   let home = '';
 
