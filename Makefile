@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MOCHA := mocha --reporter test/reporter.cjs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test unit lint format build bench setup clean
+.PHONY: help demo demo-down test unit lint format build images bench setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ format: node_modules/.installed ## Put every file into the project's format
 	@eslint --fix .
 
 build: setup ## Build the CNI executable (dist/multi-nic)
+
+images: node_modules/.installed ## Build the images of webhook and agent (dist/images/multi-nic.tar), without a container engine
+	@node images/build.ts
+	@echo "load them:     docker load --input dist/images/multi-nic.tar    (or podman load, or ctr --namespace k8s.io images import)"
+	@echo "or build them: docker build -f images/Containerfile --target webhook -t REGISTRY/multi-nic-webhook:VERSION .    (and agent)"
 
 setup: node_modules/.installed
 	@node test/setup/main.ts

@@ -13,8 +13,8 @@ import { Program } from '../test/agent/programs.ts';
 import { openBridge } from '../test/agent/site.ts';
 import { startCluster, type Cluster } from '../test/cluster/index.ts';
 import { progress, step } from '../build/progress.ts';
+import { bundle } from '../images/bundle.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
-import { bundleAgent } from './support/agentBundle.ts';
 import { Folder } from './support/folder.ts';
 import { hostAddress, hostName, largeCluster } from './support/largeCluster.ts';
 import { median } from './support/samples.ts';
@@ -143,7 +143,7 @@ function routesOf(host: Namespace): number {
 }
 
 async function run(report: Reporter): Promise<void> {
-  const bundle = await bundleAgent();
+  const program = await step('bundling the agent', () => bundle('agent', join(repository, 'dist/bench/agent')));
   await using folder = await Folder.make();
   await using cluster = await startCluster({ name: 'memory', nodes: 0 });
   await mountable(cluster, folder);
@@ -157,7 +157,7 @@ async function run(report: Reporter): Promise<void> {
     await using relay = new Program(host.enter(process.execPath, ...relayArgs));
     await relay.firstOutput();
     mkdirSync(secrets, { recursive: true });
-    await using agent = startAgent(cluster, host, bundle, folder);
+    await using agent = startAgent(cluster, host, program, folder);
     await eventually(
       'the HostInterface of the agent',
       () => client.find(hostInterfaces, { name: hostName(0) }),

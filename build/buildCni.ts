@@ -8,7 +8,7 @@ import { step } from './progress.ts';
 import { quickJs, type QuickJs } from './quickjs.ts';
 import { run } from './run.ts';
 
-const repository = join(import.meta.dirname, '..', '..');
+const repository = join(import.meta.dirname, '..');
 
 /** Static, so that it runs on any node, also in an empty root; small, because the page cache of every node holds it. */
 const compilerFlags = ['-std=gnu11', '-Os', '-Wall', '-Wextra', '-Werror', '-static', '-s', '-Wl,--gc-sections'];

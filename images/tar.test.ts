@@ -2,9 +2,20 @@ import { expect } from 'chai';
 import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dockerArchive } from './dockerArchive.ts';
+import { dockerArchive, type ImageSpec } from './dockerArchive.ts';
 import { run } from '../build/run.ts';
 import { tar } from './tar.ts';
+
+interface ManifestEntry {
+  Config: string;
+  RepoTags: string[];
+  Layers: string[];
+}
+
+interface Config {
+  config: { User: string };
+  rootfs: { diff_ids: string[] };
+}
 
 describe('images/tar', () => {
   let folder: string;
@@ -37,15 +48,30 @@ describe('images/tar', () => {
     expect(() => tar([{ path: 'x'.repeat(101), content: '' }])).to.throw('at most 100 bytes');
   });
 
-  it('makes images of one layer whose digest the configuration names', async () => {
-    const archive = dockerArchive({
-      reference: 'docker.io/library/x:1',
-      entrypoint: ['/x'],
-      files: [{ path: 'x', content: 'y' }],
+  it('makes images whose layers the configuration names, each layer once', async () => {
+    const base = [{ path: 'base', content: 'z' }];
+    const image = (name: string): ImageSpec => ({
+      reference: `docker.io/library/${name}:1`,
+      entrypoint: [`/${name}`],
+      layers: [base, [{ path: name, content: name }]],
+      user: '65532:65532',
     });
-    await unpack(archive);
-    const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { rootfs: { diff_ids: string[] } };
-    const { stdout } = await run(['sha256sum', join(folder, 'layer.tar')]);
-    expect(config.rootfs.diff_ids).to.deep.equal([`sha256:${stdout.split(' ')[0]}`]);
+    await unpack(dockerArchive(image('x'), image('y')));
+    const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as ManifestEntry[];
+    expect(manifest.map(({ RepoTags }) => RepoTags)).to.deep.equal([
+      ['docker.io/library/x:1'],
+      ['docker.io/library/y:1'],
+    ]);
+    expect(new Set(manifest.flatMap(({ Layers }) => Layers)).size).to.equal(3);
+    for (const { Config, Layers } of manifest) {
+      const config = JSON.parse(readFileSync(join(folder, Config), 'utf8')) as Config;
+      const { stdout } = await run(['sha256sum', ...Layers.map(layer => join(folder, layer))]);
+      const digests = stdout
+        .trim()
+        .split('\n')
+        .map(line => `sha256:${line.split(' ')[0]}`);
+      expect(config.rootfs.diff_ids).to.deep.equal(digests);
+      expect(config.config.User).to.equal('65532:65532');
+    }
   });
 });

@@ -49,7 +49,7 @@ export async function ensureImages(busybox: string): Promise<Images> {
       dockerArchive({
         reference: pauseImage,
         entrypoint: ['/pause'],
-        files: [{ path: 'pause', mode: 0o755, content: readFileSync(pause) }],
+        layers: [[{ path: 'pause', mode: 0o755, content: readFileSync(pause) }]],
       }),
     );
     writeFileSync(
@@ -57,10 +57,12 @@ export async function ensureImages(busybox: string): Promise<Images> {
       dockerArchive({
         reference: boxImage,
         entrypoint: ['/bin/sh', '-c'],
-        files: [
-          { path: 'bin/busybox', mode: 0o755, content: readFileSync(busybox) },
-          ...links.map(applet => ({ path: `bin/${applet}`, linkTo: 'busybox' })),
-          { path: 'etc/passwd', content: 'root:x:0:0:root:/root:/bin/sh\n' },
+        layers: [
+          [
+            { path: 'bin/busybox', mode: 0o755, content: readFileSync(busybox) },
+            ...links.map(applet => ({ path: `bin/${applet}`, linkTo: 'busybox' })),
+            { path: 'etc/passwd', content: 'root:x:0:0:root:/root:/bin/sh\n' },
+          ],
         ],
       }),
     );
