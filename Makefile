@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MOCHA := mocha --reporter test/reporter.cjs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test unit lint format build images bench setup clean
+.PHONY: help demo demo-down test unit lint format build images manifests bench setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ images: node_modules/.installed ## Build the images of webhook and agent (dist/i
 	@node images/build.ts
 	@echo "load them:     docker load --input dist/images/multi-nic.tar    (or podman load, or ctr --namespace k8s.io images import)"
 	@echo "or build them: docker build -f images/Containerfile --target webhook -t REGISTRY/multi-nic-webhook:VERSION .    (and agent)"
+
+manifests: node_modules/.installed ## Render every overlay of manifests/ to its install.yaml
+	@node build/manifests.ts
 
 setup: node_modules/.installed
 	@node test/setup/main.ts

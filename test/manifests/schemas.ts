@@ -54,17 +54,17 @@ export function* walk(schema: Schema, path: string): Generator<[path: string, sc
   if (schema.additionalProperties) yield* walk(schema.additionalProperties, `${path}{}`);
 }
 
-/** The kinds that overlays/current adds rules in CEL to, and its patches. */
+/** The kinds that components/current adds rules in CEL to, and its patches. */
 export const ruledKinds = new Map([
   ['MultiNicNetwork', 'multinicnetworks.yaml'],
   ['CIDR', 'cidrs.yaml'],
   ['IPPool', 'ippools.yaml'],
 ]);
 
-export const currentOverlay = join(root, 'manifests/overlays/current');
+const currentComponent = join(root, 'manifests/components/current');
 
 /** A kind's definition with its rules, patched as kustomize does. */
 export function withRules(kind: string): Crd {
-  const patch = parse(readFileSync(join(currentOverlay, ruledKinds.get(kind)!), 'utf8')) as object[];
+  const patch = parse(readFileSync(join(currentComponent, ruledKinds.get(kind)!), 'utf8')) as object[];
   return jsonpatch.apply_patch<Crd>(structuredClone(readCrds().get(kind)!), patch);
 }

@@ -1,0 +1,201 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { parse, parseAllDocuments } from 'yaml';
+import { renderingKubectl } from '../../build/kubectl.ts';
+import { installFile, overlays, renderOverlay } from '../../build/manifests.ts';
+import { run } from '../../build/run.ts';
+import { metricsIn } from '../../docs/tables.ts';
+import { applyManifests } from '../system/apply.ts';
+import { root, useSchemaCluster } from './cluster.ts';
+
+interface Container {
+  args?: string[];
+  image: string;
+  resources: { requests: object; limits: object };
+  securityContext: Record<string, unknown>;
+  livenessProbe?: object;
+  readinessProbe?: object;
+  volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
+}
+
+interface PodSpec {
+  containers: Container[];
+  priorityClassName: string;
+  tolerations: object[];
+  volumes: { name: string; hostPath?: { path: string } }[];
+}
+
+interface ManifestObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+  spec?: { template: { spec: PodSpec }; updateStrategy?: object; replicas?: number };
+  webhooks?: { name: string; matchConditions?: unknown[]; namespaceSelector?: object }[];
+}
+
+function objectsOf(text: string): ManifestObject[] {
+  return parseAllDocuments(text).map(document => document.toJS() as ManifestObject);
+}
+
+function podOf(overlay: string, kind: 'Deployment' | 'DaemonSet'): { spec: PodSpec; container: Container } {
+  const object = objectsOf(readFileSync(installFile(overlay), 'utf8')).find(each => each.kind === kind);
+  const { spec } = object!.spec!.template;
+  return { spec, container: spec.containers[0]! };
+}
+
+describe('Overlays', function () {
+  this.timeout(120_000);
+  const cluster = useSchemaCluster();
+
+  before(async () => {
+    await applyManifests(cluster(), 'test/manifests/foreignCrds.yaml');
+  });
+
+  it('are those that the guide names', () => {
+    expect(overlays()).to.deep.equal(['cert-manager', 'chained', 'current', 'openshift', 'self-managed']);
+  });
+
+  for (const overlay of overlays()) {
+    it(`${overlay}: the committed install.yaml is what is rendered (make manifests)`, async () => {
+      expect(readFileSync(installFile(overlay), 'utf8')).to.equal(await renderOverlay(overlay));
+    });
+
+    it(`${overlay}: applies whole, again without a change, and leaves nothing when deleted`, async function () {
+      const { major, minor } = cluster().version;
+      if (overlay === 'current' && major === 1 && minor < 28) this.skip();
+      const file = installFile(overlay);
+      const { stdout: first } = await cluster().kubectl(['apply', '-f', file]);
+      const { stdout } = await cluster().kubectl(['apply', '-f', file]);
+      const lines = stdout.trim().split('\n');
+      expect(lines).to.have.length(first.trim().split('\n').length);
+      expect(lines.filter(line => !line.endsWith(' unchanged'))).to.deep.equal([]);
+      // The namespace's own end needs a controller, and schemas are for the other tests, too.
+      const remaining = objectsOf(readFileSync(file, 'utf8')).filter(
+        ({ kind }) => kind !== 'Namespace' && kind !== 'CustomResourceDefinition',
+      );
+      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: remaining });
+      await cluster().kubectl(['delete', '-f', '-'], { input });
+      const { stdout: left } = await cluster().kubectl(['get', '-f', '-', '--ignore-not-found', '-o', 'name'], {
+        input,
+      });
+      expect(left).to.equal('');
+    });
+  }
+
+  it('every object is marked as a part of the system, and in its namespace', () => {
+    for (const overlay of overlays()) {
+      for (const { kind, metadata } of objectsOf(readFileSync(installFile(overlay), 'utf8'))) {
+        if (kind === 'CustomResourceDefinition') continue;
+        const where = `${overlay}: ${kind} ${metadata.name}`;
+        expect(metadata.labels?.['app.kubernetes.io/part-of'], where).to.equal('multi-nic');
+        if (metadata.namespace === 'kube-node-lease') continue;
+        if (metadata.namespace !== undefined) expect(metadata.namespace, where).to.equal('multi-nic-system');
+      }
+    }
+  });
+
+  it('the webhook may do nothing on its node, survives it, and says how it is', () => {
+    const { spec, container } = podOf('self-managed', 'Deployment');
+    expect(spec.priorityClassName).to.equal('system-cluster-critical');
+    expect(spec).to.deep.include({
+      securityContext: {
+        ...{ runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532 },
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+    });
+    expect(container.securityContext).to.deep.equal({
+      ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    });
+    expect(container).to.include.keys('livenessProbe', 'readinessProbe', 'resources');
+    expect(spec.volumes.filter(({ hostPath }) => hostPath)).to.deep.equal([]);
+    const deployment = objectsOf(readFileSync(installFile('self-managed'), 'utf8')).find(
+      ({ kind }) => kind === 'Deployment',
+    );
+    expect(deployment!.spec!.replicas).to.equal(3);
+  });
+
+  it('the agent runs on every node, and sees of it what it needs', () => {
+    const { spec, container } = podOf('self-managed', 'DaemonSet');
+    expect(spec.tolerations).to.deep.equal([{ operator: 'Exists' }]);
+    expect(spec.priorityClassName).to.equal('system-node-critical');
+    const paths = new Map(spec.volumes.map(({ name, hostPath }) => [name, hostPath!.path]));
+    const written = container.volumeMounts.filter(({ readOnly }) => !readOnly).map(({ name }) => paths.get(name));
+    const read = container.volumeMounts.filter(({ readOnly }) => readOnly).map(({ name }) => paths.get(name));
+    expect(written).to.have.members([
+      ...['/opt/cni/bin', '/run/multi-nic', '/var/lib/multi-nic', '/run/netns', '/var/run/netns', '/var/lib/cni'],
+    ]);
+    expect(read).to.have.members([
+      ...['/etc/cni/net.d', '/sys', '/var/lib/kubelet/device-plugins', '/var/lib/kubelet/pod-resources'],
+    ]);
+    const daemonSet = objectsOf(readFileSync(installFile('self-managed'), 'utf8')).find(
+      ({ kind }) => kind === 'DaemonSet',
+    );
+    expect(daemonSet!.spec!.updateStrategy).to.deep.equal({
+      ...{ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+    });
+  });
+
+  it('chained: the agent may write the folder of networks, and is told to', () => {
+    const { container } = podOf('chained', 'DaemonSet');
+    expect(container.args).to.include('--chain=/etc/cni/net.d');
+    const mount = container.volumeMounts.find(({ mountPath }) => mountPath === '/etc/cni/net.d');
+    expect(mount!.readOnly).to.equal(undefined);
+    for (const other of overlays().filter(name => name !== 'chained')) {
+      expect(podOf(other, 'DaemonSet').container.args, other).not.to.include('--chain=/etc/cni/net.d');
+    }
+  });
+
+  it('cert-manager and OpenShift are told into which configurations to write whom the API server trusts', () => {
+    const injections = {
+      'cert-manager': { 'cert-manager.io/inject-ca-from': 'multi-nic-system/multi-nic-webhook' },
+      openshift: { 'service.beta.openshift.io/inject-cabundle': 'true' },
+    };
+    for (const [overlay, annotations] of Object.entries(injections)) {
+      const objects = objectsOf(readFileSync(installFile(overlay), 'utf8'));
+      const configurations = objects.filter(({ kind }) => kind.endsWith('WebhookConfiguration'));
+      expect(configurations).to.have.length(2);
+      for (const { metadata } of configurations) expect(metadata.annotations).to.deep.equal(annotations);
+    }
+  });
+
+  it('current: only creations of pods have match conditions', () => {
+    const objects = objectsOf(readFileSync(installFile('current'), 'utf8'));
+    const conditional = objects
+      .flatMap(({ webhooks }) => webhooks ?? [])
+      .filter(({ matchConditions }) => matchConditions)
+      .map(({ name }) => name);
+    expect(conditional).to.deep.equal(['pods.multinic.fms.io', 'pod-creation.multinic.fms.io']);
+  });
+
+  describe('monitoring', () => {
+    const folder = join(root, 'manifests/components/monitoring');
+
+    it('applies to an installation that is there already', async () => {
+      await cluster().kubectl(['apply', '-f', join(root, 'manifests/base/namespace.yaml')]);
+      const { stdout: input } = await run([await renderingKubectl(), 'kustomize', folder]);
+      await cluster().kubectl(['apply', '-f', '-'], { input });
+      await cluster().kubectl(['delete', '-f', '-'], { input });
+    });
+
+    it('alerts name metrics and labels that there are', () => {
+      const sources = globSync('{kube,webhook,controller,agent}/**/*.ts', { cwd: root });
+      const metrics = sources.flatMap(path => metricsIn(readFileSync(join(root, path), 'utf8')));
+      const known = new Map(metrics.map(({ name, labels }) => [name, labels]));
+      const { spec } = parse(readFileSync(join(folder, 'rules.yaml'), 'utf8')) as {
+        spec: { groups: { rules: { alert: string; expr: string }[] }[] };
+      };
+      const rules = spec.groups.flatMap(group => group.rules);
+      expect(rules.length).to.be.greaterThan(5);
+      for (const { alert, expr } of rules) {
+        for (const [, name = '', selector = ''] of expr.matchAll(/\b(multinic_\w+)(?:\{([^}]*)\})?/g)) {
+          const metric = known.has(name) ? name : name.replace(/_(bucket|count|sum)$/, '');
+          expect([...known.keys()], `${alert}: ${name}`).to.include(metric);
+          for (const [, label] of selector.matchAll(/(\w+)\s*(?:=|!=|=~|!~)/g)) {
+            expect([...known.get(metric)!, 'job'], `${alert}: ${name}`).to.include(label);
+          }
+        }
+      }
+    });
+  });
+});
