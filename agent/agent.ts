@@ -22,6 +22,7 @@ import { Delegates } from './delegate/delegates.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { HostInterfaceWriter } from './discovery/hostInterfaceWriter.ts';
 import { hostTrimmer } from './hosts/otherHosts.ts';
+import { ChainedNetwork } from './install/chainedNetwork.ts';
 import { KernelEvents } from './kernelEvents.ts';
 import { createAgentMetrics } from './metrics.ts';
 import type { Netlink } from './netlink/netlink.ts';
@@ -179,6 +180,7 @@ export function createAgent(
     lost,
     status,
     server,
+    ...(options.chain === undefined ? [] : [new ChainedNetwork({ folder: options.chain, logger, observer: queues })]),
     discovery,
     routes,
     hostRoutes,

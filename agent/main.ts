@@ -7,6 +7,7 @@ import { component } from '../core/api/names.ts';
 import { createAgent } from './agent.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { installExecutable } from './install/installExecutable.ts';
+import { isUninstalled, uninstall } from './install/uninstall.ts';
 import { openNetlink } from './netlink/open.ts';
 import { readOptions, usage, type AgentOptions } from './options.ts';
 import { dieAt, dieAtVariable } from './steps.ts';
@@ -32,6 +33,8 @@ async function run(options: AgentOptions): Promise<void> {
   const onStep = dieAt(process.env[dieAtVariable]);
   const base = { client, netlink, checkpoint, logger, onStep };
   await runAll(termination.signal, createAgent(options, base), { logger });
+  if (options.namespace !== undefined && (await isUninstalled(client, options.namespace)))
+    await uninstall(options, netlink, checkpoint, logger);
 }
 
 function main(): Promise<void> {

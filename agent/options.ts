@@ -11,6 +11,10 @@ export interface AgentOptions {
   readonly stateDir: string;
   /** Where the executable is installed into; absent: nowhere. */
   readonly cniBinDir: string | undefined;
+  /** The folder of networks in which the primary one is chained; absent: it is left alone. */
+  readonly chain: string | undefined;
+  /** Where the agent's DaemonSet is; absent: it never takes itself for uninstalled. */
+  readonly namespace: string | undefined;
   /** Where other plugins are looked for after the call's own CNI_PATH. */
   readonly cniPath: readonly string[];
   readonly kubeletDir: string;
@@ -31,6 +35,8 @@ export const usage = `multi-nic-agent: the node's part of multi-nic. It discover
   --socket PATH        the socket that the CNI executable calls       [$${socketVariable}, ${defaultSocketPath}]
   --state-dir PATH     what has to outlive the process                [/var/lib/multi-nic]
   --cni-bin-dir PATH   install the CNI executable into this folder    [not installed]
+  --chain PATH         make the executable the last plugin of the primary network in this folder, in a copy of it  [Multus calls it]
+  --namespace NAME     where the agent's DaemonSet is: when that goes, the agent uninstalls itself  [$POD_NAMESPACE]
   --cni-path PATHS     where other CNI plugins are, after the call's CNI_PATH  [--cni-bin-dir, else /opt/cni/bin]
   --kubelet-dir PATH   the kubelet's folder: devices of pods          [/var/lib/kubelet]
   --sysfs PATH         the kernel's view of PCI devices               [/sys]
@@ -59,6 +65,8 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
       socket: { type: 'string', default: env[socketVariable] ?? defaultSocketPath },
       'state-dir': { type: 'string', default: '/var/lib/multi-nic' },
       'cni-bin-dir': { type: 'string' },
+      chain: { type: 'string' },
+      namespace: { type: 'string', ...(env.POD_NAMESPACE !== undefined && { default: env.POD_NAMESPACE }) },
       'cni-path': { type: 'string' },
       'kubelet-dir': { type: 'string', default: '/var/lib/kubelet' },
       sysfs: { type: 'string', default: '/sys' },
@@ -85,6 +93,8 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     socket: values.socket,
     stateDir: values['state-dir'],
     cniBinDir: values['cni-bin-dir'],
+    chain: values.chain,
+    namespace: values.namespace,
     cniPath: (values['cni-path'] ?? values['cni-bin-dir'] ?? '/opt/cni/bin').split(':').filter(path => path !== ''),
     kubeletDir: values['kubelet-dir'],
     sysfs: values.sysfs,

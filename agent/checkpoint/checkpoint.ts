@@ -33,11 +33,16 @@ export class Checkpoint {
 
   /** Reads what an earlier process left. Files that are no entries are reported and left where they are; unfinished ones go. */
   static async open(stateFolder: string, log: Logger): Promise<Checkpoint> {
-    const folder = join(stateFolder, 'attachments');
+    const folder = folderIn(stateFolder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const checkpoint = new Checkpoint(folder, log);
     await checkpoint.#load();
     return checkpoint;
+  }
+
+  /** Removes all that a checkpoint has on the disk. */
+  static async remove(stateFolder: string): Promise<void> {
+    await rm(folderIn(stateFolder), { recursive: true, force: true });
   }
 
   get(containerId: string, ifname: string): CheckpointEntry | undefined {
@@ -136,6 +141,10 @@ export class Checkpoint {
       await folder.close();
     }
   }
+}
+
+function folderIn(stateFolder: string): string {
+  return join(stateFolder, 'attachments');
 }
 
 /** Whether something of the attachment may still be there after a reboot, as far as is known. */

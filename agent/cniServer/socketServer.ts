@@ -23,6 +23,11 @@ export interface SocketServerOptions {
 /** How long the executable may take to send its request, ms: it has all of it before it connects. */
 const requestTimeoutMs = 30_000;
 
+/** What the agent that serves a socket holds. */
+export function lockPath(socket: string): string {
+  return `${socket}.lock`;
+}
+
 /** Takes CNI calls from the executable: core/cni/wire.ts over a unix socket. Only one agent of a node does. */
 export class SocketServer implements Runnable {
   readonly name = 'CNI server';
@@ -51,7 +56,7 @@ export class SocketServer implements Runnable {
     const { path, logger } = this.#options;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await chmod(dirname(path), 0o700);
-    await using lock = await this.#lock(`${path}.lock`, signal);
+    await using lock = await this.#lock(lockPath(path), signal);
     const server = createServer({ allowHalfOpen: true }, socket => {
       const call = this.#serve(socket).finally(() => this.#calls.delete(call));
       this.#calls.add(call);

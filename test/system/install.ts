@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { label, systemNamespace } from '../../core/api/names.ts';
+import { chainedFile } from '../../core/cni/chainedList.ts';
 import { KubeClient } from '../../kube/client.ts';
 import type { Cluster, ClusterNode } from '../cluster/index.ts';
 import type { Component } from '../cluster/component.ts';
@@ -41,12 +42,12 @@ export async function installSystem(
   await applyManifests(cluster, ...manifests);
   const webhook = await startWebhook(cluster);
   const agents = new Map<string, Component>();
-  for (const node of cluster.nodes) agents.set(node.name, await startAgent(cluster, node, executable));
+  for (const node of cluster.nodes)
+    agents.set(node.name, await startAgent(cluster, node, executable, multus === undefined));
   for (const node of cluster.nodes) {
-    const socket = node.path('/run/multi-nic/cni.sock');
-    await agents.get(node.name)?.waitUntil(() => Promise.resolve(exists(socket)), 120_000);
-    if (multus === undefined) chain(node);
-    else await putMultusFirst(cluster, node, multus);
+    const lastMade = node.path(multus === undefined ? `/etc/cni/net.d/${chainedFile}` : '/run/multi-nic/cni.sock');
+    await agents.get(node.name)?.waitUntil(() => Promise.resolve(existsSync(lastMade)), 120_000);
+    if (multus !== undefined) await putMultusFirst(cluster, node, multus);
   }
   return { webhook, agents };
 }
@@ -70,7 +71,12 @@ async function startWebhook(cluster: Cluster): Promise<Component> {
   return webhook;
 }
 
-async function startAgent(cluster: Cluster, node: ClusterNode, executable: string): Promise<Component> {
+async function startAgent(
+  cluster: Cluster,
+  node: ClusterNode,
+  executable: string,
+  chained: boolean,
+): Promise<Component> {
   const agent = node.component('agent', [
     process.execPath,
     join(root, 'agent/main.ts'),
@@ -78,30 +84,13 @@ async function startAgent(cluster: Cluster, node: ClusterNode, executable: strin
     `--kubeconfig=${await accountKubeconfig(cluster, 'multi-nic-agent')}`,
     '--cni-bin-dir=/opt/cni/bin',
     `--executable=${executable}`,
+    ...(chained ? ['--chain=/etc/cni/net.d'] : []),
   ]);
   agent.start();
   return agent;
 }
 
-/** Makes our executable the last plugin of the node's primary network. */
-function chain(node: ClusterNode): void {
-  const file = node.path('/etc/cni/net.d/10-primary.conflist');
-  const list = JSON.parse(readFileSync(file, 'utf8')) as { plugins: { type: string }[] };
-  if (list.plugins.some(({ type }) => type === 'multi-nic')) return;
-  const plugins = [...list.plugins, { type: 'multi-nic', mode: 'chained' }];
-  writeFileSync(file, `${JSON.stringify({ ...list, plugins }, null, 2)}\n`);
-}
-
 function accountKubeconfig(cluster: Cluster, account: string): Promise<string> {
   const groups = ['system:serviceaccounts', `system:serviceaccounts:${systemNamespace}`];
   return cluster.kubeconfigFor(`system:serviceaccount:${systemNamespace}:${account}`, groups);
-}
-
-function exists(path: string): boolean {
-  try {
-    readFileSync(path);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENXIO'; // a socket cannot be read, but it is there
-  }
 }

@@ -1,0 +1,107 @@
+import { watch, type FSWatcher } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { chainedFile, chainedList, primaryFile } from '../../core/cni/chainedList.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import { replaceFile } from './replaceFile.ts';
+
+export interface ChainedNetworkOptions {
+  /** Where the runtime finds its networks, for example /etc/cni/net.d. */
+  readonly folder: string;
+  readonly logger: Logger;
+  readonly observer?: WorkQueueObserver;
+}
+
+/** The folder is read so often, ms, also where the kernel tells of nothing. */
+const pollMs = 10_000;
+
+const theOnlyKey = 'network';
+
+/**
+ * Keeps a copy of the node's primary network that has the CNI executable as its last plugin, and that runtimes take first: pods get their
+ * NICs without Multus, and nobody else's file is changed. The copy follows the primary network, and goes with it. When this agent ends
+ * the copy stays: pods that start meanwhile wait for the next agent.
+ */
+export class ChainedNetwork implements Runnable {
+  readonly name = 'chained network';
+  readonly #options: ChainedNetworkOptions;
+  readonly #queue: WorkQueue;
+
+  constructor(options: ChainedNetworkOptions) {
+    this.#options = options;
+    const { logger, observer } = options;
+    this.#queue = new WorkQueue({
+      name: this.name,
+      logger,
+      handler: () => this.#reconcile(),
+      ...(observer && { observer }),
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#queue.add(theOnlyKey);
+    const watcher = this.#watch();
+    try {
+      await this.#queue.start(signal);
+    } finally {
+      watcher?.close();
+    }
+  }
+
+  async #reconcile(): Promise<{ requeueAfterMs: number }> {
+    const { folder, logger } = this.#options;
+    const written = await followPrimary(folder);
+    if (written !== undefined) logger.info({ folder, file: chainedFile, primary: written }, 'primary network chained');
+    return { requeueAfterMs: pollMs };
+  }
+
+  #watch(): FSWatcher | undefined {
+    const { folder, logger } = this.#options;
+    const onError = (err: unknown): void => {
+      logger.warn({ folder, err }, 'changes of networks are found by reading the folder again and again');
+    };
+    try {
+      return watch(folder, { persistent: false }, () => {
+        this.#queue.add(theOnlyKey);
+      }).on('error', onError);
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
+  }
+}
+
+/** Takes the copy of the primary network away: runtimes go back to the original at once. */
+export async function removeChainedNetwork(folder: string): Promise<void> {
+  await rm(join(folder, chainedFile), { force: true });
+}
+
+/**
+ * Writes the copy where it differs.
+ * @returns the primary network's file, where something was written
+ * @throws Error where the primary network cannot be read; what was written before stays
+ */
+async function followPrimary(folder: string): Promise<string | undefined> {
+  const names = await readdir(folder);
+  const primary = primaryFile(names);
+  const wanted = primary === undefined ? undefined : await chainedCopy(join(folder, primary));
+  if (wanted === undefined) {
+    await removeChainedNetwork(folder);
+    return undefined;
+  }
+  const path = join(folder, chainedFile);
+  if (names.includes(chainedFile) && (await readFile(path, 'utf8')) === wanted) return undefined;
+  await replaceFile(path, wanted, 0o600);
+  return primary;
+}
+
+async function chainedCopy(path: string): Promise<string | undefined> {
+  const text = await readFile(path, 'utf8');
+  try {
+    return chainedList(text);
+  } catch (cause) {
+    throw new Error(`${path} is no network: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}

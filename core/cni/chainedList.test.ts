@@ -1,0 +1,40 @@
+import { expect } from 'chai';
+import { chainedFile, chainedList, primaryFile } from './chainedList.ts';
+
+describe('core/cni/chainedList', () => {
+  const bridge = { type: 'bridge', bridge: 'cni0', ipam: { type: 'host-local' } };
+  const ours = { type: 'multi-nic', mode: 'chained' };
+
+  it('puts our plugin behind those of a list, and changes nothing else', () => {
+    const list = { cniVersion: '1.0.0', name: 'primary', disableCheck: true, plugins: [bridge, { type: 'portmap' }] };
+    expect(JSON.parse(chainedList(JSON.stringify(list)) ?? '')).to.deep.equal({
+      ...list,
+      plugins: [...list.plugins, ours],
+    });
+  });
+
+  it('makes a list of a plugin that stands alone', () => {
+    const text = JSON.stringify({ cniVersion: '0.4.0', name: 'primary', ...bridge });
+    expect(JSON.parse(chainedList(text) ?? '')).to.deep.equal({
+      ...{ cniVersion: '0.4.0', name: 'primary', plugins: [bridge, ours] },
+    });
+  });
+
+  it('leaves a network alone that has our plugin', () => {
+    expect(chainedList(JSON.stringify({ name: 'primary', plugins: [bridge, ours] }))).to.equal(undefined);
+  });
+
+  it('refuses what is no network, or half of one', () => {
+    for (const text of ['', '{"plugins": [', 'null', '[]', '{}', '"x"'])
+      expect(() => chainedList(text), text).to.throw();
+  });
+
+  it('takes the file that a runtime would, its own left aside', () => {
+    const names = ['10-b.conflist', '.10-a.conflist.tmp', chainedFile, '00-readme.txt', '05-c.conf', '99-d.json'];
+    expect(primaryFile(names)).to.equal('05-c.conf');
+    expect(primaryFile([chainedFile])).to.equal(undefined);
+    expect([...names, '00-multus.conf'].sort().find(name => /\.(conf|conflist|json)$/.test(name))).to.equal(
+      chainedFile,
+    );
+  });
+});

@@ -1,0 +1,41 @@
+import { cniType } from '../api/names.ts';
+
+/** A network configuration list (CNI 1.1, section 1 "Network configuration format"), as far as it is looked into. */
+interface NetworkList {
+  plugins: ({ type?: unknown } | null)[];
+}
+
+/** The file of the primary network with our plugin behind it. It sorts before every usual name, so runtimes take it first. */
+export const chainedFile = '00-00-multi-nic.conflist';
+
+/**
+ * The file that runtimes take as the primary network, ours left aside: the first by name of those that libcni reads.
+ * @param names file names of the folder of networks
+ */
+export function primaryFile(names: readonly string[]): string | undefined {
+  return names.filter(name => name !== chainedFile && /\.(conf|conflist|json)$/.test(name)).sort()[0];
+}
+
+/**
+ * A primary network with our plugin as its last.
+ * @param text its configuration: a list of plugins, or one plugin alone (`.conf`), which becomes a list of one
+ * @returns undefined where the network has our plugin already
+ * @throws SyntaxError where the text is no JSON, TypeError where it is no network configuration; it may be half written
+ */
+export function chainedList(text: string): string | undefined {
+  const network: unknown = JSON.parse(text);
+  if (typeof network !== 'object' || network === null) throw new TypeError('it is no JSON object');
+  const list = isList(network) ? network : listOf(network);
+  if (list.plugins.some(plugin => plugin?.type === cniType)) return undefined;
+  return `${JSON.stringify({ ...list, plugins: [...list.plugins, { type: cniType, mode: 'chained' }] }, null, 2)}\n`;
+}
+
+function isList(network: object): network is NetworkList {
+  return 'plugins' in network && Array.isArray(network.plugins);
+}
+
+function listOf(plugin: object): NetworkList {
+  const { cniVersion, name, ...rest } = plugin as { cniVersion?: unknown; name?: unknown; type?: unknown };
+  if (typeof rest.type !== 'string') throw new TypeError('it has neither plugins nor a type');
+  return { ...(cniVersion !== undefined && { cniVersion }), ...(name !== undefined && { name }), plugins: [rest] };
+}

@@ -1,0 +1,196 @@
+import { expect } from 'chai';
+import { annotation, systemNamespace } from '../../core/api/names.ts';
+import { parseNetworks } from '../../core/annotation/networks.ts';
+import { readAttachments } from '../../core/annotation/attachments.ts';
+import { chainedFile } from '../../core/cni/chainedList.ts';
+import { startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
+import { demoDeployment, demoNetwork, refusedNetwork } from '../demo/manifests.ts';
+import { eventually } from '../eventually.ts';
+import { applyOverlay, deleteOverlay, loadImages, reachesServices, rolledOut } from '../system/fromImages.ts';
+import { labelNamespace } from '../system/install.ts';
+
+interface PodView {
+  metadata: { name: string; uid: string; annotations?: Record<string, string> };
+  spec: { nodeName?: string };
+  status: { phase: string };
+}
+
+const overlay = 'chained';
+const workers = 4;
+
+/** What is there of us on a node: files, rules, routes, and links besides those that it had before. */
+async function tracesOn(node: ClusterNode, linksBefore: readonly string[]): Promise<string[]> {
+  const lines = async (...script: string[]): Promise<string[]> =>
+    (await node.exec(['sh', '-c', script.join('; ')])).stdout.split('\n').filter(line => line !== '');
+  const files = await lines(
+    `ls -d /opt/cni/bin/multi-nic /opt/cni/bin/.multi-nic* /etc/cni/net.d/${chainedFile} /etc/cni/net.d/.[0-9]* 2> /dev/null`,
+    'find /run/multi-nic /var/lib/multi-nic -mindepth 1',
+    'true',
+  );
+  const kernel = await lines(
+    'ip -4 rule; ip -6 rule',
+    'ip route show table all proto 77',
+    'ip -6 route show table all proto 77',
+  );
+  const links = await linksOf(node);
+  return [
+    ...files,
+    ...kernel.filter(line => !/lookup (local|main|default)\s*$/.test(line)),
+    ...links.filter(link => !linksBefore.includes(link)),
+  ];
+}
+
+/** Names of links; those of the primary network's pods come and go. */
+async function linksOf(node: ClusterNode): Promise<string[]> {
+  const { stdout } = await node.exec(['ip', '-o', 'link']);
+  const names = stdout.split('\n').map(line => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? '');
+  return names.filter(name => name !== '' && !name.startsWith('veth') && name !== 'cni0');
+}
+
+describe('an installation from images with the manifests', function () {
+  this.timeout(600_000);
+  let cluster: Cluster;
+  const linksBefore = new Map<string, string[]>();
+
+  before(async function () {
+    this.timeout(900_000);
+    cluster = await startCluster({ name: 'install', nodes: 2, nics: 2, apiServerArgs: reachesServices });
+    for (const node of cluster.nodes) linksBefore.set(node.name, await linksOf(node));
+    await loadImages(cluster);
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    await cluster?.stop();
+  });
+
+  async function pods(selector = 'app=workers'): Promise<PodView[]> {
+    const { stdout } = await cluster.kubectl(['get', 'pods', '-l', selector, '-o', 'json']);
+    return (JSON.parse(stdout) as { items: PodView[] }).items;
+  }
+
+  function decidedFor({ metadata }: PodView): string[] {
+    const [element] = parseNetworks(metadata.annotations?.[annotation.networks] ?? '');
+    return (readAttachments(element?.['cni-args']) ?? []).flatMap(({ addresses }) =>
+      addresses.map(address => address.split('/')[0] ?? ''),
+    );
+  }
+
+  /** The addresses of a pod's interfaces of ours, in order, as the pod itself sees them. */
+  async function addressesIn({ metadata }: PodView): Promise<string[]> {
+    const script = 'for i in 0 1; do busybox ip -4 addr show dev net1-$i; done';
+    const { stdout } = await cluster.kubectl(['exec', metadata.name, '--', '/bin/busybox', 'sh', '-c', script]);
+    return [...stdout.matchAll(/inet ([\d.]+)/g)].map(([, address = '']) => address);
+  }
+
+  async function expectAddresses(): Promise<void> {
+    const all = await pods();
+    expect(all).to.have.length(workers);
+    for (const pod of all) {
+      const decided = decidedFor(pod);
+      expect(decided).to.have.length(2);
+      expect(await addressesIn(pod), pod.metadata.name).to.deep.equal(decided);
+    }
+  }
+
+  async function useIt(): Promise<void> {
+    await labelNamespace(cluster, 'default');
+    const subnets = cluster.nodes[0]!.nics.map(nic => nic.subnet);
+    await cluster.kubectl(['apply', '-f', '-'], {
+      input: `${demoNetwork('ptp', subnets)}---\n${demoDeployment(workers)}`,
+    });
+    await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=180s']);
+  }
+
+  it('is rolled out: three webhooks, an agent on each node', async () => {
+    await applyOverlay(cluster, overlay);
+    const { stdout } = await cluster.kubectl(['-n', systemNamespace, 'get', 'pods', '-o', 'json']);
+    const all = (JSON.parse(stdout) as { items: PodView[] }).items;
+    const named = (name: string) => all.filter(({ metadata }) => metadata.name.startsWith(name));
+    expect(named('multi-nic-webhook-')).to.have.length(3);
+    expect(new Set(named('multi-nic-webhook-').map(({ spec }) => spec.nodeName)).size).to.equal(2);
+    expect(named('multi-nic-agent-')).to.have.length(2);
+  });
+
+  it('gives pods of a labelled namespace their addresses', async () => {
+    await useIt();
+    await expectAddresses();
+  });
+
+  it('shows at a dry run what a pod would get, and refuses a network that cannot be', async () => {
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'dry' },
+      spec: { containers: [{ name: 'c', image: 'x' }] },
+    };
+    const args = ['create', '--dry-run=server', '-o', 'json', '-f', '-'];
+    const { stdout } = await cluster.kubectl(args, { input: JSON.stringify(pod) });
+    expect((JSON.parse(stdout) as PodView).metadata.annotations?.[annotation.networks]).to.contain('train-net');
+    const refused = await cluster.kubectl(['apply', '-f', '-'], { input: refusedNetwork, allowFailure: true });
+    expect(refused.stderr).to.contain('MNN_CAPACITY');
+  });
+
+  it('is replaced pod by pod while pods come and go; those that run keep their addresses', async () => {
+    const before = await pods();
+    const restart = ['rollout', 'restart', 'deployment/multi-nic-webhook', 'daemonset/multi-nic-agent'];
+    await cluster.kubectl(['-n', systemNamespace, ...restart]);
+    const rolled = rolledOut(cluster).then(() => true);
+    for (let round = 0, done = false; !done; round++) {
+      await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers + 2 * ((round + 1) % 2)) });
+      await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=180s']);
+      done = await Promise.race([rolled, Promise.resolve(false)]);
+    }
+    await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers) });
+    await eventually('as many pods as before', async () => (await pods()).length === workers);
+    await expectAddresses();
+    const now = new Set((await pods()).map(({ metadata }) => metadata.uid));
+    expect(before.filter(({ metadata }) => now.has(metadata.uid)).length).to.be.greaterThan(0);
+  });
+
+  it('uninstalled under running pods, stands in nobody’s way: pods end, and others start', async () => {
+    await deleteOverlay(cluster, overlay);
+    for (const node of cluster.nodes) {
+      expect(await tracesOn(node, linksBefore.get(node.name)!)).not.to.include(`/etc/cni/net.d/${chainedFile}`);
+    }
+    await cluster.kubectl(['delete', 'deployment', 'workers', '--timeout=60s']);
+    await eventually('the end of the pods', async () => (await pods()).length === 0);
+    await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers) });
+    await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=120s']);
+    for (const pod of await pods()) expect(decidedFor(pod)).to.deep.equal([]);
+    await cluster.kubectl(['delete', 'deployment', 'workers']);
+    await eventually('the end of the pods', async () => (await pods()).length === 0);
+  });
+
+  it('can be installed again', async () => {
+    await applyOverlay(cluster, overlay);
+    await useIt();
+    await expectAddresses();
+  });
+
+  it('uninstalled as the guide says, leaves nothing behind, and pods start', async () => {
+    await cluster.kubectl(['delete', 'deployment', 'workers']);
+    await eventually('the end of the pods', async () => (await pods()).length === 0);
+    await cluster.kubectl(['delete', 'multinicnetworks', '--all']);
+    await eventually('nodes without capacity of ours', async () => {
+      const { stdout } = await cluster.kubectl(['get', 'nodes', '-o', 'json']);
+      return !stdout.replaceAll('multinic.fms.io/injection', '').includes('multinic.fms.io/');
+    });
+    await deleteOverlay(cluster, overlay);
+    for (const node of cluster.nodes) {
+      const traces = await tracesOn(node, linksBefore.get(node.name)!);
+      expect(traces, node.name).to.deep.equal([]);
+    }
+    const kinds = ['crd', 'clusterrole', 'clusterrolebinding', 'namespace', 'mutatingwebhookconfiguration'];
+    kinds.push('validatingwebhookconfiguration', 'role,rolebinding -n kube-node-lease');
+    for (const kind of kinds) {
+      const { stdout } = await cluster.kubectl(['get', ...kind.split(' '), '-o', 'name']);
+      expect(
+        stdout.split('\n').filter(name => /multi-?nic/.test(name)),
+        kind,
+      ).to.deep.equal([]);
+    }
+    await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers) });
+    await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=120s']);
+  });
+});

@@ -1,0 +1,72 @@
+import { createAuthority } from '../../certs/authority.ts';
+import { systemNamespace } from '../../core/api/names.ts';
+import { buildImages } from '../../images/build.ts';
+import { renderingKubectl } from '../../build/kubectl.ts';
+import { run, type RunResult } from '../../build/run.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+
+/**
+ * What a cluster needs so that its API server reaches webhooks behind a Service: nothing proxies Services here, so it goes to their
+ * endpoints.
+ */
+export const reachesServices = ['--enable-aggregator-routing=true'];
+
+/** Runs a kubectl that knows components, as administrator. */
+export async function kubectl(cluster: Cluster, ...args: readonly string[]): Promise<RunResult> {
+  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
+  const cache = `--cache-dir=${join(cluster.runFolder, 'rendering-kubectl-cache')}`;
+  return run([await renderingKubectl(), cache, ...args], { env });
+}
+
+/** Builds the system's images and loads them into every node, as pulling from a registry would. */
+export async function loadImages(cluster: Cluster): Promise<void> {
+  const archive = await buildImages();
+  await Promise.all(cluster.nodes.map(node => node.importImage(archive)));
+}
+
+/** Installs from images and manifests, as `kubectl apply -k` does. @returns when webhook and agents are rolled out */
+export async function applyOverlay(cluster: Cluster, overlay: string): Promise<void> {
+  await kubectl(cluster, 'apply', '-k', join(root, 'manifests/overlays', overlay));
+  await giveCertificate(cluster);
+  await rolledOut(cluster);
+}
+
+/** Waits until the webhook and every agent are there in their newest form. */
+export async function rolledOut(cluster: Cluster): Promise<void> {
+  for (const workload of ['daemonset/multi-nic-agent', 'deployment/multi-nic-webhook']) {
+    await cluster.kubectl(['-n', systemNamespace, 'rollout', 'status', workload, '--timeout=180s']);
+  }
+}
+
+/** Uninstalls, as the guide says. @returns when the namespace is gone */
+export async function deleteOverlay(cluster: Cluster, overlay: string): Promise<void> {
+  await kubectl(cluster, 'delete', '--timeout=120s', '-k', join(root, 'manifests/overlays', overlay));
+}
+
+/** What somebody who has an authority of their own does: a Secret for the webhook, the authority for the API server. */
+async function giveCertificate(cluster: Cluster): Promise<void> {
+  const validity = { now: new Date(), lifetimeMs: 24 * 3600 * 1000 };
+  const authority = await createAuthority({ commonName: 'webhook authority' }, validity);
+  const name = `multi-nic-webhook.${systemNamespace}.svc`;
+  const leaf = await authority.issue({ ...validity, subject: { commonName: name }, serverNames: [name] });
+  const secret = {
+    ...{ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls' },
+    metadata: { name: 'multi-nic-webhook-tls', namespace: systemNamespace },
+    stringData: { 'tls.crt': leaf.certificate, 'tls.key': leaf.privateKey },
+  };
+  await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(secret) });
+  const caBundle = Buffer.from(authority.certificate).toString('base64');
+  for (const kind of ['mutatingwebhookconfiguration', 'validatingwebhookconfiguration']) {
+    const { stdout } = await cluster.kubectl(['get', kind, 'multi-nic-webhook', '-o', 'json']);
+    const { webhooks } = JSON.parse(stdout) as { webhooks: object[] };
+    const patch = webhooks.map((_, i) => ({
+      op: 'add',
+      path: `/webhooks/${i}/clientConfig/caBundle`,
+      value: caBundle,
+    }));
+    await cluster.kubectl(['patch', kind, 'multi-nic-webhook', '--type=json', '-p', JSON.stringify(patch)]);
+  }
+}
