@@ -7,6 +7,7 @@ import {
   defaultSocketPath,
   maxConfigBytes,
   socketVariable,
+  uninstalledMark,
   type CniEnvironment,
 } from '../core/cni/wire.ts';
 import { MultiNicError, type ErrorCode } from '../core/errors.ts';
@@ -53,18 +54,21 @@ export function answerOf(native: Native): Outcome {
   if (awayCode === undefined) {
     return failure(config, cniCodes.invalidEnvironment, 'MNN_CNI_COMMAND', `CNI_COMMAND is ${JSON.stringify(command)}`);
   }
-  const path = native.getenv(socketVariable) ?? '';
+  const path = socketPath(native);
+  const uninstalled = command === 'DEL' && native.exists(uninstalledMark(path));
   try {
-    return askAgent(native, {
-      path: path === '' ? defaultSocketPath : path,
-      env,
-      config,
-      patient: command !== 'STATUS',
-    });
+    return askAgent(native, { path, env, config, patient: command !== 'STATUS' && !uninstalled });
   } catch (error) {
     if (!(error instanceof MultiNicError)) throw error;
+    // The pod's links go with its network namespace.
+    if (uninstalled) return { exitCode: 0, stdout: '' };
     return failure(config, awayCode, error.code, error.detail);
   }
+}
+
+function socketPath(native: Native): string {
+  const given = native.getenv(socketVariable) ?? '';
+  return given === '' ? defaultSocketPath : given;
 }
 
 function cniEnvironment(native: Native): CniEnvironment {

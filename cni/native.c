@@ -137,6 +137,15 @@ static JSValue native_connect(JSContext *context, JSValueConst self, int count, 
   return JS_NewInt32(context, error);
 }
 
+static JSValue native_exists(JSContext *context, JSValueConst self, int count, JSValueConst *arguments) {
+  (void)self, (void)count;
+  const char *path = JS_ToCString(context, arguments[0]);
+  if (!path) return JS_EXCEPTION;
+  bool exists = access(path, F_OK) == 0;
+  JS_FreeCString(context, path);
+  return JS_NewBool(context, exists);
+}
+
 static JSValue native_exchange(JSContext *context, JSValueConst self, int count, JSValueConst *arguments) {
   (void)self, (void)count;
   int32_t descriptor;
@@ -206,6 +215,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("stdinIsTerminal", 0, native_stdin_is_terminal),
     JS_CFUNC_DEF("readStdin", 2, native_read_stdin),
     JS_CFUNC_DEF("connect", 1, native_connect),
+    JS_CFUNC_DEF("exists", 1, native_exists),
     JS_CFUNC_DEF("exchange", 4, native_exchange),
     JS_CFUNC_DEF("write", 2, native_write),
     JS_CFUNC_DEF("strerror", 1, native_strerror),

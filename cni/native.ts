@@ -16,6 +16,8 @@ export interface Native {
   readStdin(maxBytes: number, timeoutMs: number): string | number;
   /** Connects to a unix stream socket, without waiting (EAGAIN: its queue is full). @returns a file descriptor or a negative errno */
   connect(path: string): number;
+  /** Whether something is at a path, as far as this process may see. */
+  exists(path: string): boolean;
   /**
    * Sends `request`, shuts down the writing side, reads to the end of the stream, and closes `socket` whatever happens.
    * @param timeoutMs for all of it together

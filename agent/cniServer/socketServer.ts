@@ -5,7 +5,14 @@ import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { cniCodes, cniError, encodeCniError } from '../../core/cni/error.ts';
 import { newestVersion } from '../../core/cni/versions.ts';
-import { decodeRequest, encodeAnswer, maxRequestBytes, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
+import {
+  decodeRequest,
+  encodeAnswer,
+  maxRequestBytes,
+  uninstalledMark,
+  type CniAnswer,
+  type CniRequest,
+} from '../../core/cni/wire.ts';
 import { isMultiNicError } from '../../core/errors.ts';
 import { sleep } from '../../kube/deadline.ts';
 import type { Runnable } from '../../kube/lifecycle.ts';
@@ -57,6 +64,7 @@ export class SocketServer implements Runnable {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await chmod(dirname(path), 0o700);
     await using lock = await this.#lock(lockPath(path), signal);
+    await rm(uninstalledMark(path), { force: true });
     const server = createServer({ allowHalfOpen: true }, socket => {
       const call = this.#serve(socket).finally(() => this.#calls.delete(call));
       this.#calls.add(call);

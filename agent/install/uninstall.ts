@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { component } from '../../core/api/names.ts';
+import { uninstalledMark } from '../../core/cni/wire.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { daemonSets, namespaces } from '../../kube/resources.ts';
@@ -43,9 +44,10 @@ async function isGoing<T extends KubeObject>(client: KubeClient, kind: Resource<
 export type Installed = Pick<AgentOptions, 'cniBinDir' | 'chain' | 'socket' | 'stateDir'>;
 
 /**
- * Takes from the node what agents put there, so that pods start without us: first our plugin in the primary network, then routes and rules,
- * the CNI executable, and what was remembered. Where pods still have interfaces of ours, all but the first stays for an agent that
- * is installed later: routes, because those pods use them, and the executable, because runtimes call it when those pods end.
+ * Takes from the node what agents put there, so that pods start and end without us: first our plugin in the primary network, then routes
+ * and rules, the CNI executable, and what was remembered. Where pods still have interfaces of ours, all but the first stays for an agent
+ * that is installed later: routes, because those pods use them, and the executable, because runtimes call it when those pods end. A mark
+ * tells it then that there is nobody to ask.
  */
 export async function uninstall(
   { cniBinDir, chain, socket, stateDir }: Installed,
@@ -56,6 +58,7 @@ export async function uninstall(
   if (chain !== undefined) await removeChainedNetwork(chain);
   const attachments = [...checkpoint.list()].length;
   if (attachments > 0) {
+    await writeFile(uninstalledMark(socket), '', { mode: 0o600 });
     logger.warn({ attachments }, 'uninstalled, but for what pods use that still run: delete them first next time');
     return;
   }

@@ -18,6 +18,14 @@ export const defaultSocketPath = '/run/multi-nic/cni.sock';
 /** The environment variable that overrides {@link defaultSocketPath}. */
 export const socketVariable = 'MULTI_NIC_SOCKET';
 
+/**
+ * The file beside the agent's socket that says: the system was uninstalled while pods had interfaces of it. Their DEL has nobody to ask, and
+ * must not keep them from ending.
+ */
+export function uninstalledMark(socket: string): string {
+  return `${socket}.uninstalled`;
+}
+
 /** The longest request that the agent reads, bytes. A node's GC call lists every attachment of the node: about 100 bytes each. */
 export const maxRequestBytes = 8 * 1024 * 1024;
 

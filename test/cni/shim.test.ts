@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { call, type Ending, type ProgramCall } from './program.ts';
 import { listen, type Serving, type SocketPeer } from './socketPeer.ts';
-import { decodeRequest, encodeAnswer, maxConfigBytes } from '../../core/cni/wire.ts';
+import { decodeRequest, encodeAnswer, maxConfigBytes, uninstalledMark } from '../../core/cni/wire.ts';
 import { buildCni } from '../../build/buildCni.ts';
 
 const config = JSON.stringify({ cniVersion: '1.0.0', name: 'fast', type: 'multi-nic', note: 'ünï 😀 \u2028' });
@@ -162,6 +162,12 @@ describe('the CNI executable', () => {
           expect(error.details).to.contain('MNN_AGENT_AWAY').and.to.contain('agent of this node');
         }),
       );
+    });
+
+    it('lets pods end, and nothing else, once the system is uninstalled', async () => {
+      await writeFile(uninstalledMark(socketPath), '');
+      expect(await cni({ CNI_COMMAND: 'DEL' })).to.deep.equal({ exitCode: 0, stdout: '', stderr: '' });
+      expect(errorOf(await cni({ CNI_COMMAND: 'CHECK' })).code).to.equal(11);
     });
 
     it('says that nobody listens behind a socket that was left behind', async () => {

@@ -152,6 +152,10 @@ describe('an installation from images with the manifests', function () {
     await deleteOverlay(cluster, overlay);
     for (const node of cluster.nodes) {
       expect(await tracesOn(node, linksBefore.get(node.name)!)).not.to.include(`/etc/cni/net.d/${chainedFile}`);
+      // As Multus would, which remembers what it has called.
+      const env = { CNI_COMMAND: 'DEL', CNI_CONTAINERID: 'gone', CNI_IFNAME: 'net1', CNI_PATH: '/opt/cni/bin' };
+      const input = JSON.stringify({ cniVersion: '1.0.0', name: 'train-net', type: 'multi-nic' });
+      await node.exec(['/opt/cni/bin/multi-nic'], { env, input });
     }
     await cluster.kubectl(['delete', 'deployment', 'workers', '--timeout=60s']);
     await eventually('the end of the pods', async () => (await pods()).length === 0);
