@@ -1,12 +1,15 @@
 import { expect } from 'chai';
 import { annotation, systemNamespace } from '../../core/api/names.ts';
 import { parseNetworks } from '../../core/annotation/networks.ts';
+import { installFile } from '../../build/manifests.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { chainedFile } from '../../core/cni/chainedList.ts';
 import { startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
 import { demoDeployment, demoNetwork, refusedNetwork } from '../demo/manifests.ts';
 import { eventually } from '../eventually.ts';
-import { applyOverlay, deleteOverlay, loadImages, reachesServices, rolledOut } from '../system/fromImages.ts';
+import { install, loadImages, reachesServices } from '../system/fromImages.ts';
+import { followGuide } from '../system/guide.ts';
+import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { labelNamespace } from '../system/install.ts';
 
 interface PodView {
@@ -15,7 +18,7 @@ interface PodView {
   status: { phase: string };
 }
 
-const overlay = 'chained';
+const chained = 'chained';
 const workers = 4;
 
 /** What is there of us on a node: files, rules, routes, and links besides those that it had before. */
@@ -23,7 +26,7 @@ async function tracesOn(node: ClusterNode, linksBefore: readonly string[]): Prom
   const lines = async (...script: string[]): Promise<string[]> =>
     (await node.exec(['sh', '-c', script.join('; ')])).stdout.split('\n').filter(line => line !== '');
   const files = await lines(
-    `ls -d /opt/cni/bin/multi-nic /opt/cni/bin/.multi-nic* /etc/cni/net.d/${chainedFile} /etc/cni/net.d/.[0-9]* 2> /dev/null`,
+    `ls -d /opt/cni/bin/multi-nic /opt/cni/bin/.multi-nic* /var/lib/cni/bin/* /etc/cni/net.d/${chainedFile} /etc/cni/net.d/.[0-9]* 2> /dev/null`,
     'find /run/multi-nic /var/lib/multi-nic -mindepth 1',
     'true',
   );
@@ -93,17 +96,30 @@ describe('an installation from images with the manifests', function () {
     }
   }
 
+  function networkOnNodes(): string {
+    const [node] = cluster.nodes;
+    return demoNetwork(
+      'ptp',
+      node!.nics.map(nic => nic.subnet),
+    );
+  }
+
+  /** The networks annotation of a pod that is created for a look at it only. */
+  async function networksAtDryRun(): Promise<string> {
+    const spec = { containers: [{ name: 'c', image: 'x' }] };
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'dry' }, spec });
+    const { stdout } = await cluster.kubectl(['create', '--dry-run=server', '-o', 'json', '-f', '-'], { input });
+    return (JSON.parse(stdout) as PodView).metadata.annotations?.[annotation.networks] ?? '';
+  }
+
   async function useIt(): Promise<void> {
     await labelNamespace(cluster, 'default');
-    const subnets = cluster.nodes[0]!.nics.map(nic => nic.subnet);
-    await cluster.kubectl(['apply', '-f', '-'], {
-      input: `${demoNetwork('ptp', subnets)}---\n${demoDeployment(workers)}`,
-    });
+    await cluster.kubectl(['apply', '-f', '-'], { input: `${networkOnNodes()}---\n${demoDeployment(workers)}` });
     await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=180s']);
   }
 
   it('is rolled out: three webhooks, an agent on each node', async () => {
-    await applyOverlay(cluster, overlay);
+    await install(cluster, chained);
     const { stdout } = await cluster.kubectl(['-n', systemNamespace, 'get', 'pods', '-o', 'json']);
     const all = (JSON.parse(stdout) as { items: PodView[] }).items;
     const named = (name: string) => all.filter(({ metadata }) => metadata.name.startsWith(name));
@@ -118,15 +134,7 @@ describe('an installation from images with the manifests', function () {
   });
 
   it('shows at a dry run what a pod would get, and refuses a network that cannot be', async () => {
-    const pod = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'dry' },
-      spec: { containers: [{ name: 'c', image: 'x' }] },
-    };
-    const args = ['create', '--dry-run=server', '-o', 'json', '-f', '-'];
-    const { stdout } = await cluster.kubectl(args, { input: JSON.stringify(pod) });
-    expect((JSON.parse(stdout) as PodView).metadata.annotations?.[annotation.networks]).to.contain('train-net');
+    expect(await networksAtDryRun()).to.contain('train-net');
     const refused = await cluster.kubectl(['apply', '-f', '-'], { input: refusedNetwork, allowFailure: true });
     expect(refused.stderr).to.contain('MNN_CAPACITY');
   });
@@ -135,7 +143,7 @@ describe('an installation from images with the manifests', function () {
     const before = await pods();
     const restart = ['rollout', 'restart', 'deployment/multi-nic-webhook', 'daemonset/multi-nic-agent'];
     await cluster.kubectl(['-n', systemNamespace, ...restart]);
-    const rolled = rolledOut(cluster).then(() => true);
+    const rolled = followGuide(cluster, 'rolled out', chained).then(() => true);
     for (let round = 0, done = false; !done; round++) {
       await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers + 2 * ((round + 1) % 2)) });
       await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=180s']);
@@ -149,7 +157,7 @@ describe('an installation from images with the manifests', function () {
   });
 
   it('uninstalled under running pods, stands in nobody’s way: pods end, and others start', async () => {
-    await deleteOverlay(cluster, overlay);
+    await cluster.kubectl(['delete', '-f', installFile(chained)]);
     for (const node of cluster.nodes) {
       expect(await tracesOn(node, linksBefore.get(node.name)!)).not.to.include(`/etc/cni/net.d/${chainedFile}`);
       // As Multus would, which remembers what it has called.
@@ -167,34 +175,55 @@ describe('an installation from images with the manifests', function () {
   });
 
   it('can be installed again', async () => {
-    await applyOverlay(cluster, overlay);
+    await install(cluster, chained);
     await useIt();
     await expectAddresses();
   });
 
-  it('uninstalled as the guide says, leaves nothing behind, and pods start', async () => {
-    await cluster.kubectl(['delete', 'deployment', 'workers']);
+  /** As the guide says: pods, then networks, then all else. */
+  async function uninstall(overlay: string): Promise<void> {
+    await cluster.kubectl(['delete', 'deployment', 'workers', '--ignore-not-found']);
     await eventually('the end of the pods', async () => (await pods()).length === 0);
-    await cluster.kubectl(['delete', 'multinicnetworks', '--all']);
-    await eventually('nodes without capacity of ours', async () => {
-      const { stdout } = await cluster.kubectl(['get', 'nodes', '-o', 'json']);
-      return !stdout.replaceAll('multinic.fms.io/injection', '').includes('multinic.fms.io/');
-    });
-    await deleteOverlay(cluster, overlay);
+    await followGuide(cluster, 'uninstall', overlay);
+  }
+
+  async function expectNothingLeft(): Promise<void> {
     for (const node of cluster.nodes) {
-      const traces = await tracesOn(node, linksBefore.get(node.name)!);
-      expect(traces, node.name).to.deep.equal([]);
+      expect(await tracesOn(node, linksBefore.get(node.name)!), node.name).to.deep.equal([]);
     }
-    const kinds = ['crd', 'clusterrole', 'clusterrolebinding', 'namespace', 'mutatingwebhookconfiguration'];
-    kinds.push('validatingwebhookconfiguration', 'role,rolebinding -n kube-node-lease');
+    const kinds = ['crd', 'namespace', 'clusterrole', 'clusterrolebinding', 'role', 'rolebinding'];
+    kinds.push('mutatingwebhookconfiguration', 'validatingwebhookconfiguration', 'lease', 'networkpolicy', 'service');
     for (const kind of kinds) {
-      const { stdout } = await cluster.kubectl(['get', ...kind.split(' '), '-o', 'name']);
-      expect(
-        stdout.split('\n').filter(name => /multi-?nic/.test(name)),
-        kind,
-      ).to.deep.equal([]);
+      const { stdout } = await cluster.kubectl(['get', kind, '-A', '-o', 'name']);
+      const ours = stdout.split('\n').filter(name => /multi-?nic|train-net/.test(name));
+      expect(ours, kind).to.deep.equal([]);
     }
+  }
+
+  it('uninstalled as the guide says, leaves nothing behind, and pods start', async () => {
+    await uninstall(chained);
+    await expectNothingLeft();
     await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers) });
     await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=120s']);
   });
+
+  // Without Multus, and cert-manager's and OpenShift's controllers: as far as the manifests reach.
+  for (const overlay of ['self-managed', 'cert-manager', 'openshift']) {
+    it(`${overlay}: is rolled out, decides the networks of pods, and leaves nothing behind`, async () => {
+      await applyManifests(cluster, definitionCrd, 'test/manifests/foreignCrds.yaml');
+      await install(cluster, overlay);
+      await cluster.kubectl(['apply', '-f', '-'], { input: networkOnNodes() });
+      await eventually('a definition for Multus', async () => {
+        const { stdout } = await cluster.kubectl(['get', 'network-attachment-definitions', '-o', 'name']);
+        return stdout.includes('train-net');
+      });
+      expect(await networksAtDryRun()).to.contain('train-net');
+      const bin = overlay === 'openshift' ? '/var/lib/cni/bin' : '/opt/cni/bin';
+      for (const node of cluster.nodes) await node.exec([`${bin}/multi-nic`, '--version']);
+      await uninstall(overlay);
+      await expectNothingLeft();
+      const { stdout } = await cluster.kubectl(['get', 'network-attachment-definitions', '-A', '-o', 'name']);
+      expect(stdout).to.equal('');
+    });
+  }
 });

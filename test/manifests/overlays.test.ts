@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
@@ -30,7 +30,7 @@ interface ManifestObject {
   apiVersion: string;
   kind: string;
   metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
-  spec?: { template: { spec: PodSpec }; updateStrategy?: object; replicas?: number };
+  spec?: { template?: { spec: PodSpec }; updateStrategy?: object; replicas?: number };
   webhooks?: { name: string; matchConditions?: unknown[]; namespaceSelector?: object }[];
 }
 
@@ -40,7 +40,7 @@ function objectsOf(text: string): ManifestObject[] {
 
 function podOf(overlay: string, kind: 'Deployment' | 'DaemonSet'): { spec: PodSpec; container: Container } {
   const object = objectsOf(readFileSync(installFile(overlay), 'utf8')).find(each => each.kind === kind);
-  const { spec } = object!.spec!.template;
+  const { spec } = object!.spec!.template!;
   return { spec, container: spec.containers[0]! };
 }
 
@@ -166,6 +166,28 @@ describe('Overlays', function () {
       .filter(({ matchConditions }) => matchConditions)
       .map(({ name }) => name);
     expect(conditional).to.deep.equal(['pods.multinic.fms.io', 'pod-creation.multinic.fms.io']);
+  });
+
+  it('components combine as the guide says', async () => {
+    const guide = readFileSync(join(root, 'docs/guides/install.md'), 'utf8');
+    const [, kustomization = ''] = /^```yaml\n(resources:.*?)^```$/ms.exec(guide) ?? [];
+    mkdirSync(join(root, 'dist'), { recursive: true });
+    const folder = mkdtempSync(join(root, 'dist/kustomize-'));
+    try {
+      writeFileSync(join(folder, 'kustomization.yaml'), kustomization.replaceAll('- manifests/', '- ../../manifests/'));
+      const { stdout } = await run([await renderingKubectl(), 'kustomize', folder]);
+      const objects = objectsOf(stdout);
+      const containers = objects.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
+      expect(containers.map(({ image }) => image).sort()).to.deep.equal([
+        'registry.example/multi-nic-agent:0.1.0',
+        'registry.example/multi-nic-webhook:0.1.0',
+      ]);
+      const kinds = objects.map(({ kind }) => kind);
+      expect(kinds).to.include.members(['Certificate', 'PodDisruptionBudget', 'PrometheusRule']);
+      expect(containers.flatMap(({ args }) => args ?? [])).to.include('--chain=/etc/cni/net.d');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   describe('monitoring', () => {

@@ -1,12 +1,8 @@
 import { createAuthority } from '../../certs/authority.ts';
 import { systemNamespace } from '../../core/api/names.ts';
 import { buildImages } from '../../images/build.ts';
-import { renderingKubectl } from '../../build/kubectl.ts';
-import { run, type RunResult } from '../../build/run.ts';
 import type { Cluster } from '../cluster/index.ts';
-import { join } from 'node:path';
-
-const root = join(import.meta.dirname, '../..');
+import { followGuide } from './guide.ts';
 
 /**
  * What a cluster needs so that its API server reaches webhooks behind a Service: nothing proxies Services here, so it goes to their
@@ -14,36 +10,17 @@ const root = join(import.meta.dirname, '../..');
  */
 export const reachesServices = ['--enable-aggregator-routing=true'];
 
-/** Runs a kubectl that knows components, as administrator. */
-export async function kubectl(cluster: Cluster, ...args: readonly string[]): Promise<RunResult> {
-  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
-  const cache = `--cache-dir=${join(cluster.runFolder, 'rendering-kubectl-cache')}`;
-  return run([await renderingKubectl(), cache, ...args], { env });
-}
-
 /** Builds the system's images and loads them into every node, as pulling from a registry would. */
 export async function loadImages(cluster: Cluster): Promise<void> {
   const archive = await buildImages();
   await Promise.all(cluster.nodes.map(node => node.importImage(archive)));
 }
 
-/** Installs from images and manifests, as `kubectl apply -k` does. @returns when webhook and agents are rolled out */
-export async function applyOverlay(cluster: Cluster, overlay: string): Promise<void> {
-  await kubectl(cluster, 'apply', '-k', join(root, 'manifests/overlays', overlay));
+/** Installs from images and manifests, as the guide says. @returns when webhook and agents are rolled out */
+export async function install(cluster: Cluster, overlay: string): Promise<void> {
+  await followGuide(cluster, 'install', overlay);
   await giveCertificate(cluster);
-  await rolledOut(cluster);
-}
-
-/** Waits until the webhook and every agent are there in their newest form. */
-export async function rolledOut(cluster: Cluster): Promise<void> {
-  for (const workload of ['daemonset/multi-nic-agent', 'deployment/multi-nic-webhook']) {
-    await cluster.kubectl(['-n', systemNamespace, 'rollout', 'status', workload, '--timeout=180s']);
-  }
-}
-
-/** Uninstalls, as the guide says. @returns when the namespace is gone */
-export async function deleteOverlay(cluster: Cluster, overlay: string): Promise<void> {
-  await kubectl(cluster, 'delete', '--timeout=120s', '-k', join(root, 'manifests/overlays', overlay));
+  await followGuide(cluster, 'rolled out', overlay);
 }
 
 /** What somebody who has an authority of their own does: a Secret for the webhook, the authority for the API server. */
