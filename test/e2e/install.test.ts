@@ -112,6 +112,12 @@ describe('an installation from images with the manifests', function () {
     return (JSON.parse(stdout) as PodView).metadata.annotations?.[annotation.networks] ?? '';
   }
 
+  /** Not left to the garbage collector, which stands still for a minute or more when schemas go. */
+  async function endWorkers(): Promise<void> {
+    await cluster.kubectl(['scale', 'deployment', 'workers', '--replicas=0']);
+    await eventually('the end of the pods', async () => (await pods()).length === 0);
+  }
+
   async function useIt(): Promise<void> {
     await labelNamespace(cluster, 'default');
     await cluster.kubectl(['apply', '-f', '-'], { input: `${networkOnNodes()}---\n${demoDeployment(workers)}` });
@@ -165,13 +171,11 @@ describe('an installation from images with the manifests', function () {
       const input = JSON.stringify({ cniVersion: '1.0.0', name: 'train-net', type: 'multi-nic' });
       await node.exec(['/opt/cni/bin/multi-nic'], { env, input });
     }
-    await cluster.kubectl(['delete', 'deployment', 'workers', '--timeout=60s']);
-    await eventually('the end of the pods', async () => (await pods()).length === 0);
+    await endWorkers();
     await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers) });
     await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=120s']);
     for (const pod of await pods()) expect(decidedFor(pod)).to.deep.equal([]);
-    await cluster.kubectl(['delete', 'deployment', 'workers']);
-    await eventually('the end of the pods', async () => (await pods()).length === 0);
+    await endWorkers();
   });
 
   it('can be installed again', async () => {
@@ -182,8 +186,7 @@ describe('an installation from images with the manifests', function () {
 
   /** As the guide says: pods, then networks, then all else. */
   async function uninstall(overlay: string): Promise<void> {
-    await cluster.kubectl(['delete', 'deployment', 'workers', '--ignore-not-found']);
-    await eventually('the end of the pods', async () => (await pods()).length === 0);
+    await endWorkers();
     await followGuide(cluster, 'uninstall', overlay);
   }
 
@@ -222,8 +225,10 @@ describe('an installation from images with the manifests', function () {
       for (const node of cluster.nodes) await node.exec([`${bin}/multi-nic`, '--version']);
       await uninstall(overlay);
       await expectNothingLeft();
-      const { stdout } = await cluster.kubectl(['get', 'network-attachment-definitions', '-A', '-o', 'name']);
-      expect(stdout).to.equal('');
+      await eventually('the end of the definitions', async () => {
+        const { stdout } = await cluster.kubectl(['get', 'network-attachment-definitions', '-A', '-o', 'name']);
+        return stdout === '';
+      });
     });
   }
 });
