@@ -5,7 +5,7 @@ import * as x509 from '@peculiar/x509';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Clocks of machines differ: a certificate is valid from this long before it was issued. */
+/** Clocks of machines differ: unless told otherwise, a certificate is valid from this long before it was issued. */
 const backdateMs = 5 * 60_000;
 
 /** When a certificate is issued and how long after that it may be used. The caller brings the clock. */
@@ -13,6 +13,8 @@ export interface Validity {
   now: Date;
   /** Milliseconds after `now` until the certificate expires. */
   lifetimeMs: number;
+  /** Valid from then on. Default: five minutes before `now`. */
+  notBefore?: Date;
 }
 
 /** An X.500 name, as far as Kubernetes uses it: the common name is the user, each organization a group. */
@@ -143,7 +145,10 @@ function distinguishedName(subject: Subject): x509.JsonName {
 }
 
 /** X.509 times have whole seconds. */
-function validityDates({ now, lifetimeMs }: Validity): { notBefore: Date; notAfter: Date } {
+function validityDates({ now, lifetimeMs, notBefore }: Validity): { notBefore: Date; notAfter: Date } {
   const wholeSeconds = (ms: number): Date => new Date(Math.floor(ms / 1000) * 1000);
-  return { notBefore: wholeSeconds(now.getTime() - backdateMs), notAfter: wholeSeconds(now.getTime() + lifetimeMs) };
+  return {
+    notBefore: wholeSeconds(notBefore?.getTime() ?? now.getTime() - backdateMs),
+    notAfter: wholeSeconds(now.getTime() + lifetimeMs),
+  };
 }

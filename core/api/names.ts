@@ -60,6 +60,16 @@ export const component = {
   agent: 'multi-nic-agent',
 } as const;
 
+/** Of the webhook's certificates. */
+export const certificates = {
+  /** The Secret with the serving certificate. */
+  secret: 'multi-nic-webhook-tls',
+  /** Common name of the authorities that the leader makes: by it their certificates are known in a caBundle. */
+  authority: 'multi-nic-webhook-ca',
+  /** Name of the Service, and of both webhook configurations. */
+  service: 'multi-nic-webhook',
+} as const;
+
 /** Namespace that the system runs in, unless told otherwise. */
 export const systemNamespace = 'multi-nic-system';
 

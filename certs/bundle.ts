@@ -1,0 +1,47 @@
+import { X509Certificate } from 'node:crypto';
+import { certificates } from '../core/api/names.ts';
+
+/** A certificate of a PEM text. */
+export interface BundledCertificate {
+  /** SHA-256 fingerprint. */
+  id: string;
+  /** One PEM block, ending in a newline. */
+  pem: string;
+  parsed: X509Certificate;
+}
+
+const block = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+/** The certificates of a PEM text, in order. What is none is left out, as the API server does (Go's CertPool.AppendCertsFromPEM). */
+export function readBundle(text: string): BundledCertificate[] {
+  return (text.match(block) ?? []).flatMap(pem => {
+    try {
+      const parsed = new X509Certificate(pem);
+      return [{ id: parsed.fingerprint256, pem: `${pem}\n`, parsed }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+export function formatBundle(bundle: readonly BundledCertificate[]): string {
+  return bundle.map(({ pem }) => pem).join('');
+}
+
+/** Whether it is an authority that a leader of ours made. Everything else in a bundle is somebody else's, and stays. */
+export function isOurs({ parsed }: BundledCertificate): boolean {
+  return parsed.ca && parsed.subject === `CN=${certificates.authority}` && parsed.issuer === parsed.subject;
+}
+
+/** The bundle without some certificates, and with others at its end where it has them not; the rest stays in its order. */
+export function changeBundle(
+  bundle: readonly BundledCertificate[],
+  add: readonly BundledCertificate[],
+  drop: ReadonlySet<string> = new Set(),
+): BundledCertificate[] {
+  const changed = bundle.filter(({ id }) => !drop.has(id));
+  for (const certificate of add) {
+    if (changed.every(({ id }) => id !== certificate.id)) changed.push(certificate);
+  }
+  return changed;
+}

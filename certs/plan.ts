@@ -1,0 +1,165 @@
+/** What planning needs to know of a certificate. Times are milliseconds since 1970. */
+export interface CertificateFacts {
+  id: string;
+  notBefore: number;
+  notAfter: number;
+}
+
+export interface LeafFacts extends CertificateFacts {
+  /** Id of the stored authority that signed it; absent where none did. */
+  issuer?: string;
+  /** Whether it is good for every name that the API server calls us by. */
+  fitsNames: boolean;
+}
+
+/** What the Secret has, as far as it can be used. */
+export interface StoredFacts {
+  /** Those that the API server shall trust. The first one signs. */
+  authorities: readonly CertificateFacts[];
+  /** Whether the first one's key is there. */
+  canSign: boolean;
+  /** Absent where it is missing or cannot be served. */
+  leaf?: LeafFacts;
+}
+
+export interface RotationState {
+  stored: StoredFacts;
+  /** Of each webhook, the ids of our authorities in its caBundle. */
+  bundles: readonly (readonly string[])[];
+  /** By the clock of the API server, which is who looks at validity. */
+  now: number;
+  /** For how long the planner's leader has seen the first authority in every caBundle, ms. */
+  trustedMs: number;
+  /** For how long the planner's leader has seen a leaf of the first authority in the Secret, ms. */
+  servedMs: number;
+}
+
+/** How long a certificate lives, and how long before its end there is a new one. Milliseconds. */
+export interface Lifetime {
+  lifetimeMs: number;
+  renewBeforeMs: number;
+}
+
+export interface RotationPolicy {
+  authority: Lifetime;
+  leaf: Lifetime;
+  /** How long every API server may take to use a changed caBundle. */
+  propagationMs: number;
+  /** How long every replica may take to serve a changed leaf. */
+  overlapMs: number;
+}
+
+export type RotationStep =
+  /** Put a new authority before the stored ones. */
+  | { do: 'create-authority'; reason: string }
+  /** Add to the caBundles what they lack of the stored authorities. */
+  | { do: 'trust' }
+  /** Have the first authority sign a new leaf. */
+  | { do: 'issue-leaf'; reason: string }
+  /** Keep only the first authority in the Secret. */
+  | { do: 'retire-authorities' }
+  /** Take authorities of ours out of the caBundles that the Secret does not have. */
+  | { do: 'distrust' }
+  | { do: 'wait'; for: 'propagation' | 'overlap' | 'renewal' | 'clock'; ms: number };
+
+/**
+ * Certificates are valid from here on, whenever they were made: the key is new, so nothing is won by a later date, and a clock that was
+ * ahead when they were made does not make them useless once it is right.
+ */
+export const validFrom = Date.UTC(2020, 0, 1);
+
+const day = 24 * 3600 * 1000;
+
+export const defaultPolicy: RotationPolicy = {
+  authority: { lifetimeMs: 365 * day, renewBeforeMs: 120 * day },
+  leaf: { lifetimeMs: 90 * day, renewBeforeMs: 30 * day },
+  propagationMs: 60_000,
+  overlapMs: 3600 * 1000,
+};
+
+/** @throws RangeError where certificates would be renewed all the time, or a leaf could outlive its authority */
+export function checkPolicy({ authority, leaf }: RotationPolicy): void {
+  for (const [what, { lifetimeMs, renewBeforeMs }] of Object.entries({ authority, leaf })) {
+    if (renewBeforeMs < lifetimeMs) continue;
+    throw new RangeError(
+      `The ${what} must be renewed later than it is made: ${renewBeforeMs} ms before its end is too early`,
+    );
+  }
+  if (leaf.lifetimeMs > authority.renewBeforeMs) {
+    throw new RangeError(
+      `A leaf (${leaf.lifetimeMs} ms) must not live longer than its authority still does when it is renewed (${authority.renewBeforeMs} ms)`,
+    );
+  }
+}
+
+/**
+ * The next step towards good certificates that every API server trusts. Each step is safe alone: the leader may die after any, and another
+ * one goes on from what is stored. The order that keeps trust: an authority is in the Secret, then in every caBundle, then (propagation)
+ * signs the leaf; and only when (overlap) no replica can serve an earlier one's leaf any more, that one goes, from the Secret, then from
+ * the caBundles. A caBundle that was changed by others is mended first.
+ */
+export function planRotation(state: RotationState, policy: RotationPolicy): RotationStep {
+  const { stored, bundles, now } = state;
+  const { authorities, leaf } = stored;
+  if (now < validFrom) return { do: 'wait', for: 'clock', ms: Infinity };
+  const [first] = authorities;
+  const authorityReason = whyNewAuthority(stored, now, policy);
+  if (!first || authorityReason !== undefined) return { do: 'create-authority', reason: authorityReason ?? 'none' };
+  if (bundles.some(bundle => authorities.some(({ id }) => !bundle.includes(id)))) return { do: 'trust' };
+
+  const leafReason = whyNewLeaf(stored, first, now, policy);
+  if (leafReason !== undefined) {
+    // Nobody trusts anything else that a replica may serve: there is nothing to lose by being early.
+    const isFirst = authorities.length === 1 && (leaf === undefined || leaf.issuer === first.id);
+    const ms = isFirst ? 0 : policy.propagationMs - state.trustedMs;
+    return ms > 0 ? { do: 'wait', for: 'propagation', ms } : { do: 'issue-leaf', reason: leafReason };
+  }
+
+  return whenAllIsGood(state, first, policy);
+}
+
+/** With a good leaf of the first authority: earlier authorities go when they may, until the next renewal is due. */
+function whenAllIsGood(
+  { stored, bundles, now, servedMs }: RotationState,
+  first: CertificateFacts,
+  policy: RotationPolicy,
+): RotationStep {
+  const { authorities, leaf } = stored;
+  const renewalMs = Math.min(
+    first.notAfter - policy.authority.renewBeforeMs - now,
+    (leaf?.notAfter ?? Infinity) - policy.leaf.renewBeforeMs - now,
+  );
+  const hasOld = authorities.length > 1;
+  const isTrustedAlone = bundles.every(bundle => bundle.every(id => authorities.some(other => other.id === id)));
+  if (!hasOld && isTrustedAlone) return { do: 'wait', for: 'renewal', ms: renewalMs };
+  const overlapMs = policy.overlapMs - servedMs;
+  if (overlapMs > 0) return { do: 'wait', for: 'overlap', ms: Math.min(overlapMs, renewalMs) };
+  return { do: hasOld ? 'retire-authorities' : 'distrust' };
+}
+
+function whyNewAuthority(
+  { authorities, canSign }: StoredFacts,
+  now: number,
+  policy: RotationPolicy,
+): string | undefined {
+  const [first] = authorities;
+  if (!first) return 'there is none';
+  if (!canSign) return 'its key is missing, or is that of another';
+  if (first.notBefore > now) return 'it is not valid yet';
+  if (first.notAfter - now <= policy.authority.renewBeforeMs) return 'it is due';
+  return undefined;
+}
+
+function whyNewLeaf(
+  { leaf }: StoredFacts,
+  first: CertificateFacts,
+  now: number,
+  policy: RotationPolicy,
+): string | undefined {
+  if (!leaf) return 'there is none that can be served';
+  if (leaf.issuer !== first.id) return 'another authority signed it';
+  if (!leaf.fitsNames) return 'it lacks a name that the API server calls';
+  if (leaf.notBefore > now) return 'it is not valid yet';
+  if (leaf.notAfter - now <= policy.leaf.renewBeforeMs) return 'it is due';
+  return undefined;
+}

@@ -1,0 +1,317 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { planRotation, validFrom, type LeafFacts, type RotationPolicy, type RotationStep } from './plan.ts';
+import { Sighting } from './sighting.ts';
+import type { StoredFacts } from './plan.ts';
+
+/** All in ms. Times of the model are small, so that short histories hold several rotations. */
+const policy: RotationPolicy = {
+  authority: { lifetimeMs: 1000, renewBeforeMs: 400 },
+  leaf: { lifetimeMs: 300, renewBeforeMs: 100 },
+  propagationMs: 20,
+  overlapMs: 30,
+};
+
+interface Version<T> {
+  at: number;
+  value: T;
+  /** Somebody else wrote it: what it does not trust is not our doing. */
+  foreign: boolean;
+}
+
+type Secret = StoredFacts | undefined;
+
+/** What a leader can tell of the Secret: who signed the leaf only while the authority is there, too. */
+function readable(secret: Secret): StoredFacts {
+  if (!secret) return { authorities: [], canSign: false };
+  const { leaf, ...rest } = secret;
+  if (!leaf) return rest;
+  const { issuer, ...others } = leaf;
+  const isKnown = secret.authorities.some(({ id }) => id === issuer);
+  return { ...rest, leaf: { ...others, ...(isKnown && issuer !== undefined && { issuer }) } };
+}
+
+/** An object of the API server: its versions, the last of which is stored. */
+class Stored<T> {
+  readonly versions: Version<T>[];
+
+  constructor(value: T) {
+    this.versions = [{ at: -Infinity, value, foreign: true }];
+  }
+
+  get version(): number {
+    return this.versions.length;
+  }
+
+  get value(): T {
+    return this.versions.at(-1)!.value;
+  }
+
+  write(at: number, value: T, foreign: boolean): void {
+    this.versions.push({ at, value, foreign });
+  }
+
+  /** The versions that were stored at any time from `since` on. */
+  from(since: number): Version<T>[] {
+    const first = this.versions.findLastIndex(({ at }) => at <= since);
+    return this.versions.slice(Math.max(0, first));
+  }
+}
+
+/** What one leader knows, until it dies. */
+class Leader {
+  readonly trusted = new Sighting();
+  readonly served = new Sighting();
+  /** What it is about to write, by what it has read. */
+  pending: { step: RotationStep; secret: Secret; secretVersion: number; bundleVersions: number[] } | undefined;
+}
+
+class World {
+  clock = 0;
+  /** Of the API server's wall clock against the time of the model. */
+  wall = Date.UTC(2026, 0, 1);
+  readonly secret = new Stored<Secret>(undefined);
+  readonly bundles = [new Stored<readonly string[]>([]), new Stored<readonly string[]>([])];
+  /** Authorities that others took out of everything that is stored, while replicas still served their leaves. */
+  readonly lost = new Set<string>();
+  #made = 0;
+
+  get now(): number {
+    return this.wall + this.clock;
+  }
+
+  look(leader: Leader): RotationStep {
+    const stored = readable(this.secret.value);
+    const bundles = this.bundles.map(({ value }) => value);
+    const [first] = stored.authorities;
+    const isTrusted = first !== undefined && bundles.every(bundle => bundle.includes(first.id));
+    const isServed = first !== undefined && stored.leaf?.issuer === first.id;
+    const step = planRotation(
+      {
+        stored,
+        bundles,
+        now: this.now,
+        trustedMs: leader.trusted.look(isTrusted ? first.id : undefined, this.clock),
+        servedMs: leader.served.look(isServed ? first.id : undefined, this.clock),
+      },
+      policy,
+    );
+    const bundleVersions = this.bundles.map(({ version }) => version);
+    leader.pending = { step, secret: this.secret.value, secretVersion: this.secret.version, bundleVersions };
+    return step;
+  }
+
+  /** Writes what was planned, where what was read is still stored. @param only one of the caBundles: the leader dies before the other */
+  act(leader: Leader, only?: number): void {
+    const { pending } = leader;
+    leader.pending = undefined;
+    if (!pending) return;
+    const stored: StoredFacts = pending.secret ?? { authorities: [], canSign: false };
+    const bundlesThen = this.bundles.flatMap(({ value }) => value);
+    const writeSecret = (value: StoredFacts): void => {
+      if (this.secret.version === pending.secretVersion) this.secret.write(this.clock, value, false);
+    };
+    const ids = stored.authorities.map(({ id }) => id);
+    const writeBundles = (change: (bundle: readonly string[]) => string[]): void => {
+      for (const [i, bundle] of this.bundles.entries()) {
+        if (only !== undefined && only !== i) continue;
+        if (bundle.version === pending.bundleVersions[i]) bundle.write(this.clock, change(bundle.value), false);
+      }
+    };
+    switch (pending.step.do) {
+      case 'create-authority': {
+        const made = { id: `a${++this.#made}`, notBefore: validFrom, notAfter: this.now + policy.authority.lifetimeMs };
+        const known = [...new Set(bundlesThen)].filter(id => !ids.includes(id));
+        const adopted = known.map(id => ({ id, notBefore: validFrom, notAfter: 0 }));
+        writeSecret({ ...stored, authorities: [made, ...stored.authorities, ...adopted], canSign: true });
+        return;
+      }
+      case 'issue-leaf': {
+        const [first] = stored.authorities;
+        const notAfter = Math.min(first!.notAfter, this.now + policy.leaf.lifetimeMs);
+        const leaf = { id: `l${++this.#made}`, issuer: first!.id, notBefore: validFrom, notAfter, fitsNames: true };
+        writeSecret({ ...stored, leaf });
+        return;
+      }
+      case 'retire-authorities':
+        writeSecret({ ...stored, authorities: stored.authorities.slice(0, 1) });
+        return;
+      case 'trust':
+        writeBundles(bundle => [...bundle, ...ids.filter(id => !bundle.includes(id))]);
+        return;
+      case 'distrust':
+        writeBundles(bundle => bundle.filter(id => ids.includes(id)));
+        return;
+      case 'wait':
+        return;
+    }
+  }
+
+  tamper(what: () => void): void {
+    what();
+    const known = new Set([
+      ...(this.secret.value?.authorities ?? []).map(({ id }) => id),
+      ...this.bundles.flatMap(({ value }) => value),
+    ]);
+    const lost = this.served().flatMap(({ issuer }) => (issuer !== undefined && !known.has(issuer) ? issuer : []));
+    if (lost.length === 0) return;
+    // Nobody can trust what replicas serve: the sooner there is something new the better, whatever a slow API server still trusts.
+    for (const issuer of lost) this.lost.add(issuer);
+    for (const bundle of this.bundles) for (const version of bundle.versions) version.foreign = true;
+  }
+
+  /** Every leaf that some replica may serve: it takes less than the overlap to load a new one, and keeps its own while there is none. */
+  served(): LeafFacts[] {
+    const since = this.clock - policy.overlapMs + 1;
+    const { versions } = this.secret;
+    const lastGood = versions.filter(({ at, value }) => at <= since && value?.leaf).at(-1);
+    const later = versions.filter(({ at }) => at > since);
+    return [...(lastGood ? [lastGood] : []), ...later].flatMap(({ value }) => value?.leaf ?? []);
+  }
+
+  /** What no API server may do: distrust what a replica serves, by a caBundle that we wrote. */
+  distrusted(): string[] {
+    const problems: string[] = [];
+    for (const { issuer, id } of this.served()) {
+      if (issuer === undefined || this.lost.has(issuer)) continue;
+      for (const bundle of this.bundles) {
+        for (const { value, foreign } of bundle.from(this.clock - policy.propagationMs + 1)) {
+          if (!foreign && !value.includes(issuer)) problems.push(`${id} of ${issuer} with ${value.join()}`);
+        }
+      }
+    }
+    return problems;
+  }
+}
+
+type Event =
+  | { do: 'pass'; ms: number }
+  | { do: 'look' | 'act' | 'die'; leader: number }
+  | { do: 'half'; leader: number; bundle: number }
+  | { do: 'turn'; leader: number }
+  | { do: 'jump'; ms: number }
+  | { do: 'delete-secret' | 'spoil-leaf' | 'spoil-authority' | 'spoil-all' }
+  | { do: 'empty'; bundle: number };
+
+const leader = fc.nat(1);
+const ours: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('turn' as const), leader }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 120 }) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('look' as const, 'act' as const), leader }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('die' as const), leader }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('half' as const), leader, bundle: fc.nat(1) }) },
+);
+const others: fc.Arbitrary<Event> = fc.oneof(
+  fc.record({
+    do: fc.constantFrom(
+      'delete-secret' as const,
+      'spoil-leaf' as const,
+      'spoil-authority' as const,
+      'spoil-all' as const,
+    ),
+  }),
+  fc.record({ do: fc.constant('empty' as const), bundle: fc.nat(1) }),
+  fc.record({ do: fc.constant('jump' as const), ms: fc.integer({ min: -2000, max: 2000 }) }),
+);
+const histories = fc.array(fc.oneof({ weight: 5, arbitrary: ours }, { weight: 1, arbitrary: others }), {
+  maxLength: 120,
+  size: 'max',
+});
+
+/** Plans and acts until there is nothing to do but wait. */
+function settle(world: World, one: Leader): RotationStep {
+  for (let steps = 0; steps < 20; steps++) {
+    const step = world.look(one);
+    if (step.do === 'wait') return step;
+    world.act(one);
+    expect(world.distrusted()).to.deep.equal([]);
+  }
+  throw new Error('A leader goes on without end');
+}
+
+function happen(world: World, leaders: Leader[], event: Event): void {
+  switch (event.do) {
+    case 'pass':
+      world.clock += event.ms;
+      return;
+    case 'look':
+      world.look(leaders[event.leader]!);
+      return;
+    case 'act':
+      world.act(leaders[event.leader]!);
+      return;
+    case 'half':
+      world.act(leaders[event.leader]!, event.bundle);
+      leaders[event.leader] = new Leader();
+      return;
+    case 'turn':
+      settle(world, leaders[event.leader]!);
+      return;
+    case 'die':
+      leaders[event.leader] = new Leader();
+      return;
+    case 'jump':
+      world.wall += event.ms;
+      return;
+    case 'delete-secret':
+      world.tamper(() => {
+        world.secret.write(world.clock, undefined, true);
+      });
+      return;
+    case 'spoil-leaf':
+    case 'spoil-authority':
+    case 'spoil-all':
+      world.tamper(() => {
+        const { value } = world.secret;
+        const authorities = event.do === 'spoil-leaf' ? (value?.authorities ?? []) : [];
+        const leaf = event.do === 'spoil-authority' ? value?.leaf : undefined;
+        const spoilt = { authorities, canSign: event.do === 'spoil-leaf' && value?.canSign === true };
+        world.secret.write(world.clock, { ...spoilt, ...(leaf && { leaf }) }, true);
+      });
+      return;
+    case 'empty':
+      world.tamper(() => {
+        world.bundles[event.bundle]!.write(world.clock, [], true);
+      });
+  }
+}
+
+describe('rotations, whatever happens', () => {
+  it('never have an API server distrust a leaf that a replica may serve', () => {
+    fc.assert(
+      fc.property(histories, events => {
+        const world = new World();
+        const leaders = [new Leader(), new Leader()];
+        for (const event of events) {
+          happen(world, leaders, event);
+          expect(world.distrusted()).to.deep.equal([]);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('come to one authority, its leaf, and nothing else in any caBundle', () => {
+    fc.assert(
+      fc.property(histories, events => {
+        const world = new World();
+        const leaders = [new Leader(), new Leader()];
+        for (const event of events) happen(world, leaders, event);
+        const one = new Leader();
+        for (let waits = 0; ; waits++) {
+          const step = settle(world, one);
+          if (step.do === 'wait' && step.for === 'renewal') break;
+          expect(waits).to.be.lessThan(10);
+          world.clock += policy.overlapMs;
+        }
+        const { authorities, leaf } = world.secret.value!;
+        expect(authorities).to.have.length(1);
+        const [first] = authorities;
+        expect(leaf?.issuer).to.equal(first!.id);
+        expect(leaf!.notAfter).to.be.greaterThan(world.now);
+        expect(world.bundles.map(({ value }) => value)).to.deep.equal([[first!.id], [first!.id]]);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
