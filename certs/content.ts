@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { createAuthority, loadAuthority, type KeyAndCertificate, type Validity } from './authority.ts';
 import { changeBundle, formatBundle, isOurs, readBundle, type BundledCertificate } from './bundle.ts';
 import { certificates } from '../core/api/names.ts';
@@ -97,9 +98,10 @@ export function withoutOldAuthorities(content: CertificateContent): CertificateC
   return { ...content, authorities: content.authorities.slice(0, 1) };
 }
 
-/** Whether certificate (or chain, the leaf first) and key can be read and belong together. */
+/** Whether a TLS server can be started with them: certificate (or chain, the leaf first) and key can be read and belong together. */
 export function isPair({ certificate, privateKey }: KeyAndCertificate): boolean {
   try {
+    createSecureContext({ cert: certificate, key: privateKey });
     return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey));
   } catch {
     return false;

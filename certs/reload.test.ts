@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createAuthority, type KeyAndCertificate } from './authority.ts';
-import { CertificateReloader, readKeyPair } from './reload.ts';
+import { authorityFile, keyPairFiles, type Follow } from './reload.ts';
 
 const validity = { now: new Date(), lifetimeMs: 3_600_000 };
 const authority = createAuthority({ commonName: 'test CA' }, validity);
@@ -37,25 +37,29 @@ describe('following a certificate on disk', () => {
     for (const file of ['tls.crt', 'tls.key']) symlinkSync(join('..data', file), join(folder, file));
   }
 
-  async function follow(pollMs: number, test: (seen: () => Promise<KeyAndCertificate>) => Promise<void>) {
-    const changes: KeyAndCertificate[] = [];
+  /** What is told, in order: values, and messages of what was wrong. */
+  async function follow<T>(following: Follow<T>, test: (seen: () => Promise<T | string>) => Promise<void>) {
+    const told: (T | string)[] = [];
     let wake = Promise.withResolvers<undefined>();
-    const reloader = new CertificateReloader(paths, {
-      pollMs,
-      onChange: pair => {
-        changes.push(pair);
-        wake.resolve(undefined);
-      },
-      onError: () => undefined,
-    });
+    const tell = (what: T | string): void => {
+      if (told.at(-1) === what) return;
+      told.push(what);
+      wake.resolve(undefined);
+    };
     const controller = new AbortController();
-    const running = reloader.run(controller.signal);
+    const running = following(controller.signal, {
+      changed: tell,
+      failed: error => {
+        tell(error.message);
+      },
+    });
     try {
       await test(async () => {
-        if (changes.length === 0) await wake.promise;
-        wake = Promise.withResolvers();
-        const [next] = changes.splice(0);
-        return next!;
+        while (told.length === 0) {
+          wake = Promise.withResolvers();
+          await wake.promise;
+        }
+        return told.shift()!;
       });
     } finally {
       controller.abort();
@@ -67,21 +71,24 @@ describe('following a certificate on disk', () => {
     version = 0;
     const [first, second] = [await issue('first'), await issue('second')];
     publish(first);
-    await follow(3_600_000, async next => {
+    await follow(keyPairFiles(paths, 3_600_000), async next => {
       expect(await next()).to.deep.equal(first);
       publish(second);
       expect(await next()).to.deep.equal(second);
     });
   });
 
-  it('sees files that appear later, and by polling what nobody tells', async () => {
+  it('says which file cannot be read, and by polling sees what nobody tells', async () => {
     const pair = await issue('late');
     paths = { cert: join(folder, 'later/tls.crt'), key: join(folder, 'later/tls.key') };
-    await follow(10, async next => {
+    await follow(keyPairFiles(paths, 10), async next => {
+      expect(await next()).to.contain(join(folder, 'later'));
       mkdirSync(join(folder, 'later'));
       writeFileSync(paths.cert, pair.certificate);
       writeFileSync(paths.key, pair.privateKey);
-      expect(await next()).to.deep.equal(pair);
+      let seen = await next();
+      while (typeof seen === 'string') seen = await next();
+      expect(seen).to.deep.equal(pair);
     });
   });
 
@@ -89,17 +96,25 @@ describe('following a certificate on disk', () => {
     const [first, second] = [await issue('first'), await issue('second')];
     writeFileSync(paths.cert, first.certificate);
     writeFileSync(paths.key, first.privateKey);
-    const reloader = new CertificateReloader(paths, { onChange: () => undefined, onError: () => undefined });
-    await reloader.load();
-    writeFileSync(paths.cert, second.certificate);
-    expect(await reloader.load().catch(String)).to.contain('does not belong to the certificate');
-    expect(reloader.current).to.deep.equal(first);
-    writeFileSync(paths.key, second.privateKey);
-    await reloader.load();
-    expect(reloader.current).to.deep.equal(second);
+    await follow(keyPairFiles(paths, 3_600_000), async next => {
+      expect(await next()).to.deep.equal(first);
+      writeFileSync(paths.cert, second.certificate);
+      expect(await next()).to.match(/^MNN_CERT_UNUSABLE: .*tls\.key is not the key of/);
+      writeFileSync(paths.key, second.privateKey);
+      expect(await next()).to.deep.equal(second);
+    });
   });
 
-  it('says which file cannot be read', async () => {
-    expect(await readKeyPair(paths).catch(String)).to.contain(paths.cert);
+  it('follows authorities, and does without what is none', async () => {
+    const path = join(folder, 'ca.crt');
+    const { certificate } = await authority;
+    writeFileSync(path, certificate);
+    await follow(authorityFile(path, 3_600_000), async next => {
+      expect(await next()).to.equal(certificate);
+      writeFileSync(path, 'nothing');
+      expect(await next()).to.match(/^MNN_CERT_UNUSABLE: .*ca\.crt has no certificate/);
+      writeFileSync(path, certificate + certificate);
+      expect(await next()).to.equal(certificate + certificate);
+    });
   });
 });

@@ -68,6 +68,15 @@ const table = {
   MNN_BODY_TOO_LARGE: 'Send at most 7 MiB, which is more than the API server stores.',
   MNN_DEADLINE: 'Try again: the API server or the pool was busy for longer than the call may take.',
   MNN_OVERLOADED: 'Try again: the webhook is serving as many requests as it can.',
+
+  /** Certificates of the webhook. */
+  MNN_CERT_UNUSABLE:
+    'Put a PEM certificate and its own key there; delete a Secret that the leader keeps, and it makes it anew: docs/guides/certificates.md.',
+  MNN_CERT_KEPT_BY_OTHERS:
+    'Start every replica with --no-manage-certs, or let nobody else write the Secret: docs/guides/certificates.md.',
+  MNN_CERT_NOT_KEPT:
+    "See the API server's words; the account needs the rights of manifests/base/webhook/rbac.yaml. It is tried again until it works.",
+
   /** The CNI executable and its agent. */
   MNN_AGENT_AWAY:
     'Look at the multi-nic agent of this node: is its pod running and ready, and is its socket folder mounted from the host?',

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { defaultPolicy } from '../certs/plan.ts';
 import { help, parseFlags } from './flags.ts';
 
 describe('the command line', () => {
@@ -6,8 +7,8 @@ describe('the command line', () => {
     expect(parseFlags([], { POD_NAMESPACE: 'nets' })).to.deep.equal({
       port: 8443,
       healthPort: 8080,
-      cert: '/etc/multi-nic/tls/tls.crt',
-      key: '/etc/multi-nic/tls/tls.key',
+      certificate: { secret: 'multi-nic-webhook-tls' },
+      rotation: { serverNames: ['multi-nic-webhook.nets.svc'], policy: defaultPolicy },
       namespace: 'nets',
       controller: true,
       drainMs: 5_000,
@@ -27,7 +28,38 @@ describe('the command line', () => {
     expect(flags?.systemUsers).to.deep.equal(new Set(['a', 'b']));
   });
 
+  it('says who keeps the certificate', () => {
+    const rotation = parseFlags([
+      '--ca-propagation=2s',
+      '--cert-lifetime',
+      '60d',
+      '--server-name=a',
+      '--server-name=b',
+    ])?.rotation;
+    expect(rotation?.serverNames).to.deep.equal(['a', 'b']);
+    expect(rotation?.policy.propagationMs).to.equal(2_000);
+    expect(rotation?.policy.leaf.lifetimeMs).to.equal(60 * 24 * 3600 * 1000);
+    const others = parseFlags(['--no-manage-certs', '--cert-secret=tls']);
+    expect(others)
+      .to.deep.include({ certificate: { secret: 'tls' } })
+      .and.not.to.have.property('rotation');
+    const files = parseFlags(['--cert=c', '--key=k']);
+    expect(files)
+      .to.deep.include({ certificate: { cert: 'c', key: 'k' } })
+      .and.not.to.have.property('rotation');
+  });
+
+  it('says who may call', () => {
+    const clients = { authorityFile: 'f', names: new Set(['a', 'b']) };
+    const flags = parseFlags(['--client-ca-file=f', '--client-name=a', '--client-name=b']);
+    expect(flags?.clients).to.deep.equal(clients);
+  });
+
   it('is refused with what is wrong', () => {
+    expect(() => parseFlags(['--cert=c'])).to.throw('--cert and --key must be given together');
+    expect(() => parseFlags(['--client-name=a'])).to.throw('--client-name needs --client-ca-file');
+    expect(() => parseFlags(['--ca-overlap=1w'])).to.throw('--ca-overlap must be a whole number with s, m, h or d');
+    expect(() => parseFlags(['--cert-lifetime=1d'])).to.throw('The leaf must be renewed later than it is made');
     expect(() => parseFlags(['--port', '70000'])).to.throw(
       '--port must be a whole number from 0 to 65535, not "70000"',
     );

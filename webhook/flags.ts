@@ -1,12 +1,19 @@
 import { parseArgs } from 'node:util';
-import { systemNamespace } from '../core/api/names.ts';
+import { checkPolicy, defaultPolicy, type RotationPolicy } from '../certs/plan.ts';
+import type { KeyPairPaths } from '../certs/reload.ts';
+import { certificates, systemNamespace } from '../core/api/names.ts';
+import { formatDuration, parseDuration } from './duration.ts';
 
 /** What the program was started with. */
 export interface Flags {
   port: number;
   healthPort: number;
-  cert: string;
-  key: string;
+  /** Where the serving certificate is: in a Secret of the namespace, or in files. */
+  certificate: { secret: string } | KeyPairPaths;
+  /** How the leader keeps the Secret; absent: others do. */
+  rotation?: { serverNames: string[]; policy: RotationPolicy };
+  /** Absent: everybody who reaches the port is answered. */
+  clients?: { authorityFile: string; names?: Set<string> };
   kubeconfig?: string;
   namespace: string;
   controller: boolean;
@@ -16,22 +23,36 @@ export interface Flags {
   systemUsers: Set<string>;
 }
 
+const { authority, leaf, propagationMs, overlapMs } = defaultPolicy;
+
 export const help = `multi-nic-webhook: admission webhooks and, in the elected replica, the controller of multi-nic
 
-  --port N            HTTPS port of the webhooks (default 8443)
-  --health-port N     port of /healthz, /readyz and /metrics, plain HTTP (default 8080)
-  --cert FILE         serving certificate, PEM, followed as it changes (default /etc/multi-nic/tls/tls.crt)
-  --key FILE          its key (default /etc/multi-nic/tls/tls.key)
-  --kubeconfig FILE   connection to the API server (default: $KUBECONFIG, the pod's service account, ~/.kube/config)
-  --namespace NAME    where the system runs: its lease and service accounts (default $POD_NAMESPACE, else ${systemNamespace})
-  --no-controller     webhooks only; never a candidate for the controller
-  --drain-seconds N   between failing readiness and closing the port (default 5)
-  --concurrency N     reviews worked on at once (default 128)
-  --queue N           reviews that may wait; one more is refused (default 2048)
-  --system-user USER  may change pods' attachments; repeatable (default: the service accounts of the webhook and the agent)
-  --help              print this
+  --port N               HTTPS port of the webhooks (default 8443)
+  --health-port N        port of /healthz, /readyz and /metrics, plain HTTP (default 8080)
+  --kubeconfig FILE      connection to the API server (default: $KUBECONFIG, the pod's service account, ~/.kube/config)
+  --namespace NAME       where the system runs: its lease, Secret and accounts (default $POD_NAMESPACE, else ${systemNamespace})
+  --no-controller        webhooks only; never a candidate for the controller
+  --drain-seconds N      between failing readiness and closing the port (default 5)
+  --concurrency N        reviews worked on at once (default 128)
+  --queue N              reviews that may wait; one more is refused (default 2048)
+  --system-user USER     may change pods' attachments; repeatable (default: the service accounts of the webhook and the agent)
+  --help                 print this
 
-The log goes to standard output, one JSON object a line; $LOG_LEVEL is trace, debug, info, warn or error.
+Certificates; durations are whole numbers with s, m, h or d:
+
+  --cert-secret NAME     Secret with the serving certificate (tls.crt, tls.key), followed as it changes (default ${certificates.secret})
+  --no-manage-certs      the leader leaves that Secret and every caBundle alone: others keep them, for example cert-manager
+  --cert FILE            serving certificate in a file, PEM, followed as it changes; takes --key, and implies --no-manage-certs
+  --key FILE             its key
+  --server-name NAME     DNS name or address that the API server calls; repeatable (default ${certificates.service}.<namespace>.svc)
+  --cert-lifetime D      how long a serving certificate lives (default ${formatDuration(leaf.lifetimeMs)})
+  --cert-renew-before D  how long before its end there is a new one (default ${formatDuration(leaf.renewBeforeMs)})
+  --ca-lifetime D        how long an authority lives (default ${formatDuration(authority.lifetimeMs)})
+  --ca-renew-before D    how long before its end there is a new one (default ${formatDuration(authority.renewBeforeMs)})
+  --ca-propagation D     how long every API server may take to use a changed caBundle (default ${formatDuration(propagationMs)})
+  --ca-overlap D         how long every replica may take to serve a changed certificate (default ${formatDuration(overlapMs)})
+  --client-ca-file FILE  serve only clients with a certificate of this authority, PEM, followed as it changes (default: everybody)
+  --client-name NAME     common name that the client's certificate must have; repeatable (default: any)
 `;
 
 /**
@@ -46,8 +67,6 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
     options: {
       port: { type: 'string', default: '8443' },
       'health-port': { type: 'string', default: '8080' },
-      cert: { type: 'string', default: '/etc/multi-nic/tls/tls.crt' },
-      key: { type: 'string', default: '/etc/multi-nic/tls/tls.key' },
       kubeconfig: { type: 'string' },
       namespace: { type: 'string', default: env.POD_NAMESPACE ?? systemNamespace },
       controller: { type: 'boolean', default: true },
@@ -55,17 +74,42 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
       concurrency: { type: 'string', default: '128' },
       queue: { type: 'string', default: '2048' },
       'system-user': { type: 'string', multiple: true },
+      'cert-secret': { type: 'string', default: certificates.secret },
+      'manage-certs': { type: 'boolean', default: true },
+      cert: { type: 'string' },
+      key: { type: 'string' },
+      'server-name': { type: 'string', multiple: true },
+      'cert-lifetime': { type: 'string', default: formatDuration(leaf.lifetimeMs) },
+      'cert-renew-before': { type: 'string', default: formatDuration(leaf.renewBeforeMs) },
+      'ca-lifetime': { type: 'string', default: formatDuration(authority.lifetimeMs) },
+      'ca-renew-before': { type: 'string', default: formatDuration(authority.renewBeforeMs) },
+      'ca-propagation': { type: 'string', default: formatDuration(propagationMs) },
+      'ca-overlap': { type: 'string', default: formatDuration(overlapMs) },
+      'client-ca-file': { type: 'string' },
+      'client-name': { type: 'string', multiple: true },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return undefined;
   const { namespace, kubeconfig } = values;
   const accounts = ['multi-nic-webhook', 'multi-nic-agent'].map(name => `system:serviceaccount:${namespace}:${name}`);
+  const clients = clientsOf(values['client-ca-file'], values['client-name']);
+  const certificate = certificateOf(values['cert-secret'], values.cert, values.key);
+  const duration = (flag: keyof typeof values): number => parseDuration(`--${flag}`, String(values[flag]));
+  const policy = {
+    authority: { lifetimeMs: duration('ca-lifetime'), renewBeforeMs: duration('ca-renew-before') },
+    leaf: { lifetimeMs: duration('cert-lifetime'), renewBeforeMs: duration('cert-renew-before') },
+    propagationMs: duration('ca-propagation'),
+    overlapMs: duration('ca-overlap'),
+  };
+  checkPolicy(policy);
+  const serverNames = values['server-name'] ?? [`${certificates.service}.${namespace}.svc`];
   return {
     port: wholeNumber('--port', values.port, 0, 65_535),
     healthPort: wholeNumber('--health-port', values['health-port'], 0, 65_535),
-    cert: values.cert,
-    key: values.key,
+    certificate,
+    ...(values['manage-certs'] && 'secret' in certificate && { rotation: { serverNames, policy } }),
+    ...(clients && { clients }),
     ...(kubeconfig !== undefined && { kubeconfig }),
     namespace,
     controller: values.controller,
@@ -74,6 +118,18 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
     queue: wholeNumber('--queue', values.queue, 0, 1_048_576),
     systemUsers: new Set(values['system-user'] ?? accounts),
   };
+}
+
+function certificateOf(secret: string, cert: string | undefined, key: string | undefined): Flags['certificate'] {
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  if (cert === undefined && key === undefined) return { secret };
+  throw new TypeError('--cert and --key must be given together');
+}
+
+function clientsOf(authorityFile: string | undefined, names: string[] | undefined): Flags['clients'] {
+  if (authorityFile !== undefined) return { authorityFile, ...(names && { names: new Set(names) }) };
+  if (!names) return undefined;
+  throw new TypeError('--client-name needs --client-ca-file: nobody else vouches for a name');
 }
 
 function wholeNumber(flag: string, text: string, least: number, most: number): number {

@@ -1,3 +1,5 @@
+import type { KeyAndCertificate } from '../certs/authority.ts';
+import { authorityFile, keyPairFiles, type Follow } from '../certs/reload.ts';
 import { createController } from '../controller/controller.ts';
 import { component } from '../core/api/names.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -5,7 +7,9 @@ import { HealthServer } from '../kube/healthServer.ts';
 import { runAll, terminationSignal } from '../kube/lifecycle.ts';
 import { createLogger } from '../kube/log.ts';
 import { createMetrics } from '../kube/metrics.ts';
+import { certificateSecret, type CertificateSecretOptions } from './certificateSecret.ts';
 import { help, parseFlags, type Flags } from './flags.ts';
+import type { ClientPolicy } from './server.ts';
 import { createWebhook } from './webhook.ts';
 
 async function serve(flags: Flags): Promise<void> {
@@ -20,7 +24,8 @@ async function serve(flags: Flags): Promise<void> {
     registry: metrics.registry,
     informerObserver: metrics.informers,
     port: flags.port,
-    certificate: { cert: flags.cert, key: flags.key },
+    certificate: servingCertificate(flags, { client, logger, observer: metrics.informers }),
+    ...(flags.clients && { clients: clientsOf(flags.clients) }),
     drainMs: flags.drainMs,
     limits: { concurrency: flags.concurrency, queue: flags.queue },
     systemUsers: flags.systemUsers,
@@ -34,6 +39,18 @@ async function serve(flags: Flags): Promise<void> {
   const controller = createController({ client, log: logger, metrics, options: { namespace: flags.namespace } });
   const parts = [health, ...webhook.runnables, ...(flags.controller ? [controller] : [])];
   await runAll(termination.signal, parts, { logger });
+}
+
+function servingCertificate(
+  { certificate, namespace }: Flags,
+  parts: Omit<CertificateSecretOptions, 'secret'>,
+): Follow<KeyAndCertificate> {
+  if (!('secret' in certificate)) return keyPairFiles(certificate);
+  return certificateSecret({ ...parts, secret: { namespace, name: certificate.secret } });
+}
+
+function clientsOf({ authorityFile: path, names }: NonNullable<Flags['clients']>): ClientPolicy {
+  return { authority: authorityFile(path), ...(names && { names }) };
 }
 
 function readFlags(): Flags | undefined {

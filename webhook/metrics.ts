@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Decision } from './decision.ts';
 import type { Gate } from './gate.ts';
+import type { AdmissionServer } from './server.ts';
 
 /** One review that has been answered. */
 export interface ReviewFacts {
@@ -57,4 +58,16 @@ export function admissionMetrics(registry: Registry, gate: Pick<Gate, 'running' 
       requests.inc({ kind, operation, result, dry_run: String(dryRun) });
     },
   };
+}
+
+export function registerCertificateMetrics(registry: Registry, server: Pick<AdmissionServer, 'expiry'>): void {
+  new Gauge({
+    name: 'multinic_serving_certificate_expiry_timestamp_seconds',
+    help: 'When the certificate that this replica serves expires, in seconds since 1970; absent before there is one.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      if (server.expiry) this.set(server.expiry.getTime() / 1000);
+    },
+  });
 }

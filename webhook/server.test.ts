@@ -8,7 +8,8 @@ import { connect } from 'node:tls';
 import { expect } from 'chai';
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { createAuthority } from '../certs/authority.ts';
+import { createAuthority, type KeyAndCertificate } from '../certs/authority.ts';
+import { authorityFile, keyPairFiles } from '../certs/reload.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { createApp, type Reviewer } from './app.ts';
 import { allow } from './decision.ts';
@@ -57,14 +58,15 @@ describe('the admission server', () => {
     },
   };
   const app = createApp({ reviewers, gate, metrics: admissionMetrics(registry, gate), logger });
-  const server = new AdmissionServer(app, { port: 0, host: '127.0.0.1', certificate, drainMs: 0, logger });
+  const options = { port: 0, host: '127.0.0.1', certificate: keyPairFiles(certificate), drainMs: 0, logger };
+  const server = new AdmissionServer(app, options);
   const stopping = new AbortController();
   let ended: Promise<void>;
 
   before(async () => {
     await issue('first');
     ended = server.start(stopping.signal);
-    await Promise.race([server.ready(), ended]);
+    await Promise.race([server.listening, ended]);
   });
 
   after(async () => {
@@ -217,5 +219,82 @@ describe('the admission server', () => {
     release.pop()?.();
     expect((await last).response.allowed).to.equal(true);
     await ended;
+  });
+});
+
+describe('the admission server that asks for client certificates', () => {
+  const own = mkdtempSync(join(tmpdir(), 'multi-nic-clients-'));
+  const paths = { cert: join(own, 'tls.crt'), key: join(own, 'tls.key') };
+  const clientAuthority = join(own, 'clients.crt');
+  const gate = new Gate({ concurrency: 1, queue: 0 });
+  const metrics = admissionMetrics(new Registry(), gate);
+  const app = createApp({ reviewers: { '/allow': () => allow() }, gate, metrics, logger });
+  const server = new AdmissionServer(app, {
+    ...{ port: 0, host: '127.0.0.1', drainMs: 0, logger },
+    certificate: keyPairFiles(paths),
+    clients: { authority: authorityFile(clientAuthority, 20), names: new Set(['apiserver']) },
+  });
+  const stopping = new AbortController();
+  let ended: Promise<void>;
+
+  before(async () => {
+    const leaf = await (
+      await authority
+    ).issue({ ...validity, subject: { commonName: 's' }, serverNames: ['127.0.0.1'] });
+    writeFileSync(paths.cert, leaf.certificate);
+    writeFileSync(paths.key, leaf.privateKey);
+    ended = server.start(stopping.signal);
+    writeFileSync(clientAuthority, (await authority).certificate);
+    await Promise.race([server.listening, ended]);
+  });
+
+  after(async () => {
+    stopping.abort();
+    await ended;
+    rmSync(own, { recursive: true });
+  });
+
+  /** Status of the answer, or what ended the connection. */
+  async function call(client?: KeyAndCertificate): Promise<number | string | undefined> {
+    const { certificate: ca } = await authority;
+    const tls = client && { cert: client.certificate, key: client.privateKey };
+    const sent = request({
+      host: '127.0.0.1',
+      port: server.port,
+      ca,
+      path: '/allow',
+      method: 'POST',
+      agent: false,
+      ...tls,
+    });
+    const answer = once(sent.end(JSON.stringify(review('u'))), 'response') as Promise<[IncomingMessage]>;
+    try {
+      const [response] = await answer;
+      response.resume();
+      return response.statusCode;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code;
+    }
+  }
+
+  it('serves the API server, and nobody without a certificate, with another authority’s or another name', async () => {
+    const other = await createAuthority({ commonName: 'other' }, validity);
+    const subject = { commonName: 'apiserver' };
+    expect(await call(await (await authority).issue({ ...validity, subject }))).to.equal(200);
+    expect(await call()).to.match(/^ERR_SSL|ECONNRESET/);
+    expect(await call(await other.issue({ ...validity, subject }))).to.match(/^ERR_SSL|ECONNRESET/);
+    expect(await call(await (await authority).issue({ ...validity, subject: { commonName: 'pod' } }))).to.equal(
+      'ECONNRESET',
+    );
+  });
+
+  it('follows the authority of clients', async () => {
+    const next = await createAuthority({ commonName: 'next' }, validity);
+    const client = await next.issue({ ...validity, subject: { commonName: 'apiserver' } });
+    expect(await call(client)).not.to.equal(200);
+    writeFileSync(clientAuthority, (await authority).certificate + next.certificate);
+    while ((await call(client)) !== 200) await new Promise(setImmediate);
+    writeFileSync(clientAuthority, (await authority).certificate);
+    while ((await call(client)) === 200) await new Promise(setImmediate);
   });
 });

@@ -1,8 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { CertificateReloader, type KeyPairPaths } from '../certs/reload.ts';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import type { KeyAndCertificate } from '../certs/authority.ts';
+import type { Follow } from '../certs/reload.ts';
 import { sleep } from '../kube/deadline.ts';
 import type { Runnable } from '../kube/lifecycle.ts';
 import type { Logger } from '../kube/log.ts';
@@ -11,10 +14,21 @@ export interface ServerOptions {
   /** 0 takes a free one. */
   port: number;
   host?: string;
-  certificate: KeyPairPaths;
+  /** What it serves with. It waits for the first; later ones are for new connections, those that there are go on. */
+  certificate: Follow<KeyAndCertificate>;
+  /** Default: everybody who reaches the port is served. */
+  clients?: ClientPolicy;
   /** Between failing readiness and closing the port: how long endpoints take to leave every API server. Default 5,000 ms. */
   drainMs?: number;
   logger: Logger;
+}
+
+/** Only clients with a certificate of this authority are served. */
+export interface ClientPolicy {
+  /** PEM of the authority's certificates; followed as well. */
+  authority: Follow<string>;
+  /** Common names that their certificates may have. Default: any. */
+  names?: ReadonlySet<string>;
 }
 
 /** Longest review: the largest timeoutSeconds that a configuration may have, and a little. */
@@ -32,6 +46,9 @@ export class AdmissionServer implements Runnable {
   readonly #app: RequestListener;
   readonly #options: ServerOptions;
   readonly #listening = Promise.withResolvers<undefined>();
+  readonly #complete = Promise.withResolvers<undefined>();
+  #pair: KeyAndCertificate | undefined;
+  #clientAuthority: string | undefined;
   #server: Server | undefined;
   #accepting = false;
   #underWay = 0;
@@ -52,49 +69,89 @@ export class AdmissionServer implements Runnable {
     return (this.#server?.address() as AddressInfo | null)?.port ?? 0;
   }
 
-  async ready(): Promise<void> {
-    await this.#listening.promise;
+  /** When the certificate that it serves expires; undefined before there is one. */
+  get expiry(): Date | undefined {
+    return this.#pair && new X509Certificate(this.#pair.certificate).validToDate;
+  }
+
+  /** Resolves when it listens. Not ready(): nothing may wait for the certificate that the controller, started later, will make. */
+  get listening(): Promise<undefined> {
+    return this.#listening.promise;
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { certificate, logger, port, host } = this.#options;
-    const reloader = new CertificateReloader(certificate, {
-      onChange: ({ certificate: cert, privateKey: key }) => {
-        this.#server?.setSecureContext({ cert, key, minVersion: 'TLSv1.2' });
-        logger.info({ cert: certificate.cert }, 'serving certificate loaded');
-      },
-      onError: error => {
-        logger.error({ err: error }, 'the serving certificate could not be read again; the last one stays');
-      },
-    });
-    const server = await this.#createServer(reloader, signal);
-    if (!server) return;
-    this.#server = server;
-    server.listen(port, host);
-    await once(server, 'listening');
-    const following = reloader.run(signal);
-    this.#accepting = true;
-    this.#listening.resolve(undefined);
-    logger.info({ port: this.port }, 'admission server listens');
+    const { logger, port, host } = this.#options;
+    const following = this.#follow(signal);
+    await Promise.race([this.#complete.promise, following]);
+    const tls = this.#secureContext();
+    if (!signal.aborted && tls) {
+      const server = this.#createServer(tls);
+      this.#server = server;
+      server.listen(port, host);
+      await once(server, 'listening');
+      this.#accepting = true;
+      this.#listening.resolve(undefined);
+      logger.info({ port: this.port }, 'admission server listens');
+      await following;
+      await this.#stop(server);
+    }
     await following;
-    await this.#stop(server);
   }
 
-  /** Waits for the certificate: in a new installation it is issued a little later than the pod starts. */
-  async #createServer(reloader: CertificateReloader, signal: AbortSignal): Promise<Server | undefined> {
-    while (!signal.aborted) {
-      try {
-        await reloader.load();
-        break;
-      } catch (error) {
-        this.#options.logger.warn({ err: error }, 'no serving certificate yet');
-        await sleep(1000, signal);
-      }
-    }
-    const { current } = reloader;
-    if (!current) return undefined;
-    const tls = { cert: current.certificate, key: current.privateKey, minVersion: 'TLSv1.2' as const };
-    const server = createServer({ ...tls, ALPNProtocols: ['http/1.1'] }, this.#app);
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { certificate, clients, logger } = this.#options;
+    const use = (what: string, more: object): void => {
+      logger.info(more, `${what} loaded`);
+      const tls = this.#secureContext();
+      if (!tls) return;
+      this.#server?.setSecureContext(tls);
+      this.#complete.resolve(undefined);
+    };
+    const failed = (error: Error): void => {
+      const { message } = error;
+      const what = this.#server ? 'cannot be read again; the last one stays' : 'cannot be read, waiting for it';
+      logger[this.#server ? 'error' : 'warn']({ reason: message }, `the certificate to serve with ${what}`);
+    };
+    await Promise.all([
+      certificate(signal, {
+        failed,
+        changed: pair => {
+          this.#pair = pair;
+          use('serving certificate', { expires: this.expiry?.toISOString() });
+        },
+      }),
+      clients?.authority(signal, {
+        failed,
+        changed: authority => {
+          this.#clientAuthority = authority;
+          use('authority of clients', {});
+        },
+      }),
+    ]);
+  }
+
+  /** Undefined until everything that it takes is there. */
+  #secureContext(): SecureContextOptions | undefined {
+    if (!this.#pair) return undefined;
+    const { certificate: cert, privateKey: key } = this.#pair;
+    const tls = { cert, key, minVersion: 'TLSv1.2' as const };
+    if (!this.#options.clients) return tls;
+    return this.#clientAuthority === undefined ? undefined : { ...tls, ca: this.#clientAuthority };
+  }
+
+  #createServer(tls: SecureContextOptions): Server {
+    const { clients, logger } = this.#options;
+    const isAsked = clients !== undefined;
+    const options = { ...tls, ALPNProtocols: ['http/1.1'], requestCert: isAsked, rejectUnauthorized: isAsked };
+    const server = createServer(options, this.#app);
+    server.on('secureConnection', (socket: TLSSocket) => {
+      const names = clients?.names;
+      // An object without properties where there is no certificate, whatever the type says.
+      const name = names && (socket.getPeerCertificate().subject as { CN?: string } | undefined)?.CN;
+      if (!names || (name !== undefined && names.has(name))) return;
+      logger.warn({ client: name }, 'connection refused: its client certificate has another name');
+      socket.destroy();
+    });
     // The API server keeps connections for 90 s; one that we close first resets the review that is on its way.
     server.keepAliveTimeout = 90_000;
     server.headersTimeout = 32_000;

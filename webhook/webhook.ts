@@ -18,7 +18,7 @@ import { createApp } from './app.ts';
 import type { ReviewContext } from './cluster.ts';
 import { Exhaustion } from './exhaustion.ts';
 import { Gate, type GateLimits } from './gate.ts';
-import { admissionMetrics } from './metrics.ts';
+import { admissionMetrics, registerCertificateMetrics } from './metrics.ts';
 import { mutateBindings } from './mutateBindings.ts';
 import { mutatePods } from './mutatePods.ts';
 import { Quotas, trimQuota } from './quotas.ts';
@@ -94,6 +94,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   });
   const informers = [networks, cidrs, hosts, namespaces, deviceClasses, quotas, unassignedPods];
   const server = new AdmissionServer(app, options);
+  registerCertificateMetrics(options.registry, server);
   return {
     server,
     view,

@@ -1,4 +1,5 @@
 /** One replica of the webhook with the controller: as webhook/main.ts, but it gives up what nobody claims within seconds, not minutes. */
+import { keyPairFiles } from '../../certs/reload.ts';
 import { component, systemNamespace } from '../../core/api/names.ts';
 import { createController } from '../../controller/controller.ts';
 import { KubeClient } from '../../kube/client.ts';
@@ -20,7 +21,7 @@ const webhook = createWebhook({
   registry: metrics.registry,
   informerObserver: metrics.informers,
   port: args.port,
-  certificate: args.certificate,
+  certificate: keyPairFiles(args.certificate),
   drainMs: 0,
   systemUsers: new Set(),
 });

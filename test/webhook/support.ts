@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { createAuthority } from '../../certs/authority.ts';
+import { keyPairFiles } from '../../certs/reload.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { annotation, label } from '../../core/api/names.ts';
@@ -122,13 +123,13 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
     registry: new Registry(),
     port,
     host: '127.0.0.1',
-    certificate,
+    certificate: keyPairFiles(certificate),
     drainMs: 0,
     systemUsers: new Set(['system:serviceaccount:multi-nic-system:multi-nic-agent']),
   });
   const controller = new AbortController();
   const ended = runAll(controller.signal, webhook.runnables, { logger });
-  await Promise.race([webhook.server.ready(), ended]);
+  await Promise.race([webhook.server.listening, ended]);
   return {
     port: webhook.server.port,
     caCertificate,

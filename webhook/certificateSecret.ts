@@ -1,0 +1,65 @@
+import type { KeyAndCertificate } from '../certs/authority.ts';
+import { readContent, secretKey } from '../certs/content.ts';
+import type { Follow } from '../certs/reload.ts';
+import { MultiNicError } from '../core/errors.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Informer } from '../kube/informer.ts';
+import type { Logger } from '../kube/log.ts';
+import type { ReflectorObserver } from '../kube/reflector.ts';
+import { secrets, type Secret } from '../kube/resources.ts';
+
+export interface CertificateSecretOptions {
+  client: KubeClient;
+  logger: Logger;
+  secret: { namespace: string; name: string };
+  /** Told what the informer does; see createMetrics(). */
+  observer?: ReflectorObserver;
+}
+
+/**
+ * Follows the serving certificate in a Secret (tls.crt, tls.key), by watching it: a change is served within a second, and a pod can start
+ * before there is a Secret. A Secret that goes, or goes bad, changes nothing in a replica that has loaded it before.
+ */
+export function certificateSecret(options: CertificateSecretOptions): Follow<KeyAndCertificate> {
+  const { client, logger, secret, observer } = options;
+  const where = `Secret ${secret.namespace}/${secret.name}`;
+  return async (signal, { changed, failed }) => {
+    let last: string | undefined;
+    const offer = ({ data = {} }: Secret): void => {
+      const { leaf } = readContent(data);
+      if (leaf) {
+        if (JSON.stringify(leaf) === last) return;
+        last = JSON.stringify(leaf);
+        changed(leaf);
+      } else if (data[secretKey.leaf] || data[secretKey.leafKey]) {
+        const detail = `${secretKey.leafKey} of the ${where} is not the key of its ${secretKey.leaf}, or one of them is no PEM text`;
+        failed(new MultiNicError('MNN_CERT_UNUSABLE', detail));
+      } else logger.info({ secret }, 'the Secret has no serving certificate yet');
+    };
+    const informer = new Informer<Secret>({
+      client,
+      logger,
+      resource: secrets,
+      name: 'serving certificate',
+      namespace: secret.namespace,
+      fieldSelector: `metadata.name=${secret.name}`,
+      transform: withoutAuthority,
+      ...(observer && { observer }),
+    });
+    informer.addHandlers({
+      added: offer,
+      updated: offer,
+      deleted: () => {
+        logger.warn({ secret }, 'the Secret of the serving certificate was deleted; what was loaded is served on');
+      },
+    });
+    await informer.start(signal);
+  };
+}
+
+/** Replicas that serve need no authority's key in their memory. */
+function withoutAuthority(object: Secret): Secret {
+  const wanted: readonly string[] = [secretKey.leaf, secretKey.leafKey];
+  const data = Object.fromEntries(Object.entries(object.data ?? {}).filter(([key]) => wanted.includes(key)));
+  return { ...object, data };
+}
