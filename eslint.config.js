@@ -13,7 +13,7 @@ const layers = {
   cni: ['core'],
   kube: ['core'],
   webhook: ['core', 'kube', 'certs', 'controller'],
-  controller: ['core', 'kube'],
+  controller: ['core', 'kube', 'certs'],
   agent: ['core', 'kube'],
   cli: ['core', 'kube'],
 };

@@ -33,13 +33,12 @@ export function isOurs({ parsed }: BundledCertificate): boolean {
   return parsed.ca && parsed.subject === `CN=${certificates.authority}` && parsed.issuer === parsed.subject;
 }
 
-/** The bundle without some certificates, and with others at its end where it has them not; the rest stays in its order. */
-export function changeBundle(
+/** The bundle with others at its end where it has them not; the rest stays in its order. */
+export function mergeBundles(
   bundle: readonly BundledCertificate[],
   add: readonly BundledCertificate[],
-  drop: ReadonlySet<string> = new Set(),
 ): BundledCertificate[] {
-  const changed = bundle.filter(({ id }) => !drop.has(id));
+  const changed = [...bundle];
   for (const certificate of add) {
     if (changed.every(({ id }) => id !== certificate.id)) changed.push(certificate);
   }

@@ -2,12 +2,13 @@ import { X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createAuthority } from './authority.ts';
-import { changeBundle, formatBundle, isOurs, readBundle } from './bundle.ts';
+import { mergeBundles, formatBundle, isOurs, readBundle } from './bundle.ts';
 import {
   factsOf,
   formatContent,
   readContent,
   secretKey,
+  withAuthorities,
   withNewAuthority,
   withNewLeaf,
   withoutOldAuthorities,
@@ -22,7 +23,7 @@ const year = { now, lifetimeMs: 365 * day };
 const season = { now, lifetimeMs: 90 * day };
 
 async function complete(): Promise<CertificateContent> {
-  return withNewLeaf(await withNewAuthority(empty, [], year), names, season);
+  return withNewLeaf(await withNewAuthority(empty, year), names, season);
 }
 
 describe('what the certificate Secret has', () => {
@@ -49,13 +50,13 @@ describe('what the certificate Secret has', () => {
   });
 
   it('has the keys that its type demands before there is a leaf', async () => {
-    const data = formatContent(await withNewAuthority(empty, [], year));
+    const data = formatContent(await withNewAuthority(empty, year));
     expect(data).to.include({ 'tls.crt': '', 'tls.key': '' });
     expect(factsOf(readContent(data), names).leaf).to.equal(undefined);
   });
 
   it('keeps the leaf and the old authority when there is a new one, which then signs', async () => {
-    const next = await withNewAuthority(content, [], year);
+    const next = await withNewAuthority(content, year);
     expect(next.leaf).to.deep.equal(content.leaf);
     const before = factsOf(next, names);
     expect(before.authorities.map(({ id }) => id)[1]).to.equal(content.authorities[0]?.id);
@@ -65,10 +66,12 @@ describe('what the certificate Secret has', () => {
     expect(withoutOldAuthorities(after).authorities).to.deep.equal(next.authorities.slice(0, 1));
   });
 
-  it('takes over authorities that only a caBundle still has, once', async () => {
+  it('takes over authorities that only a caBundle still has, once, and signs with its own', async () => {
     const [lost] = content.authorities;
-    const next = await withNewAuthority(empty, [lost!, lost!], year);
-    expect(next.authorities.map(({ id }) => id).slice(1)).to.deep.equal([lost?.id]);
+    const made = await withNewAuthority(empty, year);
+    const next = withAuthorities(made, [lost!, lost!]);
+    expect(next.authorities).to.deep.equal([...made.authorities, lost]);
+    expect(factsOf(next, names).canSign).to.equal(true);
   });
 
   it('says when a leaf lacks a name, and when the key is that of another', async () => {
@@ -102,16 +105,10 @@ describe('what the certificate Secret has', () => {
     it('gets what it lacks at its end, and keeps the rest as it is', () => {
       const bundle = readBundle(`some text\n${foreign}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`);
       expect(bundle.map(isOurs)).to.deep.equal([false]);
-      const changed = changeBundle(bundle, content.authorities);
+      const changed = mergeBundles(bundle, content.authorities);
       expect(formatBundle(changed)).to.equal(foreign + content.authorities[0]!.pem);
       expect(changed.map(isOurs)).to.deep.equal([false, true]);
-      expect(changeBundle(changed, content.authorities)).to.deep.equal(changed);
-    });
-
-    it('loses what it is to lose', () => {
-      const [ours] = content.authorities;
-      const bundle = [...content.authorities, ...readBundle(foreign)];
-      expect(formatBundle(changeBundle(bundle, [], new Set([ours!.id])))).to.equal(foreign);
+      expect(mergeBundles(changed, content.authorities)).to.deep.equal(changed);
     });
   });
 });

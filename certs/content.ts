@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { createAuthority, loadAuthority, type KeyAndCertificate, type Validity } from './authority.ts';
-import { changeBundle, formatBundle, isOurs, readBundle, type BundledCertificate } from './bundle.ts';
+import { mergeBundles, formatBundle, isOurs, readBundle, type BundledCertificate } from './bundle.ts';
 import { certificates } from '../core/api/names.ts';
 import { validFrom, type StoredFacts } from './plan.ts';
 
@@ -70,15 +70,16 @@ export function factsOf(content: CertificateContent, serverNames: readonly strin
   };
 }
 
-/** A new authority before all that are known; the leaf stays as it is. @param known further ones that a replica's leaf may be of */
-export async function withNewAuthority(
-  content: CertificateContent,
-  known: readonly BundledCertificate[],
-  validity: Validity,
-): Promise<CertificateContent> {
+/** A new authority before all that are known; the leaf stays as it is. */
+export async function withNewAuthority(content: CertificateContent, validity: Validity): Promise<CertificateContent> {
   const made = await createAuthority({ commonName: certificates.authority }, { ...validity, notBefore });
-  const authorities = changeBundle(changeBundle(readBundle(made.certificate), content.authorities), known);
+  const authorities = [...readBundle(made.certificate), ...content.authorities];
   return { ...content, authorities, authorityKey: made.privateKey };
+}
+
+/** With authorities that only caBundles have, behind those that are known. */
+export function withAuthorities(content: CertificateContent, found: readonly BundledCertificate[]): CertificateContent {
+  return { ...content, authorities: mergeBundles(content.authorities, found) };
 }
 
 /** A new leaf, signed by the first authority. @throws Error where that cannot sign */

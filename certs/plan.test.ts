@@ -31,6 +31,10 @@ describe('the plan of a rotation', () => {
       state({ stored: { authorities: [current], canSign: true }, bundles: [[], ['new']] }),
       { do: 'trust' },
     ],
+    'a caBundle has an authority that the Secret lost': [
+      state({ stored: { authorities: [current], canSign: true }, bundles: [['old'], []] }),
+      { do: 'adopt-authorities' },
+    ],
     'the first authority is trusted': [
       state({ stored: { authorities: [current], canSign: true } }),
       { do: 'issue-leaf', reason: 'there is none that can be served' },

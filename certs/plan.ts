@@ -52,6 +52,8 @@ export interface RotationPolicy {
 export type RotationStep =
   /** Put a new authority before the stored ones. */
   | { do: 'create-authority'; reason: string }
+  /** Put authorities of ours behind the stored ones that only caBundles have, as replicas may serve their leaves. */
+  | { do: 'adopt-authorities' }
   /** Add to the caBundles what they lack of the stored authorities. */
   | { do: 'trust' }
   /** Have the first authority sign a new leaf. */
@@ -105,12 +107,14 @@ export function planRotation(state: RotationState, policy: RotationPolicy): Rota
   const [first] = authorities;
   const authorityReason = whyNewAuthority(stored, now, policy);
   if (!first || authorityReason !== undefined) return { do: 'create-authority', reason: authorityReason ?? 'none' };
+  const isServed = leaf?.issuer === first.id;
+  if (!isServed && hasOthers(bundles, authorities)) return { do: 'adopt-authorities' };
   if (bundles.some(bundle => authorities.some(({ id }) => !bundle.includes(id)))) return { do: 'trust' };
 
   const leafReason = whyNewLeaf(stored, first, now, policy);
   if (leafReason !== undefined) {
     // Nobody trusts anything else that a replica may serve: there is nothing to lose by being early.
-    const isFirst = authorities.length === 1 && (leaf === undefined || leaf.issuer === first.id);
+    const isFirst = authorities.length === 1 && (leaf === undefined || isServed);
     const ms = isFirst ? 0 : policy.propagationMs - state.trustedMs;
     return ms > 0 ? { do: 'wait', for: 'propagation', ms } : { do: 'issue-leaf', reason: leafReason };
   }
@@ -130,11 +134,15 @@ function whenAllIsGood(
     (leaf?.notAfter ?? Infinity) - policy.leaf.renewBeforeMs - now,
   );
   const hasOld = authorities.length > 1;
-  const isTrustedAlone = bundles.every(bundle => bundle.every(id => authorities.some(other => other.id === id)));
-  if (!hasOld && isTrustedAlone) return { do: 'wait', for: 'renewal', ms: renewalMs };
+  if (!hasOld && !hasOthers(bundles, authorities)) return { do: 'wait', for: 'renewal', ms: renewalMs };
   const overlapMs = policy.overlapMs - servedMs;
   if (overlapMs > 0) return { do: 'wait', for: 'overlap', ms: Math.min(overlapMs, renewalMs) };
   return { do: hasOld ? 'retire-authorities' : 'distrust' };
+}
+
+/** Whether a caBundle has authorities of ours that are not stored. */
+function hasOthers(bundles: RotationState['bundles'], authorities: readonly CertificateFacts[]): boolean {
+  return bundles.some(bundle => bundle.some(id => authorities.every(other => other.id !== id)));
 }
 
 function whyNewAuthority(

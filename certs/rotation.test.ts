@@ -63,7 +63,17 @@ class Leader {
   readonly trusted = new Sighting();
   readonly served = new Sighting();
   /** What it is about to write, by what it has read. */
-  pending: { step: RotationStep; secret: Secret; secretVersion: number; bundleVersions: number[] } | undefined;
+  /** The caBundles that it has read already, before it reads the Secret. */
+  peeked: { bundles: (readonly string[])[]; versions: number[] } | undefined;
+  pending:
+    | {
+        step: RotationStep;
+        secret: Secret;
+        secretVersion: number;
+        bundles: (readonly string[])[];
+        bundleVersions: number[];
+      }
+    | undefined;
 }
 
 class World {
@@ -80,9 +90,20 @@ class World {
     return this.wall + this.clock;
   }
 
+  /** Reads the caBundles. */
+  peek(leader: Leader): void {
+    leader.peeked = {
+      bundles: this.bundles.map(({ value }) => value),
+      versions: this.bundles.map(({ version }) => version),
+    };
+  }
+
+  /** Reads the Secret, after the caBundles, and plans. */
   look(leader: Leader): RotationStep {
+    if (!leader.peeked) this.peek(leader);
+    const { bundles, versions: bundleVersions } = leader.peeked!;
+    leader.peeked = undefined;
     const stored = readable(this.secret.value);
-    const bundles = this.bundles.map(({ value }) => value);
     const [first] = stored.authorities;
     const isTrusted = first !== undefined && bundles.every(bundle => bundle.includes(first.id));
     const isServed = first !== undefined && stored.leaf?.issuer === first.id;
@@ -96,8 +117,8 @@ class World {
       },
       policy,
     );
-    const bundleVersions = this.bundles.map(({ version }) => version);
-    leader.pending = { step, secret: this.secret.value, secretVersion: this.secret.version, bundleVersions };
+    const { value: secret, version: secretVersion } = this.secret;
+    leader.pending = { step, secret, secretVersion, bundles, bundleVersions };
     return step;
   }
 
@@ -107,7 +128,6 @@ class World {
     leader.pending = undefined;
     if (!pending) return;
     const stored: StoredFacts = pending.secret ?? { authorities: [], canSign: false };
-    const bundlesThen = this.bundles.flatMap(({ value }) => value);
     const writeSecret = (value: StoredFacts): void => {
       if (this.secret.version === pending.secretVersion) this.secret.write(this.clock, value, false);
     };
@@ -121,9 +141,13 @@ class World {
     switch (pending.step.do) {
       case 'create-authority': {
         const made = { id: `a${++this.#made}`, notBefore: validFrom, notAfter: this.now + policy.authority.lifetimeMs };
-        const known = [...new Set(bundlesThen)].filter(id => !ids.includes(id));
-        const adopted = known.map(id => ({ id, notBefore: validFrom, notAfter: 0 }));
-        writeSecret({ ...stored, authorities: [made, ...stored.authorities, ...adopted], canSign: true });
+        writeSecret({ ...stored, authorities: [made, ...stored.authorities], canSign: true });
+        return;
+      }
+      case 'adopt-authorities': {
+        const found = [...new Set(pending.bundles.flat())].filter(id => !ids.includes(id));
+        const adopted = found.map(id => ({ id, notBefore: validFrom, notAfter: 0 }));
+        writeSecret({ ...stored, authorities: [...stored.authorities, ...adopted] });
         return;
       }
       case 'issue-leaf': {
@@ -186,7 +210,7 @@ class World {
 
 type Event =
   | { do: 'pass'; ms: number }
-  | { do: 'look' | 'act' | 'die'; leader: number }
+  | { do: 'peek' | 'look' | 'act' | 'die'; leader: number }
   | { do: 'half'; leader: number; bundle: number }
   | { do: 'turn'; leader: number }
   | { do: 'jump'; ms: number }
@@ -197,7 +221,10 @@ const leader = fc.nat(1);
 const ours: fc.Arbitrary<Event> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('turn' as const), leader }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 120 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('look' as const, 'act' as const), leader }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('peek' as const, 'look' as const, 'act' as const), leader }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('die' as const), leader }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('half' as const), leader, bundle: fc.nat(1) }) },
 );
@@ -233,6 +260,9 @@ function happen(world: World, leaders: Leader[], event: Event): void {
   switch (event.do) {
     case 'pass':
       world.clock += event.ms;
+      return;
+    case 'peek':
+      world.peek(leaders[event.leader]!);
       return;
     case 'look':
       world.look(leaders[event.leader]!);

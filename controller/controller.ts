@@ -4,6 +4,7 @@ import { component } from '../core/api/names.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { LeaderElector } from '../kube/leaderElection.ts';
 import { group, type Runnable } from '../kube/lifecycle.ts';
+import { registerRotationMetrics } from './certificates/metrics.ts';
 import { defaultTimes, lease, type ControllerOptions } from './controllerOptions.ts';
 import { createLeaderSession, type LeaderSession } from './leaderSession.ts';
 import { registerNetworkMetrics } from './metrics.ts';
@@ -22,7 +23,10 @@ export function createController({ client, log, metrics, options = {} }: Control
   const identity = options.identity ?? `${hostname()}_${randomUUID()}`;
   const events = new EventRecorder({ client, logger: log, component: component.controller, instance: hostname() });
   let session: LeaderSession | undefined;
-  if (metrics) registerNetworkMetrics(metrics.registry, () => session?.context);
+  if (metrics) {
+    registerNetworkMetrics(metrics.registry, () => session?.context);
+    registerRotationMetrics(metrics.registry, () => session?.certificates?.report);
+  }
   const elector = new LeaderElector({
     client,
     lease: { ...lease, ...(options.namespace !== undefined && { namespace: options.namespace }) },
@@ -31,7 +35,7 @@ export function createController({ client, log, metrics, options = {} }: Control
     ...options.election,
     ...(metrics && { observer: metrics.leadership }),
     onStarted: async signal => {
-      session = createLeaderSession({ client, log, ...(metrics && { metrics }) }, events, times);
+      session = createLeaderSession({ client, log, options, ...(metrics && { metrics }) }, events, times);
       try {
         await session.run(signal);
       } finally {

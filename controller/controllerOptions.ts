@@ -2,6 +2,7 @@ import { systemNamespace } from '../core/api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/log.ts';
 import type { Metrics } from '../kube/metrics.ts';
+import type { CertificateOptions } from './certificates/options.ts';
 
 /** All in milliseconds. */
 export interface ControllerTimes {
@@ -43,6 +44,8 @@ export interface ControllerOptions {
     /** Unique among the replicas, also across restarts. Default: the host's name and a UUID. */
     identity?: string;
     times?: Partial<ControllerTimes>;
+    /** How the leader keeps the webhook's certificates. Absent: others do. */
+    certificates?: CertificateOptions;
     /** Of the lease, in milliseconds; default 15,000, 10,000 and 2,000. */
     election?: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
   };

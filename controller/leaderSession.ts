@@ -4,6 +4,7 @@ import { ClusterView } from '../kube/clusterView.ts';
 import { PoolStore } from '../kube/poolStore.ts';
 import { AddressCounts } from './addressCounts.ts';
 import { Auditor } from './auditor.ts';
+import { CertificateKeeper } from './certificates/certificateKeeper.ts';
 import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
 import { createInformers } from './informers.ts';
 import type { LeaderContext } from './leaderContext.ts';
@@ -18,12 +19,14 @@ import { addTriggers } from './triggers.ts';
 /** One time of leading: everything is made anew, so nothing that an earlier leader believed is carried over. */
 export interface LeaderSession {
   context: LeaderContext;
+  /** Absent where others keep the certificates. */
+  certificates?: CertificateKeeper;
   run(signal: AbortSignal): Promise<void>;
 }
 
 /** Makes a session; run() starts it and resolves when all of it has ended. */
 export function createLeaderSession(
-  { client, log, metrics }: Pick<ControllerOptions, 'client' | 'log' | 'metrics'>,
+  { client, log, metrics, options }: ControllerOptions,
   events: LeaderContext['events'],
   times: ControllerTimes,
 ): LeaderSession {
@@ -48,16 +51,22 @@ export function createLeaderSession(
     observer: metrics?.informers,
   });
   const queues = createQueues(context, optional, times.statusIntervalMs, metrics?.queues);
+  const certificates =
+    options?.certificates &&
+    new CertificateKeeper({ client, log, events, options: options.certificates, observer: metrics?.informers });
   const resync = (): void => {
     for (const { metadata } of informers.networks.list()) addNetwork(queues, context, metadata.name);
     for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
   };
   return {
     context,
+    ...(certificates && { certificates }),
     run: signal =>
       runAll(
         signal,
         [
+          // First, as nothing that follows is needed for it.
+          ...(certificates ? [certificates] : []),
           group('informers', Object.values(informers) as Runnable[]),
           triggers(() => {
             addTriggers(queues, context, times);

@@ -16,6 +16,7 @@ import { deadline } from './deadline.ts';
 import { isGone, isNotFound } from './errors.ts';
 import { apiVersionOf, pathOf } from './resources.ts';
 import { retrying } from './retry.ts';
+import { ServerClock } from './serverClock.ts';
 import { createTransport, type Transport, type TransportRequest } from './transport.ts';
 import type { KubeList, KubeObject, ObjectRef, Resource } from './types.ts';
 import { parseWatchEvents, type WatchEvent } from './watchEvents.ts';
@@ -42,6 +43,7 @@ export class KubeClient implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #timeoutMs: number;
   readonly #userAgent: string;
+  readonly #clock = new ServerClock();
 
   constructor(connection: Connection, options: ClientOptions = {}) {
     this.connection = connection;
@@ -53,6 +55,11 @@ export class KubeClient implements AsyncDisposable {
   /** A client for the connection that kubectl would take; see defaultConnection(). */
   static async connect(options: ClientOptions & { kubeconfig?: string; context?: string } = {}): Promise<KubeClient> {
     return new KubeClient(await defaultConnection(options), options);
+  }
+
+  /** The API server's wall clock, as of its last answer to a call, to the second. */
+  get serverTime(): Date {
+    return this.#clock.now();
   }
 
   async get<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, options: ReadOptions = {}): Promise<T> {
@@ -245,7 +252,9 @@ export class KubeClient implements AsyncDisposable {
     // Awaited here: the deadline is over when this block is left.
     return await retrying(method, limit.signal, async () => {
       try {
-        return (await answerOf(await this.#transport.send(request), what)) as Answer;
+        const response = await this.#transport.send(request);
+        this.#clock.hear(response.headers.date);
+        return (await answerOf(response, what)) as Answer;
       } catch (error) {
         throw toTransportError(error, limit.signal, what);
       }

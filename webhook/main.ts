@@ -1,7 +1,8 @@
 import type { KeyAndCertificate } from '../certs/authority.ts';
 import { authorityFile, keyPairFiles, type Follow } from '../certs/reload.ts';
+import type { CertificateOptions } from '../controller/certificates/options.ts';
 import { createController } from '../controller/controller.ts';
-import { component } from '../core/api/names.ts';
+import { certificates, component } from '../core/api/names.ts';
 import { KubeClient } from '../kube/client.ts';
 import { HealthServer } from '../kube/healthServer.ts';
 import { runAll, terminationSignal } from '../kube/lifecycle.ts';
@@ -36,7 +37,9 @@ async function serve(flags: Flags): Promise<void> {
     registry: metrics.registry,
     ready: webhook.ready,
   });
-  const controller = createController({ client, log: logger, metrics, options: { namespace: flags.namespace } });
+  const { namespace } = flags;
+  const options = { namespace, ...certificatesOf(flags) };
+  const controller = createController({ client, log: logger, metrics, options });
   const parts = [health, ...webhook.runnables, ...(flags.controller ? [controller] : [])];
   await runAll(termination.signal, parts, { logger });
 }
@@ -47,6 +50,12 @@ function servingCertificate(
 ): Follow<KeyAndCertificate> {
   if (!('secret' in certificate)) return keyPairFiles(certificate);
   return certificateSecret({ ...parts, secret: { namespace, name: certificate.secret } });
+}
+
+function certificatesOf({ certificate, rotation, namespace }: Flags): { certificates?: CertificateOptions } {
+  if (!rotation || !('secret' in certificate)) return {};
+  const secret = { namespace, name: certificate.secret };
+  return { certificates: { ...rotation, secret, configurations: certificates.service } };
 }
 
 function clientsOf({ authorityFile: path, names }: NonNullable<Flags['clients']>): ClientPolicy {

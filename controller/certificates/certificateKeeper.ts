@@ -1,0 +1,249 @@
+import { mergeBundles, isOurs, type BundledCertificate } from '../../certs/bundle.ts';
+import {
+  factsOf,
+  formatContent,
+  readContent,
+  withAuthorities,
+  withNewAuthority,
+  withNewLeaf,
+  withoutOldAuthorities,
+  type CertificateContent,
+} from '../../certs/content.ts';
+import { planRotation, type RotationStep, type StoredFacts } from '../../certs/plan.ts';
+import { Sighting } from '../../certs/sighting.ts';
+import { component } from '../../core/api/names.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { isAlreadyExists, isConflict } from '../../kube/errors.ts';
+import type { EventRecorder } from '../../kube/events.ts';
+import { Informer, type InformerOptions } from '../../kube/informer.ts';
+import { group, type Runnable } from '../../kube/lifecycle.ts';
+import type { Logger } from '../../kube/log.ts';
+import { secrets, type Secret } from '../../kube/resources.ts';
+import type { KubeObject, Resource } from '../../kube/types.ts';
+import { WorkQueue, type WorkResult } from '../../kube/workQueue.ts';
+import type { CertificateOptions } from './options.ts';
+import { keeperOf } from './otherKeepers.ts';
+import {
+  changeBundles,
+  configurationResources,
+  readConfigurations,
+  type TrustingConfiguration,
+} from './webhookConfigurations.ts';
+
+/** What a leader has seen last, and done so far. */
+export interface CertificateReport {
+  stored: StoredFacts;
+  /** What it does, or waits for. */
+  state: string;
+  steps: ReadonlyMap<RotationStep['do'], { count: number; last: Date }>;
+}
+
+export interface CertificateKeeperParts {
+  client: KubeClient;
+  log: Logger;
+  events: Pick<EventRecorder, 'record'>;
+  options: CertificateOptions;
+  observer?: InformerOptions<KubeObject>['observer'] | undefined;
+}
+
+type TakenStep = Exclude<RotationStep, { do: 'wait' }>;
+
+interface View {
+  configurations: readonly TrustingConfiguration[];
+  secret: Secret | undefined;
+  content: CertificateContent;
+}
+
+/** The API server's clock may have jumped, and not every change is seen at once. */
+const pollMs = 60_000;
+
+/** Somebody else wrote first: read again, a little later, so that two do not go on for ever. */
+const conflictMs = 100;
+
+const key = 'certificates';
+
+/** What people read of a step, as an event of the Secret and in the log. */
+const told = {
+  'create-authority': ['AuthorityCreated', 'made a new certificate authority'],
+  'adopt-authorities': ['AuthorityAdopted', 'kept earlier certificate authorities'],
+  trust: ['AuthorityTrusted', 'told the API server whom to trust as the webhook'],
+  'issue-leaf': ['CertificateIssued', 'issued a new serving certificate'],
+  'retire-authorities': ['AuthorityRetired', 'retired earlier certificate authorities'],
+  distrust: ['AuthorityDistrusted', 'told the API server not to trust retired authorities any more'],
+} as const;
+
+/** The leader's part of the webhook's certificates: has the Secret hold good ones and the API server trust them, step by step. */
+export class CertificateKeeper implements Runnable {
+  readonly name = 'certificate keeper';
+  readonly #parts: CertificateKeeperParts;
+  readonly #trusted = new Sighting();
+  readonly #served = new Sighting();
+  readonly #steps = new Map<RotationStep['do'], { count: number; last: Date }>();
+  #report: CertificateReport | undefined;
+
+  constructor(parts: CertificateKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Undefined before the first look. */
+  get report(): CertificateReport | undefined {
+    return this.#report;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { log, options } = this.#parts;
+    const queue = new WorkQueue({
+      name: 'certificates',
+      logger: log,
+      backoff: { maxMs: 5_000 },
+      handler: (_key, stopping) => this.#turn(stopping),
+    });
+    const look = (): void => {
+      queue.add(key);
+    };
+    const watched = [
+      this.#informer(secrets, options.secret),
+      ...configurationResources.map(resource => this.#informer(resource, { name: options.configurations })),
+    ];
+    for (const informer of watched) informer.addHandlers({ added: look, updated: look, deleted: look });
+    look();
+    await group(this.name, [...watched, queue]).start(signal);
+  }
+
+  /** Tells when to look; what there is is read anew each time, as a copy may be late. So only metadata are kept. */
+  #informer(resource: Resource, { namespace, name }: { namespace?: string; name: string }): Informer<KubeObject> {
+    const { client, log: logger, observer } = this.#parts;
+    return new Informer<KubeObject>({
+      ...{ client, logger, resource, name: `certificates: ${resource.plural}`, fieldSelector: `metadata.name=${name}` },
+      ...(namespace !== undefined && { namespace }),
+      transform: ({ metadata }) => ({ metadata }),
+      ...(observer && { observer }),
+    });
+  }
+
+  async #turn(signal: AbortSignal): Promise<WorkResult> {
+    try {
+      const view = await this.#read(signal);
+      const keeper = keeperOf([view.secret, ...view.configurations.map(({ object }) => object)]);
+      if (keeper !== undefined) return this.#leaveTo(keeper, view);
+      const step = this.#plan(view);
+      if (step.do === 'wait') return { requeueAfterMs: Math.min(step.ms, pollMs) };
+      await this.#take(step, view, signal);
+      return { requeueAfterMs: 0 };
+    } catch (error) {
+      if (isConflict(error) || isAlreadyExists(error)) return { requeueAfterMs: conflictMs };
+      if (signal.aborted) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new MultiNicError('MNN_CERT_NOT_KEPT', message, { cause: error });
+    }
+  }
+
+  /** The caBundles first: what they have and the Secret, read later, has not, has been retired, and not just been made by another leader. */
+  async #read(signal: AbortSignal): Promise<View> {
+    const { client, options } = this.#parts;
+    const configurations = await readConfigurations(client, options.configurations, signal);
+    const secret = await client.find(secrets, options.secret, { signal });
+    return { configurations, secret, content: readContent(secret?.data ?? {}) };
+  }
+
+  #plan({ configurations, content }: View): RotationStep {
+    const { client, options } = this.#parts;
+    const stored = factsOf(content, options.serverNames);
+    const bundles = configurations.flatMap(configuration =>
+      configuration.bundles.map(bundle => bundle.filter(isOurs).map(({ id }) => id)),
+    );
+    const id = stored.authorities[0]?.id;
+    const isTrusted = id !== undefined && bundles.every(bundle => bundle.includes(id));
+    const isServed = id !== undefined && stored.leaf?.issuer === id;
+    const clockMs = performance.now();
+    const trustedMs = this.#trusted.look(isTrusted ? id : undefined, clockMs);
+    const servedMs = this.#served.look(isServed ? id : undefined, clockMs);
+    const now = client.serverTime.getTime();
+    const step = planRotation({ stored, bundles, now, trustedMs, servedMs }, options.policy);
+    this.#say(stored, step.do === 'wait' ? step.for : step.do);
+    return step;
+  }
+
+  async #take(step: TakenStep, view: View, signal: AbortSignal): Promise<void> {
+    const { options } = this.#parts;
+    const { content, configurations } = view;
+    switch (step.do) {
+      case 'create-authority': {
+        const made = await withNewAuthority(content, this.#validity(options.policy.authority.lifetimeMs));
+        this.#tell(step, await this.#store(made, view, signal), step.reason);
+        return;
+      }
+      case 'adopt-authorities': {
+        const found = configurations.flatMap(({ bundles }) => bundles.flat().filter(isOurs));
+        const why = 'replicas may serve their certificates, and only a caBundle had them';
+        this.#tell(step, await this.#store(withAuthorities(content, found), view, signal), why);
+        return;
+      }
+      case 'issue-leaf': {
+        const validity = this.#validity(options.policy.leaf.lifetimeMs);
+        const made = await withNewLeaf(content, options.serverNames, validity);
+        this.#tell(step, await this.#store(made, view, signal), step.reason);
+        return;
+      }
+      case 'retire-authorities':
+        this.#tell(step, await this.#store(withoutOldAuthorities(content), view, signal), 'no replica serves theirs');
+        return;
+      case 'trust':
+        await this.#changeBundles(step, view, bundle => mergeBundles(bundle, content.authorities), signal);
+        return;
+      case 'distrust': {
+        const isRetired = (certificate: BundledCertificate): boolean =>
+          isOurs(certificate) && content.authorities.every(({ id }) => id !== certificate.id);
+        await this.#changeBundles(step, view, bundle => bundle.filter(one => !isRetired(one)), signal);
+      }
+    }
+  }
+
+  async #changeBundles(
+    step: TakenStep,
+    { configurations, secret }: View,
+    change: (bundle: readonly BundledCertificate[]) => BundledCertificate[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const configuration of configurations) {
+      const isWritten = await changeBundles(this.#parts.client, configuration, change, signal);
+      if (isWritten) this.#tell(step, secret, `caBundle of ${configuration.resource.kind}`);
+    }
+  }
+
+  #validity(lifetimeMs: number): { now: Date; lifetimeMs: number } {
+    return { now: this.#parts.client.serverTime, lifetimeMs };
+  }
+
+  /** @throws ApiError a conflict where somebody has written since the view was read */
+  async #store(content: CertificateContent, { secret }: View, signal: AbortSignal): Promise<Secret> {
+    const { client, options } = this.#parts;
+    const data = formatContent(content);
+    if (secret) return client.update(secrets, { ...secret, data: { ...secret.data, ...data } }, { signal });
+    const labels = { 'app.kubernetes.io/name': component.webhook, 'app.kubernetes.io/part-of': 'multi-nic' };
+    const metadata = { ...options.secret, labels };
+    return client.create<Secret>(secrets, { metadata, type: 'kubernetes.io/tls', data }, { signal });
+  }
+
+  #leaveTo(keeper: string, { content }: View): WorkResult {
+    const { log, options } = this.#parts;
+    this.#say(factsOf(content, options.serverNames), 'kept-by-others');
+    const error = new MultiNicError('MNN_CERT_KEPT_BY_OTHERS', keeper);
+    log.error({ reason: error.message }, 'certificates are left alone');
+    return { requeueAfterMs: pollMs };
+  }
+
+  #say(stored: StoredFacts, state: string): void {
+    this.#report = { stored, state, steps: this.#steps };
+  }
+
+  #tell(step: TakenStep, secret: Secret | undefined, why: string): void {
+    const { log, events, options } = this.#parts;
+    const [reason, what] = told[step.do];
+    this.#steps.set(step.do, { count: (this.#steps.get(step.do)?.count ?? 0) + 1, last: new Date() });
+    log.info({ step: step.do, why, secret: options.secret }, what);
+    if (!secret) return;
+    events.record({ ...secret, apiVersion: 'v1', kind: 'Secret' }, 'Normal', reason, `${what}: ${why}`);
+  }
+}
