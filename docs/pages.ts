@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { usage } from '../agent/options.ts';
 import { help as cliHelp } from '../cli/flags.ts';
+import { help as webhookHelp } from '../webhook/flags.ts';
 import { errorsPage, metricsIn, metricsPage, usagePage } from './tables.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -17,11 +18,13 @@ export function generatedPages(): Map<string, string> {
   const errors = 'docs/reference/errors.md';
   const measured = 'docs/reference/metrics.md';
   const agent = 'docs/reference/agent.md';
+  const webhook = 'docs/reference/webhook.md';
   const cli = 'docs/reference/kubectl-multinic.md';
   return new Map([
     [errors, errorsPage(read(errors))],
     [measured, metricsPage(read(measured), metrics)],
     [agent, usagePage(read(agent), usage)],
+    [webhook, usagePage(read(webhook), webhookHelp)],
     [cli, usagePage(read(cli), cliHelp)],
   ]);
 }

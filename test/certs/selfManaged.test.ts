@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
 import { createAuthority } from '../../certs/authority.ts';
@@ -155,6 +158,22 @@ describe('self-managed certificates, against a real API server', function () {
       expect(validFromDate.getTime()).to.equal(Date.UTC(2020, 0, 1));
     } finally {
       for (const replica of site.replicas) process.kill(replica.pid, 'SIGUSR2');
+    }
+    expect(storm.failures).to.deep.equal([]);
+  });
+
+  it('are rotated by what the guide says, while it shows each step', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/certificates.md'), 'utf8');
+    const commands = [...guide.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, command = '']) => command);
+    expect(commands).to.have.length(3);
+    await using storm = new Storm(site);
+    const PATH = `${dirname(site.cluster.kubectlProgram)}:${process.env.PATH}`;
+    for (const command of commands) {
+      const before = (await leaf())?.fingerprint256;
+      const env = { ...process.env, PATH, KUBECONFIG: site.cluster.kubeconfig };
+      const { stdout } = await promisify(execFile)('bash', ['-euc', command], { env });
+      if (command.includes('get events')) expect(stdout).to.contain('CertificateIssued');
+      else await newLeaf(before);
     }
     expect(storm.failures).to.deep.equal([]);
   });
