@@ -36,12 +36,13 @@ const files = ['webhook', 'agent'].map(part => `manifests/base/${part}/rbac.yaml
 const page = readFileSync(join(root, 'docs/reference/permissions.md'), 'utf8');
 
 /** The objects that rules name. */
-const names = files.flatMap(file =>
+const named = files.flatMap(file =>
   parseAllDocuments(readFileSync(join(root, file), 'utf8')).flatMap(document => {
     const { rules = [] } = document.toJS() as { rules?: { resourceNames?: string[] }[] };
     return rules.flatMap(rule => rule.resourceNames ?? []);
   }),
 );
+const names = [...new Set(named)];
 
 describe('permissions of the service accounts', function () {
   this.timeout(600_000);
