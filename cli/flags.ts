@@ -1,24 +1,43 @@
 import { parseArgs } from 'node:util';
 
-/** What the program was asked for. */
-export interface AuditFlags {
+interface CommonFlags {
   network?: string;
-  output: 'table' | 'json';
   kubeconfig?: string;
+}
+
+/** What the program was asked for. */
+export interface AuditFlags extends CommonFlags {
+  command: 'audit';
+  output: 'table' | 'json';
   settleMs: number;
+}
+
+export interface ImportFlags extends CommonFlags {
+  command: 'import';
+  /** Path; `-`: standard input. */
+  file: string;
+  dryRun: boolean;
 }
 
 export const help = `kubectl-multinic: questions about multi-nic networks, also as "kubectl multinic"
 
   kubectl multinic audit   compare pods, address pools and interfaces, and tell every disagreement
 
-  --network NAME           only findings of this network
   -o, --output FORMAT      table or json (default table)
   --settle-seconds N       what is found must still be there so much later (default 5)
+
+  kubectl multinic import  take over addresses and host blocks from the multi-nic-cni operator, for pods that run
+
+  -f, --filename FILE      what kubectl get cidrs,ippools,hostinterfaces -o yaml printed; - reads standard input
+  --dry-run                print what would be written, and write nothing
+
+  Of both:
+  --network NAME           only this network
   --kubeconfig FILE        connection to the API server (default: what kubectl would take)
   --help                   print this
 
-Exit code: 0 nothing found, 1 something found, 2 the cluster cannot be audited.
+Exit code of audit: 0 nothing found, 1 something found, 2 the cluster cannot be audited.
+Exit code of import: 0 imported, 1 something cannot be kept and nothing was written, 2 it failed; run it again.
 `;
 
 /**
@@ -26,31 +45,41 @@ Exit code: 0 nothing found, 1 something found, 2 the cluster cannot be audited.
  * @returns undefined where help is asked for
  * @throws TypeError or RangeError with what is wrong, for people
  */
-export function parseFlags(args: readonly string[]): AuditFlags | undefined {
+export function parseFlags(args: readonly string[]): AuditFlags | ImportFlags | undefined {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
     options: {
       network: { type: 'string' },
-      output: { type: 'string', short: 'o', default: 'table' },
-      'settle-seconds': { type: 'string', default: '5' },
+      output: { type: 'string', short: 'o' },
+      'settle-seconds': { type: 'string' },
+      filename: { type: 'string', short: 'f' },
+      'dry-run': { type: 'boolean' },
       kubeconfig: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return undefined;
-  const { network, output, kubeconfig } = values;
-  const seconds = Number(values['settle-seconds']);
-  if (positionals.join(' ') !== 'audit')
-    throw new RangeError(`the command must be audit, not "${positionals.join(' ')}"`);
-  if (output !== 'table' && output !== 'json') throw new RangeError(`--output must be table or json, not "${output}"`);
-  if (!(seconds >= 0 && seconds <= 3600)) {
-    throw new RangeError(`--settle-seconds must be from 0 to 3600, not "${values['settle-seconds']}"`);
+  const { network, output = 'table', kubeconfig, filename } = values;
+  const common = { ...(network !== undefined && { network }), ...(kubeconfig !== undefined && { kubeconfig }) };
+  const command = positionals.join(' ');
+  if (command === 'import') {
+    refuse(values, ['output', 'settle-seconds'], command);
+    if (filename === undefined) throw new RangeError('--filename must name the saved objects');
+    return { command, ...common, file: filename, dryRun: values['dry-run'] ?? false };
   }
-  return {
-    output,
-    settleMs: seconds * 1000,
-    ...(network !== undefined && { network }),
-    ...(kubeconfig !== undefined && { kubeconfig }),
-  };
+  if (command !== 'audit') throw new RangeError(`the command must be audit or import, not "${command}"`);
+  refuse(values, ['filename', 'dry-run'], command);
+  if (output !== 'table' && output !== 'json') throw new RangeError(`--output must be table or json, not "${output}"`);
+  const settle = values['settle-seconds'] ?? '5';
+  const seconds = Number(settle);
+  if (!(seconds >= 0 && seconds <= 3600)) {
+    throw new RangeError(`--settle-seconds must be from 0 to 3600, not "${settle}"`);
+  }
+  return { command, ...common, output, settleMs: seconds * 1000 };
+}
+
+function refuse(values: Readonly<Record<string, unknown>>, flags: readonly string[], command: string): void {
+  const wrong = flags.find(flag => values[flag] !== undefined);
+  if (wrong !== undefined) throw new RangeError(`${command} has no --${wrong}`);
 }

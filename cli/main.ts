@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /** kubectl-multinic. Only wires; see --help. */
 import { runAudit } from './audit.ts';
-import { help, parseFlags, type AuditFlags } from './flags.ts';
+import { help, parseFlags, type AuditFlags, type ImportFlags } from './flags.ts';
+import { runImport } from './import.ts';
 
-function readFlags(): AuditFlags | undefined {
+function readFlags(): AuditFlags | ImportFlags | undefined {
   try {
     const flags = parseFlags(process.argv.slice(2));
     if (!flags) process.stdout.write(help);
@@ -15,15 +16,14 @@ function readFlags(): AuditFlags | undefined {
   }
 }
 
-async function main(flags: AuditFlags): Promise<void> {
+async function main(flags: AuditFlags | ImportFlags): Promise<void> {
   try {
-    const { report, isClean } = await runAudit(flags);
+    const { report, isClean } = await (flags.command === 'audit' ? runAudit(flags) : runImport(flags));
     process.stdout.write(report);
     process.exitCode = isClean ? 0 : 1;
   } catch (error) {
-    process.stderr.write(
-      `kubectl-multinic: the cluster cannot be audited: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
+    const failed = flags.command === 'audit' ? 'the cluster cannot be audited' : 'the import failed';
+    process.stderr.write(`kubectl-multinic: ${failed}: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 2;
   }
 }

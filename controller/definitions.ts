@@ -11,7 +11,7 @@ import type { WorkResult } from '../kube/workQueue.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { networkDevices } from './networkDevices.ts';
 import type { OptionalResources } from './optionalResources.ts';
-import { networkOwner } from './owner.ts';
+import { networkOwner } from '../core/api/owner.ts';
 import { readableNetwork } from './readableNetwork.ts';
 
 /** After a write that came too late the copies will show why, and bring the key back; this is for when they do not. */

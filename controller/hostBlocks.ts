@@ -1,11 +1,12 @@
-import { apiVersion, component, label } from '../core/api/names.ts';
+import { newPage } from '../core/api/cidrPage.ts';
+import { component, label } from '../core/api/names.ts';
 import type { Cidr, MultiNicNetwork } from '../core/api/types.ts';
-import { pageName, type HostPage } from '../core/layout/hostIndex.ts';
+import type { HostPage } from '../core/layout/hostIndex.ts';
 import type { Network } from '../core/network/network.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import { cidrs, hostInterfaces, nodes } from '../kube/resources.ts';
 import type { LeaderContext } from './leaderContext.ts';
-import { networkOwner, ownedBy } from './owner.ts';
+import { networkOwner } from '../core/api/owner.ts';
 import { planHostPages, type HostPagesPlan } from './plan/hostPages.ts';
 import { planInterfaces } from './plan/interfaces.ts';
 import { readableNetwork } from './readableNetwork.ts';
@@ -124,19 +125,6 @@ export class HostBlocks {
       else await client.update(cidrs, { ...before, spec }, options);
     }
   }
-}
-
-function newPage(object: MultiNicNetwork, spec: Cidr['spec']): Cidr {
-  return {
-    apiVersion,
-    kind: 'CIDR',
-    metadata: {
-      name: pageName(spec.network, spec.page),
-      labels: { [label.network]: spec.network },
-      ownerReferences: [ownedBy(object)],
-    },
-    spec,
-  };
 }
 
 function isOwned(page: Cidr, { metadata }: MultiNicNetwork): boolean {

@@ -4,7 +4,7 @@ import { keyOf, type KubeObject } from '../kube/types.ts';
 import { definitionKeys } from './definitions.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import type { OptionalResources } from './optionalResources.ts';
-import { networkOwner } from './owner.ts';
+import { networkOwner } from '../core/api/owner.ts';
 import type { Queues } from './queues.ts';
 
 /** As addTriggers, for what a cluster need not have: their handlers are told once it has. */

@@ -14,7 +14,7 @@ import type { WorkResult } from '../kube/workQueue.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import type { OptionalResource } from './optionalResource.ts';
 import type { OptionalResources } from './optionalResources.ts';
-import { networkOwner, ownedBy } from './owner.ts';
+import { networkOwner, ownedBy } from '../core/api/owner.ts';
 import { readableNetwork } from './readableNetwork.ts';
 
 /** As in definitions.ts: for a copy that does not bring the key back. */

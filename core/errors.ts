@@ -109,6 +109,15 @@ const table = {
   MNN_AGENT_NOT_READY: 'The agent is still reading its objects from the API server; the runtime calls again.',
   MNN_WIRE_INVALID:
     'Install the CNI executable and the agent from the same release; the agent installs its own when it starts.',
+
+  /** kubectl multinic import. */
+  MNN_IMPORT_UNREADABLE:
+    "Save the operator's objects while its own CustomResourceDefinitions are in place; applied again, they show what they hid: kubectl get cidrs.multinic.fms.io,ippools.multinic.fms.io,hostinterfaces.multinic.fms.io -o yaml.",
+  MNN_IMPORT_CRDS: 'Apply the CustomResourceDefinitions of this system first: kubectl apply -f manifests/base/crds.',
+  MNN_IMPORT_BLOCK:
+    "Delete the pod before the move and create it after; or, where the network was edited since, give it the subnet and blocks of the operator's CIDR again.",
+  MNN_IMPORT_TWICE: 'Delete one of the two pods before the move, and create it after.',
+  MNN_IMPORT_INTERFACE: 'Delete the pod before the move, and create it after.',
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof table;

@@ -1,5 +1,6 @@
 import { label } from '../../core/api/names.ts';
 import type { Cidr, HostInterface, IPPool } from '../../core/api/types.ts';
+import { isOurs } from '../../core/predecessor/objects.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/resources.ts';
 import type { KubeObject, Resource } from '../../kube/types.ts';
@@ -10,6 +11,7 @@ import { isFinished } from './injectedPods.ts';
  * Deletes the HostInterfaces and pools of nodes that are gone (a user's own HostInterfaces stay), and the pools and pages of networks that
  * are gone (the garbage collector does that, too, where owner references are whole). Gone means that the API server said 404 just now; and
  * while pods are bound to a node, it may come back with them: a Node object is deleted by hand, and its kubelet registers it again.
+ * The predecessor's CIDRs and IPPools stay for `kubectl multinic import`.
  */
 export async function sweepOrphans(context: LeaderContext, signal: AbortSignal): Promise<void> {
   const { client, informers } = context;
@@ -30,12 +32,12 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
   for (const host of [...informers.hosts.list()]) {
     if (!isUsers(host) && (await lacksNode(host.metadata.name))) await remove(context, hostInterfaces, host, signal);
   }
-  for (const pool of [...informers.pools.list()]) {
+  for (const pool of [...informers.pools.list()].filter(isOurs)) {
     const { hostName } = pool.spec;
     const isLost = (hostName !== undefined && (await lacksNode(hostName))) || (await lacksNetwork(pool));
     if (isLost) await remove(context, ipPools, pool, signal);
   }
-  for (const page of [...informers.cidrs.list()]) {
+  for (const page of [...informers.cidrs.list()].filter(isOurs)) {
     if (await lacksNetwork(page)) await remove(context, cidrs, page, signal);
   }
 }

@@ -99,7 +99,8 @@ export function assignHostIndexes(
   return { changed: changedPages(pages, after), unassigned };
 }
 
-function changedPages(pages: readonly HostPage[], after: ReadonlyMap<string, number>): HostPage[] {
+/** The pages that differ from before, whole, once every host has the index in `after`; one without hosts is to go. */
+export function changedPages(pages: readonly HostPage[], after: ReadonlyMap<string, number>): HostPage[] {
   const byPage = new Map<number, HostPage['hosts']>(pages.map(({ page }) => [page, []]));
   for (const [hostName, hostIndex] of after) {
     const page = Math.floor(hostIndex / hostsPerPage);

@@ -93,7 +93,7 @@ export interface Running {
 export type Times = NonNullable<NonNullable<ControllerOptions['options']>['times']>;
 
 /** Runs a controller in this process, with times that fit a test. Errors go to standard error. */
-function runController(client: KubeClient, times: Times = {}): Running {
+export function runController(client: KubeClient, times: Times = {}): Running {
   const abort = new AbortController();
   const metrics = createMetrics();
   const controller = createController({

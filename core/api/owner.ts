@@ -1,5 +1,5 @@
-import { apiGroup, apiVersion } from '../core/api/names.ts';
-import type { MultiNicNetwork, ObjectMeta, OwnerReference } from '../core/api/types.ts';
+import { apiGroup, apiVersion } from './names.ts';
+import type { MultiNicNetwork, ObjectMeta, OwnerReference } from './types.ts';
 
 /** The reference by which the garbage collector removes an object with its network. */
 export function ownedBy(network: MultiNicNetwork): OwnerReference {

@@ -1,0 +1,150 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { parseAllDocuments } from 'yaml';
+import { podName } from '../core/audit/view.ts';
+import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
+import { isMultiNicError, MultiNicError } from '../core/errors.ts';
+import { hostIndexes } from '../core/layout/hostIndex.ts';
+import { readNetwork } from '../core/network/network.ts';
+import { importedPod, type ImportedPod } from '../core/predecessor/attachments.ts';
+import { isOurs, readPredecessor, type OldCidr, type Predecessor } from '../core/predecessor/objects.ts';
+import { planImport, type ImportPlan } from '../core/predecessor/plan.ts';
+import { KubeClient } from '../kube/client.ts';
+import { PoolStore } from '../kube/poolStore.ts';
+import { createLogger } from '../kube/log.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../kube/resources.ts';
+import type { ImportFlags } from './flags.ts';
+import { removeOld, restoreHosts } from './importCleanup.ts';
+import { writePlan, type NetworkImport } from './importWrite.ts';
+
+/** For one write, conflicts and retries included, in milliseconds. */
+const writeTimeoutMs = 30_000;
+
+/** What the cluster has now. */
+interface ClusterState {
+  networks: ReadonlyMap<string, MultiNicNetwork>;
+  pages: readonly Cidr[];
+  pools: readonly IPPool[];
+  hosts: readonly HostInterface[];
+  pods: readonly ImportedPod[];
+}
+
+/**
+ * Imports what the predecessor left. Everything is planned and checked first; where anything cannot be kept, nothing is written. May be
+ * run again after it failed anywhere: what is there already is left.
+ * @returns the report, and whether all could be kept
+ * @throws where the file cannot be read, or the API server refuses
+ */
+export async function runImport(flags: ImportFlags): Promise<{ report: string; isClean: boolean }> {
+  const old = readPredecessor(await readDocuments(flags.file));
+  await using client = await KubeClient.connect({
+    userAgent: 'kubectl-multinic',
+    ...(flags.kubeconfig !== undefined && { kubeconfig: flags.kubeconfig }),
+  });
+  const chosen = old.cidrs.filter(({ metadata }) => flags.network === undefined || metadata.name === flags.network);
+  if (chosen.length === 0) {
+    throw new MultiNicError(
+      'MNN_NETWORK_UNKNOWN',
+      `there is no CIDR of a network "${flags.network ?? ''}" in the file`,
+    );
+  }
+  const state = await readCluster(client);
+  const store = new PoolStore(client, { log: createLogger('kubectl-multinic', process.stderr), untracked: true });
+  const refusals: MultiNicError[] = [];
+  const imports: NetworkImport[] = [];
+  for (const cidr of chosen) {
+    const planned = plan(cidr, old, state);
+    if (isMultiNicError(planned)) refusals.push(planned);
+    else {
+      imports.push(planned);
+      refusals.push(...planned.plan.refusals, ...(await tryRecords(store, planned)));
+    }
+  }
+  const isClean = refusals.length === 0;
+  if (isClean && !flags.dryRun) {
+    await restoreHosts(client, old.hosts, state.hosts);
+    for (const one of imports) {
+      await writePlan(client, store, one, writeTimeoutMs);
+      await removeOld(client, one.object, old);
+    }
+  }
+  const outcome = isClean ? (flags.dryRun ? 'to be imported' : 'imported') : 'nothing was written';
+  return { report: reportOf(imports, refusals, outcome), isClean };
+}
+
+async function readDocuments(file: string): Promise<unknown[]> {
+  const content = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
+  return parseAllDocuments(content).map((document): unknown => {
+    const [fault] = document.errors;
+    if (fault) throw new MultiNicError('MNN_IMPORT_UNREADABLE', `${file}: ${fault.message.split('\n')[0] ?? ''}`);
+    return document.toJS({ maxAliasCount: 0 }) as unknown;
+  });
+}
+
+async function readCluster(client: KubeClient): Promise<ClusterState> {
+  const { items: networks } = await client.list(multiNicNetworks);
+  const { items: pages } = await client.list(cidrs);
+  const { items: pools } = await client.list(ipPools);
+  const { items: hosts } = await client.list(hostInterfaces);
+  const { items: podObjects } = await client.list(pods);
+  return {
+    networks: new Map(networks.map(object => [object.metadata.name, object])),
+    pages: pages.filter(isOurs),
+    pools: pools.filter(isOurs),
+    hosts,
+    pods: podObjects.map(importedPod),
+  };
+}
+
+function plan(cidr: OldCidr, old: Predecessor, state: ClusterState): NetworkImport | MultiNicError {
+  const { name } = cidr.metadata;
+  const object = state.networks.get(name);
+  if (!object) return new MultiNicError('MNN_NETWORK_UNKNOWN', `cidr ${name}: there is no MultiNicNetwork "${name}"`);
+  try {
+    const pages = state.pages.filter(({ spec }) => spec.network === name).map(({ spec }) => spec);
+    const made = planImport({
+      state: { network: readNetwork(object), interfaces: object.status?.interfaces ?? [] },
+      hostIndexes: hostIndexes(pages),
+      cidr,
+      pools: old.pools.filter(({ spec }) => spec.netAttachDef === name),
+      hosts: new Map([...old.hosts, ...state.hosts].map(({ spec }) => [spec.hostName, spec])),
+      pods: state.pods,
+    });
+    return { object, pages, plan: made };
+  } catch (error) {
+    if (isMultiNicError(error)) return error;
+    throw error;
+  }
+}
+
+/** Whether each record can be written: another pod may have the address by now, or an exclude have come over it. */
+async function tryRecords(store: PoolStore, { object, plan: { records } }: NetworkImport): Promise<MultiNicError[]> {
+  const refused: MultiNicError[] = [];
+  for (const { pool, claim } of records) {
+    const ref = { ...pool, networkUid: object.metadata.uid ?? '' };
+    await store.allocate(ref, claim, { timeoutMs: writeTimeoutMs, dryRun: true }).catch((error: unknown) => {
+      if (!isMultiNicError(error)) throw error;
+      refused.push(error);
+    });
+  }
+  return refused;
+}
+
+function reportOf(imports: readonly NetworkImport[], refusals: readonly MultiNicError[], outcome: string): string {
+  const lines = imports.flatMap(({ object, plan }) => networkLines(object.metadata.name, plan));
+  const records = imports.reduce((sum, { plan }) => sum + plan.records.length, 0);
+  const summary = `${imports.length} networks, ${records} attachments, ${refusals.length} refusals: ${outcome}`;
+  return [...lines, ...refusals.map(({ message }) => `refused ${message}`), summary, ''].join('\n');
+}
+
+function networkLines(name: string, { interfaces, hostIndexes, records, dropped }: ImportPlan): string[] {
+  return [
+    ...interfaces.map(({ index, netAddress }) => `network ${name}: interface ${index} is ${netAddress}`),
+    ...[...hostIndexes].map(([host, index]) => `network ${name}: host ${index} is ${host}`),
+    ...records.map(({ pool, claim: { claimant, nics } }) => {
+      const addresses = nics.flatMap(({ wanted = [] }) => wanted).join(', ');
+      return `network ${name}: ${podName(claimant)} keeps ${addresses} on ${claimant.interface} (ippool ${pool.name})`;
+    }),
+    ...dropped.map(record => `network ${name}: ${record} is free, its pod is gone or has another`),
+  ];
+}

@@ -1,0 +1,65 @@
+import type { HostInterface, MultiNicNetwork } from '../core/api/types.ts';
+import { isOurs, type Predecessor } from '../core/predecessor/objects.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../kube/resources.ts';
+import type { KubeObject, Resource } from '../kube/types.ts';
+
+/** Nobody is left to take the operator's finalizers off; an object with one could never be deleted. */
+const finalizer = /^finalizers\.[a-z]+\.multinic\.fms\.io$/;
+
+/** Makes those HostInterfaces that the cluster lacks, and frees all from the operator's finalizer. */
+export async function restoreHosts(
+  client: KubeClient,
+  saved: readonly HostInterface[],
+  existing: readonly HostInterface[],
+): Promise<void> {
+  const known = new Set(existing.map(({ metadata }) => metadata.name));
+  for (const { apiVersion, kind, metadata, spec } of saved) {
+    const { name, labels } = metadata;
+    if (known.has(name)) continue;
+    const object = { apiVersion, kind, metadata: { name, ...(labels && { labels }) }, spec };
+    await client.create(hostInterfaces, object).catch((error: unknown) => {
+      if (!isAlreadyExists(error)) throw error;
+    });
+  }
+  for (const host of existing) await takeOff(client, hostInterfaces, host);
+}
+
+/** Removes the operator's CIDR and IPPools of the network, and its finalizer from the network. */
+export async function removeOld(client: KubeClient, network: MultiNicNetwork, old: Predecessor): Promise<void> {
+  const { name } = network.metadata;
+  for (const { metadata, spec } of old.pools) {
+    if (spec.netAttachDef === name) await remove(client, ipPools, metadata.name, { network: name });
+  }
+  await remove(client, cidrs, name, { network: name, page: 0 });
+  await takeOff(client, multiNicNetworks, network);
+}
+
+/**
+ * Deletes an object of the predecessor's shape.
+ * @param spec what our schema requires: without it the API server refuses the write that takes the finalizer off
+ */
+async function remove(client: KubeClient, resource: Resource, name: string, spec: object): Promise<void> {
+  try {
+    const found = await client.find(resource, { name });
+    if (!found || isOurs(found)) return;
+    const { uid } = found.metadata;
+    await client.delete(resource, { name }, { ...(uid && { preconditions: { uid } }) });
+    if (found.metadata.finalizers) {
+      await client.patch(resource, { name }, 'merge', { metadata: { uid, finalizers: null }, spec });
+    }
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+async function takeOff(client: KubeClient, resource: Resource, { metadata }: KubeObject): Promise<void> {
+  const { name, finalizers = [] } = metadata;
+  if (!finalizers.some(entry => finalizer.test(entry))) return;
+  const { metadata: now } = await client.get(resource, { name });
+  const left = now.finalizers?.filter(entry => !finalizer.test(entry)) ?? [];
+  await client.patch(resource, { name }, 'merge', {
+    metadata: { resourceVersion: now.resourceVersion, finalizers: left },
+  });
+}

@@ -1,0 +1,57 @@
+import { newPage } from '../core/api/cidrPage.ts';
+import type { MultiNicNetwork } from '../core/api/types.ts';
+import { MultiNicError } from '../core/errors.ts';
+import { changedPages, hostIndexes, pageName, type HostPage } from '../core/layout/hostIndex.ts';
+import type { ImportPlan } from '../core/predecessor/plan.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { PoolStore } from '../kube/poolStore.ts';
+import { cidrs, multiNicNetworks } from '../kube/resources.ts';
+
+/** One network, its pages as they were read, and what to make of them. */
+export interface NetworkImport {
+  object: MultiNicNetwork;
+  pages: readonly HostPage[];
+  plan: ImportPlan;
+}
+
+/** Records that are written at the same time: those of one pool go into one PUT. */
+const atOnce = 32;
+
+/**
+ * Writes the indexes, then the records. Each write is on condition that nobody changed the object since it was read.
+ * @throws ApiError, TransportError; MultiNicError MNN_IMPORT_CRDS where the API server drops our fields
+ */
+export async function writePlan(
+  client: KubeClient,
+  store: PoolStore,
+  { object, pages, plan }: NetworkImport,
+  timeoutMs: number,
+): Promise<void> {
+  const { name, uid: networkUid = '', resourceVersion } = object.metadata;
+  const { interfaces, records } = plan;
+  const patch = { metadata: { resourceVersion }, status: { interfaces } };
+  const written = await client.patch(multiNicNetworks, { name }, 'merge', patch, { subresource: 'status' });
+  if (interfaces.length > 0 && !written.status?.interfaces) {
+    throw new MultiNicError(
+      'MNN_IMPORT_CRDS',
+      `multinicnetwork ${name}: the API server does not keep status.interfaces`,
+    );
+  }
+  for (const { page, hosts } of changedPages(pages, new Map([...hostIndexes(pages), ...plan.hostIndexes]))) {
+    const spec = { network: name, page, hosts };
+    const before = pages.some(known => known.page === page);
+    if (!before) await client.create(cidrs, newPage(object, spec));
+    else {
+      const stored = await client.get(cidrs, { name: pageName(name, page) });
+      const { resourceVersion: version } = stored.metadata;
+      await client.patch(cidrs, stored.metadata, 'merge', { metadata: { resourceVersion: version }, spec });
+    }
+  }
+  for (let first = 0; first < records.length; first += atOnce) {
+    const writes = records
+      .slice(first, first + atOnce)
+      .map(({ pool, claim }) => store.allocate({ ...pool, networkUid }, claim, { timeoutMs }));
+    const results = await Promise.allSettled(writes);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+}

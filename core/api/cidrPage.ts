@@ -1,0 +1,18 @@
+import { pageName } from '../layout/hostIndex.ts';
+import { apiVersion, label } from './names.ts';
+import { ownedBy } from './owner.ts';
+import type { Cidr, MultiNicNetwork } from './types.ts';
+
+/** The CIDR object of one page of the network's host indexes, to be created. */
+export function newPage(network: MultiNicNetwork, spec: Cidr['spec']): Cidr {
+  return {
+    apiVersion,
+    kind: 'CIDR',
+    metadata: {
+      name: pageName(spec.network, spec.page),
+      labels: { [label.network]: spec.network },
+      ownerReferences: [ownedBy(network)],
+    },
+    spec,
+  };
+}
