@@ -75,8 +75,9 @@ export function planImport(input: ImportInput): ImportPlan {
   const users = new Map<string, string>();
   for (const use of uses) {
     try {
-      records.push(recordOf({ ...input, state: { ...state, interfaces }, hostIndexes }, blocks, use));
+      const record = recordOf({ ...input, state: { ...state, interfaces }, hostIndexes }, blocks, use);
       claimAddresses(users, state.network.name, use);
+      records.push(record);
     } catch (error) {
       if (!(error instanceof MultiNicError)) throw error;
       refusals.push(error);

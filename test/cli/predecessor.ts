@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/index.ts';
+import { untilServed } from '../system/apply.ts';
 
 /** Objects of the multi-nic-cni operator as it documents them: two hosts with two NICs each, blocks of 64 addresses. */
 
@@ -157,8 +158,7 @@ export function oldObjects(network: OldNetwork): object[] {
 /** Makes the cluster one that the operator has left: its schemas and its objects. */
 export async function leaveBehind(cluster: Pick<Cluster, 'kubectl'>, objects: readonly object[]): Promise<void> {
   await apply(cluster, openCrds);
-  await cluster.kubectl(['wait', '--for=create', 'crd', `cidrs.${group}`, '--timeout=30s']);
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await untilServed(cluster);
   await apply(cluster, objects);
 }
 

@@ -16,6 +16,11 @@ const attempts = 30;
  */
 export async function applyManifests(cluster: Pick<Cluster, 'kubectl'>, ...paths: readonly string[]): Promise<void> {
   for (const path of paths) await cluster.kubectl(['apply', '-f', join(root, path)]);
+  await untilServed(cluster);
+}
+
+/** Waits until the API server serves every CustomResourceDefinition that it has. */
+export async function untilServed(cluster: Pick<Cluster, 'kubectl'>): Promise<void> {
   const wait = ['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'];
   for (let attempt = 1; attempt < attempts; attempt++) {
     const { code } = await cluster.kubectl(wait, { allowFailure: true });
