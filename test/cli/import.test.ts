@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { annotation } from '../../core/api/names.ts';
+import { annotation, systemNamespace } from '../../core/api/names.ts';
 import { recordsIn } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { KubeClient } from '../../kube/client.ts';
@@ -109,6 +109,13 @@ describe('kubectl-multinic import, against a real API server', function () {
       expect(stderr).to.contain('MNN_IMPORT_UNREADABLE: cidr mixed: spec has no cidr');
       return code === 2;
     });
+    // Nothing is lost before somebody writes the objects: with the schemas they had, they show again.
+    await leaveBehind(cluster, []);
+    await eventually('the hidden fields show again', async () => {
+      const { stdout } = await cluster.kubectl(['get', 'cidrs,ippools,hostinterfaces', '-o', 'json']);
+      return stdout.includes('"podCIDR": "10.200.64.64/26"') && stdout.includes('"address": "10.200.65.3"');
+    });
+    await applyManifests(cluster, 'manifests/base/crds');
   });
 
   it('refuses what cannot be kept, and then writes nothing at all', async () => {
@@ -162,6 +169,7 @@ describe('kubectl-multinic import, against a real API server', function () {
     expect(await auditCluster(client, { settleMs: 0 })).to.deep.equal([]);
 
     // The controller takes over: nothing moves, nothing of the operator's is left, and all can be deleted.
+    await cluster.kubectl(['create', 'namespace', systemNamespace]);
     const controller = runController(client);
     try {
       await eventually('the controller has taken over', async () => {
@@ -221,6 +229,24 @@ describe('kubectl-multinic import, against a real API server', function () {
       expect((await client.get(ipPools, metadata)).metadata.resourceVersion).to.equal(metadata.resourceVersion);
     }
     expect(await auditCluster(client, { settleMs: 0 })).to.deep.equal([]);
+  });
+
+  it('can be undone with what was saved', async () => {
+    await cluster.kubectl(['delete', 'cidrs.multinic.fms.io,ippools.multinic.fms.io', '--all']);
+    await leaveBehind(cluster, []);
+    const text = (await readFile(saved, 'utf8')).replaceAll(
+      /^ +(uid|resourceVersion|creationTimestamp|generation): .*\n/gm,
+      '',
+    );
+    await eventually('the old objects are accepted', async () => {
+      // HostInterfaces are still there, which it says.
+      await cluster.kubectl(['create', '-f', '-'], { input: text, allowFailure: true });
+      const { stdout } = await cluster.kubectl(['get', 'cidrs,ippools', '-o', 'json']);
+      return stdout.includes('"podCIDR": "10.200.64.64/26"') && stdout.includes('"address": "10.200.65.3"');
+    });
+    const { items } = await client.list(cidrs);
+    expect(items.map(({ metadata }) => metadata)).to.have.lengthOf(2);
+    for (const { metadata } of items) expect(metadata.finalizers).to.deep.equal(['finalizers.cidr.multinic.fms.io']);
   });
 
   it('ends with 2 where the file is none of the kind', async () => {

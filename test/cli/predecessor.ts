@@ -159,10 +159,10 @@ export function oldObjects(network: OldNetwork): object[] {
 export async function leaveBehind(cluster: Pick<Cluster, 'kubectl'>, objects: readonly object[]): Promise<void> {
   await apply(cluster, openCrds);
   await untilServed(cluster);
-  await apply(cluster, objects);
+  if (objects.length > 0) await apply(cluster, objects);
 }
 
 async function apply(cluster: Pick<Cluster, 'kubectl'>, items: readonly object[]): Promise<void> {
   const list = { apiVersion: 'v1', kind: 'List', items };
-  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(list) });
+  await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: JSON.stringify(list) });
 }
