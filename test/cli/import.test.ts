@@ -15,7 +15,7 @@ import { startCluster, type Cluster } from '../cluster/index.ts';
 import { runController } from '../controller/site.ts';
 import { Observed } from '../controller/support.ts';
 import { eventually } from '../eventually.ts';
-import { run, type RunResult } from '../setup/run.ts';
+import { run, type RunResult } from '../../build/run.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { leaveBehind, oldAddress, oldHost, oldObjects, type OldNetwork, type OldRecord } from './predecessor.ts';
 
