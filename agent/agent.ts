@@ -19,6 +19,7 @@ import { SocketServer } from './cniServer/socketServer.ts';
 import { Decider } from './decision/decider.ts';
 import { checkRoom } from './decision/room.ts';
 import { Delegates } from './delegate/delegates.ts';
+import { KubeletDevices } from './devices/kubeletDevices.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { HostInterfaceWriter } from './discovery/hostInterfaceWriter.ts';
 import { hostTrimmer } from './hosts/otherHosts.ts';
@@ -119,7 +120,6 @@ export function createAgent(
   const copies = [sources.networks, sources.cidrs, sources.hosts, pods.informer] as const;
   const delegates = new Delegates(options.cniPath);
   const attacher = new Attacher({ netlink, checkpoint, delegates, log: logger, onStep });
-  const folders = { kubelet: options.kubeletDir, sysfs: options.sysfs };
   const calls = new CniCalls(
     {
       log: logger,
@@ -132,7 +132,8 @@ export function createAgent(
         store,
         node,
         checkpoint,
-        folders,
+        kubelet: new KubeletDevices(options.kubeletDir, logger),
+        sysfs: options.sysfs,
         findClass: (name, signal) => client.find(deviceClasses, { name }, { signal }),
       }),
       pods,

@@ -100,6 +100,8 @@ const table = {
     "Make room in, or mend, the agent's state folder on this node (--state-dir); the runtime calls again.",
   MNN_DEVICE_MISSING:
     "Request the device plugin's resource in the pod (resources.requests), and see that the device plugin runs on the node.",
+  MNN_KUBELET_DEVICES:
+    'See that the kubelet of this node is well, and that the agent has its folders device-plugins and pod-resources mounted; the runtime calls again.',
   MNN_IPS_DIFFER: 'Delete and re-create the pod to get other addresses than those that it holds.',
   MNN_MAC_MANY: 'Ask for a hardware address only with one NIC (cni-args nics: 1).',
   MNN_INTERFACE_EXISTS: "Choose another interface name in the pod's network selection, or let the other plugin go.",

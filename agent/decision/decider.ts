@@ -21,9 +21,10 @@ import type { Attachment } from '../attach/attachment.ts';
 import { pluginOf } from '../attach/plugin.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate } from '../checkpoint/entry.ts';
+import type { KubeletDevices } from '../devices/kubeletDevices.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 import { attachmentNics } from './attachmentNics.ts';
-import { podDevices, type DeviceFolders, type PodDevice } from './podDevices.ts';
+import { podDevices, type PodDevice } from './podDevices.ts';
 
 /** How long the node's copies may lag behind those of whoever admitted the pod, ms: a runtime that is refused makes the sandbox anew. */
 const lagMs = 5000;
@@ -60,7 +61,9 @@ export interface DeciderOptions {
   readonly store: PoolStore;
   readonly node: string;
   readonly checkpoint: Checkpoint;
-  readonly folders: DeviceFolders;
+  readonly kubelet: KubeletDevices;
+  /** Where sysfs is mounted. */
+  readonly sysfs: string;
   /** The DeviceClass of that name, asked of the API server: few pods name one, so none is watched. */
   readonly findClass: (name: string, signal: AbortSignal) => Promise<DeviceClass | undefined>;
 }
@@ -91,7 +94,7 @@ export class Decider {
     }
     const { network } = known.state;
     const plugin = pluginOf(network);
-    const devices = await this.#devices(network, wanted);
+    const devices = await this.#devices(network, wanted, budget.signal);
     const granted = await this.#grant(known, wanted, devices, budget);
     if (network.ownAddresses) checkIps(granted.nics, wanted.ips);
     if (wanted.mac !== undefined && granted.nics.length > 1) {
@@ -123,15 +126,15 @@ export class Decider {
   }
 
   /** Devices that the kubelet assigned, without those of the sandbox's other attachments. */
-  async #devices(network: Network, wanted: Wanted): Promise<PodDevice[]> {
+  async #devices(network: Network, wanted: Wanted, signal: AbortSignal): Promise<PodDevice[]> {
     if (!network.onNode) return [];
     const { pod, deviceID } = wanted;
-    const { checkpoint, folders } = this.#options;
+    const { checkpoint, kubelet, sysfs } = this.#options;
     const taken = checkpoint
       .others(wanted)
       .flatMap(({ links }) => links.flatMap(({ delegate }) => deviceOf(delegate) ?? []));
-    const given = { handed: deviceID, taken: new Set(taken), folders };
-    const devices = await podDevices(network, pod.metadata.uid ?? '', given);
+    const facts = { handed: deviceID, taken: new Set(taken), sysfs };
+    const devices = await podDevices(network, await kubelet.of(pod, signal), facts);
     const { nics } = requestOf(network, wanted);
     return devices.slice(0, nics ?? devices.length);
   }

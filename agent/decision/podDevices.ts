@@ -1,7 +1,7 @@
 import { deviceResource } from '../../core/delegate/deviceResource.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import type { Network } from '../../core/network/network.ts';
-import { readAssignedDevices } from '../devices/kubeletCheckpoint.ts';
+import type { AssignedDevice } from '../devices/assignedDevice.ts';
 import { readPciNic } from '../devices/pciDevice.ts';
 
 /** A device that a device plugin gave the pod. */
@@ -11,33 +11,33 @@ export interface PodDevice {
   readonly master: string;
 }
 
-/** Where the kubelet and the kernel tell of devices. */
-export interface DeviceFolders {
-  /** For example /var/lib/kubelet. */
-  readonly kubelet: string;
+/** What is known besides. */
+export interface DeviceFacts {
+  /** PCI address that the runtime handed over. */
+  readonly handed: string | undefined;
+  /** PCI addresses that other attachments of this pod have. */
+  readonly taken: ReadonlySet<string>;
   /** For example /sys. */
   readonly sysfs: string;
 }
 
 /**
- * The devices of a pod that a network's attachment uses, in the kubelet's order. Multus names one itself where the network's definition says
+ * The devices of a pod that a network's attachment uses, in their order. Multus names one itself where the network's definition says
  * so; that one comes first.
- * @param taken PCI addresses that other attachments of this pod have
  * @throws MultiNicError MNN_DEVICE_MISSING where the type cannot do without and there is none
  */
 export async function podDevices(
   { name, spec }: Pick<Network, 'name' | 'spec'>,
-  podUid: string,
-  { handed, taken, folders }: { handed: string | undefined; taken: ReadonlySet<string>; folders: DeviceFolders },
+  assigned: readonly AssignedDevice[],
+  { handed, taken, sysfs }: DeviceFacts,
 ): Promise<PodDevice[]> {
   const resource = deviceResource(name, spec.plugin);
-  const assigned = await readAssignedDevices(folders.kubelet, podUid);
   const ofNetwork = assigned.filter(item => resource === undefined || item.resource === resource);
-  const ids = new Set([...(handed === undefined ? [] : [handed]), ...ofNetwork.flatMap(item => item.ids)]);
+  const ids = new Set([...(handed === undefined ? [] : [handed]), ...ofNetwork.map(({ id }) => id)]);
   const devices: PodDevice[] = [];
   for (const id of ids) {
     if (taken.has(id)) continue;
-    const nic = await readPciNic(folders.sysfs, id);
+    const nic = await readPciNic(sysfs, id);
     if (nic) devices.push({ deviceID: id, master: nic.master ?? '' });
   }
   if (devices.length > 0 || spec.plugin.type !== 'sriov') return devices;

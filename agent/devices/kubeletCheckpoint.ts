@@ -1,12 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../core/json.ts';
-
-/** Devices of one resource that the kubelet has assigned to a pod, in its order. */
-export interface AssignedDevices {
-  readonly resource: string;
-  readonly ids: readonly string[];
-}
+import { inOrder, type AssignedDevice } from './assignedDevice.ts';
 
 /**
  * What the device manager of the kubelet has assigned to a pod, from the checkpoint that it writes before it has a sandbox made
@@ -14,7 +9,7 @@ export interface AssignedDevices {
  * @param kubeletDir for example /var/lib/kubelet
  * @throws Error where the file is there and cannot be read
  */
-export async function readAssignedDevices(kubeletDir: string, podUid: string): Promise<AssignedDevices[]> {
+export async function readCheckpoint(kubeletDir: string, podUid: string): Promise<AssignedDevice[]> {
   const path = join(kubeletDir, 'device-plugins', 'kubelet_internal_checkpoint');
   let text: string;
   try {
@@ -26,22 +21,27 @@ export async function readAssignedDevices(kubeletDir: string, podUid: string): P
   return assignedTo(JSON.parse(text), podUid);
 }
 
-/** The entries of one pod; containers of the same resource are joined in their order. */
-export function assignedTo(checkpoint: unknown, podUid: string): AssignedDevices[] {
+function assignedTo(checkpoint: unknown, podUid: string): AssignedDevice[] {
   const data = isRecord(checkpoint) && isRecord(checkpoint.Data) ? checkpoint.Data : {};
   const entries = Array.isArray(data.PodDeviceEntries) ? data.PodDeviceEntries.filter(isRecord) : [];
-  const byResource = new Map<string, string[]>();
-  for (const { PodUID, ResourceName, DeviceIDs } of entries) {
-    if (PodUID !== podUid || typeof ResourceName !== 'string') continue;
-    const ids = byResource.get(ResourceName) ?? [];
-    ids.push(...deviceIds(DeviceIDs));
-    byResource.set(ResourceName, ids);
-  }
-  return [...byResource].map(([resource, ids]) => ({ resource, ids }));
+  const devices = entries.flatMap(({ PodUID, ResourceName, DeviceIDs }) =>
+    PodUID === podUid && typeof ResourceName === 'string' ? devicesOf(ResourceName, DeviceIDs) : [],
+  );
+  return inOrder(devices);
 }
 
-/** By NUMA node since Kubernetes 1.20, a plain list before. */
-function deviceIds(value: unknown): string[] {
-  const lists = Array.isArray(value) ? [value] : isRecord(value) ? Object.values(value) : [];
-  return lists.flatMap(list => (Array.isArray(list) ? list.filter(id => typeof id === 'string') : []));
+/** By NUMA node since Kubernetes 1.20 (-1: not known), a plain list before. A device on two nodes is listed twice. */
+function devicesOf(resource: string, value: unknown): AssignedDevice[] {
+  const lists: [string, unknown][] = Array.isArray(value)
+    ? [['-1', value]]
+    : isRecord(value)
+      ? Object.entries(value)
+      : [];
+  const nodes = new Map<string, number[]>();
+  for (const [node, ids] of lists) {
+    for (const id of Array.isArray(ids) ? ids.filter(id => typeof id === 'string') : []) {
+      nodes.set(id, [...(nodes.get(id) ?? []), ...(Number(node) >= 0 ? [Number(node)] : [])]);
+    }
+  }
+  return [...nodes].map(([id, numaNodes]) => ({ resource, id, numaNodes }));
 }

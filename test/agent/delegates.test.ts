@@ -167,7 +167,7 @@ describe('agent: other plugins as delegates', function () {
     expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
   });
 
-  it('sriov gets the devices that the kubelet assigned, with the settings of the network, in their order', async () => {
+  it('sriov gets the devices that the kubelet assigned, with the settings of the network, in the order of their addresses', async () => {
     const result = { cniVersion: '1.0.0', interfaces: [{ name: 'any', mac: '02:00:00:00:00:01', sandbox: '/x' }] };
     const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', result);
     using sandbox = await Sandbox.make(site, host, 'virtual');
@@ -187,14 +187,14 @@ describe('agent: other plugins as delegates', function () {
       spoofchk: 'on',
       trust: 'off',
       max_tx_rate: 100,
-      deviceID: '0000:3b:02.1',
-      ipam: { type: 'static', addresses: [{ address: '10.231.32.1/19' }] },
-      runtimeConfig: { deviceID: '0000:3b:02.1' },
+      deviceID: '0000:3b:01.0',
+      ipam: { type: 'static', addresses: [{ address: '10.231.0.1/19' }] },
+      runtimeConfig: { deviceID: '0000:3b:01.0' },
       args: { cni: { keep: 'me' } },
     });
     expect(second?.conf).to.deep.include({
-      deviceID: '0000:3b:01.0',
-      ipam: { type: 'static', addresses: [{ address: '10.231.0.1/19' }] },
+      deviceID: '0000:3b:02.1',
+      ipam: { type: 'static', addresses: [{ address: '10.231.32.1/19' }] },
     });
     expect(first?.args).to.contain('K8S_POD_NAME=virtual');
     await sandbox.del(config);

@@ -4,6 +4,7 @@ import { intentOf } from '../../agent/attach/entries.ts';
 import { refuseTakenAddresses } from '../../agent/attach/takenAddresses.ts';
 import { Checkpoint } from '../../agent/checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../../agent/checkpoint/entry.ts';
+import { KubeletDevices } from '../../agent/devices/kubeletDevices.ts';
 import { Decider } from '../../agent/decision/decider.ts';
 import { PodSource } from '../../agent/pods/podSource.ts';
 import { PoolRecords } from '../../agent/records/poolRecords.ts';
@@ -56,7 +57,8 @@ export class NodeAgent {
       store,
       node,
       checkpoint,
-      folders: { kubelet: '', sysfs: '' },
+      kubelet: new KubeletDevices('', logger),
+      sysfs: '',
       findClass: () => Promise.resolve(undefined),
     });
   }
