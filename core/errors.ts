@@ -22,8 +22,8 @@ const table = {
   MNN_IPAM_FLAG: 'multiNICIPAM follows from ipam.type: true with multi-nic-ipam, absent with a single-NIC IPAM plugin.',
   MNN_PLUGIN_INVALID: 'Correct the plugin section; docs/reference/network.md lists types and their args.',
   MNN_STRATEGY_UNKNOWN: 'Use one of none, costOpt, perfOpt, devClass, topology.',
-  MNN_STRATEGY_NOT_BUILT:
-    'Name the NICs with cni-args masters, or their number with nics; docs/guides/choosing-nics.md says how.',
+  MNN_STRATEGY_UNUSED:
+    "Leave the strategy out; the kubelet's Topology Manager puts a pod's devices near each other, if it is told to.",
   MNN_TARGET_INVALID: 'Write the bandwidth as a number with Gbps, Mbps or Kbps, for example 100Gbps.',
   MNN_NAME_INVALID:
     'Use a DNS-1123 label of at most 63 characters: it names a NetworkAttachmentDefinition and an extended resource.',

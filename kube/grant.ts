@@ -8,6 +8,7 @@ import { pagePoolName } from '../core/pool/name.ts';
 import { pageAround, pageCapacity, pageCount } from '../core/pool/pages.ts';
 import { keepsRecords } from '../core/selection/loads.ts';
 import type { NicRequest } from '../core/selection/request.ts';
+import type { DevicePlacement } from '../core/selection/types.ts';
 import type { ClusterView } from './clusterView.ts';
 import { grantInNodePool } from './nodeGrant.ts';
 import { PoolFullError } from './poolFull.ts';
@@ -23,6 +24,8 @@ export interface GrantRequest {
   ips?: readonly string[];
   /** What the request's class names, where the network's strategy looks at it. */
   deviceClass?: DeviceClass | undefined;
+  /** Where the pod's devices are, where the network's strategy looks at it. */
+  placement?: DevicePlacement | undefined;
   /** Addresses that the attachment may hold already: where to look first. */
   held?: readonly string[];
 }
@@ -42,13 +45,13 @@ export interface Granted {
 export async function grantOnNode(
   view: ClusterView,
   store: PoolStore,
-  { claimant, request, ips, deviceClass, held, ...wanted }: GrantRequest & { node: string },
+  { claimant, request, ips, deviceClass, placement, held, ...wanted }: GrantRequest & { node: string },
   options: PoolCallOptions,
 ): Promise<Granted> {
   const known = view.mustHave(wanted.network);
   const { network } = known.state;
   const node = view.nodeState(known, wanted.node);
-  const choice = { request, ...(ips && { ips }), ...(deviceClass && { deviceClass }) };
+  const choice = { request, ...(ips && { ips }), deviceClass, placement };
   if (keepsRecords(network) && !network.nodeIndependent) {
     const sharers = node.host ? sharersOf(view, network, node.host) : [];
     const { allocation, pool, short } = await grantInNodePool(

@@ -40,7 +40,8 @@ export function mutatePods(context: ReviewContext): Reviewer {
     if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
     const chosenHere = wanted.filter(({ known }) => !known.state.network.onNode);
     const node = knownNode(pod.spec);
-    const unfit = chosenHere.flatMap(({ known, request: nics, deviceClass }) =>
+    const counted = wanted.filter(({ known }) => !known.state.network.handedOut);
+    const unfit = counted.flatMap(({ known, request: nics, deviceClass }) =>
       node === undefined
         ? checkAnyNodeFits(
             known.state.network,

@@ -35,7 +35,7 @@ export function schedulerShare(
     if (network.ownAddresses) ask(extendedResourceName(selected.network), 1);
     const target = request.bestEffort ? undefined : targetOf(network, request);
     if (target !== undefined) ask(bandwidthResourceName(selected.network), target);
-    if (network.onNode) continue;
+    if (network.handedOut) continue;
     const nics = request.bestEffort ? 1 : (request.nics ?? request.masters?.length ?? 1);
     // One NIC is what the addresses' resource says as well: a node without any has none of it.
     if (nics < 2 && network.ownAddresses) continue;

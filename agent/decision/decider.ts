@@ -10,7 +10,8 @@ import type { Claimant } from '../../core/pool/allocate.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
-import { classOf } from '../../core/selection/wish.ts';
+import type { DevicePlacement } from '../../core/selection/types.ts';
+import { classOf, strategyOf } from '../../core/selection/wish.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
 import { grantOnNode, type Granted } from '../../kube/grant.ts';
 import type { PoolStore } from '../../kube/poolStore.ts';
@@ -24,6 +25,7 @@ import type { CheckpointDelegate } from '../checkpoint/entry.ts';
 import type { KubeletDevices } from '../devices/kubeletDevices.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 import { attachmentNics } from './attachmentNics.ts';
+import { devicePlacement } from './devicePlacement.ts';
 import { podDevices, type PodDevice } from './podDevices.ts';
 
 /** How long the node's copies may lag behind those of whoever admitted the pod, ms: a runtime that is refused makes the sandbox anew. */
@@ -127,7 +129,7 @@ export class Decider {
 
   /** Devices that the kubelet assigned, without those of the sandbox's other attachments. */
   async #devices(network: Network, wanted: Wanted, signal: AbortSignal): Promise<PodDevice[]> {
-    if (!network.onNode) return [];
+    if (!network.handedOut) return [];
     const { pod, deviceID } = wanted;
     const { checkpoint, kubelet, sysfs } = this.#options;
     const taken = checkpoint
@@ -160,7 +162,8 @@ export class Decider {
     const request = requestFor(network, requestOf(network, wanted), attachments, devices);
     if (devices.length > 0 && !network.ownAddresses) return { nics: devices.map(onDevice), pool: undefined };
     const deviceClass = await this.#deviceClass(network, request, signal);
-    const grantee = { network: network.name, node, claimant, request, ips: wanted.ips, deviceClass };
+    const placement = await this.#placement(network, wanted.pod, signal);
+    const grantee = { network: network.name, node, claimant, request, ips: wanted.ips, deviceClass, placement };
     return whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
   }
 
@@ -172,6 +175,13 @@ export class Decider {
     const { view, node } = this.#options;
     const host = view.host(node)?.spec;
     return host !== undefined && sharersOf(view, network, host).length > 0;
+  }
+
+  /** Undefined where the strategy does not look at it. @throws MultiNicError MNN_KUBELET_DEVICES */
+  async #placement(network: Network, pod: Pod, signal: AbortSignal): Promise<DevicePlacement | undefined> {
+    if (strategyOf(network) !== 'topology' || network.handedOut) return undefined;
+    const { kubelet, sysfs } = this.#options;
+    return devicePlacement(await kubelet.of(pod, signal), sysfs);
   }
 
   /** @throws MultiNicError MNN_CLASS_UNKNOWN, ApiError, TransportError */

@@ -14,7 +14,7 @@ const claimant = { podUID: '', namespace: '', name: '', interface: '' };
  */
 export function checkRoom(view: ClusterView, records: PoolRecords, known: KnownNetwork, node: string): void {
   const { network } = known.state;
-  if (!network.ownAddresses || network.nodeIndependent || network.onNode) return;
+  if (!network.ownAddresses || network.nodeIndependent || network.handedOut) return;
   // A target that is not left is the next pod's business, which may ask for another.
   const { nics } = claimsOnNode(known.state, view.nodeState(known, node), { request: { bestEffort: true } });
   // An address that is only resting is given out where nothing else is left.

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../core/json.ts';
+import { orUndefined } from './files.ts';
 import { inOrder, type AssignedDevice } from './assignedDevice.ts';
 
 /**
@@ -11,14 +12,8 @@ import { inOrder, type AssignedDevice } from './assignedDevice.ts';
  */
 export async function readCheckpoint(kubeletDir: string, podUid: string): Promise<AssignedDevice[]> {
   const path = join(kubeletDir, 'device-plugins', 'kubelet_internal_checkpoint');
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  }
-  return assignedTo(JSON.parse(text), podUid);
+  const text = await orUndefined(readFile(path, 'utf8'));
+  return text === undefined ? [] : assignedTo(JSON.parse(text), podUid);
 }
 
 function assignedTo(checkpoint: unknown, podUid: string): AssignedDevice[] {

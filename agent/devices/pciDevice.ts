@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { orUndefined } from './files.ts';
 
 /** A PCI network device, and the host's NIC that it is, or is a virtual function of. */
 export interface PciNic {
@@ -17,13 +18,30 @@ const networkClass = '0x02';
  * @returns undefined where there is no such device, or it is no network controller
  */
 export async function readPciNic(sysfs: string, pciAddress: string): Promise<PciNic | undefined> {
-  if (!/^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i.test(pciAddress)) return undefined;
-  const folder = join(sysfs, 'bus/pci/devices', pciAddress);
+  const folder = pciFolder(sysfs, pciAddress);
+  if (folder === undefined) return undefined;
   const deviceClass = await orUndefined(readFile(join(folder, 'class'), 'utf8'));
   if (!deviceClass?.startsWith(networkClass)) return undefined;
   const physical = await orUndefined(readlink(join(folder, 'physfn')));
   const owner = physical === undefined ? folder : join(sysfs, 'bus/pci/devices', basename(physical));
   return { pciAddress, master: await netdevOf(owner) };
+}
+
+/**
+ * The NUMA node that a PCI device is on.
+ * @returns undefined where the id is no PCI address, there is no such device, or the firmware does not say (-1)
+ */
+export async function readNumaNode(sysfs: string, pciAddress: string): Promise<number | undefined> {
+  const folder = pciFolder(sysfs, pciAddress);
+  const text = folder && (await orUndefined(readFile(join(folder, 'numa_node'), 'utf8')));
+  return text && /^\d+\s*$/.test(text) ? Number(text) : undefined;
+}
+
+/** Undefined where the text is no PCI address. */
+function pciFolder(sysfs: string, pciAddress: string): string | undefined {
+  // sysfs writes small letters.
+  const name = pciAddress.toLowerCase();
+  return /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(name) ? join(sysfs, 'bus/pci/devices', name) : undefined;
 }
 
 /** virtio devices have their netdev one level further down. */
@@ -35,15 +53,4 @@ async function netdevOf(folder: string): Promise<string | undefined> {
     if (name !== undefined) return name;
   }
   return undefined;
-}
-
-async function orUndefined<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      return undefined;
-    }
-    throw error;
-  }
 }

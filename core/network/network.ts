@@ -19,7 +19,9 @@ export interface Network {
   l3: boolean;
   /** Addresses do not depend on the node (hostBlock 0): granted at the pod's creation where a subnet is given. */
   nodeIndependent: boolean;
-  /** A device plugin hands out the NICs, so they and their addresses are chosen on the node. */
+  /** A device plugin hands out the NICs. */
+  handedOut: boolean;
+  /** NICs and their addresses are chosen on the node, by what the kubelet has assigned to the pod: the NICs themselves, or devices that they are to be near. */
   onNode: boolean;
   spec: MultiNicNetworkSpec;
 }
@@ -31,6 +33,7 @@ export interface Network {
 export function readNetwork(object: MultiNicNetwork): Network {
   const { spec, metadata } = object;
   const { ipam, findings } = parseIpam(spec.ipam);
+  const handedOut = usesDevicePlugin(spec.plugin.type);
   const [first] = findings;
   if (!ipam)
     throw new MultiNicError(
@@ -47,7 +50,8 @@ export function readNetwork(object: MultiNicNetwork): Network {
     ownAddresses: ipam.type === multiNicIpam,
     l3: ipam.type === multiNicIpam && (ipam.vlanMode === 'l3' || ipam.vlanMode === 'l3s'),
     nodeIndependent: ipam.type === multiNicIpam && ipam.hostBlock === 0,
-    onNode: usesDevicePlugin(spec.plugin.type),
+    handedOut,
+    onNode: handedOut || spec.attachPolicy?.strategy === 'topology',
     spec,
   };
 }

@@ -1,4 +1,5 @@
 import { parseBandwidth } from '../selection/bandwidth.ts';
+import { usesDevicePlugin } from '../delegate/deviceResource.ts';
 import { looksAtBandwidth } from '../selection/select.ts';
 import { parseAddress, tryParseAddress } from '../net/address.ts';
 import { tryParseCidr } from '../net/cidr.ts';
@@ -8,9 +9,6 @@ import type { IpamRoute } from './ipam.ts';
 
 const strategies = ['none', 'costOpt', 'perfOpt', 'devClass', 'topology'];
 
-/** Those that selection knows. The other is taken, as the predecessor's users have it, and NICs are chosen as with none. */
-const builtStrategies: readonly string[] = ['none', 'costOpt', 'perfOpt', 'devClass'];
-
 /** metadata.name: it names definitions, a routing table and the extended resource, whose parts are DNS-1123 labels. */
 export function validateName({ name }: Draft): Finding[] {
   if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return [];
@@ -18,17 +16,18 @@ export function validateName({ name }: Draft): Finding[] {
   return [error('MNN_NAME_INVALID', 'metadata.name', why)];
 }
 
-/** spec.attachPolicy: a strategy that is known, and built; a bandwidth where it is looked at. */
-export function validatePolicy({ spec: { attachPolicy }, ipam, ownAddresses }: Draft): Finding[] {
+/** spec.attachPolicy: a strategy that is known, and can be followed; a bandwidth where it is looked at. */
+export function validatePolicy({ spec, ipam, ownAddresses }: Draft): Finding[] {
+  const { attachPolicy } = spec;
   if (!attachPolicy) return [];
   const { strategy = 'none', target = '' } = attachPolicy;
   const findings: Finding[] = [];
   if (!strategies.includes(strategy)) {
     findings.push(error('MNN_STRATEGY_UNKNOWN', 'spec.attachPolicy.strategy', `"${String(strategy)}" is not known`));
   }
-  if (strategies.includes(strategy) && !builtStrategies.includes(strategy)) {
-    const detail = `${strategy} is not built yet: NICs are chosen as with none`;
-    findings.push(warning('MNN_STRATEGY_NOT_BUILT', 'spec.attachPolicy.strategy', detail));
+  if (strategy !== 'none' && usesDevicePlugin(spec.plugin.type)) {
+    const detail = `${strategy} has no effect: the device plugin of type ${spec.plugin.type} chooses the NICs`;
+    findings.push(warning('MNN_STRATEGY_UNUSED', 'spec.attachPolicy.strategy', detail));
   }
   const path = 'spec.attachPolicy.target';
   if (target !== '' && parseBandwidth(target) === undefined) {

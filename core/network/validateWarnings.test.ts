@@ -49,9 +49,9 @@ describe('the rules of a network’s specification, where it may be so but surel
       'warning MNN_PLUGIN_INVALID spec.plugin.args.trust: is "true"; sriov knows on and off, so "on" is meant',
     ],
     [
-      'the strategy topology, which is not built',
-      { attachPolicy: { strategy: 'topology' } },
-      'warning MNN_STRATEGY_NOT_BUILT spec.attachPolicy.strategy: topology is not built yet: NICs are chosen as with none',
+      'a strategy where a device plugin chooses',
+      { attachPolicy: { strategy: 'topology' }, plugin: plugin('sriov'), ipam: l2 },
+      'warning MNN_STRATEGY_UNUSED spec.attachPolicy.strategy: topology has no effect: the device plugin of type sriov chooses the NICs',
     ],
     [
       'a target where no bandwidth of a node is kept',

@@ -8,7 +8,7 @@ import { stillMeets } from '../selection/held.ts';
 import { candidatesWith, type NicLoads } from '../selection/loads.ts';
 import type { NicRequest } from '../selection/request.ts';
 import { looksAtBandwidth, selectNics } from '../selection/select.ts';
-import type { Selection } from '../selection/types.ts';
+import type { DevicePlacement, Selection } from '../selection/types.ts';
 import { strategyOf, wishOf } from '../selection/wish.ts';
 import type { NicClaim } from './allocate.ts';
 
@@ -36,6 +36,8 @@ export interface NicChoice {
   ips?: readonly string[];
   /** What the pod's `class` names. */
   deviceClass?: DeviceClass | undefined;
+  /** Where the pod's devices are, where the network's strategy looks at it. */
+  placement?: DevicePlacement | undefined;
   /** What other attachments have of the node's NICs. */
   loads?: NicLoads;
   /** NICs that the attachment has already: it keeps them where they still are what it asks for. */
@@ -87,9 +89,9 @@ export function claimsOnNode({ network, interfaces }: NetworkState, node: NodeSt
 }
 
 function selectOnNode(network: Network, host: HostInterfaceSpec, choice: NicChoice): Selection {
-  const { request, deviceClass, loads = unloaded, held = [] } = choice;
+  const { request, deviceClass, placement, loads = unloaded, held = [] } = choice;
   const candidates = candidatesWith(network, candidatesOf(network, host), loads);
-  const wish = wishOf(network, request, deviceClass);
+  const wish = wishOf(network, request, deviceClass, placement);
   const kept = held.length > 0 && stillMeets(held, candidates, wish);
   return kept ? { ok: true, nics: kept } : selectNics(strategyOf(network), candidates, wish);
 }

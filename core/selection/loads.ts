@@ -27,7 +27,9 @@ export function takesWholeNic({ spec: { plugin } }: Pick<Network, 'spec'>): bool
 
 /** Whether pools keep a record of a network's attachments: they have addresses of ours, a promise, or a NIC to themselves. */
 export function keepsRecords(network: Network): boolean {
-  return network.ownAddresses || (!network.onNode && (looksAtBandwidth(strategyOf(network)) || takesWholeNic(network)));
+  return (
+    network.ownAddresses || (!network.handedOut && (looksAtBandwidth(strategyOf(network)) || takesWholeNic(network)))
+  );
 }
 
 /** What the live records of a network have of their node's NICs. */

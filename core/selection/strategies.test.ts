@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { AttachStrategy, HostNic } from '../api/types.ts';
 import { selectNics } from './select.ts';
-import { byNumaDistance } from './topology.ts';
+import { nearOrFar } from './topology.ts';
 import type { Candidate, Wish } from './types.ts';
 
 const G = 1000;
@@ -167,21 +167,39 @@ describe('strategy devClass', () => {
 
 describe('strategy topology', () => {
   const nics = [nic('a', G, { numaNode: 1 }), nic('b', G, { numaNode: 0 }), nic('c', G), nic('d', G, { numaNode: 0 })];
+  const beside = (...numaNodes: number[]) => ({ placement: { numaNodes, distance: nearOrFar } });
+  const rails = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((name, i) => nic(name, G, { numaNode: i < 4 ? 0 : 1 }));
   table('topology', [
-    ['takes the NICs nearest to the devices, nearest first', nics, { numaNodes: [0], count: 3 }, 'b d a'],
-    ['goes to where most devices are', nics, { numaNodes: [1, 0, 1], count: 1 }, 'a'],
+    ['takes the NICs nearest to the devices, nearest first', nics, { ...beside(0), count: 3 }, 'b d a'],
+    ['goes to where most devices are', nics, { ...beside(1, 0, 1), count: 1 }, 'a'],
+    ['has NICs near each device, where devices are on several nodes', rails, { ...beside(0, 1), count: 2 }, 'a e'],
+    ['shares NICs out as devices are', rails, { ...beside(1, 1, 0, 1), count: 4 }, 'a e f g'],
+    ['takes all without a count, nearest first', nics, beside(0), 'b d a c'],
+    ['takes one of unknown node last', [nic('a', G), nic('b', G, { numaNode: 1 })], { ...beside(0), count: 1 }, 'b'],
+    [
+      'passes over a link that is down',
+      [nic('z', G, { numaNode: 0, linkState: 'down' }), ...nics],
+      beside(0),
+      'b d a c',
+    ],
+    ['chooses among the NICs that the pod names', nics, { ...beside(0), masters: ['c', 'a', 'b'], count: 1 }, 'b'],
+    ['keeps the order of the NICs that the pod names', nics, { ...beside(0), masters: ['c', 'a', 'b'] }, 'c a b'],
+    ['refuses more than there is', nics, { ...beside(0), count: 5 }, 'lacks 5 NICs of the network (it has 4)'],
+    [
+      'grants best effort',
+      nics,
+      { ...beside(1), count: 5, bestEffort: true },
+      'a b d c short of 5 NICs of the network (it has 4)',
+    ],
     ['is none where the devices are not known', nics, { count: 2 }, 'a b'],
-  ]);
-
-  it('measures with the table of distances that it is given', () => {
-    const far = (one: number, other: number) => (one === 1 && other === 2 ? 12 : one === other ? 10 : 32);
-    expect(byNumaDistance(nics, [2], far).map(({ member }) => member.nic.interfaceName)).to.deep.equal([
+    ['is none where no device says its node', nics, { ...beside(), count: 2 }, 'a b'],
+    [
+      'measures with the table of distances that it is given',
+      nics,
+      { placement: { numaNodes: [2], distance: (one, other) => (one === 1 && other === 2 ? 12 : 32) }, count: 1 },
       'a',
-      'b',
-      'd',
-      'c',
-    ]);
-  });
+    ],
+  ]);
 });
 
 describe('NICs that others have', () => {

@@ -10,6 +10,16 @@ export interface Candidate {
   takenBy?: string;
 }
 
+/** Distance between two NUMA nodes, as the kernel counts it (/sys/devices/system/node/node<n>/distance): 10 is the node itself. */
+export type NumaDistance = (nic: number, device: number) => number;
+
+/** Where the pod's devices are: GPUs, as a rule. */
+export interface DevicePlacement {
+  /** NUMA nodes, one entry a device; of devices whose node is not known there is none. */
+  numaNodes: readonly number[];
+  distance: NumaDistance;
+}
+
 /** What an attachment asks for, once the pod's `cni-args` and the network's attachPolicy have been put together. */
 export interface Wish {
   /** How many NICs; undefined: as many as the strategy gives. */
@@ -20,8 +30,8 @@ export interface Wish {
   deviceClass?: DeviceClassSpec & { name: string };
   /** Bandwidth that the NICs promise together; undefined: none. */
   targetMbps?: number;
-  /** NUMA nodes of the pod's devices, one entry a device; undefined: not known. */
-  numaNodes?: readonly number[];
+  /** Where the pod's devices are; undefined: not known. */
+  placement?: DevicePlacement;
   /** Less than asked will do. */
   bestEffort?: boolean;
 }

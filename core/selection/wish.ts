@@ -3,7 +3,7 @@ import type { Network } from '../network/network.ts';
 import { parseBandwidth } from './bandwidth.ts';
 import type { NicRequest } from './request.ts';
 import { looksAtBandwidth } from './select.ts';
-import type { Wish } from './types.ts';
+import type { DevicePlacement, Wish } from './types.ts';
 
 /** The network's strategy. */
 export function strategyOf({ spec }: Pick<Network, 'spec'>): AttachStrategy {
@@ -14,13 +14,13 @@ export function strategyOf({ spec }: Pick<Network, 'spec'>): AttachStrategy {
  * Whether what pods are promised of the network's NICs is kept. It is kept in the pool of a node: addresses that do not depend on the node
  * have none, and NICs that a device plugin hands out are not chosen here.
  */
-export function keepsPromises(network: Pick<Network, 'spec' | 'nodeIndependent' | 'onNode'>): boolean {
-  return looksAtBandwidth(strategyOf(network)) && !network.nodeIndependent && !network.onNode;
+export function keepsPromises(network: Pick<Network, 'spec' | 'nodeIndependent' | 'handedOut'>): boolean {
+  return looksAtBandwidth(strategyOf(network)) && !network.nodeIndependent && !network.handedOut;
 }
 
 /** The bandwidth that an attachment is to be promised, Mbit/s: the pod's target before the network's; undefined where none is kept. */
 export function targetOf(
-  network: Pick<Network, 'spec' | 'nodeIndependent' | 'onNode'>,
+  network: Pick<Network, 'spec' | 'nodeIndependent' | 'handedOut'>,
   request: NicRequest,
 ): number | undefined {
   if (!keepsPromises(network)) return undefined;
@@ -32,8 +32,14 @@ export function targetOf(
  * What an attachment asks for: the pod's `cni-args`, and where they do not say, the network's attachPolicy. What the strategy does not look
  * at is left out.
  * @param deviceClass the object that the pod's `class` names
+ * @param placement where the pod's devices are
  */
-export function wishOf(network: Network, request: NicRequest, deviceClass?: DeviceClass): Wish {
+export function wishOf(
+  network: Network,
+  request: NicRequest,
+  deviceClass?: DeviceClass,
+  placement?: DevicePlacement,
+): Wish {
   const targetMbps = targetOf(network, request);
   const { nics, masters, bestEffort } = request;
   return {
@@ -41,6 +47,7 @@ export function wishOf(network: Network, request: NicRequest, deviceClass?: Devi
     ...(masters && { masters }),
     ...(targetMbps !== undefined && { targetMbps }),
     ...(bestEffort && { bestEffort }),
+    ...(placement && { placement }),
     ...(deviceClass &&
       strategyOf(network) === 'devClass' && { deviceClass: { ...deviceClass.spec, name: deviceClass.metadata.name } }),
   };

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { annotation, attachmentsKey } from '../../core/api/names.ts';
+import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
-import { ipPools, pods } from '../../kube/resources.ts';
+import { hostInterfaces, ipPools, pods } from '../../kube/resources.ts';
+import { assignDevices } from './devices.ts';
 import { networkSpec } from './networks.ts';
 import { eventually } from '../eventually.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
@@ -35,6 +36,7 @@ describe('agent: what a pod gets', function () {
       ipam: '{"type":"whereabouts"}',
       multiNICIPAM: false,
     });
+    await site.addNetwork('near', { ...networkSpec(ptp, 215), attachPolicy: { strategy: 'topology' } });
     await site.addNetwork('foreign-type', {
       ...networkSpec(ptp, 214),
       plugin: { cniVersion: '0.3.1', type: 'sriov' },
@@ -46,6 +48,44 @@ describe('agent: what a pod gets', function () {
     const pool = await site.client.find(ipPools, { name: `${network}.host-1` });
     return readPool(pool).allocations.find(({ name }) => name === pod);
   };
+
+  it('is near to its devices with the strategy topology, and stays there', async () => {
+    const host = site.hosts[0]!;
+    const known = await site.client.get(hostInterfaces, { name: host.nodeName });
+    // The NICs of a namespace are on no NUMA node: a user says where they are.
+    await site.client.patch(hostInterfaces, { name: host.nodeName }, 'merge', {
+      metadata: { labels: { [label.unmanaged]: 'true' } },
+      spec: { interfaces: known.spec.interfaces.map((nic, numaNode) => ({ ...nic, numaNode })) },
+    });
+    try {
+      const near = async (name: string, devices: Record<string, Record<string, string[]>>) => {
+        using sandbox = await Sandbox.make(site, host, name);
+        assignDevices(host, sandbox.pod.metadata.uid!, devices);
+        const config = await multusConfig(site, 'near', { cniArgs: { nics: 1 } });
+        await sandbox.add(config);
+        await sandbox.del(config);
+        // Of a pod that holds its NICs already nothing is chosen again.
+        assignDevices(host, sandbox.pod.metadata.uid!, {});
+        await sandbox.add(config);
+        await sandbox.del(config);
+        return (await record('near', name))?.nics.map(({ master }) => master);
+      };
+      let asked = 0;
+      await eventually('the agent to know its NUMA nodes', async () => {
+        const [master] = (await near(`asked-${asked++}`, { 'nvidia.com/gpu': { '1': ['GPU-1'] } })) ?? [];
+        return master === 'eth2';
+      });
+      expect(await near('beside-0', { 'nvidia.com/gpu': { '0': ['GPU-0'] } })).to.deep.equal(['eth1']);
+      expect(await near('beside-1', { 'amd.com/gpu': { '1': ['a'] }, 'x.org/y': { '-1': ['b'] } })).to.deep.equal([
+        'eth2',
+      ]);
+      expect(await near('beside-none', {})).to.deep.equal(['eth1']);
+    } finally {
+      await site.client.patch(hostInterfaces, { name: host.nodeName }, 'merge', {
+        metadata: { labels: { [label.unmanaged]: null } },
+      });
+    }
+  });
 
   it('is recorded in the pool of the node for the pod and interface, and released when the pod is gone', async () => {
     using sandbox = await Sandbox.make(site, site.hosts[0]!, 'recorded');

@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { dieAtVariable } from '../../agent/steps.ts';
 import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
 import { hostInterfaces } from '../../kube/resources.ts';
+import { addVirtualFunctions, assignDevices } from './devices.ts';
 import type { Host } from './host.ts';
 import { eventually } from '../eventually.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
@@ -174,7 +175,9 @@ describe('agent: other plugins as delegates', function () {
     const config = await multusConfig(site, 'virtual', { cniArgs: { keep: 'me' } });
     expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DEVICE_MISSING');
     addVirtualFunctions(host, { '0000:3b:02.1': 'eth2', '0000:3b:01.0': 'eth1' });
-    assignDevices(host, sandbox.pod.metadata.uid!, 'openshift.io/virtual', ['0000:3b:02.1', '0000:3b:01.0']);
+    assignDevices(host, sandbox.pod.metadata.uid!, {
+      'openshift.io/virtual': { '-1': ['0000:3b:02.1', '0000:3b:01.0'] },
+    });
     const { interfaces } = resultOf(await sandbox.call('ADD', config));
     expect(interfaces.map(({ name }) => name)).to.deep.equal(['net1-0', 'net1-1']);
     const [first, second] = plugin.calls;
@@ -250,24 +253,3 @@ describe('agent: other plugins as delegates', function () {
     });
   }
 });
-
-/** What sysfs shows of virtual functions and their physical ones. */
-function addVirtualFunctions({ folder }: Host, functions: Record<string, string>): void {
-  const devices = join(folder, 'sys/bus/pci/devices');
-  for (const [i, [address, nic]] of Object.entries(functions).entries()) {
-    const physical = `0000:3b:00.${i}`;
-    mkdirSync(join(devices, physical, 'net', nic), { recursive: true });
-    mkdirSync(join(devices, address), { recursive: true });
-    writeFileSync(join(devices, address, 'class'), '0x020000\n');
-    symlinkSync(`../${physical}`, join(devices, address, 'physfn'));
-  }
-}
-
-/** As the kubelet's device manager writes it down. */
-function assignDevices({ folder }: Host, podUid: string, resource: string, ids: string[]): void {
-  const plugins = join(folder, 'kubelet/device-plugins');
-  mkdirSync(plugins, { recursive: true });
-  const entry = { PodUID: podUid, ContainerName: 'main', ResourceName: resource, DeviceIDs: { '-1': ids } };
-  const checkpoint = { Data: { PodDeviceEntries: [entry], RegisteredDevices: {} }, Checksum: 1 };
-  writeFileSync(join(plugins, 'kubelet_internal_checkpoint'), JSON.stringify(checkpoint));
-}

@@ -18,6 +18,7 @@ describe('attach policies, through the real API server, scheduler and leader', f
     await createNetwork(site(), 'cost', { ...applies, attachPolicy: { strategy: 'costOpt', target: '20Gbps' } });
     await createNetwork(site(), 'perf', { ...applies, attachPolicy: { strategy: 'perfOpt' } });
     await createNetwork(site(), 'class', { ...applies, attachPolicy: { strategy: 'devClass' } });
+    await createNetwork(site(), 'near', { ...applies, attachPolicy: { strategy: 'topology' } });
     await createNetwork(site(), 'silent', {
       ...applies,
       attachPolicy: { strategy: 'costOpt', target: '1Gbps' },
@@ -84,6 +85,14 @@ describe('attach policies, through the real API server, scheduler and leader', f
     const pod = await lands('class-a', 'class', { class: 'fast', nics: 3 });
     expect(pod.spec?.nodeName).to.equal('big');
     expect(nicsOf(pod)).to.deep.equal(['eth1=0', 'eth3=0', 'eth5=0']);
+  });
+
+  it('topology: a node that has the NICs, of which its agent chooses', async () => {
+    expect((await refusal(create('never', 'near', { nics: 9 }))).message).to.contain('MNN_NO_NODE_FITS');
+    const pod = await lands('near-a', 'near', { nics: 4 });
+    expect(pod.spec?.nodeName).to.equal('big');
+    expect(attachmentsOf(pod)).to.equal(undefined);
+    expect(pod.spec?.containers[0]?.resources?.requests).to.deep.equal({ [extendedResourceName('near')]: '1' });
   });
 
   it('none: pods that ask for four NICs land on the node that has them', async () => {

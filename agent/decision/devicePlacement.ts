@@ -1,0 +1,21 @@
+import type { DevicePlacement } from '../../core/selection/types.ts';
+import type { AssignedDevice } from '../devices/assignedDevice.ts';
+import { readNumaDistances } from '../devices/numaDistances.ts';
+import { readNumaNode, readPciNic } from '../devices/pciDevice.ts';
+
+/**
+ * Where a pod's devices are that NICs are to be near: all that device plugins gave it, other than NICs; GPUs, as a rule. A device is on the
+ * NUMA nodes that its plugin states, else on the one that the kernel knows of its PCI address.
+ * @param sysfs for example /sys
+ */
+export async function devicePlacement(assigned: readonly AssignedDevice[], sysfs: string): Promise<DevicePlacement> {
+  const nodes = await Promise.all(assigned.map(device => nodesOf(device, sysfs)));
+  return { numaNodes: nodes.flat(), distance: await readNumaDistances(sysfs) };
+}
+
+async function nodesOf({ id, numaNodes }: AssignedDevice, sysfs: string): Promise<readonly number[]> {
+  if (await readPciNic(sysfs, id)) return [];
+  if (numaNodes.length > 0) return numaNodes;
+  const node = await readNumaNode(sysfs, id);
+  return node === undefined ? [] : [node];
+}
