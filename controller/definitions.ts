@@ -151,7 +151,7 @@ function mendedAnnotations(found: NetworkAttachmentDefinition, wanted: NetAttach
   const { [annotation.resourceName]: before, ...others } = found.metadata.annotations ?? {};
   const resources = wanted.metadata.annotations?.[annotation.resourceName];
   if (resources !== undefined) return { ...others, [annotation.resourceName]: resources };
-  const users = before !== undefined && !usesDevicePlugin(pluginTypeOf(found));
+  const users = before !== undefined && !usesDevicePlugin({ type: pluginTypeOf(found) });
   return users ? { ...others, [annotation.resourceName]: before } : others;
 }
 

@@ -19,6 +19,8 @@ import { readableNetwork } from './readableNetwork.ts';
 export interface StatusSources {
   definitions: (object: MultiNicNetwork) => DefinitionsState;
   devices: (network: Network) => DevicesProblem | undefined;
+  /** Undefined while they are not known. */
+  deviceResources: (network: Network) => readonly string[] | undefined;
   unassignedHosts: (network: string) => readonly string[];
 }
 
@@ -126,7 +128,18 @@ export class NetworkStatuses {
     const addresses = network.ownAddresses
       ? { addresses: this.#context.addresses.of(network.name, network.nodeIndependent) }
       : {};
-    return networkStatus({ survey, hosts, capacity, definitions, routes, interfaces, ...addresses }, of);
+    const facts = { survey, hosts, capacity, definitions, routes, interfaces, ...addresses };
+    return networkStatus({ ...facts, ...this.#deviceResources(network, of.stored) }, of);
+  }
+
+  /** A new leader, or a policy that is gone for a while, takes nothing from pods that run. */
+  #deviceResources(
+    network: Network,
+    stored: MultiNicNetworkStatus | undefined,
+  ): Pick<MultiNicNetworkStatus, 'deviceResources'> {
+    if (!network.handedOut) return {};
+    const resources = this.#sources.deviceResources(network) ?? stored?.deviceResources;
+    return resources ? { deviceResources: [...resources] } : {};
   }
 
   #capacityOf({ name }: Network, host: string, hasIndex: (host: string) => boolean): HostCapacity {
@@ -163,6 +176,7 @@ function isUrgent(stored: MultiNicNetworkStatus | undefined, next: MultiNicNetwo
   return (
     stored?.observedGeneration !== next.observedGeneration ||
     isBeingSetUp(stored) !== isBeingSetUp(next) ||
+    stored?.deviceResources?.join() !== next.deviceResources?.join() ||
     JSON.stringify((stored?.interfaces ?? []).map(keyOf)) !== JSON.stringify((next.interfaces ?? []).map(keyOf))
   );
 }

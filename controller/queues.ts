@@ -5,7 +5,7 @@ import { WorkQueue, type WorkQueueOptions } from '../kube/workQueue.ts';
 import { Definitions, definitionKeys } from './definitions.ts';
 import { HostBlocks } from './hostBlocks.ts';
 import type { LeaderContext } from './leaderContext.ts';
-import { mellanoxProblem } from './networkDevices.ts';
+import { mellanoxProblem, networkDevices } from './networkDevices.ts';
 import { NetworkStatuses } from './networkStatus.ts';
 import { NodeCapacities } from './nodeCapacities.ts';
 import type { OptionalResources } from './optionalResources.ts';
@@ -42,6 +42,10 @@ export function createQueues(
     {
       definitions: (object: MultiNicNetwork) => definitions.state(object),
       devices: network => mellanoxProblem(network, optional) ?? sriovObjects.problem(network),
+      deviceResources: network => {
+        const devices = networkDevices(network, optional);
+        return devices.kind === 'known' ? devices.resources?.split(',') : undefined;
+      },
       unassignedHosts: network => blocks.unassigned(network),
     },
     statusIntervalMs,

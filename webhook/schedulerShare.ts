@@ -1,4 +1,5 @@
 import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../core/api/names.ts';
+import { deviceResources, devicesWanted } from '../core/delegate/deviceResource.ts';
 import { targetOf } from '../core/selection/wish.ts';
 import type { WantedAttachment } from './wanted.ts';
 
@@ -14,15 +15,16 @@ export interface SchedulerShare {
 
 /**
  * The scheduler's share of the pod's attachments: of each network one address an attachment, the target in Mbit/s, and nodes with as many
- * usable NICs as it asks for. Best effort counts addresses only: it is there to go where there is less. A network that is off
- * (`spec.schedulerResources: false`) has no share.
+ * usable NICs as it asks for; and the devices of networks whose NICs a device plugin hands out. Best effort counts addresses and devices
+ * only: it is there to go where there is less. A network that is off (`spec.schedulerResources: false`) has no share but devices.
  * @param forbids whether the namespace's quota allows none of a resource
  */
 export function schedulerShare(
   wanted: readonly WantedAttachment[],
   forbids: (resource: string) => boolean,
 ): SchedulerShare {
-  const resources = new Map<string, number>();
+  // Without its devices a pod would start nowhere: they are no hint, and no quota takes them away.
+  const resources = devicesOf(wanted);
   const labels = new Map<string, number>();
   const forbidden = new Set<string>();
   const ask = (resource: string, quantity: number): void => {
@@ -43,4 +45,16 @@ export function schedulerShare(
     labels.set(label, Math.max(nics, labels.get(label) ?? 0));
   }
   return { resources, labels, forbidden: [...forbidden].sort() };
+}
+
+function devicesOf(wanted: readonly WantedAttachment[]): Map<string, number> {
+  const devices = new Map<string, number>();
+  for (const { known, request } of wanted) {
+    const { name, spec } = known.state.network;
+    const resources = deviceResources(name, spec.plugin, known.object.status?.deviceResources);
+    for (const [resource, count] of devicesWanted(resources, request.nics)) {
+      devices.set(resource, (devices.get(resource) ?? 0) + count);
+    }
+  }
+  return devices;
 }

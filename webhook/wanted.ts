@@ -1,5 +1,6 @@
 import type { DeviceClass } from '../core/api/types.ts';
 import { annotation } from '../core/api/names.ts';
+import { deviceResources } from '../core/delegate/deviceResource.ts';
 import { MultiNicError } from '../core/errors.ts';
 import type { SelectedNetwork } from '../core/pod/selectNetworks.ts';
 import { readNicRequest, type NicRequest } from '../core/selection/request.ts';
@@ -50,14 +51,23 @@ export async function readWanted(
   return wanted;
 }
 
-/** What a request asks for that the network's strategy does not look at. */
+/** What a request asks for that the network does not look at, and devices that it cannot be made to ask for. */
 export function unusedRequests({ known, request, selected }: WantedAttachment): string[] {
-  const { network } = known.state;
+  const { object, state } = known;
+  const { network } = state;
   const strategy = strategyOf(network);
   const unused = (key: string, why: string): string =>
     `cni-args.${key} has no effect in network ${selected.network}: ${why} (MNN_CNI_ARGS_INVALID)`;
   const blind = `strategy ${strategy} does not look at it`;
   const warnings: string[] = [];
+  if (network.handedOut) {
+    if (request.masters) warnings.push(unused('masters', 'a device plugin hands out its NICs'));
+    if (deviceResources(network.name, network.spec.plugin, object.status?.deviceResources).length === 0) {
+      warnings.push(
+        `network ${network.name}: which resources its devices are is not known, so the pod is made to ask for none (MNN_DEVICE_MISSING)`,
+      );
+    }
+  }
   if (request.class !== undefined && strategy !== 'devClass') warnings.push(unused('class', blind));
   if (request.target !== undefined && !keepsPromises(network)) {
     const placeless = 'its addresses do not depend on the node, so no bandwidth of a node is kept';

@@ -26,6 +26,7 @@ import type { KubeletDevices } from '../devices/kubeletDevices.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 import { attachmentNics } from './attachmentNics.ts';
 import { devicePlacement } from './devicePlacement.ts';
+import { devicesOfOthers, resourcesOf } from './otherDevices.ts';
 import { podDevices, type PodDevice } from './podDevices.ts';
 
 /** How long the node's copies may lag behind those of whoever admitted the pod, ms: a runtime that is refused makes the sandbox anew. */
@@ -96,7 +97,7 @@ export class Decider {
     }
     const { network } = known.state;
     const plugin = pluginOf(network);
-    const devices = await this.#devices(network, wanted, budget.signal);
+    const devices = await this.#devices(known, wanted, budget.signal);
     const granted = await this.#grant(known, wanted, devices, budget);
     if (network.ownAddresses) checkIps(granted.nics, wanted.ips);
     if (wanted.mac !== undefined && granted.nics.length > 1) {
@@ -128,17 +129,23 @@ export class Decider {
   }
 
   /** Devices that the kubelet assigned, without those of the sandbox's other attachments. */
-  async #devices(network: Network, wanted: Wanted, signal: AbortSignal): Promise<PodDevice[]> {
+  async #devices(known: KnownNetwork, wanted: Wanted, signal: AbortSignal): Promise<PodDevice[]> {
+    const { network } = known.state;
     if (!network.handedOut) return [];
-    const { pod, deviceID } = wanted;
-    const { checkpoint, kubelet, sysfs } = this.#options;
-    const taken = checkpoint
+    const { pod, ifname, deviceID: handed } = wanted;
+    const { view, checkpoint, kubelet, sysfs } = this.#options;
+    const held = checkpoint
       .others(wanted)
       .flatMap(({ links }) => links.flatMap(({ delegate }) => deviceOf(delegate) ?? []));
-    const facts = { handed: deviceID, taken: new Set(taken), sysfs };
-    const devices = await podDevices(network, await kubelet.of(pod, signal), facts);
-    const { nics } = requestOf(network, wanted);
-    return devices.slice(0, nics ?? devices.length);
+    const resources = resourcesOf(known);
+    const wish = {
+      resources,
+      count: requestOf(network, wanted).nics,
+      handed,
+      taken: new Set(held),
+      others: devicesOfOthers(view, pod, ifname, resources),
+    };
+    return podDevices(network, await kubelet.of(pod, signal), wish, sysfs);
   }
 
   /** The record that there is, else a new one. */

@@ -1,4 +1,3 @@
-import { deviceResource } from '../../core/delegate/deviceResource.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { AssignedDevice } from '../devices/assignedDevice.ts';
@@ -11,38 +10,51 @@ export interface PodDevice {
   readonly master: string;
 }
 
-/** What is known besides. */
-export interface DeviceFacts {
+/** What one attachment wants of the pod's devices. */
+export interface DeviceWish {
+  /** Resources of the network's devices; none: whichever NICs device plugins gave the pod. */
+  readonly resources: readonly string[];
+  /** How many; undefined: all that are there for this attachment. */
+  readonly count: number | undefined;
   /** PCI address that the runtime handed over. */
   readonly handed: string | undefined;
   /** PCI addresses that other attachments of this pod have. */
   readonly taken: ReadonlySet<string>;
-  /** For example /sys. */
-  readonly sysfs: string;
+  /** How many devices of the resources the pod's other attachments take, or are to take. */
+  readonly others: number;
 }
 
 /**
- * The devices of a pod that a network's attachment uses, in their order. Multus names one itself where the network's definition says
- * so; that one comes first.
- * @throws MultiNicError MNN_DEVICE_MISSING where the type cannot do without and there is none
+ * The devices of a pod that one attachment uses: one of each resource in turn, each resource's in the order in which they are assigned. Multus
+ * names one itself where the network's definition says so; that one comes first.
+ * @param sysfs for example /sys
+ * @throws MultiNicError MNN_DEVICE_MISSING where the network cannot do without and there is none
  */
 export async function podDevices(
   { name, spec }: Pick<Network, 'name' | 'spec'>,
   assigned: readonly AssignedDevice[],
-  { handed, taken, sysfs }: DeviceFacts,
+  { resources, count, handed, taken, others }: DeviceWish,
+  sysfs: string,
 ): Promise<PodDevice[]> {
-  const resource = deviceResource(name, spec.plugin);
-  const ofNetwork = assigned.filter(item => resource === undefined || item.resource === resource);
-  const ids = new Set([...(handed === undefined ? [] : [handed]), ...ofNetwork.map(({ id }) => id)]);
-  const devices: PodDevice[] = [];
+  const ids = [...new Set([...(handed === undefined ? [] : [handed]), ...inTurn(assigned, resources)])];
+  const found: PodDevice[] = [];
   for (const id of ids) {
-    if (taken.has(id)) continue;
     const nic = await readPciNic(sysfs, id);
-    if (nic) devices.push({ deviceID: id, master: nic.master ?? '' });
+    if (nic) found.push({ deviceID: id, master: nic.master ?? '' });
   }
-  if (devices.length > 0 || spec.plugin.type !== 'sriov') return devices;
+  const devices = found.filter(({ deviceID }) => !taken.has(deviceID));
+  if (devices.length > 0) return devices.slice(0, count ?? Math.max(1, found.length - others));
+  if (spec.plugin.type === 'mellanox' && resources.length === 0) return [];
   throw new MultiNicError(
     'MNN_DEVICE_MISSING',
-    `network ${name}: the kubelet has assigned the pod no device of ${resource ?? 'a device plugin'}`,
+    `network ${name}: the kubelet has assigned the pod no device ${found.length > 0 ? 'more ' : ''}of ${resources.join(', ')}`,
   );
+}
+
+/** The first of each resource, then the second of each, …: resources are rails, and few NICs are to be on several. */
+function inTurn(assigned: readonly AssignedDevice[], resources: readonly string[]): string[] {
+  if (resources.length === 0) return assigned.map(({ id }) => id);
+  const lists = resources.map(resource => assigned.filter(device => device.resource === resource));
+  const longest = Math.max(...lists.map(list => list.length));
+  return Array.from({ length: longest }, (_, i) => lists.flatMap(list => list[i]?.id ?? [])).flat();
 }

@@ -87,6 +87,8 @@ export interface MultiNicNetworkStatus {
   interfaces?: InterfaceIndex[];
   /** Absent where another IPAM plugin gives the addresses. */
   addresses?: AddressCounts;
+  /** Extended resources of the devices that pods take; absent where no device plugin hands out the NICs. */
+  deviceResources?: string[];
 }
 
 /** Attachments of a network: those that hold addresses, and those that all nodes together have addresses for. */

@@ -4,25 +4,53 @@ import type { PluginSpec } from '../api/types.ts';
 const sriovPrefix = 'openshift.io/';
 
 /**
- * Types whose devices a device plugin hands out: which NICs a pod gets is known only once the kubelet has assigned them, so NICs and addresses
- * are chosen on the node.
+ * Networks whose NICs a device plugin hands out: which ones a pod gets is known only once the kubelet has assigned them, so NICs and addresses
+ * are chosen on the node. Of type host-device it is those that name a resource.
  */
-export function usesDevicePlugin(type: string): boolean {
-  return type === 'sriov' || type === 'mellanox';
+export function usesDevicePlugin(plugin: Pick<PluginSpec, 'type' | 'args'>): boolean {
+  const { type } = plugin;
+  return type === 'sriov' || type === 'mellanox' || (type === 'host-device' && existingResource(plugin) !== undefined);
 }
 
 /**
- * The extended resource that a network's SR-IOV devices are requested as: `resourceName` with its prefix or without, else one named as the
- * network, in the letters that such names may have. Undefined for types whose resources the network does not name.
+ * The extended resource that a network's devices are requested as: `resourceName` with its prefix or without, else, for SR-IOV, one named as
+ * the network, in the letters that such names may have. Undefined where the network does not name its resources.
  */
 export function deviceResource(network: string, plugin: PluginSpec): string | undefined {
-  if (plugin.type !== 'sriov') return undefined;
+  if (!usesDevicePlugin(plugin) || plugin.type === 'mellanox') return undefined;
   const name = existingResource(plugin) ?? ownResource(network);
   return name.includes('/') ? name : sriovPrefix + name;
 }
 
+/**
+ * The resources of a network's devices; none where they are not known, or no device plugin hands out its NICs.
+ * @param listed what the network's status lists
+ */
+export function deviceResources(
+  network: string,
+  plugin: PluginSpec,
+  listed: readonly string[] = [],
+): readonly string[] {
+  if (!usesDevicePlugin(plugin)) return [];
+  const own = deviceResource(network, plugin);
+  return own === undefined ? listed : [own];
+}
+
+/**
+ * How many devices of each of the network's resources one attachment takes: as many as the pod asks for NICs, else one of each resource. More
+ * of the former ones where they cannot be as many of each.
+ */
+export function devicesWanted(resources: readonly string[], nics: number | undefined): Map<string, number> {
+  const count = nics ?? resources.length;
+  const shares = resources.map((resource, i): [string, number] => [
+    resource,
+    Math.ceil((count - i) / resources.length),
+  ]);
+  return new Map(shares.filter(([, share]) => share > 0));
+}
+
 /** The resource that the user says exists already (args.resourceName); an empty one says nothing. */
-export function existingResource({ args = {} }: PluginSpec): string | undefined {
+export function existingResource({ args = {} }: Pick<PluginSpec, 'args'>): string | undefined {
   return args.resourceName === '' ? undefined : args.resourceName;
 }
 

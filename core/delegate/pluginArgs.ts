@@ -7,7 +7,7 @@ const numbers = new Set(['mtu', 'vlan', 'vlanQoS', 'min_tx_rate', 'max_tx_rate']
 const onOff = new Set(['spoofchk', 'trust']);
 
 /** Arguments that say how VFs are made (SriovNetworkNodePolicy), and nothing to the plugin that is called for a pod. */
-const ofNodePolicy = new Set(['resourceName', 'priority', 'mtu', 'numVfs', 'isRdma', 'needVhostNet']);
+const ofNodePolicy = new Set(['priority', 'mtu', 'numVfs', 'isRdma', 'needVhostNet']);
 
 /** Types whose arguments have a known form; those of any other are read as JSON where they are. */
 const knownTypes = new Set(['ipvlan', 'macvlan', 'ptp', 'aws-ipvlan', 'sriov', 'host-device', 'mellanox']);
@@ -20,7 +20,7 @@ const knownTypes = new Set(['ipvlan', 'macvlan', 'ptp', 'aws-ipvlan', 'sriov', '
 export function pluginArgs(type: string, args: Readonly<Record<string, string>> = {}): Record<string, unknown> {
   const entries = Object.entries(args).flatMap(([name, text]): [string, unknown][] => {
     if (!knownTypes.has(type)) return [[name, asJson(text)]];
-    if (type === 'sriov' && ofNodePolicy.has(name)) return [];
+    if (name === 'resourceName' || (type === 'sriov' && ofNodePolicy.has(name))) return [];
     const key = spellings.get(name) ?? name;
     return [[key, knownValue(key, text)]];
   });

@@ -33,7 +33,7 @@ export interface Network {
 export function readNetwork(object: MultiNicNetwork): Network {
   const { spec, metadata } = object;
   const { ipam, findings } = parseIpam(spec.ipam);
-  const handedOut = usesDevicePlugin(spec.plugin.type);
+  const handedOut = usesDevicePlugin(spec.plugin);
   const [first] = findings;
   if (!ipam)
     throw new MultiNicError(

@@ -17,7 +17,7 @@ const argsOf: ReadonlyMap<string, readonly string[]> = new Map(
       ...['resourceName', 'priority', 'mtu', 'numVfs', 'isRdma', 'needVhostNet', 'vlan', 'vlanQoS', 'vlanQos'],
       ...['spoofchk', 'trust', 'min_tx_rate', 'max_tx_rate', 'minTxRate', 'maxTxRate'],
     ],
-    'host-device': [],
+    'host-device': ['resourceName'],
     mellanox: [],
   }),
 );

@@ -25,7 +25,7 @@ export function validatePolicy({ spec, ipam, ownAddresses }: Draft): Finding[] {
   if (!strategies.includes(strategy)) {
     findings.push(error('MNN_STRATEGY_UNKNOWN', 'spec.attachPolicy.strategy', `"${String(strategy)}" is not known`));
   }
-  if (strategy !== 'none' && usesDevicePlugin(spec.plugin.type)) {
+  if (strategy !== 'none' && usesDevicePlugin(spec.plugin)) {
     const detail = `${strategy} has no effect: the device plugin of type ${spec.plugin.type} chooses the NICs`;
     findings.push(warning('MNN_STRATEGY_UNUSED', 'spec.attachPolicy.strategy', detail));
   }

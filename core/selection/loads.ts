@@ -1,4 +1,5 @@
 import type { Allocation } from '../api/types.ts';
+import { usesDevicePlugin } from '../delegate/deviceResource.ts';
 import type { Member } from '../layout/members.ts';
 import type { Network } from '../network/network.ts';
 import { strategyOf } from './wish.ts';
@@ -18,11 +19,11 @@ export interface NicLoad {
 export type NicLoads = ReadonlyMap<string, NicLoad>;
 
 /**
- * A type that moves the NIC into the pod: one pod at a time has it, as long as it lives. Links that only keep others off a NIC (macvlan
+ * A type that moves the NIC into the pod: one pod at a time has it, as long as it lives. A device plugin keeps pods apart itself. Links that only keep others off a NIC (macvlan
  * passthru) end with their sandbox; of those the agent knows.
  */
 export function takesWholeNic({ spec: { plugin } }: Pick<Network, 'spec'>): boolean {
-  return plugin.type === 'host-device';
+  return plugin.type === 'host-device' && !usesDevicePlugin(plugin);
 }
 
 /** Whether pools keep a record of a network's attachments: they have addresses of ours, a promise, or a NIC to themselves. */

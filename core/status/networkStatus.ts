@@ -23,6 +23,8 @@ export interface NetworkFacts {
   interfaces: readonly InterfaceIndex[];
   /** Absent where another IPAM plugin gives the addresses. */
   addresses?: AddressCounts;
+  /** Resources of the network's devices; absent where it has none, or none are known. */
+  deviceResources?: readonly string[];
 }
 
 /**
@@ -54,6 +56,7 @@ export function networkStatus(facts: NetworkFacts, { stored, generation, now }: 
     conditions: mergeConditions(stored?.conditions ?? [], [ready, ...parts], generation, now),
     interfaces: [...facts.interfaces],
     ...(facts.addresses && { addresses: facts.addresses }),
+    ...(facts.deviceResources && { deviceResources: [...facts.deviceResources] }),
   };
 }
 
@@ -81,6 +84,7 @@ export function unusableStatus(
     observedGeneration: generation,
     conditions: mergeConditions(stored?.conditions ?? [], conditions, generation, now),
     ...(stored?.interfaces ? { interfaces: stored.interfaces } : {}),
+    ...(stored?.deviceResources && { deviceResources: stored.deviceResources }),
   };
 }
 

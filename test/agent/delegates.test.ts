@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { dieAtVariable } from '../../agent/steps.ts';
+import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
 import { hostInterfaces } from '../../kube/resources.ts';
 import { addVirtualFunctions, assignDevices } from './devices.ts';
@@ -45,6 +46,7 @@ describe('agent: other plugins as delegates', function () {
     await site.addNetwork('moved', spec({ type: 'host-device-ipam' }, { type: 'host-device', cniVersion: '0.3.1' }));
     const sriov = { vlan: '999', vlanQos: '3', spoofchk: 'true', trust: 'off', maxTxRate: '100', numVfs: '2' };
     await site.addNetwork('virtual', spec(ours, { type: 'sriov', args: sriov }, '10.231.0.0/16'));
+    await site.addNetwork('shared', spec(ours, { type: 'sriov' }, '10.233.0.0/16'));
     await site.addNetwork('modern', spec({ type: 'recorded-ipam' }, { cniVersion: '1.1.0' }));
     await site.addNetwork('broken', spec(ours, { type: 'failing' }, '10.232.0.0/16'));
   });
@@ -206,6 +208,24 @@ describe('agent: other plugins as delegates', function () {
       ['net1-1', result],
       ['net1-0', result],
     ]);
+  });
+
+  it('two attachments of a pod share its devices, and get no other', async () => {
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0', interfaces: [{ name: 'any' }] });
+    const before = plugin.calls.length;
+    addVirtualFunctions(host, { '0000:5e:01.0': 'eth1', '0000:5e:01.1': 'eth1', '0000:5e:02.0': 'eth2' });
+    using sandbox = await Sandbox.make(site, host, 'shared', { [annotation.networks]: 'shared, shared' });
+    assignDevices(host, sandbox.pod.metadata.uid!, {
+      'openshift.io/shared': { '0': ['0000:5e:01.1'], '1': ['0000:5e:01.0'] },
+      'nvidia.com/other': { '-1': ['0000:5e:02.0'] },
+    });
+    const config = await multusConfig(site, 'shared');
+    for (const ifname of ['net1', 'net2']) resultOf(await sandbox.call('ADD', config, { ifname }));
+    expect(plugin.calls.slice(before).map(({ ifname, conf }) => [ifname, conf.deviceID])).to.deep.equal([
+      ['net1-0', '0000:5e:01.0'],
+      ['net2-0', '0000:5e:01.1'],
+    ]);
+    expect(errorOf(await sandbox.call('ADD', config, { ifname: 'net3' })).details).to.contain('MNN_DEVICE_MISSING');
   });
 
   it('STATUS and GC of CNI 1.1 reach the plugins that the network is made with', async () => {

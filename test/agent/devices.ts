@@ -6,7 +6,7 @@ import type { Host } from './host.ts';
 export function addVirtualFunctions({ folder }: Host, functions: Record<string, string>): void {
   const devices = join(folder, 'sys/bus/pci/devices');
   for (const [i, [address, nic]] of Object.entries(functions).entries()) {
-    const physical = `0000:3b:00.${i}`;
+    const physical = `${address.slice(0, 7)}:00.${i}`;
     mkdirSync(join(devices, physical, 'net', nic), { recursive: true });
     mkdirSync(join(devices, address), { recursive: true });
     writeFileSync(join(devices, address, 'class'), '0x020000\n');

@@ -35,6 +35,11 @@ describe('Devices of other operators, against a real API server', function () {
   };
   const annotated = (name: string, resources: string) =>
     eventually(`${name} annotated with ${resources}`, async () => (await annotationOf(name)) === resources);
+  const listed = (name: string, ...resources: string[]) =>
+    eventually(`the status of ${name} to list ${resources.join()}`, async () => {
+      const { deviceResources = [] } = (await site.seen.status(name)) ?? {};
+      return deviceResources.join() === resources.join();
+    });
   const condition = (name: string, reason: string) =>
     eventually(`condition ${reason} of ${name}`, async () => {
       const condition = await site.seen.condition(name, 'DefinitionsReady');
@@ -46,6 +51,7 @@ describe('Devices of other operators, against a real API server', function () {
     await site.client.create(multiNicNetworks, network('early-vf', plugin('sriov', { vlan: '120', trust: 'true' })));
     await site.client.create(multiNicNetworks, network('early-mlx', plugin('mellanox')));
     await annotated('early-vf', 'openshift.io/earlyvf');
+    await listed('early-vf', 'openshift.io/earlyvf');
     await condition('early-vf', 'DefinitionsReady');
     expect((await condition('early-mlx', 'NoDeviceResource')).message).to.contain(
       'install the NVIDIA network operator',
@@ -165,10 +171,12 @@ describe('Devices of other operators, against a real API server', function () {
     const two = config({ resourceName: 'rail1' }, { resourcePrefix: 'mellanox.com', resourceName: 'rail2' });
     await site.client.patch(nicClusterPolicies, policy.metadata, 'merge', two);
     await annotated('mlx', 'nvidia.com/rail1,mellanox.com/rail2');
+    await listed('mlx', 'nvidia.com/rail1', 'mellanox.com/rail2');
     await condition('mlx', 'DefinitionsReady');
     await site.client.patch(nicClusterPolicies, policy.metadata, 'merge', config({ resourcePrefix: 'nvidia.com' }));
     expect((await condition('mlx', 'NoDeviceResource')).message).to.contain('NicClusterPolicy nic-cluster-policy');
     expect(await annotationOf('mlx')).to.equal('nvidia.com/rail1,mellanox.com/rail2');
+    await listed('mlx', 'nvidia.com/rail1', 'mellanox.com/rail2');
   });
 });
 

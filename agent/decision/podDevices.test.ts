@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isMultiNicError } from '../../core/errors.ts';
+import { podDevices, type DeviceWish } from './podDevices.ts';
+
+describe('podDevices', () => {
+  let sysfs: string;
+  const at = (address: string) => join(sysfs, 'bus/pci/devices', address);
+  const assigned = ['rail1 3b:00.1', 'rail1 3b:00.2', 'rail2 5e:00.1', 'rail2 5e:00.2', 'gpu 17:00.0', 'gpu GPU-1'].map(
+    text => {
+      const [resource = '', id = ''] = text.split(' ');
+      return { resource, id: id.includes(':') ? `0000:${id}` : id, numaNodes: [] };
+    },
+  );
+
+  before(() => {
+    sysfs = mkdtempSync(join(tmpdir(), 'sysfs-'));
+    for (const bus of ['3b', '5e']) {
+      mkdirSync(join(at(`0000:${bus}:00.0`), 'net', `eth-${bus}`), { recursive: true });
+      for (const f of [1, 2]) {
+        mkdirSync(at(`0000:${bus}:00.${f}`));
+        writeFileSync(join(at(`0000:${bus}:00.${f}`), 'class'), '0x020000\n');
+        symlinkSync(`../0000:${bus}:00.0`, join(at(`0000:${bus}:00.${f}`), 'physfn'));
+      }
+    }
+    mkdirSync(at('0000:17:00.0'));
+    writeFileSync(join(at('0000:17:00.0'), 'class'), '0x030200\n');
+  });
+  after(() => {
+    rmSync(sysfs, { recursive: true });
+  });
+
+  const choose = async (type: string, wish: Partial<DeviceWish>): Promise<string> => {
+    const network = { name: 'n', spec: { ipam: '{}', plugin: { cniVersion: '1.0.0', type } } };
+    const whole = { resources: [], count: undefined, handed: undefined, taken: new Set<string>(), others: 0, ...wish };
+    try {
+      const devices = await podDevices(network, assigned, whole, sysfs);
+      return devices.map(({ deviceID, master }) => `${deviceID.slice(5)}=${master}`).join(' ');
+    } catch (error) {
+      if (isMultiNicError(error)) return error.code;
+      throw error;
+    }
+  };
+  const rails = { resources: ['rail2', 'rail1'] };
+
+  for (const [what, wish, result] of [
+    ['takes one of each resource in turn', rails, '5e:00.1=eth-5e 3b:00.1=eth-3b 5e:00.2=eth-5e 3b:00.2=eth-3b'],
+    ['takes no more than asked', { ...rails, count: 1 }, '5e:00.1=eth-5e'],
+    ['leaves the others theirs', { ...rails, others: 3 }, '5e:00.1=eth-5e'],
+    ['takes one where others need more than there are', { ...rails, others: 9 }, '5e:00.1=eth-5e'],
+    [
+      'passes over those that others have',
+      { ...rails, others: 2, taken: new Set(['0000:5e:00.1', '0000:3b:00.1']) },
+      '5e:00.2=eth-5e 3b:00.2=eth-3b',
+    ],
+    [
+      'takes the one first that the runtime hands over',
+      { ...rails, handed: '0000:3b:00.2', count: 2 },
+      '3b:00.2=eth-3b 5e:00.1=eth-5e',
+    ],
+    [
+      'takes NICs only, where the resources are not known',
+      { count: 9 },
+      '3b:00.1=eth-3b 3b:00.2=eth-3b 5e:00.1=eth-5e 5e:00.2=eth-5e',
+    ],
+    ['refuses where none of the resource is assigned', { resources: ['rail3'] }, 'MNN_DEVICE_MISSING'],
+    ['refuses devices that are no NICs', { resources: ['gpu'] }, 'MNN_DEVICE_MISSING'],
+  ] as [string, Partial<DeviceWish>, string][]) {
+    it(what, async () => {
+      expect(await choose('mellanox', wish)).to.equal(result);
+    });
+  }
+});
