@@ -244,6 +244,8 @@ export class CertificateKeeper implements Runnable {
     this.#steps.set(step.do, { count: (this.#steps.get(step.do)?.count ?? 0) + 1, last: new Date() });
     log.info({ step: step.do, why, secret: options.secret }, what);
     if (!secret) return;
-    events.record({ ...secret, apiVersion: 'v1', kind: 'Secret' }, 'Normal', reason, `${what}: ${why}`);
+    // Not the Secret itself: an event is kept for a while.
+    const subject = { apiVersion: 'v1', kind: 'Secret', metadata: secret.metadata };
+    events.record(subject, 'Normal', reason, `${what}: ${why}`);
   }
 }

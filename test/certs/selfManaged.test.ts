@@ -8,9 +8,12 @@ import { expect } from 'chai';
 import { createAuthority } from '../../certs/authority.ts';
 import { readBundle } from '../../certs/bundle.ts';
 import { certificates, systemNamespace } from '../../core/api/names.ts';
+import { CertificateKeeper } from '../../controller/certificates/certificateKeeper.ts';
 import { events, secrets, type Secret } from '../../kube/resources.ts';
 import { readConfigurations, type TrustingConfiguration } from '../../controller/certificates/webhookConfigurations.ts';
+import { parseFlags } from '../../webhook/flags.ts';
 import { eventually } from '../eventually.ts';
+import { silent } from '../kube/support.ts';
 import { startCertificateSite, tenYearsMs, type CertificateSite } from './site.ts';
 import { Storm } from './storm.ts';
 
@@ -176,6 +179,32 @@ describe('self-managed certificates, against a real API server', function () {
       else await newLeaf(before);
     }
     expect(storm.failures).to.deep.equal([]);
+  });
+
+  it('are rotated while a second leader acts at the same time', async () => {
+    const { rotation } = parseFlags(rotations)!;
+    const second = new CertificateKeeper({
+      client: site.client,
+      log: silent,
+      events: { record: () => undefined },
+      options: { ...rotation!, secret: secretRef, configurations: certificates.service },
+    });
+    const stopping = new AbortController();
+    const ended = second.start(stopping.signal);
+    try {
+      await using storm = new Storm(site);
+      for (let rotated = 0; rotated < 2; rotated++) {
+        const by = await signer();
+        await eventually('a new authority', async () => (await signer()) !== by);
+      }
+      await site.client.delete(secrets, secretRef);
+      await newLeaf((await leaf())?.fingerprint256);
+      expect(second.report?.steps.size).to.be.greaterThan(0);
+      expect(storm.failures).to.deep.equal([]);
+    } finally {
+      stopping.abort();
+      await ended;
+    }
   });
 
   it('are told about: metrics, events, and nothing worse in the logs than what was done to them', async () => {
