@@ -38,14 +38,14 @@ export class GrpcConnection implements Disposable {
     // Loaded by the first call only: most nodes have no devices to hand out, and the module takes a megabyte.
     const http2 = await import('node:http2');
     const session = http2.connect('http://localhost', { createConnection: () => connect(socketPath) });
+    // A broken connection is told by the calls on it.
+    session.on('error', () => undefined);
     try {
       await once(session, 'connect', { signal });
     } catch (error) {
       session.destroy();
       throw signal.aborted ? signal.reason : error;
     }
-    // A broken connection is told by the calls on it.
-    session.on('error', () => undefined);
     return new GrpcConnection(session);
   }
 

@@ -41,7 +41,9 @@ export class KubeletDevices {
     using limit = deadline(signal, answerMs, 'PodResources of the kubelet');
     try {
       const devices = await podResources(this.#kubeletDir, pod, limit.signal);
-      return devices ? { devices } : { why: 'PodResources does not list the pod' };
+      if (devices) return { devices };
+      this.#log.info(pod, 'PodResources does not list the pod: reading the checkpoint');
+      return { why: 'PodResources does not list the pod' };
     } catch (error) {
       if (signal.aborted) throw error;
       const isServed = !(error instanceof Error && 'code' in error && error.code === 'ENOENT');

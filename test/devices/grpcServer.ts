@@ -1,5 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type Http2Server, type Http2Session, type ServerHttp2Stream } from 'node:http2';
+import * as http2 from 'node:http2';
+import { createServer, type Server } from 'node:net';
+import { Duplex } from 'node:stream';
+import { mendAuthorities } from './authorities.ts';
 import { framed, GrpcError, grpcStatus } from '../../agent/devices/grpc.ts';
 
 /** What a method does with a message: one answer, several in the course of time, or a GrpcError thrown. */
@@ -9,16 +12,21 @@ export type Method = (message: Buffer) => Buffer | AsyncIterable<Buffer>;
 export class GrpcServer implements AsyncDisposable {
   /** Methods in the order in which they were called. */
   readonly called: string[] = [];
-  readonly #server: Http2Server;
-  readonly #sessions = new Set<Http2Session>();
+  readonly #server: Server;
+  readonly #sessions = new Set<http2.Http2Session>();
 
   private constructor(methods: Readonly<Record<string, Method>>) {
-    this.#server = createServer();
-    this.#server.on('session', session => {
+    const sessions = http2.createServer();
+    this.#server = createServer(socket => {
+      const mended = Duplex.from({ readable: socket.pipe(mendAuthorities()), writable: socket });
+      socket.on('error', () => mended.destroy());
+      sessions.emit('connection', mended);
+    });
+    sessions.on('session', session => {
       this.#sessions.add(session);
       session.on('close', () => this.#sessions.delete(session));
     });
-    this.#server.on('stream', (stream, headers) => {
+    sessions.on('stream', (stream, headers) => {
       const path = headers[':path'] ?? '';
       this.called.push(path);
       stream.on('error', () => undefined); // the caller went away
@@ -42,7 +50,7 @@ export class GrpcServer implements AsyncDisposable {
   }
 }
 
-async function serve(stream: ServerHttp2Stream, method: Method | undefined): Promise<void> {
+async function serve(stream: http2.ServerHttp2Stream, method: Method | undefined): Promise<void> {
   const end = (status: number, message = ''): void => {
     if (stream.destroyed) return;
     stream.on('wantTrailers', () => {
