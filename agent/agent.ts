@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
+import { component } from '../core/api/names.ts';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
 import { sameInterfaces, sameSpec } from '../core/network/versions.ts';
 import { informersSynced } from '../kube/checks.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { ClusterView } from '../kube/clusterView.ts';
+import { EventRecorder } from '../kube/events.ts';
 import { HealthServer } from '../kube/healthServer.ts';
 import { Informer } from '../kube/informer.ts';
 import type { Runnable } from '../kube/lifecycle.ts';
@@ -67,7 +69,8 @@ export function createAgent(
   const records = new PoolRecords({ client, view, node, logger, observer });
 
   const writer = new HostInterfaceWriter(client, sources.hosts, node, logger);
-  const events = new KernelEvents(netlink, logger);
+  const kernelEvents = new KernelEvents(netlink, logger);
+  const events = new EventRecorder({ client, logger, component: component.agent, instance: node });
   const discovery = new Discovery({
     netlink,
     writer,
@@ -87,7 +90,7 @@ export function createAgent(
     programmed: metrics.routes,
   });
   const hostRoutes = new HostRoutes({ netlink, checkpoint, logger, observer: queues });
-  events.addListener(event => {
+  kernelEvents.addListener(event => {
     hostRoutes.onKernelEvent(event);
     discovery.onKernelEvent(event);
     routes.onKernelEvent(event);
@@ -132,6 +135,7 @@ export function createAgent(
         store,
         node,
         checkpoint,
+        events,
         kubelet: new KubeletDevices(options.kubeletDir, logger),
         sysfs: options.sysfs,
         findClass: (name, signal) => client.find(deviceClasses, { name }, { signal }),
@@ -174,6 +178,7 @@ export function createAgent(
   });
   return [
     health,
+    kernelEvents,
     events,
     ...copies.map(unawaited),
     records,

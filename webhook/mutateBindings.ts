@@ -2,15 +2,16 @@ import { annotation } from '../core/api/names.ts';
 import { readAttachments, withAttachments } from '../core/annotation/attachments.ts';
 import { formatNetworks, interfaceNames, parseNetworks } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { explainShort, type Choice } from '../core/selection/explain.ts';
 import { strategyOf } from '../core/selection/wish.ts';
 import { grantOnNode, type Granted } from '../kube/grant.ts';
+import { tellChoice } from '../kube/tellChoice.ts';
 import { whenReady } from '../kube/whenReady.ts';
 import type { Pod } from '../kube/resources.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import { unassignedPod, type ReviewContext } from './cluster.ts';
 import { allow, skip } from './decision.ts';
-import { explainShort, tell, type Explained } from './explain.ts';
 import { checkNodeHas } from './fit.ts';
 import { isRecord } from '../core/json.ts';
 import { objectOf, text } from '../core/shape.ts';
@@ -19,7 +20,7 @@ import { isInjected, namedMetadataShape } from './pod.ts';
 import { checkAnnotationSize } from './podPatch.ts';
 import { patienceMs } from './patience.ts';
 import { checkShape, type AdmissionRequest } from './review.ts';
-import { readWanted, type WantedAttachment } from './wanted.ts';
+import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
 
 /** core/v1 Binding. */
 interface Binding {
@@ -49,19 +50,19 @@ export function mutateBindings(context: ReviewContext): Reviewer {
     const elements = parseNetworks(annotations[annotation.networks] ?? '');
     const wanted = await wantedOf(context, elements, annotations, budget);
     const dryRun = request.dryRun ?? false;
-    const explained: Explained[] = [];
+    const choices: Choice[] = [];
     for (const item of wanted) {
       if (item.known.state.network.onNode) continue;
       const { nics, short } = await grantOne(context, item, { pod, namespace, node, dryRun }, budget);
-      explained.push({ item, nics, short });
+      choices.push(choiceOf(item, nics, short));
       const element = elements[item.position];
       if (element) elements[item.position] = withAttachments(element, nics);
     }
     const networks = { [annotation.networks]: formatNetworks(elements) };
     checkAnnotationSize({ ...annotations, ...binding.metadata.annotations, ...networks });
     const at = ['metadata', 'annotations'];
-    const short = explainShort(node, explained);
-    if (!dryRun) tell(context.events, pod, node, explained);
+    const short = explainShort(node, choices);
+    if (!dryRun) tellChoice(context.events, pod, node, choices);
     return allow({
       patch: [
         ...setEntries(at, binding.metadata.annotations, networks),

@@ -12,9 +12,9 @@ import type { CallBudget } from './call.ts';
 import { namespaceFacts, type ReviewContext } from './cluster.ts';
 import { allow, deny, skip, type Decision } from './decision.ts';
 import { displayName, factsOf, isInjected, podOf, type AdmittedPod } from './pod.ts';
-import { tell } from './explain.ts';
+import { tellChoice } from '../kube/tellChoice.ts';
 import type { AdmissionRequest } from './review.ts';
-import { readWanted, type WantedAttachment } from './wanted.ts';
+import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
 
 export interface ValidatePodsOptions {
   /** Users that may change attachments: the system's own service accounts, as system:serviceaccount:<namespace>:<name>. */
@@ -66,13 +66,13 @@ function tellOf(
   wanted: readonly WantedAttachment[],
 ): void {
   const elements = parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
-  const explained = wanted.flatMap(item => {
+  const choices = wanted.flatMap(item => {
     const nics = readAttachments(elements[item.position]?.['cni-args']);
-    return nics ? [{ item, nics }] : [];
+    return nics ? [choiceOf(item, nics)] : [];
   });
   const { uid } = pod.metadata;
   const metadata = { name: displayName(pod), namespace, ...(uid !== undefined && { uid }) };
-  tell(events, { metadata }, pod.spec.nodeName ?? '', explained);
+  tellChoice(events, { metadata }, pod.spec.nodeName ?? '', choices);
 }
 
 /** @throws MultiNicError MNN_NOT_INJECTED where a reservation is gone */

@@ -1,8 +1,9 @@
-import type { DeviceClass } from '../core/api/types.ts';
+import type { AllocatedNic, DeviceClass } from '../core/api/types.ts';
 import { annotation } from '../core/api/names.ts';
 import { deviceResources } from '../core/delegate/deviceResource.ts';
 import { MultiNicError } from '../core/errors.ts';
 import type { SelectedNetwork } from '../core/pod/selectNetworks.ts';
+import type { Choice } from '../core/selection/explain.ts';
 import { readNicRequest, type NicRequest } from '../core/selection/request.ts';
 import { looksAtBandwidth } from '../core/selection/select.ts';
 import { keepsPromises, strategyOf } from '../core/selection/wish.ts';
@@ -74,4 +75,13 @@ export function unusedRequests({ known, request, selected }: WantedAttachment): 
     warnings.push(unused('target', looksAtBandwidth(strategy) && network.nodeIndependent ? placeless : blind));
   }
   return warnings;
+}
+
+/** What there is to explain of an attachment that got its NICs. */
+export function choiceOf(
+  { selected, known, request }: WantedAttachment,
+  nics: readonly AllocatedNic[],
+  short?: string,
+): Choice {
+  return { network: known.state.network, ifname: selected.ifname, request, nics, short };
 }

@@ -13,10 +13,12 @@ import { readNicRequest, type NicRequest } from '../../core/selection/request.ts
 import type { DevicePlacement } from '../../core/selection/types.ts';
 import { classOf, strategyOf } from '../../core/selection/wish.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
+import type { EventRecorder } from '../../kube/events.ts';
 import { grantOnNode, type Granted } from '../../kube/grant.ts';
 import type { PoolStore } from '../../kube/poolStore.ts';
 import type { Pod } from '../../kube/resources.ts';
 import { sharersOf } from '../../kube/sharedNics.ts';
+import { tellChoice } from '../../kube/tellChoice.ts';
 import { whenReady } from '../../kube/whenReady.ts';
 import type { Attachment } from '../attach/attachment.ts';
 import { pluginOf } from '../attach/plugin.ts';
@@ -65,6 +67,7 @@ export interface DeciderOptions {
   readonly node: string;
   readonly checkpoint: Checkpoint;
   readonly kubelet: KubeletDevices;
+  readonly events: Pick<EventRecorder, 'record'>;
   /** Where sysfs is mounted. */
   readonly sysfs: string;
   /** The DeviceClass of that name, asked of the API server: few pods name one, so none is watched. */
@@ -155,7 +158,7 @@ export class Decider {
     devices: readonly PodDevice[],
     { signal, remainingMs }: Budget,
   ): Promise<Granted> {
-    const { view, records, store, node } = this.#options;
+    const { view, records, store, node, events } = this.#options;
     const { network } = known.state;
     const claimant = claimantOf(wanted);
     const attachments = readAttachments(wanted.cniArgs);
@@ -167,11 +170,20 @@ export class Decider {
     const live = hinted === undefined ? undefined : await records.live(hinted, claimant, signal);
     if (live) return { nics: live.allocation.nics, pool: live.pool };
     const request = requestFor(network, requestOf(network, wanted), attachments, devices);
-    if (devices.length > 0 && !network.ownAddresses) return { nics: devices.map(onDevice), pool: undefined };
+    const tell = ({ nics, short }: Pick<Granted, 'nics' | 'short'>): void => {
+      tellChoice(events, wanted.pod, node, [{ network, ifname: wanted.ifname, request, nics, short }]);
+    };
+    if (devices.length > 0 && !network.ownAddresses) {
+      const nics = devices.map(onDevice);
+      tell({ nics });
+      return { nics, pool: undefined };
+    }
     const deviceClass = await this.#deviceClass(network, request, signal);
     const placement = await this.#placement(network, wanted.pod, signal);
     const grantee = { network: network.name, node, claimant, request, ips: wanted.ips, deviceClass, placement };
-    return whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
+    const granted = await whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
+    tell(granted);
+    return granted;
   }
 
   /**

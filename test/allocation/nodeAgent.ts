@@ -52,6 +52,7 @@ export class NodeAgent {
     this.#records = records;
     this.#releaser = new Releaser({ pods, records, store, checkpoint, logger });
     this.#decider = new Decider({
+      events: { record: () => undefined },
       view,
       records,
       store,

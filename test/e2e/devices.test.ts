@@ -6,7 +6,7 @@ import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/client.ts';
-import { hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
+import { events, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
 import { boxImage, startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
 import { DevicePlugin } from '../devices/devicePlugin.ts';
 import { showPciNics, type PciNic } from '../devices/pciTree.ts';
@@ -134,6 +134,13 @@ describe('devices that the kubelet assigns, on a real node of two NUMA nodes', f
     return record?.nics.flatMap(({ master }) => master ?? []) ?? [];
   };
 
+  /** What the pod's events say of the choice. */
+  const told = (pod: string): Promise<string> =>
+    eventually(`an event of ${pod}`, async () => {
+      const { items } = await client.list(events, { namespace });
+      return items.find(event => event.involvedObject.name === pod && event.reason === 'NetworksChosen')?.message;
+    });
+
   /** The hardware addresses of links. */
   const macsOf = (links: string): string[] => [...links.matchAll(/link\/ether (\S+)/g)].map(([, mac = '']) => mac);
 
@@ -171,7 +178,13 @@ describe('devices that the kubelet assigns, on a real node of two NUMA nodes', f
   it('topology: a pod with GPUs on both NUMA nodes has NICs on both', async () => {
     await create('both', { name: 'near', 'cni-args': { nics: 2 } }, { limits: { 'example.com/gpu': '2' } });
     await running('both');
-    expect((await mastersOf('both')).map(numaNodeOf)).to.deep.equal([0, 1]);
+    const masters = await mastersOf('both');
+    expect(masters.map(numaNodeOf)).to.deep.equal([0, 1]);
+    expect(await told('both')).to.match(
+      new RegExp(
+        `^on node ${node.name}: network near \\(topology, 2 NICs asked for\\): net1-0 ${masters[0]} \\S+, net1-1 ${masters[1]} `,
+      ),
+    );
     await gone('both');
   });
 
@@ -193,6 +206,7 @@ describe('devices that the kubelet assigns, on a real node of two NUMA nodes', f
     expect(created.spec?.containers[0]?.resources).to.deep.equal({ limits: quantities, requests: quantities });
     await running('holder');
     expect(plugged.allocated.map(ids => ids.toSorted())).to.deep.equal([['0000:15:00.0', '0000:16:00.0']]);
+    expect(await told('holder')).to.contain('network whole (none, masters ');
     const links = await inPod('holder', 'busybox ip link show net1-0; busybox ip link show net1-1');
     expect(macsOf(links)).to.deep.equal(macs);
     const addresses = await inPod('holder', 'busybox ip -4 address');
