@@ -152,7 +152,7 @@ function start(
   ];
   const isolated = ['unshare', ...asRoot, '--pid', '--fork', '--kill-child', '--mount-proc', ...machine];
   return spawn('setpriv', ['--pdeathsig', 'KILL', ...isolated], {
-    env: { PATH: process.env.PATH, TMPDIR: memory },
+    env: { PATH: process.env.PATH, TMPDIR: memory, LD_PRELOAD: kernel.preload },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

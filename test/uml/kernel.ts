@@ -14,6 +14,8 @@ export interface UmlKernel {
   readonly modules: string;
   /** Process 1. */
   readonly init: string;
+  /** The library that the kernel is started with. */
+  readonly preload: string;
 }
 
 /** Debian's User-Mode Linux and our process 1, from the cache, or fetched, unpacked and compiled there. Installs nothing. */
@@ -30,20 +32,26 @@ export async function umlKernel(): Promise<UmlKernel> {
   const releases = join(kernel, 'usr/lib/uml/modules');
   const [release] = await readdir(releases);
   if (release === undefined) throw new Error(`Debian's package user-mode-linux has no modules in ${releases}`);
-  return { program: join(kernel, 'usr/bin/linux.uml'), modules: join(releases, release), init: await compiledInit() };
+  return {
+    program: join(kernel, 'usr/bin/linux.uml'),
+    modules: join(releases, release),
+    init: await compiled('init', ['-static']),
+    preload: await compiled('wholeRegisters', ['-shared', '-fPIC']),
+  };
 }
 
-async function compiledInit(): Promise<string> {
-  const source = join(import.meta.dirname, 'init.c');
+/** A program or a library of C here, compiled once for this machine. */
+async function compiled(name: string, flags: readonly string[]): Promise<string> {
+  const source = join(import.meta.dirname, `${name}.c`);
   const hash = createHash('sha256')
     .update(await readFile(source))
     .digest('hex')
     .slice(0, 16);
-  const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Os', '-static', '-s'];
-  const folder = await cached(`uml-init-${hash}`, async target => {
-    await run(['gcc', ...flags, '-o', join(target, 'init'), source]);
+  const folder = await cached(`uml-${name}-${hash}`, async target => {
+    const all = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Os', '-s', ...flags];
+    await run(['gcc', ...all, '-o', join(target, name), source]);
   });
-  return join(folder, 'init');
+  return join(folder, name);
 }
 
 /**
