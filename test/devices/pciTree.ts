@@ -8,6 +8,9 @@ export interface PciNic {
   readonly numaNode: number;
   /** Its netdev. */
   readonly net: string;
+  /** PCI device id, for example `0x1021`. */
+  readonly product: string;
+  readonly speedMbps: number;
 }
 
 /** Where a node sees the files that stand in for sysfs. */
@@ -23,16 +26,16 @@ export async function showPciNics(node: ClusterNode, nics: readonly PciNic[]): P
   };
   const mounts = [`mount --bind ${folder}/bus /sys/bus`];
   mkdirSync(node.path(join(folder, 'bus/pci/drivers/mlx5_core')), { recursive: true });
-  for (const { address, numaNode, net } of nics) {
+  for (const { address, numaNode, net, product, speedMbps } of nics) {
     const device = `bus/pci/devices/${address}`;
     mkdirSync(node.path(join(folder, device, 'net', net)), { recursive: true });
     mkdirSync(node.path(join(folder, 'net', net)), { recursive: true });
     symlinkSync('../../drivers/mlx5_core', node.path(join(folder, device, 'driver')));
     write(`${device}/class`, '0x020000');
     write(`${device}/vendor`, '0x15b3');
-    write(`${device}/device`, '0x1021');
+    write(`${device}/device`, product);
     write(`${device}/numa_node`, String(numaNode));
-    write(`net/${net}/speed`, '100000');
+    write(`net/${net}/speed`, String(speedMbps));
     symlinkSync(`/sys/${device}`, node.path(join(folder, 'net', net, 'device')));
     mounts.push(`mount --bind ${folder}/net/${net} /sys/devices/virtual/net/${net}`);
   }

@@ -3,10 +3,18 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { podResources } from '../../agent/devices/podResources.ts';
 import { annotation } from '../../core/api/names.ts';
-import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
+import type { AllocatedNic, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/client.ts';
-import { events, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
+import {
+  deviceClasses,
+  events,
+  hostInterfaces,
+  ipPools,
+  multiNicNetworks,
+  pods,
+  type Pod,
+} from '../../kube/resources.ts';
 import { boxImage, startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
 import { DevicePlugin } from '../devices/devicePlugin.ts';
 import { showPciNics, type PciNic } from '../devices/pciTree.ts';
@@ -18,15 +26,17 @@ const namespace = 'default';
 /** Devices of a plugin; the other NICs are the network's own. */
 const pluggedNics = ['eth5', 'eth6'];
 
-/** eth1 and eth2 are on NUMA node 0, the others on node 1. */
-const nics = [1, 2, 3, 4, 5, 6].map((n): PciNic => ({
-  address: `0000:${n + 10}:00.0`,
-  numaNode: n <= 2 ? 0 : 1,
-  net: `eth${n}`,
+/** eth1 and eth2 are on NUMA node 0 and of a product of their own, the others on node 1. */
+const nics = [10_000, 25_000, 100_000, 400_000, 100_000, 100_000].map((speedMbps, i): PciNic => ({
+  address: `0000:${i + 11}:00.0`,
+  numaNode: i < 2 ? 0 : 1,
+  net: `eth${i + 1}`,
+  product: i < 2 ? '0x1017' : '0x1021',
+  speedMbps,
 }));
 const numaNodeOf = (nic: string) => nics.find(({ net }) => net === nic)?.numaNode;
 
-describe('devices that the kubelet assigns, on a real node of two NUMA nodes', function () {
+describe('NICs by strategy and by device plugin, on a real node of two NUMA nodes', function () {
   this.timeout(300_000);
   let cluster: Cluster;
   let node: ClusterNode;
@@ -53,13 +63,23 @@ describe('devices that the kubelet assigns, on a real node of two NUMA nodes', f
     await installSystem(cluster, await buildCni());
     await labelNamespace(cluster, namespace);
     const subnetOf = (nic: string) => node.nics.find(({ name }) => name === nic)!.subnet;
-    await createNetwork('near', {
-      subnet: '10.222.0.0/16',
+    const chosen = (subnet: string, attachPolicy: MultiNicNetworkSpec['attachPolicy']): MultiNicNetworkSpec => ({
+      subnet,
       masterNets: ['eth1', 'eth2', 'eth3', 'eth4'].map(subnetOf),
       ipam: '{"type": "multi-nic-ipam", "hostBlock": 6, "interfaceBlock": 2, "vlanMode": "l3"}',
       multiNICIPAM: true,
       plugin: { cniVersion: '0.4.0', type: 'ptp' },
-      attachPolicy: { strategy: 'topology' },
+      attachPolicy: attachPolicy!,
+    });
+    await createNetwork('near', chosen('10.222.0.0/16', { strategy: 'topology' }));
+    await createNetwork('cheap', chosen('10.223.0.0/16', { strategy: 'costOpt', target: '30Gbps' }));
+    await createNetwork('fast', chosen('10.224.0.0/16', { strategy: 'perfOpt' }));
+    await createNetwork('classy', chosen('10.225.0.0/16', { strategy: 'devClass' }));
+    await client.create(deviceClasses, {
+      apiVersion: 'multinic.fms.io/v1',
+      kind: 'DeviceClass',
+      metadata: { name: 'older' },
+      spec: { ids: [{ vendor: '15b3', products: ['1017'] }] },
     });
     await createNetwork('whole', {
       masterNets: pluggedNics.map(subnetOf),
@@ -128,11 +148,14 @@ describe('devices that the kubelet assigns, on a real node of two NUMA nodes', f
   const inPod = async (name: string, script: string): Promise<string> =>
     (await cluster.kubectl(['exec', name, '--', '/bin/busybox', 'sh', '-c', script])).stdout;
 
-  const mastersOf = async (pod: string): Promise<string[]> => {
-    const pool = await client.find(ipPools, { name: `near.${node.name}` });
+  const nicsOf = async (pod: string, network: string): Promise<AllocatedNic[]> => {
+    const pool = await client.find(ipPools, { name: `${network}.${node.name}` });
     const record = readPool(pool).allocations.find(({ name, state }) => name === pod && state === 'Allocated');
-    return record?.nics.flatMap(({ master }) => master ?? []) ?? [];
+    return record?.nics ?? [];
   };
+
+  const mastersOf = async (pod: string, network = 'near'): Promise<string[]> =>
+    (await nicsOf(pod, network)).flatMap(({ master }) => master ?? []);
 
   /** What the pod's events say of the choice. */
   const told = (pod: string): Promise<string> =>
@@ -194,6 +217,26 @@ describe('devices that the kubelet assigns, on a real node of two NUMA nodes', f
     expect(await mastersOf('none')).to.deep.equal(['eth1', 'eth2', 'eth3']);
     await gone('none');
   });
+
+  const strategies: [what: string, network: string, asked: object, masters: string[]][] = [
+    ['costOpt: the slowest NIC that has the target alone', 'cheap', {}, ['eth3']],
+    ['perfOpt: the two NICs with the most bandwidth', 'fast', { nics: 2 }, ['eth3', 'eth4']],
+    ['devClass: the NICs of the class', 'classy', { class: 'older' }, ['eth1', 'eth2']],
+  ];
+  for (const [what, network, asked, masters] of strategies) {
+    it(`${what}, and the pod has their addresses`, async () => {
+      await create(network, { name: network, 'cni-args': asked });
+      await running(network);
+      expect((await mastersOf(network, network)).toSorted()).to.deep.equal(masters);
+      const given = (await nicsOf(network, network)).flatMap(({ addresses }) => addresses);
+      expect(given).to.have.length(masters.length);
+      const links = await inPod(network, 'busybox ip -4 address');
+      for (const [i, address] of given.entries())
+        expect(links).to.match(new RegExp(`inet ${address.split('/')[0]}[/ ].* net1-${i}\\b`));
+      expect(await told(network)).to.contain(`network ${network} (`);
+      await gone(network);
+    });
+  }
 
   it('a device plugin: the webhook asks for the devices, and the right netdevs move into the pod and back', async () => {
     const onNode = async (...names: string[]) =>
