@@ -82,7 +82,7 @@ export function isEnding({ metadata, status }: Pod): boolean {
   return metadata.deletionTimestamp !== undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
-const keptAnnotations: readonly string[] = [annotation.networks, annotation.reservation];
+const keptAnnotations: readonly string[] = [annotation.networks, annotation.reservation, annotation.bestEffort];
 
 /** What the agent needs of a pod: about 1 KB of 10. */
 function trimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {

@@ -173,6 +173,13 @@ describe('agent: what a pod gets', function () {
     expect(sandbox.links()).to.deep.equal([]);
   });
 
+  it('is what there is, where the pod says that less will do', async () => {
+    const annotations = { [annotation.bestEffort]: 'true' };
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'modest', annotations);
+    const result = await sandbox.add(await multusConfig(site, 'open', { cniArgs: { nics: 3 } }));
+    expect(result.ips).to.have.length(2);
+  });
+
   it('takes the default route without Multus where the pod wants it so', async () => {
     const element = { name: 'open', 'cni-args': { nics: 2 }, 'default-route': ['10.210.0.9'] };
     const annotations = { [annotation.networks]: JSON.stringify([element]) };
