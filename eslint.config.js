@@ -84,6 +84,8 @@ export default tseslint.config(
       '@typescript-eslint/explicit-module-boundary-types': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/only-throw-error': 'error',
+      // A promise that is returned unawaited from the scope of a `using` outlives what that disposes: a time limit, a connection.
+      '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
     },
   },
   ...layerRules,

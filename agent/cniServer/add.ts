@@ -11,6 +11,7 @@ import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
 import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/result.ts';
 import { isMac } from '../../core/net/mac.ts';
+import { abortable } from '../../kube/deadline.ts';
 import type { Pod } from '../../kube/resources.ts';
 import type { Budget, Wanted } from '../decision/decider.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
@@ -155,21 +156,11 @@ function checkNamespace({ netns, allowHostNetns }: CniCall): void {
 
 /** Waits for what is still being read from the API server. */
 async function ready({ synced }: CniContext, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => {
-    aborted.reject(
-      cniError(
-        cniCodes.tryAgainLater,
-        'MNN_AGENT_NOT_READY',
-        'The agent has not read its objects from the API server yet',
-      ),
-    );
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    await Promise.race([synced, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
+    await abortable(synced, signal);
+  } catch (cause) {
+    const detail = 'The agent has not read its objects from the API server yet';
+    throw cniError(cniCodes.tryAgainLater, 'MNN_AGENT_NOT_READY', detail, { cause });
   }
 }
 

@@ -1,9 +1,10 @@
-import { readCall, type CniCall, type CniCommand } from '../../core/cni/call.ts';
-import { cniCodes, encodeCniError, toCniError, type CniError } from '../../core/cni/error.ts';
+import { readCall, type CniCall } from '../../core/cni/call.ts';
+import { cniCodes, cniError, encodeCniError, toCniError, type CniError } from '../../core/cni/error.ts';
 import { readConfig, type CniConfig } from '../../core/cni/config.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/versions.ts';
 import { wireVersion, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
 import { deadline } from '../../kube/deadline.ts';
+import { isRetryable } from '../../kube/errors.ts';
 import type { Budget } from '../decision/decider.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
@@ -13,15 +14,11 @@ import { remove } from './remove.ts';
 import { KeyedSerial } from './serial.ts';
 import { status } from './status.ts';
 
-/** What a call may take, ms: less than the executable waits (cni/agent.ts), so that the agent says why. */
-const limitsMs: Readonly<Record<CniCommand, number>> = {
-  ADD: 90_000,
-  CHECK: 30_000,
-  DEL: 60_000,
-  GC: 90_000,
-  STATUS: 4_000,
-  VERSION: 4_000,
-};
+/**
+ * How long ADD may take, ms: less than the executable waits (cni/agent.ts), so that the agent says why. What other verbs wait for has limits
+ * of its own (delegates.ts).
+ */
+const defaultAddLimitMs = 90_000;
 
 /** What metrics want to know. */
 export interface CallObserver {
@@ -32,11 +29,13 @@ export interface CallObserver {
 export class CniCalls {
   readonly #context: CniContext;
   readonly #observer: CallObserver | undefined;
+  readonly #addLimitMs: number;
   readonly #serial = new KeyedSerial();
 
-  constructor(context: CniContext, observer?: CallObserver) {
+  constructor(context: CniContext, observer?: CallObserver, { addLimitMs = defaultAddLimitMs } = {}) {
     this.#context = context;
     this.#observer = observer;
+    this.#addLimitMs = addLimitMs;
   }
 
   /** Never rejects: what goes wrong is a CNI error in the answer. */
@@ -47,7 +46,7 @@ export class CniCalls {
     try {
       answer = { version: wireVersion, exitCode: 0, stdout: await this.#dispatch(readCall(env), stdin) };
     } catch (error) {
-      const failure = toCniError(error);
+      const failure = failureOf(error);
       code = failure.code;
       const cniVersion = versionOf(stdin) ?? newestVersion;
       this.#report(env, failure);
@@ -76,20 +75,32 @@ export class CniCalls {
   async #dispatch(call: CniCall, stdin: string): Promise<string> {
     if (call.command === 'VERSION') return encodeVersionAnswer(stdin);
     const config = readConfig(stdin);
-    const limitMs = limitsMs[call.command];
-    const end = performance.now() + limitMs;
-    using limit = deadline(undefined, limitMs, `CNI ${call.command}`);
-    const budget: Budget = { signal: limit.signal, remainingMs: () => Math.max(1, end - performance.now()) };
-    if (call.command === 'STATUS') return status(this.#context, call, config);
-    if (call.command === 'GC') {
-      return collectGarbage(this.#context, call, config, (containerId, work) => this.exclusively(containerId, work));
+    const exclusively = <T>(work: () => Promise<T>): Promise<T> => this.exclusively(call.containerId, work);
+    switch (call.command) {
+      case 'ADD':
+        return this.#add(call, config);
+      case 'DEL':
+        return exclusively(() => remove(this.#context, call));
+      case 'CHECK':
+        return exclusively(() => check(this.#context, call, config));
+      case 'GC':
+        return collectGarbage(this.#context, call, config, (containerId, work) => this.exclusively(containerId, work));
+      case 'STATUS':
+        return status(this.#context, call, config);
     }
-    return this.exclusively(call.containerId, () => this.#ofSandbox(call, config, budget));
   }
 
-  async #ofSandbox(call: CniCall, config: CniConfig, budget: Budget): Promise<string> {
-    if (call.command === 'ADD') return add(this.#context, call, config, budget);
-    if (call.command === 'DEL') return remove(this.#context, call);
-    return check(this.#context, call, config);
+  async #add(call: CniCall, config: CniConfig): Promise<string> {
+    const limitMs = this.#addLimitMs;
+    const end = performance.now() + limitMs;
+    using limit = deadline(undefined, limitMs, 'CNI ADD');
+    const budget: Budget = { signal: limit.signal, remainingMs: () => Math.max(1, end - performance.now()) };
+    return await this.exclusively(call.containerId, () => add(this.#context, call, config, budget));
   }
+}
+
+/** An API server that is away or overloaded says nothing of the call: the runtime may make it again. */
+function failureOf(error: unknown): CniError {
+  if (!isRetryable(error)) return toCniError(error);
+  return cniError(cniCodes.tryAgainLater, 'MNN_DEADLINE', error.message, { cause: error });
 }

@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { KubeClient } from '../../kube/client.ts';
+import { PodSource } from '../pods/podSource.ts';
+import { CniCalls } from './calls.ts';
+import type { CniContext } from './context.ts';
+
+const logger = pino({ level: 'silent' });
+
+/** What ADD rests on before it decides. */
+function callsWith(context: Pick<CniContext, 'synced'> & Partial<CniContext>): CniCalls {
+  return new CniCalls({ log: logger, ...context } as CniContext, undefined, { addLimitMs: 100 });
+}
+
+async function add(calls: CniCalls): Promise<unknown[]> {
+  const env = {
+    CNI_COMMAND: 'ADD',
+    CNI_CONTAINERID: 'c0ffee',
+    CNI_NETNS: '/proc/self/ns/net',
+    CNI_NETNS_OVERRIDE: '1',
+    CNI_IFNAME: 'net1',
+    CNI_ARGS: 'K8S_POD_NAMESPACE=default;K8S_POD_NAME=pod',
+  };
+  const stdin = JSON.stringify({ cniVersion: '1.1.0', name: 'net', type: 'multi-nic', plugin: {} });
+  const { stdout } = await calls.answer({ version: 1, env, stdin });
+  const { code, details } = JSON.parse(stdout) as { code: number; details: string };
+  return [code, details.split(':')[0]];
+}
+
+describe('CniCalls', () => {
+  it('end an ADD that takes too long, and also one that has waited for it too long', async () => {
+    const calls = callsWith({ synced: new Promise(() => undefined) });
+    expect(await Promise.all([add(calls), add(calls)])).to.deep.equal([
+      [11, 'MNN_AGENT_NOT_READY'],
+      [11, 'MNN_AGENT_NOT_READY'],
+    ]);
+  });
+
+  it('ask the runtime to try again where the API server does not answer', async () => {
+    await using client = new KubeClient({
+      server: 'http://127.0.0.1:1',
+      credentials: () => Promise.resolve({ headers: {}, tls: {} }),
+    });
+    const pods = new PodSource({ client, node: 'node', logger });
+    expect(await add(callsWith({ synced: Promise.resolve(), pods }))).to.deep.equal([11, 'MNN_DEADLINE']);
+  });
+});
