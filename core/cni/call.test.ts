@@ -56,6 +56,13 @@ describe('readCall', () => {
     }
   });
 
+  it("takes the host's own namespace only where the caller says so as libcni reads it", () => {
+    for (const yes of ['1', 'true', 'TRUE'])
+      expect(readCall({ ...add, CNI_NETNS_OVERRIDE: yes }).allowHostNetns).to.equal(true);
+    for (const no of ['', '0', 'false', 'yes'])
+      expect(readCall({ ...add, CNI_NETNS_OVERRIDE: no }).allowHostNetns).to.equal(false);
+  });
+
   it('refuses CNI_ARGS that are not pairs', () => {
     expect(refusal({ ...add, CNI_ARGS: 'A=1;B' })).to.contain('"B"');
     expect(readCall({ ...add, CNI_ARGS: 'A=1=2;A=3;' }).args).to.deep.equal({ A: '3' });

@@ -15,7 +15,7 @@ export interface CniCall {
   readonly args: Readonly<Record<string, string>>;
   /** CNI_PATH: folders with plugins, with colons between. */
   readonly path: string;
-  /** CNI_NETNS_OVERRIDE: the caller knows that the namespace is the host's own. */
+  /** CNI_NETNS_OVERRIDE, `1` or `true` as in libcni: the caller knows that the namespace is the host's own. */
   readonly allowHostNetns: boolean;
 }
 
@@ -56,7 +56,7 @@ export function readCall(env: CniEnvironment): CniCall {
     ifname,
     args: readArgs(env.CNI_ARGS ?? ''),
     path: env.CNI_PATH ?? '',
-    allowHostNetns: (env.CNI_NETNS_OVERRIDE ?? '') !== '',
+    allowHostNetns: /^(1|true)$/i.test(env.CNI_NETNS_OVERRIDE ?? ''),
   };
 }
 
