@@ -7,16 +7,26 @@ import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts
 import type { CniContext } from './context.ts';
 
 /**
- * DEL (CNI 1.1, section 2): takes away what the call's ADD made, as far as it is there. It needs neither the namespace nor the API
- * server; addresses are released afterwards, once the pod is gone.
+ * DEL (CNI 1.1, section 2): takes away what the call's ADD made, as far as it is there: last made first, and on after a failure, as one
+ * plugin that cannot be called must not keep the other networks' links and addresses. It needs neither the namespace nor the API server;
+ * addresses are released afterwards, once the pod is gone.
+ * @throws the first failure
  */
 export async function remove(context: CniContext, call: CniCall): Promise<string> {
   const entries = context.checkpoint.ofCall(call.containerId, call.ifname);
-  for (const entry of entries) await removeEntry(context, entry);
   if (entries.length === 0) {
     await removeUnknown(context.netlink, call);
     await context.checkpoint.delete(call); // a file that could not be read
   }
+  const failures: unknown[] = [];
+  for (const entry of entries.toReversed()) {
+    try {
+      await removeEntry(context, entry);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
   return '';
 }
 

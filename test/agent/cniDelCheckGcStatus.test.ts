@@ -59,6 +59,28 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
     });
   });
 
+  describe('DEL of several networks', () => {
+    it('goes on after a failure and tells it', async () => {
+      const plugin = new ScriptedPlugin(test.host.ownPlugins, 'asked-ipam', {
+        cniVersion: '1.1.0',
+        ips: [{ address: '192.0.2.9/24' }],
+      });
+      const one = { 'cni-args': { nics: 1 } };
+      const networks = ['plain', 'asked', 'plain'].map(name => ({ name, ...one }));
+      using sandbox = await test.make('del-many', selecting(...networks));
+      const call = chainedConfig('1.0.0', primaryResult('1.0.0', sandbox.namespace.path));
+      await sandbox.add(call, 'eth0');
+      expect(sandbox.links()).to.deep.equal(['net1-0', 'net2-0', 'net3-0']);
+      plugin.answer({}, { DEL: { code: 120, msg: 'not yet' } });
+      const over = { ifname: 'eth0' };
+      expect(errorOf(await sandbox.call('DEL', call, over))).to.include({ code: 120 });
+      expect(sandbox.links()).to.deep.equal([]);
+      plugin.answer({});
+      expect(await sandbox.call('DEL', call, over)).to.include({ exitCode: 0, stdout: '' });
+      expect(plugin.calls.map(({ command }) => command)).to.deep.equal(['ADD', 'DEL', 'DEL']);
+    });
+  });
+
   describe('CHECK', () => {
     for (const how of ['alone', 'chained'] as const) {
       it(`26., 27. ${how}: needs prevResult, bears what others add, and tells what is gone`, async () => {
