@@ -13,6 +13,8 @@ export interface PluginCall {
 
 /** More than any plugin has to say, bytes. */
 const maxOutput = 4 * 1024 * 1024;
+/** How long what a plugin printed may take to arrive after its end, ms: programs that it left behind may hold its output open for ever. */
+const lastWordsMs = 1000;
 /** How much of what a plugin logged goes into an error, characters. */
 const shownLog = 500;
 
@@ -65,8 +67,10 @@ function run({ executable, env, conf }: PluginCall, signal: AbortSignal | undefi
   child.stdin.end(JSON.stringify(conf));
   signal?.addEventListener('abort', end, { once: true });
   return new Promise(resolve => {
+    let lastWords: NodeJS.Timeout | undefined;
     const settle = (code: number | null, by: NodeJS.Signals | null, startError?: Error): void => {
       signal?.removeEventListener('abort', end);
+      clearTimeout(lastWords);
       resolve({
         code,
         signal: by,
@@ -78,6 +82,12 @@ function run({ executable, env, conf }: PluginCall, signal: AbortSignal | undefi
     };
     child.once('error', error => {
       settle(null, null, error);
+    });
+    child.once('exit', () => {
+      lastWords = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, lastWordsMs);
     });
     child.once('close', (code, by) => {
       settle(code, by);

@@ -221,5 +221,12 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
       expect(code).to.equal(50);
       expect(msg).to.contain('asked-ipam');
     });
+
+    it('33. is answered when the plugin has ended, also where a program that it has left behind holds its output open', async () => {
+      const asked = await test.configOf('asked');
+      new ScriptedPlugin(test.host.ownPlugins, 'asked-ipam', {}).leaveBehind('STATUS');
+      const ending = await test.host.cni({ command: 'STATUS', containerId: '', config: asked });
+      expect(ending).to.include({ exitCode: 0, stdout: '' });
+    });
   });
 });

@@ -37,6 +37,11 @@ export class ScriptedPlugin {
     this.#write([`${verb}) sleep 1000;;`]);
   }
 
+  /** From now on the verb succeeds, and a program that it has started runs on for a while. */
+  leaveBehind(verb: string): void {
+    this.#write([`${verb}) sleep 15 & ;;`]);
+  }
+
   #write(cases: readonly string[]): void {
     const record = `printf '%s\\n%s\\n%s\\n%s\\n%s\\n' "$CNI_COMMAND" "$CNI_IFNAME" "$CNI_NETNS" "$CNI_ARGS" "$(cat)" >> '${this.#log}'`;
     writeFileSync(this.#script, `#!/bin/sh\n${record}\ncase "$CNI_COMMAND" in ${cases.join(' ')} esac\n`);
