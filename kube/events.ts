@@ -53,6 +53,7 @@ const maxMessage = 1024;
 export class EventRecorder {
   readonly name = 'event recorder';
   readonly #options: EventRecorderOptions;
+  /** By what they say; the oldest first. */
   readonly #series = new Map<string, Series>();
   readonly #pending = new Set<Series>();
   #wake = Promise.withResolvers<void>();
@@ -75,7 +76,7 @@ export class EventRecorder {
     let series = this.#series.get(key);
     if (!series || now.getTime() - series.first.getTime() > windowMs) {
       if (this.#pending.size >= (type === 'Warning' ? maxPending : maxPending / 2)) {
-        this.#dropped++;
+        if (++this.#dropped >= maxPending) this.#sayDropped();
         return;
       }
       const suffix = createHash('sha256').update(`${key}${now.getTime()}`).digest('hex').slice(0, 16);
@@ -92,6 +93,7 @@ export class EventRecorder {
         count: 0,
         written: 0,
       };
+      this.#series.delete(key);
       this.#series.set(key, series);
     }
     series.count++;
@@ -112,10 +114,12 @@ export class EventRecorder {
       if (signal.aborted) break;
       for (let series = this.#next(); series; series = this.#next()) {
         await this.#write(series, 10_000);
+        // Where events come faster than they may be written, this loop never ends.
+        this.#forgetOld();
         await sleep(1000 / (this.#options.perSecond ?? 20), signal);
         if (signal.aborted) break;
       }
-      this.#forgetOld();
+      this.#sayDropped();
     }
     signal.removeEventListener('abort', onAbort);
     await this.#flush();
@@ -194,13 +198,17 @@ export class EventRecorder {
   }
 
   #forgetOld(): void {
-    const { windowMs = 600_000, logger } = this.#options;
+    const { windowMs = 600_000 } = this.#options;
     const oldest = Date.now() - windowMs;
     for (const [key, series] of this.#series) {
-      if (series.first.getTime() < oldest && !this.#pending.has(series)) this.#series.delete(key);
+      if (series.first.getTime() >= oldest) return;
+      if (!this.#pending.has(series)) this.#series.delete(key);
     }
-    if (this.#dropped > 0)
-      logger.warn({ dropped: this.#dropped }, 'events were dropped: too many waited to be written');
+  }
+
+  #sayDropped(): void {
+    if (this.#dropped === 0) return;
+    this.#options.logger.warn({ dropped: this.#dropped }, 'events were dropped: too many waited to be written');
     this.#dropped = 0;
   }
 }
