@@ -85,32 +85,27 @@ export class KubeClient implements AsyncDisposable {
     options: ListOptions<T> = {},
   ): Promise<{ items: T[]; resourceVersion: string }> {
     for (let restarts = 0; ; restarts++) {
-      try {
-        return await this.#listPages(resource, options, restarts <= maxListRestarts);
-      } catch (error) {
-        if (!isGone(error) || restarts > maxListRestarts) throw error;
-      }
+      const list = await this.#listPages(resource, options, restarts <= maxListRestarts);
+      if (list) return list;
     }
   }
 
+  /** Undefined where the continue token expired between two pages. */
   async #listPages<T extends KubeObject>(
     resource: Resource<T>,
     options: ListOptions<T>,
     paged: boolean,
-  ): Promise<{ items: T[]; resourceVersion: string }> {
+  ): Promise<{ items: T[]; resourceVersion: string } | undefined> {
     const items: T[] = [];
     let page: KubeList<T> | undefined;
     do {
-      const query: Query = {
-        labelSelector: options.labelSelector,
-        fieldSelector: options.fieldSelector,
-        limit: paged ? (options.limit ?? 500) : undefined,
-        // A continue token carries its version; giving another beside it is refused.
-        ...(page?.metadata.continue
-          ? { continue: page.metadata.continue }
-          : { resourceVersion: options.resourceVersion }),
-      };
-      page = await this.request<KubeList<T>>('GET', pathOf(resource, selected(options)), { ...options, query });
+      const query = listQuery(options, paged, page?.metadata.continue);
+      try {
+        page = await this.request<KubeList<T>>('GET', pathOf(resource, selected(options)), { ...options, query });
+      } catch (error) {
+        if (paged && page && isGone(error)) return undefined;
+        throw error;
+      }
       // Objects of a list carry neither apiVersion nor kind, objects of a watch do: make them alike.
       for (const item of page.items) {
         item.apiVersion ??= apiVersionOf(resource);
@@ -286,6 +281,16 @@ function withQuery(path: string, query: Query): string {
     if (value !== undefined) parameters.set(name, String(value));
   }
   return parameters.size > 0 ? `${path}?${parameters.toString()}` : path;
+}
+
+function listQuery<T>(options: ListOptions<T>, paged: boolean, token: string | undefined): Query {
+  return {
+    labelSelector: options.labelSelector,
+    fieldSelector: options.fieldSelector,
+    limit: paged ? (options.limit ?? 500) : undefined,
+    // A continue token carries its version; giving another beside it is refused.
+    ...(token === undefined ? { resourceVersion: options.resourceVersion } : { continue: token }),
+  };
 }
 
 function writeQuery({ dryRun, fieldManager }: WriteOptions): Query {

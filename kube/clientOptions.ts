@@ -26,7 +26,7 @@ export interface Selectors {
 }
 
 export interface ListOptions<T> extends ReadOptions, Selectors {
-  /** Objects a page. Default 500. */
+  /** Objects a page; 0: all in one. Default 500. */
   readonly limit?: number;
   /** Applied to each object as its page arrives, so that what it drops is never held for the whole list. */
   readonly transform?: (object: T) => T;

@@ -15,8 +15,9 @@ export interface ReflectorOptions<T extends KubeObject> extends Selectors {
   readonly name: string;
   readonly transform: (object: T) => T;
   /**
-   * The first list takes what the API server has in its cache (resourceVersion=0): cheap for it, so right for what runs on
-   * every node, but it may be older than what this process saw before it was restarted.
+   * Lists take what the API server has in its cache: cheap for it, so right for what runs on every node. The first one may be older than
+   * what this process saw before it was restarted; a later one, after a watch that cannot go on, is never older than what it has seen. An
+   * API server that starts ends thousands of watches so, and would else be asked to read everything from etcd for each of them.
    */
   readonly listFromCache?: boolean;
   /** Silence after which a watch is taken for dead and made again, in milliseconds. Default 150,000. */
@@ -61,13 +62,17 @@ export class Reflector<T extends KubeObject> {
   readonly #backoff: Backoff;
   /** Opaque; where the watch starts. Absent: list first. */
   #resourceVersion: string | undefined;
-  #listed = false;
+  /** Of the last list. */
+  #listedVersion: string | undefined;
+  /** How far the API server's cache must have come for the next list; `'0'`: as it is. Absent: the latest state is asked for. */
+  #listFrom: string | undefined;
   #reported = '';
 
   constructor(options: ReflectorOptions<T>, sink: Sink<T>) {
     this.#options = options;
     this.#sink = sink;
     this.#backoff = options.backoff ?? new Backoff();
+    if (options.listFromCache) this.#listFrom = '0';
   }
 
   /** Never rejects. */
@@ -83,17 +88,20 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, resource, transform, listFromCache, observer, name } = this.#options;
+    const { client, resource, transform, observer, name } = this.#options;
+    const from = this.#listFrom;
     const { items, resourceVersion } = await client.list(resource, {
       ...this.#selectors(),
       transform,
       signal,
       timeoutMs: 120_000,
-      ...(listFromCache && !this.#listed && { resourceVersion: '0' }),
+      ...(from !== undefined && { resourceVersion: from }),
+      // With a limit, all versions but 0 are read from etcd (k8s.io/apiserver, storage/cacher).
+      ...(from !== undefined && from !== '0' && { limit: 0 }),
     });
     if (signal.aborted) return;
-    this.#listed = true;
     this.#resourceVersion = resourceVersion;
+    this.#listedVersion = resourceVersion;
     this.#sink.heard();
     this.#sink.replace(items);
     observer?.listed?.(name, items.length);
@@ -143,12 +151,20 @@ export class Reflector<T extends KubeObject> {
   /** Decides how to go on, and waits. */
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const listing = this.#resourceVersion === undefined;
-    if (error instanceof ApiError && !overloaded.includes(error.status)) this.#resourceVersion = undefined;
+    if (listing && (isGone(error) || isBehind(error))) this.#listFrom = undefined;
+    if (!listing && error instanceof ApiError && !overloaded.includes(error.status)) this.#listNext();
     this.#report(error, listing);
     // Silence has cost enough time already, and the server is asked for no more than a watch.
     if (error instanceof TransportError && error.code === 'inactive') return;
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterS ?? 0) * 1000 : 0;
     await sleep(Math.max(this.#backoff.next(), retryAfterMs), signal);
+  }
+
+  /** A version at which no watch got anywhere is not asked for again. */
+  #listNext(): void {
+    const hasMoved = this.#resourceVersion !== this.#listedVersion;
+    this.#listFrom = this.#options.listFromCache && hasMoved ? this.#resourceVersion : undefined;
+    this.#resourceVersion = undefined;
   }
 
   #report(error: unknown, listing: boolean): void {
@@ -178,6 +194,11 @@ export class Reflector<T extends KubeObject> {
       ...(fieldSelector !== undefined && { fieldSelector }),
     };
   }
+}
+
+/** The API server's cache did not come so far in time ("Too large resource version"). */
+function isBehind(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 504;
 }
 
 function reasonOf(error: unknown): string {
