@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { component } from '../core/api/names.ts';
+import { KubeClient } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { LeaderElector } from '../kube/leaderElection.ts';
 import { group, type Runnable } from '../kube/lifecycle.ts';
@@ -27,8 +28,13 @@ export function createController({ client, log, metrics, options = {} }: Control
     registerNetworkMetrics(metrics.registry, () => session?.context);
     registerRotationMetrics(metrics.registry, () => session?.certificates?.report);
   }
+  // Its own connections: a lease that waits behind hundreds of reviews' calls is lost just when the API server is slow.
+  const leaseClient = new KubeClient(client.connection, {
+    userAgent: `${component.controller}/leader-election`,
+    maxConnections: 2,
+  });
   const elector = new LeaderElector({
-    client,
+    client: leaseClient,
     lease: { ...lease, ...(options.namespace !== undefined && { namespace: options.namespace }) },
     identity,
     logger: log,
@@ -46,7 +52,7 @@ export function createController({ client, log, metrics, options = {} }: Control
   const parts = group('controller', [events, elector]);
   return {
     name: 'controller',
-    start: signal => parts.start(signal),
+    start: signal => parts.start(signal).finally(() => leaseClient.close()),
     get isLeader() {
       return elector.isLeader;
     },
