@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Backoff } from './backoff.ts';
+import { Backoff, spread } from './backoff.ts';
 
 describe('Backoff', () => {
   it('doubles from the shortest delay to the longest and starts anew after a reset', () => {
@@ -27,5 +27,11 @@ describe('Backoff', () => {
       return backoff.next();
     };
     expect(late(0)).to.be.lessThan(late(0.99));
+  });
+
+  it('spreads a time that a server named, which is the least', () => {
+    expect(spread(1000, () => 0)).to.equal(1000);
+    expect(spread(1000, () => 0.5)).to.equal(1250);
+    expect(new Set(Array.from({ length: 20 }, () => spread(1000)))).to.have.property('size').greaterThan(1);
   });
 });

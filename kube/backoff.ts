@@ -38,3 +38,8 @@ export class Backoff {
     this.#failures = 0;
   }
 }
+
+/** A time that the server named, in milliseconds, and up to half as much again: thousands are told the same one at the same moment. */
+export function spread(ms: number, random: () => number = Math.random): number {
+  return ms * (1 + random() / 2);
+}

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { Backoff } from './backoff.ts';
+import { Backoff, spread } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 import type { Selectors } from './clientOptions.ts';
 import { sleep } from './deadline.ts';
@@ -157,7 +157,7 @@ export class Reflector<T extends KubeObject> {
     // Silence has cost enough time already, and the server is asked for no more than a watch.
     if (error instanceof TransportError && error.code === 'inactive') return;
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterS ?? 0) * 1000 : 0;
-    await sleep(Math.max(this.#backoff.next(), retryAfterMs), signal);
+    await sleep(Math.max(this.#backoff.next(), spread(retryAfterMs)), signal);
   }
 
   /** A version at which no watch got anywhere is not asked for again. */

@@ -1,4 +1,4 @@
-import { Backoff } from './backoff.ts';
+import { Backoff, spread } from './backoff.ts';
 import { sleep } from './deadline.ts';
 import { ApiError, TransportError } from './errors.ts';
 
@@ -23,7 +23,7 @@ export async function retrying<T>(method: string, signal: AbortSignal, attempt: 
 
 function retryDelay(error: unknown, method: string, backoff: Backoff): number | undefined {
   if (error instanceof ApiError && error.retryAfterS !== undefined && [429, 503].includes(error.status)) {
-    return Math.max(error.retryAfterS * 1000, backoff.next());
+    return Math.max(spread(error.retryAfterS * 1000), backoff.next());
   }
   if (error instanceof TransportError && error.code === 'connection' && method === 'GET') return backoff.next();
   return undefined;
