@@ -32,6 +32,8 @@ describe('Backoff', () => {
   it('spreads a time that a server named, which is the least', () => {
     expect(spread(1000, () => 0)).to.equal(1000);
     expect(spread(1000, () => 0.5)).to.equal(1250);
-    expect(new Set(Array.from({ length: 20 }, () => spread(1000)))).to.have.property('size').greaterThan(1);
+    expect(new Set(Array.from({ length: 20 }, () => spread(1000))))
+      .to.have.property('size')
+      .greaterThan(1);
   });
 });
