@@ -86,11 +86,11 @@ export class NodeCapacities {
     const { view, surveys } = this.#context;
     const host = view.host(node);
     if (!host) return undefined;
-    const { hostIndex, hostAddresses = [] } = view.nodeState(known, node);
+    const { hostIndex, hostAddresses } = view.nodeState(known, node);
     const { network, interfaces } = known.state;
     const members = surveys.members(network, host);
     // A range that all hosts share is an upper bound for one node anyway; without this each new host would change every node.
-    const taken = network.nodeIndependent ? [] : [...hostAddresses];
+    const taken = network.nodeIndependent ? undefined : hostAddresses;
     return nodeCapacity({ network, interfaces, members, hostIndex, hostAddresses: taken });
   }
 }

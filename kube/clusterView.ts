@@ -2,11 +2,11 @@ import type { Logger } from 'pino';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import { HostIndexes } from '../core/layout/hostIndex.ts';
-import { membersOf } from '../core/layout/members.ts';
-import type { IpAddress } from '../core/net/address.ts';
 import { appliesTo, readNetwork } from '../core/network/network.ts';
+import { sameSpec } from '../core/network/versions.ts';
 import type { NetworkDirectory } from '../core/pod/selectNetworks.ts';
 import type { NetworkState, NodeState } from '../core/pool/claim.ts';
+import { HostAddresses } from './hostAddresses.ts';
 import type { Informer } from './informer.ts';
 
 const none: ReadonlyMap<string, number> = new Map();
@@ -33,12 +33,15 @@ export class ClusterView implements NetworkDirectory {
   /** Per network. */
   readonly #indexes = new Map<string, HostIndexes>();
   readonly #hostListeners: ((host: string) => void)[] = [];
-  /** Per network without a pod subnet; dropped when a host changes. */
-  readonly #hostAddresses = new Map<string, IpAddress[]>();
+  readonly #hostAddresses: HostAddresses;
 
   constructor(sources: ViewSources, log: Logger) {
     this.#sources = sources;
     this.#log = log;
+    this.#hostAddresses = new HostAddresses({
+      names: () => Array.from(sources.hosts.list(), ({ metadata }) => metadata.name),
+      find: name => this.host(name)?.spec,
+    });
     sources.cidrs.addHandlers({
       added: page => {
         this.#setPage(page, page.spec);
@@ -52,14 +55,20 @@ export class ClusterView implements NetworkDirectory {
       },
     });
     const onHost = ({ metadata }: HostInterface): void => {
-      this.#hostAddresses.clear();
+      this.#hostAddresses.hostChanged(metadata.name);
       this.#tell([metadata.name]);
     };
-    const dropAddresses = (): void => {
-      this.#hostAddresses.clear();
+    const onNetworks = (): void => {
+      this.#hostAddresses.networksChanged();
     };
     sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
-    sources.networks.addHandlers({ updated: dropAddresses, deleted: dropAddresses });
+    sources.networks.addHandlers({
+      // A network's status counts its addresses, so it changes all the time.
+      updated: (network, previous) => {
+        if (!sameSpec(network, previous)) onNetworks();
+      },
+      deleted: onNetworks,
+    });
   }
 
   /** Whether every copy is complete. */
@@ -138,7 +147,7 @@ export class ClusterView implements NetworkDirectory {
       name: node,
       host: this.host(node)?.spec,
       hostIndex: this.hostIndexes(network.name).get(node),
-      ...(network.subnets.length === 0 ? { hostAddresses: this.#addressesOf(state) } : {}),
+      ...(network.subnets.length === 0 ? { hostAddresses: this.#hostAddresses.of(network) } : {}),
     };
   }
 
@@ -151,16 +160,6 @@ export class ClusterView implements NetworkDirectory {
 
   #tell(hosts: readonly string[]): void {
     for (const host of hosts) for (const listener of this.#hostListeners) listener(host);
-  }
-
-  #addressesOf({ network }: NetworkState): IpAddress[] {
-    const cached = this.#hostAddresses.get(network.name);
-    if (cached) return cached;
-    const addresses = [...this.hosts()]
-      .flatMap(({ spec }) => membersOf(network, spec))
-      .flatMap(({ hostAddresses }) => hostAddresses.flatMap(({ address }) => address ?? []));
-    this.#hostAddresses.set(network.name, addresses);
-    return addresses;
   }
 
   #readNetwork(object: MultiNicNetwork): KnownNetwork | Error {

@@ -1,6 +1,7 @@
 import type { InterfaceIndex } from '../api/types.ts';
-import { bitsOf, type IpAddress } from '../net/address.ts';
-import { contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { bitsOf } from '../net/address.ts';
+import type { AddressIndex } from '../net/addressIndex.ts';
+import { tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 import { indexOf, type NicPosition } from './interfaceIndex.ts';
 import { excludesIn, hostSubnetLayout, podCidr, vlanCidr, type Layout } from './layout.ts';
@@ -32,7 +33,7 @@ export function blocksOf(
   interfaces: readonly InterfaceIndex[],
   position: NicPosition,
   hostIndex: number,
-  hostAddresses: Iterable<IpAddress> = [],
+  hostAddresses?: AddressIndex,
 ): Block[] {
   if (network.subnets.length === 0) return hostSubnetBlocks(network, position, hostIndex, hostAddresses);
   const interfaceIndex = indexOf(interfaces, position);
@@ -49,7 +50,7 @@ function hostSubnetBlocks(
   network: Network,
   position: NicPosition,
   hostIndex: number,
-  hostAddresses: Iterable<IpAddress>,
+  hostAddresses: AddressIndex | undefined,
 ): Block[] {
   const vlan = tryParseCidr(position.netAddress);
   if (!vlan) return [];
@@ -57,8 +58,8 @@ function hostSubnetBlocks(
   const pod = podCidr(layout, 0, hostIndex);
   if (!pod || pod.prefix > bitsOf(pod.family)) return [];
   const excludes = excludesIn(layout, pod);
-  for (const address of hostAddresses) {
-    if (contains(pod, address)) excludes.push({ family: pod.family, base: address.value, prefix: bitsOf(pod.family) });
+  for (const { family, value } of hostAddresses?.within(pod) ?? []) {
+    excludes.push({ family, base: value, prefix: bitsOf(family) });
   }
   return [{ vlan, pod, excludes }];
 }

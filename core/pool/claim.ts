@@ -1,7 +1,7 @@
 import type { AllocatedNic, DeviceClass, HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
 import { MultiNicError } from '../errors.ts';
 import { blocksOf } from '../layout/hostBlocks.ts';
-import type { IpAddress } from '../net/address.ts';
+import type { AddressIndex } from '../net/addressIndex.ts';
 import type { Network } from '../network/network.ts';
 import { candidatesOf } from '../selection/candidates.ts';
 import { stillMeets } from '../selection/held.ts';
@@ -26,7 +26,7 @@ export interface NodeState {
   /** The node's host index in the network. */
   hostIndex: number | undefined;
   /** Addresses of hosts in the host subnets; they matter where the network has no pod subnet. */
-  hostAddresses?: Iterable<IpAddress>;
+  hostAddresses?: AddressIndex;
 }
 
 /** What an attachment asks for, and what was found out for it. */

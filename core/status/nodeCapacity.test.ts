@@ -4,6 +4,7 @@ import { apiVersion } from '../api/names.ts';
 import type { HostNic } from '../api/types.ts';
 import { membersOf } from '../layout/members.ts';
 import { parseAddress } from '../net/address.ts';
+import { AddressIndex } from '../net/addressIndex.ts';
 import { readNetwork, type Network } from '../network/network.ts';
 import { allocate } from '../pool/allocate.ts';
 import { emptyPool } from '../pool/content.ts';
@@ -41,7 +42,9 @@ function capacity(
   hostAddresses: string[] = [],
 ): number | undefined {
   const members = membersOf(of, { hostName: 'a', interfaces: hostNics });
-  return nodeCapacity({ network: of, interfaces, members, hostIndex, hostAddresses: hostAddresses.map(parseAddress) });
+  const index = new AddressIndex();
+  for (const text of hostAddresses) index.add(parseAddress(text));
+  return nodeCapacity({ network: of, interfaces, members, hostIndex, hostAddresses: index });
 }
 
 describe('nodeCapacity', () => {

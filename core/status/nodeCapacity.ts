@@ -2,8 +2,8 @@ import type { InterfaceIndex } from '../api/types.ts';
 import { blocksOf, type Block } from '../layout/hostBlocks.ts';
 import { isUsable, usableCount } from '../layout/layout.ts';
 import type { Member } from '../layout/members.ts';
-import type { IpAddress } from '../net/address.ts';
-import { contains, formatCidr } from '../net/cidr.ts';
+import type { AddressIndex } from '../net/addressIndex.ts';
+import { formatCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 import { keepsPromises } from '../selection/wish.ts';
 
@@ -18,7 +18,7 @@ export interface NodeShare {
   /** The node's host index; not needed where the network's addresses do not depend on the node. */
   hostIndex: number | undefined;
   /** Addresses of hosts, which pods do not get; they matter where the network has no pod subnet. */
-  hostAddresses: readonly IpAddress[];
+  hostAddresses: AddressIndex | undefined;
 }
 
 /**
@@ -69,12 +69,10 @@ export function nodeBandwidth(network: Network, members: readonly Member[]): num
 }
 
 /** Addresses of the block for pods. Hosts' own are counted, not excluded one by one: there may be thousands. */
-function freeFor({ pod, excludes }: Block, hostAddresses: readonly IpAddress[]): bigint {
-  const held = new Set<bigint>();
-  for (const address of hostAddresses) {
-    if (contains(pod, address) && isUsable(pod, excludes, address)) held.add(address.value);
-  }
-  return usableCount(pod, excludes) - BigInt(held.size);
+function freeFor({ pod, excludes }: Block, hostAddresses: AddressIndex | undefined): bigint {
+  let held = 0n;
+  for (const address of hostAddresses?.within(pod) ?? []) if (isUsable(pod, excludes, address)) held++;
+  return usableCount(pod, excludes) - held;
 }
 
 /** The whole number that a Kubernetes resource quantity stands for (the API server writes 1000 as 1k); undefined where it is not one. */
