@@ -55,6 +55,7 @@ export function zeroTerminated(value: Buffer): string {
  * this project supports.
  */
 export class Writer {
+  /** Zero behind #length. */
   #buffer = Buffer.alloc(initialSize);
   #length = 0;
 
@@ -69,6 +70,7 @@ export class Writer {
 
   /** Forgets everything after the first `length` bytes. */
   truncate(length: number): void {
+    this.#buffer.fill(0, length, this.#length);
     this.#length = length;
   }
 
@@ -81,7 +83,6 @@ export class Writer {
       this.#buffer.copy(grown, 0, 0, start);
       this.#buffer = grown;
     }
-    this.#buffer.fill(0, start, end);
     this.#length = end;
     return start;
   }

@@ -7,7 +7,7 @@ import type { NetnsPath, Op, Outcome, Result, ResultsOf } from './types.ts';
 /** What every implementation of Netlink has in common: the ways to ask for a batch. */
 export abstract class NetlinkFacade implements Netlink {
   abstract readonly backend: NetlinkBackend;
-  abstract runAll(netns: NetnsPath | null, ops: readonly PackableOp[], options?: RunOptions): Promise<Outcome[]>;
+  abstract runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, options?: RunOptions): Promise<Outcome[]>;
   abstract monitor(
     netns: NetnsPath | null,
     groups: readonly MonitorGroup[],

@@ -1,5 +1,5 @@
 import type { PackableOp } from './changes.ts';
-import { compose, failureOf, type Refusal } from './compose.ts';
+import { compose, failureOf, type Composed, type Refusal } from './compose.ts';
 import type { MonitorGroup, Subscription } from './events.ts';
 import { NetlinkFacade } from './facade.ts';
 import { Monitor } from './monitor.ts';
@@ -26,13 +26,20 @@ export class KoffiNetlink extends NetlinkFacade {
     this.#host = new WorkerHost(options.worker ?? defaultWorker());
   }
 
-  async runAll(netns: NetnsPath | null, ops: readonly PackableOp[], { signal }: RunOptions = {}): Promise<Outcome[]> {
-    const { requests, refusals } = compose(ops);
-    const refused = (await this.#ask({ type: 'send', netns, requests }, signal)) as readonly Refusal[];
-    const outcomes = ops.map(() => done);
-    for (const refusal of [...refusals, ...refused]) {
-      const op = ops[refusal.index];
-      if (op) outcomes[refusal.index] = { done: false, failure: failureOf(op, refusal) };
+  /** In pieces, so that the kernel is at one while the next is made, other batches need not wait for all, and few operations are held. */
+  async runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, { signal }: RunOptions = {}): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    let sent = Promise.resolve();
+    try {
+      for (const piece of piecesOf(ops)) {
+        const composed = compose(piece);
+        await sent;
+        sent = this.#send(netns, composed, signal).then(refusals => {
+          outcomes.push(...outcomesOf(piece, refusals, outcomes.length));
+        });
+      }
+    } finally {
+      await sent;
     }
     return outcomes;
   }
@@ -51,6 +58,11 @@ export class KoffiNetlink extends NetlinkFacade {
 
   protected execute(netns: NetnsPath | null, ops: readonly Op[], signal: AbortSignal | undefined): Promise<Result[]> {
     return this.#ask({ type: 'run', netns, ops }, signal) as Promise<Result[]>;
+  }
+
+  async #send(netns: NetnsPath | null, { requests, refusals }: Composed, signal?: AbortSignal): Promise<Refusal[]> {
+    const refused = (await this.#ask({ type: 'send', netns, requests }, signal)) as readonly Refusal[];
+    return [...refusals, ...refused];
   }
 
   async #ask(request: Cancellable, signal: AbortSignal | undefined): Promise<readonly unknown[]> {
@@ -72,6 +84,30 @@ type Cancellable =
   Omit<Extract<Request, { type: 'run' }>, 'id' | 'cancel'> | Omit<Extract<Request, { type: 'send' }>, 'id' | 'cancel'>;
 
 const done: Outcome = { done: true };
+/** Operations that travel to the worker together: a few milliseconds of the kernel's time. */
+const pieceLength = 2048;
+
+function* piecesOf(ops: Iterable<PackableOp>): Generator<PackableOp[]> {
+  let piece: PackableOp[] = [];
+  for (const op of ops) {
+    piece.push(op);
+    if (piece.length < pieceLength) continue;
+    yield piece;
+    piece = [];
+  }
+  if (piece.length > 0) yield piece;
+}
+
+/** @param first how many operations went before the piece */
+function outcomesOf(piece: readonly PackableOp[], refusals: readonly Refusal[], first: number): Outcome[] {
+  const outcomes = piece.map(() => done);
+  for (const refusal of refusals) {
+    const op = piece[refusal.index];
+    const index = first + refusal.index;
+    if (op) outcomes[refusal.index] = { done: false, failure: failureOf(op, { ...refusal, index }) };
+  }
+  return outcomes;
+}
 
 function defaultWorker(): URL {
   const here = import.meta.url;

@@ -40,7 +40,7 @@ export interface Netlink extends AsyncDisposable {
    * must not keep the other routes away. Links are given by index. Throws only where the namespace or what speaks to the kernel
    * fails.
    */
-  runAll(netns: NetnsPath | null, ops: readonly PackableOp[], options?: RunOptions): Promise<Outcome[]>;
+  runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, options?: RunOptions): Promise<Outcome[]>;
 
   /** Listens to the kernel's events in a namespace. */
   monitor(

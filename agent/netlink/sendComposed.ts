@@ -5,7 +5,8 @@ import { sendSize, type NetlinkSocket } from './socket.ts';
 
 /**
  * Sends what compose() made in pieces, whatever the kernel refuses of it.
- * @param requests whole messages with the indexes of their operations in place of sequence numbers
+ * @param requests whole messages whose sequence numbers are the indexes of their operations: every answer is read before the next is sent,
+ * so that none is taken for another's
  * @param cancelled asked before each piece
  * @throws BatchCancelled, SystemError
  */
@@ -14,16 +15,11 @@ export function sendComposed(socket: NetlinkSocket, requests: Buffer, cancelled:
   for (let at = 0; at < requests.length;) {
     if (cancelled()) throw new BatchCancelled();
     const start = at;
-    const indexes = new Map<number, number>();
-    while (at < requests.length && at - start < sendSize && indexes.size < socket.maxInFlight) {
-      const sequence = socket.nextSequence();
-      indexes.set(sequence, requests.readUInt32LE(at + 8));
-      requests.writeUInt32LE(sequence, at + 8);
+    for (let count = 0; count < socket.maxInFlight && at < requests.length && at - start < sendSize; count += 1) {
       at += align(requests.readUInt32LE(at));
     }
-    socket.exchange(requests.subarray(start, at), (sequence, { errno, text }) => {
-      const index = indexes.get(sequence);
-      if (index !== undefined && errno !== 0) refusals.push({ index, errno: -errno, text });
+    socket.exchange(requests.subarray(start, at), (index, { errno, text }) => {
+      if (errno !== 0) refusals.push({ index, errno: -errno, text });
     });
   }
   return refusals;

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import ipaddr from 'ipaddr.js';
-import { parseDotted } from '../../core/net/dotted.ts';
+import { parseDotted, parsePrefix } from '../../core/net/dotted.ts';
 import type { Family } from './types.ts';
 
 /** An address as bytes in network order: 4 or 16. */
@@ -28,7 +28,12 @@ export function unwritableErrno(error: unknown): number | undefined {
 export function parseAddress(text: string): AddressBytes {
   const dotted = parseDotted(text);
   if (dotted !== undefined) {
-    return { family: 4, bytes: Uint8Array.of(dotted >>> 24, dotted >>> 16, dotted >>> 8, dotted) };
+    const bytes = new Uint8Array(4);
+    bytes[0] = dotted >>> 24;
+    bytes[1] = dotted >>> 16;
+    bytes[2] = dotted >>> 8;
+    bytes[3] = dotted;
+    return { family: 4, bytes };
   }
   if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
     return { family: 6, bytes: Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()) };
@@ -39,10 +44,9 @@ export function parseAddress(text: string): AddressBytes {
 /** Reads 'address/prefix'. Throws InvalidArgument. */
 export function parseNetwork(text: string): NetworkBytes {
   const slash = text.lastIndexOf('/');
-  const prefix = text.slice(slash + 1);
-  if (slash === -1 || !/^\d{1,3}$/.test(prefix)) throw new InvalidArgument(`"${text}" is not address/prefix`);
+  const prefixLength = parsePrefix(text, slash + 1);
+  if (prefixLength === undefined) throw new InvalidArgument(`"${text}" is not address/prefix`);
   const address = parseAddress(text.slice(0, slash));
-  const prefixLength = Number(prefix);
   if (prefixLength > address.bytes.length * 8) throw new InvalidArgument(`"${text}" has too long a prefix`);
   return { ...address, prefixLength };
 }

@@ -1,5 +1,4 @@
-import type { L3Route } from '../../core/routes/desiredRoutes.ts';
-import { diffRoutes, type RouteDiff, type WantedRoute, type WantedRule } from '../../core/routes/diff.ts';
+import { diffRoutes, type Difference, type WantedRoute, type WantedRule } from '../../core/routes/diff.ts';
 import { assignTables, isOwnTable } from '../../core/routes/tables.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink, Outcome, RouteChange, RouteInfo, Rule, RuleChange, RuleInfo } from '../netlink/netlink.ts';
@@ -19,6 +18,7 @@ export interface Programmed {
 
 /** A wanted route as the change that makes it. */
 type SetRoute = RouteChange & WantedRoute;
+type Change = Difference<SetRoute, RouteInfo | SetRoute, RuleInfo>;
 
 /** Our routes and rules in the kernel. A change that the kernel refuses does not keep the others. */
 export class KernelRoutes {
@@ -29,7 +29,7 @@ export class KernelRoutes {
   /** Indexes of the links that routes lead out of. */
   readonly #devices = new Set<number>();
   /** What the last pass deleted. */
-  #deleted: ReadonlySet<string> = new Set();
+  readonly #deleted = new Set<string>();
 
   constructor(netlink: Netlink) {
     this.#netlink = netlink;
@@ -46,33 +46,28 @@ export class KernelRoutes {
     this.#tables = await this.#chooseTables(networks, rules, ownRules);
     this.#links = new Map(links.map(({ name, index }) => [name, index]));
     this.#devices.clear();
-    const wanted = networks.map(({ name, routes }) => this.#resolve(name, routes));
     const wantedRules = networks.flatMap(({ name, subnets }) => {
       const table = this.#tables.get(name);
       return table === undefined ? [] : subnets.map((from): WantedRule => ({ from, table }));
     });
+    const lacking = new Set<string>();
     const diff = diffRoutes(
-      { routes: wanted.flatMap(({ found }) => found), rules: wantedRules, priority: rulePriority },
+      { routes: this.#resolve(networks, lacking), rules: wantedRules, priority: rulePriority },
       { routes: routes.filter(({ table }) => isOwnTable(table)), rules: ownRules },
     );
-    return this.#apply(
-      diff,
-      wanted.flatMap(({ lacking }) => lacking),
-    );
+    return this.#apply(diff, lacking);
   }
 
   /** Makes changes of what the last pass, without a failure, left behind. Nothing is read. */
   async change(networks: readonly NetworkChanges[]): Promise<Programmed> {
-    const after = networks.map(({ name, after }) => this.#resolve(name, after));
-    const before = networks.map(({ name, before }) => this.#resolve(name, before));
+    const lacking = new Set<string>();
+    const after = networks.map(({ name, after }) => ({ name, routes: after }));
+    const before = networks.map(({ name, before }) => ({ name, routes: before }));
     const diff = diffRoutes(
-      { routes: after.flatMap(({ found }) => found), rules: [], priority: rulePriority },
-      { routes: before.flatMap(({ found }) => found), rules: [] },
+      { routes: this.#resolve(after, lacking), rules: [], priority: rulePriority },
+      { routes: this.#resolve(before, new Set()), rules: [] },
     );
-    return this.#apply(
-      diff,
-      after.flatMap(({ lacking }) => lacking),
-    );
+    return this.#apply(diff, lacking);
   }
 
   /** Whether the event tells that something of ours may have gone, or come from somebody else. */
@@ -97,20 +92,33 @@ export class KernelRoutes {
     }
   }
 
-  async #apply(
-    diff: RouteDiff<SetRoute, RouteInfo | SetRoute, RuleInfo>,
-    lacking: readonly string[],
-  ): Promise<Programmed> {
-    this.#deleted = new Set([...diff.deleteRoutes.map(routeKey), ...diff.deleteRules.map(ruleKey)]);
-    const { setRoutes, deleteRoutes } = diff;
-    const changes = [
-      ...setRoutes,
-      ...diff.addRules.map(addRule),
-      ...diff.deleteRules.map(deleteRule),
-      ...deleteRoutes.map(deleteRoute),
-    ];
-    const outcomes = changes.length > 0 ? await this.#netlink.runAll(null, changes) : [];
-    return { changes: changes.length, failures: [...new Set(lacking), ...outcomes.flatMap(failureOf)] };
+  async #apply(diff: Iterable<Change>, lacking: ReadonlySet<string>): Promise<Programmed> {
+    this.#deleted.clear();
+    const outcomes = await this.#netlink.runAll(null, this.#requests(diff));
+    const failures = outcomes.filter(({ done }) => !done).flatMap(failureOf);
+    return { changes: outcomes.length, failures: [...lacking, ...failures] };
+  }
+
+  /** Remembers what is deleted before the kernel tells of it. */
+  *#requests(diff: Iterable<Change>): Generator<RouteChange | RuleChange> {
+    for (const change of diff) {
+      switch (change.kind) {
+        case 'setRoute':
+          yield change.route;
+          break;
+        case 'addRule':
+          yield addRule(change.rule);
+          break;
+        case 'deleteRule':
+          this.#deleted.add(ruleKey(change.rule));
+          yield deleteRule(change.rule);
+          break;
+        case 'deleteRoute':
+          this.#deleted.add(routeKey(change.route));
+          yield deleteRoute(change.route);
+          break;
+      }
+    }
   }
 
   /** A table that a network takes newly must hold no one else's routes; one that its rules lead to already is its own. */
@@ -136,21 +144,20 @@ export class KernelRoutes {
     }
   }
 
-  /** Names of links and networks as numbers; a route by a link that is not there is reported. */
-  #resolve(name: string, routes: readonly L3Route[]): { readonly found: SetRoute[]; readonly lacking: string[] } {
-    const table = this.#tables.get(name);
-    const found: SetRoute[] = [];
-    const lacking = new Set<string>();
-    if (table === undefined) return { found, lacking: [] };
-    for (const { dst, gateway, device, metric } of routes) {
-      const dev = this.#links.get(device);
-      if (dev === undefined) lacking.add(`network ${name}: no link ${device}`);
-      else {
-        found.push({ op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol });
-        this.#devices.add(dev);
+  /** Names of links and networks as numbers. @param lacking told of routes by a link that is not there */
+  *#resolve(networks: readonly Pick<NetworkRoutes, 'name' | 'routes'>[], lacking: Set<string>): Generator<SetRoute> {
+    for (const { name, routes } of networks) {
+      const table = this.#tables.get(name);
+      if (table === undefined) continue;
+      for (const { dst, gateway, device, metric } of routes) {
+        const dev = this.#links.get(device);
+        if (dev === undefined) lacking.add(`network ${name}: no link ${device}`);
+        else {
+          this.#devices.add(dev);
+          yield { op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol };
+        }
       }
     }
-    return { found, lacking: [...lacking] };
   }
 }
 

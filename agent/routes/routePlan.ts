@@ -5,9 +5,9 @@ import { NetworkPlan, type HostView, type RouteChanges } from '../../core/routes
 import type { TableUser } from '../../core/routes/tables.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
 
-/** The routes of one L3 network on this node. */
+/** The routes of one L3 network on this node; to be read once. */
 export interface NetworkRoutes extends TableUser {
-  readonly routes: readonly L3Route[];
+  readonly routes: Iterable<L3Route>;
 }
 
 /** What has become of some routes of one network. */

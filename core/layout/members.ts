@@ -22,13 +22,15 @@ export interface Member {
 export function membersOf(network: Pick<Network, 'masterNets'>, host: HostInterfaceSpec): Member[] {
   const found = host.interfaces.flatMap(nic => memberOf(network.masterNets, nic) ?? []);
   found.sort((a, b) => a.rank - b.rank || compareCidrs(a.net, b.net) || compareNames(a.nic, b.nic));
-  const seen = new Map<string, number>();
-  return found.map(({ nic, net, hostAddresses }) => {
+  const members: Member[] = [];
+  for (const { nic, net, hostAddresses } of found) {
     const netAddress = formatCidr(net);
-    const ordinal = seen.get(netAddress) ?? 0;
-    seen.set(netAddress, ordinal + 1);
-    return { nic, netAddress, ordinal, hostAddresses };
-  });
+    // NICs in one subnet stand side by side: the same master net has made all of them members.
+    const before = members.at(-1);
+    const ordinal = before?.netAddress === netAddress ? before.ordinal + 1 : 0;
+    members.push({ nic, netAddress, ordinal, hostAddresses });
+  }
+  return members;
 }
 
 type Candidate = Pick<Member, 'nic' | 'hostAddresses'> & { net: IpCidr; rank: number };
@@ -49,13 +51,13 @@ function memberOf(masterNets: readonly IpCidr[], nic: HostNic): Candidate | unde
 /** A NIC's addresses: the first, then the others. */
 export function addressesOf(nic: HostNic): Member['hostAddresses'] {
   const texts = [{ netAddress: nic.netAddress ?? '', hostIP: nic.hostIP ?? '' }, ...(nic.addresses ?? [])];
-  const seen = new Set<string>();
-  return texts.flatMap(({ netAddress, hostIP }) => {
+  const addresses: Member['hostAddresses'] = [];
+  for (const [i, { netAddress, hostIP }] of texts.entries()) {
+    if (texts.findIndex(text => text.netAddress === netAddress && text.hostIP === hostIP) < i) continue;
     const net = tryParseCidr(netAddress);
-    if (!net || seen.has(`${netAddress} ${hostIP}`)) return [];
-    seen.add(`${netAddress} ${hostIP}`);
-    return [hostIP === '' ? { net } : { net, address: parseAddress(hostIP) }];
-  });
+    if (net) addresses.push(hostIP === '' ? { net } : { net, address: parseAddress(hostIP) });
+  }
+  return addresses;
 }
 
 /** Natural order, so that eth2 comes before eth10. */

@@ -1,5 +1,6 @@
 import { MultiNicError } from '../errors.ts';
-import { bitsOf, compareAddresses, formatAddress, tryParseAddress, type IpAddress } from './address.ts';
+import { bitsOf, formatAddress, tryParseAddress, type IpAddress } from './address.ts';
+import { parsePrefix } from './dotted.ts';
 
 /** A network: its first address and its prefix length. `base` has no bit set behind the prefix. */
 export interface IpCidr {
@@ -20,10 +21,10 @@ export function parseCidr(text: string): IpCidr {
 
 /** As parseCidr, but undefined where the text is not a network. */
 export function tryParseCidr(text: string): IpCidr | undefined {
-  const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
-  const address = match?.[1] === undefined ? undefined : tryParseAddress(match[1]);
-  const prefix = Number(match?.[2]);
-  if (!address || prefix > bitsOf(address.family)) return undefined;
+  const slash = text.lastIndexOf('/');
+  const address = tryParseAddress(text.slice(0, Math.max(0, slash)));
+  const prefix = parsePrefix(text, slash + 1);
+  if (!address || prefix === undefined || prefix > bitsOf(address.family)) return undefined;
   return cidrOf(address, prefix);
 }
 
@@ -65,7 +66,7 @@ export function overlap(a: IpCidr, b: IpCidr): boolean {
 
 /** Orders networks by first address, wider first. */
 export function compareCidrs(a: IpCidr, b: IpCidr): number {
-  return (
-    compareAddresses({ family: a.family, value: a.base }, { family: b.family, value: b.base }) || a.prefix - b.prefix
-  );
+  if (a.family !== b.family) return a.family - b.family;
+  if (a.base !== b.base) return a.base < b.base ? -1 : 1;
+  return a.prefix - b.prefix;
 }

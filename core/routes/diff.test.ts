@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { diffRoutes, type PresentRoute, type PresentRule, type WantedRoute, type WantedRule } from './diff.ts';
+import {
+  diffRoutes,
+  type Difference,
+  type PresentRoute,
+  type PresentRule,
+  type WantedRoute,
+  type WantedRule,
+} from './diff.ts';
 
 const tables = fc.constantFrom(1, 2);
 const route = fc.record({
@@ -29,22 +36,26 @@ const present = fc.record({
   ),
 });
 
+type Change = Difference<WantedRoute, PresentRoute, PresentRule>;
+
 /** What the kernel makes of the changes: `replace` puts a route in the place of the first to its destination with its metric. */
-function apply(
-  before: { routes: PresentRoute[]; rules: PresentRule[] },
-  diff: ReturnType<typeof diffRoutes<WantedRoute, PresentRoute, PresentRule>>,
-): { routes: string[]; rules: string[] } {
-  const routes = [...before.routes];
-  for (const set of diff.setRoutes) {
-    const at = routes.findIndex(
-      ({ table, dst, metric }) => table === set.table && dst === set.dst && metric === set.metric,
-    );
-    if (at < 0) routes.push(set);
-    else routes[at] = set;
+function apply(before: { routes: PresentRoute[]; rules: PresentRule[] }, diff: Iterable<Change>) {
+  let routes = [...before.routes];
+  let rules: (PresentRule | WantedRule)[] = [...before.rules];
+  for (const change of diff) {
+    if (change.kind === 'setRoute') routes = set(routes, change.route);
+    else if (change.kind === 'deleteRoute') routes = routes.filter(item => item !== change.route);
+    else if (change.kind === 'addRule') rules.push(change.rule);
+    else rules = rules.filter(item => item !== change.rule);
   }
-  const left = routes.filter(item => !diff.deleteRoutes.includes(item));
-  const rules = [...before.rules.filter(item => !diff.deleteRules.includes(item)), ...diff.addRules];
-  return { routes: left.map(text).sort(), rules: rules.map(({ table, from }) => `${table} ${from}`).sort() };
+  return { routes: routes.map(text).sort(), rules: rules.map(({ table, from }) => `${table} ${from}`).sort() };
+}
+
+function set(routes: PresentRoute[], route: WantedRoute): PresentRoute[] {
+  const at = routes.findIndex(
+    ({ table, dst, metric }) => table === route.table && dst === route.dst && metric === route.metric,
+  );
+  return at < 0 ? [...routes, route] : routes.with(at, route);
 }
 
 const text = ({ table, dst, gateway, dev, metric }: PresentRoute): string =>
@@ -65,8 +76,17 @@ describe('diffRoutes', () => {
     fc.assert(
       fc.property(wanted, ({ routes, rules }: { routes: WantedRoute[]; rules: WantedRule[] }) => {
         const have = { routes, rules: rules.map(item => ({ ...item, priority: 5400 })) };
-        const diff = diffRoutes({ routes, rules, priority: 5400 }, have);
-        expect(diff).to.deep.equal({ setRoutes: [], addRules: [], deleteRules: [], deleteRoutes: [] });
+        expect([...diffRoutes({ routes, rules, priority: 5400 }, have)]).to.deep.equal([]);
+      }),
+    );
+  });
+
+  it('leaves no packet without its route: sets and adds before it deletes', () => {
+    const order = ['setRoute', 'addRule', 'deleteRule', 'deleteRoute'];
+    fc.assert(
+      fc.property(wanted, present, (want, have) => {
+        const kinds = Array.from(diffRoutes({ ...want, priority: 5400 }, have), ({ kind }) => order.indexOf(kind));
+        expect(kinds).to.deep.equal(kinds.toSorted());
       }),
     );
   });
@@ -80,7 +100,6 @@ describe('diffRoutes', () => {
       metric: i + 1,
     }));
     const diff = diffRoutes({ routes, rules: [], priority: 1 }, { routes: routes.slice(1), rules: [] });
-    expect(diff.setRoutes).to.deep.equal([routes[0]]);
-    expect(diff.deleteRoutes).to.deep.equal([]);
+    expect([...diff]).to.deep.equal([{ kind: 'setRoute', route: routes[0] }]);
   });
 });

@@ -29,35 +29,35 @@ export interface PresentRule {
   readonly priority: number;
 }
 
-/** What has to be done, in the order of the fields: so no packet meets a table that is not filled yet, or a gap. */
-export interface RouteDiff<Wanted, Present, Rule> {
-  readonly setRoutes: readonly Wanted[];
-  readonly addRules: readonly WantedRule[];
-  readonly deleteRules: readonly Rule[];
-  readonly deleteRoutes: readonly Present[];
-}
+/** One thing that has to be done. */
+export type Difference<Wanted, Present, Rule> =
+  | { readonly kind: 'setRoute'; readonly route: Wanted }
+  | { readonly kind: 'addRule'; readonly rule: WantedRule }
+  | { readonly kind: 'deleteRule'; readonly rule: Rule }
+  | { readonly kind: 'deleteRoute'; readonly route: Present };
 
 /**
- * The difference between what is wanted and what the kernel has of ours. A route to a destination is set over the one of its metric that is there; of
- * several to one destination all but a right one go.
+ * The difference between what is wanted and what the kernel has of ours, in the order in which it has to be done, so that no packet meets a
+ * table that is not filled yet, or a gap: routes are set, rules added, then rules and routes deleted. What is wanted is read as the
+ * difference is. A route to a destination is set over the one of its metric that is there; of several to one destination all but a right
+ * one go.
  * @param wanted each destination once a table
  * @param priority of our rules
  */
-export function diffRoutes<Wanted extends WantedRoute, Present extends PresentRoute, Rule extends PresentRule>(
-  wanted: { readonly routes: readonly Wanted[]; readonly rules: readonly WantedRule[]; readonly priority: number },
-  present: { readonly routes: readonly Present[]; readonly rules: readonly Rule[] },
-): RouteDiff<Wanted, Present, Rule> {
+export function* diffRoutes<Wanted extends WantedRoute, Present extends PresentRoute, Rule extends PresentRule>(
+  wanted: { readonly routes: Iterable<Wanted>; readonly rules: readonly WantedRule[]; readonly priority: number },
+  present: { readonly routes: Iterable<Present>; readonly rules: readonly Rule[] },
+): Generator<Difference<Wanted, Present, Rule>, undefined> {
   const left = new RouteTables(present.routes);
-  const setRoutes: Wanted[] = [];
-  const deleteRoutes: Present[] = [];
+  const outdated: Present[] = [];
   for (const route of wanted.routes) {
     const rivals = left.take(route);
     const right = rivals.find(rival => rival.metric === route.metric && leadsAlike(rival, route));
-    if (!right) setRoutes.push(route);
+    if (!right) yield { kind: 'setRoute', route };
     if (rivals.length === 0) continue;
     // Setting a route replaces a wrong one of its metric; deleting that one afterwards would miss it, or hit the new one.
     const kept = right ?? rivals.find(({ metric }) => metric === route.metric);
-    deleteRoutes.push(...rivals.filter(rival => rival !== kept));
+    outdated.push(...rivals.filter(rival => rival !== kept));
   }
   const missingRules = new Map(wanted.rules.map(rule => [ruleKey(rule), rule]));
   const deleteRules: Rule[] = [];
@@ -65,12 +65,10 @@ export function diffRoutes<Wanted extends WantedRoute, Present extends PresentRo
     const isRight = rule.priority === wanted.priority && missingRules.delete(ruleKey(rule));
     if (!isRight) deleteRules.push(rule);
   }
-  return {
-    setRoutes,
-    addRules: [...missingRules.values()],
-    deleteRules,
-    deleteRoutes: [...deleteRoutes, ...left.all()],
-  };
+  for (const rule of missingRules.values()) yield { kind: 'addRule', rule };
+  for (const rule of deleteRules) yield { kind: 'deleteRule', rule };
+  for (const route of outdated) yield { kind: 'deleteRoute', route };
+  for (const route of left.all()) yield { kind: 'deleteRoute', route };
 }
 
 function leadsAlike(a: PresentRoute, b: PresentRoute): boolean {
@@ -81,7 +79,7 @@ function leadsAlike(a: PresentRoute, b: PresentRoute): boolean {
 class RouteTables<Route extends PresentRoute> {
   readonly #tables = new Map<number, Map<string, Route[]>>();
 
-  constructor(routes: readonly Route[]) {
+  constructor(routes: Iterable<Route>) {
     for (const route of routes) {
       let table = this.#tables.get(route.table);
       if (!table) this.#tables.set(route.table, (table = new Map<string, Route[]>()));

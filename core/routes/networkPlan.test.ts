@@ -35,7 +35,7 @@ const step = fc.oneof(
   fc.record({ hostIndex: fc.option(fc.nat(3)), name: anyName }),
 );
 
-const text = (routes: readonly L3Route[]): string[] => routes.map(route => JSON.stringify(route)).sort();
+const text = (routes: Iterable<L3Route>): string[] => Array.from(routes, route => JSON.stringify(route)).sort();
 
 describe('NetworkPlan', () => {
   it('wants after any changes what it would want anew, and tells what differs', () => {
@@ -63,7 +63,8 @@ describe('NetworkPlan', () => {
           });
           expect(text(plan.routes())).to.deep.equal(text(anew));
           expect(wanted).to.deep.equal(text(anew));
-          expect(plan.look(view)).to.deep.equal({ before: [], after: [] });
+          const again = plan.look(view);
+          expect([...again.before, ...again.after]).to.deep.equal([]);
         }
       }),
     );

@@ -95,7 +95,7 @@ class Subject implements AsyncDisposable {
     plan.renew();
     return plan
       .all()
-      .flatMap(({ routes }) => routes)
+      .flatMap(({ routes }) => [...routes])
       .map(({ dst, gateway, device, metric }) => `${dst} via ${gateway} dev ${device} metric ${metric}`)
       .sort();
   }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { it } from 'mocha';
 import type { Op, Route, RouteChange, RouteInfo } from '../../agent/netlink/netlink.ts';
-import { describeEach, type IpHop, type IpLink, type IpRoute, type TestNamespace } from './support.ts';
+import { describeEach, fixture, type IpHop, type IpLink, type IpRoute, type TestNamespace } from './support.ts';
 
 /** Our number for routes in these tests; iproute2 prints unknown ones as they are. */
 const protocol = 201;
@@ -226,5 +226,24 @@ describeEach('netlink: routes', test => {
     expect(failures.map(({ code }) => code)).to.deep.equal(['ENETUNREACH', 'ENETUNREACH', 'ENETUNREACH']);
     expect(failures[0]?.kernelText).to.equal('Nexthop has invalid gateway');
     expect(await test.netlink.one(namespace.path, { op: 'route.list', table: 500 })).to.have.length(2997);
+  });
+});
+
+describe('netlink: many changes (koffi)', () => {
+  const test = fixture('koffi');
+
+  it('are read and sent piece by piece, with other batches in between', async () => {
+    const namespace = test.namespace();
+    let read = 0;
+    const routes = function* (): Generator<RouteChange> {
+      for (; read < 10_000; read += 1) {
+        yield { op: 'route.add', dst: `10.${read >> 8}.${read & 255}.0/24`, type: 'blackhole', table: 500 };
+      }
+    };
+    const all = test.netlink.runAll(namespace.path, routes());
+    await test.netlink.one(namespace.path, { op: 'link.list' });
+    expect(read).to.be.below(10_000);
+    expect(await all).to.have.length(10_000);
+    expect(await test.netlink.one(namespace.path, { op: 'route.list', table: 500 })).to.have.length(10_000);
   });
 });

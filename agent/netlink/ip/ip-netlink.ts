@@ -24,8 +24,8 @@ export class IpNetlink extends NetlinkFacade {
   #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  runAll(netns: NetnsPath | null, ops: readonly PackableOp[], { signal }: RunOptions = {}): Promise<Outcome[]> {
-    return this.#next(netns, ops, 'continue', signal) as Promise<Outcome[]>;
+  runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, { signal }: RunOptions = {}): Promise<Outcome[]> {
+    return this.#next(netns, [...ops], 'continue', signal) as Promise<Outcome[]>;
   }
 
   /** Every event is a `resync`, so none can be left out. */
