@@ -6,6 +6,11 @@ import { isRecord } from '../core/json.ts';
 import { flag, listOf, mapOf, objectOf, orNull, quantity, text } from '../core/shape.ts';
 import { checkShape, type AdmissionRequest } from './review.ts';
 
+export interface PodReviewOptions {
+  /** Users that may change attachments: the system's own service accounts, as system:serviceaccount:<namespace>:<name>. */
+  systemUsers: ReadonlySet<string>;
+}
+
 /** A pod in a review, as far as it is looked at. A map that is empty is absent. */
 export interface AdmittedPod {
   metadata: {

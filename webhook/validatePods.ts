@@ -11,21 +11,16 @@ import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import { namespaceFacts, type ReviewContext } from './cluster.ts';
 import { allow, deny, skip, type Decision } from './decision.ts';
-import { displayName, factsOf, isInjected, podOf, type AdmittedPod } from './pod.ts';
+import { displayName, factsOf, isInjected, podOf, type AdmittedPod, type PodReviewOptions } from './pod.ts';
 import { tellChoice } from '../kube/tellChoice.ts';
 import type { AdmissionRequest } from './review.ts';
 import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
-
-export interface ValidatePodsOptions {
-  /** Users that may change attachments: the system's own service accounts, as system:serviceaccount:<namespace>:<name>. */
-  systemUsers: ReadonlySet<string>;
-}
 
 /**
  * POST /validate-pods. CREATE: no pod that should have its networks gets by without, and the addresses that were reserved for it become
  * its own, as its UID and name are final here. UPDATE: what admission decided stays as it is.
  */
-export function validatePods(context: ReviewContext, options: ValidatePodsOptions): Reviewer {
+export function validatePods(context: ReviewContext, options: PodReviewOptions): Reviewer {
   return (request, budget) => {
     if (request.operation === 'CREATE') return validateCreate(context, request, budget);
     if (request.operation === 'UPDATE') return validateUpdate(request, options);
@@ -102,7 +97,7 @@ async function confirmReservations(
   }
 }
 
-function validateUpdate(request: AdmissionRequest, { systemUsers }: ValidatePodsOptions): Decision {
+function validateUpdate(request: AdmissionRequest, { systemUsers }: PodReviewOptions): Decision {
   const { username = '' } = request.userInfo;
   const { pod } = podOf(request);
   const { pod: before } = podOf({ ...request, object: request.oldObject });

@@ -21,12 +21,13 @@ import { Gate, type GateLimits } from './gate.ts';
 import { admissionMetrics, registerCertificateMetrics } from './metrics.ts';
 import { mutateBindings } from './mutateBindings.ts';
 import { mutatePods } from './mutatePods.ts';
+import type { PodReviewOptions } from './pod.ts';
 import { Quotas, trimQuota } from './quotas.ts';
 import { AdmissionServer, type ServerOptions } from './server.ts';
 import { validateNetworks } from './validateNetworks.ts';
-import { validatePods, type ValidatePodsOptions } from './validatePods.ts';
+import { validatePods } from './validatePods.ts';
 
-export interface WebhookOptions extends ServerOptions, ValidatePodsOptions {
+export interface WebhookOptions extends ServerOptions, PodReviewOptions {
   client: KubeClient;
   registry: Registry;
   /** Told what informers do; see createMetrics(). */
@@ -80,7 +81,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const gate = new Gate(options.limits ?? defaultLimits);
   const app = createApp({
     reviewers: {
-      '/mutate-pods': mutatePods(context),
+      '/mutate-pods': mutatePods(context, options),
       '/mutate-bindings': mutateBindings(context),
       '/validate-pods': validatePods(context, options),
       '/validate-networks': validateNetworks(context),

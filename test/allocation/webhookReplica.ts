@@ -48,10 +48,11 @@ export class WebhookReplica {
       unassignedPods: this.#unassigned,
       logger: silent,
     };
+    const options = { systemUsers: new Set<string>() };
     this.#reviewers = {
-      'mutate-pods': mutatePods(context),
+      'mutate-pods': mutatePods(context, options),
       'mutate-bindings': mutateBindings(context),
-      'validate-pods': validatePods(context, { systemUsers: new Set() }),
+      'validate-pods': validatePods(context, options),
     };
   }
 

@@ -279,6 +279,30 @@ describe('creating pods, through the real API server', () => {
       expect(after.metadata).to.have.nested.property('labels.tier', 'a');
     });
 
+    for (const [how, flags] of [
+      ['', []],
+      [', by the server', ['--server-side']],
+    ] as const) {
+      it(`is kept where the pod's manifest is applied again${how}`, async () => {
+        const { cluster, client } = running();
+        const name = `again-${flags.length}`;
+        const apply = async (labels: Record<string, string>): Promise<void> => {
+          const selection = networks(' create/routed@data ,routed');
+          const input = JSON.stringify(podOf({ namespace, name, labels, ...selection }));
+          await cluster.kubectl(['apply', ...flags, '-f', '-'], { input });
+        };
+        await apply({ tier: 'a' });
+        const first = await bound(client, { namespace, name });
+        expect(attachmentsOf(first)).to.have.length(2);
+        await apply({ tier: 'b' });
+        const second = await client.get(pods, { namespace, name });
+        expect(second.metadata.labels).to.include({ tier: 'b', [label.injected]: 'true' });
+        expect(second.metadata.annotations?.[annotation.networks]).to.equal(
+          first.metadata.annotations?.[annotation.networks],
+        );
+      });
+    }
+
     it('can be changed by the agent', async () => {
       const { cluster, client } = running();
       const user = 'system:serviceaccount:multi-nic-system:multi-nic-agent';
