@@ -1,9 +1,10 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
-import { isMultiNicError, MultiNicError } from '../core/errors.ts';
+import { isMultiNicError, type MultiNicError } from '../core/errors.ts';
 import type { Logger } from '../kube/log.ts';
-import { maxBodyBytes, readBody, uidIn } from './body.ts';
+import { readBody, uidIn, type Body } from './body.ts';
+import type { BodyBudget, BodyShare } from './bodyBudget.ts';
 import { callBudget, within, type CallBudget } from './call.ts';
-import { deny, type Decision } from './decision.ts';
+import { deny, refusalStatus, type Decision } from './decision.ts';
 import type { Gate } from './gate.ts';
 import type { AdmissionMetrics } from './metrics.ts';
 import { formatReview, readReview, type AdmissionRequest } from './review.ts';
@@ -15,6 +16,7 @@ export interface AppOptions {
   /** Path, for example /mutate-pods → who decides there. */
   reviewers: Readonly<Record<string, Reviewer>>;
   gate: Gate;
+  bodies: BodyBudget;
   metrics: AdmissionMetrics;
   logger: Logger;
   /** Told of refusals that a MultiNicError was the reason of, dry runs apart. */
@@ -43,22 +45,12 @@ async function answer(
   reviewer: Reviewer,
   options: AppOptions,
 ): Promise<void> {
-  const { metrics, logger } = options;
+  const { bodies, metrics, logger } = options;
   const started = performance.now();
   const budget = callBudget(http.query.timeout);
-  const body = await readBody(http);
-  if (!body.ok) {
-    refuseLargeBody(response, body, logger);
-    return;
-  }
-  let request: AdmissionRequest;
-  try {
-    request = readReview(body.text);
-  } catch (error) {
-    if (!isMultiNicError(error)) throw error;
-    sendStatus(response, 400, 'BadRequest', error.message);
-    return;
-  }
+  using share = bodies.share();
+  const request = await receive({ http, response, share, budget }, options);
+  if (!request) return;
   let decision: Decision | undefined;
   try {
     decision = await decide(request, reviewer, budget, options);
@@ -92,12 +84,41 @@ async function decide(
   }
 }
 
-function refuseLargeBody(response: Response, body: { bytes: number; start: string }, logger: Logger): void {
-  const detail = `the review has ${body.bytes} bytes, more than ${maxBodyBytes}`;
-  const error = new MultiNicError('MNN_BODY_TOO_LARGE', detail);
-  logger.warn({ bytes: body.bytes }, 'review refused: it is too large');
-  const uid = uidIn(body.start);
-  if (uid === undefined) sendStatus(response, 413, 'RequestEntityTooLarge', error.message);
+interface Arrival {
+  http: Request;
+  response: Response;
+  share: BodyShare;
+  budget: CallBudget;
+}
+
+/** The request of a review; undefined where there is nothing to decide about, which has been answered if anybody waits for it. */
+async function receive(
+  { http, response, share, budget }: Arrival,
+  { metrics, logger }: AppOptions,
+): Promise<AdmissionRequest | undefined> {
+  try {
+    const body = await readBody(http, share, budget);
+    if (body.ok) return readReview(body.text);
+    metrics.unread(body.error.code);
+    logger.warn({ reason: body.error.message }, 'review refused unread');
+    refuseUnread(response, body);
+  } catch (error) {
+    if (!http.complete) {
+      metrics.unread(isMultiNicError(error) ? error.code : 'broken');
+      logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'a review did not come whole');
+      return undefined;
+    }
+    if (!isMultiNicError(error)) throw error;
+    sendStatus(response, 400, 'BadRequest', error.message);
+  }
+  return undefined;
+}
+
+/** As a decision, if the beginning of the body says about what. */
+function refuseUnread(response: Response, { start, error }: Extract<Body, { ok: false }>): void {
+  const uid = uidIn(start);
+  const { code, reason } = refusalStatus(error.code);
+  if (uid === undefined) sendStatus(response, code, reason, error.message);
   else response.json(formatReview(uid, deny(error)));
 }
 

@@ -3,6 +3,9 @@ import { MultiNicError } from '../core/errors.ts';
 /** How long the API server waits where the configuration does not say (admissionregistration.k8s.io/v1 timeoutSeconds). */
 const defaultTimeoutMs = 10_000;
 
+/** The most that a configuration may say (admissionregistration.k8s.io/v1 timeoutSeconds): who asks for more is no API server. */
+const maxTimeoutMs = 30_000;
+
 /** Kept back of the API server's patience, for the answer's way. */
 const marginMs = 300;
 
@@ -17,7 +20,8 @@ export interface CallBudget {
  * @param now a monotonic clock in milliseconds
  */
 export function callBudget(timeout: unknown, now: () => number = () => performance.now()): CallBudget {
-  const totalMs = durationMs(typeof timeout === 'string' ? timeout : '') ?? defaultTimeoutMs;
+  const givenMs = durationMs(typeof timeout === 'string' ? timeout : '') ?? defaultTimeoutMs;
+  const totalMs = Math.min(givenMs, maxTimeoutMs);
   const end = now() + Math.max(totalMs - marginMs, totalMs / 2);
   return { remainingMs: () => Math.max(1, end - now()) };
 }

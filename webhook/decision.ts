@@ -37,6 +37,11 @@ const statusOf: Partial<Record<ErrorCode, { code: number; reason: string; field?
   MNN_ANNOTATIONS_TOO_LARGE: { code: 422, reason: 'Invalid', field: 'metadata.annotations' },
 };
 
+/** The HTTP status and reason that go with an error's code. */
+export function refusalStatus(code: ErrorCode): { code: number; reason: string; field?: string } {
+  return statusOf[code] ?? { code: 403, reason: 'Forbidden' };
+}
+
 export function allow(more: Pick<Decision, 'patch' | 'warnings' | 'audit'> = {}): Decision {
   return { allowed: true, result: 'allowed', ...more };
 }
@@ -47,7 +52,7 @@ export function skip(reason: string): Decision {
 }
 
 export function deny(error: MultiNicError): Decision {
-  const { code, reason, field } = statusOf[error.code] ?? { code: 403, reason: 'Forbidden', field: undefined };
+  const { code, reason, field } = refusalStatus(error.code);
   // Of an Invalid, kubectl shows the causes and not the message.
   const causes = field === undefined ? undefined : [{ reason: 'FieldValueInvalid', message: error.message, field }];
   return {

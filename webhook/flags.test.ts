@@ -12,8 +12,7 @@ describe('the command line', () => {
       namespace: 'nets',
       controller: true,
       drainMs: 5_000,
-      concurrency: 128,
-      queue: 2048,
+      limits: { concurrency: 128, queue: 2048, bodyBytes: 16 * 1024 * 1024 },
       systemUsers: new Set([
         'system:serviceaccount:nets:multi-nic-webhook',
         'system:serviceaccount:nets:multi-nic-agent',

@@ -3,6 +3,7 @@ import { checkPolicy, defaultPolicy, type RotationPolicy } from '../certs/plan.t
 import type { KeyPairPaths } from '../certs/reload.ts';
 import { certificates, systemNamespace } from '../core/api/names.ts';
 import { formatDuration, parseDuration } from './duration.ts';
+import { defaultLimits, type WebhookLimits } from './limits.ts';
 
 /** What the program was started with. */
 export interface Flags {
@@ -18,10 +19,11 @@ export interface Flags {
   namespace: string;
   controller: boolean;
   drainMs: number;
-  concurrency: number;
-  queue: number;
+  limits: WebhookLimits;
   systemUsers: Set<string>;
 }
+
+const mib = 2 ** 20;
 
 const { authority, leaf, propagationMs, overlapMs } = defaultPolicy;
 
@@ -33,8 +35,9 @@ export const help = `multi-nic-webhook: admission webhooks and, in the elected r
   --namespace NAME       where the system runs: its lease, Secret and accounts (default $POD_NAMESPACE, else ${systemNamespace})
   --no-controller        webhooks only; never a candidate for the controller
   --drain-seconds N      between failing readiness and closing the port (default 5)
-  --concurrency N        reviews worked on at once (default 128)
-  --queue N              reviews that may wait; one more is refused (default 2048)
+  --concurrency N        reviews worked on at once (default ${defaultLimits.concurrency})
+  --queue N              reviews that may wait; one more is refused (default ${defaultLimits.queue})
+  --body-mib N           MiB of reviews read, waiting and worked on; one more is refused (default ${defaultLimits.bodyBytes / mib})
   --system-user USER     may change pods' attachments; repeatable (default: the service accounts of the webhook and the agent)
   --help                 print this
 
@@ -71,8 +74,9 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
       namespace: { type: 'string', default: env.POD_NAMESPACE ?? systemNamespace },
       controller: { type: 'boolean', default: true },
       'drain-seconds': { type: 'string', default: '5' },
-      concurrency: { type: 'string', default: '128' },
-      queue: { type: 'string', default: '2048' },
+      concurrency: { type: 'string', default: String(defaultLimits.concurrency) },
+      queue: { type: 'string', default: String(defaultLimits.queue) },
+      'body-mib': { type: 'string', default: String(defaultLimits.bodyBytes / mib) },
       'system-user': { type: 'string', multiple: true },
       'cert-secret': { type: 'string', default: certificates.secret },
       'manage-certs': { type: 'boolean', default: true },
@@ -114,8 +118,11 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
     namespace,
     controller: values.controller,
     drainMs: 1000 * wholeNumber('--drain-seconds', values['drain-seconds'], 0, 600),
-    concurrency: wholeNumber('--concurrency', values.concurrency, 1, 65_536),
-    queue: wholeNumber('--queue', values.queue, 0, 1_048_576),
+    limits: {
+      concurrency: wholeNumber('--concurrency', values.concurrency, 1, 65_536),
+      queue: wholeNumber('--queue', values.queue, 0, 1_048_576),
+      bodyBytes: mib * wholeNumber('--body-mib', values['body-mib'], 1, 65_536),
+    },
     systemUsers: new Set(values['system-user'] ?? accounts),
   };
 }

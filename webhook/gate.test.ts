@@ -60,7 +60,11 @@ describe('the budget of a call', () => {
     expect(at('10s')).to.equal(9_700);
     expect(at('1.5s')).to.equal(1_200);
     expect(at('500ms')).to.equal(250);
-    expect(at('1m')).to.equal(59_700);
+    expect(at('30s')).to.equal(29_700);
+  });
+
+  it('is never more than Kubernetes lets a configuration say', () => {
+    for (const text of ['1m', '9999m', '9'.repeat(400) + 's']) expect(at(text)).to.equal(29_700);
   });
 
   it('is that of ten seconds where the API server says nothing that is known', () => {

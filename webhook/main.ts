@@ -28,7 +28,7 @@ async function serve(flags: Flags): Promise<void> {
     certificate: servingCertificate(flags, { client, logger, observer: metrics.informers }),
     ...(flags.clients && { clients: clientsOf(flags.clients) }),
     drainMs: flags.drainMs,
-    limits: { concurrency: flags.concurrency, queue: flags.queue },
+    limits: flags.limits,
     systemUsers: flags.systemUsers,
   });
   const health = new HealthServer({

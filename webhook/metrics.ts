@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { ErrorCode } from '../core/errors.ts';
+import type { BodyBudget } from './bodyBudget.ts';
 import type { Decision } from './decision.ts';
 import type { Gate } from './gate.ts';
 import type { AdmissionServer } from './server.ts';
@@ -16,12 +18,18 @@ export interface ReviewFacts {
 /** What the admission server tells Prometheus. */
 export interface AdmissionMetrics {
   answered(facts: ReviewFacts): void;
+  /** @param code of the refusal; `broken` where the body did not come whole */
+  unread(code: ErrorCode | 'broken'): void;
 }
 
 /** From a review that finds everything in memory to one that nearly uses up the API server's patience. */
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function admissionMetrics(registry: Registry, gate: Pick<Gate, 'running' | 'waiting'>): AdmissionMetrics {
+export function admissionMetrics(
+  registry: Registry,
+  gate: Pick<Gate, 'running' | 'waiting'>,
+  bodies: Pick<BodyBudget, 'held'>,
+): AdmissionMetrics {
   const registers = [registry];
   const duration = new Histogram({
     name: 'multinic_admission_duration_seconds',
@@ -52,10 +60,27 @@ export function admissionMetrics(registry: Registry, gate: Pick<Gate, 'running' 
       this.set(gate.waiting);
     },
   });
+  new Gauge({
+    name: 'multinic_admission_held_bytes',
+    help: 'Bytes of the reviews that are being read, waiting or being worked on.',
+    registers,
+    collect() {
+      this.set(bodies.held);
+    },
+  });
+  const unread = new Counter({
+    name: 'multinic_admission_unread_total',
+    help: 'Reviews that were refused before they were read, by error code (broken: the body did not come whole).',
+    labelNames: ['code'],
+    registers,
+  });
   return {
     answered: ({ kind, operation, result, dryRun, seconds }) => {
       duration.observe({ kind, operation, result }, seconds);
       requests.inc({ kind, operation, result, dry_run: String(dryRun) });
+    },
+    unread: code => {
+      unread.inc({ code });
     },
   };
 }

@@ -11,6 +11,8 @@ import { Registry } from 'prom-client';
 import { createAuthority, type KeyAndCertificate } from '../certs/authority.ts';
 import { authorityFile, keyPairFiles } from '../certs/reload.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { maxBodyBytes } from './body.ts';
+import { BodyBudget } from './bodyBudget.ts';
 import { createApp, type Reviewer } from './app.ts';
 import { allow } from './decision.ts';
 import { Gate } from './gate.ts';
@@ -57,7 +59,8 @@ describe('the admission server', () => {
       return allow();
     },
   };
-  const app = createApp({ reviewers, gate, metrics: admissionMetrics(registry, gate), logger });
+  const bodies = new BodyBudget(maxBodyBytes);
+  const app = createApp({ reviewers, gate, bodies, metrics: admissionMetrics(registry, gate, bodies), logger });
   const options = { port: 0, host: '127.0.0.1', certificate: keyPairFiles(certificate), drainMs: 0, logger };
   const server = new AdmissionServer(app, options);
   const stopping = new AbortController();
@@ -227,8 +230,9 @@ describe('the admission server that asks for client certificates', () => {
   const paths = { cert: join(own, 'tls.crt'), key: join(own, 'tls.key') };
   const clientAuthority = join(own, 'clients.crt');
   const gate = new Gate({ concurrency: 1, queue: 0 });
-  const metrics = admissionMetrics(new Registry(), gate);
-  const app = createApp({ reviewers: { '/allow': () => allow() }, gate, metrics, logger });
+  const bodies = new BodyBudget(maxBodyBytes);
+  const metrics = admissionMetrics(new Registry(), gate, bodies);
+  const app = createApp({ reviewers: { '/allow': () => allow() }, gate, bodies, metrics, logger });
   const server = new AdmissionServer(app, {
     ...{ port: 0, host: '127.0.0.1', drainMs: 0, logger },
     certificate: keyPairFiles(paths),

@@ -15,9 +15,11 @@ import type { ReflectorObserver } from '../kube/reflector.ts';
 import * as resources from '../kube/resources.ts';
 import type { KubeObject, Resource } from '../kube/types.ts';
 import { createApp } from './app.ts';
+import { BodyBudget } from './bodyBudget.ts';
 import type { ReviewContext } from './cluster.ts';
 import { Exhaustion } from './exhaustion.ts';
-import { Gate, type GateLimits } from './gate.ts';
+import { Gate } from './gate.ts';
+import { defaultLimits, type WebhookLimits } from './limits.ts';
 import { admissionMetrics, registerCertificateMetrics } from './metrics.ts';
 import { mutateBindings } from './mutateBindings.ts';
 import { mutatePods } from './mutatePods.ts';
@@ -32,7 +34,7 @@ export interface WebhookOptions extends ServerOptions, PodReviewOptions {
   registry: Registry;
   /** Told what informers do; see createMetrics(). */
   informerObserver?: ReflectorObserver;
-  limits?: GateLimits;
+  limits?: WebhookLimits;
 }
 
 /** The parts of the webhook: start `runnables` in order. */
@@ -55,9 +57,6 @@ interface WebhookInformers {
   unassignedPods: Informer<resources.Pod>;
 }
 
-/** Reviews are short: what they wait for is the API server, which does not get faster from more at once. */
-const defaultLimits: GateLimits = { concurrency: 128, queue: 2048 };
-
 /** Wires the admission webhooks to a cluster. */
 export function createWebhook(options: WebhookOptions): Webhook {
   const { client, logger } = options;
@@ -78,7 +77,9 @@ export function createWebhook(options: WebhookOptions): Webhook {
     logger,
   };
   const exhaustion = new Exhaustion({ registry: options.registry, view, events });
-  const gate = new Gate(options.limits ?? defaultLimits);
+  const limits = options.limits ?? defaultLimits;
+  const gate = new Gate(limits);
+  const bodies = new BodyBudget(limits.bodyBytes);
   const app = createApp({
     reviewers: {
       '/mutate-pods': mutatePods(context, options),
@@ -87,7 +88,8 @@ export function createWebhook(options: WebhookOptions): Webhook {
       '/validate-networks': validateNetworks(context),
     },
     gate,
-    metrics: admissionMetrics(options.registry, gate),
+    bodies,
+    metrics: admissionMetrics(options.registry, gate, bodies),
     logger,
     refused: error => {
       exhaustion.refused(error);

@@ -1,0 +1,39 @@
+/** The admission server with its own limits, whose reviews wait a second, as for an API server: `waitingServer.ts CERT KEY`. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { keyPairFiles } from '../../certs/reload.ts';
+import { createApp } from '../../webhook/app.ts';
+import { BodyBudget } from '../../webhook/bodyBudget.ts';
+import { allow } from '../../webhook/decision.ts';
+import { Gate } from '../../webhook/gate.ts';
+import { defaultLimits } from '../../webhook/limits.ts';
+import { admissionMetrics } from '../../webhook/metrics.ts';
+import { AdmissionServer } from '../../webhook/server.ts';
+
+const [, , cert = '', key = ''] = process.argv;
+const logger = pino({ enabled: false });
+const gate = new Gate(defaultLimits);
+const bodies = new BodyBudget(defaultLimits.bodyBytes);
+const app = createApp({
+  reviewers: {
+    '/held': async () => {
+      await sleep(1000);
+      return allow();
+    },
+  },
+  gate,
+  bodies,
+  metrics: admissionMetrics(new Registry(), gate, bodies),
+  logger,
+});
+const server = new AdmissionServer(app, {
+  port: 0,
+  host: '127.0.0.1',
+  certificate: keyPairFiles({ cert, key }),
+  logger,
+});
+void server.listening.then(() => {
+  process.stdout.write(String(server.port));
+});
+await server.start(new AbortController().signal);
