@@ -1,43 +1,51 @@
 import { isDeepStrictEqual } from 'node:util';
-import { label } from '../core/api/names.ts';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import type { Finding } from '../core/network/finding.ts';
 import { validateSpecification } from '../core/network/validate.ts';
-import { compareSpecs, validateChange } from '../core/network/validateChange.ts';
 import { validateInCluster, type ClusterFacts } from '../core/network/validateInCluster.ts';
-import { readPool } from '../core/pool/content.ts';
 import { readNetwork, type Network } from '../core/network/network.ts';
-import { ipPools, multiNicNetworks } from '../kube/resources.ts';
+import { multiNicNetworks } from '../kube/resources.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
 import { allow, decideByFindings } from './decision.ts';
 import { isRecord } from '../core/json.ts';
 import { flag, listOf, mapOf, objectOf, text } from '../core/shape.ts';
+import { findUseOfChange, findUseOfDeleted } from './networkUse.ts';
 import { namedMetadataShape } from './pod.ts';
 import { checkShape } from './review.ts';
 
 /**
  * POST /validate-networks, multinicnetworks CREATE and UPDATE: says everything that is wrong in one answer. What the specification
- * alone tells is in core/; here it meets the other networks, the hosts and the pods that use it.
+ * alone tells is in core/; here it meets the other networks, the hosts and the pods that use it. DELETE: not while pods use it.
  */
 export function validateNetworks(context: ReviewContext): Reviewer {
   return async (request, budget) => {
+    if (request.operation === 'DELETE') {
+      const network = networkOf(request.oldObject);
+      const findings = hasLegalName(validateSpecification(network))
+        ? await findUseOfDeleted(context, network, budget)
+        : [];
+      return decideByFindings({ kind: 'MultiNicNetwork', name: network.metadata.name }, findings);
+    }
     const after = networkOf(request.object);
     const before = request.operation === 'UPDATE' ? networkOf(request.oldObject) : undefined;
     // Labels, finalizers and what else is no business of ours must change whatever the cluster has become since.
     if (before && isDeepStrictEqual(before.spec, after.spec)) return allow();
     const ownFindings = validateSpecification(after);
-    // A name that no object can have is no label's value either: nobody has addresses of it.
-    const isUsed = before !== undefined && !ownFindings.some(({ code }) => code === 'MNN_NAME_INVALID');
     const findings: Finding[] = [
       ...ownFindings,
       ...validateInCluster(after, await factsOf(context, budget)),
-      ...(isUsed ? await validateUse(context, before, after, budget) : []),
+      ...(before && hasLegalName(ownFindings) ? await findUseOfChange(context, before, after, budget) : []),
     ];
     return decideByFindings({ kind: 'MultiNicNetwork', name: after.metadata.name }, findings);
   };
+}
+
+/** A name that no object can have is no label's value either: nobody has addresses of it. */
+function hasLegalName(findings: readonly Finding[]): boolean {
+  return !findings.some(({ code }) => code === 'MNN_NAME_INVALID');
 }
 
 const pluginShape = objectOf({
@@ -84,21 +92,4 @@ function readable(object: MultiNicNetwork): Network | undefined {
     if (isMultiNicError(error)) return undefined;
     throw error;
   }
-}
-
-/** Only where addresses could move is the API server asked who has any. */
-async function validateUse(
-  { client }: ReviewContext,
-  before: MultiNicNetwork,
-  after: MultiNicNetwork,
-  budget: CallBudget,
-): Promise<Finding[]> {
-  const change = compareSpecs(before, after);
-  if (change.layout.length === 0 && !change.excludes) return [];
-  const { items } = await client.list(ipPools, {
-    labelSelector: `${label.network}=${after.metadata.name}`,
-    timeoutMs: budget.remainingMs(),
-  });
-  const allocations = items.flatMap(pool => readPool(pool).allocations);
-  return validateChange(after, change, allocations);
 }

@@ -52,6 +52,19 @@ export function validateChange(
   return findings;
 }
 
+/**
+ * Refuses to delete a network while pods hold addresses of it. Its records would go with it, so if it were made again, which takes one
+ * command, other pods would get the same addresses.
+ * @param allocations of one pool or more
+ */
+export function validateDeletion(allocations: readonly Allocation[]): Finding[] {
+  const held = allocations.filter(({ state, nics }) => state !== 'Released' && addressesIn(nics).length > 0);
+  const [first] = held;
+  if (!first) return [];
+  const detail = `pod ${first.namespace}/${first.name} and maybe others hold addresses of the network, and it would forget them`;
+  return [error('MNN_IN_USE', 'metadata.name', detail)];
+}
+
 function checkExcludes({ excludes }: Draft, held: readonly Allocation[]): Finding[] {
   return excludes.flatMap(({ path, text, cidr }) => {
     if (!cidr) return [];

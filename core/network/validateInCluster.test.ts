@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { HostInterfaceSpec, MultiNicNetwork, PluginSpec } from '../api/types.ts';
 import { readNetwork } from './network.ts';
-import { compareSpecs, validateChange } from './validateChange.ts';
+import { compareSpecs, validateChange, validateDeletion } from './validateChange.ts';
 import { validateInCluster, type ClusterFacts } from './validateInCluster.ts';
 
 interface Shape {
@@ -183,4 +183,23 @@ describe('changing a network', () => {
       'MNN_IN_USE spec.ipam: excludeCIDRs: 10.200.0.64/28 covers addresses of 2 pods (ns/pod-a and 1 more)',
     ]);
   });
+});
+
+describe('deleting a network', () => {
+  const record = (state: 'Allocated' | 'Reserved' | 'Released', addresses: string[]) => ({
+    ...{ podUID: 'a', namespace: 'ns', name: 'pod-a', interface: 'net1', state, since: '2026-01-01T00:00:00Z' },
+    nics: [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses }],
+  });
+
+  it('is free where nobody holds an address', () => {
+    expect(validateDeletion([record('Released', ['10.200.0.65/19']), record('Allocated', [])])).to.deep.equal([]);
+  });
+
+  for (const state of ['Allocated', 'Reserved'] as const) {
+    it(`is refused while an address is ${state}`, () => {
+      const [finding] = validateDeletion([record(state, ['10.200.0.65/19'])]);
+      expect(finding).to.include({ severity: 'error', code: 'MNN_IN_USE', path: 'metadata.name' });
+      expect(finding?.detail).to.contain('ns/pod-a');
+    });
+  }
 });

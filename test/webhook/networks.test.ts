@@ -1,6 +1,10 @@
 import { expect } from 'chai';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
+import { PoolStore } from '../../kube/poolStore.ts';
+import { listPoolRows } from '../../kube/poolTable.ts';
 import { multiNicNetworks, pods } from '../../kube/resources.ts';
+import { eventually } from '../eventually.ts';
+import { silent } from '../kube/support.ts';
 import { createNetwork } from './networks.ts';
 import { bound, createNamespace, podOf, refusal, useWebhookCluster } from './support.ts';
 
@@ -108,6 +112,24 @@ describe('applying networks, through the real API server', () => {
       'spec.subnet: it cannot change from 10.233.0.0/16 to 10.234.0.0/16 while 1 pod holds addresses of the network',
     );
     await patch({ namespaces: ['used', 'default'] }, { labels: { tier: 'a' } });
+  });
+
+  it('is not deleted while pods hold addresses of it, which a network of its name would give to others', async () => {
+    const { client } = running();
+    const ref = { name: 'used' };
+    const inUse = await refusal(client.delete(multiNicNetworks, ref));
+    expect(inUse.message).to.contain('pod used/user').and.contain('MNN_IN_USE');
+    await client.delete(pods, { namespace: 'used', name: 'user' }, { gracePeriodSeconds: 0 });
+    for (const { name } of (await listPoolRows(client, { network: 'used' })).filter(({ used }) => used)) {
+      await new PoolStore(client, { log: silent }).release(name, () => true, { timeoutMs: 10_000 });
+    }
+    await eventually('the deletion', () =>
+      client.delete(multiNicNetworks, ref).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(await client.find(multiNicNetworks, ref)).to.equal(undefined);
   });
 
   it('lets finalizers and labels change without a look at the rest', async () => {
