@@ -1,4 +1,4 @@
-import type { NodeRequirement } from '../core/pod/knownNode.ts';
+import type { NodeRequirement, NodeSelectorTerm } from '../core/pod/knownNode.ts';
 import { pointer, type PatchOperation } from './jsonPatch.ts';
 import type { AdmittedPod } from './pod.ts';
 
@@ -29,11 +29,12 @@ export function affinityOperations({ spec }: AdmittedPod, labels: ReadonlyMap<st
 
 function termOperations(
   at: readonly (string | number)[],
-  { matchExpressions }: { matchExpressions?: readonly NodeRequirement[] | null },
+  { matchExpressions, matchFields }: NodeSelectorTerm,
   requirements: readonly NodeRequirement[],
 ): PatchOperation[] {
   const missing = requirements.filter(wanted => !matchExpressions?.some(have => isSame(have, wanted)));
-  if (missing.length === 0) return [];
+  // A term without any requirement matches no node (core/v1 NodeSelectorTerm); with one of ours it would match many.
+  if (missing.length === 0 || !(matchExpressions?.length || matchFields?.length)) return [];
   const all = [...missing, ...(matchExpressions ?? [])];
   return [{ op: 'add', path: pointer(...at, 'matchExpressions'), value: all }];
 }

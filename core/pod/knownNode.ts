@@ -4,10 +4,16 @@ export interface Placement {
   affinity?: {
     nodeAffinity?: {
       requiredDuringSchedulingIgnoredDuringExecution?: {
-        nodeSelectorTerms: { matchFields?: NodeRequirement[]; matchExpressions?: NodeRequirement[] }[];
+        nodeSelectorTerms: NodeSelectorTerm[];
       };
     };
   };
+}
+
+/** core/v1 NodeSelectorTerm. */
+export interface NodeSelectorTerm {
+  matchFields?: NodeRequirement[];
+  matchExpressions?: NodeRequirement[];
 }
 
 /** core/v1 NodeSelectorRequirement. */
