@@ -9,13 +9,14 @@ import { readNetwork } from '../core/network/network.ts';
 import { importedPod, type ImportedPod } from '../core/predecessor/attachments.ts';
 import { isOurs, readPredecessor, type OldCidr, type Predecessor } from '../core/predecessor/objects.ts';
 import { planImport, type ImportPlan } from '../core/predecessor/plan.ts';
+import { eachOf } from '../kube/audit/eachOf.ts';
 import { KubeClient } from '../kube/client.ts';
 import { PoolStore } from '../kube/poolStore.ts';
 import { createLogger } from '../kube/log.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../kube/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../kube/resources.ts';
 import type { ImportFlags } from './flags.ts';
 import { removeOld, restoreHosts } from './importCleanup.ts';
-import { writePlan, type NetworkImport } from './importWrite.ts';
+import { recordsAtOnce, writePlan, type NetworkImport } from './importWrite.ts';
 
 /** For one write, conflicts and retries included, in milliseconds. */
 const writeTimeoutMs = 30_000;
@@ -86,13 +87,32 @@ async function readCluster(client: KubeClient): Promise<ClusterState> {
   const { items: pages } = await client.list(cidrs);
   const { items: pools } = await client.list(ipPools);
   const { items: hosts } = await client.list(hostInterfaces);
-  const { items: podObjects } = await client.list(pods);
+  const { items: podObjects } = await client.list(pods, { transform: trimPod });
   return {
     networks: new Map(networks.map(object => [object.metadata.name, object])),
     pages: pages.filter(isOurs),
     pools: pools.filter(isOurs),
     hosts,
     pods: podObjects.map(importedPod),
+  };
+}
+
+/** What an import looks at: there may be 150,000 pods, of ten kilobytes each. */
+function trimPod({ metadata, spec, status }: Pod): Pod {
+  const { name, namespace, uid, annotations, creationTimestamp } = metadata;
+  return {
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      ...(uid && { uid }),
+      ...(annotations && { annotations }),
+      ...(creationTimestamp && { creationTimestamp }),
+    },
+    spec: { containers: [], ...(spec?.nodeName && { nodeName: spec.nodeName }) },
+    status: {
+      ...(status?.phase && { phase: status.phase }),
+      ...(status?.containerStatuses && { containerStatuses: status.containerStatuses }),
+    },
   };
 }
 
@@ -119,15 +139,18 @@ function plan(cidr: OldCidr, old: Predecessor, state: ClusterState): NetworkImpo
 
 /** Whether each record can be written: another pod may have the address by now, or an exclude have come over it. */
 async function tryRecords(store: PoolStore, { object, plan: { records } }: NetworkImport): Promise<MultiNicError[]> {
-  const refused: MultiNicError[] = [];
-  for (const { pool, claim } of records) {
-    const ref = { ...pool, networkUid: object.metadata.uid ?? '' };
-    await store.allocate(ref, claim, { timeoutMs: writeTimeoutMs, dryRun: true }).catch((error: unknown) => {
-      if (!isMultiNicError(error)) throw error;
-      refused.push(error);
-    });
-  }
-  return refused;
+  const refused = new Map<object, MultiNicError>();
+  // Those of one pool follow each other, and are tried with one request.
+  await eachOf(records, recordsAtOnce, async record => {
+    const ref = { ...record.pool, networkUid: object.metadata.uid ?? '' };
+    await store
+      .allocate(ref, record.claim, { timeoutMs: writeTimeoutMs, dryRun: true })
+      .catch((error: unknown) => {
+        if (!isMultiNicError(error)) throw error;
+        refused.set(record, error);
+      });
+  });
+  return records.flatMap(record => refused.get(record) ?? []);
 }
 
 function reportOf(imports: readonly NetworkImport[], refusals: readonly MultiNicError[], outcome: string): string {

@@ -3,6 +3,7 @@ import type { MultiNicNetwork } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { changedPages, hostIndexes, pageName, type HostPage } from '../core/layout/hostIndex.ts';
 import type { ImportPlan } from '../core/predecessor/plan.ts';
+import { eachOf } from '../kube/audit/eachOf.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { PoolStore } from '../kube/poolStore.ts';
 import { cidrs, multiNicNetworks } from '../kube/resources.ts';
@@ -14,8 +15,8 @@ export interface NetworkImport {
   plan: ImportPlan;
 }
 
-/** Records that are written at the same time: those of one pool go into one PUT. */
-const atOnce = 32;
+/** Records that are tried or written at the same time: those of one pool go into one request. */
+export const recordsAtOnce = 32;
 
 /**
  * Writes the indexes, then the records. Each write is on condition that nobody changed the object since it was read.
@@ -47,11 +48,7 @@ export async function writePlan(
       await client.patch(cidrs, stored.metadata, 'merge', { metadata: { resourceVersion: version }, spec });
     }
   }
-  for (let first = 0; first < records.length; first += atOnce) {
-    const writes = records
-      .slice(first, first + atOnce)
-      .map(({ pool, claim }) => store.allocate({ ...pool, networkUid }, claim, { timeoutMs }));
-    const results = await Promise.allSettled(writes);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-  }
+  await eachOf(records, recordsAtOnce, async ({ pool, claim }) => {
+    await store.allocate({ ...pool, networkUid }, claim, { timeoutMs });
+  });
 }
