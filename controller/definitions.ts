@@ -104,7 +104,8 @@ export function definitionKeys(network: string, namespaces: Iterable<Namespace>)
   return [...namespaces].map(({ metadata }) => keyOf({ namespace: metadata.name, name: network }));
 }
 
-function isActive({ metadata, status }: Namespace): boolean {
+/** Whether things can be made in the namespace. */
+export function isActive({ metadata, status }: Namespace): boolean {
   return metadata.deletionTimestamp === undefined && status?.phase !== 'Terminating';
 }
 

@@ -4,6 +4,7 @@ import { sameInterfaces, sameSpec } from '../core/network/versions.ts';
 import type { Namespace, Node } from '../kube/resources.ts';
 import { keyOf } from '../kube/types.ts';
 import type { ControllerTimes } from './controllerOptions.ts';
+import { isActive } from './definitions.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { addNetwork, type Queues } from './queues.ts';
 
@@ -111,7 +112,14 @@ export function addTriggers(
       queues.statuses.addAfter(name, batchMs);
     });
   };
-  informers.namespaces.addHandlers({ added: namespace, updated: namespace, deleted: namespace });
+  informers.namespaces.addHandlers({
+    added: namespace,
+    updated: (now, before) => {
+      // Others write labels and annotations of thousands of namespaces all the time.
+      if (isActive(now) !== isActive(before)) namespace(now);
+    },
+    deleted: namespace,
+  });
 }
 
 function sameResources(a: Node, b: Node): boolean {
