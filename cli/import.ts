@@ -143,12 +143,10 @@ async function tryRecords(store: PoolStore, { object, plan: { records } }: Netwo
   // Those of one pool follow each other, and are tried with one request.
   await eachOf(records, recordsAtOnce, async record => {
     const ref = { ...record.pool, networkUid: object.metadata.uid ?? '' };
-    await store
-      .allocate(ref, record.claim, { timeoutMs: writeTimeoutMs, dryRun: true })
-      .catch((error: unknown) => {
-        if (!isMultiNicError(error)) throw error;
-        refused.set(record, error);
-      });
+    await store.allocate(ref, record.claim, { timeoutMs: writeTimeoutMs, dryRun: true }).catch((error: unknown) => {
+      if (!isMultiNicError(error)) throw error;
+      refused.set(record, error);
+    });
   });
   return records.flatMap(record => refused.get(record) ?? []);
 }
