@@ -4,6 +4,7 @@ import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../che
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
 import { NetlinkError, type Netlink, type Op } from '../netlink/netlink.ts';
 import type { OnStep } from '../steps.ts';
+import { bringBack } from './movedNics.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { removeRuleOps } from './sourceRules.ts';
 
@@ -32,7 +33,7 @@ export class Detacher {
    * @throws the first failure
    */
   async detach(entry: CheckpointEntry): Promise<void> {
-    const { checkpoint, onStep } = this.#options;
+    const { checkpoint, log, netlink, onStep } = this.#options;
     // The path may name another sandbox's namespace by now (a process id given again): nothing there is ours.
     const isThere = namespaceIdentity(entry.netns) === entry.netnsId;
     const netns = isThere ? entry.netns : '';
@@ -53,7 +54,8 @@ export class Detacher {
     for (const link of entry.links.toReversed()) {
       if (link.delegate?.role === 'ipam') await attempt(() => this.#callDel(entry, link, netns), 'del.ipam');
     }
-    if (entry.links.some(({ moves }) => moves)) await attempt(() => this.#bringBack(entry), 'del.moved');
+    if (entry.links.some(({ moves }) => moves))
+      await attempt(() => bringBack(netlink, log, entry, isThere), 'del.moved');
     if (failures.length > 0) throw failures[0];
     await checkpoint.delete(entry);
     onStep('del.forgotten');
@@ -89,37 +91,6 @@ export class Detacher {
       await this.#options.netlink.run(netns, [...rules, ...removalOf(own)]);
     } catch (error) {
       if (!(error instanceof NetlinkError) || !error.namespaceGone) throw error;
-    }
-  }
-
-  /**
-   * A NIC comes back from a pod without the host's addresses, and down; from a namespace that vanished, under the name that it had there (the
-   * plugin noted its own in its alias). It gets back what it had.
-   */
-  async #bringBack({ links }: CheckpointEntry): Promise<void> {
-    const { netlink, log } = this.#options;
-    const onHost = await netlink.one(null, { op: 'link.list' });
-    for (const { name, master = '', moves } of links) {
-      if (!moves) continue;
-      const back = onHost.find(link => link.name === master || (link.name === name && link.alias === master));
-      if (!back) continue;
-      if (back.name !== master) {
-        await netlink.run(null, [
-          { op: 'link.set', dev: back.index, up: false },
-          { op: 'link.set', dev: back.index, name: master, alias: '' },
-        ]);
-      }
-      await netlink.run(null, [
-        { op: 'link.set', dev: back.index, up: true },
-        ...moves.hostAddresses.map((address): Op => ({
-          op: 'address.add',
-          dev: back.index,
-          address,
-          noDad: true,
-          ignore: ['EEXIST'],
-        })),
-      ]);
-      log.info({ nic: master, addresses: moves.hostAddresses }, 'a NIC is back from a pod');
     }
   }
 }

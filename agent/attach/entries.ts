@@ -2,6 +2,7 @@ import { parseCidr } from '../../core/net/cidr.ts';
 import { checkpointVersion, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
 import { hostAddress, hostEndName, type Attachment, type AttachmentNic } from './attachment.ts';
+import { bootId } from './movedNics.ts';
 import type { Plan } from './plan.ts';
 import { useOf } from './plugin.ts';
 
@@ -38,7 +39,7 @@ export function withBegun(entry: CheckpointEntry, { name, master, delegate, move
     addresses: [],
     routes: [],
     delegate: { ...delegate },
-    ...(moves && { moves }),
+    ...(moves && { moves: { ...moves, bootId: bootId() } }),
   };
   return { ...entry, links: [...entry.links, link] };
 }

@@ -51,8 +51,8 @@ export interface CheckpointLink {
   rules?: { from: string; table: number }[];
   /** Another plugin that has a part in the link. Written before it is called for the first time. */
   delegate?: CheckpointDelegate;
-  /** The host's NIC itself went into the pod, and was `master` on the host, with these addresses. */
-  moves?: { hostAddresses: readonly string[] };
+  /** The host's NIC itself went into the pod, and was `master` on the host, with these addresses, in that boot of the host. */
+  moves?: { hostAddresses: readonly string[]; bootId?: string };
   /** Known once done. */
   mac?: string;
 }

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { dieAtVariable } from '../../agent/steps.ts';
 import { annotation } from '../../core/api/names.ts';
@@ -7,6 +8,7 @@ import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
 import { hostInterfaces } from '../../kube/resources.ts';
 import { addVirtualFunctions, assignDevices } from './devices.ts';
 import type { Host } from './host.ts';
+import { Namespace } from './namespaces.ts';
 import { eventually } from '../eventually.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
@@ -153,6 +155,50 @@ describe('agent: other plugins as delegates', function () {
     expect(linkNames(host.namespace)).to.include('eth4');
     expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
     await sandbox.del(config);
+  });
+
+  describe('host-device, of a pod whose namespace has vanished', () => {
+    /** Its NIC waits elsewhere under the name that the kernel gives it where the pod's is taken: that of a namespace of tests goes with it. */
+    async function vanish(name: string): Promise<{ sandbox: Sandbox; elsewhere: Namespace; config: object }> {
+      const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth3'] } });
+      const sandbox = await Sandbox.make(site, host, name);
+      await eventually('the NIC is free', async () => (await sandbox.call('ADD', config)).exitCode === 0);
+      const elsewhere = new Namespace('elsewhere');
+      const { namespace } = sandbox;
+      namespace.ip('link', 'set', 'net1-0', 'down');
+      namespace.ip('link', 'set', 'net1-0', 'name', 'dev7', 'netns', elsewhere.name);
+      namespace[Symbol.dispose]();
+      return { sandbox, elsewhere, config };
+    }
+    const addresses = (): string => host.namespace.ip('-o', 'address', 'show', 'dev', 'eth3');
+
+    it('the NIC is waited for, which the kernel gives back when it comes to it', async () => {
+      const { sandbox, elsewhere, config } = await vanish('vanished');
+      const deleted = sandbox.del(config);
+      await setTimeout(1000);
+      elsewhere.ip('link', 'set', 'dev7', 'netns', host.namespace.name);
+      await deleted;
+      expect(addresses()).to.contain('172.20.3.11/24');
+      elsewhere[Symbol.dispose]();
+      await site.removePod(sandbox.pod.metadata.name);
+    });
+
+    it('after a reboot the NIC is left as the host has set it up', async () => {
+      const { sandbox, elsewhere, config } = await vanish('before-reboot');
+      await host.stopAgent('SIGKILL');
+      const folder = join(host.folder, 'state', 'attachments');
+      for (const file of readdirSync(folder).map(entry => join(folder, entry))) {
+        writeFileSync(file, readFileSync(file, 'utf8').replace(/"bootId":"[^"]*"/, '"bootId":"an earlier one"'));
+      }
+      elsewhere.ip('link', 'set', 'dev7', 'name', 'eth3', 'netns', host.namespace.name);
+      host.namespace.ip('address', 'add', '172.20.3.99/24', 'dev', 'eth3');
+      await host.startAgent();
+      await sandbox.del(config);
+      expect(readdirSync(folder)).to.deep.equal([]);
+      expect(addresses()).to.contain('172.20.3.99/24').and.not.to.contain('172.20.3.11');
+      elsewhere[Symbol.dispose]();
+      await site.removePod(sandbox.pod.metadata.name);
+    });
   });
 
   it('what was made before a delegate failed is taken away again', async () => {
