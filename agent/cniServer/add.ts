@@ -20,8 +20,8 @@ import { attachmentStatus, primaryStatus } from '../status/networkStatus.ts';
 import type { CniContext } from './context.ts';
 
 /**
- * ADD (CNI 1.1, section 2). Through Multus a call is for one network; chained it is for all of the pod's, and what the plugins before
- * made is the result, unchanged.
+ * ADD (CNI 1.1, section 2). Through Multus a call is for one network, and what it made follows what plugins before it made, if any; chained
+ * it is for all of the pod's, and what the plugins before made is the result, unchanged.
  * @returns what is printed
  */
 export async function add(context: CniContext, call: CniCall, config: CniConfig, budget: Budget): Promise<string> {
@@ -40,7 +40,7 @@ export async function add(context: CniContext, call: CniCall, config: CniConfig,
     runtimeConfig: config.runtimeConfig,
     defaultRoute: [], // Multus makes it
   };
-  return encodeResult(await addOne(context, wanted, budget), config.cniVersion);
+  return encodeResult(await addOne(context, wanted, budget), config.cniVersion, config.prevResult);
 }
 
 interface PodCall {

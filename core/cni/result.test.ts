@@ -30,6 +30,27 @@ describe('encodeResult', () => {
     });
   }
 
+  it('follows what plugins before it made', () => {
+    const before = {
+      cniVersion: '0.4.0',
+      interfaces: [{ name: 'eth0', mac: '02:00:00:00:00:09', sandbox: '/run/netns/x' }],
+      ips: [{ version: '4', address: '10.1.0.5/24', interface: 0 }],
+      'a.b/c': 1,
+    };
+    const { interfaces, ips, ...more } = JSON.parse(encodeResult(result, '1.1.0', before)) as CniResult;
+    expect(interfaces).to.deep.equal([...before.interfaces, ...result.interfaces]);
+    expect(ips).to.deep.equal([
+      { address: '10.1.0.5/24', interface: 0 },
+      ...result.ips.map(ip => ({ ...ip, interface: 1 })),
+    ]);
+    expect(more).to.deep.equal({ cniVersion: '1.1.0', routes: result.routes, dns: result.dns, 'a.b/c': 1 });
+  });
+
+  it('keeps the DNS of plugins before it', () => {
+    const dns = { nameservers: ['10.1.0.53'] };
+    expect(JSON.parse(encodeResult(result, '1.0.0', { dns }))).to.deep.include({ dns });
+  });
+
   it('can be read back', () => {
     const [first, second] = interfacesOf(JSON.parse(encodeResult(result, '0.3.1')) as Record<string, unknown>);
     expect(first).to.deep.equal({

@@ -42,30 +42,44 @@ export interface ResultRoute {
   readonly scope?: number;
 }
 
-/** The result in the form of the version that the configuration named, as it is printed: one line of JSON with a line end. */
-export function encodeResult(result: CniResult, cniVersion: CniVersion): string {
+/**
+ * The result in the form of the version that the configuration named, as it is printed: one line of JSON with a line end.
+ * @param before the result of the plugins before, which ours follows (CNI 1.1, section 5 "ADD Success")
+ */
+export function encodeResult(result: CniResult, cniVersion: CniVersion, before?: Record<string, unknown>): string {
+  const earlier = before ? inForm(before, cniVersion) : {};
+  const earlierInterfaces = listIn(earlier, 'interfaces');
+  const ips = result.ips.map(ip => ({ ...ip, interface: ip.interface + earlierInterfaces.length }));
   const document = {
+    ...earlier,
     cniVersion,
-    interfaces: result.interfaces.map(item => interfaceOf(item, cniVersion)),
-    ips: result.ips.map(ip => ipOf(ip, cniVersion)),
-    routes: result.routes.map(item => routeOf(item, cniVersion)),
-    dns: result.dns,
+    interfaces: [...earlierInterfaces, ...result.interfaces.map(item => interfaceOf(item, cniVersion))],
+    ips: [...listIn(earlier, 'ips'), ...ips.map(ip => ipOf(ip, cniVersion))],
+    routes: [...listIn(earlier, 'routes'), ...result.routes.map(item => routeOf(item, cniVersion))],
+    dns: isRecord(earlier.dns) && Object.keys(earlier.dns).length > 0 ? earlier.dns : result.dns,
   };
   return `${JSON.stringify(document)}\n`;
 }
 
-/**
- * The result of the plugins before, handed on as it is, what is not known here as well. Only where it says that it is of another version
- * than the call's are addresses, interfaces and routes brought into the form of that.
- */
+/** The result of the plugins before, handed on as it is, what is not known here as well. */
 export function encodePrevResult(prevResult: Record<string, unknown>, cniVersion: CniVersion): string {
-  const isOther = prevResult.cniVersion !== undefined && prevResult.cniVersion !== cniVersion;
+  return `${JSON.stringify(inForm(prevResult, cniVersion))}\n`;
+}
+
+/** Only where a result says that it is of another version than the call's are addresses, interfaces and routes brought into the form of that. */
+function inForm(result: Record<string, unknown>, cniVersion: CniVersion): Record<string, unknown> {
+  const isOther = result.cniVersion !== undefined && result.cniVersion !== cniVersion;
   const converted = isOther && {
-    ...convert(prevResult, 'interfaces', item => interfaceOf(item as unknown as ResultInterface, cniVersion)),
-    ...convert(prevResult, 'ips', item => ipOf(item as unknown as ResultIp, cniVersion)),
-    ...convert(prevResult, 'routes', item => routeOf(item as unknown as ResultRoute, cniVersion)),
+    ...convert(result, 'interfaces', item => interfaceOf(item as unknown as ResultInterface, cniVersion)),
+    ...convert(result, 'ips', item => ipOf(item as unknown as ResultIp, cniVersion)),
+    ...convert(result, 'routes', item => routeOf(item as unknown as ResultRoute, cniVersion)),
   };
-  return `${JSON.stringify({ ...prevResult, ...converted, cniVersion })}\n`;
+  return { ...result, ...converted, cniVersion };
+}
+
+function listIn(result: Record<string, unknown>, key: string): readonly unknown[] {
+  const list = result[key];
+  return Array.isArray(list) ? list : [];
 }
 
 /** What is no list, or no object in it, stays what it is. */

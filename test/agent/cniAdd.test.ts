@@ -139,6 +139,15 @@ describe('agent: ADD as the CNI specification has it', function () {
       expect(sandbox.links()).to.have.members(['net1', 'other']);
     });
 
+    it('15. alone behind another plugin, ours follows what that made', async () => {
+      using sandbox = await test.make('behind');
+      const before = primaryResult('1.1.0', sandbox.namespace.path) as unknown as PrintedResult;
+      const { interfaces, ips } = await sandbox.add({ ...test.config, prevResult: before });
+      expect(interfaces.map(({ name }) => name).slice(0, 4)).to.deep.equal(['veth1', 'eth0', 'net1-0', 'net1-1']);
+      expect(ips.map(ip => ip.interface)).to.deep.equal([1, 2, 3]);
+      await sandbox.del(test.config);
+    });
+
     it("15. a result of another version than the call's comes back in the call's form", async () => {
       using sandbox = await test.make('mixed', selecting({ name: 'plain' }));
       for (const [from, to] of [
