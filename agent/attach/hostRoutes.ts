@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Runnable } from '../../kube/lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink, RouteChange } from '../netlink/netlink.ts';
 import { ownProtocol } from '../routes/ownership.ts';
@@ -13,7 +14,6 @@ export interface HostRoutesOptions {
   readonly observer?: WorkQueueObserver;
 }
 
-const mainTable = 254;
 const settleMs = 200;
 const theOnlyKey = 'host routes';
 

@@ -1,7 +1,7 @@
 import type { ResultRoute } from '../../core/cni/result.ts';
 import { tryParseAddress } from '../../core/net/address.ts';
 import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
-import { mainTable } from '../checkpoint/entry.ts';
+import { mainTable } from '../netlink/constants.ts';
 import type { NextHop, RouteChange } from '../netlink/types.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 

@@ -1,5 +1,6 @@
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import type { NicUse } from '../../core/network/nicUse.ts';
+import { mainTable } from '../netlink/constants.ts';
 
 /** Version of the files' form; a file of another version is left alone and reported. */
 export const checkpointVersion = 1;
@@ -71,9 +72,6 @@ export function entryKey({ containerId, ifname }: Pick<CheckpointEntry, 'contain
 export function routeName({ dst, table = mainTable }: { dst: string; table?: number }): string {
   return table === mainTable ? dst : `${dst} table ${table}`;
 }
-
-/** RT_TABLE_MAIN (linux/rtnetlink.h). */
-export const mainTable = 254;
 
 /** Whether a parsed file is an entry of this version. */
 export function isEntry(value: unknown): value is CheckpointEntry {

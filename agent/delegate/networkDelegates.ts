@@ -1,7 +1,6 @@
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { delegateConf, ipamConf, type DelegateNic } from '../../core/delegate/delegateConf.ts';
-import { nicIpam } from '../../core/delegate/nicIpam.ts';
-import { configuredMasters } from '../../core/delegate/nicIpam.ts';
+import { configuredMasters, nicIpam } from '../../core/delegate/nicIpam.ts';
 import type { Network } from '../../core/network/network.ts';
 import { pluginOf } from '../attach/plugin.ts';
 

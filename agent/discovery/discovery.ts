@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 import type { HostNic } from '../../core/api/types.ts';
+import { compareNaturally } from '../../core/naturalOrder.ts';
 import type { Runnable } from '../../kube/lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
-import { compareNames, hostNic, nicLinks, vlanParent } from './hostNics.ts';
+import { hostNic, nicLinks, vlanParent } from './hostNics.ts';
 import { isOffered, type NicRules } from './nicRules.ts';
 import { readDevice } from './sysfs.ts';
 
@@ -82,7 +84,7 @@ export class Discovery implements Runnable {
     const [links, addresses, routes] = await netlink.run(null, [
       { op: 'link.list' },
       { op: 'address.list' },
-      { op: 'route.list', table: 254 },
+      { op: 'route.list', table: mainTable },
     ]);
     const nics = await Promise.all(
       nicLinks({ links, addresses, routes }, { withPrimary }).map(async link =>
@@ -94,5 +96,5 @@ export class Discovery implements Runnable {
 }
 
 function byName(a: HostNic, b: HostNic): number {
-  return compareNames(a.interfaceName, b.interfaceName);
+  return compareNaturally(a.interfaceName, b.interfaceName);
 }

@@ -29,12 +29,7 @@ export function nicLinks(dump: LinkDump, { withPrimary = false } = {}): LinkInfo
   const addressed = new Set(dump.addresses.filter(isHostAddress).map(({ dev }) => dev));
   return dump.links
     .filter(link => link.index !== primary && addressed.has(link.index) && isNicKind(link))
-    .sort((a, b) => compareNames(a.name, b.name));
-}
-
-/** Natural order, so that eth2 comes before eth10. */
-export function compareNames(a: string, b: string): number {
-  return compareNaturally(a, b);
+    .sort((a, b) => compareNaturally(a.name, b.name));
 }
 
 function isNicKind({ loopback, kind, name, masterKind, master }: LinkInfo): boolean {

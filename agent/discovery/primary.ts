@@ -1,7 +1,5 @@
+import { mainTable } from '../netlink/constants.ts';
 import type { RouteInfo } from '../netlink/types.ts';
-
-/** Number of the main routing table (rtnetlink.h, RT_TABLE_MAIN). */
-const mainTable = 254;
 
 /**
  * The link of the default route, which is the primary network's: of several the one of lowest metric, IPv4 before IPv6. Undefined where

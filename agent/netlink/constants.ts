@@ -144,3 +144,6 @@ export const FIB_RULE_INVERT = 0x2;
 /** Neighbour attributes and states (neighbour.h). */
 export const NDA = { DST: 1, LLADDR: 2 } as const;
 export const NUD_PERMANENT = 0x80;
+
+/** RT_TABLE_MAIN (linux/rtnetlink.h). */
+export const mainTable = 254;

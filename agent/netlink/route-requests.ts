@@ -1,14 +1,13 @@
 import type { Writer } from './attributes.ts';
 import { afOf, writeMessage, writeRouteHeader } from './codec.ts';
-import { NLM_F, RTA, RTAX, RTM, RTNH_F } from './constants.ts';
+import { mainTable, NLM_F, RTA, RTAX, RTM, RTNH_F } from './constants.ts';
 import type { Context } from './context.ts';
 import { routeTypes, scopeNumber } from './names.ts';
 import { nextHopHeaderSize } from './route.ts';
 import { InvalidArgument, parseAddress, parseNetwork } from './text.ts';
 import type { Family, NextHop, Route, RouteChange, RouteList, Scope } from './types.ts';
 
-/** RT_TABLE_MAIN and RTPROT_STATIC (rtnetlink.h). */
-const mainTable = 254;
+/** RTPROT_STATIC (rtnetlink.h). */
 const staticProtocol = 4;
 
 const change = NLM_F.REQUEST | NLM_F.ACK;

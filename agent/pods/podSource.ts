@@ -5,7 +5,6 @@ import { Informer, type InformerOptions } from '../../kube/informer.ts';
 import { pods, type Pod } from '../../kube/resources.ts';
 import type { ObjectRef } from '../../kube/types.ts';
 
-/** Finds the pods of this node. */
 export interface PodSourceOptions {
   readonly client: KubeClient;
   readonly node: string;

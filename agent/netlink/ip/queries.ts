@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { mainTable } from '../constants.ts';
 import { keepsAddress, keepsRoute, keepsRule } from '../filters.ts';
 import { writeLinkGet } from '../link-requests.ts';
 import { Writer } from '../attributes.ts';
@@ -10,8 +11,6 @@ import { readAddresses } from './read-address.ts';
 import { indexesOf, readLink } from './read-link.ts';
 import { readRoute } from './read-route.ts';
 import { readRule } from './read-rule.ts';
-
-const mainTable = 254;
 
 /** Executes a query. Throws IpError; InvalidArgument for what no link can be called. */
 export async function query(op: QueryOp, place: Place): Promise<Result> {
