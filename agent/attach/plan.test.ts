@@ -82,6 +82,20 @@ describe('podRoutes', () => {
     expect(podRoutes({ routes, defaultRoute: [], nics: nics.slice(0, 1), plugin })).to.deep.equal([]);
   });
 
+  it('takes the first link with IPv6 to a link-local gateway', () => {
+    const routes = [{ dst: '::/0', gw: 'fe80::99' }];
+    expect(podRoutes({ routes, defaultRoute: ['fe80::1'], nics, plugin }).map(({ change }) => change)).to.deep.equal([
+      {
+        op: 'route.add',
+        dst: '::/0',
+        nexthops: [
+          { dev: 'net1-1', gateway: 'fe80::99' },
+          { dev: 'net1-1', gateway: 'fe80::1' },
+        ],
+      },
+    ]);
+  });
+
   it('goes by the host on a ptp link', () => {
     const routes = [{ dst: 'fd99::/64', gw: 'fd00::1' }, { dst: '192.0.2.0/24' }];
     expect(

@@ -16,8 +16,8 @@ export interface PodRoute {
 
 /**
  * The routes of the network, and those that its IPAM plugin told, in the pod: several gateways of one destination become one multipath
- * route. A gateway belongs to the link whose subnet holds it; one whose link the pod did not get is left out, and a destination without
- * any gateway left, too.
+ * route. A gateway belongs to the link whose subnet holds it, a link-local one to the first link with IPv6; one whose link the pod did not
+ * get is left out, and a destination without any gateway left, too.
  */
 export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): PodRoute[] {
   const key = ({ dst, table = mainTable, priority = 0 }: ResultRoute): string =>
@@ -63,14 +63,18 @@ function distinct(hops: readonly Hop[]): Hop[] {
 function hopOf({ dst, gw }: ResultRoute, nics: readonly AttachmentNic[], routed: boolean): Hop | undefined {
   const family = dst.includes(':') ? 6 : 4;
   const viaLink = routed ? { gateway: linkGateways[family], ...(family === 4 ? { onlink: true } : {}) } : undefined;
-  if (gw === undefined || gw === '') {
-    const nic = nics.find(({ addresses }) => addresses.some(address => parseCidr(address).family === family));
-    return nic && { dev: nic.name, ...(viaLink ?? ownGateway(nic, family)) };
-  }
+  const first = nics.find(({ addresses }) => addresses.some(address => parseCidr(address).family === family));
+  if (gw === undefined || gw === '') return first && { dev: first.name, ...(viaLink ?? ownGateway(first, family)) };
   const gateway = tryParseAddress(gw);
-  const nic = gateway && nics.find(({ addresses }) => addresses.some(address => contains(parseCidr(address), gateway)));
+  if (!gateway) return undefined;
+  const nic = contains(linkLocal, gateway)
+    ? first
+    : nics.find(({ addresses }) => addresses.some(address => contains(parseCidr(address), gateway)));
   return nic && { dev: nic.name, ...(viaLink ?? { gateway: gw }) };
 }
+
+/** RFC 4291 §2.5.6: on every link. */
+const linkLocal = parseCidr('fe80::/10');
 
 /** CNI 1.1, section 5 "routes": without a gateway of its own a route takes the address's. */
 function ownGateway({ gateways = [] }: AttachmentNic, family: 4 | 6): { gateway?: string } {
