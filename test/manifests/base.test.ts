@@ -47,22 +47,24 @@ describe('manifests/base', () => {
     ]);
   });
 
-  it('webhooks answer soon, leave the system alone, and fail closed but for bindings', () => {
+  it('webhooks answer soon, leave the system alone, and fail closed but where the agent decides anew or nothing is lost', () => {
     const documents = parseAllDocuments(readFileSync(join(base, 'webhook/configurations.yaml'), 'utf8'));
     const webhooks = documents.flatMap(document => (document.toJS() as { webhooks: Webhook[] }).webhooks);
     expect(webhooks.map(webhook => webhook.clientConfig.service.path)).to.deep.equal([
       '/mutate-pods',
       '/mutate-bindings',
+      '/mutate-pods',
       '/validate-pods',
       '/validate-pods',
       '/validate-networks',
     ]);
+    const open = ['bindings', 'pod-updates', 'pod-changes'].map(name => `${name}.multinic.fms.io`);
     for (const webhook of webhooks) {
       const { name } = webhook;
       expect(webhook.timeoutSeconds, name).to.equal(5);
       expect(webhook.admissionReviewVersions, name).to.deep.equal(['v1']);
       expect(webhook.clientConfig.caBundle, name).to.equal(undefined);
-      expect(webhook.failurePolicy, name).to.equal(name.startsWith('bindings.') ? 'Ignore' : 'Fail');
+      expect(webhook.failurePolicy, name).to.equal(open.includes(name) ? 'Ignore' : 'Fail');
       expect(webhook.sideEffects, name).to.be.oneOf(['None', 'NoneOnDryRun']);
       const excluded = webhook.namespaceSelector?.matchExpressions.find(({ operator }) => operator === 'NotIn');
       if (name.startsWith('networks.')) continue;

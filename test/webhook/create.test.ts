@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import { events, pods, type Pod } from '../../kube/resources.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { freePort } from '../system/webhookProcess.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
 import {
   addressesOf,
@@ -302,6 +303,17 @@ describe('creating pods, through the real API server', () => {
         );
       });
     }
+
+    it('holds up nobody who changes something else of a pod while no webhook answers, as the controllers of Jobs do', async () => {
+      const { client, webhook } = running();
+      await installWebhooks(client, { ...webhook, port: await freePort() });
+      try {
+        const after = await patch({ labels: { tier: 'b' } });
+        expect(after.metadata).to.have.nested.property('labels.tier', 'b');
+      } finally {
+        await installWebhooks(client, webhook);
+      }
+    });
 
     it('can be changed by the agent', async () => {
       const { cluster, client } = running();
