@@ -25,6 +25,14 @@ describe('network-selection annotation', () => {
     expect(parseNetworks(JSON.stringify([element]))).to.deep.equal([element]);
   });
 
+  it('takes what is empty for absent, and the old name of interface, as Multus does', () => {
+    const text = '[{"name":"a","namespace":"","interface":""},{"name":"b","namespace":null,"interfaceRequest":"x"}]';
+    expect(parseNetworks(text)).to.deep.equal([{ name: 'a' }, { name: 'b', interface: 'x' }]);
+    expect(parseNetworks('[{"name":"c","interface":"y","interfaceRequest":"x"}]')).to.deep.equal([
+      { name: 'c', interface: 'y' },
+    ]);
+  });
+
   it('has no element where it is empty', () => {
     expect(parseNetworks('')).to.deep.equal([]);
     expect(parseNetworks('  ')).to.deep.equal([]);

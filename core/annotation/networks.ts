@@ -101,8 +101,9 @@ function hasDefaultRoute(element: NetworkSelection): boolean {
   return (element['default-route'] ?? []).length > 0;
 }
 
-function checkElement(value: unknown, i: number): NetworkSelection {
-  if (!isRecord(value)) throw invalid(i, 'it is not an object');
+function checkElement(given: unknown, i: number): NetworkSelection {
+  if (!isRecord(given)) throw invalid(i, 'it is not an object');
+  const value = asMultusReads(given);
   if (typeof value.name !== 'string' || !isDnsName(value.name)) {
     throw invalid(i, `name must be a DNS-1123 name, not ${JSON.stringify(value.name)}`);
   }
@@ -117,6 +118,17 @@ function checkElement(value: unknown, i: number): NetworkSelection {
   }
   checkWishes(value, i);
   return value as NetworkSelection;
+}
+
+/** Texts that Multus takes for absent where they are empty; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
+const optionalTexts = new Set(['namespace', 'interface', 'interfaceRequest']);
+
+function asMultusReads(element: Record<string, unknown>): Record<string, unknown> {
+  const present = Object.entries(element).filter(
+    ([key, value]) => !optionalTexts.has(key) || (value !== '' && value !== null),
+  );
+  const { interfaceRequest, ...others } = Object.fromEntries(present);
+  return interfaceRequest === undefined ? others : { interface: interfaceRequest, ...others };
 }
 
 /** What the element asks of its plugins. */
