@@ -250,7 +250,7 @@ async function run(report: Reporter): Promise<void> {
   const cases = [...everywhere, ...(kernelHas('ipvlan', host) ? [ipvlan] : [])];
   for (const [i, network] of cases.entries()) await site.addNetwork(network.type, networkSpec(network, 200 + i));
   await using launcher = await Launcher.start(host.namespace);
-  await using netlink = await netlinkIn(host.namespace);
+  await using netlink = netlinkIn(host.namespace);
   const bench: Bench = {
     ...{ site, folder, launcher, netlink, report },
     executable: await buildCni(),

@@ -7,12 +7,6 @@ const repository = join(import.meta.dirname, '..');
 /** The programs that run in a cluster. */
 export type ProgramName = 'webhook' | 'agent';
 
-/** What each program is started by, and what it starts as threads of its own: bundle name to source. */
-const entryPoints: Readonly<Record<ProgramName, Readonly<Record<string, string>>>> = {
-  webhook: { webhook: 'webhook/main.ts' },
-  agent: { agent: 'agent/main.ts', 'netlink-worker': 'agent/netlink/worker.ts' },
-};
-
 /** CommonJS modules inside an ECMAScript bundle call require. */
 const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
@@ -27,7 +21,7 @@ export async function bundle(program: ProgramName, folder: string): Promise<stri
   await mkdir(folder, { recursive: true });
   await build({
     absWorkingDir: repository,
-    entryPoints: entryPoints[program],
+    entryPoints: { [program]: `${program}/main.ts` },
     outdir: folder,
     bundle: true,
     minify: true,

@@ -49,8 +49,9 @@ export class Detacher {
     for (const link of entry.links.toReversed()) {
       if (link.delegate?.role === 'plugin') await attempt(() => this.#callDel(entry, link, netns), 'del.delegate');
     }
-    await attempt(() => this.#deleteOnHost(entry), 'del.host');
+    // Both ends of a ptp link go with either. Those of the pods go side by side, those of the host one after another.
     if (isThere) await attempt(() => this.#deleteInPod(entry), 'del.pod');
+    await attempt(() => this.#deleteOnHost(entry), 'del.host');
     for (const link of entry.links.toReversed()) {
       if (link.delegate?.role === 'ipam') await attempt(() => this.#callDel(entry, link, netns), 'del.ipam');
     }

@@ -1,10 +1,10 @@
 import { constants } from 'node:os';
 import { closeSync, openSync } from 'node:fs';
 import { Writer } from './attributes.ts';
-import { isList, isPackable, writeChange } from './changes.ts';
+import { isPackable, writeChange, type PackableOp } from './changes.ts';
 import type { Acknowledgement } from './codec.ts';
 import type { Context } from './context.ts';
-import { BatchFailure, settle, toFailure } from './failure.ts';
+import { BatchFailure, settle, toFailure, type OnFailure } from './failure.ts';
 import { SystemError } from './libc.ts';
 import { parseLink } from './link.ts';
 import { writeLinkGet } from './link-requests.ts';
@@ -15,28 +15,27 @@ import { targetOf } from './target.ts';
 import type { ChangeOp, LinkInfo, LinkRef, NetnsPath, Op, Outcome, Result } from './types.ts';
 
 const done: Outcome = { done: true };
+/** Requests of so many bytes, about a hundred routes, take the kernel long. */
+const longSize = 8 * 1024;
 
 export interface BatchOptions {
+  readonly onFailure: OnFailure;
   /** Asked between pieces: whether the caller does not want the rest any more. */
-  readonly cancelled: () => boolean;
+  readonly signal: AbortSignal | undefined;
   /** Does some work with the calling thread in the batch's namespace. */
   readonly within: <T>(work: () => T) => T;
 }
 
-/** Thrown where `cancelled` said so. */
-export class BatchCancelled extends Error {
-  override readonly name = 'BatchCancelled';
-}
-
 /**
  * Executes operations in order over one socket and thus in one namespace. Changes of links go to the kernel one by one;
- * runs of other changes are packed. Throws BatchFailure at the first failure that nothing says to ignore.
+ * runs of other changes are packed. Throws the signal's reason, and BatchFailure where the socket itself fails or at the first failure that
+ * nothing says to ignore.
  */
 export class Batch implements Context, Disposable {
   readonly #socket: NetlinkSocket;
   readonly #ops: readonly Op[];
   readonly #options: BatchOptions;
-  readonly #results: Result[] = [];
+  readonly #results: Result[];
   readonly #packed = new Writer();
   readonly #single = new Writer();
   /** Sequence number → index of the operation, of the requests in #packed. */
@@ -48,6 +47,7 @@ export class Batch implements Context, Disposable {
     this.#socket = socket;
     this.#ops = ops;
     this.#options = options;
+    this.#results = ops.map(() => done);
   }
 
   [Symbol.dispose](): void {
@@ -55,21 +55,20 @@ export class Batch implements Context, Disposable {
     this.#namespaces.clear();
   }
 
-  run(): Result[] {
+  async run(): Promise<Result[]> {
     for (const [index, op] of this.#ops.entries()) {
       try {
-        this.#results[index] = this.#step(index, op);
+        // Most of tens of thousands of routes need no turn of the event loop.
+        const pending = this.#step(index, op);
+        if (pending) await pending;
       } catch (error) {
-        if (error instanceof BatchCancelled || error instanceof BatchFailure) throw error;
+        if (error instanceof BatchFailure || this.#options.signal?.aborted === true) throw error;
         // What was packed before the failure has to be done, and may have failed before it.
-        this.#flush();
-        const failure = toFailure(error, index, op.op, targetOf(op));
-        // Where the socket itself fails nothing more can be done.
-        if (error instanceof SystemError) throw new BatchFailure(failure, { cause: error });
-        this.#results[index] = settle(failure, op);
+        await this.#flush();
+        this.#settle(error, index, op);
       }
     }
-    this.#flush();
+    await this.#flush();
     return this.#results;
   }
 
@@ -91,19 +90,28 @@ export class Batch implements Context, Disposable {
     return fd;
   }
 
-  #step(index: number, op: Op): Result {
-    if (isPackable(op)) {
-      this.#pack(index, op);
-      return done;
-    }
-    this.#flush();
-    if (isList(op)) return this.#list(op);
+  #step(index: number, op: Op): Promise<void> | undefined {
+    if (!isPackable(op)) return this.#alone(index, op);
+    this.#pack(index, op);
+    return this.#isFull() ? this.#flush() : undefined;
+  }
+
+  async #alone(index: number, op: Exclude<Op, PackableOp>): Promise<void> {
+    await this.#flush();
     switch (op.op) {
       case 'link.get':
-        return this.#getLink(op.dev);
+        this.#results[index] = this.#getLink(op.dev);
+        break;
+      case 'link.list':
+      case 'address.list':
+      case 'route.list':
+      case 'rule.list':
+        this.#results[index] = await this.#list(op);
+        break;
       case 'sysctl.get':
       case 'sysctl.set':
-        return this.#options.within(() => runSysctl(op));
+        this.#results[index] = this.#options.within(() => runSysctl(op));
+        break;
       case 'link.add':
       case 'link.set':
       case 'link.del':
@@ -111,26 +119,21 @@ export class Batch implements Context, Disposable {
       case 'altname.add':
       case 'altname.del':
         this.#pack(index, op);
-        this.#flush();
+        await this.#flush();
         this.#indexes.clear();
-        return this.#results[index] ?? done;
     }
   }
 
   #getLink(link: LinkRef): LinkInfo {
-    return parseLink(this.#ask((writer, sequence) => writeLinkGet(writer, sequence, link)));
-  }
-
-  #ask(write: (writer: Writer, sequence: number) => void): Buffer {
     const sequence = this.#socket.nextSequence();
     this.#single.truncate(0);
-    write(this.#single, sequence);
-    return this.#socket.get(this.#single.bytes(), sequence);
+    writeLinkGet(this.#single, sequence, link);
+    return parseLink(this.#socket.get(this.#single.bytes(), sequence));
   }
 
-  #list(op: ListOp): Result {
+  async #list(op: ListOp): Promise<Result> {
     try {
-      return runList(this.#socket, this.#single, op, this);
+      return await runList(this.#socket, this.#single, op, this);
     } catch (error) {
       // With a filter the kernel says ENOENT where a routing table has never had a route.
       const noTable = op.op === 'route.list' && op.table !== undefined && error instanceof RefusedError;
@@ -149,18 +152,22 @@ export class Batch implements Context, Disposable {
       throw error;
     }
     this.#waiting.set(sequence, index);
-    if (this.#packed.length >= sendSize || this.#waiting.size >= this.#socket.maxInFlight) this.#flush();
+  }
+
+  #isFull(): boolean {
+    return this.#packed.length >= sendSize || this.#waiting.size >= this.#socket.maxInFlight;
   }
 
   /** Sends what is packed and settles every acknowledgement before the first failure ends the batch. */
-  #flush(): void {
+  async #flush(): Promise<void> {
     if (this.#waiting.size === 0) return;
-    if (this.#options.cancelled()) throw new BatchCancelled();
+    this.#options.signal?.throwIfAborted();
     const waiting = new Map(this.#waiting);
+    const isLong = this.#packed.length >= longSize || [...waiting.values()].some(index => waits(this.#ops[index]));
     this.#waiting.clear();
     const failed: [index: number, acknowledgement: Acknowledgement][] = [];
     try {
-      this.#socket.exchange(this.#packed.bytes(), (sequence, acknowledgement) => {
+      await this.#socket.exchange(this.#packed.bytes(), isLong, (sequence, acknowledgement) => {
         const index = waiting.get(sequence);
         if (index !== undefined && acknowledgement.errno !== 0) failed.push([index, acknowledgement]);
       });
@@ -169,9 +176,22 @@ export class Batch implements Context, Disposable {
     }
     for (const [index, acknowledgement] of failed) {
       const op = this.#ops[index];
-      if (op === undefined) continue;
-      const failure = toFailure(new RefusedError(acknowledgement), index, op.op, targetOf(op));
-      this.#results[index] = settle(failure, op);
+      if (op) this.#settle(new RefusedError(acknowledgement), index, op);
     }
   }
+
+  #settle(error: unknown, index: number, op: Op): void {
+    const failure = toFailure(error, index, op.op, targetOf(op));
+    if (error instanceof SystemError) throw new BatchFailure(failure, { cause: error });
+    this.#results[index] = settle(failure, op, this.#options.onFailure);
+  }
+}
+
+/**
+ * Whether the kernel waits before it answers, tens of milliseconds: until nobody looks any more (RCU) at a link that is deleted, leaves its
+ * namespace or goes down.
+ */
+function waits(op: Op | undefined): boolean {
+  if (op?.op === 'link.set') return op.netns !== undefined || op.up === false;
+  return op?.op === 'link.del' || op?.op === 'link.delGroup';
 }

@@ -5,7 +5,6 @@ import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkDelGroup, writeLinkS
 import { writeNeighbourChange } from './neighbour.ts';
 import { writeRouteChange } from './route-requests.ts';
 import { writeRuleChange } from './rule.ts';
-import type { ListOp } from './queries.ts';
 import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Op, RouteChange, RuleChange } from './types.ts';
 
 export type PackableOp = AddressAdd | AddressDel | RouteChange | RuleChange | NeighbourChange;
@@ -54,11 +53,6 @@ function writePackable(writer: Writer, sequence: number, op: PackableOp, context
 /** Whether an operation may travel with others in one send: those that come in thousands, and change no link. */
 export function isPackable(op: Op): op is PackableOp {
   return /^(address|route|rule|neighbour)\.(add|append|replace|del)$/.test(op.op);
-}
-
-/** Whether an operation asks the kernel for a list. */
-export function isList(op: Op): op is ListOp {
-  return op.op.endsWith('.list');
 }
 
 /** Whether an operation changes something, so that its result is an Outcome. */

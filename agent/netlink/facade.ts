@@ -1,34 +1,50 @@
+import { Limit } from '../limit.ts';
+import { KeyedSerial } from '../serial.ts';
 import type { PackableOp } from './changes.ts';
+import { NetlinkError, NetlinkWorkerError } from './errors.ts';
 import type { MonitorGroup, Subscription } from './events.ts';
-import type { Monitor } from './monitor.ts';
+import { BatchFailure, type OnFailure } from './failure.ts';
+import { Monitor, type EventSink } from './monitor.ts';
 import type { Netlink, NetlinkBackend, RunOptions } from './netlink.ts';
 import type { NetnsPath, Op, Outcome, Result, ResultsOf } from './types.ts';
 
-/** What every implementation of Netlink has in common: the ways to ask for a batch. */
+/**
+ * So many batches at a time. A deletion of links waits tens of milliseconds inside the kernel for who may still look at them (RCU), and
+ * several wait together. Libuv's pool has four threads: one stays free for files.
+ */
+const sideBySide = 3;
+/** Operations that travel to the kernel together: a few milliseconds of its time. */
+const pieceLength = 2048;
+
+/** What every implementation of Netlink has in common: the ways to ask for a batch, and the order of batches. */
 export abstract class NetlinkFacade implements Netlink {
   abstract readonly backend: NetlinkBackend;
-  abstract runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, options?: RunOptions): Promise<Outcome[]>;
-  abstract monitor(
-    netns: NetnsPath | null,
-    groups: readonly MonitorGroup[],
-    options?: Omit<Subscription, 'groups'>,
-  ): Promise<Monitor>;
-  abstract close(): Promise<void>;
+  readonly #order = new KeyedSerial();
+  readonly #limit = new Limit(sideBySide);
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #monitors = new Set<Monitor>();
+  #ended: Promise<void> | undefined;
 
-  /** Executes a batch after those asked for before. Rejects with NetlinkError, NetlinkWorkerError or the signal's reason. */
+  /** Executes a batch. Rejects with BatchFailure, NetlinkWorkerError or the signal's reason. */
   protected abstract execute(
     netns: NetnsPath | null,
     ops: readonly Op[],
+    onFailure: OnFailure,
     signal: AbortSignal | undefined,
   ): Promise<Result[]>;
+
+  /** Begins to listen; resolves as `Listen` says. Rejects with BatchFailure, NetlinkError or NetlinkWorkerError. */
+  protected abstract listen(sink: EventSink): Promise<() => void>;
+
+  /** Ends what is left when batches do, which is when `idle` resolves; nobody listens any more. */
+  protected abstract end(idle: Promise<unknown>): Promise<void>;
 
   async run<const Ops extends readonly Op[]>(
     netns: NetnsPath | null,
     ops: Ops,
     { signal }: RunOptions = {},
   ): Promise<ResultsOf<Ops>> {
-    signal?.throwIfAborted();
-    return (await this.execute(netns, ops, signal)) as ResultsOf<Ops>;
+    return (await this.#batch(netns, ops, 'stop', signal)) as ResultsOf<Ops>;
   }
 
   async one<const O extends Op>(netns: NetnsPath | null, op: O, options: RunOptions = {}): Promise<ResultsOf<[O]>[0]> {
@@ -36,7 +52,101 @@ export abstract class NetlinkFacade implements Netlink {
     return result;
   }
 
+  /** In pieces, so that the kernel is at one while the next is made, other batches need not wait for all, and few operations are held. */
+  async runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, { signal }: RunOptions = {}): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    let sent = Promise.resolve();
+    try {
+      for (const piece of piecesOf(ops)) {
+        await sent;
+        sent = this.#batch(netns, piece, 'continue', signal).then(results => {
+          outcomes.push(...shifted(results as Outcome[], outcomes.length));
+        });
+      }
+    } finally {
+      await sent;
+    }
+    return outcomes;
+  }
+
+  async monitor(
+    netns: NetnsPath | null,
+    groups: readonly MonitorGroup[],
+    options: Omit<Subscription, 'groups'> = {},
+  ): Promise<Monitor> {
+    if (this.#ended) throw closed();
+    try {
+      const monitor = await Monitor.start(netns, { groups, ...options }, async sink => {
+        const stop = await this.listen(sink);
+        return () => {
+          this.#monitors.delete(monitor);
+          stop();
+        };
+      });
+      this.#monitors.add(monitor);
+      return monitor;
+    } catch (error) {
+      throw told(error, netns);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#ended ??= this.end(Promise.allSettled(this.#running));
+    for (const monitor of this.#monitors) monitor.fail(closed());
+    return this.#ended;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  async #batch(
+    netns: NetnsPath | null,
+    ops: readonly Op[],
+    onFailure: OnFailure,
+    signal: AbortSignal | undefined,
+  ): Promise<Result[]> {
+    if (this.#ended) throw closed();
+    const batch = this.#order.run(netns ?? '', () =>
+      this.#limit.run(() => {
+        signal?.throwIfAborted();
+        return this.execute(netns, ops, onFailure, signal);
+      }),
+    );
+    this.#running.add(batch);
+    try {
+      return await batch;
+    } catch (error) {
+      throw told(error, netns);
+    } finally {
+      this.#running.delete(batch);
+    }
+  }
+}
+
+function* piecesOf(ops: Iterable<PackableOp>): Generator<PackableOp[]> {
+  let piece: PackableOp[] = [];
+  for (const op of ops) {
+    piece.push(op);
+    if (piece.length < pieceLength) continue;
+    yield piece;
+    piece = [];
+  }
+  if (piece.length > 0) yield piece;
+}
+
+/** @param first how many operations went before the piece */
+function shifted(outcomes: readonly Outcome[], first: number): Outcome[] {
+  return outcomes.map(outcome =>
+    outcome.done ? outcome : { done: false, failure: { ...outcome.failure, index: first + outcome.failure.index } },
+  );
+}
+
+/** What callers are told instead of a BatchFailure. */
+function told(error: unknown, netns: NetnsPath | null): unknown {
+  return error instanceof BatchFailure ? new NetlinkError(error.failure, netns) : error;
+}
+
+function closed(): NetlinkWorkerError {
+  return new NetlinkWorkerError('the netlink layer has been closed');
 }

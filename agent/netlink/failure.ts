@@ -3,6 +3,9 @@ import { errnoName, ErrnoError } from './errors.ts';
 import { unwritableErrno } from './text.ts';
 import type { Failure, Op, Result } from './types.ts';
 
+/** Whether a failed change ends the batch, or stands in its result while the rest is done. */
+export type OnFailure = 'stop' | 'continue';
+
 /** Thrown to stop a batch. */
 export class BatchFailure extends Error {
   override readonly name = 'BatchFailure';
@@ -20,8 +23,9 @@ export function toFailure(error: unknown, index: number, operation: string, targ
   return { index, operation, target, code: errnoName(errno), errno, kernelText: text };
 }
 
-/** The result that stands for a failure that the operation says to ignore. @throws BatchFailure for any other */
-export function settle(failure: Failure, op: Op): Result {
+/** The result that stands for a failure that does not end the batch. @throws BatchFailure for one that does */
+export function settle(failure: Failure, op: Op, onFailure: OnFailure): Result {
+  if (onFailure === 'continue' && isChange(op)) return { done: false, failure };
   if (op.ignore?.includes(failure.code) !== true) throw new BatchFailure(failure);
   return isChange(op) ? { done: false, failure } : null;
 }

@@ -3,8 +3,8 @@ import koffi from 'koffi';
 import { ErrnoError } from './errors.ts';
 
 /**
- * The C library's calls that Node does not have. All are synchronous on purpose: setns changes the calling thread only,
- * and an asynchronous call would run on a thread that others use too.
+ * The C library's calls that Node does not have. All are synchronous on purpose: setns changes the calling thread only, and in an
+ * asynchronous call that would be one of the pool, which everybody uses.
  */
 
 /** Numbers of the C library's and kernel's headers, the same on every architecture that this project supports. */

@@ -11,13 +11,8 @@ export interface EventSink {
   fail(error: Error): void;
 }
 
-/** What watches on behalf of sinks; a sink is known by its id. */
-export interface EventSource {
-  nextId(): number;
-  /** Resolves once the kernel queues events for the sink. Throws NetlinkError where the namespace cannot be entered. */
-  watch(id: number, sink: EventSink): Promise<void>;
-  unwatch(id: number): void;
-}
+/** Begins to listen, and resolves once the kernel queues events for the sink, with what ends that. */
+export type Listen = (sink: EventSink) => Promise<() => void>;
 
 /** More events than a burst of links coming and going; a reader further behind has to list again. */
 const queueLimit = 16_384;
@@ -30,25 +25,21 @@ const queueLimit = 16_384;
 export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, EventSink {
   readonly netns: string | null;
   readonly subscription: Subscription;
-  readonly #stopWatching: () => void;
+  #stopListening: () => void = () => undefined;
   #queue: MonitorEvent[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
   #error: Error | undefined;
 
-  private constructor(netns: string | null, subscription: Subscription, stopWatching: () => void) {
+  private constructor(netns: string | null, subscription: Subscription) {
     this.netns = netns;
     this.subscription = subscription;
-    this.#stopWatching = stopWatching;
   }
 
-  /** Resolves once the kernel queues events. Throws NetlinkError where the namespace cannot be entered. */
-  static async start(source: EventSource, netns: string | null, subscription: Subscription): Promise<Monitor> {
-    const id = source.nextId();
-    const monitor = new Monitor(netns, subscription, () => {
-      source.unwatch(id);
-    });
-    await source.watch(id, monitor);
+  /** Resolves once the kernel queues events. Throws what `listen` does. */
+  static async start(netns: string | null, subscription: Subscription, listen: Listen): Promise<Monitor> {
+    const monitor = new Monitor(netns, subscription);
+    monitor.#stopListening = await listen(monitor);
     return monitor;
   }
 
@@ -65,8 +56,6 @@ export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, Ev
   }
 
   stop(): void {
-    if (this.#ended) return;
-    this.#stopWatching();
     this.#queue = [];
     this.#end();
   }
@@ -95,7 +84,9 @@ export class Monitor implements AsyncIterable<MonitorEvent>, AsyncDisposable, Ev
   }
 
   #end(): void {
+    if (this.#ended) return;
     this.#ended = true;
+    this.#stopListening();
     this.#wake?.();
   }
 }

@@ -13,12 +13,12 @@ import type { AddressList, LinkList, Result, RouteList, RuleList } from './types
 export type ListOp = LinkList | AddressList | RouteList | RuleList;
 
 /** Runs a list operation. Filters here too: the kernel's own filters came late (4.20) and only for some of them. */
-export function runList(socket: NetlinkSocket, writer: Writer, op: ListOp, context: Context): Result {
+export async function runList(socket: NetlinkSocket, writer: Writer, op: ListOp, context: Context): Promise<Result> {
   const dump = <Item>(
     write: (sequence: number) => void,
     parse: (payload: Buffer) => Item | undefined,
     keep: (item: Item) => boolean,
-  ): Item[] =>
+  ): Promise<Item[]> =>
     socket.dump(
       sequence => {
         writer.truncate(0);

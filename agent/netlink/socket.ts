@@ -1,3 +1,4 @@
+import * as fs from 'node:fs';
 import { constants } from 'node:os';
 import { align } from './attributes.ts';
 import { eachMessage, parseAcknowledgement, type Acknowledgement, type Message } from './codec.ts';
@@ -13,9 +14,11 @@ const receiveBufferSize = 64 * 1024;
 /** The kernel counts an acknowledgement with about 1 KiB against the socket's receive buffer. */
 const acknowledgementCost = 2048;
 const wantedReceiveBuffer = 4 * 1024 * 1024;
-/** The kernel answers within the request itself; waiting longer means that the answer got lost. */
+/** The kernel answers within the request itself, and each part of a list within the reading of it; waiting longer means that an answer got lost. */
 const answerTimeoutSeconds = 10;
 const dumpAttempts = 10;
+/** A list of more than so many datagrams is read in turns with other work of the event loop. */
+const datagramsAtOnce = 4;
 const sockaddrSize = 12;
 
 /** A request that the kernel refused: its (negative) errno and text. */
@@ -39,7 +42,8 @@ export class RefusedError extends ErrnoError {
 
 /**
  * One NETLINK_ROUTE socket. It belongs to the network namespace in which the calling thread was when it was made, and
- * stays there. Every method blocks until the kernel has answered.
+ * stays there, whichever thread uses it. The kernel does what it is asked within the call, mostly in microseconds; what takes long is done on
+ * a thread of libuv's pool, where only the caller of a method waits for it. One method at a time.
  */
 export class NetlinkSocket implements Disposable {
   readonly fd: number;
@@ -94,12 +98,18 @@ export class NetlinkSocket implements Disposable {
    * which does not keep it from the ones after it, and one for the last. Of the others no answer is success: a refusal is told to who
    * does not ask for acknowledgements too (netlink_rcv_skb), and reading one of each would cost half as much as the requests themselves.
    * @param requests whole messages; their flags are changed
+   * @param isLong whether the kernel takes long to execute them, so that this thread should not wait for it
    */
-  exchange(requests: Buffer, acknowledged: (sequence: number, acknowledgement: Acknowledgement) => void): void {
+  async exchange(
+    requests: Buffer,
+    isLong: boolean,
+    acknowledged: (sequence: number, acknowledgement: Acknowledgement) => void,
+  ): Promise<void> {
     const last = askOnce(requests);
-    libc.send(this.fd, requests);
+    if (isLong) await this.#write(requests);
+    else libc.send(this.fd, requests);
     for (let waiting = true; waiting;) {
-      for (const message of eachMessage(this.receive(0))) {
+      for (const message of eachMessage(this.receive())) {
         if (message.type !== NLMSG.ERROR) continue;
         acknowledged(message.sequence, parseAcknowledgement(message));
         if (message.sequence === last) waiting = false;
@@ -112,7 +122,7 @@ export class NetlinkSocket implements Disposable {
     libc.send(this.fd, request);
     let answer: Buffer | undefined;
     for (;;) {
-      for (const message of eachMessage(this.receive(0))) {
+      for (const message of eachMessage(this.receive())) {
         if (message.sequence !== sequence) continue;
         if (message.type !== NLMSG.ERROR) answer = Buffer.from(message.payload);
         else {
@@ -130,9 +140,12 @@ export class NetlinkSocket implements Disposable {
    * where the kernel says that it changed meanwhile (NLM_F_DUMP_INTR), or dropped a part of it. `write` writes the request
    * with the sequence number that it is given.
    */
-  dump<Item>(write: (sequence: number) => Uint8Array, decode: (payload: Buffer) => Item | undefined): Item[] {
+  async dump<Item>(
+    write: (sequence: number) => Uint8Array,
+    decode: (payload: Buffer) => Item | undefined,
+  ): Promise<Item[]> {
     for (let attempt = 1; ; attempt += 1) {
-      const items = this.#dumpOnce(write, decode);
+      const items = await this.#dumpOnce(write, decode);
       if (items !== undefined) return items;
       if (attempt === dumpAttempts) {
         throw new RefusedError({ errno: -EINTR, text: `the list changed during each of ${dumpAttempts} readings` });
@@ -141,18 +154,18 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** Undefined where the dump was interrupted. */
-  #dumpOnce<Item>(
+  async #dumpOnce<Item>(
     write: (sequence: number) => Uint8Array,
     decode: (payload: Buffer) => Item | undefined,
-  ): Item[] | undefined {
+  ): Promise<Item[] | undefined> {
     const sequence = this.nextSequence();
     libc.send(this.fd, write(sequence));
     const items: Item[] = [];
     let consistent = true;
-    for (;;) {
+    for (let count = 0; ; count += 1) {
       let datagram: Buffer;
       try {
-        datagram = this.receive(0);
+        datagram = count < datagramsAtOnce ? this.receive() : await this.#read();
       } catch (error) {
         if (!(error instanceof libc.SystemError) || error.errno !== ENOBUFS) throw error;
         consistent = false;
@@ -175,14 +188,33 @@ export class NetlinkSocket implements Disposable {
     return true;
   }
 
-  /** The next datagram, valid until the next call; a longer one than there is room for grows the room and is lost. */
-  receive(flags: number): Buffer {
-    const length = libc.recv(this.fd, this.#buffer, flags | libc.MSG_TRUNC);
-    if (length > this.#buffer.length) {
-      this.#buffer = Buffer.allocUnsafeSlow(length * 2);
-      throw new libc.SystemError('recv', ENOBUFS);
-    }
-    return this.#buffer.subarray(0, length);
+  /**
+   * The next datagram that is there already, valid until the next call; a longer one than there is room for grows the room and is lost.
+   * @throws SystemError: EAGAIN where there is none, ENOBUFS where some were lost
+   */
+  receive(): Buffer {
+    return this.#fitting(libc.recv(this.fd, this.#buffer, libc.MSG_DONTWAIT | libc.MSG_TRUNC));
+  }
+
+  /** The next datagram, once there is one; as receive(). The kernel fills the next part of a list as it hands one out. */
+  async #read(): Promise<Buffer> {
+    const length = await pooled('read', done => {
+      fs.read(this.fd, this.#buffer, 0, this.#buffer.length, null, done);
+    });
+    // read(2) does not tell what was cut off.
+    return this.#fitting(length === this.#buffer.length ? length + 1 : length);
+  }
+
+  #fitting(length: number): Buffer {
+    if (length <= this.#buffer.length) return this.#buffer.subarray(0, length);
+    this.#buffer = Buffer.allocUnsafeSlow(length * 2);
+    throw new libc.SystemError('recv', ENOBUFS);
+  }
+
+  async #write(requests: Uint8Array): Promise<void> {
+    await pooled('write', done => {
+      fs.write(this.fd, requests, 0, requests.length, null, done);
+    });
   }
 
   /** Beyond net.core.rmem_max where we may (CAP_NET_ADMIN), up to it where not. */
@@ -203,6 +235,18 @@ export class NetlinkSocket implements Disposable {
       if (!(error instanceof libc.SystemError) || error.errno !== constants.errno.ENOPROTOOPT) throw error;
     }
   }
+}
+
+type Done = (error: NodeJS.ErrnoException | null, count: number) => void;
+
+/** Awaits what a function of node:fs does on a thread of the pool. @throws SystemError */
+function pooled(call: string, start: (done: Done) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    start((error, count) => {
+      if (error === null) resolve(count);
+      else reject(new libc.SystemError(call, Math.abs(error.errno ?? 0)));
+    });
+  });
 }
 
 /** Makes only the last request ask for an acknowledgement; returns its sequence number. */

@@ -1,9 +1,13 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import * as libc from './libc.ts';
 
-/** The thread could not come back from a network namespace: it must end, since all that it does would happen there. */
-export class LostThreadError extends Error {
-  override readonly name = 'LostThreadError';
+/** A network namespace, held open: it stays the same one whatever becomes of its path. */
+export interface Place extends Disposable {
+  /**
+   * Does `work` in it. Only what the work does before it returns or awaits something; and it must start no thread, which would stay.
+   * @throws SystemError EINVAL where it is no namespace
+   */
+  within<T>(work: () => T): T;
 }
 
 /** The network namespace of the calling thread, and short visits to others. */
@@ -14,11 +18,19 @@ export class ThreadNamespace implements Disposable {
     closeSync(this.#home);
   }
 
-  /**
-   * Does `work` in the namespace of the open file `fd` and returns to the thread's own. Throws SystemError where the
-   * file is no namespace (EINVAL) and LostThreadError where the way back fails.
-   */
-  within<T>(fd: number, work: () => T): T {
+  /** Opens a namespace by its path; null is the thread's own. Throws what open(2) does. */
+  open(path: string | null): Place {
+    if (path === null) return { within: work => work(), [Symbol.dispose]: () => undefined };
+    const fd = openSync(path, 'r');
+    return {
+      within: work => this.#within(fd, work),
+      [Symbol.dispose]: () => {
+        closeSync(fd);
+      },
+    };
+  }
+
+  #within<T>(fd: number, work: () => T): T {
     libc.setns(fd, libc.CLONE_NEWNET);
     try {
       return work();
@@ -27,11 +39,13 @@ export class ThreadNamespace implements Disposable {
     }
   }
 
+  /** Where there is no way back the process must not go on: all that it does from here would happen to the other namespace. */
   #return(): void {
     try {
       libc.setns(this.#home, libc.CLONE_NEWNET);
-    } catch (cause) {
-      throw new LostThreadError('cannot return to the network namespace of the process', { cause });
+    } catch (error) {
+      writeSync(process.stderr.fd, `cannot return to the network namespace of the process: ${String(error)}\n`);
+      process.exit(1);
     }
   }
 }

@@ -1,26 +1,31 @@
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import { eachMessage } from './codec.ts';
-import { groupNumber, parseEvent, type MonitorEvent, type Subscription } from './events.ts';
+import { groupNumber, parseEvent, type MonitorEvent } from './events.ts';
 import { withoutNewRoutes } from './filter.ts';
-import { MSG_DONTWAIT, SystemError } from './libc.ts';
+import { SystemError } from './libc.ts';
+import type { EventSink } from './monitor.ts';
 import { NetlinkSocket } from './socket.ts';
 
-/** So many datagrams a turn of the event loop, so that batches get their turn in a storm of events. */
+/** So many datagrams a turn of the event loop, so that others get their turn in a storm of events. */
 const datagramsPerTurn = 256;
 
-/** Listens to multicast groups on the event loop of its thread: no thread waits, and an idle one costs nothing. */
+/** Listens to multicast groups on the event loop: no thread waits, an idle one costs nothing, and it keeps no process alive. */
 export class Watcher implements Disposable {
+  readonly #sink: EventSink;
   readonly #socket: NetlinkSocket;
   readonly #poll: ReturnType<typeof koffi.node.poll>;
-  readonly #deliver: (events: MonitorEvent[]) => void;
 
   /** Made in the namespace that it is to listen to. */
-  constructor({ groups, exceptNewRoutesOf }: Subscription, deliver: (events: MonitorEvent[]) => void) {
-    this.#deliver = deliver;
+  constructor(sink: EventSink) {
+    this.#sink = sink;
+    const { groups, exceptNewRoutesOf } = sink.subscription;
     const filter = exceptNewRoutesOf === undefined ? undefined : withoutNewRoutes(exceptNewRoutesOf);
     this.#socket = new NetlinkSocket(groups.map(groupNumber), filter);
-    this.#poll = koffi.node.poll(this.#socket.fd, { readable: true }, () => this.#drain());
+    this.#poll = koffi.node.poll(this.#socket.fd, { readable: true }, () => {
+      this.#deliver();
+    });
+    this.#poll.unref();
   }
 
   [Symbol.dispose](): void {
@@ -28,11 +33,20 @@ export class Watcher implements Disposable {
     this.#socket[Symbol.dispose]();
   }
 
-  #drain(): void {
+  #deliver(): void {
+    try {
+      const events = this.#drain();
+      if (events.length > 0) this.#sink.receive(events);
+    } catch (error) {
+      this.#sink.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #drain(): MonitorEvent[] {
     const events: MonitorEvent[] = [];
     for (let count = 0; count < datagramsPerTurn; count += 1) {
       try {
-        for (const message of eachMessage(this.#socket.receive(MSG_DONTWAIT))) {
+        for (const message of eachMessage(this.#socket.receive())) {
           const event = parseEvent(message);
           if (event !== undefined) events.push(event);
         }
@@ -43,6 +57,6 @@ export class Watcher implements Disposable {
         events.push({ type: 'resync', reason: 'overrun' });
       }
     }
-    if (events.length > 0) this.#deliver(events);
+    return events;
   }
 }

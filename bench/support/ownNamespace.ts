@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
-import * as libc from '../../agent/netlink/libc.ts';
 import { KoffiNetlink } from '../../agent/netlink/koffi-netlink.ts';
+import * as libc from '../../agent/netlink/libc.ts';
+import type { EventSink } from '../../agent/netlink/monitor.ts';
 import type { Netlink } from '../../agent/netlink/netlink.ts';
-import { ThreadNamespace } from '../../agent/netlink/thread-namespace.ts';
 import { Namespace } from '../../test/agent/namespaces.ts';
 
 /**
@@ -11,25 +11,33 @@ import { Namespace } from '../../test/agent/namespaces.ts';
  */
 export function enterOwnNamespace(purpose: string): Namespace {
   const namespace = new Namespace(purpose);
-  within(namespace, fd => {
-    libc.setns(fd, libc.CLONE_NEWNET);
-  });
-  return namespace;
-}
-
-/** A netlink layer whose own namespace is the given one: threads are born in the namespace of the one that starts them. */
-export async function netlinkIn(namespace: Namespace): Promise<Netlink> {
-  using here = new ThreadNamespace();
-  const netlink = new KoffiNetlink();
-  await within(namespace, fd => here.within(fd, () => netlink.one(null, { op: 'link.list' })));
-  return netlink;
-}
-
-function within<T>({ path }: Namespace, use: (fd: number) => T): T {
-  const fd = openSync(path, 'r');
+  const fd = openSync(namespace.path, 'r');
   try {
-    return use(fd);
+    libc.setns(fd, libc.CLONE_NEWNET);
   } finally {
     closeSync(fd);
   }
+  return namespace;
+}
+
+/** A netlink layer that takes the given namespace for the process's own. */
+export function netlinkIn({ path }: Namespace): Netlink {
+  return new (class extends KoffiNetlink {
+    protected override execute(...[netns, ...rest]: Parameters<KoffiNetlink['execute']>) {
+      return super.execute(netns ?? path, ...rest);
+    }
+
+    protected override listen(sink: EventSink) {
+      return super.listen({
+        netns: sink.netns ?? path,
+        subscription: sink.subscription,
+        receive: events => {
+          sink.receive(events);
+        },
+        fail: error => {
+          sink.fail(error);
+        },
+      });
+    }
+  })();
 }

@@ -37,7 +37,7 @@ export class RawRoutes implements Disposable {
     for (const { bytes, count } of this.#pieces) {
       libc.send(this.#socket.fd, bytes);
       for (let left = count; left > 0;) {
-        for (const message of eachMessage(this.#socket.receive(0))) {
+        for (const message of eachMessage(this.#socket.receive())) {
           accept(parseAcknowledgement(message));
           left -= 1;
         }
@@ -46,9 +46,9 @@ export class RawRoutes implements Disposable {
   }
 
   /** The least there is: of each piece only the last is acknowledged. To be called last. @throws where the kernel refuses one */
-  sendTersely(): void {
+  async sendTersely(): Promise<void> {
     for (const { bytes } of this.#pieces) {
-      this.#socket.exchange(bytes, (_sequence, acknowledgement) => {
+      await this.#socket.exchange(bytes, true, (_sequence, acknowledgement) => {
         accept(acknowledgement);
       });
     }

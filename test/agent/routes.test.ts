@@ -72,7 +72,7 @@ class Subject implements AsyncDisposable {
   static async make(): Promise<Subject> {
     const namespace = new Namespace('routes');
     for (let n = 1; n <= nics; n++) plugIn(namespace, n);
-    const netlink = await netlinkIn(namespace);
+    const netlink = netlinkIn(namespace);
     const groups = ['link', 'ipv4-address', 'ipv4-route', 'ipv4-rule'] as const;
     return new Subject(namespace, netlink, await netlink.monitor(null, groups));
   }

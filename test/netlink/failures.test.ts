@@ -1,14 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { describe, it } from 'mocha';
-import * as libc from '../../agent/netlink/libc.ts';
 import { namespaceExists, ownNamespace, sameNamespace } from '../../agent/netlink/namespace.ts';
-import { KoffiNetlink } from '../../agent/netlink/koffi-netlink.ts';
 import { NetlinkError, NetlinkWorkerError, type Op } from '../../agent/netlink/netlink.ts';
 import { openNetlink } from '../../agent/netlink/open.ts';
-import { describeEach, fixture, rejection, run, TestNamespace } from './support.ts';
+import { describeEach, fixture, rejection, run, TestNamespace, type IpLink } from './support.ts';
 
 /** What each open file of the process is: 'net:[…]', 'socket:[…]', a path. */
 function openFiles(): Map<number, string> {
@@ -195,40 +194,59 @@ describeEach('netlink: failures', test => {
     expect(routes.length).to.be.lessThan(100_000);
     expect(await test.netlink.one(namespace.path, { op: 'link.list' })).to.have.length(1);
   });
+
+  it('does batches of one namespace in the order of the calls, and those of another beside them', async () => {
+    const [namespace, other] = [test.namespace(), test.namespace()];
+    const ended: string[] = [];
+    const batch = async (name: string, { path }: TestNamespace, ops: readonly Op[]): Promise<void> => {
+      await test.netlink.run(path, ops);
+      ended.push(name);
+    };
+    const routes = Array.from({ length: 20_000 }, (_, at): Op => {
+      return { op: 'route.add', dst: `10.${at >> 8}.${at & 255}.0/24`, type: 'blackhole' };
+    });
+    await Promise.all([
+      batch('long', namespace, routes),
+      batch('behind it', namespace, [{ op: 'route.del', dst: '10.78.31.0/24', type: 'blackhole' }]),
+      batch('beside it', other, [{ op: 'link.set', dev: 'lo', up: true }]),
+    ]);
+    expect(ended).to.deep.equal(['beside it', 'long', 'behind it']);
+  });
+
+  it('does nothing any more once it is closed, and tells those who listen', async () => {
+    const namespace = test.namespace();
+    const monitor = await test.netlink.monitor(namespace.path, ['link']);
+    const next = rejection(monitor[Symbol.asyncIterator]().next());
+    const running = test.netlink.one(namespace.path, { op: 'link.list' });
+    await test.netlink.close();
+    expect(await running).to.have.length(1);
+    expect(await next).to.be.instanceOf(NetlinkWorkerError);
+    expect(await rejection(test.netlink.run(namespace.path, []))).to.be.instanceOf(NetlinkWorkerError);
+    expect(await rejection(test.netlink.monitor(namespace.path, []))).to.be.instanceOf(NetlinkWorkerError);
+  });
 });
 
-describe('netlink: the worker thread (koffi)', () => {
+describe('netlink: the way back from a namespace (koffi)', () => {
   const test = fixture('koffi');
 
-  it('ends a thread that cannot come back from a namespace, and goes on with a new one', async () => {
+  it('is the only one: without it the process ends, before it does to that namespace what is meant for its own', () => {
     const namespace = test.namespace();
-    const before = new Set(openFiles().keys());
-    const netlink = new KoffiNetlink();
-    try {
-      const links = await netlink.one(null, { op: 'link.list' });
-      const monitor = await netlink.monitor(null, ['link']);
-      // The worker's way back is the only namespace file that is open while it is idle.
-      const home = [...openFiles()].filter(([fd, file]) => !before.has(fd) && file.startsWith('net:['));
-      expect(home).to.have.length(1);
-      // A socket in its place, so that the number means no namespace. The thread closes it when it ends.
-      libc.close(home[0]![0]);
-      expect(libc.socket(libc.AF_NETLINK, libc.SOCK_RAW_CLOEXEC, libc.NETLINK_ROUTE)).to.equal(home[0]![0]);
-      const lost = rejection(netlink.run(namespace.path, [{ op: 'link.list' }]));
-      const behind = netlink.one(null, { op: 'link.list' });
-      const changes = netlink.runAll(null, [{ op: 'route.del', dst: '203.0.113.0/24', table: 7777 }]);
-      expect(await lost)
-        .to.be.instanceOf(NetlinkWorkerError)
-        .and.to.match(/cannot return/);
-      // Not the namespace in which the old thread was lost.
-      expect((await behind).map(link => link.name)).to.deep.equal(links.map(link => link.name));
-      expect(await changes).to.have.nested.property('[0].failure.code', 'ESRCH');
-      for await (const event of monitor) {
-        expect(event).to.deep.equal({ type: 'resync', reason: 'restart' });
-        break;
-      }
-    } finally {
-      await netlink.close();
-    }
-    expect(await rejection(netlink.run(null, []))).to.be.instanceOf(NetlinkWorkerError);
+    const modules = new URL('../../agent/netlink/', import.meta.url).href;
+    const script = `
+      import { openSync } from 'node:fs';
+      import { KoffiNetlink } from '${modules}koffi-netlink.ts';
+      import * as libc from '${modules}libc.ts';
+      const home = openSync('/');
+      libc.close(home);
+      const netlink = new KoffiNetlink();
+      // The way back has taken the lowest number that was free. A socket in its place, so that the number means no namespace.
+      libc.close(home);
+      if (libc.socket(libc.AF_NETLINK, libc.SOCK_RAW_CLOEXEC, libc.NETLINK_ROUTE) !== home) throw new Error('not the way back');
+      const set = { op: 'link.set', dev: 'lo', mtu: 1400 };
+      netlink.run(${JSON.stringify(namespace.path)}, [{ op: 'link.list' }]).finally(() => netlink.run(null, [set]));`;
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(stderr).to.match(/^cannot return to the network namespace of the process: .*setns/);
+    expect(status).to.equal(1);
+    expect(namespace.json<IpLink>('link')[0]).to.have.property('mtu', 65_536);
   });
 });

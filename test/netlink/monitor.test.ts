@@ -120,15 +120,11 @@ describe('netlink: what the monitor tells (koffi)', () => {
   it('says that everything has to be listed again when events were lost', async () => {
     const namespace = test.namespace();
     await using monitor = await test.netlink.monitor(namespace.path, ['ipv4-route']);
-    // The thread that listens is the one that makes the routes: it cannot read while a batch runs.
-    const routes = Array.from({ length: 30_000 }, (_, at): RouteChange => ({
-      op: 'route.add',
-      dst: `10.${at >> 8}.${at & 255}.0/24`,
-      type: 'blackhole',
-    }));
-    await test.netlink.run(namespace.path, routes);
+    // Nobody can read while this thread waits for the program that makes the routes.
+    const routes = Array.from({ length: 30_000 }, (_, at) => `route add blackhole 10.${at >> 8}.${at & 255}.0/24\n`);
+    execFileSync('ip', ['-n', namespace.name, '-batch', '-'], { input: routes.join('') });
     const event = await until(monitor[Symbol.asyncIterator](), ({ type }) => type === 'resync');
-    expect(event).to.have.property('reason').that.is.oneOf(['overrun', 'slow-reader']);
+    expect(event).to.have.property('reason', 'overrun');
   });
 });
 

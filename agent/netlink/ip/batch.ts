@@ -2,7 +2,7 @@ import { Writer } from '../attributes.ts';
 import { isChange, writeChange } from '../changes.ts';
 import type { Context } from '../context.ts';
 import { NetlinkWorkerError } from '../errors.ts';
-import { BatchFailure, settle, toFailure } from '../failure.ts';
+import { BatchFailure, settle, toFailure, type OnFailure } from '../failure.ts';
 import { writeLinkGet } from '../link-requests.ts';
 import { targetOf } from '../target.ts';
 import type { ChangeOp, LinkRef, NetnsPath, Op, Outcome, QueryOp, Result, SysctlOp } from '../types.ts';
@@ -16,9 +16,6 @@ import { checkWords, fitsBatch } from './words.ts';
 /** Exit status of `ip` where it cannot parse a command: it then says no line number and does no more. */
 const gaveUp = 255;
 const done: Outcome = { done: true };
-
-/** Whether a failed change ends the batch, or stands in its result while the rest is done. */
-export type OnFailure = 'stop' | 'continue';
 
 interface Line {
   readonly index: number;
@@ -137,8 +134,7 @@ export class IpBatch implements Context {
   }
 
   #settle(error: unknown, index: number, op: Op): Result {
-    const failure = toFailure(error, index, op.op, targetOf(op));
-    return this.#onFailure === 'continue' && isChange(op) ? { done: false, failure } : settle(failure, op);
+    return settle(toFailure(error, index, op.op, targetOf(op)), op, this.#onFailure);
   }
 }
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isSystemError, NetlinkError, NetlinkWorkerError } from '../errors.ts';
 import { BatchFailure } from '../failure.ts';
 import type { MonitorEvent, MonitorGroup } from '../events.ts';
-import type { EventSink, EventSource } from '../monitor.ts';
+import type { EventSink } from '../monitor.ts';
 import { Namespaces } from './namespaces.ts';
 import { start } from './program.ts';
 
@@ -29,40 +29,22 @@ const restartMs = 1000;
 type Resync = Extract<MonitorEvent, { type: 'resync' }>['reason'];
 
 /** Listens with `ip monitor`, one program a watch. Whatever it prints says only that something has changed. */
-export class IpMonitors implements EventSource {
-  readonly #watches = new Map<number, { readonly sink: EventSink; readonly stopped: AbortController }>();
+export class IpMonitors {
   /** Programs that have not ended yet. */
   readonly #running = new Set<ChildProcess>();
-  #nextId = 1;
 
-  nextId(): number {
-    return this.#nextId++;
-  }
-
-  async watch(id: number, sink: EventSink): Promise<void> {
+  /** Begins to listen for the sink. @returns what ends that. @throws NetlinkError where the namespace cannot be entered */
+  async listen(sink: EventSink): Promise<() => void> {
     const stopped = new AbortController();
-    this.#watches.set(id, { sink, stopped });
-    try {
-      const child = await this.#listen(sink, stopped.signal);
-      void this.#keep(sink, stopped.signal, child);
-    } catch (error) {
-      this.#watches.delete(id);
-      throw error;
-    }
-  }
-
-  unwatch(id: number): void {
-    this.#watches.get(id)?.stopped.abort();
-    this.#watches.delete(id);
-  }
-
-  /** Ends every program, and resolves when they are gone. */
-  async close(): Promise<void> {
-    for (const { sink, stopped } of this.#watches.values()) {
+    const child = await this.#listen(sink, stopped.signal);
+    void this.#keep(sink, stopped.signal, child);
+    return () => {
       stopped.abort();
-      sink.fail(new NetlinkWorkerError('the netlink monitors have been closed'));
-    }
-    this.#watches.clear();
+    };
+  }
+
+  /** Resolves when all programs are gone, once nobody listens any more. */
+  async ended(): Promise<void> {
     await Promise.all(Array.from(this.#running, child => once(child, 'close')));
   }
 
