@@ -1,11 +1,8 @@
-import { openPages } from '../core/pool/pages.ts';
+import { openPage } from '../core/pool/pages.ts';
 import type { KubeClient } from './client.ts';
 import { sleep } from './deadline.ts';
 import { isRetryable } from './errors.ts';
 import { listPoolRows, type PoolRow } from './poolTable.ts';
-
-/** So many pages are open to a network's pods at once, so that writers seldom meet. */
-const openAtOnce = 4;
 
 /** Pause before a request that came to nothing is made again. */
 const retryMs = 50;
@@ -27,8 +24,6 @@ interface Known {
 export class PageDirectory {
   readonly #client: KubeClient;
   readonly #networks = new Map<string, Known>();
-  /** What one process has to write goes to one page, and with it in few writes; other processes mostly have another. */
-  readonly #spread = Math.random();
 
   constructor(client: KubeClient) {
     this.#client = client;
@@ -51,8 +46,9 @@ export class PageDirectory {
     };
     if (known.full.size > 0 && performance.now() - known.readAt > staleMs) await refresh();
     for (;;) {
-      const open = openPages(count, page => known.full.has(page) || tried.has(page), openAtOnce);
-      const page = open[Math.floor(this.#spread * open.length)];
+      // All processes have the same: a reservation is confirmed by any of them, so on pages of their own they would meet as often, but with
+      // fewer changes in a write.
+      const page = openPage(count, candidate => known.full.has(candidate) || tried.has(candidate));
       if (page === undefined) {
         if (isFresh) return;
         await refresh();

@@ -56,6 +56,8 @@ export class PoolWriter {
   /** The last version seen; it may be stale, which a PUT finds out. */
   #known: IPPool | undefined;
   #knownAt = -Infinity;
+  /** What was read of the pool last. */
+  #content: PoolContent | undefined;
 
   constructor(client: KubeClient, name: string, options: PoolWriterOptions) {
     this.#client = client;
@@ -88,19 +90,19 @@ export class PoolWriter {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      await this.#settle(batch);
+      await this.#settle();
       if (this.#options.untracked && this.#known?.metadata.managedFields) await this.#untrack(this.#known);
     }
     this.#running = false;
   }
 
-  /** Answers every change of the batch. */
-  async #settle(batch: Waiting[]): Promise<void> {
-    let open = batch;
+  /** Answers every change that waits, also those that come while it tries. */
+  async #settle(): Promise<void> {
+    let open: Waiting[] = [];
     let lastError: unknown;
-    while (open.length > 0) {
+    for (;;) {
+      open = [...open, ...this.#waiting];
+      this.#waiting = [];
       const now = performance.now();
       for (const late of open.filter(({ deadline }) => deadline <= now)) late.reject(this.#deadline(lastError));
       open = open.filter(({ deadline }) => deadline > now);
@@ -109,7 +111,12 @@ export class PoolWriter {
       } catch (error) {
         lastError = error;
         this.#known = undefined;
-        if (isConflict(error) || isAlreadyExists(error)) continue;
+        if (isConflict(error) || isAlreadyExists(error)) {
+          // Whoever wrote first has mostly more to write. Who waits for as long as a try takes meets others less often, and takes along
+          // what comes meanwhile.
+          await sleep(Math.random() * (performance.now() - now));
+          continue;
+        }
         if (!isRetryable(error) && !isNotFound(error)) {
           for (const change of open) change.reject(error);
           return;
@@ -126,7 +133,7 @@ export class PoolWriter {
     if (performance.now() - this.#knownAt > freshMs) this.#known = undefined;
     const isFresh = this.#known === undefined;
     const pool = (this.#known ??= await this.#client.find(ipPools, { name: this.#name }, { timeoutMs }));
-    let content = readPool(pool);
+    let content = (this.#content = readPool(pool, this.#content));
     let changed = false;
     const outcomes = batch.map((change): Outcome => {
       try {
@@ -156,6 +163,7 @@ export class PoolWriter {
 
   async #write(pool: IPPool | undefined, content: PoolContent, batch: Waiting[], timeoutMs: number): Promise<void> {
     const base = pool ?? (await this.#create(batch, timeoutMs));
+    this.#content = content;
     this.#known = await this.#client.updateStatus(ipPools, { ...base, status: formatPool(content) }, { timeoutMs });
     this.#knownAt = performance.now();
   }

@@ -19,6 +19,7 @@ import type { CallBudget } from './call.ts';
 import { label } from '../core/api/names.ts';
 import { isInjected } from './pod.ts';
 import type { Quotas } from './quotas.ts';
+import type { ReleasePatience } from './releasePatience.ts';
 
 /** What reviews need of the cluster. */
 export interface ReviewContext {
@@ -30,6 +31,8 @@ export interface ReviewContext {
   /** What the nodes have of each network. */
   profiles: HostProfiles;
   quotas: Quotas;
+  /** Shared by all reviews: how many wait is counted over all of them. */
+  releases: ReleasePatience;
   events: Pick<EventRecorder, 'record'>;
   /** Injected pods that have no node yet. */
   unassignedPods: Informer<Pod>;

@@ -118,7 +118,7 @@ interface BoundPod {
 
 /** @throws MultiNicError as grantOnNode */
 async function grantOne(
-  { view, store }: ReviewContext,
+  { view, store, releases }: ReviewContext,
   { selected, known, request, deviceClass }: WantedAttachment,
   { pod, namespace, node, dryRun }: BoundPod,
   budget: CallBudget,
@@ -139,9 +139,8 @@ async function grantOne(
   };
   const ips = selected.element.ips && { ips: selected.element.ips };
   const wanted = { network: selected.network, claimant, request, deviceClass, node, ...ips };
-  return whenReady(patienceMs(budget), () =>
-    grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun }),
-  );
+  const grant = (): Promise<Granted> => grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun });
+  return releases.grant(network.name, budget, () => whenReady(patienceMs(budget), grant));
 }
 
 function auditOf(

@@ -67,7 +67,7 @@ export async function grantAtCreate(
 }
 
 async function grantOne(
-  { view, store }: ReviewContext,
+  { view, store, releases }: ReviewContext,
   { selected, request, deviceClass }: WantedAttachment,
   { node, isBound, claimant, reservation, dryRun }: ReserveRequest & { reservation: string },
   budget: CallBudget,
@@ -82,11 +82,12 @@ async function grantOne(
   };
   if (node !== undefined && !isBound && !view.host(node)) return undefined;
   try {
-    return await whenReady(patienceMs(budget), async () => {
+    const grant = async (): Promise<Granted | undefined> => {
       const options = { timeoutMs: budget.remainingMs(), dryRun };
       if (node === undefined) return grantAnywhere(view, store, wanted, options);
       return grantOnNode(view, store, { ...wanted, node }, options);
-    });
+    };
+    return await releases.grant(wanted.network, budget, () => whenReady(patienceMs(budget), grant));
   } catch (error) {
     if (!isBound && isNotReady(error)) return undefined;
     throw error;

@@ -25,6 +25,7 @@ import { mutateBindings } from './mutateBindings.ts';
 import { mutatePods } from './mutatePods.ts';
 import type { PodReviewOptions } from './pod.ts';
 import { Quotas, trimQuota } from './quotas.ts';
+import { ReleasePatience } from './releasePatience.ts';
 import { AdmissionServer, type ServerOptions } from './server.ts';
 import { validateNetworks } from './validateNetworks.ts';
 import { validatePods } from './validatePods.ts';
@@ -72,6 +73,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
     deviceClasses,
     profiles: new HostProfiles(view),
     quotas: new Quotas(quotas),
+    releases: new ReleasePatience(),
     unassignedPods,
     events,
     logger,

@@ -12,6 +12,7 @@ import type { ReviewContext } from '../../webhook/cluster.ts';
 import { mutateBindings } from '../../webhook/mutateBindings.ts';
 import { mutatePods } from '../../webhook/mutatePods.ts';
 import { Quotas } from '../../webhook/quotas.ts';
+import { ReleasePatience } from '../../webhook/releasePatience.ts';
 import { formatReview, readReview, type AdmissionRequest } from '../../webhook/review.ts';
 import { validateNetworks } from '../../webhook/validateNetworks.ts';
 import { validatePods } from '../../webhook/validatePods.ts';
@@ -72,6 +73,7 @@ export async function handlerCosts({ client }: AdmissionSite, report: Reporter):
   const context: ReviewContext = {
     ...{ client, view, store, namespaces, deviceClasses, unassignedPods, logger },
     profiles: new HostProfiles(view),
+    releases: new ReleasePatience(),
     quotas: new Quotas(informers.quotas),
     events: { record: () => undefined },
   };

@@ -13,12 +13,20 @@ export interface PoolContent {
 
 export const emptyPool: PoolContent = { allocations: [], cursors: new Map() };
 
-/** Reads a pool; one that is not there, or that nobody wrote yet, is empty. @throws MultiNicError MNN_POOL_UNREADABLE */
-export function readPool(pool: IPPool | undefined): PoolContent {
+/** The text that a record was read from, or was written as last: records never change, and most are read and written again and again. */
+const texts = new WeakMap<Allocation, string>();
+
+/**
+ * Reads a pool; one that is not there, or that nobody wrote yet, is empty.
+ * @param known an earlier content of it: what has not changed since is not read again
+ * @throws MultiNicError MNN_POOL_UNREADABLE
+ */
+export function readPool(pool: IPPool | undefined, known: PoolContent = emptyPool): PoolContent {
   if (!pool?.status) return emptyPool;
   const { allocations, cursors = [], capacity } = pool.status;
+  const records = new Map(known.allocations.map(record => [texts.get(record), record]));
   return {
-    allocations: allocations.map(text => recordOf(pool, text)),
+    allocations: allocations.map(text => records.get(text) ?? recordOf(pool, text)),
     cursors: new Map(cursors.map(text => text.split(' ', 2) as [string, string])),
     ...(capacity === undefined ? {} : { capacity }),
   };
@@ -26,7 +34,7 @@ export function readPool(pool: IPPool | undefined): PoolContent {
 
 export function formatPool({ allocations, cursors, capacity }: PoolContent): IPPoolStatus {
   return {
-    allocations: allocations.map(formatRecord),
+    allocations: allocations.map(textOf),
     cursors: [...cursors].map(([block, last]) => `${block} ${last}`),
     used: allocations.filter(({ state }) => state !== 'Released').length,
     ...(capacity === undefined ? {} : { capacity }),
@@ -39,8 +47,17 @@ export function recordsIn(pool: IPPool, state: AllocationState): Allocation[] {
   return texts.filter(text => stateOf(text) === state).map(text => recordOf(pool, text));
 }
 
+function textOf(record: Allocation): string {
+  const text = texts.get(record) ?? formatRecord(record);
+  texts.set(record, text);
+  return text;
+}
+
 function recordOf({ metadata }: IPPool, text: string): Allocation {
   const record = parseRecord(text);
-  if (record) return record;
+  if (record) {
+    texts.set(record, text);
+    return record;
+  }
   throw new MultiNicError('MNN_POOL_UNREADABLE', `ippool ${metadata.name}: "${text}" is no record of an allocation`);
 }

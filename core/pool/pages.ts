@@ -8,7 +8,7 @@ import type { AddressRange } from './freeAddress.ts';
  * Addresses of each range that one page of a node-independent network holds. A write costs what the page holds, so a page is small;
  * how many pages there are costs nothing.
  */
-export const pageSize = 256;
+export const pageSize = 64;
 const pageBits = Math.log2(pageSize);
 
 type Range = Pick<Block, 'pod' | 'excludes'>;
@@ -54,9 +54,8 @@ export function pageCapacity(ranges: readonly Range[], page: number): number {
   return Math.min(...counts);
 }
 
-/** The lowest pages that are not known to be full, at most so many. */
-export function openPages(count: number, isFull: (page: number) => boolean, most: number): number[] {
-  const open: number[] = [];
-  for (let page = 0; page < count && open.length < most; page++) if (!isFull(page)) open.push(page);
-  return open;
+/** The lowest page that is not known to be full; undefined where all are. */
+export function openPage(count: number, isFull: (page: number) => boolean): number | undefined {
+  for (let page = 0; page < count; page++) if (!isFull(page)) return page;
+  return undefined;
 }

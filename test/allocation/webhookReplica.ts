@@ -8,6 +8,7 @@ import type { ReviewContext } from '../../webhook/cluster.ts';
 import type { Decision } from '../../webhook/decision.ts';
 import { mutateBindings } from '../../webhook/mutateBindings.ts';
 import { mutatePods } from '../../webhook/mutatePods.ts';
+import { ReleasePatience } from '../../webhook/releasePatience.ts';
 import type { AdmissionRequest } from '../../webhook/review.ts';
 import { validatePods } from '../../webhook/validatePods.ts';
 import type { ActorClient } from './actorClient.ts';
@@ -44,6 +45,7 @@ export class WebhookReplica {
       deviceClasses: setting.deviceClasses,
       profiles: setting.profiles,
       quotas: setting.quotas,
+      releases: new ReleasePatience(),
       events: { record: () => undefined },
       unassignedPods: this.#unassigned,
       logger: silent,
