@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Limit } from '../limit.ts';
 import { KeyedSerial } from '../serial.ts';
 import type { PackableOp } from './changes.ts';
@@ -13,8 +14,8 @@ import type { NetnsPath, Op, Outcome, Result, ResultsOf } from './types.ts';
  * several wait together. Libuv's pool has four threads: one stays free for files.
  */
 const sideBySide = 3;
-/** Operations that travel to the kernel together: a few milliseconds of its time. */
-const pieceLength = 2048;
+/** Operations that travel to the kernel together: as many routes as one send has, a few milliseconds of its time. */
+const pieceLength = 1024;
 
 /** What every implementation of Netlink has in common: the ways to ask for a batch, and the order of batches. */
 export abstract class NetlinkFacade implements Netlink {
@@ -62,6 +63,7 @@ export abstract class NetlinkFacade implements Netlink {
         sent = this.#batch(netns, piece, 'continue', signal).then(results => {
           outcomes.push(...shifted(results as Outcome[], outcomes.length));
         });
+        await setImmediate(); // for the kernel to begin before the next piece is made
       }
     } finally {
       await sent;
