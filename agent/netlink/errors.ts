@@ -52,8 +52,8 @@ export class NetlinkError extends Error implements Failure {
 }
 
 /**
- * What executes batches ended, or could not be started, while it had one: what of the batch has been done is unknown. The next
- * batch gets a new thread or program.
+ * The layer has been closed; or the program that executes batches ended, or could not be started, while it had one: what of that has been
+ * done is unknown. The next batch gets a new program.
  */
 export class NetlinkWorkerError extends Error {
   override readonly name = 'NetlinkWorkerError';

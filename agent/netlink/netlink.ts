@@ -15,7 +15,8 @@ export interface RunOptions {
 }
 
 /**
- * The kernel's network configuration (rtnetlink(7)) in any network namespace. Batches are executed in the order of the calls.
+ * The kernel's network configuration (rtnetlink(7)) in any network namespace. Batches of one namespace are executed in the order of
+ * the calls, those of several side by side.
  * `openNetlink` makes one.
  */
 export interface Netlink extends AsyncDisposable {

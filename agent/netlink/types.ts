@@ -1,6 +1,5 @@
 /**
- * The operations of the netlink layer and what they return: plain data, so that batches cross to the worker thread as
- * they are. Addresses are text ('10.1.0.5', 'fd00::5'), networks are 'address/prefix', hardware addresses are
+ * The operations of the netlink layer and what they return: plain data. Addresses are text ('10.1.0.5', 'fd00::5'), networks are 'address/prefix', hardware addresses are
  * 'aa:bb:cc:dd:ee:ff', sizes are bytes.
  */
 import type { AddressAdd, AddressDel, AddressInfo, AddressList } from './types/addresses.ts';
