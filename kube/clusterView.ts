@@ -33,6 +33,7 @@ export class ClusterView implements NetworkDirectory {
   /** Per network. */
   readonly #indexes = new Map<string, HostIndexes>();
   readonly #hostListeners: ((host: string) => void)[] = [];
+  readonly #networkListeners: (() => void)[] = [];
   readonly #hostAddresses: HostAddresses;
 
   constructor(sources: ViewSources, log: Logger) {
@@ -60,9 +61,11 @@ export class ClusterView implements NetworkDirectory {
     };
     const onNetworks = (): void => {
       this.#hostAddresses.networksChanged();
+      for (const listener of this.#networkListeners) listener();
     };
     sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
     sources.networks.addHandlers({
+      added: onNetworks,
       // A network's status counts its addresses, so it changes all the time.
       updated: (network, previous) => {
         if (!sameSpec(network, previous)) onNetworks();
@@ -138,6 +141,11 @@ export class ClusterView implements NetworkDirectory {
   /** Calls the listener with the name of each host whose HostInterface, or whose index in any network, is another from now on. */
   addHostListener(listener: (host: string) => void): void {
     this.#hostListeners.push(listener);
+  }
+
+  /** Calls the listener whenever a network comes, its spec changes, or it goes. */
+  addNetworkListener(listener: () => void): void {
+    this.#networkListeners.push(listener);
   }
 
   /** What choosing NICs of the network on the node needs. */

@@ -1,31 +1,34 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MultiNicNetworkSpec } from '../core/api/types.ts';
 import type { Member } from '../core/layout/members.ts';
+import type { Network } from '../core/network/network.ts';
 import { candidatesOf } from '../core/selection/candidates.ts';
 import type { ClusterView, KnownNetwork } from './clusterView.ts';
 
 /** Hosts whose NICs in one network are alike in all that choosing looks at. */
 export interface HostProfile {
-  members: readonly Member[];
-  hosts: ReadonlySet<string>;
+  readonly members: readonly Member[];
+  readonly hosts: ReadonlySet<string>;
 }
 
 interface Profile extends HostProfile {
-  hosts: Set<string>;
+  readonly key: string;
+  readonly hosts: Set<string>;
 }
 
 /** The profiles of one version of a network. */
 interface Profiles {
-  spec: MultiNicNetworkSpec;
-  byKey: Map<string, Profile>;
-  keys: Map<string, string>;
+  readonly network: Network;
+  readonly spec: MultiNicNetworkSpec;
+  readonly byKey: Map<string, Profile>;
+  readonly ofHost: Map<string, Profile>;
   /** Hosts that are another since they were last looked at. */
-  changed: Set<string>;
+  readonly changed: Set<string>;
 }
 
 /**
  * Hosts by what they have of a network. Clusters of thousands of nodes have a few kinds of them: whether any node can serve a pod is
- * asked once a kind. A host that changes is looked at again when somebody asks, and no other with it.
+ * asked once a kind. A host that has changed is looked at again, and no other with it, at the latest when somebody asks.
  */
 export class HostProfiles {
   readonly #view: ClusterView;
@@ -39,38 +42,52 @@ export class HostProfiles {
   }
 
   /** The kinds of hosts that there are for the network; one whose hosts have no NIC in it is among them. */
-  of({ object, state: { network } }: KnownNetwork): Iterable<HostProfile> {
-    let profiles = this.#networks.get(network.name);
-    if (!profiles || !isDeepStrictEqual(profiles.spec, object.spec)) {
-      for (const name of this.#networks.keys()) if (!this.#view.exists(name)) this.#networks.delete(name);
-      const changed = new Set([...this.#view.hosts()].map(({ metadata }) => metadata.name));
-      profiles = { spec: object.spec, byKey: new Map(), keys: new Map(), changed };
-      this.#networks.set(network.name, profiles);
-    }
-    const { byKey, keys, changed } = profiles;
+  of(known: KnownNetwork): Iterable<HostProfile> {
+    const profiles = this.#profilesOf(known);
+    this.#look(profiles, Infinity);
+    return profiles.byKey.values();
+  }
+
+  /** Does some of what of() would have to do. @param most so many hosts are looked at, at most. @returns whether any are left */
+  prepare(known: KnownNetwork, most: number): boolean {
+    const profiles = this.#profilesOf(known);
+    this.#look(profiles, most);
+    return profiles.changed.size > 0;
+  }
+
+  #profilesOf({ object: { spec }, state: { network } }: KnownNetwork): Profiles {
+    const existing = this.#networks.get(network.name);
+    if (existing && isDeepStrictEqual(existing.spec, spec)) return existing;
+    for (const name of this.#networks.keys()) if (!this.#view.exists(name)) this.#networks.delete(name);
+    const changed = new Set(Array.from(this.#view.hosts(), ({ metadata }) => metadata.name));
+    const profiles = { network, spec, byKey: new Map(), ofHost: new Map(), changed };
+    this.#networks.set(network.name, profiles);
+    return profiles;
+  }
+
+  #look({ network, byKey, ofHost, changed }: Profiles, most: number): void {
+    let left = most;
     for (const name of changed) {
-      leave(profiles, name);
+      if (left-- <= 0) return;
+      changed.delete(name);
+      const before = ofHost.get(name);
+      if (before) leave(before, name, byKey);
+      ofHost.delete(name);
       const host = this.#view.host(name);
       if (!host) continue;
       const members = candidatesOf(network, host.spec);
       const key = keyOf(members);
-      const profile = byKey.get(key) ?? { members, hosts: new Set() };
+      const profile = byKey.get(key) ?? { key, members, hosts: new Set() };
       byKey.set(key, profile);
       profile.hosts.add(name);
-      keys.set(name, key);
+      ofHost.set(name, profile);
     }
-    changed.clear();
-    return byKey.values();
   }
 }
 
-function leave({ byKey, keys }: Profiles, host: string): void {
-  const key = keys.get(host);
-  const profile = key === undefined ? undefined : byKey.get(key);
-  if (key === undefined || !profile) return;
-  keys.delete(host);
-  profile.hosts.delete(host);
-  if (profile.hosts.size === 0) byKey.delete(key);
+function leave({ key, hosts }: Profile, host: string, byKey: Map<string, Profile>): void {
+  hosts.delete(host);
+  if (hosts.size === 0) byKey.delete(key);
 }
 
 /** What choosing looks at, in the network's order. Subnets are not among it: they may be a rack's own. */

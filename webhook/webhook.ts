@@ -10,6 +10,7 @@ import { HostProfiles } from '../kube/hostProfiles.ts';
 import { Informer, type InformerOptions } from '../kube/informer.ts';
 import type { Check } from '../kube/healthServer.ts';
 import { group, type Runnable } from '../kube/lifecycle.ts';
+import { ProfilePreparer } from '../kube/profilePreparer.ts';
 import { PoolStore } from '../kube/poolStore.ts';
 import type { ReflectorObserver } from '../kube/reflector.ts';
 import * as resources from '../kube/resources.ts';
@@ -65,13 +66,14 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const view = new ClusterView({ networks, cidrs, hosts }, logger);
   const store = new PoolStore(client, { log: logger, untracked: true });
   const events = new EventRecorder({ client, logger, component: component.webhook, instance: hostname() });
+  const profiles = new HostProfiles(view);
   const context: ReviewContext = {
     client,
     view,
     store,
     namespaces,
     deviceClasses,
-    profiles: new HostProfiles(view),
+    profiles,
     quotas: new Quotas(quotas),
     releases: new ReleasePatience(),
     unassignedPods,
@@ -103,7 +105,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   return {
     server,
     view,
-    runnables: [events, group('informers', informers), server],
+    runnables: [events, group('informers', informers), new ProfilePreparer({ view, profiles, logger }), server],
     ready: {
       informers: informersSynced(informers),
       server: () => server.accepting || 'no serving certificate yet, or the server is stopping',
