@@ -7,7 +7,8 @@ import { component } from '../core/api/names.ts';
 import { createAgent } from './agent.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { installExecutable } from './install/installExecutable.ts';
-import { isUninstalled, uninstall } from './install/uninstall.ts';
+import { Installation } from './install/installation.ts';
+import { uninstall } from './install/uninstall.ts';
 import { openNetlink } from './netlink/open.ts';
 import { readOptions, usage, type AgentOptions } from './options.ts';
 import { dieAt, dieAtVariable } from './steps.ts';
@@ -32,9 +33,11 @@ async function run(options: AgentOptions): Promise<void> {
   });
   const onStep = dieAt(process.env[dieAtVariable]);
   const base = { client, netlink, checkpoint, logger, onStep };
-  await runAll(termination.signal, createAgent(options, base), { logger });
-  if (options.namespace !== undefined && (await isUninstalled(client, options.namespace)))
-    await uninstall(options, netlink, checkpoint, logger);
+  const { namespace } = options;
+  const installation = namespace === undefined ? undefined : new Installation(client, namespace, logger);
+  const parts = [...(installation ? [installation] : []), ...createAgent(options, base)];
+  await runAll(termination.signal, parts, { logger });
+  if (await installation?.isGone()) await uninstall(options, netlink, checkpoint, logger);
 }
 
 function main(): Promise<void> {

@@ -1,11 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { component } from '../../core/api/names.ts';
 import { uninstalledMark } from '../../core/cni/wire.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { ApiError } from '../../kube/errors.ts';
-import { daemonSets, namespaces } from '../../kube/resources.ts';
-import type { KubeObject, ObjectRef, Resource } from '../../kube/types.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { KernelRoutes } from '../routes/kernelRoutes.ts';
@@ -13,32 +8,6 @@ import { lockPath } from '../cniServer/socketServer.ts';
 import type { AgentOptions } from '../options.ts';
 import { removeChainedNetwork } from './chainedNetwork.ts';
 import { removeExecutable } from './installExecutable.ts';
-
-/** Of the time that a pod has to end, ms. */
-const askTimeoutMs = 5_000;
-
-/**
- * Whether this agent ends because the system is uninstalled, and not because its pod is replaced or its node drained: its DaemonSet or the
- * namespace is gone or going, or what allows it to ask is (its service account, its role), as they go in any order. An API server that does
- * not answer says nothing: then it is not.
- * @param namespace where the DaemonSet is
- */
-export async function isUninstalled(client: KubeClient, namespace: string): Promise<boolean> {
-  const going = await Promise.all([
-    isGoing(client, daemonSets, { namespace, name: component.agent }),
-    isGoing(client, namespaces, { name: namespace }),
-  ]);
-  return going.includes(true);
-}
-
-async function isGoing<T extends KubeObject>(client: KubeClient, kind: Resource<T>, ref: ObjectRef): Promise<boolean> {
-  try {
-    const { metadata } = await client.get(kind, ref, { timeoutMs: askTimeoutMs });
-    return metadata.deletionTimestamp !== undefined;
-  } catch (error) {
-    return error instanceof ApiError && [401, 403, 404].includes(error.status);
-  }
-}
 
 /** What the agent made on its node. */
 export type Installed = Pick<AgentOptions, 'cniBinDir' | 'chain' | 'socket' | 'stateDir'>;

@@ -1,8 +1,13 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { pino } from 'pino';
 import { KubeClient } from '../../kube/client.ts';
-import { isUninstalled } from '../../agent/install/uninstall.ts';
+import { ApiError } from '../../kube/errors.ts';
+import { namespaces } from '../../kube/resources.ts';
+import { Installation } from '../../agent/install/installation.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
+import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
 
 const namespace = 'multi-nic-system';
@@ -29,11 +34,23 @@ describe('agent: whether it is uninstalled', function () {
   });
 
   const apply = (path: string): Promise<void> => applyManifests(cluster, join('manifests/base/agent', path));
+  const newInstallation = (as = client): Installation => new Installation(as, namespace, pino({ level: 'silent' }));
+  /** Whether the API server refuses its questions with this status. */
+  const refused = async (status: number, as: KubeClient): Promise<boolean> => {
+    const error = await as.find(namespaces, { name: namespace }).catch((thrown: unknown) => thrown);
+    return error instanceof ApiError && error.status === status;
+  };
+  const takeRights = async (): Promise<void> => {
+    await cluster.kubectl(['-n', namespace, 'delete', 'rolebinding', 'multi-nic-agent']);
+    await cluster.kubectl(['delete', 'clusterrolebinding', 'multi-nic-agent']);
+    await eventually('the end of its rights', () => refused(403, client));
+  };
+  const isGone = (as?: KubeClient): Promise<boolean> => newInstallation(as).isGone();
 
   it('is not, while its DaemonSet is there, whatever becomes of its pod', async () => {
-    expect(await isUninstalled(client, namespace)).to.equal(false);
+    expect(await isGone()).to.equal(false);
     await cluster.kubectl(['-n', namespace, 'rollout', 'restart', 'daemonset/multi-nic-agent']);
-    expect(await isUninstalled(client, namespace)).to.equal(false);
+    expect(await isGone()).to.equal(false);
   });
 
   it('is, when its DaemonSet goes, or is gone', async () => {
@@ -42,32 +59,56 @@ describe('agent: whether it is uninstalled', function () {
     ];
     await cluster.kubectl(finalizer(['example.com/kept']));
     await cluster.kubectl(['delete', '--wait=false', ...daemonSet]);
-    expect(await isUninstalled(client, namespace)).to.equal(true);
+    expect(await isGone()).to.equal(true);
     await cluster.kubectl(finalizer([]));
-    expect(await isUninstalled(client, namespace)).to.equal(true);
+    expect(await isGone()).to.equal(true);
     await apply('daemonset.yaml');
-    expect(await isUninstalled(client, namespace)).to.equal(false);
+    expect(await isGone()).to.equal(false);
   });
 
-  it('is, when its role is gone, which an uninstallation may take before', async () => {
-    await cluster.kubectl(['-n', namespace, 'delete', 'rolebinding', 'multi-nic-agent']);
-    expect(await isUninstalled(client, namespace)).to.equal(true);
+  it('is not, when somebody has taken its rights (403)', async () => {
+    await takeRights();
+    expect(await isGone()).to.equal(false);
     await apply('rbac.yaml');
-    expect(await isUninstalled(client, namespace)).to.equal(false);
+  });
+
+  it('is not, when the API server does not take its token (401)', async () => {
+    const config = JSON.parse(await readFile(cluster.kubeconfig, 'utf8')) as { users: object[] };
+    const users = [{ ...config.users[0], user: { token: 'expired' } }];
+    const kubeconfig = join(cluster.runFolder, 'expired.kubeconfig');
+    await writeFile(kubeconfig, JSON.stringify({ ...config, users }));
+    const stranger = await KubeClient.connect({ kubeconfig });
+    try {
+      expect(await refused(401, stranger)).to.equal(true);
+      expect(await isGone(stranger)).to.equal(false);
+    } finally {
+      await stranger.close();
+    }
   });
 
   it('is not, when the API server does not answer', async () => {
     cluster.apiServer.pause();
     try {
-      expect(await isUninstalled(client, namespace)).to.equal(false);
+      expect(await isGone()).to.equal(false);
     } finally {
       cluster.apiServer.resume();
     }
     await cluster.waitUntilReady();
   });
 
-  it('is, when its namespace goes', async () => {
+  it('is, when its namespace goes, also where all its rights go with that', async () => {
+    const stopping = new AbortController();
+    const watching = newInstallation();
+    const ended = watching.start(stopping.signal);
+    await watching.synced;
+    expect(await watching.isGone()).to.equal(false);
     await cluster.kubectl(['delete', 'namespace', namespace, '--wait=false']);
-    expect(await isUninstalled(client, namespace)).to.equal(true);
+    expect(await isGone()).to.equal(true);
+    await takeRights();
+    expect(await isGone()).to.equal(false);
+    expect(await watching.isGone()).to.equal(true);
+    stopping.abort();
+    await ended;
+    expect(await watching.isGone()).to.equal(true);
   });
 });

@@ -1,0 +1,74 @@
+import type { Logger } from 'pino';
+import { component } from '../../core/api/names.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { isNotFound } from '../../kube/errors.ts';
+import { Informer } from '../../kube/informer.ts';
+import type { Runnable } from '../../kube/lifecycle.ts';
+import { daemonSets, namespaces } from '../../kube/resources.ts';
+import type { KubeObject, ObjectRef, Resource } from '../../kube/types.ts';
+
+/** Of the time that a pod has to end, ms. */
+const askTimeoutMs = 5_000;
+
+/**
+ * Whether the system is being uninstalled. An uninstallation takes the agent's account and its rights in any order, often before the agent
+ * is told to end, and then no question is answered any more. So the agent's namespace, the first thing that goes, is watched all along:
+ * its end is told by a watch that stands already. It hardly ever changes otherwise.
+ */
+export class Installation implements Runnable {
+  readonly name = 'installation';
+  readonly #client: KubeClient;
+  readonly #namespace: string;
+  readonly #namespaces: Informer<KubeObject>;
+  #isGoing = false;
+
+  /** @param namespace where the agent's DaemonSet is */
+  constructor(client: KubeClient, namespace: string, logger: Logger) {
+    this.#client = client;
+    this.#namespace = namespace;
+    this.#namespaces = new Informer<KubeObject>({
+      ...{ client, logger, resource: namespaces, name: 'own namespace', listFromCache: true },
+      fieldSelector: `metadata.name=${namespace}`,
+    });
+    const look = ({ metadata }: KubeObject): void => {
+      this.#isGoing ||= metadata.deletionTimestamp !== undefined;
+    };
+    const gone = (): void => {
+      this.#isGoing = true;
+    };
+    this.#namespaces.addHandlers({ added: look, updated: look, deleted: gone });
+  }
+
+  /** Resolves when the namespace is watched. */
+  get synced(): Promise<void> {
+    return this.#namespaces.synced;
+  }
+
+  start(signal: AbortSignal): Promise<void> {
+    return this.#namespaces.start(signal);
+  }
+
+  /**
+   * Whether this agent ends because the system is uninstalled, and not because its pod is replaced or its node drained: its namespace was
+   * seen to go, or its DaemonSet or the namespace is gone or going. Only that: an API server that does not answer, or that does not let the
+   * agent ask (an expired token, a mistake in its rights), says nothing, and the node keeps its network.
+   */
+  async isGone(): Promise<boolean> {
+    if (this.#isGoing) return true;
+    const going = await Promise.all([
+      this.#isGoingOf(daemonSets, { namespace: this.#namespace, name: component.agent }),
+      this.#isGoingOf(namespaces, { name: this.#namespace }),
+    ]);
+    return going.includes(true);
+  }
+
+  async #isGoingOf<T extends KubeObject>(kind: Resource<T>, ref: ObjectRef): Promise<boolean> {
+    try {
+      const { metadata } = await this.#client.get(kind, ref, { timeoutMs: askTimeoutMs });
+      return metadata.deletionTimestamp !== undefined;
+    } catch (error) {
+      // With a reason it is the API server's word, and not that of something between.
+      return isNotFound(error) && error.reason === 'NotFound';
+    }
+  }
+}
