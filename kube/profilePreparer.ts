@@ -3,7 +3,8 @@ import type { ClusterView } from './clusterView.ts';
 import type { HostProfiles } from './hostProfiles.ts';
 import type { Runnable } from './lifecycle.ts';
 import type { Logger } from './log.ts';
-import { WorkQueue, type WorkQueueObserver } from './workQueue.ts';
+import { SingleWork } from './singleWork.ts';
+import type { WorkQueueObserver } from './workQueue.ts';
 
 export interface ProfilePreparerOptions {
   readonly view: ClusterView;
@@ -17,34 +18,26 @@ export const hostsATurn = 64;
 /** Changes of hosts come in bursts, ms. */
 const settleMs = 100;
 
-const theOnlyKey = 'profiles';
-
 /** Looks at hosts as they and networks change, so that no request has to: at 5,000 hosts that would make a pod wait for a tenth of a second. */
 export class ProfilePreparer implements Runnable {
   readonly name = 'host profiles';
   readonly #options: ProfilePreparerOptions;
-  readonly #queue: WorkQueue;
+  readonly #work: SingleWork;
 
   constructor(options: ProfilePreparerOptions) {
     this.#options = options;
     const { view, logger, observer } = options;
-    this.#queue = new WorkQueue({
-      name: this.name,
-      logger,
-      handler: (_key, signal) => this.#prepare(signal),
-      ...(observer && { observer }),
-    });
+    this.#work = new SingleWork({ name: this.name, logger, observer, handler: signal => this.#prepare(signal) });
     view.addHostListener(() => {
-      this.#queue.addAfter(theOnlyKey, settleMs);
+      this.#work.trigger(settleMs);
     });
     view.addNetworkListener(() => {
-      this.#queue.add(theOnlyKey);
+      this.#work.trigger();
     });
   }
 
   start(signal: AbortSignal): Promise<void> {
-    this.#queue.add(theOnlyKey);
-    return this.#queue.start(signal);
+    return this.#work.start(signal);
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Runnable } from '../../kube/lifecycle.ts';
-import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import { SingleWork } from '../../kube/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/workQueue.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
@@ -15,23 +16,16 @@ export interface HostRoutesOptions {
 }
 
 const settleMs = 200;
-const theOnlyKey = 'host routes';
-
 /** Puts back the host's routes to pods on ptp links where somebody flushed them. */
 export class HostRoutes implements Runnable {
-  readonly name = theOnlyKey;
+  readonly name = 'host routes';
   readonly #options: HostRoutesOptions;
-  readonly #queue: WorkQueue;
+  readonly #work: SingleWork;
 
   constructor(options: HostRoutesOptions) {
     this.#options = options;
     const { logger, observer } = options;
-    this.#queue = new WorkQueue({
-      name: this.name,
-      logger,
-      handler: () => this.#reconcile(),
-      ...(observer && { observer }),
-    });
+    this.#work = new SingleWork({ name: this.name, logger, observer, handler: () => this.#reconcile() });
   }
 
   onKernelEvent(event: MonitorEvent): void {
@@ -41,12 +35,11 @@ export class HostRoutes implements Runnable {
         event.action === 'del' &&
         event.route.protocol === ownProtocol &&
         event.route.table === mainTable);
-    if (concerns) this.#queue.addAfter(theOnlyKey, settleMs);
+    if (concerns) this.#work.trigger(settleMs);
   }
 
   start(signal: AbortSignal): Promise<void> {
-    this.#queue.add(theOnlyKey);
-    return this.#queue.start(signal);
+    return this.#work.start(signal);
   }
 
   async #reconcile(): Promise<void> {

@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import type { HostNic } from '../../core/api/types.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
 import type { Runnable } from '../../kube/lifecycle.ts';
-import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import { SingleWork } from '../../kube/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/workQueue.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
@@ -28,28 +29,21 @@ const settleMs = 200;
 /** What no event tells (a speed, a VF count) is seen at the latest after this, ms. */
 const resyncMs = 5 * 60_000;
 
-const theOnlyKey = 'host';
-
 /** Keeps the node's HostInterface as its NICs are. */
 export class Discovery implements Runnable {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
-  readonly #queue: WorkQueue;
+  readonly #work: SingleWork;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
     const { logger, observer } = options;
-    this.#queue = new WorkQueue({
-      name: this.name,
-      logger,
-      handler: (_key, signal) => this.#reconcile(signal),
-      ...(observer && { observer }),
-    });
+    this.#work = new SingleWork({ name: this.name, logger, observer, handler: signal => this.#reconcile(signal) });
   }
 
   /** Have the NICs looked at again, soon. */
   trigger(): void {
-    this.#queue.addAfter(theOnlyKey, settleMs);
+    this.#work.trigger(settleMs);
   }
 
   /** Links, addresses and the default route make a difference here; other routes and rules do not. */
@@ -60,8 +54,7 @@ export class Discovery implements Runnable {
   }
 
   start(signal: AbortSignal): Promise<void> {
-    this.#queue.add(theOnlyKey);
-    return this.#queue.start(signal);
+    return this.#work.start(signal);
   }
 
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { chainedFile, chainedList, primaryFile } from '../../core/cni/chainedList.ts';
 import type { Runnable } from '../../kube/lifecycle.ts';
-import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import { SingleWork } from '../../kube/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/workQueue.ts';
 import { replaceFile } from './replaceFile.ts';
 
 export interface ChainedNetworkOptions {
@@ -17,8 +18,6 @@ export interface ChainedNetworkOptions {
 /** The folder is read so often, ms, also where the kernel tells of nothing. */
 const pollMs = 10_000;
 
-const theOnlyKey = 'network';
-
 /**
  * Keeps a copy of the node's primary network that has the CNI executable as its last plugin, and that runtimes take first: pods get their
  * NICs without Multus, and nobody else's file is changed. The copy follows the primary network, and goes with it. When this agent ends
@@ -27,24 +26,18 @@ const theOnlyKey = 'network';
 export class ChainedNetwork implements Runnable {
   readonly name = 'chained network';
   readonly #options: ChainedNetworkOptions;
-  readonly #queue: WorkQueue;
+  readonly #work: SingleWork;
 
   constructor(options: ChainedNetworkOptions) {
     this.#options = options;
     const { logger, observer } = options;
-    this.#queue = new WorkQueue({
-      name: this.name,
-      logger,
-      handler: () => this.#reconcile(),
-      ...(observer && { observer }),
-    });
+    this.#work = new SingleWork({ name: this.name, logger, observer, handler: () => this.#reconcile() });
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#queue.add(theOnlyKey);
     const watcher = this.#watch();
     try {
-      await this.#queue.start(signal);
+      await this.#work.start(signal);
     } finally {
       watcher?.close();
     }
@@ -64,7 +57,7 @@ export class ChainedNetwork implements Runnable {
     };
     try {
       return watch(folder, { persistent: false }, () => {
-        this.#queue.add(theOnlyKey);
+        this.#work.trigger();
       }).on('error', onError);
     } catch (error) {
       onError(error);

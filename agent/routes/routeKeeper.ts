@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { ClusterView } from '../../kube/clusterView.ts';
 import type { Runnable } from '../../kube/lifecycle.ts';
-import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import { SingleWork } from '../../kube/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/workQueue.ts';
 import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
@@ -29,13 +30,11 @@ const failedMs = 10_000;
 const resyncMs = 5 * 60_000;
 const shownFailures = 3;
 
-const theOnlyKey = 'routes';
-
 /** Keeps the kernel's L3 routes as networks, hosts and host indexes want them. */
 export class RouteKeeper implements Runnable {
   readonly name = 'routes';
   readonly #options: RouteKeeperOptions;
-  readonly #queue: WorkQueue;
+  readonly #work: SingleWork;
   readonly #programmer: RouteProgrammer;
   #completeAt = -Infinity;
 
@@ -43,27 +42,21 @@ export class RouteKeeper implements Runnable {
     this.#options = options;
     const { netlink, view, node, logger, observer } = options;
     this.#programmer = new RouteProgrammer(netlink, view, node);
-    this.#queue = new WorkQueue({
-      name: this.name,
-      logger,
-      handler: (_key, signal) => this.#reconcile(signal),
-      ...(observer && { observer }),
-    });
+    this.#work = new SingleWork({ name: this.name, logger, observer, handler: signal => this.#reconcile(signal) });
   }
 
   /** A network, a host or a host index has changed. */
   onClusterChange(): void {
-    this.#queue.addAfter(theOnlyKey, clusterSettleMs);
+    this.#work.trigger(clusterSettleMs);
   }
 
   /** What can have taken routes away: a link that went down or came back, a flush by hand. Pods come and go without being looked at. */
   onKernelEvent(event: MonitorEvent): void {
-    if (this.#programmer.onKernelEvent(event)) this.#queue.addAfter(theOnlyKey, kernelSettleMs);
+    if (this.#programmer.onKernelEvent(event)) this.#work.trigger(kernelSettleMs);
   }
 
   start(signal: AbortSignal): Promise<void> {
-    this.#queue.add(theOnlyKey);
-    return this.#queue.start(signal);
+    return this.#work.start(signal);
   }
 
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
