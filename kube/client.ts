@@ -14,6 +14,7 @@ import type {
 import { defaultConnection, type Connection } from './connection.ts';
 import { deadline } from './deadline.ts';
 import { isGone, isNotFound } from './errors.ts';
+import { contentTypes, listQuery, selected, typed, withQuery, writeQuery } from './requestParts.ts';
 import { apiVersionOf, pathOf } from './resources.ts';
 import { retrying } from './retry.ts';
 import { ServerClock } from './serverClock.ts';
@@ -21,13 +22,6 @@ import { createTransport, type Transport, type TransportRequest } from './transp
 import type { KubeList, KubeObject, ObjectRef, Resource } from './types.ts';
 import { parseWatchEvents, type WatchEvent } from './watchEvents.ts';
 import { watchdog } from './watchdog.ts';
-
-const contentTypes: Record<PatchType, string> = {
-  merge: 'application/merge-patch+json',
-  json: 'application/json-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-  apply: 'application/apply-patch+yaml',
-};
 
 /** Pages of a list are restarted this often when their continue token expires; then the list is read in one piece. */
 const maxListRestarts = 2;
@@ -273,34 +267,4 @@ export class KubeClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-function withQuery(path: string, query: Query): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) parameters.set(name, String(value));
-  }
-  return parameters.size > 0 ? `${path}?${parameters.toString()}` : path;
-}
-
-function listQuery<T>(options: ListOptions<T>, paged: boolean, token: string | undefined): Query {
-  return {
-    labelSelector: options.labelSelector,
-    fieldSelector: options.fieldSelector,
-    limit: paged ? (options.limit ?? 500) : undefined,
-    // A continue token carries its version; giving another beside it is refused.
-    ...(token === undefined ? { resourceVersion: options.resourceVersion } : { continue: token }),
-  };
-}
-
-function writeQuery({ dryRun, fieldManager }: WriteOptions): Query {
-  return { dryRun: dryRun ? 'All' : undefined, fieldManager };
-}
-
-function selected({ namespace }: { namespace?: string | undefined }): { namespace?: string } {
-  return namespace === undefined ? {} : { namespace };
-}
-
-function typed<T extends KubeObject>(resource: Resource<T>, object: T): T {
-  return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
 }
