@@ -59,13 +59,16 @@ export class ClusterView implements NetworkDirectory {
       this.#hostAddresses.hostChanged(metadata.name);
       this.#tell([metadata.name]);
     };
+    const tellNetworks = (): void => {
+      for (const listener of this.#networkListeners) listener();
+    };
     const onNetworks = (): void => {
       this.#hostAddresses.networksChanged();
-      for (const listener of this.#networkListeners) listener();
+      tellNetworks();
     };
     sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
     sources.networks.addHandlers({
-      added: onNetworks,
+      added: tellNetworks,
       // A network's status counts its addresses, so it changes all the time.
       updated: (network, previous) => {
         if (!sameSpec(network, previous)) onNetworks();
