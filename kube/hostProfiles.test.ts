@@ -10,10 +10,11 @@ import { ProfilePreparer } from './profilePreparer.ts';
 
 const { network, hosts } = largeCluster(300, 2);
 
-/** The network for the first of the host's NICs, or for both. */
+/** The network for the first of the host's NICs, or for both; each another generation. */
 function withNics(count: number): MultiNicNetwork {
   const masterNets = ['172.16.0.0/16', '172.17.0.0/16'].slice(0, count);
-  return { ...network, spec: { ...network.spec, masterNets } };
+  const metadata = { ...network.metadata, generation: count };
+  return { ...network, metadata, spec: { ...network.spec, masterNets } };
 }
 
 function withSpeed(host: HostInterface, speedMbps: number): HostInterface {
