@@ -51,7 +51,7 @@ export function isFinished(status: Pod['status']): boolean {
 }
 
 function trim({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
-  const { name, namespace, uid, resourceVersion } = metadata;
+  const { name, namespace, uid, resourceVersion, deletionTimestamp } = metadata;
   const phase = isStopped(metadata, status) ? stopped : status?.phase;
   return {
     ...(apiVersion && { apiVersion }),
@@ -61,6 +61,7 @@ function trim({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
       ...(namespace && { namespace }),
       ...(uid && { uid }),
       ...(resourceVersion && { resourceVersion }),
+      ...(deletionTimestamp && { deletionTimestamp }),
     },
     spec: {
       containers: [],

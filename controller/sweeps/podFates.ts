@@ -20,6 +20,8 @@ const defaultGraceMs = 30_000;
 /** Times are of the monotonic clock. */
 interface Gone extends Partial<PodFate> {
   foundAt: number;
+  /** It was not being deleted when it was seen last. The watch is by label: the pod may only have lost that. */
+  isDoubtful?: boolean;
   /** Its node's lease, read after the pod was found gone, and as it was seen last. */
   beat?: string;
   /** When it was first seen to have been renewed: the kubelet was heard after the pod was gone. */
@@ -62,7 +64,8 @@ export class PodFates {
     podInformer.addHandlers({
       deleted: pod => {
         const { uid } = pod.metadata;
-        if (uid !== undefined) this.#gone.set(uid, { ...fateOf(pod), foundAt: performance.now() });
+        const isDoubtful = pod.metadata.deletionTimestamp === undefined;
+        if (uid !== undefined) this.#gone.set(uid, { ...fateOf(pod), foundAt: performance.now(), isDoubtful });
       },
     });
   }
@@ -95,6 +98,10 @@ export class PodFates {
     if (!gone) {
       if (ageMs < this.#graceMs || (await this.#exists(record, signal))) return false;
       this.#gone.set(podUID, (gone = { foundAt: performance.now() }));
+    }
+    if (gone.isDoubtful) {
+      if (await this.#exists(record, signal)) return false;
+      Object.assign(gone, { isDoubtful: false, foundAt: performance.now() });
     }
     return this.#isSettled(gone, ageMs, signal);
   }

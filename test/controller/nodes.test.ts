@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import pino from 'pino';
 import { withAttachments } from '../../core/annotation/attachments.ts';
 import { formatNetworks } from '../../core/annotation/networks.ts';
-import { annotation, apiVersion } from '../../core/api/names.ts';
+import { annotation, apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
 import { emptyPool, formatPool, readPool } from '../../core/pool/content.ts';
 import { Informer } from '../../kube/informer.ts';
@@ -235,6 +235,7 @@ describe('Node capacity and sweeps, against a real API server', function () {
     const alive = await site.client.create(pods, podNamed('alive', {}, 'n-0'));
     const lost = await site.client.create(pods, podNamed('lost', {}, 'cut-off'));
     const gone = await site.client.create(pods, podNamed('gone', {}, 'n-0'));
+    const unmarked = await site.client.create(pods, podNamed('unmarked', {}, 'n-0'));
     const finished = await site.client.create(pods, podNamed('finished', {}, 'n-0'));
     await site.client.patch(
       pods,
@@ -243,7 +244,9 @@ describe('Node capacity and sweeps, against a real API server', function () {
       { status: { phase: 'Succeeded' } },
       { subresource: 'status' },
     );
-    const records = [alive, lost, gone, finished].map(({ metadata }) => allocation(metadata.uid ?? '', metadata.name));
+    const records = [alive, lost, gone, unmarked, finished].map(({ metadata }) =>
+      allocation(metadata.uid ?? '', metadata.name),
+    );
     await createPool('paged.page.0', { network: 'paged', page: 0, blocks: [] }, records);
     const held = (names: string[]) =>
       eventually(`held by ${names.join()}`, async () => {
@@ -252,14 +255,17 @@ describe('Node capacity and sweeps, against a real API server', function () {
         return JSON.stringify(live) === JSON.stringify(names) && live;
       });
     // Until then the controller has seen all of them, and knows their nodes.
-    await held(['alive', 'lost', 'gone']);
+    await held(['alive', 'lost', 'gone', 'unmarked']);
     const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown', message: '' }];
     await site.client.patch(nodes, { name: 'cut-off' }, 'merge', { status: { conditions } }, { subresource: 'status' });
+    // A watch by label tells of it as of a deletion.
+    await site.client.patch(pods, unmarked.metadata, 'merge', { metadata: { labels: { [label.injected]: null } } });
     for (const { metadata } of [lost, gone]) await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
-    await held(['alive', 'lost']);
+    await held(['alive', 'lost', 'unmarked']);
     await site.client.delete(nodes, { name: 'cut-off' });
-    await held(['alive']);
-    for (const { metadata } of [alive, finished]) await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+    await held(['alive', 'unmarked']);
+    for (const { metadata } of [alive, unmarked, finished])
+      await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
   });
 
   it('keeps what a deleted Node had while pods are bound to it: it may be added again', async () => {
@@ -290,7 +296,7 @@ describe('Node capacity and sweeps, against a real API server', function () {
 
 function podNamed(name: string, annotations: Record<string, string>, nodeName?: string) {
   return {
-    metadata: { name, namespace: 'default', labels: { 'multinic.fms.io/injected': 'true' }, annotations },
+    metadata: { name, namespace: 'default', labels: { [label.injected]: 'true' }, annotations },
     spec: {
       containers: [{ name: 'main', image: 'none' }],
       automountServiceAccountToken: false,
