@@ -1,7 +1,10 @@
 import { annotation } from '../core/api/names.ts';
 import { readAttachments, withAttachments } from '../core/annotation/attachments.ts';
-import { formatNetworks, interfaceNames, parseNetworks } from '../core/annotation/networks.ts';
+import { formatNetworks, interfaceNames, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { checkApplies } from '../core/pod/selectNetworks.ts';
+import { isHeldBy } from '../core/pool/allocate.ts';
+import { reservationPool } from '../core/pool/reservationPool.ts';
 import { explainShort, type Choice } from '../core/selection/explain.ts';
 import { strategyOf } from '../core/selection/wish.ts';
 import { grantOnNode, type Granted } from '../kube/grant.ts';
@@ -48,7 +51,7 @@ export function mutateBindings(context: ReviewContext): Reviewer {
 
     const { annotations = {} } = pod.metadata;
     const elements = parseNetworks(annotations[annotation.networks] ?? '');
-    const wanted = await wantedOf(context, elements, annotations, budget);
+    const wanted = await wantedOf(context, { elements, annotations, namespace }, budget);
     const dryRun = request.dryRun ?? false;
     const choices: Choice[] = [];
     for (const item of wanted) {
@@ -94,18 +97,22 @@ function whyNot(pod: Pod | undefined): string | undefined {
   return undefined;
 }
 
+/**
+ * The annotation need not be what was decided at creation: a pod that opted out then may carry our label of its author's hand.
+ * @throws MultiNicError MNN_NETWORK_NOT_ALLOWED
+ */
 async function wantedOf(
   context: ReviewContext,
-  elements: ReturnType<typeof parseNetworks>,
-  annotations: Readonly<Record<string, string>>,
+  pod: { elements: readonly NetworkSelection[]; annotations: Readonly<Record<string, string>>; namespace: string },
   budget: CallBudget,
 ): Promise<WantedAttachment[]> {
+  const { elements, annotations, namespace } = pod;
   const ifnames = interfaceNames(elements);
-  const selected = elements.map((element, i) => ({
-    element,
-    ifname: ifnames[i] ?? '',
-    ...(context.view.exists(element.name) && { network: element.name }),
-  }));
+  const selected = elements.map((element, i) => {
+    const network = context.view.exists(element.name) ? element.name : undefined;
+    if (network !== undefined) checkApplies(context.view, network, namespace);
+    return { element, ifname: ifnames[i] ?? '', ...(network !== undefined && { network }) };
+  });
   return readWanted(context, selected, annotations, budget);
 }
 
@@ -125,11 +132,6 @@ async function grantOne(
 ): Promise<Pick<Granted, 'nics' | 'short'>> {
   const { network } = known.state;
   const reservation = pod.metadata.annotations?.[annotation.reservation];
-  const held = readAttachments(selected.element['cni-args']);
-  if (network.nodeIndependent && held && reservation !== undefined) {
-    checkNodeHas(network, view.nodeState(known, node), held);
-    return { nics: held };
-  }
   const claimant = {
     podUID: pod.metadata.uid ?? '',
     ...(reservation !== undefined && { reservation }),
@@ -137,6 +139,16 @@ async function grantOne(
     name: pod.metadata.name,
     interface: selected.ifname,
   };
+  const held = readAttachments(selected.element['cni-args']);
+  const pool = held && network.nodeIndependent && reservationPool(network, held, node);
+  if (pool) {
+    const { allocations } = await store.read(pool, budget.remainingMs());
+    const record = allocations.find(one => isHeldBy(one, claimant));
+    if (record) {
+      checkNodeHas(network, view.nodeState(known, node), record.nics);
+      return { nics: record.nics };
+    }
+  }
   const ips = selected.element.ips && { ips: selected.element.ips };
   const wanted = { network: selected.network, claimant, request, deviceClass, node, ...ips };
   const grant = (): Promise<Granted> => grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun });

@@ -171,5 +171,9 @@ async function podOf({ pods }: CniContext, { args }: CniCall, signal: AbortSigna
   }
   const pod = await pods.find({ namespace, name }, uid === '' ? undefined : uid, { signal });
   if (pod) return pod;
-  throw cniError(cniCodes.unknownContainer, 'MNN_POD_UNKNOWN', `there is no pod ${namespace}/${name} ${uid}`.trimEnd());
+  throw cniError(
+    cniCodes.unknownContainer,
+    'MNN_POD_UNKNOWN',
+    `this node has no pod ${namespace}/${name} ${uid}`.trimEnd(),
+  );
 }

@@ -6,6 +6,7 @@ import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
+import { checkApplies } from '../../core/pod/selectNetworks.ts';
 import type { Claimant } from '../../core/pool/allocate.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
@@ -92,12 +93,7 @@ export class Decider {
     const { view } = this.#options;
     const namespace = wanted.pod.metadata.namespace ?? '';
     const known = await whenReady(lagMs, () => view.mustHave(wanted.network), isUnknown);
-    if (!view.appliesTo(wanted.network, namespace)) {
-      throw new MultiNicError(
-        'MNN_NETWORK_NOT_ALLOWED',
-        `network ${wanted.network} does not apply to namespace ${namespace}`,
-      );
-    }
+    checkApplies(view, wanted.network, namespace);
     const { network } = known.state;
     const plugin = pluginOf(network);
     const devices = await this.#devices(known, wanted, budget.signal);

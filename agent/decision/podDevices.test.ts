@@ -60,6 +60,7 @@ describe('podDevices', () => {
       { ...rails, handed: '0000:3b:00.2', count: 2 },
       '3b:00.2=eth-3b 5e:00.1=eth-5e',
     ],
+    ['refuses one that is named and not assigned', { ...rails, handed: '0000:3b:00.3' }, 'MNN_DEVICE_MISSING'],
     [
       'takes NICs only, where the resources are not known',
       { count: 9 },

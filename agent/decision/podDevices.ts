@@ -28,7 +28,7 @@ export interface DeviceWish {
  * The devices of a pod that one attachment uses: one of each resource in turn, each resource's in the order in which they are assigned. Multus
  * names one itself where the network's definition says so; that one comes first.
  * @param sysfs for example /sys
- * @throws MultiNicError MNN_DEVICE_MISSING where the network cannot do without and there is none
+ * @throws MultiNicError MNN_DEVICE_MISSING where the device that is named is not the pod's, or the network needs one and there is none
  */
 export async function podDevices(
   { name, spec }: Pick<Network, 'name' | 'spec'>,
@@ -36,6 +36,13 @@ export async function podDevices(
   { resources, count, handed, taken, others }: DeviceWish,
   sysfs: string,
 ): Promise<PodDevice[]> {
+  // Who names a device may be the pod's author, by its annotation or a definition: the kubelet says whose it is.
+  if (handed !== undefined && !assigned.some(({ id }) => id === handed)) {
+    throw new MultiNicError(
+      'MNN_DEVICE_MISSING',
+      `network ${name}: the kubelet has not assigned device ${handed} to the pod`,
+    );
+  }
   const ids = [...new Set([...(handed === undefined ? [] : [handed]), ...inTurn(assigned, resources)])];
   const found: PodDevice[] = [];
   for (const id of ids) {

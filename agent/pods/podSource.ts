@@ -34,7 +34,7 @@ export class PodSource {
   }
 
   /**
-   * The pod as the copy has it, else as the API server says now. With a UID another pod of that name does not count.
+   * The node's pod as the copy has it, else as the API server says now. With a UID another pod of that name does not count.
    * @throws ApiError, TransportError
    */
   async find(
@@ -47,7 +47,7 @@ export class PodSource {
     const known = this.informer.get(ref);
     if (isIt(known)) return known;
     const pod = await this.live(ref, options);
-    return isIt(pod) ? pod : undefined;
+    return isIt(pod) && pod?.spec?.nodeName === this.#node ? pod : undefined;
   }
 
   /** The pod as the API server says now, on whatever node. @throws ApiError, TransportError */

@@ -96,17 +96,23 @@ function ipamSection(ipam: NicIpam): Record<string, unknown> {
   return ipam.addresses.length === 0 ? {} : { type: 'static', addresses: ipam.addresses.map(address => ({ address })) };
 }
 
-/** Only what the network declares, as a runtime would; addresses and device always, as they are for this NIC alone. */
+/**
+ * Only what the network declares, as a runtime would; addresses and device always, as they are for this NIC alone. What the pod's author
+ * wrote of either goes no further: the plugin `static` would take `ips` in the place of what was granted, `host-device` any device.
+ */
 function runtimePart({ capabilities = {} }: PluginSpec, nic: DelegateNic, handed: Handed): Record<string, unknown> {
+  const decided = nic.ipam.kind === 'given' ? ['deviceID', 'ips'] : ['deviceID'];
+  const asked = ([name]: [string, unknown]): boolean => !decided.includes(name);
   const declared = Object.entries(handed.runtimeConfig).filter(([name]) => capabilities[name] === true);
   const runtimeConfig = {
-    ...Object.fromEntries(declared),
+    ...Object.fromEntries(declared.filter(asked)),
     ...(nic.wanted.length > 0 && nic.ipam.kind === 'plugin' && { ips: nic.wanted }),
     ...(nic.mac !== undefined && { mac: nic.mac }),
     ...(nic.deviceID !== undefined && { deviceID: nic.deviceID }),
   };
+  const cni = Object.fromEntries(Object.entries(handed.cniArgs).filter(asked));
   return {
     ...(Object.keys(runtimeConfig).length > 0 && { runtimeConfig }),
-    ...(Object.keys(handed.cniArgs).length > 0 && { args: { cni: handed.cniArgs } }),
+    ...(Object.keys(cni).length > 0 && { args: { cni } }),
   };
 }

@@ -43,18 +43,19 @@ export function selectNetworks(
     const isOurs = directory.exists(element.name);
     if (!isOurs && strict) throw unknown(element.name, source);
     if (!isOurs) return { element, ifname };
-    if (!directory.appliesTo(element.name, pod.namespace)) {
-      throw new MultiNicError(
-        'MNN_NETWORK_NOT_ALLOWED',
-        `network ${element.name} does not apply to namespace ${pod.namespace}`,
-      );
-    }
+    checkApplies(directory, element.name, pod.namespace);
     macOf(element, i); // refuses what no NIC can have
     const dropped = readAttachments(element['cni-args']);
     return { element: withoutAttachments(element), network: element.name, ifname, ...(dropped && { dropped }) };
   });
   checkInterfaceNames(selected);
   return { source, selected };
+}
+
+/** @throws MultiNicError MNN_NETWORK_NOT_ALLOWED where the network leaves the namespace out */
+export function checkApplies(directory: Pick<NetworkDirectory, 'appliesTo'>, network: string, namespace: string): void {
+  if (directory.appliesTo(network, namespace)) return;
+  throw new MultiNicError('MNN_NETWORK_NOT_ALLOWED', `network ${network} does not apply to namespace ${namespace}`);
 }
 
 /** The refusal of a name that no network and no NetworkAttachmentDefinition has. */

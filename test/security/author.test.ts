@@ -1,0 +1,385 @@
+/**
+ * What a pod's author can not do, with all rights that the role `edit` gives in a labelled namespace: against a real API server and the
+ * webhook as a process with the rights of its manifests. Of the same, what other tests show already:
+ *  create.test.ts        attachments that come with a new pod are dropped; networks of other namespaces; names that would be two records
+ *  bind.test.ts          addresses of others, asked for, are refused at binding; binding while the webhook is away
+ *  node.test.ts          what gets by admission, in unlabelled namespaces or by definitions made by hand, is not believed on the node
+ *  permissions.test.ts   what the service accounts may do
+ */
+import { expect } from 'chai';
+import { annotation, attachmentsKey, label, systemNamespace } from '../../core/api/names.ts';
+import { KubeClient } from '../../kube/client.ts';
+import * as resources from '../../kube/resources.ts';
+import type { Resource } from '../../kube/types.ts';
+import { startCluster, type Cluster } from '../cluster/index.ts';
+import { applyManifests } from '../system/apply.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { startWebhookProcess, type WebhookProcess } from '../system/webhookProcess.ts';
+import { applyNetwork } from '../webhook/networks.ts';
+import {
+  addressesOf,
+  attachmentsOf,
+  createHosts,
+  createNamespace,
+  elementsOf,
+  installResources,
+  nodeNames,
+  podOf,
+  recordsOf,
+  refusal,
+} from '../webhook/support.ts';
+import { eventually } from '../eventually.ts';
+
+const { pods } = resources;
+const namespace = 'team';
+/** No scheduler takes such a pod, so that the test can bind it. */
+const byHand = { schedulerName: 'nobody' };
+
+const rights = [
+  role('edit-team', { kind: 'RoleBinding', namespace, user: 'author', clusterRole: 'edit' }),
+  role('edit-plain', { kind: 'RoleBinding', namespace: 'plain', user: 'author', clusterRole: 'edit' }),
+  role('binders', { kind: 'ClusterRoleBinding', user: 'binder', clusterRole: 'binder' }),
+  {
+    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'binder' } },
+    rules: [
+      { apiGroups: [''], resources: ['pods/binding', 'bindings'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['pods/status', 'pods/ephemeralcontainers'], verbs: ['patch', 'update'] },
+    ],
+  },
+];
+
+function role(
+  name: string,
+  {
+    kind,
+    namespace: place,
+    user,
+    clusterRole,
+  }: Record<'kind' | 'user' | 'clusterRole', string> & { namespace?: string },
+): object {
+  return {
+    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind, metadata: { name, ...(place && { namespace: place }) } },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: clusterRole },
+    subjects: [{ kind: 'User', name: user, apiGroup: 'rbac.authorization.k8s.io' }],
+  };
+}
+
+describe('security: the author of pods', function () {
+  this.timeout(180_000);
+  let cluster: Cluster;
+  let admin: KubeClient;
+  let author: KubeClient;
+  let binder: KubeClient;
+  let program: WebhookProcess;
+  let authorConfig: string;
+
+  before(async function () {
+    this.timeout(900_000);
+    cluster = await startCluster({
+      name: 'security',
+      fakeNodes: nodeNames.map(name => ({ name })),
+      controllerManager: true,
+    });
+    admin = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
+    await installResources(cluster);
+    await cluster.kubectl(['create', 'namespace', systemNamespace]);
+    await applyManifests(cluster, 'manifests/base/webhook/rbac.yaml');
+    await createHosts(admin);
+    const account = await cluster.kubeconfigFor(`system:serviceaccount:${systemNamespace}:multi-nic-webhook`);
+    program = await startWebhookProcess(cluster, account);
+    await installWebhooks(admin, program.address);
+    for (const name of [namespace, 'victims']) await createNamespace(admin, name);
+    await createNamespace(admin, 'plain', {});
+    await cluster.kubectl(['apply', '-f', '-'], {
+      input: rights.map(object => JSON.stringify(object)).join('\n---\n'),
+    });
+    await applyNetwork(admin, 'routed', { subnet: '10.200.0.0/16', namespaces: [namespace, 'plain'] });
+    await applyNetwork(admin, 'flat', {
+      subnet: '10.201.0.0/16',
+      hostBlock: 0,
+      vlanMode: 'l2',
+      namespaces: [namespace, 'victims'],
+    });
+    await applyNetwork(admin, 'closed', { subnet: '10.202.0.0/16', namespaces: ['victims'] });
+    for (const name of ['routed', 'flat', 'closed']) {
+      await eventually(`network ${name} to be ready`, async () => {
+        const { status } = await admin.get(resources.multiNicNetworks, { name });
+        return name === 'flat'
+          ? status?.interfaces?.length === 2
+          : status?.discovery.cidrProcessed === nodeNames.length;
+      });
+    }
+    authorConfig = await cluster.kubeconfigFor('author', ['system:authenticated']);
+    author = await KubeClient.connect({ kubeconfig: authorConfig });
+    binder = await KubeClient.connect({ kubeconfig: await cluster.kubeconfigFor('binder', ['system:authenticated']) });
+    await eventually(
+      'the role edit to be put together',
+      async () => (await author.list(pods, { namespace })).items.length === 0,
+    );
+  });
+  after(async () => {
+    await program?.webhook.stop();
+    for (const client of [admin, author, binder]) await client?.close();
+    await cluster?.stop();
+  });
+  afterEach(function () {
+    if (this.currentTest?.state === 'failed') console.error(program.webhook.logTail());
+  });
+
+  const selecting = (...elements: object[]) => ({ [annotation.networks]: JSON.stringify(elements) });
+  const ofPod = async (network: string, { metadata: { uid } }: resources.Pod) =>
+    (await recordsOf(admin, network)).filter(({ podUID }) => podUID === uid);
+  const read = (name: string, where = namespace) => admin.get(pods, { namespace: where, name });
+  const bind = async (name: string, more: object = {}, where = namespace): Promise<resources.Pod> => {
+    const binding = { metadata: { name, namespace: where, ...more }, target: { kind: 'Node', name: 'fake-1' } };
+    await binder.createSubresource(pods, { name, namespace: where }, 'binding', {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      ...binding,
+    });
+    return read(name, where);
+  };
+  /** What a forger would like to have: an attachment of the network, at another's address. */
+  const attachments = (address: string) => [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [address] }];
+  const forged = (network: string, address: string) =>
+    selecting({ name: network, 'cni-args': { [attachmentsKey]: attachments(address) } });
+
+  it('gets nothing of a pod whose annotations, labels and name he copies', async () => {
+    const only = selecting({ name: 'flat' });
+    const victim = await admin.create(
+      pods,
+      podOf({ namespace: 'victims', name: 'same', annotations: only, spec: byHand }),
+    );
+    const records = await ofPod('flat', victim);
+    expect(records).to.have.length(1);
+    const { labels = {}, annotations = {} } = victim.metadata;
+    expect(annotations).to.have.property(annotation.reservation);
+    const copy = await author.create(pods, podOf({ namespace, name: 'same', labels, annotations, spec: byHand }));
+    expect(addressesOf(copy)).to.have.length(2);
+    expect(addressesOf(copy).filter(address => addressesOf(victim).includes(address))).to.deep.equal([]);
+    const bound = await bind('same');
+    expect(addressesOf(bound)).to.deep.equal(addressesOf(copy));
+    expect(await ofPod('flat', victim)).to.deep.equal(records);
+    await author.delete(pods, { namespace, name: 'same' }, { gracePeriodSeconds: 0 });
+    expect(await ofPod('flat', victim)).to.deep.equal(records);
+    const asking = podOf({
+      namespace,
+      name: 'asking',
+      annotations: selecting({ name: 'flat', ips: addressesOf(victim) }),
+    });
+    expect((await refusal(author.create(pods, asking))).message).to.contain('MNN_ADDRESS_TAKEN');
+  });
+
+  it('changes nothing of what was decided, by no way of writing a pod', async () => {
+    await author.create(
+      pods,
+      podOf({ namespace, name: 'kept', spec: byHand, annotations: selecting({ name: 'routed' }) }),
+    );
+    const pod = await bind('kept');
+    const decided = pod.metadata.annotations?.[annotation.networks] ?? '';
+    const other = forged('routed', '10.200.0.99/18')[annotation.networks];
+    const written = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'kept', namespace, annotations: { [annotation.networks]: other } },
+    };
+    const whole = {
+      ...pod,
+      metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, ...written.metadata.annotations } },
+    };
+    const key = `/metadata/annotations/${annotation.networks.replaceAll('/', '~1')}`;
+    const ways: Record<string, readonly string[]> = {
+      'merge patch': ['patch', 'pod', 'kept', '--type=merge', '-p', JSON.stringify({ metadata: written.metadata })],
+      'strategic merge patch': ['patch', 'pod', 'kept', '-p', JSON.stringify({ metadata: written.metadata })],
+      'JSON patch': [
+        'patch',
+        'pod',
+        'kept',
+        '--type=json',
+        '-p',
+        JSON.stringify([{ op: 'replace', path: key, value: other }]),
+      ],
+      'removal by JSON patch': [
+        'patch',
+        'pod',
+        'kept',
+        '--type=json',
+        '-p',
+        JSON.stringify([{ op: 'remove', path: key }]),
+      ],
+      annotate: ['annotate', '--overwrite', 'pod', 'kept', `${annotation.networks}=${other}`],
+      'removal by annotate': ['annotate', 'pod', 'kept', `${annotation.networks}-`],
+      'a reservation of his own': [
+        'annotate',
+        'pod',
+        'kept',
+        `${annotation.reservation}=00000000-0000-0000-0000-000000000001`,
+      ],
+      'removal of the label': ['label', 'pod', 'kept', `${label.injected}-`],
+      'another label': ['label', '--overwrite', 'pod', 'kept', `${label.injected}=no`],
+      'server-side apply': ['apply', '--server-side', '--force-conflicts', '-f', '-'],
+      replace: ['replace', '-f', '-'],
+    };
+    for (const [way, argv] of Object.entries(ways)) {
+      const input = JSON.stringify(way === 'replace' ? whole : written);
+      const options = { kubeconfig: authorConfig, allowFailure: true, input };
+      const { code, stderr } = await cluster.kubectl(['-n', namespace, ...argv], options);
+      expect(code, way).not.to.equal(0);
+      expect(stderr, way).to.contain('MNN_ATTACHMENTS_CHANGED');
+    }
+    expect((await read('kept')).metadata.annotations?.[annotation.networks]).to.equal(decided);
+  });
+
+  it('has no right to subresources that could, and those who have change nothing that is believed', async () => {
+    const name = 'kept';
+    const pod = await read(name);
+    const change = { metadata: { annotations: forged('routed', '10.200.0.99/18') } };
+    for (const subresource of ['status', 'ephemeralcontainers', 'resize', 'binding']) {
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}/${subresource}`;
+      const error = await author
+        .request(subresource === 'binding' ? 'POST' : 'PATCH', path, {
+          body: change,
+          contentType: 'application/merge-patch+json',
+        })
+        .then(
+          () => undefined,
+          (thrown: unknown) => (thrown instanceof Error ? thrown : undefined),
+        );
+      if (error) expect(error.message, subresource).to.match(/forbidden|not find|MNN_ATTACHMENTS_CHANGED/i);
+      expect((await read(name)).metadata.annotations, subresource).to.deep.equal(pod.metadata.annotations);
+    }
+    await binder.patch(pods, { namespace, name }, 'merge', change, { subresource: 'ephemeralcontainers' });
+    expect((await read(name)).metadata.annotations).to.deep.equal(pod.metadata.annotations);
+  });
+
+  it('makes no Binding, and one made by who may says nothing of attachments', async () => {
+    for (const [i, path] of [`pods/unbound-0/binding`, 'bindings'].entries()) {
+      const name = `unbound-${i}`;
+      await author.create(pods, podOf({ namespace, name, spec: byHand, annotations: selecting({ name: 'routed' }) }));
+      const binding = {
+        ...{ apiVersion: 'v1', kind: 'Binding', target: { kind: 'Node', name: 'fake-2' } },
+        metadata: {
+          name,
+          namespace,
+          annotations: { ...forged('routed', '10.200.64.99/18'), [annotation.reservation]: 'x' },
+        },
+      };
+      const post = (client: KubeClient) =>
+        client.request('POST', `/api/v1/namespaces/${namespace}/${path}`, { body: binding });
+      expect((await refusal(post(author))).status).to.equal(403);
+      await post(binder);
+      const pod = await read(name);
+      expect(pod.spec?.nodeName).to.equal('fake-2');
+      const [record, ...more] = await ofPod('routed', pod);
+      expect(more).to.deep.equal([]);
+      expect(attachmentsOf(pod)).to.deep.equal(record?.nics);
+      expect(addressesOf(pod)).not.to.include('10.200.64.99/18');
+      expect(pod.metadata.annotations).not.to.have.property(annotation.reservation);
+    }
+  });
+
+  it('gains nothing by opting out and writing our marks himself', async () => {
+    const optedOut = { [label.injection]: 'disabled', [label.injected]: 'true' };
+    const marks = { [annotation.reservation]: '00000000-0000-0000-0000-000000000001' };
+    const make = (name: string, networks: object) =>
+      author.create(
+        pods,
+        podOf({ namespace, name, labels: optedOut, annotations: { ...networks, ...marks }, spec: byHand }),
+      );
+    await make('trespasser', forged('closed', '10.202.0.9/18'));
+    expect((await refusal(bind('trespasser'))).message).to.contain(
+      'MNN_NETWORK_NOT_ALLOWED: network closed does not apply to namespace team',
+    );
+    expect(await recordsOf(admin, 'closed')).to.deep.equal([]);
+    await make('believer', forged('flat', '10.201.0.77/18'));
+    const pod = await bind('believer');
+    expect(addressesOf(pod)).to.have.length(2).and.not.include('10.201.0.77/18');
+    expect((await ofPod('flat', pod)).map(({ nics }) => nics)).to.deep.equal([attachmentsOf(pod)]);
+  });
+
+  it('gets no address in a namespace that is not labelled, and cannot label it', async () => {
+    const annotations = forged('routed', '10.200.0.98/18');
+    const labels = { [label.injected]: 'true' };
+    const before = await recordsOf(admin, 'routed');
+    await author.create(pods, podOf({ namespace: 'plain', name: 'stray', labels, annotations, spec: byHand }));
+    const pod = await bind('stray', {}, 'plain');
+    expect(await ofPod('routed', pod)).to.deep.equal([]);
+    expect(await recordsOf(admin, 'routed')).to.deep.equal(before);
+    const opened = { metadata: { labels: { [label.injection]: 'enabled' } } };
+    const tried = author.patch(resources.namespaces, { name: 'plain' }, 'merge', opened);
+    expect((await refusal(tried)).status).to.equal(403);
+  });
+
+  it('gets no address by a definition that names our plugin, of his namespace or another', async () => {
+    const config = {
+      cniVersion: '1.0.0',
+      name: 'routed',
+      type: 'multi-nic',
+      plugin: { type: 'macvlan', master: 'eth0' },
+    };
+    for (const place of [namespace, 'plain']) {
+      const definition = {
+        ...{ apiVersion: 'k8s.cni.cncf.io/v1', kind: 'NetworkAttachmentDefinition' },
+        metadata: { name: 'smuggled', namespace: place },
+        spec: {
+          config: JSON.stringify({ ...config, ipam: { type: 'static', addresses: [{ address: '10.200.0.97/18' }] } }),
+        },
+      };
+      await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(definition) });
+      const element = {
+        name: 'smuggled',
+        namespace: place,
+        'cni-args': { [attachmentsKey]: attachments('10.200.0.97/18') },
+      };
+      const name = `smuggler-${place}`;
+      await author.create(pods, podOf({ namespace, name, annotations: selecting(element), spec: byHand }));
+      const pod = await bind(name);
+      expect(await ofPod('routed', pod)).to.deep.equal([]);
+      expect(pod.metadata.labels ?? {}).not.to.have.property(label.injected);
+    }
+  });
+
+  it('gets for the pods of a Deployment what is theirs, whatever its template says', async () => {
+    const template = {
+      metadata: { labels: { app: 'd', [label.injected]: 'true' }, annotations: forged('routed', '10.200.0.96/18') },
+      spec: { ...byHand, containers: [{ name: 'main', image: 'pause' }] },
+    };
+    const deployment = {
+      ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd', namespace } },
+      spec: { replicas: 3, selector: { matchLabels: { app: 'd' } }, template },
+    };
+    await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(deployment), kubeconfig: authorConfig });
+    const made = await eventually('the pods of the Deployment', async () => {
+      const { items } = await admin.list(pods, { namespace, labelSelector: 'app=d' });
+      return items.length === 3 && items;
+    });
+    const all = await Promise.all(made.map(({ metadata: { name } }) => bind(name)));
+    expect(all.flatMap(pod => elementsOf(pod).map(({ name }) => name))).to.deep.equal(['routed', 'routed', 'routed']);
+    const addresses = all.flatMap(addressesOf);
+    expect(new Set(addresses)).to.have.property('size', 6);
+    expect(addresses).not.to.include('10.200.0.96/18');
+    for (const pod of all) expect((await ofPod('routed', pod))[0]?.nics).to.deep.equal(attachmentsOf(pod));
+  });
+
+  it('writes none of the objects that decide: pools, host indexes, hosts, networks, classes', async () => {
+    const written = { metadata: { annotations: { forged: 'yes' } } };
+    const kinds = [
+      [resources.ipPools, 'routed.fake-1'],
+      [resources.cidrs, 'routed-0'],
+      [resources.hostInterfaces, 'fake-1'],
+      [resources.multiNicNetworks, 'routed'],
+      [resources.deviceClasses, 'any'],
+    ] as const;
+    for (const [resource, name] of kinds) {
+      const one = resource as unknown as Resource<resources.Pod>;
+      const object = { apiVersion: 'multinic.fms.io/v1', metadata: { name: 'forged' } } as unknown as resources.Pod;
+      const tries = [
+        author.create(one, object),
+        author.patch(one, { name }, 'merge', written),
+        author.patch(one, { name }, 'merge', { status: {} }, { subresource: 'status' }),
+        author.delete(one, { name }),
+      ];
+      for (const tried of tries) expect((await refusal(tried)).status, name).to.equal(403);
+    }
+  });
+});

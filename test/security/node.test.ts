@@ -1,0 +1,160 @@
+/**
+ * What a pod's author may write reaches the node: annotations, and definitions (NetworkAttachmentDefinition) where they may make them. The
+ * agent checks all of it against its own node's pools, and against the kubelet. Of the same, what other tests show already:
+ *  decisions.test.ts       attachments of the annotation; a network of other namespaces; the host's network namespace
+ *  cniParameters.test.ts   CNI_ARGS that cannot be read
+ *  podDevices.test.ts      which devices an attachment gets
+ */
+import { expect } from 'chai';
+import { annotation, attachmentsKey } from '../../core/api/names.ts';
+import { readAttachments } from '../../core/annotation/attachments.ts';
+import { readPool } from '../../core/pool/content.ts';
+import { ipPools, pods } from '../../kube/resources.ts';
+import { chainedConfig, podArgs, primaryResult, selecting } from '../agent/cniCalls.ts';
+import { addVirtualFunctions, assignDevices } from '../agent/devices.ts';
+import type { Host } from '../agent/host.ts';
+import { networkSpec } from '../agent/networks.ts';
+import { errorOf, linkNames, multusConfig, Sandbox, type PrintedResult } from '../agent/sandbox.ts';
+import { ScriptedPlugin } from '../agent/scriptedPlugin.ts';
+import { Site } from '../agent/site.ts';
+
+const ptp = { type: 'ptp', vlanMode: 'l3' } as const;
+
+describe('security: forged data on the node', function () {
+  this.timeout(120_000);
+  let site: Site;
+  let host: Host;
+  let hostLinks: string[];
+
+  before(async function () {
+    this.timeout(300_000);
+    site = await Site.start({ hosts: 1, nics: 2 });
+    host = site.hosts[0]!;
+    await site.addNetwork('open', networkSpec(ptp, 210));
+    const bridge = { cniVersion: '1.0.0', type: 'bridge', args: { bridge: 'br-forged' }, capabilities: { ips: true } };
+    await site.addNetwork('bridged', { ...networkSpec(ptp, 211), plugin: bridge });
+    await site.addNetwork('virtual', { ...networkSpec(ptp, 212), plugin: { cniVersion: '1.0.0', type: 'sriov' } });
+    await site.client.create(pods, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'elsewhere', namespace: 'default' },
+      spec: { nodeName: 'host-9', containers: [{ name: 'main', image: 'none' }] },
+    });
+    hostLinks = linkNames(host.namespace);
+  });
+  after(() => site?.[Symbol.asyncDispose]());
+
+  const plain = ({ ips }: PrintedResult): string[] => ips.map(({ address }) => address.split('/')[0] ?? '');
+  const held = async (network: string, pod: string) => {
+    const pool = await site.client.find(ipPools, { name: `${network}.${host.nodeName}` });
+    return readPool(pool).allocations.find(({ name, state }) => name === pod && state === 'Allocated');
+  };
+  const heldAddresses = async (network: string, pod: string) =>
+    (await held(network, pod))?.nics.flatMap(({ addresses }) => addresses.map(text => text.split('/')[0]));
+
+  /** Code of the table, and that nothing was made. */
+  async function refused(
+    sandbox: Sandbox,
+    config: object,
+    over: { ifname?: string } = {},
+  ): Promise<string | undefined> {
+    const { details } = errorOf(await sandbox.call('ADD', config, over));
+    expect(sandbox.links()).to.deep.equal([]);
+    return /^MNN_\w+/.exec(details)?.[0];
+  }
+
+  it('a definition made by hand does not say what an interface is made of, on which NIC, nor its address', async () => {
+    using sandbox = await Sandbox.make(site, host, 'smuggler');
+    const forged = {
+      ...(await multusConfig(site, 'open')),
+      ...{ plugin: { cniVersion: '1.0.0', type: 'macvlan', master: 'eth0', mode: 'bridge' }, master: 'eth0' },
+      ...{ subnet: '172.20.0.0/24', masterNets: ['172.20.0.0/24'], daemonIP: '203.0.113.1' },
+      ipam: { type: 'static', addresses: [{ address: '172.20.0.99/24' }], routes: [{ dst: '0.0.0.0/0' }] },
+    };
+    const result = await sandbox.add(forged);
+    expect(plain(result)).to.deep.equal(await heldAddresses('open', 'smuggler'));
+    expect(result.routes).to.deep.equal([]);
+    const links = JSON.parse(sandbox.namespace.ip('-j', '-d', 'link')) as { linkinfo?: { info_kind?: string } }[];
+    const kinds = links.map(({ linkinfo }) => linkinfo?.info_kind).filter(kind => kind !== undefined);
+    expect(kinds).to.deep.equal(['veth', 'veth']);
+    await sandbox.del(forged);
+  });
+
+  it('a call is for a pod of this node that exists', async () => {
+    using sandbox = await Sandbox.make(site, host, 'itself');
+    const config = await multusConfig(site, 'open');
+    const named: [string, string][] = [
+      ['nobody', ''],
+      ['itself', '00000000-0000-0000-0000-000000000001'],
+      ['elsewhere', ''],
+    ];
+    for (const [name, uid] of named) {
+      const call = {
+        ...{ CNI_COMMAND: 'ADD', CNI_CONTAINERID: sandbox.containerId, CNI_IFNAME: 'net1', CNI_PATH: host.plugins },
+        ...{ CNI_NETNS: sandbox.namespace.path, CNI_ARGS: podArgs(name, uid) },
+      };
+      expect(errorOf(await host.execute(call, JSON.stringify(config))).details, name).to.contain('MNN_POD_UNKNOWN');
+      expect(sandbox.links()).to.deep.equal([]);
+      expect(await held('open', name)).to.equal(undefined);
+    }
+  });
+
+  it('the address of another pod is refused, asked for in whatever way, and the copy of its annotations is no key to it', async () => {
+    using victim = await Sandbox.make(site, host, 'victim');
+    const config = await multusConfig(site, 'open');
+    const addresses = plain(await victim.add(config));
+    const record = await held('open', 'victim');
+    using asking = await Sandbox.make(site, host, 'asking');
+    expect(await refused(asking, { ...config, runtimeConfig: { ips: addresses } })).to.equal('MNN_ADDRESS_TAKEN');
+    expect(await refused(asking, { ...config, runtimeConfig: { ips: ['10.9.9.9', '10.9.9.8'] } })).to.equal(
+      'MNN_ADDRESS_OUTSIDE',
+    );
+
+    const copied = { [attachmentsKey]: record?.nics };
+    expect(readAttachments(copied)).to.have.length(2);
+    const annotations = { [annotation.reservation]: record?.reservation ?? record?.podUID ?? '' };
+    using copy = await Sandbox.make(site, host, 'copy', {
+      ...annotations,
+      ...selecting({ name: 'open', 'cni-args': copied }),
+    });
+    const chained = chainedConfig('1.0.0', primaryResult('1.0.0', copy.namespace.path));
+    await copy.call('ADD', chained, { ifname: 'eth0' });
+    expect(await heldAddresses('open', 'copy'))
+      .to.have.length(2)
+      .and.not.to.include.members(addresses);
+    const shown = copy.namespace.ip('address');
+    for (const address of addresses) expect(shown).not.to.contain(` ${address}/`);
+    expect(await held('open', 'victim')).to.deep.equal(record);
+    expect(await copy.call('DEL', chained, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+    expect(await held('open', 'victim')).to.deep.equal(record);
+    await victim.del(config);
+  });
+
+  it('plugins that are called in turn get the granted address, whatever cni-args say', async () => {
+    using sandbox = await Sandbox.make(site, host, 'around');
+    const forged = ['10.211.31.1/19'];
+    const config = await multusConfig(site, 'bridged', { cniArgs: { nics: 1, ips: forged } });
+    const result = await sandbox.add(config);
+    expect(plain(result)).to.deep.equal(await heldAddresses('bridged', 'around'));
+    expect(sandbox.namespace.ip('address')).not.to.contain(forged[0]);
+    await sandbox.del(config);
+  });
+
+  it('a device that the kubelet gave to another pod is refused', async () => {
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0', interfaces: [{ name: 'any' }] });
+    addVirtualFunctions(host, { '0000:3b:01.0': 'eth1', '0000:3b:02.0': 'eth2' });
+    const taken = '0000:3b:02.0';
+    using sandbox = await Sandbox.make(site, host, 'thief', selecting({ name: 'virtual', deviceID: taken }));
+    assignDevices(host, sandbox.pod.metadata.uid!, { 'openshift.io/virtual': { '-1': ['0000:3b:01.0'] } });
+    const config = await multusConfig(site, 'virtual', { cniArgs: { nics: 1 } });
+    const chained = chainedConfig('1.0.0', primaryResult('1.0.0', sandbox.namespace.path));
+    expect(await refused(sandbox, { ...config, deviceID: taken })).to.equal('MNN_DEVICE_MISSING');
+    expect(await refused(sandbox, { ...config, runtimeConfig: { deviceID: taken } })).to.equal('MNN_DEVICE_MISSING');
+    expect(await refused(sandbox, chained, { ifname: 'eth0' })).to.equal('MNN_DEVICE_MISSING');
+    expect(plugin.calls).to.deep.equal([]);
+  });
+
+  it('nothing is left of it all', () => {
+    expect(linkNames(host.namespace).filter(name => name !== 'br-forged')).to.deep.equal(hostLinks);
+  });
+});
