@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
@@ -35,6 +35,7 @@ export class Checkpoint {
   static async open(stateFolder: string, log: Logger): Promise<Checkpoint> {
     const folder = folderIn(stateFolder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o700);
     const checkpoint = new Checkpoint(folder, log);
     await checkpoint.#load();
     return checkpoint;

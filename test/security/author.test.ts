@@ -91,7 +91,7 @@ describe('security: the author of pods', function () {
     for (const name of [namespace, 'victims']) await createNamespace(admin, name);
     await createNamespace(admin, 'plain', {});
     await cluster.kubectl(['apply', '-f', '-'], {
-      input: rights.map(object => JSON.stringify(object)).join('\n---\n'),
+      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rights }),
     });
     await applyNetwork(admin, 'routed', { subnet: '10.200.0.0/16', namespaces: [namespace, 'plain'] });
     await applyNetwork(admin, 'flat', {
