@@ -46,7 +46,9 @@ export class StatusWriter implements Runnable {
     if (!pending) return;
     const metadata = { uid: pending.uid, annotations: { [annotation.networkStatus]: pending.text } };
     try {
-      await this.#client.patch(pods, refOf(key), 'merge', { metadata }, { signal, fieldManager: component.agent });
+      // By the subresource, as Multus does: who may patch pods as a whole may give any pod another image.
+      const options = { signal, fieldManager: component.agent, subresource: 'status' };
+      await this.#client.patch(pods, refOf(key), 'merge', { metadata }, options);
     } catch (error) {
       // The UID in the patch is a precondition: another pod of that name is a conflict.
       if (!isNotFound(error) && !isConflict(error)) throw error;
