@@ -26,7 +26,7 @@ import { pluginOf } from '../attach/plugin.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate } from '../checkpoint/entry.ts';
 import type { KubeletDevices } from '../devices/kubeletDevices.ts';
-import type { PoolRecords } from '../records/poolRecords.ts';
+import type { Held, PoolRecords } from '../records/poolRecords.ts';
 import { attachmentNics } from './attachmentNics.ts';
 import { devicePlacement } from './devicePlacement.ts';
 import { devicesOfOthers, resourcesOf } from './otherDevices.ts';
@@ -148,12 +148,8 @@ export class Decider {
   }
 
   /** The record that there is, else a new one. */
-  async #grant(
-    known: KnownNetwork,
-    wanted: Wanted,
-    devices: readonly PodDevice[],
-    { signal, remainingMs }: Budget,
-  ): Promise<Granted> {
+  async #grant(known: KnownNetwork, wanted: Wanted, devices: readonly PodDevice[], budget: Budget): Promise<Granted> {
+    const { signal, remainingMs } = budget;
     const { view, records, store, node, events } = this.#options;
     const { network } = known.state;
     const claimant = claimantOf(wanted);
@@ -163,7 +159,7 @@ export class Decider {
       return { nics: held.allocation.nics, pool: held.pool };
     }
     const hinted = attachments && reservationPool(network, attachments, node);
-    const live = hinted === undefined ? undefined : await records.live(hinted, claimant, signal);
+    const live = hinted === undefined ? undefined : await this.#recordIn(hinted, claimant, budget);
     if (live) return { nics: live.allocation.nics, pool: live.pool };
     const request = requestFor(network, requestOf(network, wanted), attachments, devices);
     const tell = ({ nics, short }: Pick<Granted, 'nics' | 'short'>): void => {
@@ -180,6 +176,17 @@ export class Decider {
     const granted = await whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
     tell(granted);
     return granted;
+  }
+
+  /** The pod's record in that pool. A reservation that nobody has confirmed, as the webhook died over it, is confirmed here. */
+  async #recordIn(pool: string, claimant: Claimant, { signal, remainingMs }: Budget): Promise<Held | undefined> {
+    const { records, store } = this.#options;
+    const live = await records.live(pool, claimant, signal);
+    const { reservation, podUID: uid, name, namespace } = claimant;
+    if (live || reservation === undefined) return live;
+    const holder = { uid, name, namespace };
+    const isConfirmed = await store.confirm(pool, reservation, holder, { timeoutMs: remainingMs() });
+    return isConfirmed ? records.live(pool, claimant, signal) : undefined;
   }
 
   /**

@@ -19,9 +19,13 @@ export class AdmissionChain {
     return patched(pod, await this.#ask(replica, 'mutate-pods', pod, { dryRun }));
   }
 
-  /** POST /validate-pods; failurePolicy Fail. @throws Refused */
+  /** POST /validate-pods; failurePolicy Ignore. @throws Refused */
   async validatePod(replica: WebhookReplica, pod: Pod, dryRun: boolean): Promise<void> {
-    await this.#ask(replica, 'validate-pods', pod, { dryRun });
+    try {
+      await this.#ask(replica, 'validate-pods', pod, { dryRun });
+    } catch (error) {
+      if (!(error instanceof Refused && isUnavailable(error.cause))) throw error;
+    }
   }
 
   /** POST /mutate-bindings; failurePolicy Ignore. @returns the Binding's annotations @throws Refused */

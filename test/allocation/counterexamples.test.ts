@@ -89,6 +89,18 @@ describe('allocation of addresses, in histories that went wrong once', function 
     });
   });
 
+  it('a pod whose validation nobody answered has what was reserved for it', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations } = history;
+      await done(history, model, () => operations.create({ ...plain, kind: 'flat', isUnvalidated: true }));
+      const [reserved = ''] = await records(history);
+      await done(history, model, () => operations.bind(only(model), bindingBy(0)));
+      await done(history, model, () => operations.attach(only(model)));
+      expect(await records(history)).to.deep.equal([reserved.replace('Reserved', 'Allocated')]);
+      await finish(history, model, false);
+    });
+  });
+
   it('a pod deleted by force keeps its page while its node is cut off, also before that is noticed', async () => {
     await stage.play(1, async (history, model) => {
       const { operations, site } = history;

@@ -24,6 +24,8 @@ export interface Creation {
   copied: ModelPod | undefined;
   /** Under the name of the same kind of pod that is gone, if there is one. */
   isSuccessor: boolean;
+  /** The replica that is to validate dies before it has begun. */
+  isUnvalidated?: boolean;
 }
 
 export interface BindingTo {
@@ -92,6 +94,7 @@ export class Operations {
     dryRun,
     copied,
     isSuccessor,
+    isUnvalidated = false,
   }: Creation): Promise<Pod | undefined> {
     const number = ++this.#names;
     const freeName = isSuccessor && !dryRun ? this.#freeName(kind) : undefined;
@@ -108,7 +111,7 @@ export class Operations {
     }
     if (refusedAfter === 'mutation') return undefined;
     pod = { ...pod, metadata: { ...pod.metadata, uid: `uid-${number}-of-${name}` } };
-    await this.#chain.validatePod(this.#replica(third), pod, dryRun);
+    if (!isUnvalidated) await this.#chain.validatePod(this.#replica(third), pod, dryRun);
     return refusedAfter === 'validation' || dryRun ? undefined : pod;
   }
 

@@ -52,13 +52,15 @@ describe('manifests/base', () => {
     const webhooks = documents.flatMap(document => (document.toJS() as { webhooks: Webhook[] }).webhooks);
     expect(webhooks.map(webhook => webhook.clientConfig.service.path)).to.deep.equal([
       '/mutate-pods',
+      '/mutate-pods',
+      '/mutate-pods',
       '/mutate-bindings',
       '/mutate-pods',
       '/validate-pods',
       '/validate-pods',
       '/validate-networks',
     ]);
-    const open = ['bindings', 'pod-updates', 'pod-changes'].map(name => `${name}.multinic.fms.io`);
+    const open = ['pods', 'pods-again', 'bindings', 'pod-updates', 'pod-creation', 'pod-changes'].map(name => `${name}.multinic.fms.io`);
     for (const webhook of webhooks) {
       const { name } = webhook;
       expect(webhook.timeoutSeconds, name).to.equal(5);
