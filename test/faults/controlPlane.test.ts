@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { recordsOf } from '../webhook/support.ts';
 import { settled } from './settled.ts';
-import { startFaultSite, type FaultSite } from './site.ts';
+import { namespace, nodeNames, startFaultSite, type FaultSite } from './site.ts';
 import { Storm } from './storm.ts';
 import { eventually } from '../eventually.ts';
 
@@ -89,7 +89,7 @@ describe('addresses, while programs of the control plane fail', function () {
     ) => Promise<void>,
   ): Promise<Storm> {
     const { client } = site;
-    const storm = new Storm(client, name);
+    const storm = new Storm(client, name, { namespace, nodeNames });
     let ended = false;
     const created = (least: number | ((now: number) => number)): Promise<unknown> => {
       const wanted = Math.min(count, typeof least === 'number' ? least : least(storm.created));
@@ -104,7 +104,7 @@ describe('addresses, while programs of the control plane fail', function () {
     await settled(client);
     for (const network of ['blocks', 'pages']) expect(await recordsOf(client, network)).to.deep.equal([]);
     console.log(
-      `      ${storm.created} pods, ${storm.repeated} tries repeated, ${storm.unattached} bound without a webhook`,
+      `      ${storm.created} pods, ${storm.failed.length} tries repeated, ${storm.unattached} bound without a webhook`,
     );
     return storm;
   }

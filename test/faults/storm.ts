@@ -3,47 +3,67 @@ import type { KubeClient } from '../../kube/client.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound, TransportError } from '../../kube/errors.ts';
 import { pods, type Pod } from '../../kube/resources.ts';
 import { addressesOf, podOf } from '../webhook/support.ts';
-import { namespace, nodeNames } from './site.ts';
+
+export interface StormPlace {
+  namespace: string;
+  /** Nodes without a machine: nobody there minds a pod. */
+  nodeNames: readonly string[];
+}
 
 /** Pods created, bound as the scheduler does, and deleted, by several users at once, each of which keeps its last few pods. */
 export class Storm {
   readonly #client: KubeClient;
   readonly #name: string;
+  readonly #place: StormPlace;
   /** Address → pod, of pods that live. */
   readonly #users = new Map<string, string>();
   readonly #alive: string[] = [];
+  #stopped = false;
   created = 0;
-  /** Tries that came to nothing because a program was away: allowed to happen, and to be tried again. */
-  repeated = 0;
+  /** What tries failed with that came to nothing because a program was away, and were made again. */
+  readonly failed: string[] = [];
   /** Pods that were bound while no webhook answered, as failurePolicy Ignore has it: the agent gives them their addresses. */
   unattached = 0;
   /** What must not happen. */
   readonly wrong: string[] = [];
 
   /** @param name begins the pods' names; no other storm of the cluster has it */
-  constructor(client: KubeClient, name: string) {
+  constructor(client: KubeClient, name: string, place: StormPlace) {
     this.#client = client;
     this.#name = name;
+    this.#place = place;
   }
 
-  /** Makes so many pods, and deletes all but the last few of each user. */
-  async run(count: number, { users = 16, kept = 4 } = {}): Promise<void> {
+  /**
+   * Makes so many pods, and deletes all but the last few of each user.
+   * @param pauseMs of each user after each pod
+   * @param isOver asked when there are enough: false has it go on
+   */
+  async run(count: number, { users = 16, kept = 4, pauseMs = 0, isOver = (): boolean => true } = {}): Promise<void> {
+    const { nodeNames } = this.#place;
     let next = 0;
     const user = async (): Promise<void> => {
       const own: string[] = [];
-      for (let i = next++; i < count; i = next++) {
+      for (let i = next++; !this.#stopped && (i < count || !isOver()); i = next++) {
         const name = `${this.#name}-${i}`;
         await this.#make(name, nodeNames[i % nodeNames.length] ?? '');
         own.push(name);
         if (own.length > kept) await this.#delete(own.shift() ?? '');
+        await sleep(pauseMs);
       }
       this.#alive.push(...own);
     };
     await Promise.all(Array.from({ length: users }, user));
   }
 
+  /** Ends it where something else went wrong, so that nothing goes on behind a test that has failed. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Has the pods that are left run, so that an audit asks for their records. */
   async startAll(): Promise<void> {
+    const { namespace } = this.#place;
     for (const name of this.#alive) {
       const running = { status: { phase: 'Running' } };
       await this.#client.patch(pods, { namespace, name }, 'merge', running, { subresource: 'status' });
@@ -55,7 +75,8 @@ export class Storm {
   }
 
   async #make(name: string, node: string): Promise<void> {
-    await this.#persist(() => this.#client.create(pods, podOf({ namespace, name })), isAlreadyExists);
+    const { namespace } = this.#place;
+    await this.#persist(() => this.#client.create(pods, podOf({ namespace, name, spec: byHand })), isAlreadyExists);
     this.created++;
     const binding = { metadata: { name }, target: { apiVersion: 'v1', kind: 'Node', name: node } };
     await this.#persist(
@@ -81,6 +102,7 @@ export class Storm {
 
   async #delete(name: string): Promise<void> {
     for (const [address, user] of this.#users) if (user === name) this.#users.delete(address);
+    const { namespace } = this.#place;
     await this.#persist(() => this.#client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 }), isNotFound);
   }
 
@@ -91,16 +113,20 @@ export class Storm {
         return await work();
       } catch (error) {
         if (isDone(error)) return undefined;
+        if (this.#stopped) throw error;
         if (!isAway(error)) {
           this.wrong.push(String(error));
           if (this.wrong.length > 10) throw error;
         }
-        this.repeated++;
+        this.failed.push(String(error));
         await sleep(200);
       }
     }
   }
 }
+
+/** Keeps a scheduler, where there is one, from binding the pods. */
+const byHand = { schedulerName: 'storm' };
 
 /** Whether a program did not answer: the API server, etcd behind it, or the webhook that it had to ask (failurePolicy Fail). */
 function isAway(error: unknown): boolean {
