@@ -5,7 +5,7 @@ const { reporters, Runner } = require('mocha');
  * Mocha's spec reporter, and a last line with the counts. In CI a skipped test fails the run, for what is not tested there is not
  * tested anywhere; but for those whose title says that the same run covers them in another way.
  */
-const covered = ['(covered in User-Mode Linux)', '(covered by recorded calls)'];
+const covered = ['(covered in User-Mode Linux)', '(covered by recorded calls)', '(covered by recorded data)'];
 
 module.exports = class Reporter extends reporters.Spec {
   constructor(runner, options) {
