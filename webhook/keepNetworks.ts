@@ -9,8 +9,9 @@ import { podOf, type PodReviewOptions } from './pod.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /**
- * POST /mutate-pods, pods UPDATE: where a pod's manifest is applied again, its networks are as their author wrote them. What admission made
- * of them is put back, so that the update comes to what its author means. Anything else is left to validation.
+ * POST /mutate-pod-updates, pods UPDATE: where a pod's manifest is applied again, its networks are as their author wrote them. What admission made
+ * of them is put back, so that the update comes to what its author means. Anything else is left to validation. A path of its own, as replicas
+ * of release 0.1.0 decide again whatever comes to /mutate-pods: during an upgrade they do not know this one, which failurePolicy ignores.
  */
 export function keepNetworks(request: AdmissionRequest, { systemUsers }: PodReviewOptions): Decision {
   if (systemUsers.has(request.userInfo.username ?? '')) return skip('the system itself changes the pod');

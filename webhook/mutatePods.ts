@@ -12,8 +12,7 @@ import type { CallBudget } from './call.ts';
 import { namespaceFacts, whatIs, type ReviewContext } from './cluster.ts';
 import { allow, skip } from './decision.ts';
 import { checkAnyNodeFits } from './fit.ts';
-import { keepNetworks } from './keepNetworks.ts';
-import { displayName, factsOf, podOf, type AdmittedPod, type PodReviewOptions } from './pod.ts';
+import { displayName, factsOf, podOf, type AdmittedPod } from './pod.ts';
 import { patienceMs, SetUpPatience } from './patience.ts';
 import { podPatch } from './podPatch.ts';
 import { grantAtCreate, type CreateGrants } from './reserve.ts';
@@ -22,12 +21,11 @@ import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 
 /**
  * POST /mutate-pods, pods CREATE: decides which networks the pod gets, refuses what no node can serve, and grants NICs and addresses
- * where they do not depend on the scheduler's choice. Everything else is granted when the pod is bound. UPDATE: see keepNetworks.
+ * where they do not depend on the scheduler's choice. Everything else is granted when the pod is bound.
  */
-export function mutatePods(context: ReviewContext, options: PodReviewOptions): Reviewer {
+export function mutatePods(context: ReviewContext): Reviewer {
   const patience = new SetUpPatience(context.view);
   return async (request, budget) => {
-    if (request.operation === 'UPDATE') return keepNetworks(request, options);
     const { pod, namespace } = podOf(request);
     const facts = factsOf(pod, namespace);
     const optIn = await namespaceFacts(context, namespace, budget);

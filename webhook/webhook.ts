@@ -22,6 +22,7 @@ import { Exhaustion } from './exhaustion.ts';
 import { Gate } from './gate.ts';
 import { defaultLimits, type WebhookLimits } from './limits.ts';
 import { admissionMetrics, registerCertificateMetrics } from './metrics.ts';
+import { keepNetworks } from './keepNetworks.ts';
 import { mutateBindings } from './mutateBindings.ts';
 import { mutatePods } from './mutatePods.ts';
 import type { PodReviewOptions } from './pod.ts';
@@ -86,7 +87,8 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const bodies = new BodyBudget(limits.bodyBytes);
   const app = createApp({
     reviewers: {
-      '/mutate-pods': mutatePods(context, options),
+      '/mutate-pods': mutatePods(context),
+      '/mutate-pod-updates': request => keepNetworks(request, options),
       '/mutate-bindings': mutateBindings(context),
       '/validate-pods': validatePods(context, options),
       '/validate-networks': validateNetworks(context),

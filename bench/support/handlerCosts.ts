@@ -92,15 +92,14 @@ async function reviews(context: ReviewContext, report: Reporter): Promise<void> 
   const kind = (group: string, name: string) => ({ group, version: 'v1', kind: name });
   const podKind = kind('', 'Pod');
   const namespace = 'host-blocks';
-  const options = { systemUsers: new Set<string>() };
   const pod = podOf(namespace);
   const create = reviewOf(namespace, { kind: podKind, operation: 'CREATE', object: pod });
-  await costOf('mutate-pods, host blocks', mutatePods(context, options), create, report);
+  await costOf('mutate-pods, host blocks', mutatePods(context), create, report);
   const independent = reviewOf('node-independent', {
     ...{ kind: podKind, operation: 'CREATE' },
     object: podOf('node-independent'),
   });
-  await costOf('mutate-pods, node-independent, without its write', mutatePods(context, options), independent, report);
+  await costOf('mutate-pods, node-independent, without its write', mutatePods(context), independent, report);
 
   // The pod that is bound has to exist; without the webhooks installed it is made as they would have made it.
   const stored = await context.client.create(resources.pods, {

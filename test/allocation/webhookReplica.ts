@@ -52,7 +52,7 @@ export class WebhookReplica {
     };
     const options = { systemUsers: new Set<string>() };
     this.#reviewers = {
-      'mutate-pods': mutatePods(context, options),
+      'mutate-pods': mutatePods(context),
       'mutate-bindings': mutateBindings(context),
       'validate-pods': validatePods(context, options),
     };

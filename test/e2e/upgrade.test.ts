@@ -99,7 +99,10 @@ describe(`an upgrade from release ${previous.version}, and back`, function () {
       ask(isOver),
       ...nodes.flatMap(node => [load(name, node, isOver), call(node, isOver)]),
     ]);
-    for (const ping of pings) expect((await ping.stop()).lost, JSON.stringify(ping.path)).to.deep.equal([]);
+    for (const ping of pings) {
+      const { sent, lost } = await ping.stop();
+      expect(lost, `of ${sent} over ${ping.path.device} of ${ping.path.pod}`).to.deep.equal([]);
+    }
     const after = await allPods();
     expect(having(after)).to.deep.include(before);
     expect(after.length).to.be.greaterThan(Object.keys(before).length);

@@ -25,6 +25,7 @@ export async function seedReviews(client: KubeClient): Promise<Seeds> {
   }));
   return {
     '/mutate-pods': [...asPosted, ...stored].map(review),
+    '/mutate-pod-updates': changes.map(review),
     '/validate-pods': [...asPosted, ...stored, ...changes].map(review),
     '/mutate-bindings': unbound.flatMap(pod => nodeNames.map(node => review(bindingRequest(pod, node)))),
     '/validate-networks': sampleNetworks().flatMap(network => [

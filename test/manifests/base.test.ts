@@ -55,12 +55,14 @@ describe('manifests/base', () => {
       '/mutate-pods',
       '/mutate-pods',
       '/mutate-bindings',
-      '/mutate-pods',
+      '/mutate-pod-updates',
       '/validate-pods',
       '/validate-pods',
       '/validate-networks',
     ]);
-    const open = ['pods', 'pods-again', 'bindings', 'pod-updates', 'pod-creation', 'pod-changes'].map(name => `${name}.multinic.fms.io`);
+    const open = ['pods', 'pods-again', 'bindings', 'pod-updates', 'pod-creation', 'pod-changes'].map(
+      name => `${name}.multinic.fms.io`,
+    );
     for (const webhook of webhooks) {
       const { name } = webhook;
       expect(webhook.timeoutSeconds, name).to.equal(5);

@@ -94,7 +94,7 @@ describe(`what release ${previous.version} has written`, () => {
       const wanted = networks.flatMap(({ network, interfaces, hostIndexes: indexes }) => {
         const plan = new NetworkPlan(routeBase(network, interfaces, self), node);
         plan.look({ hostIndexes: indexes, host: specOf });
-        return plan.routes().map(({ dst, gateway, device }) => `${dst} ${gateway} ${device}`);
+        return [...plan.routes()].map(({ dst, gateway, device }) => `${dst} ${gateway} ${device}`);
       });
       const toOthers = routes.filter(route => route.split(' ')[1] !== '');
       expect(wanted.sort(), node).to.deep.equal(toOthers);
