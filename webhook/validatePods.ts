@@ -16,6 +16,9 @@ import { tellChoice } from '../kube/tellChoice.ts';
 import type { AdmissionRequest } from './review.ts';
 import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
 
+/** Of the time that the API server waits, what is left for the answer. */
+const answerMs = 250;
+
 /**
  * POST /validate-pods. CREATE: no pod that should have its networks gets by without, and the addresses that were reserved for it become
  * its own, as its UID and name are final here. UPDATE: what admission decided stays as it is.
@@ -70,9 +73,12 @@ function tellOf(
   tellChoice(events, { metadata }, pod.spec.nodeName ?? '', choices);
 }
 
-/** @throws MultiNicError MNN_NOT_INJECTED where a reservation is gone */
+/**
+ * Gives the pod what was reserved for it. A pool that is too busy now does not keep the pod away: its node's agent confirms, or the leader.
+ * @throws MultiNicError MNN_NOT_INJECTED where a reservation is gone
+ */
 async function confirmReservations(
-  { view, store }: ReviewContext,
+  { view, store, logger }: ReviewContext,
   pod: AdmittedPod,
   facts: PodFacts,
   budget: CallBudget,
@@ -89,7 +95,14 @@ async function confirmReservations(
   }
   const holder = { uid: pod.metadata.uid ?? '', name: displayName(pod), namespace: facts.namespace };
   for (const pool of pools) {
-    if (await store.confirm(pool, reservation, holder, { timeoutMs: budget.remainingMs() })) continue;
+    const isHeld = await store
+      .confirm(pool, reservation, holder, { timeoutMs: budget.remainingMs() - answerMs })
+      .catch((error: unknown) => {
+        if (!isMultiNicError(error) || error.code !== 'MNN_DEADLINE') throw error;
+        logger.warn({ err: error, pool, pod: holder }, 'a reservation is confirmed later');
+        return true;
+      });
+    if (isHeld) continue;
     throw new MultiNicError(
       'MNN_NOT_INJECTED',
       `the addresses reserved for pod ${holder.name} were given up meanwhile`,
