@@ -49,7 +49,7 @@ describe('PageDirectory, against a server that misbehaves', () => {
 
   it('says at the deadline what kept it from knowing', async () => {
     failures = Array.from({ length: 1000 }, () => 500);
-    const error = await candidates(2000).catch((thrown: unknown) => thrown);
+    const error = await candidates(500).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(ApiError).with.property('status', 500);
   });
 

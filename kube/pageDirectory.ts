@@ -1,7 +1,7 @@
 import { openPage } from '../core/pool/pages.ts';
 import type { KubeClient } from './client.ts';
 import { sleep } from './deadline.ts';
-import { isRetryable } from './errors.ts';
+import { ApiError, isRetryable } from './errors.ts';
 import { listPoolRows, type PoolRow } from './poolTable.ts';
 
 /** Pause before a request that came to nothing is made again. */
@@ -86,11 +86,15 @@ export class PageDirectory {
   /** A pod is not refused because one request came to nothing. */
   async #rows(network: string, timeoutMs: number): Promise<PoolRow[]> {
     const until = performance.now() + timeoutMs;
+    let answer: ApiError | undefined;
     for (;;) {
       try {
         return await listPoolRows(this.#client, { network, timeoutMs: Math.max(1, until - performance.now()) });
       } catch (error) {
-        if (!isRetryable(error) || performance.now() + retryMs >= until) throw error;
+        if (error instanceof ApiError) answer = error;
+        if (!isRetryable(error)) throw error;
+        // Of a request that the deadline ended, the answers before say more.
+        if (performance.now() + retryMs >= until) throw answer ?? error;
         await sleep(retryMs);
       }
     }
