@@ -51,7 +51,7 @@ describe('Documentation', () => {
     const texts = [...pages.map(path => [path, read(path)] as const), ...Object.entries(errorTable)];
     for (const [where, text] of texts) {
       for (const [code] of text.matchAll(/MNN_[A-Z_0-9]+/g)) expect(errorTable, where).to.have.property(code);
-      for (const [path] of text.matchAll(/\b(?:docs|manifests)\/[\w/.-]*\w/g)) {
+      for (const [path] of text.matchAll(/(?<![\w/.-])(?:docs|manifests|test)\/[\w/.-]*\w/g)) {
         expect(existsSync(join(root, path)), `${where}: ${path}`).to.equal(true);
       }
     }
