@@ -147,8 +147,7 @@ describe('an installation from images with the manifests', function () {
 
   it('is replaced pod by pod while pods come and go; those that run keep their addresses', async () => {
     const before = await pods();
-    const restart = ['rollout', 'restart', 'deployment/multi-nic-webhook', 'daemonset/multi-nic-agent'];
-    await cluster.kubectl(['-n', systemNamespace, ...restart]);
+    await cluster.kubectl(['-n', systemNamespace, 'rollout', 'restart', 'deployment', 'daemonset']);
     const rolled = followGuide(cluster, 'rolled out', chained).then(() => true);
     for (let round = 0, done = false; !done; round++) {
       await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers + 2 * ((round + 1) % 2)) });

@@ -41,8 +41,10 @@ describe('a storm over an installation from images', function () {
     // As self-managed, and without Multus.
     await install(cluster, 'chained');
     const args = [{ op: 'add', path: '/spec/template/spec/containers/0/args', value: quickRotations }];
-    await system('patch', webhooks, '--type=json', '-p', JSON.stringify(args));
-    await rolledOut(webhooks);
+    for (const webhook of webhooks) {
+      await system('patch', webhook, '--type=json', '-p', JSON.stringify(args));
+      await rolledOut(webhook);
+    }
     for (const [i, name] of fakeNames.entries()) await createFakeHost(name, 200 + i);
     await site.createNetworks();
     releasers = await startReleasers(cluster, fakeNames);
@@ -55,8 +57,8 @@ describe('a storm over an installation from images', function () {
     await cluster?.stop();
   });
 
-  const webhooks = 'deployment/multi-nic-webhook';
-  const agents = 'daemonset/multi-nic-agent';
+  const webhooks = ['deployment/multi-nic-webhook', 'deployment/multi-nic-webhook-spare'];
+  const agents = ['daemonset/multi-nic-agent'];
   const system = (...args: string[]) => cluster.kubectl(['-n', systemNamespace, ...args]);
   const rolledOut = (what: string) => system('rollout', 'status', what, '--timeout=180s');
 
@@ -99,9 +101,9 @@ describe('a storm over an installation from images', function () {
     });
   }
 
-  async function roll(what: string): Promise<void> {
-    await system('rollout', 'restart', what);
-    await rolledOut(what);
+  async function roll(parts: readonly string[]): Promise<void> {
+    await system('rollout', 'restart', ...parts);
+    await Promise.all(parts.map(rolledOut));
   }
 
   /** Each replica dies as in a crash, one after the other. */

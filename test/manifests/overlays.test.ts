@@ -115,10 +115,13 @@ describe('Overlays', function () {
     });
     expect(container).to.include.keys('livenessProbe', 'readinessProbe', 'resources');
     expect(spec).not.to.have.property('volumes');
-    const deployment = objectsOf(readFileSync(installFile('self-managed'), 'utf8')).find(
+    const deployments = objectsOf(readFileSync(installFile('self-managed'), 'utf8')).filter(
       ({ kind }) => kind === 'Deployment',
     );
-    expect(deployment!.spec!.replicas).to.equal(3);
+    expect(deployments.map(({ metadata, spec: { replicas } = {} }) => [metadata.name, replicas])).to.deep.equal([
+      ['multi-nic-webhook', 2],
+      ['multi-nic-webhook-spare', 1],
+    ]);
   });
 
   it('the agent runs on every node, and sees of it what it needs', () => {

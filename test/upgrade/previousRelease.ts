@@ -1,3 +1,4 @@
+import { globSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,7 +89,7 @@ export async function loadPrevious(cluster: Cluster, { archive, manifests }: Pre
   const clone = join(cluster.runFolder, 'previous');
   await mkdir(clone);
   await cp(manifests, join(clone, 'manifests'), { recursive: true });
-  for (const path of ['webhook/deployment.yaml', 'agent/daemonset.yaml']) {
+  for (const path of globSync('**/{deployment,daemonset}.yaml', { cwd: join(clone, 'manifests/base') })) {
     const file = join(clone, 'manifests/base', path);
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.replaceAll(/(image: multi-nic-\w+):\S+/g, `$1:${tag}`));
