@@ -95,7 +95,7 @@ describe('allocation', () => {
 
   it('takes from one page only', () => {
     const block = { pods: ['10.0.0.0/20'] };
-    expect(granted(emptyPool, claim('a', { ...block, page: 1 })).addresses).to.deep.equal(['10.0.0.64/19']);
+    expect(granted(emptyPool, claim('a', { ...block, page: 1 })).addresses).to.deep.equal(['10.0.1.0/19']);
     expect(granted(emptyPool, claim('a', { ...block, page: 0 })).addresses).to.deep.equal(['10.0.0.1/19']);
   });
 

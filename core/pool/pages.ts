@@ -8,7 +8,7 @@ import type { AddressRange } from './freeAddress.ts';
  * Addresses of each range that one page of a node-independent network holds. A write costs what the page holds, so a page is small;
  * how many pages there are costs nothing.
  */
-export const pageSize = 64;
+export const pageSize = 256;
 const pageBits = Math.log2(pageSize);
 
 type Range = Pick<Block, 'pod' | 'excludes'>;

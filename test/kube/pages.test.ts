@@ -66,7 +66,7 @@ describe('pages of a node-independent network, against a real API server', funct
 
   it('give out every address once, by writers that know nothing of each other, and then say that they are full', async () => {
     const spec = {
-      subnet: '10.77.0.0/24',
+      subnet: '10.77.0.0/22',
       ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 0, interfaceBlock: 0, vlanMode: 'l2' }),
       multiNICIPAM: true,
       plugin: { cniVersion: '1.0.0', type: 'macvlan' },
