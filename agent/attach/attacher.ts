@@ -68,7 +68,7 @@ export class Attacher {
     const entry = new Entry(intentOf(attachment, netnsId), this.#options);
     try {
       const answers = await this.#callDelegates(attachment, entry, signal);
-      const ready = withAnswers(attachment, answers);
+      const ready = await this.#withMtus(withAnswers(attachment, answers));
       refuseTakenAddresses(ready, this.#options.checkpoint.list());
       const plan = planOf(ready, this.#options.checkpoint.others(ready));
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
@@ -107,6 +107,15 @@ export class Attacher {
     );
     if (taken === undefined) return;
     throw interfaceExists(`${taken} already`);
+  }
+
+  /** A ptp link is no child of the host's NIC, and still must not carry more than that does, nor less. */
+  async #withMtus(attachment: Attachment): Promise<Attachment> {
+    const { nics, plugin } = attachment;
+    if (plugin.type !== 'ptp' || plugin.mtu !== undefined) return attachment;
+    const masters = nics.map(({ master }) => ({ op: 'link.get', dev: master, ignore: ['ENODEV'] }) as const);
+    const links = await this.#options.netlink.run(null, masters);
+    return { ...attachment, nics: nics.map((nic, i) => ({ ...nic, ...mtuOf(links[i]) })) };
   }
 
   /** One after another: calls for one container must not overlap (CNI 1.1, section 3 "Lifecycle & Ordering"). */
@@ -215,4 +224,8 @@ function attachFailure({ network, nics }: Attachment, error: unknown, signal: Ab
   const names = nics.map(({ master }) => master).join(', ');
   const code = error.operation === 'link.add' && error.code !== 'EEXIST' ? cniCodes.nicUnusable : cniCodes.internal;
   return cniError(code, 'MNN_ATTACH_FAILED', `network ${network} on ${names}: ${error.message}`, { cause: error });
+}
+
+function mtuOf(link: LinkInfo | null | undefined): { mtu?: number } {
+  return link ? { mtu: link.mtu } : {};
 }

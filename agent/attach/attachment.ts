@@ -36,6 +36,8 @@ export interface AttachmentNic {
   /** Next hops that an IPAM plugin gave with the addresses, for routes that name none. */
   readonly gateways?: readonly string[];
   readonly mac?: string;
+  /** Of a ptp link, which takes none from the host's NIC by itself. */
+  readonly mtu?: number;
   /** Another plugin that makes the interface, or gives its addresses. */
   readonly delegate?: Delegate;
   /** The host's NIC itself goes into the pod: the host's addresses on it, with their prefix lengths, which it loses on the way. */

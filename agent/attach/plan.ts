@@ -82,7 +82,8 @@ function nameOps({ ifname, nics: [first] }: Attachment): Op[] {
 
 function linkOf({ netns, containerId, pod }: Attachment, plugin: NativePlugin, nic: AttachmentNic): LinkAdd {
   const { name, master: parent } = nic;
-  const mtu = plugin.mtu === undefined ? {} : { mtu: plugin.mtu };
+  const wantedMtu = plugin.mtu ?? nic.mtu;
+  const mtu = wantedMtu === undefined ? {} : { mtu: wantedMtu };
   const mac = nic.mac === undefined ? {} : { mac: nic.mac };
   switch (plugin.type) {
     case 'ipvlan':

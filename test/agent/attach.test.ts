@@ -154,6 +154,23 @@ describe('agent: attachments on two hosts', function () {
     expect(routes()).to.equal('');
   });
 
+  it('ptp: a link carries what its NIC carries, where the network says nothing else', async () => {
+    const [host] = site.hosts;
+    const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 2 } });
+    using sandbox = await Sandbox.make(site, host!, 'jumbo');
+    host!.namespace.ip('link', 'set', 'eth1', 'mtu', '9000');
+    try {
+      await sandbox.add(config);
+      const mtus = ['net1-0', 'net1-1'].map(
+        name => / mtu (\d+) /.exec(sandbox.namespace.ip('link', 'show', name))?.[1],
+      );
+      expect(mtus).to.deep.equal(['9000', '1500']);
+      await sandbox.del(config);
+    } finally {
+      host!.namespace.ip('link', 'set', 'eth1', 'mtu', '1500');
+    }
+  });
+
   it('serves many sandboxes at once, with distinct addresses', async () => {
     const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 2 } });
     const sandboxes = await Promise.all(
