@@ -15,6 +15,8 @@ export type Reviewer = (request: AdmissionRequest, budget: CallBudget) => Promis
 export interface AppOptions {
   /** Path, for example /mutate-pods → who decides there. */
   reviewers: Readonly<Record<string, Reviewer>>;
+  /** Those of the paths after which another replica is asked: for want of time or room nobody is refused there. */
+  askedAgain?: readonly string[];
   gate: Gate;
   bodies: BodyBudget;
   metrics: AdmissionMetrics;
@@ -49,12 +51,12 @@ async function answer(
   const started = performance.now();
   const budget = callBudget(http.query.timeout);
   using share = bodies.share();
-  const request = await receive({ http, response, share, budget }, options);
+  const request = await receive({ http, response, path, share, budget }, options);
   if (!request) return;
   let decision: Decision | undefined;
   try {
     decision = await decide(request, reviewer, budget, options);
-    response.json(formatReview(request.uid, decision));
+    reply(response, path, request.uid, decision, options);
   } finally {
     const ms = performance.now() - started;
     const { operation, dryRun = false } = request;
@@ -84,24 +86,42 @@ async function decide(
   }
 }
 
+/** The decision; where another replica is asked next, one that only says "busy" is no answer, so that failurePolicy Ignore passes it on. */
+function reply(
+  response: Response,
+  path: string,
+  uid: string,
+  decision: Decision,
+  { askedAgain = [] }: AppOptions,
+): void {
+  const { status } = decision;
+  const isBusy = status?.code === busy.late || status?.code === busy.full;
+  if (status && isBusy && askedAgain.includes(path)) sendStatus(response, status.code, status.reason, status.message);
+  else response.json(formatReview(uid, decision));
+}
+
+const busy = { late: refusalStatus('MNN_DEADLINE').code, full: refusalStatus('MNN_OVERLOADED').code };
+
 interface Arrival {
   http: Request;
   response: Response;
+  path: string;
   share: BodyShare;
   budget: CallBudget;
 }
 
 /** The request of a review; undefined where there is nothing to decide about, which has been answered if anybody waits for it. */
 async function receive(
-  { http, response, share, budget }: Arrival,
-  { metrics, logger }: AppOptions,
+  { http, response, path, share, budget }: Arrival,
+  options: AppOptions,
 ): Promise<AdmissionRequest | undefined> {
+  const { metrics, logger } = options;
   try {
     const body = await readBody(http, share, budget);
     if (body.ok) return readReview(body.text);
     metrics.unread(body.error.code);
     logger.warn({ reason: body.error.message }, 'review refused unread');
-    refuseUnread(response, body);
+    refuseUnread(response, path, body, options);
   } catch (error) {
     if (!http.complete) {
       metrics.unread(isMultiNicError(error) ? error.code : 'broken');
@@ -115,11 +135,16 @@ async function receive(
 }
 
 /** As a decision, if the beginning of the body says about what. */
-function refuseUnread(response: Response, { start, error }: Extract<Body, { ok: false }>): void {
+function refuseUnread(
+  response: Response,
+  path: string,
+  { start, error }: Extract<Body, { ok: false }>,
+  options: AppOptions,
+): void {
   const uid = uidIn(start);
   const { code, reason } = refusalStatus(error.code);
   if (uid === undefined) sendStatus(response, code, reason, error.message);
-  else response.json(formatReview(uid, deny(error)));
+  else reply(response, path, uid, deny(error), options);
 }
 
 /** One line a request; never the object itself. */

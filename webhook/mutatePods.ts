@@ -20,7 +20,7 @@ import { schedulerShare, type SchedulerShare } from './schedulerShare.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 
 /**
- * POST /mutate-pods, pods CREATE: decides which networks the pod gets, refuses what no node can serve, and grants NICs and addresses
+ * POST /mutate-pods and, while other replicas are asked after this one, /try-pods; pods CREATE: decides which networks the pod gets, refuses what no node can serve, and grants NICs and addresses
  * where they do not depend on the scheduler's choice. Everything else is granted when the pod is bound.
  */
 export function mutatePods(context: ReviewContext): Reviewer {

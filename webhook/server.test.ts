@@ -50,6 +50,8 @@ describe('the admission server', () => {
     '/deny': () => Promise.reject(new MultiNicError('MNN_POOL_FULL', 'no address is left')),
     '/broken': () => Promise.reject(new Error('a bug')),
     '/slow': () => Promise.withResolvers<never>().promise,
+    '/slow-here': () => Promise.withResolvers<never>().promise,
+    '/full-here': () => Promise.reject(new MultiNicError('MNN_POOL_FULL', 'no address is left')),
     '/held': async () => {
       const { promise, resolve } = Promise.withResolvers<undefined>();
       release.push(() => {
@@ -60,7 +62,9 @@ describe('the admission server', () => {
     },
   };
   const bodies = new BodyBudget(maxBodyBytes);
-  const app = createApp({ reviewers, gate, bodies, metrics: admissionMetrics(registry, gate, bodies), logger });
+  const askedAgain = ['/slow-here', '/full-here'];
+  const metrics = admissionMetrics(registry, gate, bodies);
+  const app = createApp({ reviewers, askedAgain, gate, bodies, metrics, logger });
   const options = { port: 0, host: '127.0.0.1', certificate: keyPairFiles(certificate), drainMs: 0, logger };
   const server = new AdmissionServer(app, options);
   const stopping = new AbortController();
@@ -131,6 +135,16 @@ describe('the admission server', () => {
       .to.include({ code: 503 })
       .and.have.property('message')
       .match(/^MNN_DEADLINE/);
+  });
+
+  it('gives no answer where it has none in time and another replica is asked next, but refuses there what it has decided about', async () => {
+    const late = await post('/slow-here?timeout=20ms', JSON.stringify(review('u1')));
+    expect(late.status).to.equal(503);
+    expect(JSON.parse(late.text)).to.include({ kind: 'Status', reason: 'ServiceUnavailable' });
+    const { response } = await ask('/full-here');
+    expect(response.status)
+      .to.have.property('message')
+      .match(/^MNN_POOL_FULL/);
   });
 
   it('refuses at once what is more than it can do', async () => {

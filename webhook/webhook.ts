@@ -85,14 +85,17 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const limits = options.limits ?? defaultLimits;
   const gate = new Gate(limits);
   const bodies = new BodyBudget(limits.bodyBytes);
+  const decidePods = mutatePods(context);
   const app = createApp({
     reviewers: {
-      '/mutate-pods': mutatePods(context),
+      '/try-pods': decidePods,
+      '/mutate-pods': decidePods,
       '/mutate-pod-updates': request => keepNetworks(request, options),
       '/mutate-bindings': mutateBindings(context),
       '/validate-pods': validatePods(context, options),
       '/validate-networks': validateNetworks(context),
     },
+    askedAgain: ['/try-pods'],
     gate,
     bodies,
     metrics: admissionMetrics(options.registry, gate, bodies),

@@ -19,7 +19,14 @@ const clients = 32;
 const written = 50;
 /** A hundred bytes of each of 45,000 reviews. */
 const mostGrowthMiB = 5;
-const paths = ['/mutate-pods', '/mutate-pod-updates', '/validate-pods', '/mutate-bindings', '/validate-networks'];
+const paths = [
+  '/try-pods',
+  '/mutate-pods',
+  '/mutate-pod-updates',
+  '/validate-pods',
+  '/mutate-bindings',
+  '/validate-networks',
+];
 
 describe('admission webhooks, whatever is sent to them', function () {
   this.timeout(1_800_000);

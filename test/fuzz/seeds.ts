@@ -24,6 +24,7 @@ export async function seedReviews(client: KubeClient): Promise<Seeds> {
     ...{ oldObject: pod },
   }));
   return {
+    '/try-pods': asPosted.map(review),
     '/mutate-pods': [...asPosted, ...stored].map(review),
     '/mutate-pod-updates': changes.map(review),
     '/validate-pods': [...asPosted, ...stored, ...changes].map(review),

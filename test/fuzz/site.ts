@@ -15,7 +15,7 @@ import { installWebhooks } from '../system/webhookConfigurations.ts';
 export const namespace = 'fuzzed';
 export const nodeNames = ['fake-1', 'fake-2', 'fake-3'];
 
-/** A quarter of what Node takes for its heap of what manifests/base/webhook/main/deployment.yaml gives, MiB. */
+/** A quarter of what Node takes for its heap of what manifests/base/webhook/deployment.yaml gives, MiB. */
 const heapMiB = 256;
 
 /** Longer than the API server would wait for any review, ms. */

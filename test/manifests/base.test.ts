@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { root, useSchemaCluster } from './cluster.ts';
 import { withRules } from './schemas.ts';
 import { installFile } from '../../build/manifests.ts';
@@ -42,17 +42,39 @@ describe('manifests/base', () => {
     expect(resources).to.have.members([
       ...['multinicnetworks', 'hostinterfaces', 'cidrs', 'ippools', 'deviceclasses'].map(name => `crds/${name}.yaml`),
       ...['namespace.yaml', 'quota.yaml'],
-      ...['rbac', 'deployment', 'network-policy', 'configurations'].map(name => `webhook/${name}.yaml`),
+      ...['rbac', 'deployment', 'spare', 'service', 'network-policy', 'configurations'].map(
+        name => `webhook/${name}.yaml`,
+      ),
       ...['agent/rbac.yaml', 'agent/daemonset.yaml'],
     ]);
+  });
+
+  it('the spare webhook is as the others but for its name, number and port', () => {
+    const [main = '', spare = ''] = ['deployment', 'spare'].map(name => {
+      const text = readFileSync(join(base, `webhook/${name}.yaml`), 'utf8');
+      return JSON.stringify(parse(text));
+    });
+    const expected = main
+      .replace('"name":"multi-nic-webhook"', '"name":"multi-nic-webhook-spare"')
+      .replace('"replicas":2', '"replicas":1')
+      .replace(
+        '"matchLabels":{"app.kubernetes.io/name":"multi-nic-webhook"}',
+        '"matchLabels":{"app.kubernetes.io/name":"multi-nic-webhook","app.kubernetes.io/instance":"spare"}',
+      )
+      .replace(
+        '"template":{"metadata":{"labels":{"app.kubernetes.io/name":"multi-nic-webhook"',
+        '$&,"app.kubernetes.io/instance":"spare"',
+      )
+      .replace('"name":"https"', '"name":"https-spare"');
+    expect(spare).to.equal(expected);
   });
 
   it('webhooks answer soon, leave the system alone, and fail closed but where the agent decides anew or nothing is lost', () => {
     const documents = parseAllDocuments(readFileSync(join(base, 'webhook/configurations.yaml'), 'utf8'));
     const webhooks = documents.flatMap(document => (document.toJS() as { webhooks: Webhook[] }).webhooks);
     expect(webhooks.map(webhook => webhook.clientConfig.service.path)).to.deep.equal([
-      '/mutate-pods',
-      '/mutate-pods',
+      '/try-pods',
+      '/try-pods',
       '/mutate-pods',
       '/mutate-bindings',
       '/mutate-pod-updates',

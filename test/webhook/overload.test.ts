@@ -197,7 +197,7 @@ describe('the admission server, of its memory', function () {
   this.timeout(300_000);
 
   /** A quarter of what the Deployment gives: the copies of a large cluster need the most of it. Node takes half for its heap. */
-  const manifest = readFileSync(join(import.meta.dirname, '../../manifests/base/webhook/main/deployment.yaml'), 'utf8');
+  const manifest = readFileSync(join(import.meta.dirname, '../../manifests/base/webhook/deployment.yaml'), 'utf8');
   const memoryMib = (Number(/limits:\n *memory: (\d+)Gi\n/.exec(manifest)?.[1]) * 1024) / 4;
 
   it('stays below a quarter of what its Deployment gives it under 500 reviews of 1.5 MiB at once', async () => {
