@@ -147,7 +147,8 @@ describe('an installation from images with the manifests', function () {
 
   it('is replaced pod by pod while pods come and go; those that run keep their addresses', async () => {
     const before = await pods();
-    await cluster.kubectl(['-n', systemNamespace, 'rollout', 'restart', 'deployment', 'daemonset']);
+    const webhooks = ['multi-nic-webhook', 'multi-nic-webhook-spare'].map(name => `deployment/${name}`);
+    await cluster.kubectl(['-n', systemNamespace, 'rollout', 'restart', ...webhooks, 'daemonset/multi-nic-agent']);
     const rolled = followGuide(cluster, 'rolled out', chained).then(() => true);
     for (let round = 0, done = false; !done; round++) {
       await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers + 2 * ((round + 1) % 2)) });
