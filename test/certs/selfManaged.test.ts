@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
 import { createAuthority } from '../../certs/authority.ts';
@@ -14,6 +11,7 @@ import { readConfigurations, type TrustingConfiguration } from '../../controller
 import { parseFlags } from '../../webhook/flags.ts';
 import { eventually } from '../eventually.ts';
 import { silent } from '../kube/support.ts';
+import { followGuide } from '../system/guide.ts';
 import { startCertificateSite, tenYearsMs, type CertificateSite } from './site.ts';
 import { Storm } from './storm.ts';
 
@@ -166,17 +164,12 @@ describe('self-managed certificates, against a real API server', function () {
   });
 
   it('are rotated by what the guide says, while it shows each step', async () => {
-    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/certificates.md'), 'utf8');
-    const commands = [...guide.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, command = '']) => command);
-    expect(commands).to.have.length(3);
     await using storm = new Storm(site);
-    const PATH = `${dirname(site.cluster.kubectlProgram)}:${process.env.PATH}`;
-    for (const command of commands) {
+    expect(await followGuide(site.cluster, 'certificates: events')).to.contain('CertificateIssued');
+    for (const block of ['certificates: new certificate', 'certificates: new authority']) {
       const before = (await leaf())?.fingerprint256;
-      const env = { ...process.env, PATH, KUBECONFIG: site.cluster.kubeconfig };
-      const { stdout } = await promisify(execFile)('bash', ['-euc', command], { env });
-      if (command.includes('get events')) expect(stdout).to.contain('CertificateIssued');
-      else await newLeaf(before);
+      await followGuide(site.cluster, block);
+      await newLeaf(before);
     }
     expect(storm.failures).to.deep.equal([]);
   });

@@ -149,7 +149,7 @@ describe('an installation from images with the manifests', function () {
     const before = await pods();
     const webhooks = ['multi-nic-webhook', 'multi-nic-webhook-spare'].map(name => `deployment/${name}`);
     await cluster.kubectl(['-n', systemNamespace, 'rollout', 'restart', ...webhooks, 'daemonset/multi-nic-agent']);
-    const rolled = followGuide(cluster, 'rolled out', chained).then(() => true);
+    const rolled = followGuide(cluster, 'install: rolled out').then(() => true);
     for (let round = 0, done = false; !done; round++) {
       await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers + 2 * ((round + 1) % 2)) });
       await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=180s']);
@@ -187,7 +187,7 @@ describe('an installation from images with the manifests', function () {
   /** As the guide says: pods, then networks, then all else. */
   async function uninstall(overlay: string): Promise<void> {
     await endWorkers();
-    await followGuide(cluster, 'uninstall', overlay);
+    await followGuide(cluster, 'install: uninstall', { overlay });
   }
 
   async function expectNothingLeft(): Promise<void> {

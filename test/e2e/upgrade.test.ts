@@ -9,7 +9,7 @@ import { settled } from '../faults/settled.ts';
 import { loadImages } from '../system/fromImages.ts';
 import { followGuide, type GuideOptions } from '../system/guide.ts';
 import { hasPrevious, previous } from '../upgrade/previousRelease.ts';
-import { overlay, startPrevious, type PreviousSite } from '../upgrade/start.ts';
+import { startPrevious, type PreviousSite } from '../upgrade/start.ts';
 import type { Ping } from './pings.ts';
 import { namespace } from './site.ts';
 
@@ -38,8 +38,8 @@ describe(`an upgrade from release ${previous.version}, and back`, function () {
     await running?.stop();
   });
 
-  const follow = (block: string, options: Omit<GuideOptions, 'guide'> = {}): Promise<void> =>
-    followGuide(running.site.cluster, block, overlay, { ...options, guide: 'upgrade' });
+  const follow = (id: string, options?: GuideOptions): Promise<string> =>
+    followGuide(running.site.cluster, id, options);
 
   const allPods = async (): Promise<Pod[]> => (await running.site.client.list(pods, { namespace })).items;
 
@@ -87,7 +87,7 @@ describe(`an upgrade from release ${previous.version}, and back`, function () {
   }
 
   /** Does it while pods come and ping; pods that there were before have what they had, and no ping is lost. */
-  async function underLoad(name: string, change: () => Promise<void>): Promise<void> {
+  async function underLoad(name: string, change: () => Promise<unknown>): Promise<void> {
     const { site, pods: both } = running;
     const before = having(await allPods());
     const pings: Ping[] = await site.startPings(...both);
@@ -113,19 +113,18 @@ describe(`an upgrade from release ${previous.version}, and back`, function () {
   }
 
   it('begins where the guide says so', async () => {
-    await follow('before');
+    await follow('upgrade: before');
     expect(await images()).to.deep.equal(['multi-nic-agent:previous', 'multi-nic-webhook:previous']);
   });
 
   it('upgraded as the guide says, no pod fails, none loses what it has, and no ping is lost', async () => {
-    await underLoad('new', () => follow('upgrade'));
+    await underLoad('new', () => follow('upgrade: upgrade'));
     for (const image of await images()) expect(image).not.to.contain('previous');
-    await follow('after');
+    await follow('upgrade: after');
   });
 
   it('and the way back likewise', async () => {
-    const { clone } = running;
-    await underLoad('old', () => follow('back', { clone }));
+    await underLoad('old', () => follow('upgrade: back', { cwd: running.clone }));
     expect(await images()).to.deep.equal(['multi-nic-agent:previous', 'multi-nic-webhook:previous']);
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
@@ -7,20 +7,9 @@ import { errorTable } from '../../core/errors.ts';
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { causes, metricsIn } from '../../docs/tables.ts';
 import { generatedPages } from '../../docs/pages.ts';
+import { blocks, pages, read, shellBlocks } from '../system/pages.ts';
 import { root, useSchemaCluster } from './cluster.ts';
 import { readCrds, schemaOf, walk } from './schemas.ts';
-
-const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: root });
-
-function read(path: string): string {
-  return readFileSync(join(root, path), 'utf8');
-}
-
-/** The text of every fenced block in one of the languages, without the indentation of a list that it is in. */
-function blocks(path: string, languages: string): string[] {
-  const found = read(path).matchAll(new RegExp(`^( *)\`\`\`(?:${languages})\\n(.*?)^ *\`\`\`$`, 'gms'));
-  return [...found].map(([, indent = '', text = '']) => text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''));
-}
 
 /** The body rows of the Markdown table under the header, by cell. */
 function table(path: string, header: string): string[][] {
@@ -91,6 +80,24 @@ describe('Documentation', () => {
         }
       }
     }
+  });
+
+  it('every shell block is run by a test, or says why not', () => {
+    const tests = globSync('test/**/*.ts', { cwd: root }).map(read);
+    const ids = new Set<string>();
+    for (const path of pages) {
+      for (const { text, id, notRun } of shellBlocks(path)) {
+        if (notRun !== undefined) continue;
+        if (id === undefined) expect.fail(`${path}: neither <!-- run: … --> nor <!-- not run: … --> before: ${text}`);
+        expect(ids.has(id), `${path}: another block "${id}"`).to.equal(false);
+        ids.add(id);
+        expect(
+          tests.some(source => source.includes(`'${id}'`)),
+          `${path}: a test that runs '${id}'`,
+        ).to.equal(true);
+      }
+    }
+    expect(ids.size).to.be.greaterThan(20);
   });
 
   it('every YAML and JSON block can be read', () => {

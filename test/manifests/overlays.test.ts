@@ -7,6 +7,7 @@ import { installFile, overlays, renderOverlay } from '../../build/manifests.ts';
 import { run } from '../../build/run.ts';
 import { metricsIn } from '../../docs/tables.ts';
 import { applyManifests } from '../system/apply.ts';
+import { followGuide } from '../system/guide.ts';
 import { root, useSchemaCluster } from './cluster.ts';
 
 interface Container {
@@ -205,8 +206,8 @@ describe('Overlays', function () {
 
     it('applies to an installation that is there already', async () => {
       await cluster().kubectl(['apply', '-f', join(root, 'manifests/base/namespace.yaml')]);
+      await followGuide(cluster(), 'install: monitoring');
       const { stdout: input } = await run([await renderingKubectl(), 'kustomize', folder]);
-      await cluster().kubectl(['apply', '-f', '-'], { input });
       await cluster().kubectl(['delete', '-f', '-'], { input });
     });
 

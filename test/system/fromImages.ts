@@ -18,9 +18,9 @@ export async function loadImages(cluster: Cluster): Promise<void> {
 
 /** Installs from images and manifests, as the guide says. @returns when webhook and agents are rolled out */
 export async function install(cluster: Cluster, overlay: string): Promise<void> {
-  await followGuide(cluster, 'install', overlay);
+  await followGuide(cluster, 'install: install', { overlay });
   if (othersCertify.includes(overlay)) await giveCertificate(cluster);
-  await followGuide(cluster, 'rolled out', overlay);
+  await followGuide(cluster, 'install: rolled out');
 }
 
 /** Overlays in which cert-manager or OpenShift makes the webhook's certificate. */

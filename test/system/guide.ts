@@ -1,36 +1,51 @@
-import { readFileSync } from 'node:fs';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { renderingKubectl } from '../../build/kubectl.ts';
 import { run } from '../../build/run.ts';
 import type { Cluster } from '../cluster/index.ts';
+import { shellBlock } from './pages.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** A block of a guide that is marked to be run by this name. @throws Error where there is none */
-function block(guide: string, name: string): string {
-  const text = readFileSync(join(root, `docs/guides/${guide}.md`), 'utf8');
-  const found = new RegExp(`<!-- run: ${name} -->\\n+\`\`\`sh\\n(.*?)^\`\`\`$`, 'ms').exec(text)?.[1];
-  if (found === undefined) throw new Error(`docs/guides/${guide}.md has no shell block "${name}"`);
-  return found;
-}
-
 export interface GuideOptions {
-  /** The page of docs/guides, without its ending. */
-  guide?: string;
-  /** The clone that the reader stands in: another release's, for example. */
-  clone?: string;
+  /** Instead of the one that the guide names; this cluster's nodes have no Multus. */
+  overlay?: string;
+  /** The folder that the reader stands in: the clone's root, unless it is another release's, for example. */
+  cwd?: string;
+  /** What the reader types instead of what stands there: the names of own nodes, for example. */
+  replace?: Readonly<Record<string, string>>;
 }
 
-/** Does what a guide says, in a clone, as administrator, with another overlay where it names one. */
+/**
+ * Does as administrator what a block of a page says.
+ * @param id of the block, `<page>: <name>`
+ * @returns what it printed
+ */
 export async function followGuide(
-  cluster: Cluster,
-  name: string,
-  overlay: string,
-  { guide = 'install', clone = root }: GuideOptions = {},
-): Promise<void> {
-  const script = block(guide, name).replaceAll('overlays/self-managed', `overlays/${overlay}`);
-  const path = `${dirname(await renderingKubectl())}:${process.env.PATH ?? ''}`;
-  // What kubectl remembers of a server goes by its address, which the next cluster may have.
-  const env = { ...process.env, PATH: path, KUBECONFIG: cluster.kubeconfig, HOME: cluster.runFolder };
-  await run(['sh', '-eu', '-c', script], { cwd: clone, env });
+  cluster: Pick<Cluster, 'kubeconfig' | 'runFolder'>,
+  id: string,
+  { overlay = 'chained', cwd = root, replace = {} }: GuideOptions = {},
+): Promise<string> {
+  let script = shellBlock(id).replaceAll(/overlays\/[\w-]+/g, `overlays/${overlay}`);
+  for (const [from, to] of Object.entries(replace)) script = script.replaceAll(from, to);
+  const programs = await pluginFolder(cluster.runFolder);
+  const env = {
+    ...process.env,
+    PATH: `${programs}:${dirname(await renderingKubectl())}:${process.env.PATH ?? ''}`,
+    KUBECONFIG: cluster.kubeconfig,
+    // What kubectl remembers of a server goes by its address, which the next cluster may have.
+    KUBECACHEDIR: join(cluster.runFolder, 'guide-cache'),
+  };
+  const { stdout } = await run(['sh', '-eu', '-c', script], { cwd, env });
+  return stdout;
+}
+
+/** A folder for the PATH with kubectl-multinic in it, as docs/reference/kubectl-multinic.md says. */
+async function pluginFolder(runFolder: string): Promise<string> {
+  const folder = join(runFolder, 'bin');
+  const program = join(folder, 'kubectl-multinic');
+  await mkdir(folder, { recursive: true });
+  await writeFile(program, `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'cli/main.ts')}' "$@"\n`);
+  await chmod(program, 0o755);
+  return folder;
 }

@@ -15,9 +15,6 @@ export interface PreviousSite {
   stop: () => Promise<void>;
 }
 
-/** The overlay: nothing calls the CNI executable here but the agents' own chain. */
-export const overlay = 'chained';
-
 /** A cluster of two nodes with the previous release, two networks, and a pod on each node. @param name of the cluster */
 export async function startPrevious(name: string): Promise<PreviousSite> {
   const release = await previousRelease();
@@ -25,8 +22,8 @@ export async function startPrevious(name: string): Promise<PreviousSite> {
   const cluster = parts.use(await startCluster({ name, nodes: 2, nics: 2, apiServerArgs: reachesServices }));
   const client = parts.use(await KubeClient.connect({ kubeconfig: cluster.kubeconfig }));
   const clone = await loadPrevious(cluster, release);
-  await followGuide(cluster, 'install', overlay, { clone });
-  await followGuide(cluster, 'rolled out', overlay, { clone });
+  await followGuide(cluster, 'install: install', { cwd: clone });
+  await followGuide(cluster, 'install: rolled out', { cwd: clone });
   const site = new Site(cluster, client);
   await site.createNetworks();
   const [one, other] = cluster.nodes;
