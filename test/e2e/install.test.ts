@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { annotation, systemNamespace } from '../../core/api/names.ts';
 import { parseNetworks } from '../../core/annotation/networks.ts';
 import { installFile } from '../../build/manifests.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { chainedFile } from '../../core/cni/chainedList.ts';
-import { startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
+import { boxImage, startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
 import { demoDeployment, demoNetwork, refusedNetwork } from '../demo/manifests.ts';
 import { eventually } from '../eventually.ts';
 import { install, loadImages, reachesServices } from '../system/fromImages.ts';
@@ -208,6 +210,17 @@ describe('an installation from images with the manifests', function () {
     await expectNothingLeft();
     await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(workers) });
     await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=120s']);
+  });
+
+  it('a chained network that stayed on a node is taken away from afar', async () => {
+    const [node] = cluster.nodes;
+    // It names a program that is not there.
+    const copy = { cniVersion: '1.0.0', name: 'primary', plugins: [{ type: 'multi-nic', mode: 'chained' }] };
+    await writeFile(node!.path(`/etc/cni/net.d/${chainedFile}`), JSON.stringify(copy));
+    const replace = { 'node/NODE': `node/${node!.name}`, '--image=busybox': `--image=${boxImage}` };
+    await followGuide(cluster, 'install: chained network', { replace });
+    await eventually('the copy to go', () => !existsSync(node!.path(`/etc/cni/net.d/${chainedFile}`)));
+    await cluster.kubectl(['delete', 'pods', '--field-selector=status.phase=Succeeded']);
   });
 
   // Without Multus, and cert-manager's and OpenShift's controllers: as far as the manifests reach.

@@ -26,7 +26,7 @@ export async function followGuide(
   id: string,
   { overlay = 'chained', cwd = root, replace = {} }: GuideOptions = {},
 ): Promise<string> {
-  let script = shellBlock(id).replaceAll(/overlays\/[\w-]+/g, `overlays/${overlay}`);
+  let script = shellBlock(id).text.replaceAll(/overlays\/[\w-]+/g, `overlays/${overlay}`);
   for (const [from, to] of Object.entries(replace)) script = script.replaceAll(from, to);
   const programs = await pluginFolder(cluster.runFolder);
   const env = {
