@@ -1,14 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { annotation, systemNamespace } from '../../core/api/names.ts';
+import { systemNamespace } from '../../core/api/names.ts';
 import { recordsIn } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { auditCluster } from '../../kube/audit/clusterAudit.ts';
 import { createLogger } from '../../kube/log.ts';
 import { PoolStore } from '../../kube/poolStore.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../../kube/resources.ts';
 import { blocksOf } from '../../core/layout/hostBlocks.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
@@ -17,7 +17,7 @@ import { Observed } from '../controller/support.ts';
 import { eventually } from '../eventually.ts';
 import { run, type RunResult } from '../../build/run.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
-import { leaveBehind, oldAddress, oldHost, oldObjects, type OldNetwork, type OldRecord } from './predecessor.ts';
+import { createPod, leaveBehind, oldHost, oldObjects, runningPod, type OldNetwork } from './predecessor.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -64,14 +64,17 @@ describe('kubectl-multinic import, against a real API server', function () {
     saved = join(cluster.runFolder, 'predecessor.yaml');
     const { stdout } = await cluster.kubectl(['get', 'cidrs,ippools,hostinterfaces', '-o', 'yaml']);
     await writeFile(saved, stdout);
-    await runningPod(train, 'both', 'n-0', [
-      [0, 1],
-      [1, 3],
-    ]);
-    await runningPod(train, 'one', 'n-1', [[0, 1]]);
+    await runningPod(client, train, {
+      ...{ name: 'both', host: 'n-0' },
+      at: [
+        [0, 1],
+        [1, 3],
+      ],
+    });
+    await runningPod(client, train, { name: 'one', host: 'n-1', at: [[0, 1]] });
     // Its record was lost, as the operator's controller lost them.
-    await runningPod(train, 'unrecorded', 'n-1', [[1, 7]]);
-    await createPod(train, 'starting', 'n-0', {});
+    await runningPod(client, train, { name: 'unrecorded', host: 'n-1', at: [[1, 7]] });
+    await createPod(client, train, 'starting', 'n-0');
   });
 
   after(async () => {
@@ -119,10 +122,10 @@ describe('kubectl-multinic import, against a real API server', function () {
   });
 
   it('refuses what cannot be kept, and then writes nothing at all', async () => {
-    await runningPod(mixed, 'first', 'n-0', [[0, 1]]);
-    await runningPod(mixed, 'second', 'n-0', [[0, 2]]);
-    await runningPod(mixed, 'stray', 'n-0', [[1, 1]]);
-    await runningPod(mixed, 'twin', 'n-0', [[0, 2]]);
+    await runningPod(client, mixed, { name: 'first', host: 'n-0', at: [[0, 1]] });
+    await runningPod(client, mixed, { name: 'second', host: 'n-0', at: [[0, 2]] });
+    await runningPod(client, mixed, { name: 'stray', host: 'n-0', at: [[1, 1]] });
+    await runningPod(client, mixed, { name: 'twin', host: 'n-0', at: [[0, 2]] });
     const { code, stdout } = await importFrom(saved);
     expect(code).to.equal(1);
     expect(stdout).to.match(
@@ -231,24 +234,6 @@ describe('kubectl-multinic import, against a real API server', function () {
     expect(await auditCluster(client, { settleMs: 0 })).to.deep.equal([]);
   });
 
-  it('can be undone with what was saved', async () => {
-    await cluster.kubectl(['delete', 'cidrs.multinic.fms.io,ippools.multinic.fms.io', '--all']);
-    await leaveBehind(cluster, []);
-    const text = (await readFile(saved, 'utf8')).replaceAll(
-      /^ +(uid|resourceVersion|creationTimestamp|generation): .*\n/gm,
-      '',
-    );
-    await eventually('the old objects are accepted', async () => {
-      // HostInterfaces are still there, which it says.
-      await cluster.kubectl(['create', '-f', '-'], { input: text, allowFailure: true });
-      const { stdout } = await cluster.kubectl(['get', 'cidrs,ippools', '-o', 'json']);
-      return stdout.includes('"podCIDR": "10.200.64.64/26"') && stdout.includes('"address": "10.200.65.3"');
-    });
-    const { items } = await client.list(cidrs);
-    expect(items.map(({ metadata }) => metadata)).to.have.lengthOf(2);
-    for (const { metadata } of items) expect(metadata.finalizers).to.deep.equal(['finalizers.cidr.multinic.fms.io']);
-  });
-
   it('ends with 2 where the file is none of the kind', async () => {
     const file = join(cluster.runFolder, 'none.yaml');
     await writeFile(file, 'kind: List\nitems: []\n');
@@ -263,19 +248,5 @@ describe('kubectl-multinic import, against a real API server', function () {
 
   function importFrom(file: string): Promise<RunResult> {
     return run([...program(), '-f', file], { allowFailure: true });
-  }
-
-  async function runningPod(network: OldNetwork, name: string, host: string, at: [number, number][]): Promise<void> {
-    const ips = at.map(([nic, offset]) => oldAddress(network, { host, nic, offset } satisfies Omit<OldRecord, 'pod'>));
-    const status = [{ name: `default/${network.name}`, interface: 'net1', ips, dns: {} }];
-    const pod = await createPod(network, name, host, { [annotation.networkStatus]: JSON.stringify(status) });
-    await client.patch(pods, pod.metadata, 'merge', { status: { phase: 'Running' } }, { subresource: 'status' });
-  }
-
-  function createPod(network: OldNetwork, name: string, nodeName: string, annotations: object): Promise<Pod> {
-    return client.create(pods, {
-      metadata: { name, namespace: 'default', annotations: { [annotation.networks]: network.name, ...annotations } },
-      spec: { containers: [{ name: 'main', image: 'none' }], automountServiceAccountToken: false, nodeName },
-    } satisfies Pod);
   }
 });

@@ -1,3 +1,6 @@
+import { annotation } from '../../core/api/names.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { pods, type Pod } from '../../kube/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { untilServed } from '../system/apply.ts';
 
@@ -9,18 +12,19 @@ const subnets = ['172.20.1.0/24', '172.20.2.0/24'];
 
 /** Its schemas check and prune little; here nothing. */
 const openCrds = [
-  ['MultiNicNetwork', 'multinicnetwork'],
-  ['HostInterface', 'hostinterface'],
-  ['CIDR', 'cidr'],
-  ['IPPool', 'ippool'],
-].map(([kind = '', singular = '']) => ({
+  ['MultiNicNetwork', 'multinicnetworks'],
+  ['HostInterface', 'hostinterfaces'],
+  ['CIDR', 'cidrs'],
+  ['IPPool', 'ippools'],
+  ['DeviceClass', 'deviceclasses'],
+].map(([kind = '', plural = '']) => ({
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
-  metadata: { name: `${singular}s.${group}` },
+  metadata: { name: `${plural}.${group}` },
   spec: {
     group,
     scope: 'Cluster',
-    names: { kind, listKind: `${kind}List`, plural: `${singular}s`, singular },
+    names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
     versions: [
       {
         name: 'v1',
@@ -155,11 +159,61 @@ export function oldObjects(network: OldNetwork): object[] {
   ];
 }
 
+const template = {
+  metadata: { labels: { app: 'operator' } },
+  spec: { containers: [{ name: 'main', image: 'none' }] },
+};
+const workload = { selector: { matchLabels: { app: 'operator' } }, template };
+const operatorNamespace = 'multi-nic-cni-operator';
+
+/** What the operator runs as. */
+export const operator: readonly object[] = [
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } },
+  {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'multi-nic-cni-operator-controller-manager', namespace: operatorNamespace },
+    spec: { replicas: 1, ...workload },
+  },
+  {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'multi-nicd', namespace: operatorNamespace },
+    spec: workload,
+  },
+];
+
 /** Makes the cluster one that the operator has left: its schemas and its objects. */
 export async function leaveBehind(cluster: Pick<Cluster, 'kubectl'>, objects: readonly object[]): Promise<void> {
   await apply(cluster, openCrds);
   await untilServed(cluster);
   if (objects.length > 0) await apply(cluster, objects);
+}
+
+/** A running pod of the network, with the NICs and offsets of its addresses. */
+export async function runningPod(
+  client: KubeClient,
+  network: OldNetwork,
+  { name, host, at }: { name: string; host: string; at: readonly (readonly [nic: number, offset: number])[] },
+): Promise<void> {
+  const ips = at.map(([nic, offset]) => oldAddress(network, { host, nic, offset }));
+  const status = [{ name: `default/${network.name}`, interface: 'net1', ips, dns: {} }];
+  const pod = await createPod(client, network, name, host, { [annotation.networkStatus]: JSON.stringify(status) });
+  await client.patch(pods, pod.metadata, 'merge', { status: { phase: 'Running' } }, { subresource: 'status' });
+}
+
+/** A pod that selects the network, on its host. */
+export function createPod(
+  client: KubeClient,
+  network: OldNetwork,
+  name: string,
+  nodeName: string,
+  annotations: Readonly<Record<string, string>> = {},
+): Promise<Pod> {
+  return client.create(pods, {
+    metadata: { name, namespace: 'default', annotations: { [annotation.networks]: network.name, ...annotations } },
+    spec: { containers: [{ name: 'main', image: 'none' }], automountServiceAccountToken: false, nodeName },
+  } satisfies Pod);
 }
 
 async function apply(cluster: Pick<Cluster, 'kubectl'>, items: readonly object[]): Promise<void> {

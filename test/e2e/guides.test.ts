@@ -99,9 +99,7 @@ describe('the guides, done by a reader in order', function () {
     await cluster.kubectl(['-n', 'team-a', 'rollout', 'status', 'deployment/workers', '--timeout=120s']);
     const interfaces = (printed: string): string[] =>
       [...printed.matchAll(/^\d+: (\S+) +inet (\S+)/gm)].map(([, name, address]) => `${name} ${address}`);
-    const raw = await follow('getting-started: addresses');
-    console.log(raw);
-    const seen = interfaces(raw);
+    const seen = interfaces(await follow('getting-started: addresses'));
     expect(seen.map(line => line.split(' ')[0])).to.deep.equal(['lo', 'eth0', 'net1-0', 'net1-1']);
     expect(seen[2]).to.match(/ 10\.200\.0\.\d+\/32$/);
     expect(seen[3]).to.match(/ 10\.200\.64\.\d+\/32$/);
