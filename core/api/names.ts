@@ -31,8 +31,6 @@ export const annotation = {
   reservation: `${apiGroup}/reservation`,
   /** On a pod: `true`: fewer NICs and less bandwidth than it asks for will do. */
   bestEffort: `${apiGroup}/best-effort`,
-  /** On a pod: why which networks, NICs and addresses were chosen. */
-  decision: `${apiGroup}/decision`,
 } as const;
 
 /** The key in a selection element's `cni-args` that carries what admission decided (see core/annotation/attachments.ts). */

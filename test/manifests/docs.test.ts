@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
 import { podCidr, vlanCidr, capacityOf, type Layout } from '../../core/layout/layout.ts';
+import { annotation, bandwidthResourceName, extendedResourceName, label, nicCountLabel } from '../../core/api/names.ts';
 import { errorTable } from '../../core/errors.ts';
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { causes, metricsIn } from '../../docs/tables.ts';
@@ -132,6 +133,14 @@ describe('Documentation', () => {
     for (const name of Object.keys(schema.properties!.status!.properties!)) {
       expect(read('docs/reference/status.md'), name).to.match(new RegExp(`^\\| \`${name}`, 'm'));
     }
+  });
+
+  it('the page of annotations has every label, annotation and resource, and no other', () => {
+    const keys: string[] = [...Object.values(label), ...Object.values(annotation)];
+    for (const name of [extendedResourceName, bandwidthResourceName, nicCountLabel]) keys.push(name('<network>'));
+    const rows = read('docs/reference/annotations.md').matchAll(/^\| [^|]+ \| `([^`]+)` \| /gm);
+    const written = new Set([...rows].map(([, key]) => key));
+    expect([...written]).to.have.members([...new Set(keys)]);
   });
 
   describe('numbers of "Writing a network"', () => {
