@@ -82,7 +82,7 @@ describe('manifests/base', () => {
       '/validate-pods',
       '/validate-networks',
     ]);
-    const open = ['pods', 'pods-again', 'bindings', 'pod-updates', 'pod-creation', 'pod-changes'].map(
+    const open = ['pods-first', 'pods-second', 'bindings', 'pod-updates', 'pod-creation', 'pod-changes'].map(
       name => `${name}.multinic.fms.io`,
     );
     for (const webhook of webhooks) {

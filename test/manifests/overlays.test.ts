@@ -175,7 +175,7 @@ describe('Overlays', function () {
       .flatMap(({ webhooks }) => webhooks ?? [])
       .filter(({ matchConditions }) => matchConditions)
       .map(({ name }) => name);
-    const chances = ['pods', 'pods-again', 'pods-last'];
+    const chances = ['pods-first', 'pods-second', 'pods'];
     expect(conditional).to.deep.equal([...chances, 'pod-creation'].map(name => `${name}.multinic.fms.io`));
   });
 
@@ -191,6 +191,7 @@ describe('Overlays', function () {
       const containers = objects.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
       expect(containers.map(({ image }) => image).sort()).to.deep.equal([
         'registry.example/multi-nic-agent:0.1.0',
+        'registry.example/multi-nic-webhook:0.1.0',
         'registry.example/multi-nic-webhook:0.1.0',
       ]);
       const kinds = objects.map(({ kind }) => kind);
