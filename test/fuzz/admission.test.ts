@@ -9,7 +9,7 @@ import { seedReviews, type Seeds } from './seeds.ts';
 import { startFuzzSite, type FuzzSite } from './site.ts';
 
 /** Of each path; more find more. */
-const cases = Number(process.env.FUZZ_CASES ?? 50_000);
+const cases = Number(process.env.FUZZ_CASES ?? 35_000);
 /** Other ones: what a failure prints repeats it. */
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 /** So many are made at once. */
