@@ -219,6 +219,15 @@ describe('the admission server', () => {
     }
   });
 
+  it('counts what nobody sends who is an API server under one name, so that no caller can grow the metrics', async () => {
+    const kind = { group: '', version: 'v1', kind: 'Invented' };
+    const invented = review('u1', { kind, operation: 'MAKE' });
+    await post('/allow', JSON.stringify(invented));
+    const text = await registry.metrics();
+    expect(text).to.contain('kind="other",operation="other"');
+    expect(text).not.to.contain('Invented').and.not.to.contain('MAKE');
+  });
+
   it('counts and times its answers', async () => {
     const text = await registry.metrics();
     const labels = 'kind="Pod",operation="CREATE",result="denied"';
