@@ -18,6 +18,9 @@ const layers = {
   cli: ['core', 'kube'],
 };
 
+/** The same inside kube/, from the bottom up: each folder may import those before it. */
+const kubeLayers = ['api', 'process', 'watch', 'report', 'leader', 'view', 'pools', 'grants', 'audit'];
+
 const folders = [...Object.keys(layers), 'test', 'bench'];
 
 const layerRules = Object.entries(layers).map(([folder, allowed]) => ({
@@ -35,6 +38,25 @@ const layerRules = Object.entries(layers).map(([folder, allowed]) => ({
             regex: folder === 'core' && other === 'cni' ? '^(\\.\\./){2,}cni/' : `^(\\.\\./)+${other}/`,
             message: `${folder}/ may import ${allowed.join(', ') || 'nothing else of the project'} only.`,
           })),
+      },
+    ],
+  },
+}));
+
+const kubeLayerRules = kubeLayers.map((folder, i) => ({
+  files: [`kube/${folder}/**/*.ts`],
+  ignores: ['**/*.test.ts'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { regex: '^(\\.\\./){2,}(?!core/)', message: 'kube/ may import core only.' },
+          {
+            regex: `^\\.\\./(${kubeLayers.slice(i + 1).join('|') || '\\b\\B'})/`,
+            message: `kube/${folder}/ may import ${kubeLayers.slice(0, i).join(', ') || 'nothing else of kube/'} only.`,
+          },
+        ],
       },
     ],
   },
@@ -89,6 +111,7 @@ export default tseslint.config(
     },
   },
   ...layerRules,
+  ...kubeLayerRules,
   corePurity,
   {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],

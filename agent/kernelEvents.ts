@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Runnable } from '../kube/lifecycle.ts';
+import type { Runnable } from '../kube/process/lifecycle.ts';
 import type { MonitorEvent, MonitorGroup } from './netlink/monitor.ts';
 import type { Netlink } from './netlink/netlink.ts';
 import { ownProtocol } from './routes/ownership.ts';

@@ -1,8 +1,8 @@
 /** The node daemon. Only wires; see --help. */
 import { setFlagsFromString } from 'node:v8';
-import { createLogger } from '../kube/log.ts';
-import { KubeClient } from '../kube/client.ts';
-import { runAll, terminationSignal } from '../kube/lifecycle.ts';
+import { createLogger } from '../kube/process/log.ts';
+import { KubeClient } from '../kube/api/client.ts';
+import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
 import { component } from '../core/api/names.ts';
 import { createAgent } from './agent.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { Counter, Gauge, Histogram } from '../kube/prometheus.ts';
+import { Counter, Gauge, Histogram } from '../kube/report/prometheus.ts';
 import type { CallObserver } from './cniServer/calls.ts';
 import type { Programmed } from './routes/kernelRoutes.ts';
 

@@ -1,5 +1,5 @@
 import { auditCluster } from '../kube/audit/clusterAudit.ts';
-import { ApiError } from '../kube/errors.ts';
+import { ApiError } from '../kube/api/errors.ts';
 import { installWebhooks } from '../test/system/webhookConfigurations.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
 import { AdmissionSite, admissionCases, type AdmissionCase } from './support/admissionSite.ts';

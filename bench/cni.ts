@@ -6,7 +6,7 @@ import type { Netlink } from '../agent/netlink/netlink.ts';
 import type { AllocatedNic } from '../core/api/types.ts';
 import { readNetwork } from '../core/network/network.ts';
 import { readPool } from '../core/pool/content.ts';
-import { ipPools, multiNicNetworks } from '../kube/resources.ts';
+import { ipPools, multiNicNetworks } from '../kube/api/resources.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';
 import { networkCases, networkSpec, type NetworkCase } from '../test/agent/networks.ts';
 import { multusConfig, Sandbox } from '../test/agent/sandbox.ts';

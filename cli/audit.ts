@@ -1,6 +1,6 @@
 import { auditCluster } from '../kube/audit/clusterAudit.ts';
-import { KubeClient } from '../kube/client.ts';
-import { multiNicNetworks } from '../kube/resources.ts';
+import { KubeClient } from '../kube/api/client.ts';
+import { multiNicNetworks } from '../kube/api/resources.ts';
 import type { AuditFlags } from './flags.ts';
 import { jsonReport, tableReport } from './report.ts';
 

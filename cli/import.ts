@@ -10,10 +10,10 @@ import { importedPod, type ImportedPod } from '../core/predecessor/attachments.t
 import { isOurs, readPredecessor, type OldCidr, type Predecessor } from '../core/predecessor/objects.ts';
 import { planImport, type ImportPlan } from '../core/predecessor/plan.ts';
 import { eachOf } from '../kube/audit/eachOf.ts';
-import { KubeClient } from '../kube/client.ts';
-import { PoolStore } from '../kube/poolStore.ts';
-import { createLogger } from '../kube/log.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../kube/resources.ts';
+import { KubeClient } from '../kube/api/client.ts';
+import { PoolStore } from '../kube/pools/poolStore.ts';
+import { createLogger } from '../kube/process/log.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../kube/api/resources.ts';
 import type { ImportFlags } from './flags.ts';
 import { removeOld, restoreHosts } from './importCleanup.ts';
 import { recordsAtOnce, writePlan, type NetworkImport } from './importWrite.ts';

@@ -1,9 +1,9 @@
 import type { HostInterface, MultiNicNetwork } from '../core/api/types.ts';
 import { isOurs, type Predecessor } from '../core/predecessor/objects.ts';
-import type { KubeClient } from '../kube/client.ts';
-import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../kube/resources.ts';
-import type { KubeObject, Resource } from '../kube/types.ts';
+import type { KubeClient } from '../kube/api/client.ts';
+import { isAlreadyExists, isNotFound } from '../kube/api/errors.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../kube/api/types.ts';
 
 /** Nobody is left to take the operator's finalizers off; an object with one could never be deleted. */
 const finalizer = /^finalizers\.[a-z]+\.multinic\.fms\.io$/;

@@ -4,9 +4,9 @@ import { MultiNicError } from '../core/errors.ts';
 import { changedPages, hostIndexes, pageName, type HostPage } from '../core/layout/hostIndex.ts';
 import type { ImportPlan } from '../core/predecessor/plan.ts';
 import { eachOf } from '../kube/audit/eachOf.ts';
-import type { KubeClient } from '../kube/client.ts';
-import type { PoolStore } from '../kube/poolStore.ts';
-import { cidrs, multiNicNetworks } from '../kube/resources.ts';
+import type { KubeClient } from '../kube/api/client.ts';
+import type { PoolStore } from '../kube/pools/poolStore.ts';
+import { cidrs, multiNicNetworks } from '../kube/api/resources.ts';
 
 /** One network, its pages as they were read, and what to make of them. */
 export interface NetworkImport {

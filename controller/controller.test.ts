@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import pino from 'pino';
-import { KubeClient } from '../kube/client.ts';
-import { ipPools } from '../kube/resources.ts';
+import { KubeClient } from '../kube/api/client.ts';
+import { ipPools } from '../kube/api/resources.ts';
 import { eventually } from '../test/eventually.ts';
 import { createController } from './controller.ts';
 

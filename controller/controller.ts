@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { component } from '../core/api/names.ts';
-import { KubeClient } from '../kube/client.ts';
-import { EventRecorder } from '../kube/events.ts';
-import { LeaderElector } from '../kube/leaderElection.ts';
-import { group, type Runnable } from '../kube/lifecycle.ts';
+import { KubeClient } from '../kube/api/client.ts';
+import { EventRecorder } from '../kube/report/events.ts';
+import { LeaderElector } from '../kube/leader/leaderElection.ts';
+import { group, type Runnable } from '../kube/process/lifecycle.ts';
 import { registerRotationMetrics } from './certificates/metrics.ts';
 import { defaultTimes, lease, type ControllerOptions } from './controllerOptions.ts';
 import { createLeaderSession, type LeaderSession } from './leaderSession.ts';

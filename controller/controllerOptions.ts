@@ -1,7 +1,7 @@
 import { systemNamespace } from '../core/api/names.ts';
-import type { KubeClient } from '../kube/client.ts';
-import type { Logger } from '../kube/log.ts';
-import type { Metrics } from '../kube/metrics.ts';
+import type { KubeClient } from '../kube/api/client.ts';
+import type { Logger } from '../kube/process/log.ts';
+import type { Metrics } from '../kube/report/metrics.ts';
 import type { CertificateOptions } from './certificates/options.ts';
 
 /** All in milliseconds. */

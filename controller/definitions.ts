@@ -4,10 +4,14 @@ import { usesDevicePlugin } from '../core/delegate/deviceResource.ts';
 import { netAttachDefOf, pluginTypeOf, type NetAttachDef } from '../core/nad/netAttachDef.ts';
 import { appliesTo } from '../core/network/network.ts';
 import type { DefinitionsState } from '../core/status/definitions.ts';
-import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
-import { networkAttachmentDefinitions, type Namespace, type NetworkAttachmentDefinition } from '../kube/resources.ts';
-import { keyOf, refOf } from '../kube/types.ts';
-import type { WorkResult } from '../kube/workQueue.ts';
+import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/api/errors.ts';
+import {
+  networkAttachmentDefinitions,
+  type Namespace,
+  type NetworkAttachmentDefinition,
+} from '../kube/api/resources.ts';
+import { keyOf, refOf } from '../kube/api/types.ts';
+import type { WorkResult } from '../kube/process/workQueue.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { networkDevices } from './networkDevices.ts';
 import type { OptionalResources } from './optionalResources.ts';

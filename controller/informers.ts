@@ -1,11 +1,11 @@
 import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../core/api/names.ts';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
 import { stateOf } from '../core/pool/record.ts';
-import type { KubeClient } from '../kube/client.ts';
-import { Informer, type InformerOptions } from '../kube/informer.ts';
-import type { Logger } from '../kube/log.ts';
-import * as resources from '../kube/resources.ts';
-import type { KubeObject, Resource } from '../kube/types.ts';
+import type { KubeClient } from '../kube/api/client.ts';
+import { Informer, type InformerOptions } from '../kube/watch/informer.ts';
+import type { Logger } from '../kube/process/log.ts';
+import * as resources from '../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../kube/api/types.ts';
 
 /** What the leader watches. */
 export interface LeaderInformers {

@@ -1,8 +1,8 @@
-import type { Logger } from '../kube/log.ts';
-import type { ClusterView } from '../kube/clusterView.ts';
-import type { KubeClient } from '../kube/client.ts';
-import type { EventRecorder } from '../kube/events.ts';
-import type { PoolStore } from '../kube/poolStore.ts';
+import type { Logger } from '../kube/process/log.ts';
+import type { ClusterView } from '../kube/view/clusterView.ts';
+import type { KubeClient } from '../kube/api/client.ts';
+import type { EventRecorder } from '../kube/report/events.ts';
+import type { PoolStore } from '../kube/pools/poolStore.ts';
 import type { AddressCounts } from './addressCounts.ts';
 import type { Auditor } from './auditor.ts';
 import type { LeaderInformers } from './informers.ts';

@@ -1,7 +1,7 @@
-import { group, runAll, type Runnable } from '../kube/lifecycle.ts';
-import { sleep } from '../kube/deadline.ts';
-import { ClusterView } from '../kube/clusterView.ts';
-import { PoolStore } from '../kube/poolStore.ts';
+import { group, runAll, type Runnable } from '../kube/process/lifecycle.ts';
+import { sleep } from '../kube/api/deadline.ts';
+import { ClusterView } from '../kube/view/clusterView.ts';
+import { PoolStore } from '../kube/pools/poolStore.ts';
 import { AddressCounts } from './addressCounts.ts';
 import { Auditor } from './auditor.ts';
 import { CertificateKeeper } from './certificates/certificateKeeper.ts';

@@ -1,9 +1,9 @@
 import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../core/api/names.ts';
 import { candidatesOf } from '../core/selection/candidates.ts';
 import { nodeBandwidth, nodeCapacity, usableNics, wholeQuantity } from '../core/status/nodeCapacity.ts';
-import type { KnownNetwork } from '../kube/clusterView.ts';
-import { isNotFound } from '../kube/errors.ts';
-import { nodes } from '../kube/resources.ts';
+import type { KnownNetwork } from '../kube/view/clusterView.ts';
+import { isNotFound } from '../kube/api/errors.ts';
+import { nodes } from '../kube/api/resources.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { readableNetwork } from './readableNetwork.ts';
 

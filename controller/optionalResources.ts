@@ -1,9 +1,9 @@
-import type { KubeClient } from '../kube/client.ts';
-import { Informer, type InformerOptions } from '../kube/informer.ts';
-import type { Runnable } from '../kube/lifecycle.ts';
-import type { Logger } from '../kube/log.ts';
-import * as resources from '../kube/resources.ts';
-import type { KubeObject, Resource } from '../kube/types.ts';
+import type { KubeClient } from '../kube/api/client.ts';
+import { Informer, type InformerOptions } from '../kube/watch/informer.ts';
+import type { Runnable } from '../kube/process/lifecycle.ts';
+import type { Logger } from '../kube/process/log.ts';
+import * as resources from '../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../kube/api/types.ts';
 import type { SriovNetwork, SriovNodePolicy } from '../core/sriov/objects.ts';
 import { sriovNamespace } from '../core/sriov/objects.ts';
 import type { NicClusterPolicy } from '../core/sriov/mellanoxResources.ts';

@@ -1,6 +1,6 @@
-import type { NetworkAttachmentDefinition } from '../kube/resources.ts';
+import type { NetworkAttachmentDefinition } from '../kube/api/resources.ts';
 import { networkOfSriovNetwork, sriovNamespace } from '../core/sriov/objects.ts';
-import { keyOf, type KubeObject } from '../kube/types.ts';
+import { keyOf, type KubeObject } from '../kube/api/types.ts';
 import { definitionKeys } from './definitions.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import type { OptionalResources } from './optionalResources.ts';

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { MultiNicNetwork } from '../core/api/types.ts';
-import type { Metrics } from '../kube/metrics.ts';
-import { WorkQueue, type WorkQueueOptions } from '../kube/workQueue.ts';
+import type { Metrics } from '../kube/report/metrics.ts';
+import { WorkQueue, type WorkQueueOptions } from '../kube/process/workQueue.ts';
 import { Definitions, definitionKeys } from './definitions.ts';
 import { HostBlocks } from './hostBlocks.ts';
 import type { LeaderContext } from './leaderContext.ts';

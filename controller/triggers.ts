@@ -1,8 +1,8 @@
 import { extendedResourceName } from '../core/api/names.ts';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
 import { sameInterfaces, sameSpec } from '../core/network/versions.ts';
-import type { Namespace, Node } from '../kube/resources.ts';
-import { keyOf } from '../kube/types.ts';
+import type { Namespace, Node } from '../kube/api/resources.ts';
+import { keyOf } from '../kube/api/types.ts';
 import type { ControllerTimes } from './controllerOptions.ts';
 import { isActive } from './definitions.ts';
 import type { LeaderContext } from './leaderContext.ts';

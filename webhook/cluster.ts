@@ -1,11 +1,11 @@
 import type { DeviceClass } from '../core/api/types.ts';
-import type { KubeClient } from '../kube/client.ts';
-import type { ClusterView } from '../kube/clusterView.ts';
-import type { EventRecorder } from '../kube/events.ts';
-import type { HostProfiles } from '../kube/hostProfiles.ts';
-import type { Informer } from '../kube/informer.ts';
-import type { Logger } from '../kube/log.ts';
-import type { PoolStore } from '../kube/poolStore.ts';
+import type { KubeClient } from '../kube/api/client.ts';
+import type { ClusterView } from '../kube/view/clusterView.ts';
+import type { EventRecorder } from '../kube/report/events.ts';
+import type { HostProfiles } from '../kube/view/hostProfiles.ts';
+import type { Informer } from '../kube/watch/informer.ts';
+import type { Logger } from '../kube/process/log.ts';
+import type { PoolStore } from '../kube/pools/poolStore.ts';
 import {
   deviceClasses,
   multiNicNetworks,
@@ -14,7 +14,7 @@ import {
   pods,
   type Namespace,
   type Pod,
-} from '../kube/resources.ts';
+} from '../kube/api/resources.ts';
 import type { CallBudget } from './call.ts';
 import { label } from '../core/api/names.ts';
 import { isInjected } from './pod.ts';

@@ -6,7 +6,7 @@ import { candidatesOf } from '../core/selection/candidates.ts';
 import { selectNics } from '../core/selection/select.ts';
 import type { Wish } from '../core/selection/types.ts';
 import { strategyOf } from '../core/selection/wish.ts';
-import type { HostProfile } from '../kube/hostProfiles.ts';
+import type { HostProfile } from '../kube/view/hostProfiles.ts';
 
 /** A refusal names so many nodes a reason, and so many reasons. */
 const shownNodes = 3;

@@ -6,7 +6,7 @@ import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks, unknown, type SelectedNetwork, type SelectionSource } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
 import { wishOf } from '../core/selection/wish.ts';
-import { whenReady } from '../kube/whenReady.ts';
+import { whenReady } from '../kube/grants/whenReady.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import { namespaceFacts, whatIs, type ReviewContext } from './cluster.ts';

@@ -4,8 +4,8 @@ import { readDraft } from '../core/network/draft.ts';
 import type { Finding } from '../core/network/finding.ts';
 import { compareSpecs, validateChange, validateDeletion } from '../core/network/validateChange.ts';
 import { readPool } from '../core/pool/content.ts';
-import { listPoolRows } from '../kube/poolTable.ts';
-import { ipPools } from '../kube/resources.ts';
+import { listPoolRows } from '../kube/pools/poolTable.ts';
+import { ipPools } from '../kube/api/resources.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
 

@@ -1,6 +1,6 @@
 import { apiGroup } from '../core/api/names.ts';
-import type { Informer } from '../kube/informer.ts';
-import type { ResourceQuota } from '../kube/resources.ts';
+import type { Informer } from '../kube/watch/informer.ts';
+import type { ResourceQuota } from '../kube/api/resources.ts';
 
 /** Keys of a ResourceQuota that mean our extended resources (Kubernetes, "Resource quota for extended resources"). */
 const prefix = 'requests.';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { MultiNicError } from '../core/errors.ts';
-import { PoolFullError } from '../kube/poolFull.ts';
+import { PoolFullError } from '../kube/pools/poolFull.ts';
 import { callBudget } from './call.ts';
 import { ReleasePatience } from './releasePatience.ts';
 

@@ -1,5 +1,5 @@
-import { sleep } from '../kube/deadline.ts';
-import { PoolFullError } from '../kube/poolFull.ts';
+import { sleep } from '../kube/api/deadline.ts';
+import { PoolFullError } from '../kube/pools/poolFull.ts';
 import type { CallBudget } from './call.ts';
 import { patienceMs } from './patience.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AllocatedNic } from '../core/api/types.ts';
-import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grant.ts';
-import { isNotReady, whenReady } from '../kube/whenReady.ts';
+import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grants/grant.ts';
+import { isNotReady, whenReady } from '../kube/grants/whenReady.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
 import { patienceMs } from './patience.ts';

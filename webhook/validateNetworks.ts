@@ -5,7 +5,7 @@ import type { Finding } from '../core/network/finding.ts';
 import { validateSpecification } from '../core/network/validate.ts';
 import { validateInCluster, type ClusterFacts } from '../core/network/validateInCluster.ts';
 import { readNetwork, type Network } from '../core/network/network.ts';
-import { multiNicNetworks } from '../kube/resources.ts';
+import { multiNicNetworks } from '../kube/api/resources.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';

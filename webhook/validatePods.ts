@@ -12,7 +12,7 @@ import type { CallBudget } from './call.ts';
 import { namespaceFacts, type ReviewContext } from './cluster.ts';
 import { allow, deny, skip, type Decision } from './decision.ts';
 import { displayName, factsOf, isInjected, podOf, type AdmittedPod, type PodReviewOptions } from './pod.ts';
-import { tellChoice } from '../kube/tellChoice.ts';
+import { tellChoice } from '../kube/grants/tellChoice.ts';
 import type { AdmissionRequest } from './review.ts';
 import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
 

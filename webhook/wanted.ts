@@ -7,7 +7,7 @@ import type { Choice } from '../core/selection/explain.ts';
 import { readNicRequest, type NicRequest } from '../core/selection/request.ts';
 import { looksAtBandwidth } from '../core/selection/select.ts';
 import { keepsPromises, strategyOf } from '../core/selection/wish.ts';
-import type { KnownNetwork } from '../kube/clusterView.ts';
+import type { KnownNetwork } from '../kube/view/clusterView.ts';
 import type { CallBudget } from './call.ts';
 import { findClass, type ReviewContext } from './cluster.ts';
 

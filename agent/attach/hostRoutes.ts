@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { Runnable } from '../../kube/lifecycle.ts';
-import { SingleWork } from '../../kube/singleWork.ts';
-import type { WorkQueueObserver } from '../../kube/workQueue.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { SingleWork } from '../../kube/process/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { sleep } from '../../kube/deadline.ts';
+import { sleep } from '../../kube/api/deadline.ts';
 import type { CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
 import type { LinkInfo, Netlink, Op } from '../netlink/netlink.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { KubeClient } from '../../kube/client.ts';
+import { KubeClient } from '../../kube/api/client.ts';
 import { PodSource } from '../pods/podSource.ts';
 import { CniCalls } from './calls.ts';
 import type { CniContext } from './context.ts';

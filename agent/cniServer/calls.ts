@@ -3,8 +3,8 @@ import { cniCodes, cniError, encodeCniError, toCniError, type CniError } from '.
 import { readConfig, type CniConfig } from '../../core/cni/config.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/versions.ts';
 import { wireVersion, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
-import { deadline } from '../../kube/deadline.ts';
-import { isRetryable } from '../../kube/errors.ts';
+import { deadline } from '../../kube/api/deadline.ts';
+import { isRetryable } from '../../kube/api/errors.ts';
 import type { Budget } from '../decision/decider.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Attacher } from '../attach/attacher.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';

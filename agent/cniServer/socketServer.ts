@@ -14,8 +14,8 @@ import {
   type CniRequest,
 } from '../../core/cni/wire.ts';
 import { isMultiNicError } from '../../core/errors.ts';
-import { sleep } from '../../kube/deadline.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { takeLock } from './lockFile.ts';
 
 export interface SocketServerOptions {

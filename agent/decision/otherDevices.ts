@@ -2,8 +2,8 @@ import { annotation } from '../../core/api/names.ts';
 import { interfaceNames, parseNetworks } from '../../core/annotation/networks.ts';
 import { deviceResources, devicesWanted } from '../../core/delegate/deviceResource.ts';
 import { readNicRequest } from '../../core/selection/request.ts';
-import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
-import type { Pod } from '../../kube/resources.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 
 /** The resources of a network's devices, as far as they are known. */
 export function resourcesOf({ object, state: { network } }: KnownNetwork): readonly string[] {

@@ -4,7 +4,7 @@ import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { readResult, type ReadResult } from '../../core/cni/readResult.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { isRecord } from '../../core/json.ts';
-import { deadline } from '../../kube/deadline.ts';
+import { deadline } from '../../kube/api/deadline.ts';
 import { execPlugin } from './execPlugin.ts';
 import { findPlugin } from './findPlugin.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';

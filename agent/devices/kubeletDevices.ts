@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { MultiNicError } from '../../core/errors.ts';
-import { deadline } from '../../kube/deadline.ts';
-import type { Pod } from '../../kube/resources.ts';
+import { deadline } from '../../kube/api/deadline.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import type { AssignedDevice } from './assignedDevice.ts';
 import { readCheckpoint } from './kubeletCheckpoint.ts';
 import { podResources, type PodName } from './podResources.ts';

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { HostNic } from '../../core/api/types.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
-import { SingleWork } from '../../kube/singleWork.ts';
-import type { WorkQueueObserver } from '../../kube/workQueue.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { SingleWork } from '../../kube/process/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';

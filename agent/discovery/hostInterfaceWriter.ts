@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { apiVersion, component, label } from '../../core/api/names.ts';
 import type { Condition, HostInterface, HostNic } from '../../core/api/types.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { isAlreadyExists, isConflict } from '../../kube/errors.ts';
-import type { Informer } from '../../kube/informer.ts';
-import { hostInterfaces } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
+import type { Informer } from '../../kube/watch/informer.ts';
+import { hostInterfaces } from '../../kube/api/resources.ts';
 
 /** A condition as its maker knows it; the writer adds the time of its last change. */
 export type ConditionState = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;

@@ -3,9 +3,9 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { chainedFile, chainedList, primaryFile } from '../../core/cni/chainedList.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
-import { SingleWork } from '../../kube/singleWork.ts';
-import type { WorkQueueObserver } from '../../kube/workQueue.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { SingleWork } from '../../kube/process/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import { replaceFile } from './replaceFile.ts';
 
 export interface ChainedNetworkOptions {

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { annotation } from '../../core/api/names.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { Informer, type InformerOptions } from '../../kube/informer.ts';
-import { pods, type Pod } from '../../kube/resources.ts';
-import type { ObjectRef } from '../../kube/types.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
+import { pods, type Pod } from '../../kube/api/resources.ts';
+import type { ObjectRef } from '../../kube/api/types.ts';
 
 export interface PodSourceOptions {
   readonly client: KubeClient;

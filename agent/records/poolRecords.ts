@@ -6,11 +6,11 @@ import { emptyPool, readPool, type PoolContent } from '../../core/pool/content.t
 import { nodePoolName } from '../../core/pool/name.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import type { ClusterView } from '../../kube/clusterView.ts';
-import { Informer, type InformerOptions } from '../../kube/informer.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
-import { ipPools } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
+import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { ipPools } from '../../kube/api/resources.ts';
 
 export interface PoolRecordsOptions {
   readonly client: KubeClient;

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { sleep } from '../../kube/deadline.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Allocation } from '../../core/api/types.ts';
-import type { PoolStore } from '../../kube/poolStore.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
-import type { Pod } from '../../kube/resources.ts';
-import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import type { PoolStore } from '../../kube/pools/poolStore.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import type { Pod } from '../../kube/api/resources.ts';
+import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { isEnding, type PodSource } from '../pods/podSource.ts';

@@ -1,4 +1,4 @@
-import type { ClusterView } from '../../kube/clusterView.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { ConditionState } from '../discovery/hostInterfaceWriter.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { forwardingKey, getSysctl } from '../netlink/sysctl.ts';

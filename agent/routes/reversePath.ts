@@ -1,5 +1,5 @@
 import { membersOf } from '../../core/layout/members.ts';
-import type { ClusterView } from '../../kube/clusterView.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { ConditionState } from '../discovery/hostInterfaceWriter.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { getSysctl, interfaceKey } from '../netlink/sysctl.ts';

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import type { ClusterView } from '../../kube/clusterView.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
-import { SingleWork } from '../../kube/singleWork.ts';
-import type { WorkQueueObserver } from '../../kube/workQueue.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { SingleWork } from '../../kube/process/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';

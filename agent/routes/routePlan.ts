@@ -3,7 +3,7 @@ import { formatCidr } from '../../core/net/cidr.ts';
 import { routeBase, type L3Route } from '../../core/routes/desiredRoutes.ts';
 import { NetworkPlan, type HostView, type RouteChanges } from '../../core/routes/networkPlan.ts';
 import type { TableUser } from '../../core/routes/tables.ts';
-import type { ClusterView, KnownNetwork } from '../../kube/clusterView.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 
 /** The routes of one L3 network on this node; to be read once. */
 export interface NetworkRoutes extends TableUser {

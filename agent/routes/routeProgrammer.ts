@@ -1,4 +1,4 @@
-import type { ClusterView } from '../../kube/clusterView.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { KernelRoutes, type Programmed } from './kernelRoutes.ts';

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import { annotation, component } from '../../core/api/names.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { isConflict, isNotFound } from '../../kube/errors.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
-import { pods } from '../../kube/resources.ts';
-import { keyOf, refOf } from '../../kube/types.ts';
-import { WorkQueue, type WorkQueueObserver } from '../../kube/workQueue.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { isConflict, isNotFound } from '../../kube/api/errors.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { pods } from '../../kube/api/resources.ts';
+import { keyOf, refOf } from '../../kube/api/types.ts';
+import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import { formatNetworkStatus, type NetworkStatus } from './networkStatus.ts';
 
 interface Pending {

@@ -1,9 +1,9 @@
 import { annotation, apiVersion, extendedResourceName, label } from '../../core/api/names.ts';
 import type { IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { parseRecord, stateOf } from '../../core/pool/record.ts';
-import { KubeClient } from '../../kube/client.ts';
-import { ApiError } from '../../kube/errors.ts';
-import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { ApiError } from '../../kube/api/errors.ts';
+import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/api/resources.ts';
 import { eventually } from '../../test/eventually.ts';
 import { startCluster, type Cluster } from '../../test/cluster/index.ts';
 import type { Component } from '../../test/cluster/component.ts';

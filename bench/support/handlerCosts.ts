@@ -1,11 +1,11 @@
 import pino from 'pino';
 import { annotation, label } from '../../core/api/names.ts';
-import { ClusterView } from '../../kube/clusterView.ts';
-import { HostProfiles } from '../../kube/hostProfiles.ts';
-import { Informer } from '../../kube/informer.ts';
-import { PoolStore } from '../../kube/poolStore.ts';
-import * as resources from '../../kube/resources.ts';
-import type { KubeObject, Resource } from '../../kube/types.ts';
+import { ClusterView } from '../../kube/view/clusterView.ts';
+import { HostProfiles } from '../../kube/view/hostProfiles.ts';
+import { Informer } from '../../kube/watch/informer.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
+import * as resources from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { callBudget } from '../../webhook/call.ts';
 import type { Reviewer } from '../../webhook/app.ts';
 import type { ReviewContext } from '../../webhook/cluster.ts';

@@ -13,15 +13,15 @@ import { planRotation, type RotationStep, type StoredFacts } from '../../certs/p
 import { Sighting } from '../../certs/sighting.ts';
 import { component } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { isAlreadyExists, isConflict } from '../../kube/errors.ts';
-import type { EventRecorder } from '../../kube/events.ts';
-import { Informer, type InformerOptions } from '../../kube/informer.ts';
-import { group, type Runnable } from '../../kube/lifecycle.ts';
-import type { Logger } from '../../kube/log.ts';
-import { secrets, type Secret } from '../../kube/resources.ts';
-import type { KubeObject, Resource } from '../../kube/types.ts';
-import { WorkQueue, type WorkResult } from '../../kube/workQueue.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
+import type { EventRecorder } from '../../kube/report/events.ts';
+import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
+import { group, type Runnable } from '../../kube/process/lifecycle.ts';
+import type { Logger } from '../../kube/process/log.ts';
+import { secrets, type Secret } from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import { WorkQueue, type WorkResult } from '../../kube/process/workQueue.ts';
 import type { CertificateOptions } from './options.ts';
 import { keeperOf } from './otherKeepers.ts';
 import {

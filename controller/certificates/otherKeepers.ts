@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../kube/types.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
 
 /** Prefixes of annotations by which others mark what they keep: certificates that they issue, caBundles that they inject. */
 const marks = ['cert-manager.io/', 'service.beta.openshift.io/'];

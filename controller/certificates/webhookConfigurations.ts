@@ -1,12 +1,12 @@
 import { formatBundle, readBundle, type BundledCertificate } from '../../certs/bundle.ts';
-import type { KubeClient } from '../../kube/client.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
 import {
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
   type MutatingWebhookConfiguration,
   type ValidatingWebhookConfiguration,
-} from '../../kube/resources.ts';
-import type { Resource } from '../../kube/types.ts';
+} from '../../kube/api/resources.ts';
+import type { Resource } from '../../kube/api/types.ts';
 
 export type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
 

@@ -1,8 +1,8 @@
 import { label } from '../../core/api/names.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { Informer } from '../../kube/informer.ts';
-import type { Logger } from '../../kube/log.ts';
-import { pods, type Pod } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { Informer } from '../../kube/watch/informer.ts';
+import type { Logger } from '../../kube/process/log.ts';
+import { pods, type Pod } from '../../kube/api/resources.ts';
 
 /** What a pod came to. */
 export interface PodFate {

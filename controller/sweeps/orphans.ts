@@ -1,9 +1,9 @@
 import { label } from '../../core/api/names.ts';
 import type { Cidr, HostInterface, IPPool } from '../../core/api/types.ts';
 import { isOurs } from '../../core/predecessor/objects.ts';
-import { isConflict, isNotFound } from '../../kube/errors.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/resources.ts';
-import type { KubeObject, Resource } from '../../kube/types.ts';
+import { isConflict, isNotFound } from '../../kube/api/errors.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { isFinished } from './injectedPods.ts';
 

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
-import { sleep } from '../../kube/deadline.ts';
-import type { Informer } from '../../kube/informer.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
-import type { Pod } from '../../kube/resources.ts';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { Informer } from '../../kube/watch/informer.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { fateOf, injectedPods } from './injectedPods.ts';
 import { releaseTimeoutMs } from './limits.ts';

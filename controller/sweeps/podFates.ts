@@ -1,7 +1,7 @@
 import type { Allocation } from '../../core/api/types.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import type { Informer } from '../../kube/informer.ts';
-import { leases, nodes, pods, type Node, type Pod } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import type { Informer } from '../../kube/watch/informer.ts';
+import { leases, nodes, pods, type Node, type Pod } from '../../kube/api/resources.ts';
 import { FirstSeen } from './firstSeen.ts';
 import { fateOf, isFinished, type PodFate } from './injectedPods.ts';
 

@@ -1,6 +1,6 @@
 import { annotation, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
-import { pods, type Pod } from '../../kube/resources.ts';
+import { pods, type Pod } from '../../kube/api/resources.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import type { LeaderContext } from '../leaderContext.ts';

@@ -3,7 +3,7 @@ import { auditedPod } from '../../core/audit/readPod.ts';
 import type { AuditedPod } from '../../core/audit/types.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
-import { pods } from '../../kube/resources.ts';
+import { pods } from '../../kube/api/resources.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import type { FirstSeen } from './firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';

@@ -1,5 +1,5 @@
-import { sleep } from '../../kube/deadline.ts';
-import type { Runnable } from '../../kube/lifecycle.ts';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { sweepOrphans } from './orphans.ts';
 import { FirstSeen } from './firstSeen.ts';

@@ -1,7 +1,7 @@
 import { confirmed } from '../../core/audit/audit.ts';
 import type { AuditFinding, AuditRules } from '../../core/audit/types.ts';
-import type { KubeClient } from '../client.ts';
-import { sleep } from '../deadline.ts';
+import type { KubeClient } from '../api/client.ts';
+import { sleep } from '../api/deadline.ts';
 import { firstLook } from './firstLook.ts';
 import { readFrame } from './frame.ts';
 import { secondLook } from './secondLook.ts';

@@ -5,9 +5,9 @@ import { PageRecords } from '../../core/audit/pageRecords.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { auditedPool } from '../../core/audit/readPool.ts';
 import type { AuditedPod, AuditedPool, AuditFinding, AuditRules } from '../../core/audit/types.ts';
-import type { KubeClient } from '../client.ts';
-import { listPoolRows } from '../poolTable.ts';
-import { ipPools, pods } from '../resources.ts';
+import type { KubeClient } from '../api/client.ts';
+import { listPoolRows } from '../pools/poolTable.ts';
+import { ipPools, pods } from '../api/resources.ts';
 import { eachOf } from './eachOf.ts';
 import type { AuditFrame } from './frame.ts';
 

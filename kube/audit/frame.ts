@@ -3,8 +3,8 @@ import type { AuditedNetwork, AuditInput } from '../../core/audit/types.ts';
 import { isMultiNicError } from '../../core/errors.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
 import { readNetwork } from '../../core/network/network.ts';
-import type { KubeClient } from '../client.ts';
-import { cidrs, multiNicNetworks, nodes, type Node } from '../resources.ts';
+import type { KubeClient } from '../api/client.ts';
+import { cidrs, multiNicNetworks, nodes, type Node } from '../api/resources.ts';
 
 /** What every part of an audit is compared with. */
 export type AuditFrame = Pick<AuditInput, 'networks' | 'nodes'>;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { dieAtVariable, steps } from '../../agent/steps.ts';
 import { readPool } from '../../core/pool/content.ts';
-import { ipPools } from '../../kube/resources.ts';
+import { ipPools } from '../../kube/api/resources.ts';
 import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
 import { eventually } from '../eventually.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
-import { hostInterfaces, ipPools, pods } from '../../kube/resources.ts';
+import { hostInterfaces, ipPools, pods } from '../../kube/api/resources.ts';
 import { assignDevices } from './devices.ts';
 import { networkSpec } from './networks.ts';
 import { eventually } from '../eventually.ts';

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { dieAtVariable } from '../../agent/steps.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
-import { hostInterfaces } from '../../kube/resources.ts';
+import { hostInterfaces } from '../../kube/api/resources.ts';
 import { addVirtualFunctions, assignDevices } from './devices.ts';
 import type { Host } from './host.ts';
 import { Namespace } from './namespaces.ts';

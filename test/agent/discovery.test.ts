@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { HostNic } from '../../core/api/types.ts';
-import { hostInterfaces } from '../../kube/resources.ts';
+import { hostInterfaces } from '../../kube/api/resources.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { testTimeoutMs } from './inside.ts';
 import { eventually } from '../eventually.ts';

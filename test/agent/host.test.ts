@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { label } from '../../core/api/names.ts';
 import type { HostInterface } from '../../core/api/types.ts';
-import { hostInterfaces, multiNicNetworks } from '../../kube/resources.ts';
+import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
 import { networkSpec } from './networks.ts';
 import { eventually } from '../eventually.ts';
 import { Program } from './programs.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { netConfOf, type NetConf } from '../../core/nad/netAttachDef.ts';
 import { readNetwork } from '../../core/network/network.ts';
-import { multiNicNetworks, type Pod } from '../../kube/resources.ts';
+import { multiNicNetworks, type Pod } from '../../kube/api/resources.ts';
 import type { Ending } from '../cni/program.ts';
 import type { Host } from './host.ts';
 import { Namespace } from './namespaces.ts';

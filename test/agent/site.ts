@@ -8,8 +8,8 @@ import type { HostInterface, MultiNicNetwork, MultiNicNetworkSpec } from '../../
 import { assignInterfaceIndexes } from '../../core/layout/interfaceIndex.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
 import { readNetwork } from '../../core/network/network.ts';
-import { KubeClient } from '../../kube/client.ts';
-import { cidrs, hostInterfaces, multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { cidrs, hostInterfaces, multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { ensureDebianPrograms } from '../cluster/debianPrograms.ts';
 import { buildCni } from '../../build/buildCni.ts';

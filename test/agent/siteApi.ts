@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KubeClient } from '../../kube/client.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../../kube/resources.ts';
-import type { KubeObject, Resource } from '../../kube/types.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { outsideApiVariable } from './inside.ts';
 import type { OutsideApi } from './outside.ts';

@@ -1,7 +1,7 @@
-import { KubeClient } from '../../kube/client.ts';
-import type { WatchOptions } from '../../kube/clientOptions.ts';
-import type { KubeObject, Resource } from '../../kube/types.ts';
-import type { WatchEvent } from '../../kube/watchEvents.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import type { WatchOptions } from '../../kube/api/clientOptions.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import type { WatchEvent } from '../../kube/api/watchEvents.ts';
 import { actorPrefix } from './apiFront.ts';
 import type { EventLog } from './eventLog.ts';
 

@@ -1,7 +1,7 @@
 import jsonpatch from 'jsonpatch';
 import { isMultiNicError } from '../../core/errors.ts';
-import { ApiError, TransportError } from '../../kube/errors.ts';
-import type { Pod } from '../../kube/resources.ts';
+import { ApiError, TransportError } from '../../kube/api/errors.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import type { Decision } from '../../webhook/decision.ts';
 import type { AdmissionRequest } from '../../webhook/review.ts';
 import { namespace } from './setting.ts';

@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '../../core/api/types.ts';
-import type { KubeObject } from '../../kube/types.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
 
 /** What the API server decides about an object, and a history wants decided otherwise: by the model, and by virtual time. */
 interface Given {

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../kube/types.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
 
 /** What a request selects of a collection. */
 export interface Selectors {

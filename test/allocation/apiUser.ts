@@ -1,5 +1,5 @@
-import { pathOf } from '../../kube/resources.ts';
-import type { KubeObject, ObjectRef, Resource } from '../../kube/types.ts';
+import { pathOf } from '../../kube/api/resources.ts';
+import type { KubeObject, ObjectRef, Resource } from '../../kube/api/types.ts';
 import type { ApiAnswer, ApiBackend } from './apiBackend.ts';
 
 /** What people, the scheduler, kubelets and the API server's own controllers do: at once, and without faults. */

@@ -1,7 +1,7 @@
 import { apiVersion } from '../../core/api/names.ts';
 import type { ObjectMeta } from '../../core/api/types.ts';
-import type { Lease, Node, Pod } from '../../kube/resources.ts';
-import type { KubeList, KubeObject, KubeStatus } from '../../kube/types.ts';
+import type { Lease, Node, Pod } from '../../kube/api/resources.ts';
+import type { KubeList, KubeObject, KubeStatus } from '../../kube/api/types.ts';
 import type { ApiAnswer, ApiBackend, ApiCall } from './apiBackend.ts';
 import type { EventLog, LoggedChange } from './eventLog.ts';
 import { isGivenUp, ObjectStore, tableColumns } from './objectStore.ts';

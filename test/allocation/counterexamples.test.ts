@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { IPPool } from '../../core/api/types.ts';
-import { ipPools } from '../../kube/resources.ts';
+import { ipPools } from '../../kube/api/resources.ts';
 import { expectSound, finish, type History } from './history.ts';
 import { liveRecords } from './invariants.ts';
 import type { Model, ModelPod } from './model.ts';

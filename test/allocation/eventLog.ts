@@ -1,5 +1,5 @@
-import type { KubeObject } from '../../kube/types.ts';
-import type { WatchEvent } from '../../kube/watchEvents.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
+import type { WatchEvent } from '../../kube/api/watchEvents.ts';
 import { selects, type Selectors } from './apiPath.ts';
 
 export interface LoggedChange {

@@ -1,4 +1,4 @@
-import { ipPools } from '../../kube/resources.ts';
+import { ipPools } from '../../kube/api/resources.ts';
 import { auditCluster } from '../../kube/audit/clusterAudit.ts';
 import { describe, heldTwice, liveRecords, triedOnly, violations } from './invariants.ts';
 import type { Model } from './model.ts';

@@ -2,7 +2,7 @@ import { auditedPod } from '../../core/audit/readPod.ts';
 import { bare } from '../../core/audit/view.ts';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { readPool } from '../../core/pool/content.ts';
-import { ipPools, pods } from '../../kube/resources.ts';
+import { ipPools, pods } from '../../kube/api/resources.ts';
 import type { Model, Use } from './model.ts';
 import type { Site } from './site.ts';
 

@@ -5,7 +5,7 @@ import type { LeaderContext } from '../../controller/leaderContext.ts';
 import { NetworkSurveys } from '../../controller/networkSurveys.ts';
 import { PageSweeper } from '../../controller/sweeps/pages.ts';
 import { createSweeper } from '../../controller/sweeps/sweeper.ts';
-import { PoolStore } from '../../kube/poolStore.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
 import type { ActorClient } from './actorClient.ts';
 import { silent, type Setting } from './setting.ts';
 

@@ -9,7 +9,7 @@ import { Decider } from '../../agent/decision/decider.ts';
 import { PodSource } from '../../agent/pods/podSource.ts';
 import { PoolRecords } from '../../agent/records/poolRecords.ts';
 import { Releaser } from '../../agent/release/releaser.ts';
-import { PoolStore } from '../../kube/poolStore.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
 import type { ActorClient } from './actorClient.ts';
 import { namespace, silent, type Setting } from './setting.ts';
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { IPPool } from '../../core/api/types.ts';
-import { ipPools, pathOf, pods, type Pod } from '../../kube/resources.ts';
-import type { KubeObject, KubeStatus, Resource } from '../../kube/types.ts';
+import { ipPools, pathOf, pods, type Pod } from '../../kube/api/resources.ts';
+import type { KubeObject, KubeStatus, Resource } from '../../kube/api/types.ts';
 import type { ApiAnswer } from './apiBackend.ts';
 import { ComparedApi } from './comparedApi.ts';
 import { isAtMost } from '../cluster/version.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { apiVersion as ourApiVersion } from '../../core/api/names.ts';
 import type { IPPool } from '../../core/api/types.ts';
-import type { KubeObject } from '../../kube/types.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
 import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './apiBackend.ts';
 import { parsePath, selects, type ApiPath } from './apiPath.ts';
 import { EventLog } from './eventLog.ts';

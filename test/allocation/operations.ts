@@ -1,7 +1,7 @@
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { bare } from '../../core/audit/view.ts';
 import { annotation } from '../../core/api/names.ts';
-import { nodes, pods, type Pod } from '../../kube/resources.ts';
+import { nodes, pods, type Pod } from '../../kube/api/resources.ts';
 import { AdmissionChain, isBroken, Refused } from './admissionChain.ts';
 import { reservationMs } from './leader.ts';
 import type { Model, ModelPod, Sandbox, Use } from './model.ts';

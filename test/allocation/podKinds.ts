@@ -1,5 +1,5 @@
 import { annotation } from '../../core/api/names.ts';
-import type { Pod } from '../../kube/resources.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import type { NodeName } from './setting.ts';
 import { namespace } from './setting.ts';
 

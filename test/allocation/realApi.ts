@@ -1,4 +1,4 @@
-import type { KubeList, KubeObject } from '../../kube/types.ts';
+import type { KubeList, KubeObject } from '../../kube/api/types.ts';
 import { Aliases } from './aliases.ts';
 import type { ApiAnswer, ApiBackend, ApiCall } from './apiBackend.ts';
 import { parsePath, type ApiPath } from './apiPath.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
-import { defaultConnection, type TlsMaterial } from '../../kube/connection.ts';
+import { defaultConnection, type TlsMaterial } from '../../kube/api/connection.ts';
 import {
   cidrs,
   hostInterfaces,
@@ -13,7 +13,7 @@ import {
   nodes,
   pathOf,
   pods,
-} from '../../kube/resources.ts';
+} from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import type { Version } from '../cluster/version.ts';
 import { applyManifests } from '../system/apply.ts';

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
-import { ClusterView } from '../../kube/clusterView.ts';
-import { HostProfiles } from '../../kube/hostProfiles.ts';
-import { Informer } from '../../kube/informer.ts';
+import { ClusterView } from '../../kube/view/clusterView.ts';
+import { HostProfiles } from '../../kube/view/hostProfiles.ts';
+import { Informer } from '../../kube/watch/informer.ts';
 import {
   cidrs,
   deviceClasses,
@@ -13,8 +13,8 @@ import {
   resourceQuotas,
   type Namespace,
   type Node,
-} from '../../kube/resources.ts';
-import type { KubeObject, Resource } from '../../kube/types.ts';
+} from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { Quotas } from '../../webhook/quotas.ts';
 
 export const silent = pino({ enabled: false });

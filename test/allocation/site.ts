@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nodes, cidrs, hostInterfaces, leases, multiNicNetworks } from '../../kube/resources.ts';
-import { microTime } from '../../kube/leaseLock.ts';
+import { nodes, cidrs, hostInterfaces, leases, multiNicNetworks } from '../../kube/api/resources.ts';
+import { microTime } from '../../kube/leader/leaseLock.ts';
 import { ActorClient } from './actorClient.ts';
 import type { ApiFront, Outcome, Parked } from './apiFront.ts';
 import { ApiUser } from './apiUser.ts';

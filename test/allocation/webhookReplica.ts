@@ -1,7 +1,7 @@
 import { label } from '../../core/api/names.ts';
-import { Informer } from '../../kube/informer.ts';
-import { PoolStore } from '../../kube/poolStore.ts';
-import { pods, type Pod } from '../../kube/resources.ts';
+import { Informer } from '../../kube/watch/informer.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { pods, type Pod } from '../../kube/api/resources.ts';
 import type { Reviewer } from '../../webhook/app.ts';
 import { callBudget, within } from '../../webhook/call.ts';
 import type { ReviewContext } from '../../webhook/cluster.ts';

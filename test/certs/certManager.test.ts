@@ -5,7 +5,7 @@ import { createAuthority, type CertificateAuthority } from '../../certs/authorit
 import { readBundle } from '../../certs/bundle.ts';
 import { certificates, systemNamespace } from '../../core/api/names.ts';
 import { readConfigurations } from '../../controller/certificates/webhookConfigurations.ts';
-import { secrets } from '../../kube/resources.ts';
+import { secrets } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { startCertificateSite, type CertificateSite } from './site.ts';
 import { Storm } from './storm.ts';

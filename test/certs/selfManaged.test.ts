@@ -6,7 +6,7 @@ import { createAuthority } from '../../certs/authority.ts';
 import { readBundle } from '../../certs/bundle.ts';
 import { certificates, systemNamespace } from '../../core/api/names.ts';
 import { CertificateKeeper } from '../../controller/certificates/certificateKeeper.ts';
-import { events, secrets, type Secret } from '../../kube/resources.ts';
+import { events, secrets, type Secret } from '../../kube/api/resources.ts';
 import { readConfigurations, type TrustingConfiguration } from '../../controller/certificates/webhookConfigurations.ts';
 import { parseFlags } from '../../webhook/flags.ts';
 import { eventually } from '../eventually.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { label, systemNamespace } from '../../core/api/names.ts';
-import { KubeClient } from '../../kube/client.ts';
-import { namespaces } from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { namespaces } from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { Component } from '../cluster/component.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';

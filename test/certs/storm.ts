@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
-import { multiNicNetworks, mutatingWebhookConfigurations, pods } from '../../kube/resources.ts';
+import { multiNicNetworks, mutatingWebhookConfigurations, pods } from '../../kube/api/resources.ts';
 import { network } from '../controller/support.ts';
 import { podOf } from '../webhook/support.ts';
 import { namespace, type CertificateSite } from './site.ts';

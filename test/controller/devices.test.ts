@@ -9,7 +9,7 @@ import {
   nicClusterPolicies,
   sriovNetworks,
   sriovNodePolicies,
-} from '../../kube/resources.ts';
+} from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { createNamespace, host, network } from './support.ts';
 import { controllerSite } from './site.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { host, inParallel, network } from './support.ts';
 import { controllerSite } from './site.ts';

@@ -1,5 +1,10 @@
 import { expect } from 'chai';
-import { hostInterfaces, multiNicNetworks, namespaces, networkAttachmentDefinitions } from '../../kube/resources.ts';
+import {
+  hostInterfaces,
+  multiNicNetworks,
+  namespaces,
+  networkAttachmentDefinitions,
+} from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { createNamespace, host, network } from './support.ts';
 import { controllerSite } from './site.ts';

@@ -1,7 +1,7 @@
 import { apiVersion } from '../../core/api/names.ts';
 import type { HostInterface, IPPool, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
-import type { KubeClient } from '../../kube/client.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
 import {
   cidrs,
   events,
@@ -10,7 +10,7 @@ import {
   namespaces,
   networkAttachmentDefinitions,
   nodes,
-} from '../../kube/resources.ts';
+} from '../../kube/api/resources.ts';
 
 const subnets = ['172.20.1.0/24', '172.20.2.0/24'];
 

@@ -5,7 +5,7 @@ import { podResources } from '../../agent/devices/podResources.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { AllocatedNic, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { readPool } from '../../core/pool/content.ts';
-import { KubeClient } from '../../kube/client.ts';
+import { KubeClient } from '../../kube/api/client.ts';
 import {
   deviceClasses,
   events,
@@ -14,7 +14,7 @@ import {
   multiNicNetworks,
   pods,
   type Pod,
-} from '../../kube/resources.ts';
+} from '../../kube/api/resources.ts';
 import { boxImage, startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
 import { DevicePlugin } from '../devices/devicePlugin.ts';
 import { showPciNics, type PciNic } from '../devices/pciTree.ts';

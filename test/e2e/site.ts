@@ -2,8 +2,8 @@ import { apiVersion, extendedResourceName, label } from '../../core/api/names.ts
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { multiNicNetworks, namespaces, nodes, pods, type Pod } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { multiNicNetworks, namespaces, nodes, pods, type Pod } from '../../kube/api/resources.ts';
 import { boxImage, type Cluster, type ClusterNode } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { Ping } from './pings.ts';

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { systemNamespace } from '../../core/api/names.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
-import { pods, type Pod } from '../../kube/resources.ts';
+import { pods, type Pod } from '../../kube/api/resources.ts';
 import type { ClusterNode } from '../cluster/index.ts';
 import { settled } from '../faults/settled.ts';
 import { loadImages } from '../system/fromImages.ts';

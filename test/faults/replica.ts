@@ -2,11 +2,11 @@
 import { keyPairFiles } from '../../certs/reload.ts';
 import { component, systemNamespace } from '../../core/api/names.ts';
 import { createController } from '../../controller/controller.ts';
-import { KubeClient } from '../../kube/client.ts';
-import { HealthServer } from '../../kube/healthServer.ts';
-import { runAll, terminationSignal } from '../../kube/lifecycle.ts';
-import { createLogger } from '../../kube/log.ts';
-import { createMetrics } from '../../kube/metrics.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { HealthServer } from '../../kube/report/healthServer.ts';
+import { runAll, terminationSignal } from '../../kube/process/lifecycle.ts';
+import { createLogger } from '../../kube/process/log.ts';
+import { createMetrics } from '../../kube/report/metrics.ts';
 import { createWebhook } from '../../webhook/webhook.ts';
 import { controllerTimes, election, type ReplicaArgs } from './times.ts';
 

@@ -1,6 +1,6 @@
 import { extendedResourceName, label, systemNamespace } from '../../core/api/names.ts';
-import { KubeClient } from '../../kube/client.ts';
-import { hostInterfaces, multiNicNetworks, namespaces, nodes } from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { hostInterfaces, multiNicNetworks, namespaces, nodes } from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { host, network } from '../controller/support.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { pods, type Pod } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { pods, type Pod } from '../../kube/api/resources.ts';
 import { namespace, nodeNames } from './site.ts';
 
 /** Sound reviews, by the path that the API server sends them to. */

@@ -1,7 +1,7 @@
 /** A process that wants to be leader, for tests that pause it. Arguments: kubeconfig, name of the lease, times as JSON. */
 import { once } from 'node:events';
-import { KubeClient } from '../../kube/client.ts';
-import { LeaderElector } from '../../kube/leaderElection.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { LeaderElector } from '../../kube/leader/leaderElection.ts';
 import { silent } from './support.ts';
 
 const [kubeconfig = '', name = '', times = '{}'] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { KubeClient } from '../../kube/client.ts';
+import { KubeClient } from '../../kube/api/client.ts';
 import {
   ApiError,
   isAlreadyExists,
@@ -8,8 +8,8 @@ import {
   isNotFound,
   isRetryable,
   TransportError,
-} from '../../kube/errors.ts';
-import { leases, namespaces, nodes, pods, type Pod } from '../../kube/resources.ts';
+} from '../../kube/api/errors.ts';
+import { leases, namespaces, nodes, pods, type Pod } from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { compact, createLeases, lease } from './support.ts';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { KubeClient } from '../../kube/client.ts';
-import { EventRecorder } from '../../kube/events.ts';
-import { events, nodes } from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { EventRecorder } from '../../kube/report/events.ts';
+import { events, nodes } from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { readableLogger } from './support.ts';
 

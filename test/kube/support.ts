@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import pino from 'pino';
-import type { KubeClient } from '../../kube/client.ts';
-import { leases, type Lease } from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { leases, type Lease } from '../../kube/api/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 
 export const silent = pino({ enabled: false });

@@ -51,7 +51,7 @@ describe('Documentation', () => {
     const source =
       "new Counter({\n    name: 'a_total',\n    help: 'A.',\n    labelNames: ['x', 'y'],\n    registers,\n  });";
     expect(metricsIn(source)).to.deep.equal([{ name: 'a_total', type: 'counter', help: 'A.', labels: ['x', 'y'] }]);
-    expect(metricsIn(read('kube/metrics.ts'))).to.have.length.greaterThan(4);
+    expect(metricsIn(read('kube/report/metrics.ts'))).to.have.length.greaterThan(4);
   });
 
   it('every relative link leads somewhere', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
 import { systemNamespace } from '../../core/api/names.ts';
-import { KubeClient } from '../../kube/client.ts';
+import { KubeClient } from '../../kube/api/client.ts';
 import { inParallel } from '../controller/support.ts';
 import { applyManifests } from '../system/apply.ts';
 import { root, useSchemaCluster } from './cluster.ts';

@@ -6,8 +6,8 @@ import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { capacityOf } from '../../core/layout/layout.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
 import { readNetwork } from '../../core/network/network.ts';
-import { KubeClient } from '../../kube/client.ts';
-import { ipPools, multiNicNetworks } from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
 import { root, useSchemaCluster } from './cluster.ts';
 
 const folder = join(root, 'manifests/samples');

@@ -4,7 +4,7 @@ import { readAttachments } from '../../core/annotation/attachments.ts';
 import { annotation, apiVersion } from '../../core/api/names.ts';
 import type { AllocatedNic } from '../../core/api/types.ts';
 import { emptyPool, formatPool } from '../../core/pool/content.ts';
-import { ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/resources.ts';
+import { ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/api/resources.ts';
 import { Namespace } from '../agent/namespaces.ts';
 import { linkNames, resultOf, type PrintedResult } from '../agent/sandbox.ts';
 import { Site } from '../agent/site.ts';

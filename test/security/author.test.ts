@@ -8,10 +8,10 @@
  */
 import { expect } from 'chai';
 import { annotation, attachmentsKey, label, systemNamespace } from '../../core/api/names.ts';
-import { KubeClient } from '../../kube/client.ts';
-import * as resources from '../../kube/resources.ts';
-import { ApiError } from '../../kube/errors.ts';
-import type { Resource } from '../../kube/types.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import * as resources from '../../kube/api/resources.ts';
+import { ApiError } from '../../kube/api/errors.ts';
+import type { Resource } from '../../kube/api/types.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { applyManifests } from '../system/apply.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';

@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { annotation, attachmentsKey } from '../../core/api/names.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { readPool } from '../../core/pool/content.ts';
-import { ipPools, pods } from '../../kube/resources.ts';
+import { ipPools, pods } from '../../kube/api/resources.ts';
 import { chainedConfig, podArgs, primaryResult, selecting } from '../agent/cniCalls.ts';
 import { addVirtualFunctions, assignDevices } from '../agent/devices.ts';
 import type { Host } from '../agent/host.ts';

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import { readPool } from '../../core/pool/content.ts';
-import { ApiError } from '../../kube/errors.ts';
-import { ipPools, pods } from '../../kube/resources.ts';
+import { ApiError } from '../../kube/api/errors.ts';
+import { ipPools, pods } from '../../kube/api/resources.ts';
 import { podOf } from '../webhook/support.ts';
 import { createNetwork, namespacesOf, speeds, useSelectionSite } from './site.ts';
 

@@ -1,7 +1,7 @@
 import { label } from '../../core/api/names.ts';
 import type { HostInterface, MultiNicNetworkSpec } from '../../core/api/types.ts';
-import { KubeClient } from '../../kube/client.ts';
-import * as resources from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import * as resources from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import type { Component } from '../cluster/component.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { label, systemNamespace } from '../../core/api/names.ts';
 import { chainedFile } from '../../core/cni/chainedList.ts';
-import { KubeClient } from '../../kube/client.ts';
+import { KubeClient } from '../../kube/api/client.ts';
 import type { Cluster, ClusterNode } from '../cluster/index.ts';
 import type { Component } from '../cluster/component.ts';
 import { prepareMultus, putMultusFirst } from '../multus/onNodes.ts';

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import type { KubeClient } from '../../kube/client.ts';
-import { isNotFound } from '../../kube/errors.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { isNotFound } from '../../kube/api/errors.ts';
 import {
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
   type MutatingWebhookConfiguration,
   type ValidatingWebhookConfiguration,
-} from '../../kube/resources.ts';
+} from '../../kube/api/resources.ts';
 
 type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
 

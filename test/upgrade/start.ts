@@ -1,5 +1,5 @@
-import { KubeClient } from '../../kube/client.ts';
-import type { Pod } from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import { startCluster } from '../cluster/index.ts';
 import { Site } from '../e2e/site.ts';
 import { reachesServices } from '../system/fromImages.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import { installWebhooks, webhookConfigurations } from '../system/webhookConfigurations.ts';
-import { cidrs, mutatingWebhookConfigurations, pods, events, type Pod } from '../../kube/resources.ts';
+import { cidrs, mutatingWebhookConfigurations, pods, events, type Pod } from '../../kube/api/resources.ts';
 import { createNetwork } from './networks.ts';
 import { eventually } from '../eventually.ts';
 import {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
-import { events, pods, type Pod } from '../../kube/resources.ts';
+import { events, pods, type Pod } from '../../kube/api/resources.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { freePort } from '../system/webhookProcess.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';

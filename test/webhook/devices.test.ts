@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import type { PluginSpec } from '../../core/api/types.ts';
-import { multiNicNetworks, pods, type Pod } from '../../kube/resources.ts';
+import { multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { eventually } from '../eventually.ts';
 import { attachmentsOf, createNamespace, podOf, useWebhookCluster } from './support.ts';

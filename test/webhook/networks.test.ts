@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
-import { PoolStore } from '../../kube/poolStore.ts';
-import { listPoolRows } from '../../kube/poolTable.ts';
-import { multiNicNetworks, pods } from '../../kube/resources.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { listPoolRows } from '../../kube/pools/poolTable.ts';
+import { multiNicNetworks, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { silent } from '../kube/support.ts';
 import { createNetwork } from './networks.ts';

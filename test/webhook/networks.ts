@@ -1,7 +1,7 @@
 import { extendedResourceName, label } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import * as resources from '../../kube/resources.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import * as resources from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { nodeNames, startedWebhook } from './support.ts';
 

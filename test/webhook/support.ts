@@ -10,11 +10,11 @@ import { parseNetworks, type NetworkSelection } from '../../core/annotation/netw
 import { annotation, label } from '../../core/api/names.ts';
 import { readPool } from '../../core/pool/content.ts';
 import type { AllocatedNic, HostInterface, IPPool } from '../../core/api/types.ts';
-import { KubeClient } from '../../kube/client.ts';
-import type { ClusterView } from '../../kube/clusterView.ts';
-import { ApiError } from '../../kube/errors.ts';
-import { runAll } from '../../kube/lifecycle.ts';
-import * as resources from '../../kube/resources.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
+import { ApiError } from '../../kube/api/errors.ts';
+import { runAll } from '../../kube/process/lifecycle.ts';
+import * as resources from '../../kube/api/resources.ts';
 import { createWebhook } from '../../webhook/webhook.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';

@@ -1,0 +1,143 @@
+import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { formatCidr } from '../../core/net/cidr.ts';
+import type { Network } from '../../core/network/network.ts';
+import type { Claim, Claimant, NicClaim } from '../../core/pool/allocate.ts';
+import { claimsAnywhere, claimsOnNode } from '../../core/pool/claim.ts';
+import { pagePoolName } from '../../core/pool/name.ts';
+import { pageAround, pageCapacity, pageCount } from '../../core/pool/pages.ts';
+import { keepsRecords } from '../../core/selection/loads.ts';
+import type { NicRequest } from '../../core/selection/request.ts';
+import type { DevicePlacement } from '../../core/selection/types.ts';
+import type { ClusterView } from '../view/clusterView.ts';
+import { grantInNodePool } from './nodeGrant.ts';
+import { PoolFullError } from '../pools/poolFull.ts';
+import type { PoolCallOptions, PoolRef, PoolStore } from '../pools/poolStore.ts';
+import { sharersOf } from './sharedNics.ts';
+
+/** One attachment that wants NICs and addresses. */
+export interface GrantRequest {
+  network: string;
+  claimant: Claimant;
+  request: NicRequest;
+  /** Addresses that the pod asks for, one a NIC in interface order. */
+  ips?: readonly string[];
+  /** What the request's class names, where the network's strategy looks at it. */
+  deviceClass?: DeviceClass | undefined;
+  /** Where the pod's devices are, where the network's strategy looks at it. */
+  placement?: DevicePlacement | undefined;
+  /** Addresses that the attachment may hold already: where to look first. */
+  held?: readonly string[];
+}
+
+/** What was granted, and the pool that holds it; no pool where nothing needs to be kept. */
+export interface Granted {
+  nics: AllocatedNic[];
+  pool: string | undefined;
+  /** What a best-effort pod asked for in vain. */
+  short?: string;
+}
+
+/**
+ * Chooses NICs on the node and takes their addresses and bandwidth.
+ * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, and those of PoolStore.allocate
+ */
+export async function grantOnNode(
+  view: ClusterView,
+  store: PoolStore,
+  { claimant, request, ips, deviceClass, placement, held, ...wanted }: GrantRequest & { node: string },
+  options: PoolCallOptions,
+): Promise<Granted> {
+  const known = view.mustHave(wanted.network);
+  const { network } = known.state;
+  const node = view.nodeState(known, wanted.node);
+  const choice = { request, ...(ips && { ips }), deviceClass, placement };
+  if (keepsRecords(network) && !network.nodeIndependent) {
+    const sharers = node.host ? sharersOf(view, network, node.host) : [];
+    const { allocation, pool, short } = await grantInNodePool(
+      store,
+      { known, node, claimant, choice, sharers },
+      options,
+    );
+    return { nics: allocation.nics, pool, ...(short !== undefined && { short }) };
+  }
+  const { nics, short } = claimsOnNode(known.state, node, choice);
+  const granted = network.ownAddresses
+    ? await grantInPages(store, network, { claimant, nics, ...(ips && { ips }), ...(held && { held }) }, options)
+    : { nics: nics.map(withoutAddresses), pool: undefined };
+  return { ...granted, ...(short !== undefined && { short }) };
+}
+
+/** The same before the node is known. Undefined where the choice has to wait for it. */
+export async function grantAnywhere(
+  view: ClusterView,
+  store: PoolStore,
+  wanted: GrantRequest,
+  options: PoolCallOptions,
+): Promise<Granted | undefined> {
+  const known = view.mustHave(wanted.network);
+  const nics = claimsAnywhere(known.state, wanted.request, wanted.ips);
+  return nics && grantInPages(store, known.state.network, { ...wanted, nics }, options);
+}
+
+interface PageClaim extends Claim {
+  ips?: readonly string[];
+  held?: readonly string[];
+}
+
+/** Tries pages, the most promising first, until one has room. */
+async function grantInPages(
+  store: PoolStore,
+  network: Network,
+  { claimant, nics, ips = [], held = [] }: PageClaim,
+  options: PoolCallOptions,
+): Promise<Granted> {
+  const deadline = performance.now() + options.timeoutMs;
+  const ranges = nics.flatMap(({ blocks }) => blocks);
+  const tryPage = async (page: number): Promise<Granted | PoolFullError> => {
+    const timeoutMs = deadline - performance.now();
+    if (timeoutMs <= 0) throw new MultiNicError('MNN_DEADLINE', `network ${network.name}: no page had room in time`);
+    const pool = pagePool(network, page, nics);
+    try {
+      const allocation = await store.allocate(pool, { claimant, nics, page }, { ...options, timeoutMs });
+      return { nics: allocation.nics, pool: pool.name };
+    } catch (error) {
+      if (error instanceof PoolFullError) return error;
+      throw error;
+    }
+  };
+  const asked = pageAround(ranges, ips);
+  const known = asked ?? pageAround(ranges, held);
+  let result = known === undefined ? undefined : await tryPage(known);
+  if (result instanceof PoolFullError && asked !== undefined) throw result;
+  if (result && !(result instanceof PoolFullError)) return result;
+  for await (const page of store.pages.candidates(network.name, pageCount(ranges), options.timeoutMs)) {
+    result = await tryPage(page);
+    if (!(result instanceof PoolFullError)) return result;
+  }
+  const blocks = [...new Set(blockTexts(nics))].join(', ');
+  throw new PoolFullError(
+    network.name,
+    `network ${network.name}: no address is left in ${blocks}; all its pages are full`,
+  );
+}
+
+function pagePool(network: Network, page: number, nics: NicClaim[]): PoolRef {
+  return {
+    name: pagePoolName(network.name, page),
+    spec: { network: network.name, page, blocks: blockTexts(nics) },
+    networkUid: network.uid,
+    capacity: pageCapacity(
+      nics.flatMap(({ blocks }) => blocks),
+      page,
+    ),
+  };
+}
+
+function blockTexts(nics: NicClaim[]): string[] {
+  return nics.flatMap(({ blocks }) => blocks.map(({ pod }) => formatCidr(pod)));
+}
+
+function withoutAddresses({ master, netAddress }: NicClaim): AllocatedNic {
+  return { ...(master === undefined ? {} : { master }), netAddress, addresses: [] };
+}

@@ -1,0 +1,140 @@
+import type { Allocation } from '../../core/api/types.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { blocksOf } from '../../core/layout/hostBlocks.ts';
+import { usableCount } from '../../core/layout/layout.ts';
+import { formatCidr } from '../../core/net/cidr.ts';
+import type { Network } from '../../core/network/network.ts';
+import { isHeldBy, type Claim } from '../../core/pool/allocate.ts';
+import { claimsOnNode, type NicChoice, type NodeState } from '../../core/pool/claim.ts';
+import type { PoolContent } from '../../core/pool/content.ts';
+import { nodePoolName } from '../../core/pool/name.ts';
+import { candidatesOf } from '../../core/selection/candidates.ts';
+import { stillMeets } from '../../core/selection/held.ts';
+import { candidatesWith, loadsOf, sumLoads, takesWholeNic, type NicLoads } from '../../core/selection/loads.ts';
+import { keepsPromises, wishOf } from '../../core/selection/wish.ts';
+import type { KnownNetwork } from '../view/clusterView.ts';
+import { sleep } from '../api/deadline.ts';
+import type { PoolCallOptions, PoolRef, PoolStore } from '../pools/poolStore.ts';
+import { readLoads } from './sharedNics.ts';
+
+/** One attachment of a network that keeps its records in the pool of the node. */
+export interface NodeGrant {
+  known: KnownNetwork;
+  node: NodeState;
+  claimant: Claim['claimant'];
+  choice: Omit<NicChoice, 'loads' | 'held'>;
+  /** Networks that take from the same NICs. */
+  sharers: readonly Network[];
+}
+
+/** What was written, and by which choice. */
+export interface NodeGranted {
+  allocation: Allocation;
+  pool: string;
+  short?: string;
+}
+
+/** Those that gave way to each other choose again at different times, within this, ms. */
+const giveWayMs = 100;
+/** How often an attachment chooses before it is refused. */
+const rounds = 5;
+
+const nothing: NicLoads = new Map();
+
+/**
+ * Chooses NICs inside the change of the pool's content, so that the API server's resourceVersion decides between those that choose at the
+ * same time. Where other networks take from the same NICs, their pools are read once the record is written: of two that met on a NIC, the
+ * one that wrote later sees the other's record, and whoever sees that a NIC is short gives way: it chooses again, or gives its record up.
+ * @throws MultiNicError as claimsOnNode and PoolStore.allocate
+ */
+export async function grantInNodePool(
+  store: PoolStore,
+  grant: NodeGrant,
+  options: PoolCallOptions,
+): Promise<NodeGranted> {
+  const { network } = grant.known.state;
+  const { sharers, node } = grant;
+  const deadline = performance.now() + options.timeoutMs;
+  const left = (): number => Math.max(1, deadline - performance.now());
+  const readOthers = (): Promise<NicLoads> => readLoads(store, sharers, node.name, left());
+  // Which NIC is the best or the cheapest is not guessed; whether one is taken is found out below.
+  let others = sharers.length > 0 && keepsPromises(network) ? await readOthers() : nothing;
+  for (let round = 1; ; round++) {
+    const written = await write(store, grant, others, { ...options, timeoutMs: left() }).catch(
+      async (error: unknown) => {
+        if (round > 1) await giveUp(store, grant, left());
+        throw error;
+      },
+    );
+    if (sharers.length === 0 || options.dryRun) return written;
+    others = await readOthers();
+    if (isSound(grant, written, others)) return written;
+    if (round === rounds) {
+      await giveUp(store, grant, left());
+      const detail = `network ${network.name}: node ${node.name} lacks NICs that no other pod takes at this moment`;
+      throw new MultiNicError('MNN_NODE_LACKS', detail);
+    }
+    await sleep(Math.random() * giveWayMs);
+  }
+}
+
+interface Written extends NodeGranted {
+  /** What the other attachments of the pool had when this one was written. */
+  own: NicLoads;
+}
+
+async function write(
+  store: PoolStore,
+  { known, node, claimant, choice }: NodeGrant,
+  others: NicLoads,
+  options: PoolCallOptions,
+): Promise<Written> {
+  const { network } = known.state;
+  const counts = keepsPromises(network) || takesWholeNic(network);
+  let own = nothing;
+  let short: string | undefined;
+  const choose = (before: PoolContent): Claim => {
+    const held = before.allocations.find(record => isHeldBy(record, claimant));
+    own = counts
+      ? loadsOf(
+          network,
+          before.allocations.filter(record => record !== held),
+        )
+      : nothing;
+    const loads = sumLoads([own, others]);
+    const chosen = claimsOnNode(known.state, node, { ...choice, loads, held: held?.nics });
+    short = chosen.short;
+    return { claimant, nics: chosen.nics };
+  };
+  const pool = nodePool(known, node);
+  const allocation = await store.allocate(pool, choose, options);
+  return { allocation, pool: pool.name, own, ...(short !== undefined && { short }) };
+}
+
+/** Whether nobody else has what was written, now that the others are known. */
+function isSound({ known, node, choice }: NodeGrant, { allocation, own }: Written, others: NicLoads): boolean {
+  const { network } = known.state;
+  const members = node.host ? candidatesOf(network, node.host) : [];
+  const candidates = candidatesWith(network, members, sumLoads([own, others]));
+  return stillMeets(allocation.nics, candidates, wishOf(network, choice.request, choice.deviceClass)) !== undefined;
+}
+
+function giveUp(store: PoolStore, { known, node, claimant }: NodeGrant, timeoutMs: number): Promise<void> {
+  const pool = nodePoolName(known.state.network.name, node.name);
+  return store.release(pool, record => isHeldBy(record, claimant), { timeoutMs });
+}
+
+function nodePool(
+  { state: { network, interfaces } }: KnownNetwork,
+  { name, host, hostIndex, hostAddresses }: NodeState,
+): PoolRef {
+  const members = network.ownAddresses && host && hostIndex !== undefined ? candidatesOf(network, host) : [];
+  const blocks = members.flatMap(member => blocksOf(network, interfaces, member, hostIndex ?? 0, hostAddresses));
+  const counts = blocks.map(({ pod, excludes }) => usableCount(pod, excludes));
+  return {
+    name: nodePoolName(network.name, name),
+    spec: { network: network.name, hostName: name, blocks: blocks.map(({ pod }) => formatCidr(pod)) },
+    networkUid: network.uid,
+    ...(counts.length > 0 && { capacity: Number(counts.reduce((a, b) => (a < b ? a : b), 1_000_000n)) }),
+  };
+}

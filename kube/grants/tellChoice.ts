@@ -1,0 +1,16 @@
+import { explain, explainShort, type Choice } from '../../core/selection/explain.ts';
+import type { EventRecorder, EventSubject } from '../report/events.ts';
+
+/** Tells with the pod's events which NICs were chosen, and why: `kubectl describe pod` shows them. */
+export function tellChoice(
+  events: Pick<EventRecorder, 'record'>,
+  { metadata }: Pick<EventSubject, 'metadata'>,
+  node: string,
+  choices: readonly Choice[],
+): void {
+  if (choices.length === 0) return;
+  const subject = { apiVersion: 'v1', kind: 'Pod', metadata };
+  const short = explainShort(node, choices);
+  events.record(subject, 'Normal', 'NetworksChosen', explain(node, choices));
+  if (short !== undefined) events.record(subject, 'Warning', 'NetworksShort', short);
+}

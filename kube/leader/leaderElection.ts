@@ -1,0 +1,188 @@
+import type { KubeClient } from '../api/client.ts';
+import { sleep } from '../api/deadline.ts';
+import { isAlreadyExists, isConflict } from '../api/errors.ts';
+import { Term } from './leaderTerm.ts';
+import { leaseLock, type LeaseLock } from './leaseLock.ts';
+import type { Runnable } from '../process/lifecycle.ts';
+import type { Logger } from '../process/log.ts';
+import type { Lease } from '../api/resources.ts';
+
+export interface LeaderElectionOptions {
+  readonly client: KubeClient;
+  readonly lease: { readonly namespace: string; readonly name: string };
+  /** Unique among the candidates, also across restarts: the pod's name and a UUID. */
+  readonly identity: string;
+  readonly logger: Logger;
+  /**
+   * What the leader does. The signal aborts when it leads no longer or is to stop: it must then end soon, as another
+   * candidate follows. Where it is rejected, start() is too.
+   */
+  readonly onStarted: (signal: AbortSignal) => Promise<void>;
+  /** Leadership ended without having been given up. */
+  readonly onLost?: () => void;
+  /** How long other candidates wait for a leader that is not heard. Default 15,000. */
+  readonly leaseDurationMs?: number;
+  /** How long the leader leads without having been able to renew. Shorter than leaseDurationMs. Default 10,000. */
+  readonly renewDeadlineMs?: number;
+  /** Between renewals, and about between attempts to become leader. Default 2,000. */
+  readonly retryPeriodMs?: number;
+  /** For metrics. */
+  readonly observer?: { leading?(lease: string, leading: boolean): void };
+}
+
+interface Observed {
+  readonly resourceVersion: string | undefined;
+  /** When this state was first seen here, by the monotonic clock: the holder's own times are not trusted. */
+  readonly at: number;
+}
+
+/**
+ * Leader election on a coordination.k8s.io/v1 Lease, by the rules of client-go: whoever renews it leads; others take it
+ * over when it did not change for its duration, measured on their own clocks. A leader that cannot renew in time, or whose
+ * process was paused, stops to lead before another one starts.
+ */
+export class LeaderElector implements Runnable {
+  readonly name: string;
+  readonly #options: LeaderElectionOptions;
+  readonly #lock: LeaseLock;
+  readonly #leaseDurationMs: number;
+  readonly #renewDeadlineMs: number;
+  readonly #retryPeriodMs: number;
+  #observed: Observed | undefined;
+  #term: Term | undefined;
+
+  constructor(options: LeaderElectionOptions) {
+    this.#options = options;
+    this.name = `leader election ${options.lease.namespace}/${options.lease.name}`;
+    this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
+    this.#renewDeadlineMs = options.renewDeadlineMs ?? 10_000;
+    this.#retryPeriodMs = options.retryPeriodMs ?? 2_000;
+    if (!(this.#retryPeriodMs < this.#renewDeadlineMs && this.#renewDeadlineMs < this.#leaseDurationMs)) {
+      throw new RangeError(
+        `Expected retryPeriodMs < renewDeadlineMs < leaseDurationMs, got ${this.#retryPeriodMs}, ${this.#renewDeadlineMs}, ${this.#leaseDurationMs}`,
+      );
+    }
+    this.#lock = leaseLock(options.client, options.lease, options.identity, this.#leaseDurationMs);
+  }
+
+  /** Whether this process leads, by the clock: true no longer than the renew deadline after the last renewal. */
+  get isLeader(): boolean {
+    return this.#term?.isCurrent ?? false;
+  }
+
+  /**
+   * Is a candidate, and leads when elected, until the signal aborts. Then the leader's work is waited for and the lease given
+   * up. After a loss it is a candidate again.
+   *
+   * @throws what onStarted is rejected with
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const asked = performance.now();
+      const held = await this.#tryToTake(signal);
+      if (held) await this.#lead(new Term(held, signal, asked + this.#renewDeadlineMs));
+      // Spread out, so that the candidates do not all ask at the same moment.
+      else await sleep(this.#retryPeriodMs * (1 + 1.2 * Math.random()), signal);
+    }
+  }
+
+  async #tryToTake(signal: AbortSignal): Promise<Lease | undefined> {
+    try {
+      const stored = await this.#lock.read(this.#callTimeoutMs, signal);
+      if (stored && !this.#isFree(stored)) return undefined;
+      return await this.#lock.take(stored, this.#callTimeoutMs, signal);
+    } catch (error) {
+      if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) {
+        this.#options.logger.warn({ err: error, lease: this.name }, 'the lease cannot be read or taken, going on');
+      }
+      return undefined;
+    }
+  }
+
+  #isFree(stored: Lease): boolean {
+    const { holderIdentity, leaseDurationSeconds } = stored.spec ?? {};
+    const { resourceVersion } = stored.metadata;
+    if (this.#observed?.resourceVersion !== resourceVersion)
+      this.#observed = { resourceVersion, at: performance.now() };
+    if (!holderIdentity) return true;
+    const duration = leaseDurationSeconds === undefined ? this.#leaseDurationMs : leaseDurationSeconds * 1000;
+    return performance.now() - (this.#observed?.at ?? Infinity) > duration;
+  }
+
+  async #lead(term: Term): Promise<void> {
+    const { logger, identity, onStarted, onLost, observer } = this.#options;
+    this.#term = term;
+    logger.info({ lease: this.name, identity }, 'leading');
+    observer?.leading?.(this.name, true);
+    const renewing = this.#renew(term);
+    try {
+      await Promise.all([onStarted(term.leading), aborted(term.leading)]);
+    } finally {
+      term[Symbol.dispose]();
+      await renewing;
+      observer?.leading?.(this.name, false);
+      if (term.lost) {
+        logger.error({ lease: this.name }, 'leadership lost');
+        onLost?.();
+      } else await this.#release();
+    }
+  }
+
+  /** Goes on while the leader's work is ending, so that nobody follows too early. Never rejects. */
+  async #renew(term: Term): Promise<void> {
+    for (;;) {
+      await sleep(this.#retryPeriodMs, term.over);
+      if (term.over.aborted) return;
+      if (!term.isCurrent) term.lose();
+      const asked = performance.now();
+      try {
+        term.held = await this.#lock.renew(term.held, this.#callTimeoutMs, term.over);
+        term.extend(asked + this.#renewDeadlineMs);
+      } catch (error) {
+        if (term.over.aborted) return;
+        if (isConflict(error)) await this.#reread(term);
+        else this.#options.logger.warn({ err: error, lease: this.name }, 'the lease cannot be renewed, trying again');
+      }
+    }
+  }
+
+  /** A conflict: a renewal of ours arrived though its answer did not, or somebody else holds the lease. */
+  async #reread(term: Term): Promise<void> {
+    try {
+      const stored = await this.#lock.read(this.#callTimeoutMs, term.over);
+      if (stored?.spec?.holderIdentity === this.#options.identity) term.held = stored;
+      else term.lose();
+    } catch (error) {
+      if (term.over.aborted) return;
+      this.#options.logger.warn({ err: error, lease: this.name }, 'the lease cannot be read, trying again');
+    }
+  }
+
+  async #release(): Promise<void> {
+    try {
+      // Read first: whether a renewal that was just cancelled arrived is not known.
+      const stored = await this.#lock.read(this.#callTimeoutMs);
+      if (stored?.spec?.holderIdentity === this.#options.identity)
+        await this.#lock.release(stored, this.#callTimeoutMs);
+    } catch (error) {
+      this.#options.logger.warn({ err: error, lease: this.name }, 'the lease was not given up; it will expire');
+    }
+  }
+
+  get #callTimeoutMs(): number {
+    return this.#renewDeadlineMs / 2;
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>(resolve => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import { KubeClient } from '../api/client.ts';
+import { ApiError } from '../api/errors.ts';
+import { PageDirectory } from './pageDirectory.ts';
+
+/** What only a server that misbehaves on purpose can show; test/kube has the same directory against a real API server. */
+describe('PageDirectory, against a server that misbehaves', () => {
+  let server: Server;
+  let client: KubeClient;
+  /** Answers still to come before the pages are told. */
+  let failures: number[];
+
+  beforeEach(async () => {
+    server = createServer((_, response) => {
+      const code = failures.shift() ?? 200;
+      const columns = ['Name', 'Network', 'Node', 'Page', 'Used', 'Capacity'].map(name => ({ name }));
+      const rows = [{ cells: ['net.page.0', 'net', '', 0, 256, 256] }];
+      const body = code === 200 ? { columnDefinitions: columns, rows } : { kind: 'Status', message: 'etcd is away' };
+      response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    client = new KubeClient({
+      server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      credentials: () => Promise.resolve({ headers: {}, tls: {} }),
+    });
+  });
+
+  afterEach(async () => {
+    await client.close();
+    server.close();
+    server.closeAllConnections();
+  });
+
+  async function candidates(timeoutMs: number): Promise<number[]> {
+    const pages: number[] = [];
+    for await (const page of new PageDirectory(client).candidates('net', 2, timeoutMs)) pages.push(page);
+    return pages;
+  }
+
+  it('asks again which pages are full, as a pod would else be refused for it', async () => {
+    failures = [500, 504, 429];
+    expect(await candidates(10_000)).to.include(1);
+    expect(failures).to.deep.equal([]);
+  });
+
+  it('says at the deadline what kept it from knowing', async () => {
+    failures = Array.from({ length: 1000 }, () => 500);
+    const error = await candidates(500).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(ApiError).with.property('status', 500);
+  });
+
+  it('does not ask again where the answer would be the same', async () => {
+    failures = [403, 500];
+    const error = await candidates(10_000).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(ApiError).with.property('status', 403);
+    expect(failures).to.deep.equal([500]);
+  });
+});

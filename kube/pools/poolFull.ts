@@ -1,0 +1,11 @@
+import { MultiNicError } from '../../core/errors.ts';
+
+/** A network has no address left where one was asked for. */
+export class PoolFullError extends MultiNicError {
+  readonly network: string;
+
+  constructor(network: string, detail: string) {
+    super('MNN_POOL_FULL', detail);
+    this.network = network;
+  }
+}

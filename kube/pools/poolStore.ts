@@ -1,0 +1,169 @@
+import type { Logger } from 'pino';
+import { apiVersion, label } from '../../core/api/names.ts';
+import type { Allocation, IPPool, IPPoolSpec } from '../../core/api/types.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { allocate, confirm, release, type Claim, type Rules } from '../../core/pool/allocate.ts';
+import { readPool, type PoolContent } from '../../core/pool/content.ts';
+import type { KubeClient } from '../api/client.ts';
+import { PageDirectory } from './pageDirectory.ts';
+import { PoolFullError } from './poolFull.ts';
+import { PoolWriter, type Change } from './poolWriter.ts';
+import { ipPools } from '../api/resources.ts';
+
+/** A pool: its name, and what it is made with by the first allocation. */
+export interface PoolRef {
+  name: string;
+  spec: IPPoolSpec;
+  /** UID of the MultiNicNetwork, which owns the pool. */
+  networkUid: string;
+  /** How many attachments fit, for people to read; absent where no addresses of ours are given. */
+  capacity?: number;
+}
+
+export interface PoolCallOptions {
+  /** What the call may take in all, conflicts and retries included. */
+  timeoutMs: number;
+  /** Nothing is written; the result is what would have been. */
+  dryRun?: boolean;
+}
+
+export interface PoolStoreOptions {
+  log: Logger;
+  /** How long a released address rests. Default one minute. */
+  coolDownMs?: number;
+  /** Default: the wall clock. */
+  now?: () => Date;
+  /** Pools are to have no managedFields (decision 0014); for who may update ippools, not only their status. Default false. */
+  untracked?: boolean;
+}
+
+/** Idle pools whose last version is remembered, to write without reading first. */
+const maxRemembered = 4096;
+
+/**
+ * The allocations, kept in IPPool objects. The API server is the arbiter: every change is a PUT of the status with the resourceVersion
+ * that it rests on, and the changes that wait for the same pool go in one PUT. Any number of processes may write at once.
+ */
+export class PoolStore {
+  readonly #client: KubeClient;
+  readonly #log: Logger;
+  readonly #coolDownMs: number;
+  readonly #now: () => Date;
+  readonly #untracked: boolean;
+  readonly #writers = new Map<string, PoolWriter>();
+  /** Where node-independent networks have room. */
+  readonly pages: PageDirectory;
+
+  constructor(client: KubeClient, options: PoolStoreOptions) {
+    this.#client = client;
+    this.pages = new PageDirectory(client);
+    this.#log = options.log;
+    this.#coolDownMs = options.coolDownMs ?? 60_000;
+    this.#now = options.now ?? (() => new Date());
+    this.#untracked = options.untracked ?? false;
+  }
+
+  /** A pool's content as the API server has it now; one that does not exist is empty. @throws ApiError, TransportError, MultiNicError */
+  async read(pool: string, timeoutMs: number): Promise<PoolContent> {
+    return readPool(await this.#client.find(ipPools, { name: pool }, { timeoutMs }));
+  }
+
+  /**
+   * Takes addresses for an attachment, or returns those that it holds already.
+   * @param claim what to take, or the choice of it: made on the content that is written, so again after each conflict
+   * @throws what the choice throws; MultiNicError MNN_POOL_FULL, MNN_ADDRESS_TAKEN, MNN_ADDRESS_OUTSIDE, MNN_DEADLINE
+   */
+  allocate(
+    pool: PoolRef,
+    claim: Claim | ((before: PoolContent) => Claim),
+    options: PoolCallOptions,
+  ): Promise<Allocation> {
+    return this.#change(pool.name, options, {
+      ifAbsent: () => newPool(pool),
+      apply: before => {
+        const grant = allocate(before, typeof claim === 'function' ? claim(before) : claim, this.#rules());
+        if (!grant.ok) throw refusal(pool, grant);
+        const { capacity } = pool;
+        const counted = capacity === undefined ? {} : { capacity };
+        return { content: grant.content && { ...grant.content, ...counted }, result: grant.allocation };
+      },
+    });
+  }
+
+  /** Releases the records that match. A pool that does not exist has none. */
+  release(pool: string, matches: (record: Allocation) => boolean, options: PoolCallOptions): Promise<void> {
+    return this.#change(pool, options, {
+      apply: before => ({ content: release(before, matches, this.#rules()), result: undefined }),
+    });
+  }
+
+  /** Gives a reservation to its pod. @returns whether the pod holds it now (false: it was given up before, or never was) */
+  confirm(
+    pool: string,
+    reservation: string,
+    pod: { uid: string; name: string; namespace: string },
+    options: PoolCallOptions,
+  ): Promise<boolean> {
+    return this.#change(pool, options, {
+      apply: before => {
+        const content = confirm(before, reservation, pod, this.#now());
+        const result = (content ?? before).allocations.some(
+          r => r.reservation === reservation && r.podUID === pod.uid && r.state === 'Allocated',
+        );
+        return { content, result };
+      },
+    });
+  }
+
+  #rules(): Rules {
+    return { now: this.#now(), coolDownMs: this.#coolDownMs };
+  }
+
+  #change<T>(name: string, options: PoolCallOptions, change: Pick<Change<T>, 'ifAbsent' | 'apply'>): Promise<T> {
+    const writer =
+      this.#writers.get(name) ?? new PoolWriter(this.#client, name, { log: this.#log, untracked: this.#untracked });
+    // Re-inserted at the end: the map's order is the order of use.
+    this.#writers.delete(name);
+    this.#writers.set(name, writer);
+    this.#forgetIdle();
+    return writer.submit({ ...change, timeoutMs: options.timeoutMs, dryRun: options.dryRun ?? false });
+  }
+
+  #forgetIdle(): void {
+    for (const [name, writer] of this.#writers) {
+      if (this.#writers.size <= maxRemembered) return;
+      if (writer.idle) this.#writers.delete(name);
+    }
+  }
+}
+
+function newPool({ name, spec, networkUid }: PoolRef): IPPool {
+  return {
+    apiVersion,
+    kind: 'IPPool',
+    metadata: {
+      name,
+      labels: { [label.network]: spec.network },
+      ownerReferences: [{ apiVersion, kind: 'MultiNicNetwork', name: spec.network, uid: networkUid }],
+    },
+    spec,
+  };
+}
+
+function refusal({ name, spec }: PoolRef, grant: Exclude<ReturnType<typeof allocate>, { ok: true }>): MultiNicError {
+  const where = `network ${spec.network}${spec.hostName === undefined ? '' : ` on node ${spec.hostName}`}`;
+  switch (grant.reason) {
+    case 'full':
+      return new PoolFullError(spec.network, `${where}: no address is left in ${grant.block} (ippool ${name})`);
+    case 'taken':
+      return new MultiNicError(
+        'MNN_ADDRESS_TAKEN',
+        `${where}: ${grant.address} belongs to another pod (ippool ${name})`,
+      );
+    case 'outside':
+      return new MultiNicError(
+        'MNN_ADDRESS_OUTSIDE',
+        `${where}: ${grant.address} is not a usable address of ${grant.block}`,
+      );
+  }
+}

@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { http } from '../api/http.ts';
+import type { Runnable } from '../process/lifecycle.ts';
+import type { Logger } from '../process/log.ts';
+
+/** Passes, or says what is wrong. */
+export type Check = () => true | string | Promise<true | string>;
+
+export interface HealthServerOptions {
+  /** Address to listen on; default all. */
+  readonly host?: string;
+  /** 0: any free one, see HealthServer.port. */
+  readonly port: number;
+  readonly logger: Logger;
+  /** Absent: no /metrics. */
+  readonly registry?: Registry;
+  /** Named checks of /healthz: failing has the kubelet restart the container. Default: none, so it passes as it answers. */
+  readonly live?: Readonly<Record<string, Check>>;
+  /** Named checks of /readyz: failing takes the pod out of its Service. */
+  readonly ready?: Readonly<Record<string, Check>>;
+}
+
+/** Probes and metrics over plain HTTP: /healthz, /readyz (each check on a line, as the API server prints them), /metrics. */
+export class HealthServer implements Runnable {
+  readonly name = 'health server';
+  readonly #options: HealthServerOptions;
+  readonly #server: Server;
+  readonly #listening = Promise.withResolvers<void>();
+  #stopping = false;
+
+  constructor(options: HealthServerOptions) {
+    this.#options = options;
+    this.#server = http.createServer((request, response) => {
+      void this.#answer(request, response);
+    });
+  }
+
+  /** The port that is listened on, once ready. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? this.#options.port;
+  }
+
+  /** @throws where the port is taken */
+  async start(signal: AbortSignal): Promise<void> {
+    const { host, port } = this.#options;
+    this.#server.listen({ port, ...(host !== undefined && { host }) });
+    await once(this.#server, 'listening');
+    this.#listening.resolve();
+    if (!signal.aborted) {
+      await new Promise<void>((resolve, reject) => {
+        signal.addEventListener(
+          'abort',
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+        this.#server.once('error', reject);
+      });
+    }
+    this.#stopping = true;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  ready(): Promise<void> {
+    return this.#listening.promise;
+  }
+
+  /** Readiness fails from now on while everything still works, so that no new requests are sent here before the end. */
+  drain(): void {
+    this.#stopping = true;
+  }
+
+  /** Never rejects. */
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { live = {}, ready = {}, registry, logger } = this.#options;
+    try {
+      const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+      if (path === '/healthz') await report(response, live);
+      else if (path === '/readyz') {
+        await report(response, { ...ready, ...(this.#stopping && { stopping: () => 'the process is stopping' }) });
+      } else if (path === '/metrics' && registry) {
+        response.setHeader('content-type', registry.contentType).end(await registry.metrics());
+      } else response.writeHead(404).end('not found\n');
+    } catch (error) {
+      logger.error({ err: error, url: request.url }, 'health request failed');
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    }
+  }
+}
+
+async function report(response: ServerResponse, checks: Readonly<Record<string, Check>>): Promise<void> {
+  const results = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => ({ name, result: await runCheck(check) })),
+  );
+  const healthy = results.every(({ result }) => result === true);
+  const lines = results.map(({ name, result }) => (result === true ? `[+]${name} ok` : `[-]${name} failed: ${result}`));
+  response
+    .writeHead(healthy ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' })
+    .end([...lines, healthy ? 'ok' : 'not ok', ''].join('\n'));
+}
+
+async function runCheck(check: Check): Promise<true | string> {
+  try {
+    return await check();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

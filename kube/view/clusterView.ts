@@ -1,0 +1,189 @@
+import type { Logger } from 'pino';
+import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
+import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
+import { HostIndexes } from '../../core/layout/hostIndex.ts';
+import { appliesTo, readNetwork } from '../../core/network/network.ts';
+import { sameSpec } from '../../core/network/versions.ts';
+import type { NetworkDirectory } from '../../core/pod/selectNetworks.ts';
+import type { NetworkState, NodeState } from '../../core/pool/claim.ts';
+import { HostAddresses } from './hostAddresses.ts';
+import type { Informer } from '../watch/informer.ts';
+
+const none: ReadonlyMap<string, number> = new Map();
+
+/** The informers that a view reads. It neither starts nor stops them. */
+export interface ViewSources {
+  networks: Informer<MultiNicNetwork>;
+  cidrs: Informer<Cidr>;
+  hosts: Informer<HostInterface>;
+}
+
+/** A network as stored, and as read. */
+export interface KnownNetwork {
+  object: MultiNicNetwork;
+  state: NetworkState;
+}
+
+/** What one process knows of networks, hosts and host indexes: from its informers, so without a request. */
+export class ClusterView implements NetworkDirectory {
+  readonly #sources: ViewSources;
+  readonly #log: Logger;
+  /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
+  readonly #read = new WeakMap<MultiNicNetwork, KnownNetwork | Error>();
+  /** Per network. */
+  readonly #indexes = new Map<string, HostIndexes>();
+  readonly #hostListeners: ((host: string) => void)[] = [];
+  readonly #networkListeners: (() => void)[] = [];
+  readonly #hostAddresses: HostAddresses;
+
+  constructor(sources: ViewSources, log: Logger) {
+    this.#sources = sources;
+    this.#log = log;
+    this.#hostAddresses = new HostAddresses({
+      names: () => Array.from(sources.hosts.list(), ({ metadata }) => metadata.name),
+      find: name => this.host(name)?.spec,
+    });
+    sources.cidrs.addHandlers({
+      added: page => {
+        this.#setPage(page, page.spec);
+      },
+      updated: (page, previous) => {
+        if (page.spec.network !== previous.spec.network) this.#setPage(previous, undefined);
+        this.#setPage(page, page.spec);
+      },
+      deleted: page => {
+        this.#setPage(page, undefined);
+      },
+    });
+    const onHost = ({ metadata }: HostInterface): void => {
+      this.#hostAddresses.hostChanged(metadata.name);
+      this.#tell([metadata.name]);
+    };
+    const tellNetworks = (): void => {
+      for (const listener of this.#networkListeners) listener();
+    };
+    const onNetworks = (): void => {
+      this.#hostAddresses.networksChanged();
+      tellNetworks();
+    };
+    sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
+    sources.networks.addHandlers({
+      added: tellNetworks,
+      // A network's status counts its addresses, so it changes all the time.
+      updated: (network, previous) => {
+        if (!sameSpec(network, previous)) onNetworks();
+      },
+      deleted: onNetworks,
+    });
+  }
+
+  /** Whether every copy is complete. */
+  synced(): boolean {
+    const { networks, cidrs, hosts } = this.#sources;
+    return networks.hasSynced && cidrs.hasSynced && hosts.hasSynced;
+  }
+
+  networkNames(): string[] {
+    return [...this.#sources.networks.list()].map(({ metadata }) => metadata.name).sort();
+  }
+
+  exists(network: string): boolean {
+    return this.#sources.networks.get(network) !== undefined;
+  }
+
+  appliesTo(network: string, namespace: string): boolean {
+    const object = this.#sources.networks.get(network);
+    return object !== undefined && appliesTo(object.spec, namespace);
+  }
+
+  /** Names of the networks that apply to the namespace and are not being deleted. */
+  applicable(namespace: string): string[] {
+    return [...this.#sources.networks.list()]
+      .filter(({ spec, metadata }) => appliesTo(spec, namespace) && metadata.deletionTimestamp === undefined)
+      .map(({ metadata }) => metadata.name)
+      .sort();
+  }
+
+  /** Undefined where there is no such network. @throws MultiNicError where its spec cannot be read */
+  network(name: string): KnownNetwork | undefined {
+    const object = this.#sources.networks.get(name);
+    if (!object) return undefined;
+    const known = this.#read.get(object) ?? this.#readNetwork(object);
+    if (known instanceof Error) throw known;
+    return known;
+  }
+
+  /** @throws MultiNicError MNN_NETWORK_UNKNOWN, or where its spec cannot be read */
+  mustHave(name: string): KnownNetwork {
+    const known = this.network(name);
+    if (!known) throw new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no MultiNicNetwork "${name}"`);
+    return known;
+  }
+
+  /** All networks whose spec can be read. */
+  networks(): KnownNetwork[] {
+    return [...this.#sources.networks.list()].flatMap(object => {
+      const known = this.#read.get(object) ?? this.#readNetwork(object);
+      return known instanceof Error ? [] : [known];
+    });
+  }
+
+  host(name: string): HostInterface | undefined {
+    return this.#sources.hosts.get(name);
+  }
+
+  hosts(): IterableIterator<HostInterface> {
+    return this.#sources.hosts.list();
+  }
+
+  /** Host name → host index in the network; changes with its pages. */
+  hostIndexes(network: string): ReadonlyMap<string, number> {
+    return this.#indexes.get(network)?.indexes ?? none;
+  }
+
+  /** Calls the listener with the name of each host whose HostInterface, or whose index in any network, is another from now on. */
+  addHostListener(listener: (host: string) => void): void {
+    this.#hostListeners.push(listener);
+  }
+
+  /** Calls the listener whenever a network comes, its spec changes, or it goes. */
+  addNetworkListener(listener: () => void): void {
+    this.#networkListeners.push(listener);
+  }
+
+  /** What choosing NICs of the network on the node needs. */
+  nodeState({ state }: KnownNetwork, node: string): NodeState {
+    const { network } = state;
+    return {
+      name: node,
+      host: this.host(node)?.spec,
+      hostIndex: this.hostIndexes(network.name).get(node),
+      ...(network.subnets.length === 0 ? { hostAddresses: this.#hostAddresses.of(network) } : {}),
+    };
+  }
+
+  #setPage({ metadata, spec: { network } }: Cidr, page: Cidr['spec'] | undefined): void {
+    const indexes = this.#indexes.get(network) ?? new HostIndexes();
+    this.#indexes.set(network, indexes);
+    this.#tell(indexes.setPage(metadata.name, page));
+    if (indexes.indexes.size === 0) this.#indexes.delete(network);
+  }
+
+  #tell(hosts: readonly string[]): void {
+    for (const host of hosts) for (const listener of this.#hostListeners) listener(host);
+  }
+
+  #readNetwork(object: MultiNicNetwork): KnownNetwork | Error {
+    let known: KnownNetwork | Error;
+    try {
+      known = { object, state: { network: readNetwork(object), interfaces: object.status?.interfaces ?? [] } };
+    } catch (error) {
+      if (!isMultiNicError(error)) throw error;
+      // Stored while no webhook checked it. It is told once a version, and in its status by the controller.
+      this.#log.warn({ network: object.metadata.name, err: error }, 'the network cannot be used');
+      known = error;
+    }
+    this.#read.set(object, known);
+    return known;
+  }
+}

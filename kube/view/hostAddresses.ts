@@ -1,0 +1,69 @@
+import type { HostInterfaceSpec } from '../../core/api/types.ts';
+import { membersOf } from '../../core/layout/members.ts';
+import type { IpAddress } from '../../core/net/address.ts';
+import { AddressIndex } from '../../core/net/addressIndex.ts';
+import { formatCidr } from '../../core/net/cidr.ts';
+import type { Network } from '../../core/network/network.ts';
+
+/** What HostAddresses asks of the hosts. */
+export interface HostDirectory {
+  names(): Iterable<string>;
+  find(name: string): HostInterfaceSpec | undefined;
+}
+
+/** Of the networks with the same masterNets. */
+interface Known {
+  index: AddressIndex;
+  byHost: Map<string, readonly IpAddress[]>;
+  /** Hosts that are others since they were last looked at. */
+  changed: Set<string>;
+}
+
+/**
+ * The hosts' own addresses on the NICs of networks without a pod subnet, which pods never get. A host that changes is looked at again when
+ * somebody asks, and no other with it: there may be forty thousand addresses, and thousands of hosts that change one after another.
+ */
+export class HostAddresses {
+  readonly #hosts: HostDirectory;
+  readonly #known = new Map<string, Known>();
+
+  constructor(hosts: HostDirectory) {
+    this.#hosts = hosts;
+  }
+
+  of(network: Pick<Network, 'masterNets'>): AddressIndex {
+    const key = network.masterNets.map(formatCidr).join();
+    const known: Known = this.#known.get(key) ?? {
+      index: new AddressIndex(),
+      byHost: new Map(),
+      changed: new Set(this.#hosts.names()),
+    };
+    this.#known.set(key, known);
+    const { index, byHost, changed } = known;
+    for (const name of changed) {
+      for (const address of byHost.get(name) ?? []) index.remove(address);
+      const host = this.#hosts.find(name);
+      const addresses = host ? addressesOf(network, host) : [];
+      for (const address of addresses) index.add(address);
+      if (host) byHost.set(name, addresses);
+      else byHost.delete(name);
+    }
+    changed.clear();
+    return index;
+  }
+
+  hostChanged(name: string): void {
+    for (const { changed } of this.#known.values()) changed.add(name);
+  }
+
+  /** Which networks there are, or what they look at, is another: what none asks for any more is not kept. */
+  networksChanged(): void {
+    this.#known.clear();
+  }
+}
+
+function addressesOf(network: Pick<Network, 'masterNets'>, host: HostInterfaceSpec): IpAddress[] {
+  return membersOf(network, host).flatMap(({ hostAddresses }) =>
+    hostAddresses.flatMap(({ address }) => (address ? [address] : [])),
+  );
+}

@@ -1,0 +1,98 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
+import type { Member } from '../../core/layout/members.ts';
+import type { Network } from '../../core/network/network.ts';
+import { candidatesOf } from '../../core/selection/candidates.ts';
+import type { ClusterView, KnownNetwork } from './clusterView.ts';
+
+/** Hosts whose NICs in one network are alike in all that choosing looks at. */
+export interface HostProfile {
+  readonly members: readonly Member[];
+  readonly hosts: ReadonlySet<string>;
+}
+
+interface Profile extends HostProfile {
+  readonly key: string;
+  readonly hosts: Set<string>;
+}
+
+/** The profiles of one version of a network. */
+interface Profiles {
+  readonly network: Network;
+  readonly spec: MultiNicNetworkSpec;
+  readonly byKey: Map<string, Profile>;
+  readonly ofHost: Map<string, Profile>;
+  /** Hosts that are another since they were last looked at. */
+  readonly changed: Set<string>;
+}
+
+/**
+ * Hosts by what they have of a network. Clusters of thousands of nodes have a few kinds of them: whether any node can serve a pod is
+ * asked once a kind. A host that has changed is looked at again, and no other with it, at the latest when somebody asks.
+ */
+export class HostProfiles {
+  readonly #view: ClusterView;
+  readonly #networks = new Map<string, Profiles>();
+
+  constructor(view: ClusterView) {
+    this.#view = view;
+    view.addHostListener(host => {
+      for (const { changed } of this.#networks.values()) changed.add(host);
+    });
+  }
+
+  /** The kinds of hosts that there are for the network; one whose hosts have no NIC in it is among them. */
+  of(known: KnownNetwork): Iterable<HostProfile> {
+    const profiles = this.#profilesOf(known);
+    this.#look(profiles, Infinity);
+    return profiles.byKey.values();
+  }
+
+  /** Does some of what of() would have to do. @param most so many hosts are looked at, at most. @returns whether any are left */
+  prepare(known: KnownNetwork, most: number): boolean {
+    const profiles = this.#profilesOf(known);
+    this.#look(profiles, most);
+    return profiles.changed.size > 0;
+  }
+
+  #profilesOf({ object: { spec }, state: { network } }: KnownNetwork): Profiles {
+    const existing = this.#networks.get(network.name);
+    if (existing && isDeepStrictEqual(existing.spec, spec)) return existing;
+    for (const name of this.#networks.keys()) if (!this.#view.exists(name)) this.#networks.delete(name);
+    const changed = new Set(Array.from(this.#view.hosts(), ({ metadata }) => metadata.name));
+    const profiles = { network, spec, byKey: new Map(), ofHost: new Map(), changed };
+    this.#networks.set(network.name, profiles);
+    return profiles;
+  }
+
+  #look({ network, byKey, ofHost, changed }: Profiles, most: number): void {
+    let left = most;
+    for (const name of changed) {
+      if (left-- <= 0) return;
+      changed.delete(name);
+      const before = ofHost.get(name);
+      if (before) leave(before, name, byKey);
+      ofHost.delete(name);
+      const host = this.#view.host(name);
+      if (!host) continue;
+      const members = candidatesOf(network, host.spec);
+      const key = keyOf(members);
+      const profile = byKey.get(key) ?? { key, members, hosts: new Set() };
+      byKey.set(key, profile);
+      profile.hosts.add(name);
+      ofHost.set(name, profile);
+    }
+  }
+}
+
+function leave({ key, hosts }: Profile, host: string, byKey: Map<string, Profile>): void {
+  hosts.delete(host);
+  if (hosts.size === 0) byKey.delete(key);
+}
+
+/** What choosing looks at, in the network's order. Subnets are not among it: they may be a rack's own. */
+function keyOf(members: readonly Member[]): string {
+  return JSON.stringify(
+    members.map(({ nic }) => [nic.interfaceName, nic.linkState, nic.speedMbps, nic.numaNode, nic.vendor, nic.product]),
+  );
+}

@@ -1,0 +1,181 @@
+import { deepFreeze, Store, type IndexFunction } from './store.ts';
+import { notify, type Change, type InformerHandlers } from './informerHandlers.ts';
+import { Reflector, type ReflectorOptions } from './reflector.ts';
+import { keyOf, type KubeObject, type ObjectRef } from '../api/types.ts';
+
+export interface InformerOptions<T extends KubeObject, Index extends string = never> extends Omit<
+  ReflectorOptions<T>,
+  'name' | 'transform'
+> {
+  /** Shown in logs and metrics. Default: the resource's plural. */
+  readonly name?: string;
+  /** Trims an object before it is frozen and kept; managedFields are gone by then. */
+  readonly transform?: (object: T) => T;
+  /** Functions that say by which keys an object is found with by(). */
+  readonly indexers?: Readonly<Record<Index, IndexFunction<T>>>;
+}
+
+/**
+ * Keeps a copy of a part of the API server's objects and tells what changes: lists, watches from there on, and lists again
+ * when the watch cannot go on. What was missed in between is told too: a list is compared with the copy, so every
+ * disappearance is seen as a deletion. Objects are frozen; copy one to change it.
+ *
+ * It never gives up: whatever fails is logged and tried again with back-off, also a resource that is not installed yet.
+ */
+export class Informer<T extends KubeObject, Index extends string = never> {
+  readonly name: string;
+  readonly #options: InformerOptions<T, Index>;
+  readonly #store: Store<T, Index>;
+  readonly #handlers = new Set<InformerHandlers<T>>();
+  readonly #synced = Promise.withResolvers<void>();
+  #hasSynced = false;
+  #heardAt = -Infinity;
+  #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
+
+  constructor(options: InformerOptions<T, Index>) {
+    this.#options = options;
+    this.name = options.name ?? options.resource.plural;
+    this.#store = new Store(options.indexers ?? ({} as Record<Index, IndexFunction<T>>));
+  }
+
+  /** Whether the copy was complete once. It may lag while the API server is away: see silentMs. */
+  get hasSynced(): boolean {
+    return this.#hasSynced;
+  }
+
+  /** Resolves when the copy is complete for the first time, and the handlers were told. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  /** For runAll(): what is started after this one finds a complete copy. */
+  ready(): Promise<void> {
+    return this.synced;
+  }
+
+  /** Milliseconds since the API server was last heard; Infinity before the first list. */
+  get silentMs(): number {
+    return performance.now() - this.#heardAt;
+  }
+
+  get size(): number {
+    return this.#store.size;
+  }
+
+  /** One object, by its reference or its key (`namespace/name`). */
+  get(ref: ObjectRef | string): T | undefined {
+    return this.#store.get(typeof ref === 'string' ? ref : keyOf(ref));
+  }
+
+  /** All objects, without a copy: the iterator is live, so do not await while using it. */
+  list(): IterableIterator<T> {
+    return this.#store.values();
+  }
+
+  /** The objects of one index key, without a copy: the iterator is live, so do not await while using it. */
+  by(index: Index, key: string): IterableIterator<T> {
+    return this.#store.by(index, key);
+  }
+
+  /**
+   * Tells the handlers every change from now on, and first each object that is there already, as added.
+   *
+   * @returns a function that takes the handlers off again
+   */
+  addHandlers(handlers: InformerHandlers<T>): () => void {
+    for (const object of [...this.#store.values()]) {
+      notify(handlers, { type: 'added', object }, this.#options.logger);
+    }
+    this.#handlers.add(handlers);
+    return () => {
+      this.#handlers.delete(handlers);
+    };
+  }
+
+  /** Runs until the signal aborts or stop() is called; resolves when everything has ended. An informer is started once. */
+  async start(signal?: AbortSignal): Promise<void> {
+    if (this.#running) throw new Error(`informer ${this.name} was started before`);
+    const controller = new AbortController();
+    const onAbort = () => {
+      controller.abort();
+    };
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    const ended = this.#reflect(controller.signal).finally(() => signal?.removeEventListener('abort', onAbort));
+    this.#running = { controller, ended };
+    await ended;
+  }
+
+  /** Ends the watch and resolves when nothing runs any more. The copy stays readable. */
+  async stop(): Promise<void> {
+    this.#running?.controller.abort();
+    await this.#running?.ended;
+  }
+
+  async #reflect(signal: AbortSignal): Promise<void> {
+    const { transform } = this.#options;
+    const reflector = new Reflector<T>(
+      {
+        ...this.#options,
+        name: this.name,
+        transform: object => {
+          delete (object.metadata as { managedFields?: unknown }).managedFields;
+          return deepFreeze(transform ? transform(object) : object);
+        },
+      },
+      {
+        replace: objects => {
+          this.#replace(objects);
+        },
+        set: object => {
+          this.#tell(this.#set(object));
+        },
+        delete: object => {
+          // What the event carries is the last state, newer than the copy.
+          if (this.#store.delete(keyOf(object.metadata))) {
+            this.#tell([{ type: 'deleted', object, finalStateUnknown: false }]);
+          }
+        },
+        heard: () => {
+          this.#heardAt = performance.now();
+        },
+      },
+    );
+    await reflector.run(signal);
+  }
+
+  #replace(objects: T[]): void {
+    const gone = new Set(this.#store.keys());
+    const changes: Change<T>[] = [];
+    for (const object of objects) {
+      gone.delete(keyOf(object.metadata));
+      changes.push(...this.#set(object));
+    }
+    for (const key of gone) {
+      const object = this.#store.delete(key);
+      if (object) changes.push({ type: 'deleted', object, finalStateUnknown: true });
+    }
+    this.#tell(changes);
+    this.#hasSynced = true;
+    this.#synced.resolve();
+  }
+
+  #set(object: T): Change<T>[] {
+    const previous = this.#store.get(keyOf(object.metadata));
+    // resourceVersions are opaque, but equal ones mean the same state.
+    if (previous?.metadata.resourceVersion === object.metadata.resourceVersion && previous) return [];
+    this.#store.set(object);
+    if (!previous) return [{ type: 'added', object }];
+    if (previous.metadata.uid === object.metadata.uid) return [{ type: 'updated', object, previous }];
+    return [
+      { type: 'deleted', object: previous, finalStateUnknown: true },
+      { type: 'added', object },
+    ];
+  }
+
+  #tell(changes: Iterable<Change<T>>): void {
+    for (const change of changes) {
+      for (const handlers of this.#handlers) notify(handlers, change, this.#options.logger);
+    }
+  }
+}

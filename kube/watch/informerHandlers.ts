@@ -1,0 +1,46 @@
+import type { Logger } from 'pino';
+import type { KubeObject } from '../api/types.ts';
+
+/**
+ * What is told about changes. Handlers run one after the other in the informer's own turn: they should only note the key in
+ * a work queue. One that throws, or whose promise is rejected, is logged and stops nothing.
+ */
+export interface InformerHandlers<T extends KubeObject> {
+  added?(object: T): void | Promise<void>;
+  /** Never called where only the list was repeated and the object is the same. */
+  updated?(object: T, previous: T): void | Promise<void>;
+  /**
+   * @param finalStateUnknown the deletion itself was missed: `object` is the last state known, and is not the last there was
+   */
+  deleted?(object: T, finalStateUnknown: boolean): void | Promise<void>;
+}
+
+export type Change<T extends KubeObject> =
+  | { readonly type: 'added'; readonly object: T }
+  | { readonly type: 'updated'; readonly object: T; readonly previous: T }
+  | { readonly type: 'deleted'; readonly object: T; readonly finalStateUnknown: boolean };
+
+/** Calls the one handler that a change is for; errors are logged, never thrown. */
+export function notify<T extends KubeObject>(handlers: InformerHandlers<T>, change: Change<T>, logger: Logger): void {
+  const failed = (error: unknown) => {
+    const { namespace, name } = change.object.metadata;
+    logger.error({ err: error, change: change.type, namespace, name }, 'informer handler failed');
+  };
+  try {
+    const outcome = call(handlers, change);
+    if (outcome instanceof Promise) outcome.catch(failed);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function call<T extends KubeObject>(handlers: InformerHandlers<T>, change: Change<T>): void | Promise<void> {
+  switch (change.type) {
+    case 'added':
+      return handlers.added?.(change.object);
+    case 'updated':
+      return handlers.updated?.(change.object, change.previous);
+    case 'deleted':
+      return handlers.deleted?.(change.object, change.finalStateUnknown);
+  }
+}

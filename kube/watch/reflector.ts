@@ -1,0 +1,208 @@
+import type { Logger } from 'pino';
+import { Backoff, spread } from '../api/backoff.ts';
+import type { KubeClient } from '../api/client.ts';
+import type { Selectors } from '../api/clientOptions.ts';
+import { sleep } from '../api/deadline.ts';
+import { ApiError, isGone, isNotFound, TransportError } from '../api/errors.ts';
+import type { KubeObject, Resource } from '../api/types.ts';
+import type { WatchEvent } from '../api/watchEvents.ts';
+
+export interface ReflectorOptions<T extends KubeObject> extends Selectors {
+  readonly client: Pick<KubeClient, 'list' | 'watch'>;
+  readonly resource: Resource<T>;
+  readonly logger: Logger;
+  /** Shown in logs and metrics. */
+  readonly name: string;
+  readonly transform: (object: T) => T;
+  /**
+   * Lists take what the API server has in its cache: cheap for it, so right for what runs on every node. The first one may be older than
+   * what this process saw before it was restarted; a later one, after a watch that cannot go on, is never older than what it has seen. An
+   * API server that starts ends thousands of watches so, and would else be asked to read everything from etcd for each of them.
+   */
+  readonly listFromCache?: boolean;
+  /** Silence after which a watch is taken for dead and made again, in milliseconds. Default 150,000. */
+  readonly inactivityMs?: number;
+  /** How long the API server is asked to keep a watch, in seconds; each one gets 1–2 times that. Default 300. */
+  readonly watchSeconds?: number;
+  readonly backoff?: Backoff;
+  readonly observer?: ReflectorObserver;
+}
+
+/** What metrics want to know; see report/metrics.ts. */
+export interface ReflectorObserver {
+  listed?(name: string, objects: number): void;
+  /** @param reason `end` where the API server ended it in order, else the kind of failure */
+  watchEnded?(name: string, reason: string): void;
+  event?(name: string, type: WatchEvent<KubeObject>['type']): void;
+}
+
+/** Where a reflector writes what the API server says. */
+export interface Sink<T extends KubeObject> {
+  /** Everything that there is. */
+  replace(objects: T[]): void;
+  set(object: T): void;
+  delete(object: T): void;
+  /** The API server was heard. */
+  heard(): void;
+}
+
+/** A watch that lived this long was a success, even if nothing happened. */
+const healthyWatchMs = 5_000;
+
+/**
+ * Answers to a watch that only ask for patience. After any other refusal (410 and whatever else is wrong with continuing from
+ * that version) it must not be tried for ever, so the next step is a list.
+ */
+const overloaded = [429, 503, 504];
+
+/** Lists and watches one resource into a sink until its signal aborts, through every failure. */
+export class Reflector<T extends KubeObject> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #sink: Sink<T>;
+  readonly #backoff: Backoff;
+  /** Opaque; where the watch starts. Absent: list first. */
+  #resourceVersion: string | undefined;
+  /** Of the last list. */
+  #listedVersion: string | undefined;
+  /** How far the API server's cache must have come for the next list; `'0'`: as it is. Absent: the latest state is asked for. */
+  #listFrom: string | undefined;
+  #reported = '';
+
+  constructor(options: ReflectorOptions<T>, sink: Sink<T>) {
+    this.#options = options;
+    this.#sink = sink;
+    this.#backoff = options.backoff ?? new Backoff();
+    if (options.listFromCache) this.#listFrom = '0';
+  }
+
+  /** Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (this.#resourceVersion === undefined) await this.#list(signal);
+        await this.#watch(signal);
+      } catch (error) {
+        if (!signal.aborted) await this.#recover(error, signal);
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, resource, transform, observer, name } = this.#options;
+    const from = this.#listFrom;
+    const { items, resourceVersion } = await client.list(resource, {
+      ...this.#selectors(),
+      transform,
+      signal,
+      timeoutMs: 120_000,
+      ...(from !== undefined && { resourceVersion: from }),
+      // With a limit, all versions but 0 are read from etcd (k8s.io/apiserver, storage/cacher).
+      ...(from !== undefined && from !== '0' && { limit: 0 }),
+    });
+    if (signal.aborted) return;
+    this.#resourceVersion = resourceVersion;
+    this.#listedVersion = resourceVersion;
+    this.#sink.heard();
+    this.#sink.replace(items);
+    observer?.listed?.(name, items.length);
+    this.#recovered();
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { client, resource, observer, name, inactivityMs = 150_000, watchSeconds = 300 } = this.#options;
+    const started = performance.now();
+    let healthy = false;
+    let reason = 'end';
+    try {
+      const events = client.watch(resource, {
+        ...this.#selectors(),
+        resourceVersion: this.#resourceVersion ?? '',
+        timeoutSeconds: Math.ceil(watchSeconds * (1 + Math.random())),
+        inactivityMs,
+        signal,
+      });
+      for await (const event of events) {
+        if (!healthy) this.#recovered();
+        healthy = true;
+        this.#apply(event);
+      }
+    } catch (error) {
+      reason = reasonOf(error);
+      throw error;
+    } finally {
+      if (!signal.aborted) observer?.watchEnded?.(name, reason);
+      if (performance.now() - started >= healthyWatchMs) healthy = true;
+      if (healthy) this.#backoff.reset();
+    }
+    // Watches that end at once, again and again, must not become a storm of requests.
+    if (!healthy) await sleep(this.#backoff.next(), signal);
+  }
+
+  #apply(event: WatchEvent<T>): void {
+    const { transform, observer, name } = this.#options;
+    this.#sink.heard();
+    observer?.event?.(name, event.type);
+    const { resourceVersion } = event.object.metadata;
+    if (event.type === 'DELETED') this.#sink.delete(transform(event.object));
+    else if (event.type !== 'BOOKMARK') this.#sink.set(transform(event.object));
+    this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
+  }
+
+  /** Decides how to go on, and waits. */
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    const listing = this.#resourceVersion === undefined;
+    if (listing && (isGone(error) || isBehind(error))) this.#listFrom = undefined;
+    if (!listing && error instanceof ApiError && !overloaded.includes(error.status)) this.#listNext();
+    this.#report(error, listing);
+    // Silence has cost enough time already, and the server is asked for no more than a watch.
+    if (error instanceof TransportError && error.code === 'inactive') return;
+    const retryAfterMs = error instanceof ApiError ? (error.retryAfterS ?? 0) * 1000 : 0;
+    await sleep(Math.max(this.#backoff.next(), spread(retryAfterMs)), signal);
+  }
+
+  /** A version at which no watch got anywhere is not asked for again. */
+  #listNext(): void {
+    const hasMoved = this.#resourceVersion !== this.#listedVersion;
+    this.#listFrom = this.#options.listFromCache && hasMoved ? this.#resourceVersion : undefined;
+    this.#resourceVersion = undefined;
+  }
+
+  #report(error: unknown, listing: boolean): void {
+    const { logger, name, resource } = this.#options;
+    const context = { err: error, informer: name };
+    const reason = reasonOf(error);
+    const what =
+      listing && isNotFound(error)
+        ? `the API server does not serve ${resource.plural} of ${resource.group}/${resource.version}: is the CustomResourceDefinition installed? Trying again`
+        : `${listing ? 'list' : 'watch'} failed, going on`;
+    // A long outage is said once, not every 30 s.
+    if (reason === this.#reported || reason === 'gone' || reason === 'inactive') logger.debug(context, what);
+    else logger.warn(context, what);
+    if (reason !== 'gone' && reason !== 'inactive') this.#reported = reason;
+  }
+
+  #recovered(): void {
+    if (this.#reported) this.#options.logger.info({ informer: this.#options.name }, 'the API server is heard again');
+    this.#reported = '';
+  }
+
+  #selectors(): Selectors {
+    const { namespace, labelSelector, fieldSelector } = this.#options;
+    return {
+      ...(namespace !== undefined && { namespace }),
+      ...(labelSelector !== undefined && { labelSelector }),
+      ...(fieldSelector !== undefined && { fieldSelector }),
+    };
+  }
+}
+
+/** The API server's cache did not come so far in time ("Too large resource version"). */
+function isBehind(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 504;
+}
+
+function reasonOf(error: unknown): string {
+  if (isGone(error)) return 'gone';
+  if (error instanceof ApiError) return String(error.status);
+  return error instanceof TransportError ? error.code : 'error';
+}
