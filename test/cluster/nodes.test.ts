@@ -37,9 +37,10 @@ describe('local cluster: real nodes', function () {
   });
 
   it('lets pods reach the API server at its Service', async () => {
-    const script = 'wget -qO- --no-check-certificate https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/readyz';
+    // Busybox's TLS knows no cipher of today's API servers; what answers plain HTTP in these words is one.
+    const script = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 10 $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT";
     const { stdout } = await cluster.kubectl(['exec', pods[0]!.metadata.name, '--', 'sh', '-c', script]);
-    expect(stdout).to.equal('ok');
+    expect(stdout).to.contain('Client sent an HTTP request to an HTTPS server');
   });
 
   it('connects the secondary NICs of one index', async () => {
