@@ -1,10 +1,9 @@
 import { annotation } from '../core/api/names.ts';
-import type { Allocation } from '../core/api/types.ts';
 import { readAttachments, withAttachments } from '../core/annotation/attachments.ts';
 import { formatNetworks, interfaceNames, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { checkApplies } from '../core/pod/selectNetworks.ts';
-import { isHeldBy, type Claimant } from '../core/pool/allocate.ts';
+import { holderOf, isHeldBy } from '../core/pool/allocate.ts';
 import { reservationPool } from '../core/pool/reservationPool.ts';
 import { explainShort, type Choice } from '../core/selection/explain.ts';
 import { strategyOf } from '../core/selection/wish.ts';
@@ -143,7 +142,9 @@ async function grantOne(
   const held = readAttachments(selected.element['cni-args']);
   const pool = held && network.nodeIndependent && reservationPool(network, held, node);
   if (pool) {
-    const record = await recordIn(pool, claimant, { store, dryRun, budget });
+    // The first to look confirms, and who confirms knows: creation may have left it to us.
+    const own = await store.confirm(pool, holderOf(claimant), { timeoutMs: budget.remainingMs(), dryRun });
+    const record = own.find(one => isHeldBy(one, claimant));
     if (record) {
       checkNodeHas(network, view.nodeState(known, node), record.nics);
       return { nics: record.nics };
@@ -153,31 +154,6 @@ async function grantOne(
   const wanted = { network: selected.network, claimant, request, deviceClass, node, ...ips };
   const grant = (): Promise<Granted> => grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun });
   return releases.grant(network.name, budget, () => whenReady(patienceMs(budget), grant));
-}
-
-interface RecordAccess extends Pick<ReviewContext, 'store'> {
-  dryRun: boolean;
-  budget: CallBudget;
-}
-
-/** The attachment's record in a page. A reservation that nobody has confirmed, as the webhook died over the pod's creation, is confirmed here. */
-async function recordIn(
-  pool: string,
-  claimant: Claimant,
-  { store, dryRun, budget }: RecordAccess,
-): Promise<Allocation | undefined> {
-  const find = async (): Promise<Allocation | undefined> =>
-    (await store.read(pool, budget.remainingMs())).allocations.find(one => isHeldBy(one, claimant));
-  const held = await find();
-  const { reservation, podUID: uid, name, namespace } = claimant;
-  if (held || reservation === undefined || dryRun) return held;
-  const isConfirmed = await store.confirm(
-    pool,
-    reservation,
-    { uid, name, namespace },
-    { timeoutMs: budget.remainingMs() },
-  );
-  return isConfirmed ? find() : undefined;
 }
 
 function auditOf(

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AllocatedNic } from '../core/api/types.ts';
+import { isReservationFor, reservationId } from '../core/pool/reservationId.ts';
 import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grants/grant.ts';
 import { isNotReady, whenReady } from '../kube/grants/whenReady.ts';
 import type { CallBudget } from './call.ts';
@@ -32,14 +33,12 @@ export interface ReserveRequest {
 /** How long giving back may take, where a later grant was refused. */
 const releaseMs = 1000;
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /**
  * Grants what does not wait for the scheduler: everything where the node is known, else what no node changes. All or nothing; but a
  * DaemonSet's pods come before their node's agent has told its NICs, or the controller given its block, and get theirs when bound.
  *
- * The pod has no UID yet, so its records go under a random id. A pod that comes with an id gets the same addresses again if they are
- * still only reserved, in its namespace; the records of a pod that exists are its own, whoever copies its annotations.
+ * The pod has no UID yet, so its records go under an id of their own. A pod that comes with one of its own name gets the same addresses
+ * again if they are still only reserved; the records of a pod that exists are its own, whoever copies its annotations.
  * @throws MultiNicError as grantOnNode and grantAnywhere
  */
 export async function grantAtCreate(
@@ -47,7 +46,9 @@ export async function grantAtCreate(
   request: ReserveRequest,
   budget: CallBudget,
 ): Promise<CreateGrants> {
-  const reservation = request.reserved !== undefined && uuid.test(request.reserved) ? request.reserved : randomUUID();
+  const { claimant, reserved } = request;
+  const isOwn = reserved !== undefined && isReservationFor(reserved, claimant);
+  const reservation = isOwn ? reserved : reservationId(randomUUID(), claimant);
   const granted = new Map<number, AllocatedNic[]>();
   const short = new Map<number, string>();
   const pools: string[] = [];

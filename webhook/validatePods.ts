@@ -1,17 +1,19 @@
 import { annotation, label } from '../core/api/names.ts';
 import { readAttachments } from '../core/annotation/attachments.ts';
-import { interfaceNames, parseNetworks } from '../core/annotation/networks.ts';
+import { interfaceNames, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
 import { attachmentsKey } from '../core/api/names.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
+import type { Holder } from '../core/pool/allocate.ts';
 import { reservationPool } from '../core/pool/reservationPool.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import { namespaceFacts, type ReviewContext } from './cluster.ts';
 import { allow, deny, skip, type Decision } from './decision.ts';
 import { displayName, factsOf, isInjected, podOf, type AdmittedPod, type PodReviewOptions } from './pod.ts';
+import type { ClusterView } from '../kube/view/clusterView.ts';
 import { tellChoice } from '../kube/grants/tellChoice.ts';
 import type { AdmissionRequest } from './review.ts';
 import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
@@ -74,39 +76,61 @@ function tellOf(
 }
 
 /**
- * Gives the pod what was reserved for it. A pool that is too busy now does not keep the pod away: its node's agent confirms, or the leader.
+ * Gives the pod what was reserved for it. In pages, which all of a network's pods share, nobody waits for that: who needs it looks again,
+ * which is the pod's binding, its node's agent, or the leader. A pod that is bound has no binding.
  * @throws MultiNicError MNN_NOT_INJECTED where a reservation is gone
  */
 async function confirmReservations(
-  { view, store, logger }: ReviewContext,
+  context: ReviewContext,
   pod: AdmittedPod,
   facts: PodFacts,
   budget: CallBudget,
 ): Promise<void> {
   const reservation = facts.annotations[annotation.reservation];
   if (reservation === undefined) return;
-  const node = knownNode(pod.spec);
-  const pools = new Set<string>();
-  for (const element of parseNetworks(facts.annotations[annotation.networks] ?? '')) {
-    const known = view.network(element.name);
-    const attachments = readAttachments(element['cni-args']);
-    const pool = known && attachments && reservationPool(known.state.network, attachments, node);
-    if (pool !== undefined) pools.add(pool);
+  const holder = { uid: pod.metadata.uid ?? '', name: displayName(pod), namespace: facts.namespace, reservation };
+  const elements = parseNetworks(facts.annotations[annotation.networks] ?? '');
+  for (const [pool, isPage] of poolsOf(context.view, elements, knownNode(pod.spec))) {
+    if (isPage && !isBound(pod.spec)) context.confirmations.later(pool, holder);
+    else if (!(await isConfirmed(context, pool, holder, budget))) {
+      throw new MultiNicError(
+        'MNN_NOT_INJECTED',
+        `the addresses reserved for pod ${holder.name} were given up meanwhile`,
+      );
+    }
   }
-  const holder = { uid: pod.metadata.uid ?? '', name: displayName(pod), namespace: facts.namespace };
-  for (const pool of pools) {
-    const isHeld = await store
-      .confirm(pool, reservation, holder, { timeoutMs: budget.remainingMs() - answerMs })
-      .catch((error: unknown) => {
-        if (!isMultiNicError(error) || error.code !== 'MNN_DEADLINE') throw error;
-        logger.warn({ err: error, pool, pod: holder }, 'a reservation is confirmed later');
-        return true;
-      });
-    if (isHeld) continue;
-    throw new MultiNicError(
-      'MNN_NOT_INJECTED',
-      `the addresses reserved for pod ${holder.name} were given up meanwhile`,
-    );
+}
+
+/** Pools that hold what was granted when the pod was created, and whether each is a page. */
+function poolsOf(
+  view: ClusterView,
+  elements: readonly NetworkSelection[],
+  node: string | undefined,
+): Map<string, boolean> {
+  const pools = new Map<string, boolean>();
+  for (const element of elements) {
+    const network = view.network(element.name)?.state.network;
+    const attachments = readAttachments(element['cni-args']);
+    const pool = network && attachments && reservationPool(network, attachments, node);
+    if (pool !== undefined) pools.set(pool, network?.nodeIndependent === true);
+  }
+  return pools;
+}
+
+/** Whether the pod may go on as the holder: a pool that is too busy now does not keep it away. */
+async function isConfirmed(
+  { store, confirmations }: ReviewContext,
+  pool: string,
+  holder: Holder,
+  budget: CallBudget,
+): Promise<boolean> {
+  try {
+    const records = await store.confirm(pool, holder, { timeoutMs: budget.remainingMs() - answerMs });
+    return records.length > 0;
+  } catch (error) {
+    if (!isMultiNicError(error) || error.code !== 'MNN_DEADLINE') throw error;
+    confirmations.later(pool, holder);
+    return true;
   }
 }
 

@@ -18,6 +18,7 @@ import type { KubeObject, Resource } from '../kube/api/types.ts';
 import { createApp } from './app.ts';
 import { BodyBudget } from './bodyBudget.ts';
 import type { ReviewContext } from './cluster.ts';
+import { Confirmations } from './confirmations.ts';
 import { Exhaustion } from './exhaustion.ts';
 import { Gate } from './gate.ts';
 import { defaultLimits, type WebhookLimits } from './limits.ts';
@@ -77,6 +78,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
     profiles,
     quotas: new Quotas(quotas),
     releases: new ReleasePatience(),
+    confirmations: new Confirmations(store, logger),
     unassignedPods,
     events,
     logger,
@@ -110,7 +112,13 @@ export function createWebhook(options: WebhookOptions): Webhook {
   return {
     server,
     view,
-    runnables: [events, group('informers', informers), new ProfilePreparer({ view, profiles, logger }), server],
+    runnables: [
+      events,
+      context.confirmations,
+      group('informers', informers),
+      new ProfilePreparer({ view, profiles, logger }),
+      server,
+    ],
     ready: {
       informers: informersSynced(informers),
       server: () => server.accepting || 'no serving certificate yet, or the server is stopping',

@@ -7,7 +7,7 @@ import { isRecord } from '../../core/json.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import { checkApplies } from '../../core/pod/selectNetworks.ts';
-import type { Claimant } from '../../core/pool/allocate.ts';
+import { holderOf, isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
@@ -26,7 +26,7 @@ import { pluginOf } from '../attach/plugin.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate } from '../checkpoint/entry.ts';
 import type { KubeletDevices } from '../devices/kubeletDevices.ts';
-import type { Held, PoolRecords } from '../records/poolRecords.ts';
+import type { PoolRecords } from '../records/poolRecords.ts';
 import { attachmentNics } from './attachmentNics.ts';
 import { devicePlacement } from './devicePlacement.ts';
 import { devicesOfOthers, resourcesOf } from './otherDevices.ts';
@@ -159,8 +159,11 @@ export class Decider {
       return { nics: held.allocation.nics, pool: held.pool };
     }
     const hinted = attachments && reservationPool(network, attachments, node);
-    const live = hinted === undefined ? undefined : await this.#recordIn(hinted, claimant, budget);
-    if (live) return { nics: live.allocation.nics, pool: live.pool };
+    if (hinted !== undefined) {
+      const own = await store.confirm(hinted, holderOf(claimant), { timeoutMs: remainingMs() });
+      const record = own.find(one => isHeldBy(one, claimant));
+      if (record) return { nics: record.nics, pool: hinted };
+    }
     const request = requestFor(network, requestOf(network, wanted), attachments, devices);
     const tell = ({ nics, short }: Pick<Granted, 'nics' | 'short'>): void => {
       tellChoice(events, wanted.pod, node, [{ network, ifname: wanted.ifname, request, nics, short }]);
@@ -176,17 +179,6 @@ export class Decider {
     const granted = await whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
     tell(granted);
     return granted;
-  }
-
-  /** The pod's record in that pool. A reservation that nobody has confirmed, as the webhook died over it, is confirmed here. */
-  async #recordIn(pool: string, claimant: Claimant, { signal, remainingMs }: Budget): Promise<Held | undefined> {
-    const { records, store } = this.#options;
-    const live = await records.live(pool, claimant, signal);
-    const { reservation, podUID: uid, name, namespace } = claimant;
-    if (live || reservation === undefined) return live;
-    const holder = { uid, name, namespace };
-    const isConfirmed = await store.confirm(pool, reservation, holder, { timeoutMs: remainingMs() });
-    return isConfirmed ? records.live(pool, claimant, signal) : undefined;
   }
 
   /**

@@ -91,11 +91,6 @@ export class PoolRecords implements Runnable {
     return this.#contentOf(this.#watches.get(name)?.get({ name }));
   }
 
-  /** The attachment's record in a pool, as the API server says now. @throws ApiError, TransportError */
-  async live(pool: string, claimant: Claimant, signal: AbortSignal): Promise<Held | undefined> {
-    return this.#heldIn(await this.#options.client.find(ipPools, { name: pool }, { signal }), claimant);
-  }
-
   /** All records of the watched pools. */
   *all(): Generator<Held> {
     for (const [name, informer] of this.#watches) {

@@ -34,9 +34,9 @@ export async function sweepReservations(
     const addresses = addressesOf(found.nics).join();
     const pod = claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, found));
     const options = { timeoutMs: releaseTimeoutMs };
-    if (pod && reservation !== undefined) {
+    if (pod) {
       const { uid = '', name } = pod.metadata;
-      await pools.confirm(pool, reservation, { uid, name, namespace }, options);
+      await pools.confirm(pool, { uid, name, namespace, reservation }, options);
     } else {
       const matches = (record: Allocation): boolean =>
         record.state === 'Reserved' &&

@@ -103,10 +103,11 @@ describe('allocation', () => {
     const reserved: Claim = { ...claim(''), claimant: { ...claim('').claimant, reservation: 'r1' } };
     const { content } = granted(emptyPool, reserved);
     expect(content.allocations[0]?.state).to.equal('Reserved');
-    expect(confirm(content, 'r1', { uid: 'u', name: 'p', namespace: 'other' }, new Date(start))).to.equal(undefined);
-    const confirmed = confirm(content, 'r1', { uid: 'u', name: 'p', namespace: 'ns' }, new Date(start))!;
+    const pod = { uid: 'u', name: 'p', namespace: 'ns', reservation: 'r1' };
+    expect(confirm(content, { ...pod, namespace: 'other' }, new Date(start))).to.equal(undefined);
+    const confirmed = confirm(content, pod, new Date(start))!;
     expect(confirmed.allocations[0]).to.deep.include({ podUID: 'u', name: 'p', state: 'Allocated' });
-    expect(confirm(confirmed, 'r1', { uid: 'x', name: 'q', namespace: 'ns' }, new Date(start))).to.equal(undefined);
+    expect(confirm(confirmed, { ...pod, uid: 'x' }, new Date(start))).to.equal(undefined);
     const again: Claim = { ...claim('u'), claimant: { ...claim('u').claimant } };
     expect(allocate(confirmed, again, at(0))).to.include({ ok: true, content: undefined });
   });

@@ -145,9 +145,9 @@ function wantedIn(wanted: string[] | undefined, block: Block): string | undefine
 }
 
 /**
- * Whether the record is this attachment's, and alive. A pod that exists finds its records by its UID alone, as they were confirmed before it
- * was stored: a reservation's id can be copied from another pod's annotations, so it only finds what is still reserved, in its namespace,
- * for a pod that is being created.
+ * Whether the record is this attachment's, and alive. A pod that exists finds its records by its UID alone. A reservation's id can be copied
+ * from the annotations of a pod whose records are not confirmed yet, so it only finds what is still reserved, in its namespace, for a pod
+ * that is being created.
  */
 export function isHeldBy(record: Allocation, claimant: Claimant): boolean {
   if (record.state === 'Released' || record.interface !== claimant.interface) return false;
@@ -222,19 +222,31 @@ export function release(
   return changed ? { ...before, allocations } : undefined;
 }
 
+/** A pod that exists, and the reservation that was made when it was created. */
+export interface Holder {
+  uid: string;
+  name: string;
+  namespace: string;
+  reservation?: string | undefined;
+}
+
+export function holderOf({ podUID: uid, name, namespace, reservation }: Claimant): Holder {
+  return { uid, name, namespace, reservation };
+}
+
 /** Gives a reservation made at creation to the pod, once its UID and name are known. Undefined where there is nothing to do. */
 export function confirm(
   before: PoolContent,
-  reservation: string,
-  pod: { uid: string; name: string; namespace: string },
+  { uid, name, namespace, reservation }: Holder,
   now: Date,
 ): PoolContent | undefined {
+  if (reservation === undefined) return undefined;
   let changed = false;
   const allocations = before.allocations.map(record => {
-    if (record.reservation !== reservation || record.state !== 'Reserved' || record.namespace !== pod.namespace)
+    if (record.reservation !== reservation || record.state !== 'Reserved' || record.namespace !== namespace)
       return record;
     changed = true;
-    return { ...record, podUID: pod.uid, name: pod.name, state: 'Allocated' as const, since: now.toISOString() };
+    return { ...record, podUID: uid, name, state: 'Allocated' as const, since: now.toISOString() };
   });
   return changed ? { ...before, allocations } : undefined;
 }

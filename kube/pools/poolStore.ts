@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPool, IPPoolSpec } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import { allocate, confirm, release, type Claim, type Rules } from '../../core/pool/allocate.ts';
+import { allocate, confirm, release, type Claim, type Holder, type Rules } from '../../core/pool/allocate.ts';
 import { readPool, type PoolContent } from '../../core/pool/content.ts';
 import type { KubeClient } from '../api/client.ts';
 import { PageDirectory } from './pageDirectory.ts';
@@ -25,6 +25,8 @@ export interface PoolCallOptions {
   timeoutMs: number;
   /** Nothing is written; the result is what would have been. */
   dryRun?: boolean;
+  /** How long a change may wait for others of the same pool to go along with, ms. Default: not at all. */
+  patienceMs?: number;
 }
 
 export interface PoolStoreOptions {
@@ -97,20 +99,16 @@ export class PoolStore {
     });
   }
 
-  /** Gives a reservation to its pod. @returns whether the pod holds it now (false: it was given up before, or never was) */
-  confirm(
-    pool: string,
-    reservation: string,
-    pod: { uid: string; name: string; namespace: string },
-    options: PoolCallOptions,
-  ): Promise<boolean> {
+  /**
+   * Gives a pod what was reserved for it, and tells what it holds: nothing where the reservation was given up before, or is another pod's.
+   * @throws MultiNicError MNN_DEADLINE
+   */
+  confirm(pool: string, pod: Holder, options: PoolCallOptions): Promise<Allocation[]> {
     return this.#change(pool, options, {
       apply: before => {
-        const content = confirm(before, reservation, pod, this.#now());
-        const result = (content ?? before).allocations.some(
-          r => r.reservation === reservation && r.podUID === pod.uid && r.state === 'Allocated',
-        );
-        return { content, result };
+        const content = confirm(before, pod, this.#now());
+        const { allocations } = content ?? before;
+        return { content, result: allocations.filter(r => r.podUID === pod.uid && r.state !== 'Released') };
       },
     });
   }
@@ -126,7 +124,7 @@ export class PoolStore {
     this.#writers.delete(name);
     this.#writers.set(name, writer);
     this.#forgetIdle();
-    return writer.submit({ ...change, timeoutMs: options.timeoutMs, dryRun: options.dryRun ?? false });
+    return writer.submit({ ...change, ...options, dryRun: options.dryRun ?? false });
   }
 
   #forgetIdle(): void {

@@ -18,10 +18,14 @@ export interface Change<T> {
   apply(before: PoolContent): { content: PoolContent | undefined; result: T };
   timeoutMs: number;
   dryRun: boolean;
+  /** How long it may wait for others to go along with, ms. Default: not at all. */
+  patienceMs?: number;
 }
 
 interface Waiting extends Change<unknown> {
   deadline: number;
+  /** When it goes even if it goes alone. */
+  due: number;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -53,6 +57,8 @@ export class PoolWriter {
   readonly #options: PoolWriterOptions;
   #waiting: Waiting[] = [];
   #running = false;
+  /** Set while all that waits is patient. */
+  #starter: NodeJS.Timeout | undefined;
   /** The last version seen; it may be stale, which a PUT finds out. */
   #known: IPPool | undefined;
   #knownAt = -Infinity;
@@ -80,20 +86,30 @@ export class PoolWriter {
     const settle = (result: unknown): void => {
       resolve(result as T);
     };
-    this.#waiting.push({ ...change, deadline: performance.now() + change.timeoutMs, resolve: settle, reject });
-    if (!this.#running) void this.#run();
+    const now = performance.now();
+    const times = { deadline: now + change.timeoutMs, due: now + (change.patienceMs ?? 0) };
+    this.#waiting.push({ ...change, ...times, resolve: settle, reject });
+    if (!this.#running) this.#runWhenDue();
     return promise.finally(() => {
       clearTimeout(timer);
     });
   }
 
+  #runWhenDue(): void {
+    clearTimeout(this.#starter);
+    this.#starter = undefined;
+    if (this.#waiting.length === 0) return;
+    const waitMs = Math.min(...this.#waiting.map(({ due }) => due)) - performance.now();
+    if (waitMs > 0) this.#starter = setTimeout(() => void this.#run(), waitMs);
+    else void this.#run();
+  }
+
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#waiting.length > 0) {
-      await this.#settle();
-      if (this.#options.untracked && this.#known?.metadata.managedFields) await this.#untrack(this.#known);
-    }
+    await this.#settle();
+    if (this.#options.untracked && this.#known?.metadata.managedFields) await this.#untrack(this.#known);
     this.#running = false;
+    this.#runWhenDue();
   }
 
   /** Answers every change that waits, also those that come while it tries. */

@@ -6,6 +6,7 @@ import type { Reviewer } from '../../webhook/app.ts';
 import { callBudget, within } from '../../webhook/call.ts';
 import type { ReviewContext } from '../../webhook/cluster.ts';
 import type { Decision } from '../../webhook/decision.ts';
+import { Confirmations } from '../../webhook/confirmations.ts';
 import { mutateBindings } from '../../webhook/mutateBindings.ts';
 import { mutatePods } from '../../webhook/mutatePods.ts';
 import { ReleasePatience } from '../../webhook/releasePatience.ts';
@@ -37,10 +38,12 @@ export class WebhookReplica {
       fieldSelector: 'spec.nodeName=',
       labelSelector: `${label.injected}=true`,
     });
+    const store = new PoolStore(client, { log: silent, untracked: true });
     const context: ReviewContext = {
       client,
       view: setting.view,
-      store: new PoolStore(client, { log: silent, untracked: true }),
+      store,
+      confirmations: new Confirmations(store, silent),
       namespaces: setting.namespaces,
       deviceClasses: setting.deviceClasses,
       profiles: setting.profiles,

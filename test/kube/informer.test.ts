@@ -181,9 +181,9 @@ describe('Informer, against a real API server', function () {
   it('ends with nothing left that keeps a process alive, also while the API server is silent', async () => {
     const kube = join(import.meta.dirname, '../../kube');
     const program = `
-      import { KubeClient } from ${JSON.stringify(join(kube, 'client.ts'))};
-      import { Informer } from ${JSON.stringify(join(kube, 'informer.ts'))};
-      import { leases } from ${JSON.stringify(join(kube, 'resources.ts'))};
+      import { KubeClient } from ${JSON.stringify(join(kube, 'api/client.ts'))};
+      import { Informer } from ${JSON.stringify(join(kube, 'watch/informer.ts'))};
+      import { leases } from ${JSON.stringify(join(kube, 'api/resources.ts'))};
       const logger = { debug() {}, info() {}, warn() {}, error() {} };
       const client = await KubeClient.connect({ kubeconfig: ${JSON.stringify(cluster.kubeconfig)} });
       const informer = new Informer({ client, resource: leases, logger });
