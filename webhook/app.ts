@@ -30,23 +30,16 @@ export function createApp(options: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  for (const [path, reviewer] of Object.entries(options.reviewers)) {
-    app.post(path, (request, response) => answer(request, response, path, reviewer, options));
-  }
+  const paths = Object.keys(options.reviewers);
+  for (const path of paths) app.post(path, (request, response) => answer(request, response, path, options));
   app.use((_request, response) => {
-    sendStatus(response, 404, 'NotFound', `POST one of ${Object.keys(options.reviewers).join(', ')}`);
+    sendStatus(response, 404, 'NotFound', `POST one of ${paths.join(', ')}`);
   });
   app.use(failed(options.logger));
   return app;
 }
 
-async function answer(
-  http: Request,
-  response: Response,
-  path: string,
-  reviewer: Reviewer,
-  options: AppOptions,
-): Promise<void> {
+async function answer(http: Request, response: Response, path: string, options: AppOptions): Promise<void> {
   const { bodies, metrics, logger } = options;
   const started = performance.now();
   const budget = callBudget(http.query.timeout);
@@ -55,8 +48,8 @@ async function answer(
   if (!request) return;
   let decision: Decision | undefined;
   try {
-    decision = await decide(request, reviewer, budget, options);
-    reply(response, path, request.uid, decision, options);
+    decision = await decide(path, request, budget, options);
+    reply(response, request.uid, decision);
   } finally {
     const ms = performance.now() - started;
     const { operation, dryRun = false } = request;
@@ -72,35 +65,36 @@ async function answer(
 }
 
 async function decide(
+  path: string,
   request: AdmissionRequest,
-  reviewer: Reviewer,
   budget: CallBudget,
-  { gate, refused }: AppOptions,
+  options: AppOptions,
 ): Promise<Decision> {
+  const { gate, refused } = options;
+  const reviewer = options.reviewers[path];
+  if (!reviewer) throw new Error(`nobody decides at ${path}`);
   try {
     return await gate.run(budget, () => within(budget, (async () => reviewer(request, budget))()));
   } catch (error) {
     if (!isMultiNicError(error)) throw error;
     if (!request.dryRun) refused?.(error);
-    return deny(error);
+    return refusal(path, error, options);
   }
 }
 
-/** The decision; where another replica is asked next, one that only says "busy" is no answer, so that failurePolicy Ignore passes it on. */
-function reply(
-  response: Response,
-  path: string,
-  uid: string,
-  decision: Decision,
-  { askedAgain = [] }: AppOptions,
-): void {
-  const { status } = decision;
-  const isBusy = status?.code === busy.late || status?.code === busy.full;
-  if (status && isBusy && askedAgain.includes(path)) sendStatus(response, status.code, status.reason, status.message);
-  else response.json(formatReview(uid, decision));
+/** Where another replica is asked next, a refusal that only says "busy" is none. */
+function refusal(path: string, error: MultiNicError, { askedAgain = [] }: AppOptions): Decision {
+  const isBusy = error.code === 'MNN_DEADLINE' || error.code === 'MNN_OVERLOADED';
+  const decision = deny(error);
+  return isBusy && askedAgain.includes(path) ? { ...decision, result: 'passed' } : decision;
 }
 
-const busy = { late: refusalStatus('MNN_DEADLINE').code, full: refusalStatus('MNN_OVERLOADED').code };
+/** The decision; no answer where the review is passed on, so that failurePolicy Ignore has the next replica asked. */
+function reply(response: Response, uid: string, decision: Decision): void {
+  const { result, status } = decision;
+  if (result === 'passed' && status) sendStatus(response, status.code, status.reason, status.message);
+  else response.json(formatReview(uid, decision));
+}
 
 interface Arrival {
   http: Request;
@@ -144,7 +138,7 @@ function refuseUnread(
   const uid = uidIn(start);
   const { code, reason } = refusalStatus(error.code);
   if (uid === undefined) sendStatus(response, code, reason, error.message);
-  else reply(response, path, uid, deny(error), options);
+  else reply(response, uid, refusal(path, error, options));
 }
 
 /** One line a request; never the object itself. */

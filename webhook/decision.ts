@@ -6,8 +6,8 @@ import type { PatchOperation } from './jsonPatch.ts';
 /** What a review comes to. */
 export interface Decision {
   allowed: boolean;
-  /** For logs and metrics: `skipped` is allowed because the object is none of ours. */
-  result: 'allowed' | 'denied' | 'skipped';
+  /** For logs and metrics: `skipped` is allowed because the object is none of ours; `passed` is refused here, and another replica is asked. */
+  result: 'allowed' | 'denied' | 'skipped' | 'passed';
   /** meta/v1 Status of a refusal. */
   status?: DeniedStatus;
   patch?: PatchOperation[];

@@ -44,7 +44,7 @@ export function admissionMetrics(
   });
   const requests = new Counter({
     name: 'multinic_admission_requests_total',
-    help: 'Reviews answered, by kind, operation and result (allowed, denied, skipped; failed: answered without a decision).',
+    help: 'Reviews answered, by kind, operation and result (allowed, denied, skipped; passed: too busy, another replica is asked; failed: answered without a decision).',
     labelNames: ['kind', 'operation', 'result', 'dry_run'],
     registers,
   });
