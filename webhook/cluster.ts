@@ -16,7 +16,7 @@ import {
   type Pod,
 } from '../kube/api/resources.ts';
 import type { CallBudget } from './call.ts';
-import type { Confirmations } from './confirmations.ts';
+import type { Reservations } from './reservations.ts';
 import { label } from '../core/api/names.ts';
 import { isInjected } from './pod.ts';
 import type { Quotas } from './quotas.ts';
@@ -34,7 +34,7 @@ export interface ReviewContext {
   quotas: Quotas;
   /** Shared by all reviews: how many wait is counted over all of them. */
   releases: ReleasePatience;
-  confirmations: Confirmations;
+  reservations: Reservations;
   events: Pick<EventRecorder, 'record'>;
   /** Injected pods that have no node yet. */
   unassignedPods: Informer<Pod>;

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { AllocatedNic } from '../core/api/types.ts';
+import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import { isReservationFor, reservationId } from '../core/pool/reservationId.ts';
 import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grants/grant.ts';
+import { PoolDeadlineError } from '../kube/pools/poolDeadline.ts';
 import { isNotReady, whenReady } from '../kube/grants/whenReady.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
@@ -30,9 +32,6 @@ export interface ReserveRequest {
   dryRun: boolean;
 }
 
-/** How long giving back may take, where a later grant was refused. */
-const releaseMs = 1000;
-
 /**
  * Grants what does not wait for the scheduler: everything where the node is known, else what no node changes. All or nothing; but a
  * DaemonSet's pods come before their node's agent has told its NICs, or the controller given its block, and get theirs when bound.
@@ -60,8 +59,13 @@ export async function grantAtCreate(
       if (one.short !== undefined) short.set(item.position, one.short);
       if (one.pool !== undefined) pools.push(one.pool);
     }
+    // Then the API server has stopped waiting, and goes on without what was granted.
+    if (budget.remainingMs() <= 1) throw new MultiNicError('MNN_DEADLINE', 'what was granted came too late');
   } catch (error) {
-    if (!request.dryRun) await giveBack(context, pools, reservation);
+    if (error instanceof PoolDeadlineError) pools.push(error.pool);
+    // Where nobody came to a decision in time, a pod that was decided about before goes on with what it has.
+    const goesOn = isOwn && isMultiNicError(error) && error.code === 'MNN_DEADLINE';
+    if (!request.dryRun && !goesOn) giveBack(context, pools, reservation);
     throw error;
   }
   return pools.length > 0 ? { granted, short, reservation } : { granted, short };
@@ -95,19 +99,6 @@ async function grantOne(
   }
 }
 
-/** Owners of many pods retry at once and for ever: without this each try would hold addresses until the reservation ends. */
-async function giveBack(
-  { store, logger }: ReviewContext,
-  pools: readonly string[],
-  reservation: string,
-): Promise<void> {
-  for (const pool of new Set(pools)) {
-    await store
-      .release(pool, record => record.reservation === reservation && record.state === 'Reserved', {
-        timeoutMs: releaseMs,
-      })
-      .catch((error: unknown) => {
-        logger.warn({ err: error, pool, reservation }, 'a reservation could not be given back; it will run out');
-      });
-  }
+function giveBack({ reservations }: ReviewContext, pools: readonly string[], reservation: string): void {
+  for (const pool of new Set(pools)) reservations.giveBack(pool, reservation);
 }

@@ -91,7 +91,7 @@ async function confirmReservations(
   const holder = { uid: pod.metadata.uid ?? '', name: displayName(pod), namespace: facts.namespace, reservation };
   const elements = parseNetworks(facts.annotations[annotation.networks] ?? '');
   for (const [pool, isPage] of poolsOf(context.view, elements, knownNode(pod.spec))) {
-    if (isPage && !isBound(pod.spec)) context.confirmations.later(pool, holder);
+    if (isPage && !isBound(pod.spec)) context.reservations.confirm(pool, holder);
     else if (!(await isConfirmed(context, pool, holder, budget))) {
       throw new MultiNicError(
         'MNN_NOT_INJECTED',
@@ -119,7 +119,7 @@ function poolsOf(
 
 /** Whether the pod may go on as the holder: a pool that is too busy now does not keep it away. */
 async function isConfirmed(
-  { store, confirmations }: ReviewContext,
+  { store, reservations }: ReviewContext,
   pool: string,
   holder: Holder,
   budget: CallBudget,
@@ -129,7 +129,7 @@ async function isConfirmed(
     return records.length > 0;
   } catch (error) {
     if (!isMultiNicError(error) || error.code !== 'MNN_DEADLINE') throw error;
-    confirmations.later(pool, holder);
+    reservations.confirm(pool, holder);
     return true;
   }
 }

@@ -18,7 +18,7 @@ import type { KubeObject, Resource } from '../kube/api/types.ts';
 import { createApp } from './app.ts';
 import { BodyBudget } from './bodyBudget.ts';
 import type { ReviewContext } from './cluster.ts';
-import { Confirmations } from './confirmations.ts';
+import { Reservations } from './reservations.ts';
 import { Exhaustion } from './exhaustion.ts';
 import { Gate } from './gate.ts';
 import { defaultLimits, type WebhookLimits } from './limits.ts';
@@ -78,7 +78,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
     profiles,
     quotas: new Quotas(quotas),
     releases: new ReleasePatience(),
-    confirmations: new Confirmations(store, logger),
+    reservations: new Reservations(store, logger),
     unassignedPods,
     events,
     logger,
@@ -114,7 +114,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
     view,
     runnables: [
       events,
-      context.confirmations,
+      context.reservations,
       group('informers', informers),
       new ProfilePreparer({ view, profiles, logger }),
       server,

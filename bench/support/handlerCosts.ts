@@ -12,7 +12,7 @@ import type { ReviewContext } from '../../webhook/cluster.ts';
 import { mutateBindings } from '../../webhook/mutateBindings.ts';
 import { mutatePods } from '../../webhook/mutatePods.ts';
 import { Quotas } from '../../webhook/quotas.ts';
-import { Confirmations } from '../../webhook/confirmations.ts';
+import { Reservations } from '../../webhook/reservations.ts';
 import { ReleasePatience } from '../../webhook/releasePatience.ts';
 import { formatReview, readReview, type AdmissionRequest } from '../../webhook/review.ts';
 import { validateNetworks } from '../../webhook/validateNetworks.ts';
@@ -75,7 +75,7 @@ export async function handlerCosts({ client }: AdmissionSite, report: Reporter):
     ...{ client, view, store, namespaces, deviceClasses, unassignedPods, logger },
     profiles: new HostProfiles(view),
     releases: new ReleasePatience(),
-    confirmations: new Confirmations(store, logger),
+    reservations: new Reservations(store, logger),
     quotas: new Quotas(informers.quotas),
     events: { record: () => undefined },
   };

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isUsable } from '../layout/layout.ts';
 import { parseAddress } from '../net/address.ts';
 import { lastOf, parseCidr } from '../net/cidr.ts';
-import { openPage, pageAround, pageCapacity, pageCount, pageNumber, pageOf, pageSize } from './pages.ts';
+import { lowestPages, pageAround, pageCapacity, pageCount, pageNumber, pageOf, pageSize } from './pages.ts';
 
 const range = (pod: string, ...excludes: string[]) => ({ pod: parseCidr(pod), excludes: excludes.map(parseCidr) });
 
@@ -37,9 +37,10 @@ describe('pages of a node-independent network', () => {
     );
   });
 
-  it('are tried from the lowest that may have room', () => {
-    const full = new Set([0, 1, 3]);
-    expect(openPage(9, page => full.has(page))).to.equal(2);
-    expect(openPage(2, page => full.has(page))).to.equal(undefined);
+  it('are taken from the lowest on', () => {
+    const out = new Set([0, 1, 3]);
+    expect(lowestPages(9, 3, page => out.has(page))).to.deep.equal([2, 4, 5]);
+    expect(lowestPages(5, 3, page => out.has(page))).to.deep.equal([2, 4]);
+    expect(lowestPages(2, 3, page => out.has(page))).to.deep.equal([]);
   });
 });

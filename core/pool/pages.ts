@@ -54,8 +54,9 @@ export function pageCapacity(ranges: readonly Range[], page: number): number {
   return Math.min(...counts);
 }
 
-/** The lowest page that is not known to be full; undefined where all are. */
-export function openPage(count: number, isFull: (page: number) => boolean): number | undefined {
-  for (let page = 0; page < count; page++) if (!isFull(page)) return page;
-  return undefined;
+/** The lowest pages that are not ruled out, so many at most: what is given out stays together. */
+export function lowestPages(count: number, most: number, isOut: (page: number) => boolean): number[] {
+  const pages: number[] = [];
+  for (let page = 0; page < count && pages.length < most; page++) if (!isOut(page)) pages.push(page);
+  return pages;
 }

@@ -1,4 +1,4 @@
-import { openPage } from '../../core/pool/pages.ts';
+import { lowestPages } from '../../core/pool/pages.ts';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { ApiError, isRetryable } from '../api/errors.ts';
@@ -10,16 +10,26 @@ const retryMs = 50;
 /** Pages that were full are looked at again after this, ms: addresses come back. */
 const staleMs = 60_000;
 
+/** Attachments that a page may have before others are preferred: each makes every write of the page dearer. */
+const comfortable = 32;
+
+/** Among so many pages a process chooses: those that write at the same time seldom meet, and what is given out stays together. */
+const choice = 8;
+
 interface Known {
   full: Set<number>;
+  /** Neither full nor comfortable. */
+  crowded: Set<number>;
+  /** What this process takes from, for as long as that is right. */
+  current: number | undefined;
   readAt: number;
   /** Under way: all who want to know more wait for the same answer. */
   reading?: Promise<Known>;
 }
 
 /**
- * Which pages of node-independent networks are full, as far as this process knows: a wrong answer costs a try. It is learned from tries, and
- * now and then from the printer columns of all pages, which are a hundredth of their content.
+ * Which pages of node-independent networks to take from, as far as this process knows: a wrong answer costs a try. It is learned from what is
+ * written, and now and then from the printer columns of all pages, which are a hundredth of their content.
  */
 export class PageDirectory {
   readonly #client: KubeClient;
@@ -44,11 +54,9 @@ export class PageDirectory {
       isFresh = latest === known;
       known = isFresh ? await this.#read(network, known, timeoutMs) : latest;
     };
-    if (known.full.size > 0 && performance.now() - known.readAt > staleMs) await refresh();
+    if (known.full.size + known.crowded.size > 0 && performance.now() - known.readAt > staleMs) await refresh();
     for (;;) {
-      // All processes have the same: a reservation is confirmed by any of them, so on pages of their own they would meet as often, but with
-      // fewer changes in a write.
-      const page = openPage(count, candidate => known.full.has(candidate) || tried.has(candidate));
+      const page = choose(known, count, tried);
       if (page === undefined) {
         if (isFresh) return;
         await refresh();
@@ -62,25 +70,32 @@ export class PageDirectory {
     }
   }
 
-  #remember(network: string, full: Iterable<number>): Known {
-    const known = { full: new Set(full), readAt: performance.now() };
+  /** Tells how many attachments a page has, resting ones included. */
+  hasRecords(network: string, page: number, count: number): void {
+    const known = this.#networks.get(network);
+    if (!known || count < comfortable || known.crowded.has(page)) return;
+    known.crowded.add(page);
+    if (known.current === page) known.current = undefined;
+  }
+
+  #remember(network: string, rows: readonly PoolRow[], current?: number): Known {
+    const pagesWith = (isSo: (used: number, capacity: number) => boolean): Set<number> =>
+      new Set(
+        rows.flatMap(({ page, used = 0, capacity = Infinity }) =>
+          page !== undefined && isSo(used, capacity) ? [page] : [],
+        ),
+      );
+    const full = pagesWith((used, capacity) => used >= capacity);
+    const known = { full, crowded: pagesWith(used => used >= comfortable), current, readAt: performance.now() };
     this.#networks.set(network, known);
     return known;
   }
 
   #read(network: string, known: Known, timeoutMs: number): Promise<Known> {
-    known.reading ??= this.#fullPages(network, timeoutMs)
-      .then(full => this.#remember(network, full))
+    known.reading ??= this.#rows(network, timeoutMs)
+      .then(rows => this.#remember(network, rows, known.current))
       .finally(() => delete known.reading);
     return known.reading;
-  }
-
-  async #fullPages(network: string, timeoutMs: number): Promise<number[]> {
-    const rows = await this.#rows(network, timeoutMs);
-    return rows.flatMap(({ page, used, capacity }) => {
-      const isFull = used !== undefined && capacity !== undefined && used >= capacity;
-      return isFull && page !== undefined ? [page] : [];
-    });
   }
 
   /** A pod is not refused because one request came to nothing. */
@@ -99,4 +114,15 @@ export class PageDirectory {
       }
     }
   }
+}
+
+/** The page that is taken from; where that is none, or was tried, any of the lowest comfortable ones, else of those that have room at all. */
+function choose(known: Known, count: number, tried: ReadonlySet<number>): number | undefined {
+  const { current, full, crowded } = known;
+  if (current !== undefined && current < count && !full.has(current) && !tried.has(current)) return current;
+  const isOut = (page: number): boolean => full.has(page) || tried.has(page);
+  const roomy = lowestPages(count, choice, page => isOut(page) || crowded.has(page));
+  const pages = roomy.length > 0 ? roomy : lowestPages(count, choice, isOut);
+  known.current = pages[Math.floor(Math.random() * pages.length)];
+  return known.current;
 }

@@ -85,6 +85,8 @@ export class PoolStore {
       apply: before => {
         const grant = allocate(before, typeof claim === 'function' ? claim(before) : claim, this.#rules());
         if (!grant.ok) throw refusal(pool, grant);
+        const { network, page } = pool.spec;
+        if (page !== undefined) this.pages.hasRecords(network, page, (grant.content ?? before).allocations.length);
         const { capacity } = pool;
         const counted = capacity === undefined ? {} : { capacity };
         return { content: grant.content && { ...grant.content, ...counted }, result: grant.allocation };

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { IPPool } from '../../core/api/types.ts';
-import { MultiNicError } from '../../core/errors.ts';
 import { formatPool, readPool, type PoolContent } from '../../core/pool/content.ts';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isConflict, isNotFound, isRetryable } from '../api/errors.ts';
 import { ipPools } from '../api/resources.ts';
+import { PoolDeadlineError } from './poolDeadline.ts';
 
 /** One change that waits for a pool. */
 export interface Change<T> {
@@ -76,7 +76,7 @@ export class PoolWriter {
     return !this.#running && this.#waiting.length === 0;
   }
 
-  /** @throws what the change's apply() threw; MultiNicError MNN_DEADLINE */
+  /** @throws what the change's apply() threw; PoolDeadlineError */
   submit<T>(change: Change<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     // The caller is answered in time also while a request of the batch hangs.
@@ -204,8 +204,7 @@ export class PoolWriter {
     }
   }
 
-  #deadline(cause: unknown): MultiNicError {
-    const why = cause instanceof Error ? `: ${cause.message}` : '';
-    return new MultiNicError('MNN_DEADLINE', `pool ${this.#name} could not be written in time${why}`, { cause });
+  #deadline(cause: unknown): PoolDeadlineError {
+    return new PoolDeadlineError(this.#name, cause);
   }
 }

@@ -6,7 +6,7 @@ import type { Reviewer } from '../../webhook/app.ts';
 import { callBudget, within } from '../../webhook/call.ts';
 import type { ReviewContext } from '../../webhook/cluster.ts';
 import type { Decision } from '../../webhook/decision.ts';
-import { Confirmations } from '../../webhook/confirmations.ts';
+import { Reservations } from '../../webhook/reservations.ts';
 import { mutateBindings } from '../../webhook/mutateBindings.ts';
 import { mutatePods } from '../../webhook/mutatePods.ts';
 import { ReleasePatience } from '../../webhook/releasePatience.ts';
@@ -43,7 +43,7 @@ export class WebhookReplica {
       client,
       view: setting.view,
       store,
-      confirmations: new Confirmations(store, silent),
+      reservations: new Reservations(store, silent),
       namespaces: setting.namespaces,
       deviceClasses: setting.deviceClasses,
       profiles: setting.profiles,

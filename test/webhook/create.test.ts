@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import { events, pods, type Pod } from '../../kube/api/resources.ts';
+import { eventually } from '../eventually.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { freePort } from '../system/webhookProcess.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
@@ -103,7 +105,11 @@ describe('creating pods, through the real API server', () => {
     const created = await create({ namespace: 'flat', generateName: 'f-' });
     const attachments = attachmentsOf(created) ?? [];
     expect(attachments.map(nic => 'master' in nic)).to.deep.equal([false, false]);
-    const [record] = await ofPod('flat', created);
+    // Nobody waits for that; whoever needs it before does it.
+    const [record] = await eventually('the confirmation', async () => {
+      const records = await ofPod('flat', created);
+      return records.length > 0 && records;
+    });
     expect(record).to.include({ state: 'Allocated', name: created.metadata.name });
     const pod = await bound(client, { namespace: 'flat', name: created.metadata.name });
     expect(attachmentsOf(pod)).to.deep.equal(attachments);
@@ -248,7 +254,9 @@ describe('creating pods, through the real API server', () => {
     const wanted = networks([{ name: 'routed' }, { name: 'routed', ips: ['10.1.1.1', '10.1.1.2'] }]);
     const error = await refusal(create({ name: 'half', ...wanted, spec: { nodeName: 'fake-1' } }));
     expect(error.message).to.contain('MNN_ADDRESS_OUTSIDE');
-    expect(await recordsOf(client, 'routed')).to.deep.equal(before);
+    await eventually('what was reserved to be given back', async () => {
+      return isDeepStrictEqual(await recordsOf(client, 'routed'), before);
+    });
   });
 
   describe('what admission decided', () => {

@@ -1,0 +1,12 @@
+import { MultiNicError } from '../../core/errors.ts';
+
+/** A pool was not written in time, as far as who waited for it knows: a request that is under way may still succeed. */
+export class PoolDeadlineError extends MultiNicError {
+  readonly pool: string;
+
+  constructor(pool: string, cause: unknown) {
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    super('MNN_DEADLINE', `pool ${pool} could not be written in time${why}`, { cause });
+    this.pool = pool;
+  }
+}
