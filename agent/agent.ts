@@ -30,6 +30,7 @@ import { KernelEvents } from './kernelEvents.ts';
 import { createAgentMetrics } from './metrics.ts';
 import type { Netlink } from './netlink/netlink.ts';
 import type { AgentOptions } from './options.ts';
+import { AddsUnderWay } from './pods/addsUnderWay.ts';
 import { PodSource } from './pods/podSource.ts';
 import { PoolRecords } from './records/poolRecords.ts';
 import { LostSandboxes } from './release/lostSandboxes.ts';
@@ -118,7 +119,8 @@ export function createAgent(
   sources.cidrs.addHandlers({ added: onChange, updated: onChange, deleted: onChange });
   sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
 
-  const releaser = new Releaser({ pods, records, store, checkpoint, logger, observer: queues });
+  const adds = new AddsUnderWay(pods);
+  const releaser = new Releaser({ pods, adds, records, store, checkpoint, logger, observer: queues });
   const status = new StatusWriter(client, logger, queues);
   const copies = [sources.networks, sources.cidrs, sources.hosts, pods.informer] as const;
   const delegates = new Delegates(options.cniPath);
@@ -140,7 +142,7 @@ export function createAgent(
         sysfs: options.sysfs,
         findClass: (name, signal) => client.find(deviceClasses, { name }, { signal }),
       }),
-      pods,
+      adds,
       view,
       delegates,
       onStep,

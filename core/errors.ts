@@ -91,6 +91,8 @@ const table = {
   MNN_CNI_NETNS: "Call with the path of a network namespace that exists and is not the host's own.",
   MNN_CNI_DEADLINE: 'The runtime calls again; see the log of the multi-nic agent on this node for what took so long.',
   MNN_POD_UNKNOWN: 'The runtime must name an existing pod of this node in CNI_ARGS (K8S_POD_NAMESPACE, K8S_POD_NAME).',
+  MNN_POD_ENDING:
+    'There is nothing to do: a pod that ends gets no more interfaces, as its addresses may be free by now.',
   MNN_DELEGATE_MISSING:
     "Install the plugin into the node's CNI folder, where the agent looks as well (--cni-path), or correct spec.plugin.type or spec.ipam.",
   MNN_DELEGATE_FAILED:

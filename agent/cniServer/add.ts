@@ -27,7 +27,17 @@ import type { CniContext } from './context.ts';
 export async function add(context: CniContext, call: CniCall, config: CniConfig, budget: Budget): Promise<string> {
   checkNamespace(call);
   await ready(context, budget.signal);
-  const pod = await podOf(context, call, budget.signal);
+  const { uid, ...ref } = namedPod(call);
+  return context.adds.run(ref, uid, budget.signal, pod => addTo(context, { call, config, pod }, budget));
+}
+
+interface PodCall {
+  readonly call: CniCall;
+  readonly config: CniConfig;
+  readonly pod: Pod;
+}
+
+async function addTo(context: CniContext, { call, config, pod }: PodCall, budget: Budget): Promise<string> {
   if (config.chained) return addChained(context, { call, config, pod }, budget);
   const wanted: Wanted = {
     ...common(call, config, pod),
@@ -41,12 +51,6 @@ export async function add(context: CniContext, call: CniCall, config: CniConfig,
     defaultRoute: [], // Multus makes it
   };
   return encodeResult(await addOne(context, wanted, budget), config.cniVersion, config.prevResult);
-}
-
-interface PodCall {
-  readonly call: CniCall;
-  readonly config: CniConfig;
-  readonly pod: Pod;
 }
 
 async function addChained(context: CniContext, { call, config, pod }: PodCall, budget: Budget): Promise<string> {
@@ -164,16 +168,8 @@ async function ready({ synced }: CniContext, signal: AbortSignal): Promise<void>
   }
 }
 
-async function podOf({ pods }: CniContext, { args }: CniCall, signal: AbortSignal): Promise<Pod> {
+function namedPod({ args }: CniCall): { namespace: string; name: string; uid: string | undefined } {
   const { K8S_POD_NAMESPACE: namespace = '', K8S_POD_NAME: name = '', K8S_POD_UID: uid = '' } = args;
-  if (namespace === '' || name === '') {
-    throw cniError(cniCodes.invalidEnvironment, 'MNN_POD_UNKNOWN', 'CNI_ARGS names no pod');
-  }
-  const pod = await pods.find({ namespace, name }, uid === '' ? undefined : uid, { signal });
-  if (pod) return pod;
-  throw cniError(
-    cniCodes.unknownContainer,
-    'MNN_POD_UNKNOWN',
-    `this node has no pod ${namespace}/${name} ${uid}`.trimEnd(),
-  );
+  if (namespace !== '' && name !== '') return { namespace, name, uid: uid === '' ? undefined : uid };
+  throw cniError(cniCodes.invalidEnvironment, 'MNN_POD_UNKNOWN', 'CNI_ARGS names no pod');
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { KubeClient } from '../../kube/api/client.ts';
+import { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import { PodSource } from '../pods/podSource.ts';
 import { CniCalls } from './calls.ts';
 import type { CniContext } from './context.ts';
@@ -41,7 +42,7 @@ describe('CniCalls', () => {
       server: 'http://127.0.0.1:1',
       credentials: () => Promise.resolve({ headers: {}, tls: {} }),
     });
-    const pods = new PodSource({ client, node: 'node', logger });
-    expect(await add(callsWith({ synced: Promise.resolve(), pods }))).to.deep.equal([11, 'MNN_DEADLINE']);
+    const adds = new AddsUnderWay(new PodSource({ client, node: 'node', logger }));
+    expect(await add(callsWith({ synced: Promise.resolve(), adds }))).to.deep.equal([11, 'MNN_DEADLINE']);
   });
 });

@@ -6,7 +6,7 @@ import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { Decider } from '../decision/decider.ts';
 import type { Delegates } from '../delegate/delegates.ts';
 import type { Netlink } from '../netlink/netlink.ts';
-import type { PodSource } from '../pods/podSource.ts';
+import type { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import type { OnStep } from '../steps.ts';
 import type { NetworkStatus } from '../status/networkStatus.ts';
 
@@ -17,7 +17,7 @@ export interface CniContext {
   readonly attacher: Attacher;
   readonly checkpoint: Checkpoint;
   readonly decider: Decider;
-  readonly pods: PodSource;
+  readonly adds: AddsUnderWay;
   readonly view: ClusterView;
   readonly delegates: Delegates;
   readonly onStep: OnStep;

@@ -6,11 +6,13 @@ import type { Pod } from '../../kube/api/resources.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import type { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import { isEnding, type PodSource } from '../pods/podSource.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 
 export interface ReleaserOptions {
   readonly pods: PodSource;
+  readonly adds: AddsUnderWay;
   readonly records: PoolRecords;
   readonly store: PoolStore;
   readonly checkpoint: Checkpoint;
@@ -36,8 +38,8 @@ interface Case {
 }
 
 /**
- * Gives addresses back: once the pod is gone, finished or being deleted, and no sandbox of it is attached any more. Nothing is concluded
- * from an error; it is tried again.
+ * Gives addresses back: once the pod is gone, finished or being deleted, and no sandbox of it is attached any more, nor about to be. Nothing is
+ * concluded from an error; it is tried again.
  */
 export class Releaser implements Runnable {
   readonly name = 'release';
@@ -49,7 +51,7 @@ export class Releaser implements Runnable {
 
   constructor(options: ReleaserOptions) {
     this.#options = options;
-    const { logger, observer, pods, records } = options;
+    const { adds, logger, observer, pods, records } = options;
     this.#queue = new WorkQueue({
       name: this.name,
       logger,
@@ -66,6 +68,11 @@ export class Releaser implements Runnable {
       deleted: pod => {
         this.#consider(pod);
       },
+    });
+    adds.addEndListener(({ namespace, name }) => {
+      for (const [uid, known] of this.#cases) {
+        if (known.namespace === namespace && known.name === name) this.#queue.add(uid);
+      }
     });
     // What ended while no agent ran has nobody to tell of it: looked at as soon as both are known.
     const onRead = (): void => {
@@ -140,10 +147,9 @@ export class Releaser implements Runnable {
   }
 
   async #handle(uid: string, signal: AbortSignal): Promise<{ requeueAfterMs: number } | undefined> {
-    const { checkpoint, pods, records, store, logger } = this.#options;
+    const { pods, records, store, logger } = this.#options;
     const subject = this.#cases.get(uid);
-    // Its DEL brings it here again.
-    if (!subject || checkpoint.ofPod(uid).length > 0) return undefined;
+    if (!subject || this.#isInUse(uid, subject)) return undefined;
     const pools = new Set(subject.pools);
     for (const { allocation, pool } of records.all()) if (isOf(allocation, uid)) pools.add(pool);
     if (pools.size > 0 && !(await pods.isPast(subject, uid, signal))) {
@@ -151,12 +157,20 @@ export class Releaser implements Runnable {
       if (pods.byUid(uid)) return undefined;
       return { requeueAfterMs: doubtMs };
     }
+    // An ADD that begins from here on finds the pod as it was found here.
+    if (this.#isInUse(uid, subject)) return undefined;
     for (const pool of pools) {
       await store.release(pool, record => isOf(record, uid), { timeoutMs: releaseTimeoutMs });
       logger.info({ pool, pod: subject.name, namespace: subject.namespace, uid }, 'addresses released');
     }
-    if (this.#cases.get(uid)?.pools.size === subject.pools.size) this.#cases.delete(uid);
+    if (subject.pools.isSubsetOf(pools)) this.#cases.delete(uid);
     return undefined;
+  }
+
+  /** If so, its DEL or the end of its ADD brings it here again. */
+  #isInUse(uid: string, pod: Case): boolean {
+    const { adds, checkpoint } = this.#options;
+    return adds.has(pod) || checkpoint.ofPod(uid).length > 0;
   }
 
   /** Told by its own error handler: the sweep comes again. */

@@ -170,6 +170,10 @@ describe('agent: what a pod gets', function () {
       7,
       'MNN_CNI_ARGS_INVALID',
     ]);
+    await site.client.delete(pods, { namespace: 'default', name: 'refused' });
+    const closed = await multusConfig(site, 'closed');
+    await eventually('the agent knows that the pod ends', async () => (await code(closed))[1] === 'MNN_POD_ENDING');
+    expect(await code(open)).to.deep.equal([100, 'MNN_POD_ENDING']);
     expect(sandbox.links()).to.deep.equal([]);
   });
 

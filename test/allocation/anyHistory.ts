@@ -44,8 +44,7 @@ const end = fc.record({
   staleBy: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(5) }),
 });
 
-const live = (model: Readonly<Model>): ModelPod[] =>
-  [...model.pods.values()].filter(({ state, isBusy }) => state === 'live' && !isBusy);
+const live = (model: Readonly<Model>): ModelPod[] => [...model.pods.values()].filter(({ state }) => state === 'live');
 
 const removal = fc
   .tuple(index, fc.boolean())

@@ -33,6 +33,11 @@ describe('allocation of addresses, in histories that went wrong once', function 
     return pod;
   }
 
+  /** Who waits for the API server. */
+  function parkedBy({ site }: History): string[] {
+    return site.parked.map(({ actor }) => actor.split('.')[0] ?? '');
+  }
+
   async function records({ site }: History): Promise<string[]> {
     const pools: IPPool[] = await site.user.list(ipPools);
     return liveRecords(pools).map(({ pool, state, name }) => `${pool} ${state} ${name}`);
@@ -112,6 +117,40 @@ describe('allocation of addresses, in histories that went wrong once', function 
       await site.advance(300_000, true);
       await expectSound(history, model);
       await finish(history, model, true);
+    });
+  });
+
+  it('a pod that is attached while its addresses are being released does not use them', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations, site } = history;
+      await done(history, model, () => operations.create({ ...plain, kind: 'train' }));
+      await done(history, model, () => operations.bind(only(model), bindingBy(0)));
+      await operations.delete(only(model), false);
+      await site.quiet();
+      expect(parkedBy(history)).to.deep.equal(['n1']);
+      await operations.attach(only(model));
+      await done(history, model, () => Promise.resolve());
+      await finish(history, model, false);
+    });
+  });
+
+  it('a pod that is deleted while it is attached keeps its addresses until its sandbox is gone', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations, site } = history;
+      await done(history, model, () => operations.create({ ...plain, kind: 'pinned' }));
+      const pod = only(model);
+      site.begin('attach', () => operations.attach(pod));
+      await site.quiet();
+      // Its page is being read; what it has of the node's own pool is known.
+      expect(parkedBy(history)).to.deep.equal(['n1']);
+      await operations.delete(pod, false);
+      await site.quiet();
+      // Whatever is written now, the agent does not hear of it in time.
+      const client = site.clientOf('n1');
+      if (client) client.isHeld = true;
+      await done(history, model, () => Promise.resolve());
+      expect(model.sandboxes.size).to.equal(1);
+      await finish(history, model, false);
     });
   });
 

@@ -51,7 +51,7 @@ async function promises(site: Site, model: Model): Promise<(Use & { reservation?
 
 function sandboxUses(model: Model): Use[] {
   return [...model.sandboxes.values()]
-    .filter(({ isProtected, uid }) => isProtected && model.pods.get(uid)?.state !== 'finished')
+    .filter(({ uid }) => model.pods.get(uid)?.state !== 'finished')
     .flatMap(({ uses }) => uses);
 }
 

@@ -32,9 +32,8 @@ export interface Sandbox {
   uid: string;
   name: string;
   node: NodeName;
+  /** Nobody else may get its addresses, whatever becomes of the pod's object, and whenever. */
   uses: readonly Use[];
-  /** Made for a pod that lived: nobody else may get its addresses, whatever becomes of the pod's object. */
-  isProtected: boolean;
 }
 
 /** The reference: what the cluster's users have done, and what must hold after it. It knows nothing of pools. */

@@ -6,10 +6,12 @@ import { Checkpoint } from '../../agent/checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../../agent/checkpoint/entry.ts';
 import { KubeletDevices } from '../../agent/devices/kubeletDevices.ts';
 import { Decider } from '../../agent/decision/decider.ts';
+import { AddsUnderWay } from '../../agent/pods/addsUnderWay.ts';
 import { PodSource } from '../../agent/pods/podSource.ts';
 import { PoolRecords } from '../../agent/records/poolRecords.ts';
 import { Releaser } from '../../agent/release/releaser.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import type { ActorClient } from './actorClient.ts';
 import { namespace, silent, type Setting } from './setting.ts';
 
@@ -32,6 +34,7 @@ export class NodeAgent {
   readonly checkpoint: Checkpoint;
   readonly #busy: NodeAgentOptions['busy'];
   readonly #pods: PodSource;
+  readonly #adds: AddsUnderWay;
   readonly #records: PoolRecords;
   readonly #releaser: Releaser;
   readonly #decider: Decider;
@@ -50,7 +53,8 @@ export class NodeAgent {
     const store = new PoolStore(client, { log: logger });
     this.#pods = pods;
     this.#records = records;
-    this.#releaser = new Releaser({ pods, records, store, checkpoint, logger });
+    this.#adds = new AddsUnderWay(pods);
+    this.#releaser = new Releaser({ pods, adds: this.#adds, records, store, checkpoint, logger });
     this.#decider = new Decider({
       events: { record: () => undefined },
       view,
@@ -82,15 +86,15 @@ export class NodeAgent {
    * @returns what was made
    */
   add(ref: { name: string; uid: string }, containerId: string): Promise<CheckpointEntry[]> {
-    return Promise.race([this.#add(ref, containerId), this.#dead.promise]);
+    const { name, uid } = ref;
+    const made = this.#adds.run({ namespace, name }, uid, this.#dying.signal, pod => this.#add(pod, containerId));
+    return Promise.race([made, this.#dead.promise]);
   }
 
-  async #add({ name, uid }: { name: string; uid: string }, containerId: string): Promise<CheckpointEntry[]> {
+  async #add(pod: Pod, containerId: string): Promise<CheckpointEntry[]> {
     const { signal } = this.#dying;
     const until = performance.now() + callMs;
     const budget = { signal, remainingMs: () => Math.max(1, until - performance.now()) };
-    const pod = await this.#pods.find({ namespace, name }, uid, { signal });
-    if (!pod) throw new Error(`there is no pod ${name} ${uid}`);
     const elements = parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
     const ifnames = interfaceNames(elements);
     const made: CheckpointEntry[] = [];

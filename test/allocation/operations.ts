@@ -166,12 +166,13 @@ export class Operations {
         ...{ uid, network, interface: ifname },
         addresses: links.flatMap(({ addresses }) => addresses),
       }));
-      const isLive = this.#model.pods.get(uid)?.state === 'live';
-      this.#model.sandboxes.set(id, { id, uid, name, node, uses, isProtected: isLive });
-      if (isLive && !this.#model.node(node).isCut) await this.#report(name, uses);
+      this.#model.sandboxes.set(id, { id, uid, name, node, uses });
+      if (this.#model.pods.get(uid)?.state === 'live' && !this.#model.node(node).isCut) await this.#report(name, uses);
     } finally {
       pod.isBusy = false;
     }
+    // Deleted by force meanwhile: its kubelet ends it as soon as it can.
+    if (!this.#model.pods.has(uid)) await this.reap(node);
   }
 
   /** What the kubelet and the agent (or Multus) say of a pod that runs. */

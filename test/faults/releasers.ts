@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { Checkpoint } from '../../agent/checkpoint/checkpoint.ts';
+import { AddsUnderWay } from '../../agent/pods/addsUnderWay.ts';
 import { PodSource } from '../../agent/pods/podSource.ts';
 import { PoolRecords } from '../../agent/records/poolRecords.ts';
 import { Releaser } from '../../agent/release/releaser.ts';
@@ -34,7 +35,8 @@ export async function startReleasers(cluster: Cluster, names: readonly string[])
     const store = new PoolStore(client, { log: logger });
     const checkpoint = await Checkpoint.open(join(folder, node), logger);
     const { sweepIntervalMs: sweepMs, recordGraceMs: graceMs } = controllerTimes;
-    const releaser = new Releaser({ pods, records, store, checkpoint, logger, sweepMs, graceMs });
+    const adds = new AddsUnderWay(pods);
+    const releaser = new Releaser({ pods, adds, records, store, checkpoint, logger, sweepMs, graceMs });
     parts.push(pods.informer, records, releaser);
   }
   const stopping = new AbortController();
