@@ -124,7 +124,7 @@ export function createAgent(
   const status = new StatusWriter(client, logger, queues);
   const copies = [sources.networks, sources.cidrs, sources.hosts, pods.informer] as const;
   const delegates = new Delegates(options.cniPath);
-  const attacher = new Attacher({ netlink, checkpoint, delegates, log: logger, onStep });
+  const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, log: logger, onStep });
   const calls = new CniCalls(
     {
       log: logger,

@@ -8,7 +8,7 @@ import type { DelegateResult, Delegates } from '../delegate/delegates.ts';
 import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts';
 import type { OnStep } from '../steps.ts';
 import { withAnswers, type Answers } from './answers.ts';
-import type { Attachment } from './attachment.ts';
+import type { Attachment, AttachmentNic } from './attachment.ts';
 import { Detacher } from './detacher.ts';
 import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
@@ -21,6 +21,8 @@ export interface AttacherOptions {
   readonly netlink: Netlink;
   readonly checkpoint: Checkpoint;
   readonly delegates: Delegates;
+  /** Where sysfs is mounted. */
+  readonly sysfs: string;
   readonly log: Logger;
   readonly onStep: OnStep;
 }
@@ -128,13 +130,18 @@ export class Attacher {
     const answers = new Map<string, DelegateResult>();
     for (const nic of nics) {
       if (!nic.delegate) continue;
-      await entry.put(withBegun(entry.current, nic), 'add.delegate.noted');
+      await entry.put(withBegun(entry.current, nic, await this.#onHost(nic)), 'add.delegate.noted');
       const answer = await delegates.add(nic.delegate, { containerId, netns, ifname: nic.name, ...call }, signal);
       onStep('add.delegate.called');
       answers.set(nic.name, answer);
       entry.current = withPrinted(entry.current, nic.name, answer.printed);
     }
     return answers;
+  }
+
+  /** The NIC that goes into the pod, while it is on the host. */
+  async #onHost({ moves }: AttachmentNic): Promise<LinkInfo | null> {
+    return moves ? this.#options.netlink.one(null, { op: 'link.get', dev: moves.name, ignore: ['ENODEV'] }) : null;
   }
 
   async #make({ netns, nics }: Attachment, plan: Plan, signal: AbortSignal): Promise<LinkInfo[]> {

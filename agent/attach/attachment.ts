@@ -40,8 +40,18 @@ export interface AttachmentNic {
   readonly mtu?: number;
   /** Another plugin that makes the interface, or gives its addresses. */
   readonly delegate?: Delegate;
-  /** The host's NIC itself goes into the pod: the host's addresses on it, with their prefix lengths, which it loses on the way. */
-  readonly moves?: { readonly hostAddresses: readonly string[] };
+  /** A NIC of the host itself goes into the pod. */
+  readonly moves?: MovedNic;
+}
+
+/** A NIC of the host that goes into a pod as it is. */
+export interface MovedNic {
+  /** On the host. */
+  readonly name: string;
+  /** PCI address, where a device plugin handed it out. */
+  readonly device?: string;
+  /** The host's addresses on it, with their prefix lengths, which it loses on the way. */
+  readonly hostAddresses: readonly string[];
 }
 
 /** Name of the i-th link (from 0) of an attachment, in the pod. */

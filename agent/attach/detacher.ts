@@ -4,7 +4,7 @@ import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../che
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
 import { NetlinkError, type Netlink, type Op } from '../netlink/netlink.ts';
 import type { OnStep } from '../steps.ts';
-import { bringBack } from './movedNics.ts';
+import { bringBack, takeName } from './movedNics.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { removeRuleOps } from './sourceRules.ts';
 
@@ -12,6 +12,8 @@ export interface DetacherOptions {
   readonly netlink: Netlink;
   readonly checkpoint: Checkpoint;
   readonly delegates: Delegates;
+  /** Where sysfs is mounted. */
+  readonly sysfs: string;
   readonly log: Logger;
   readonly onStep: OnStep;
 }
@@ -33,7 +35,7 @@ export class Detacher {
    * @throws the first failure
    */
   async detach(entry: CheckpointEntry): Promise<void> {
-    const { checkpoint, log, netlink, onStep } = this.#options;
+    const { checkpoint, onStep } = this.#options;
     // The path may name another sandbox's namespace by now (a process id given again): nothing there is ours.
     const isThere = namespaceIdentity(entry.netns) === entry.netnsId;
     const netns = isThere ? entry.netns : '';
@@ -56,16 +58,17 @@ export class Detacher {
       if (link.delegate?.role === 'ipam') await attempt(() => this.#callDel(entry, link, netns), 'del.ipam');
     }
     if (entry.links.some(({ moves }) => moves))
-      await attempt(() => bringBack(netlink, log, entry, isThere), 'del.moved');
+      await attempt(() => bringBack(this.#options, entry, isThere), 'del.moved');
     if (failures.length > 0) throw failures[0];
     await checkpoint.delete(entry);
     onStep('del.forgotten');
   }
 
   async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string): Promise<void> {
-    const { delegates } = this.#options;
+    const { delegates, netlink } = this.#options;
     const { delegate } = link;
     if (!delegate || (await this.#nothingMoved(link, delegate, netns))) return;
+    if (link.moves && netns !== '') await netlink.one(netns, takeName(link.name, entry.ifname));
     await delegates.del(delegate, callOf(entry, link, netns), delegate.printed);
   }
 
@@ -75,7 +78,8 @@ export class Detacher {
    */
   async #nothingMoved({ name, moves }: CheckpointLink, { conf }: CheckpointDelegate, netns: string): Promise<boolean> {
     const { type } = conf.ipam;
-    if (!moves || netns === '' || (type !== undefined && type !== 'static')) return false;
+    const isHostDevice = moves !== undefined && conf.type === 'host-device';
+    if (!isHostDevice || netns === '' || (type !== undefined && type !== 'static')) return false;
     const links = await this.#options.netlink.one(netns, { op: 'link.list' });
     return !links.some(link => link.name === name);
   }

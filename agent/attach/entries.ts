@@ -1,5 +1,11 @@
 import { parseCidr } from '../../core/net/cidr.ts';
-import { checkpointVersion, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
+import {
+  checkpointVersion,
+  routeName,
+  type CheckpointEntry,
+  type CheckpointLink,
+  type CheckpointMove,
+} from '../checkpoint/entry.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
 import { hostAddress, hostEndName, type Attachment, type AttachmentNic } from './attachment.ts';
 import { bootId } from './movedNics.ts';
@@ -30,8 +36,15 @@ export function intentOf(attachment: Attachment, netnsId: string): CheckpointEnt
   };
 }
 
-/** The delegate of this link is about to be called. */
-export function withBegun(entry: CheckpointEntry, { name, master, delegate, moves }: AttachmentNic): CheckpointEntry {
+/**
+ * The delegate of this link is about to be called.
+ * @param onHost the NIC that it moves, where it is there
+ */
+export function withBegun(
+  entry: CheckpointEntry,
+  { name, master, delegate, moves }: AttachmentNic,
+  onHost: LinkInfo | null,
+): CheckpointEntry {
   if (!delegate) return entry;
   const link: CheckpointLink = {
     name,
@@ -39,10 +52,18 @@ export function withBegun(entry: CheckpointEntry, { name, master, delegate, move
     addresses: [],
     routes: [],
     delegate: { ...delegate },
-    ...(moves && { moves: { ...moves, bootId: bootId() } }),
+    ...(moves && { moves: { ...moves, bootId: bootId(), ...(onHost && settingsOf(onHost)) } }),
   };
   return { ...entry, links: [...entry.links, link] };
 }
+
+/** What a pod may change of a NIC. InfiniBand's hardware addresses have a number in them that the kernel gives (RFC 4391, section 9.1.1). */
+function settingsOf({ hardwareType, mac, mtu, up }: LinkInfo): Pick<CheckpointMove, 'mac' | 'mtu' | 'up'> {
+  return { mtu, up, ...(hardwareType === ethernet && mac !== null && { mac }) };
+}
+
+/** ARPHRD_ETHER (if_arp.h). */
+const ethernet = 1;
 
 /** The delegate of the link has answered. */
 export function withPrinted(entry: CheckpointEntry, name: string, printed: Record<string, unknown>): CheckpointEntry {

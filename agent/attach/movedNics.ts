@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { sleep } from '../../kube/api/deadline.ts';
-import type { CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
-import type { LinkInfo, Netlink, Op } from '../netlink/netlink.ts';
+import type { CheckpointEntry, CheckpointMove } from '../checkpoint/entry.ts';
+import { readPciNic } from '../devices/pciDevice.ts';
+import type { LinkInfo, LinkRef, LinkSet, Netlink, Op } from '../netlink/netlink.ts';
 
 /** How long the kernel may take to give a NIC back after the end of its namespace, which it clears away by the way, ms. */
 const returnMs = 10_000;
@@ -13,37 +14,54 @@ export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
+/** What must not keep a pod from ending: a driver may not let its MTU or address be set, or only while the NIC is not used. */
+const refusals = ['EPERM', 'EBUSY', 'EINVAL', 'EADDRNOTAVAIL', 'EOPNOTSUPP', 'ERANGE'] as const;
+
+export interface BringBackOptions {
+  readonly netlink: Netlink;
+  /** Where sysfs is mounted. */
+  readonly sysfs: string;
+  readonly log: Logger;
+}
+
+/** Takes an attachment's own name off its link, if that has it: the kernel lets no NIC into a namespace where another one has the same. */
+export function takeName(dev: LinkRef, altName: string): Op {
+  return { op: 'altname.del', dev, altName, ignore: ['EOPNOTSUPP', 'ENODEV', 'ENOENT', 'EINVAL'] };
+}
+
 /**
- * Gives NICs that were in a pod what they had on the host: their names, their addresses, and that they are up. What the pod had before a
- * reboot is nobody's any more: the host has set its NICs up as it does.
+ * Gives NICs that were in a pod what they had on the host: their names, hardware addresses, MTUs and addresses, and that they are up. What the
+ * pod had before a reboot is nobody's any more: the host has set its NICs up as it does.
  * @param isThere whether the pod's namespace still is; if not, the NICs may be on their way
  */
-export async function bringBack(
-  netlink: Netlink,
-  log: Logger,
-  entry: CheckpointEntry,
-  isThere: boolean,
-): Promise<void> {
+export async function bringBack(options: BringBackOptions, entry: CheckpointEntry, isThere: boolean): Promise<void> {
+  const { log } = options;
   const until = performance.now() + (isThere ? 0 : returnMs);
   for (const link of entry.links) {
-    const { master: nic = '', moves } = link;
+    const { master, moves } = link;
     if (!moves || (moves.bootId !== undefined && moves.bootId !== bootId())) continue;
+    const nic = { ...moves, name: moves.name ?? master ?? '', inPod: link.name };
     // A device bound to a user-space driver has no link at all.
     const isLink = entry.state !== 'done' || link.mac !== undefined;
-    const back = await returned(netlink, link, isLink ? until : 0);
+    const back = await returned(options, nic, isLink ? until : 0);
     if (!back) {
-      if (isLink) log.warn({ nic, pod: entry.pod }, 'a NIC did not come back from a pod');
+      if (isLink) log.warn({ nic: nic.name, pod: entry.pod }, 'a NIC did not come back from a pod');
       continue;
     }
-    await restore(netlink, back, nic, moves.hostAddresses);
-    log.info({ nic, addresses: moves.hostAddresses }, 'a NIC is back from a pod');
+    await restore(options, back, nic, entry.ifname);
+    log.info({ nic: nic.name, addresses: nic.hostAddresses }, 'a NIC is back from a pod');
   }
 }
 
+/** A NIC as it was on the host, and its name in the pod. */
+type Nic = CheckpointMove & { readonly name: string; readonly inPod: string };
+
 /** @param until performance.now() to which it is waited for */
-async function returned(netlink: Netlink, link: CheckpointLink, until: number): Promise<LinkInfo | undefined> {
+async function returned({ netlink, sysfs }: BringBackOptions, nic: Nic, until: number): Promise<LinkInfo | undefined> {
   for (;;) {
-    const found = (await netlink.one(null, { op: 'link.list' })).find(({ name, alias }) => isNicOf(link, name, alias));
+    const netdev = nic.device === undefined ? undefined : (await readPciNic(sysfs, nic.device))?.netdev;
+    const links = await netlink.one(null, { op: 'link.list' });
+    const found = links.find(link => (nic.device === undefined ? isNic(link, nic) : link.name === netdev));
     if (found || performance.now() >= until) return found;
     await sleep(stepMs);
   }
@@ -53,24 +71,29 @@ async function returned(netlink: Netlink, link: CheckpointLink, until: number): 
  * From a namespace that vanished a NIC comes under the name that it had there, and where that is taken as dev<index> (net/core/dev.c,
  * default_device_exit_net). The plugin noted its own name in its alias.
  */
-function isNicOf({ name: inPod, master }: CheckpointLink, name: string, alias: string | null): boolean {
-  return name === master || (alias === master && (name === inPod || /^dev\d+$/.test(name)));
+function isNic({ name, alias }: LinkInfo, nic: Nic): boolean {
+  return name === nic.name || (alias === nic.name && (name === nic.inPod || /^dev\d+$/.test(name)));
 }
 
-async function restore(
-  netlink: Netlink,
-  { index, name }: LinkInfo,
-  nic: string,
-  addresses: readonly string[],
-): Promise<void> {
-  if (name !== nic) {
-    await netlink.run(null, [
-      { op: 'link.set', dev: index, up: false },
-      { op: 'link.set', dev: index, name: nic, alias: '' },
-    ]);
+async function restore({ netlink, log }: BringBackOptions, link: LinkInfo, nic: Nic, altName: string): Promise<void> {
+  const { index: dev } = link;
+  const { name, mac = link.mac, mtu = link.mtu, up = true } = nic;
+  const isRenamed = link.name !== name;
+  const changes: LinkSet[] = [
+    ...(mac === null || mac === link.mac ? [] : [{ op: 'link.set' as const, dev, mac }]),
+    ...(mtu === link.mtu ? [] : [{ op: 'link.set' as const, dev, mtu }]),
+  ];
+  await netlink.run(null, [
+    ...(link.altNames.includes(altName) ? [takeName(dev, altName)] : []),
+    ...(isRenamed || changes.length > 0 ? [{ op: 'link.set' as const, dev, up: false }] : []),
+    ...(isRenamed ? [{ op: 'link.set' as const, dev, name, alias: '' }] : []),
+  ]);
+  for (const change of changes) {
+    const outcome = await netlink.one(null, { ...change, ignore: refusals });
+    if (!outcome.done) log.warn({ nic: name, ...outcome.failure }, 'what a pod changed of a NIC stays changed');
   }
   await netlink.run(null, [
-    { op: 'link.set', dev: index, up: true },
-    ...addresses.map((address): Op => ({ op: 'address.add', dev: index, address, noDad: true, ignore: ['EEXIST'] })),
+    ...(up ? [{ op: 'link.set' as const, dev, up }] : []),
+    ...nic.hostAddresses.map((address): Op => ({ op: 'address.add', dev, address, noDad: true, ignore: ['EEXIST'] })),
   ]);
 }

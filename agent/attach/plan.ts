@@ -73,11 +73,11 @@ function defaultRouteOps({ defaultRoute, network }: Attachment, routes: readonly
 
 /**
  * The first link answers to the attachment's own name, too. Multus looks its interface up by that name when it moves default routes, and
- * takes those of every interface where it finds none. A NIC of the host would bring the name back with it.
+ * takes those of every interface where it finds none. A NIC of the host may have brought the name along: of a pod whose entry was lost.
  */
 function nameOps({ ifname, nics: [first] }: Attachment): Op[] {
-  if (!first || first.moves) return [];
-  return [{ op: 'altname.add', dev: first.name, altName: ifname, ignore: ['EOPNOTSUPP', 'ENODEV'] }];
+  if (!first) return [];
+  return [{ op: 'altname.add', dev: first.name, altName: ifname, ignore: ['EOPNOTSUPP', 'ENODEV', 'EEXIST'] }];
 }
 
 function linkOf({ netns, containerId, pod }: Attachment, plugin: NativePlugin, nic: AttachmentNic): LinkAdd {

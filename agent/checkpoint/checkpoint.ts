@@ -74,7 +74,7 @@ export class Checkpoint {
   /** Names on the host of the NICs that are in pods. */
   movedNics(): Set<string> {
     const links = [...this.#entries.values()].flatMap(entry => entry.links);
-    return new Set(links.flatMap(({ moves, master }) => (moves && master !== undefined ? [master] : [])));
+    return new Set(links.flatMap(({ moves, master }) => (moves && (moves.name ?? master)) ?? []));
   }
 
   /** Adds or replaces an entry. When the promise resolves, it outlives this process. @throws CniError code 5 where it cannot be written */

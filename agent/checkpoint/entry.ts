@@ -52,10 +52,26 @@ export interface CheckpointLink {
   rules?: { from: string; table: number }[];
   /** Another plugin that has a part in the link. Written before it is called for the first time. */
   delegate?: CheckpointDelegate;
-  /** The host's NIC itself went into the pod, and was `master` on the host, with these addresses, in that boot of the host. */
-  moves?: { hostAddresses: readonly string[]; bootId?: string };
+  /** A NIC of the host itself went into the pod. */
+  moves?: CheckpointMove;
   /** Known once done. */
   mac?: string;
+}
+
+/** A NIC of the host that went into a pod, and what it was there. What is absent was not noted. */
+export interface CheckpointMove {
+  /** Absent: the link's `master`. */
+  name?: string;
+  /** PCI address. */
+  device?: string;
+  /** With their prefix lengths. */
+  hostAddresses: readonly string[];
+  /** In which boot of the host. */
+  bootId?: string;
+  mac?: string;
+  /** Bytes. */
+  mtu?: number;
+  up?: boolean;
 }
 
 export interface CheckpointDelegate extends Delegate {

@@ -6,7 +6,7 @@ import { addressesOf } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
 import type { Network } from '../../core/network/network.ts';
 import { wantedOfNic } from '../../core/pool/claim.ts';
-import { linkName, type AttachmentNic } from '../attach/attachment.ts';
+import { linkName, type AttachmentNic, type MovedNic } from '../attach/attachment.ts';
 import type { Plugin } from '../attach/plugin.ts';
 import type { PodDevice } from './podDevices.ts';
 
@@ -56,7 +56,8 @@ export function attachmentNics(network: Network, plugin: Plugin, call: NicCall, 
       master,
       addresses: ipam.kind === 'given' ? ipam.addresses : [],
       ...(call.mac !== undefined && { mac: call.mac }),
-      ...delegatePart(network, plugin, nic, handed, hostAddresses),
+      ...delegatePart(network, plugin, nic, handed),
+      ...(plugin.type === 'delegate' && movingTypes.has(plugin.name) && movedNic(chosen.host, master, device)),
     };
   });
 }
@@ -66,15 +67,28 @@ function delegatePart(
   plugin: Plugin,
   nic: DelegateNic,
   handed: Handed,
-  hostAddresses: readonly string[],
-): Pick<AttachmentNic, 'delegate' | 'moves'> {
+): Pick<AttachmentNic, 'delegate'> {
   if (plugin.type === 'delegate') {
-    const conf = delegateConf(name, spec.plugin, nic, handed);
-    return { delegate: { role: 'plugin', conf }, ...(conf.type === 'host-device' && { moves: { hostAddresses } }) };
+    return { delegate: { role: 'plugin', conf: delegateConf(name, spec.plugin, nic, handed) } };
   }
   const { ipam } = nic;
   if (ipam.kind === 'given') return {};
   return { delegate: { role: 'ipam', conf: ipamConf(name, spec.plugin, { ...nic, ipam }, handed) } };
+}
+
+/** Plugins that make no interface, but move one of the host into the pod. */
+const movingTypes: ReadonlySet<string> = new Set(['host-device', 'sriov']);
+
+/** What the pod takes from the host: the device's own netdev, or without a device the NIC. A device that a user-space driver has has none. */
+function movedNic(
+  host: HostInterfaceSpec | undefined,
+  master: string,
+  device: PodDevice | undefined,
+): { moves?: MovedNic } {
+  const name = device ? device.netdev : master;
+  if (name === undefined) return {};
+  const hostAddresses = addressesOnHost(host, name);
+  return { moves: { name, hostAddresses, ...(device && { device: device.deviceID }) } };
 }
 
 /** Our own decision is none of another plugin's business. */

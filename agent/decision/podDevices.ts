@@ -8,6 +8,8 @@ export interface PodDevice {
   readonly deviceID: string;
   /** The host's NIC that it is, or is a virtual function of. */
   readonly master: string;
+  /** Its own netdev on the host; absent where it has none there. */
+  readonly netdev?: string;
 }
 
 /** What one attachment wants of the pod's devices. */
@@ -47,7 +49,9 @@ export async function podDevices(
   const found: PodDevice[] = [];
   for (const id of ids) {
     const nic = await readPciNic(sysfs, id);
-    if (nic) found.push({ deviceID: id, master: nic.master ?? '' });
+    if (!nic) continue;
+    const { master = '', netdev } = nic;
+    found.push({ deviceID: id, master, ...(netdev !== undefined && { netdev }) });
   }
   const devices = found.filter(({ deviceID }) => !taken.has(deviceID));
   if (devices.length > 0) return devices.slice(0, count ?? Math.max(1, found.length - others));

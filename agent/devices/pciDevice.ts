@@ -5,6 +5,8 @@ import { orUndefined } from './files.ts';
 /** A PCI network device, and the host's NIC that it is, or is a virtual function of. */
 export interface PciNic {
   readonly pciAddress: string;
+  /** Name of its own netdev on the host. Undefined where it has none there. */
+  readonly netdev: string | undefined;
   /** Name of the NIC on the host: of the physical function for a virtual one. Undefined where it has no netdev there. */
   readonly master: string | undefined;
 }
@@ -23,8 +25,9 @@ export async function readPciNic(sysfs: string, pciAddress: string): Promise<Pci
   const deviceClass = await orUndefined(readFile(join(folder, 'class'), 'utf8'));
   if (!deviceClass?.startsWith(networkClass)) return undefined;
   const physical = await orUndefined(readlink(join(folder, 'physfn')));
-  const owner = physical === undefined ? folder : join(sysfs, 'bus/pci/devices', basename(physical));
-  return { pciAddress, master: await netdevOf(owner) };
+  const netdev = await netdevOf(folder);
+  const master = physical === undefined ? netdev : await netdevOf(join(sysfs, 'bus/pci/devices', basename(physical)));
+  return { pciAddress, netdev, master };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -11,6 +11,7 @@ import type { Host } from './host.ts';
 import { Namespace } from './namespaces.ts';
 import { eventually } from '../eventually.ts';
 import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
+import { writeMovingPlugin } from './movingPlugin.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 import { Site } from './site.ts';
 
@@ -135,8 +136,30 @@ describe('agent: other plugins as delegates', function () {
     expect(sandbox.links()).to.deep.equal([]);
   });
 
+  /** What a pod may change of a NIC that it has. */
+  const podsChanges = (nic: string): string[] => [
+    `link set ${nic} down`,
+    `link set ${nic} address 02:00:00:00:00:99 mtu 1400`,
+    `link set ${nic} up`,
+  ];
+
+  /** What a NIC has on the host that it must not lose in a pod. */
+  function described(nic: string): object {
+    const { ifname, mtu, address, altnames, flags } = (
+      JSON.parse(host.namespace.ip('-j', 'link', 'show', nic)) as {
+        readonly ifname: string;
+        readonly mtu: number;
+        readonly address: string;
+        readonly altnames?: string[];
+        readonly flags: string[];
+      }[]
+    )[0]!;
+    return { ifname, mtu, address, altnames, isUp: flags.includes('UP') };
+  }
+
   it("host-device: the NIC goes into the pod with the host's address, stays known, and comes back", async () => {
     const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth4'] } });
+    const before = described('eth4');
     using sandbox = await Sandbox.make(site, host, 'moved');
     const result = await sandbox.add(config);
     expect(result.ips.map(({ address }) => address)).to.deep.equal(['172.20.4.11/24']);
@@ -151,8 +174,9 @@ describe('agent: other plugins as delegates', function () {
     });
     expect(known).to.deep.equal(['eth1', 'eth2', 'eth3', 'eth4', 'eth9']);
     host.namespace.ip('link', 'del', 'eth9');
+    sandbox.namespace.batch(podsChanges('net1-0'));
     await sandbox.del(config);
-    expect(linkNames(host.namespace)).to.include('eth4');
+    expect(described('eth4')).to.deep.equal(before);
     expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
     await sandbox.del(config);
   });
@@ -183,6 +207,25 @@ describe('agent: other plugins as delegates', function () {
       await site.removePod(sandbox.pod.metadata.name);
     });
 
+    it('the NIC gets back what the pod has changed, also where only the sweep finds that it is back', async () => {
+      const before = described('eth3');
+      const { sandbox, elsewhere } = await vanish('swept');
+      await host.stopAgent('SIGKILL');
+      elsewhere.batch(podsChanges('dev7'));
+      elsewhere.ip('link', 'set', 'dev7', 'netns', host.namespace.name);
+      await host.startAgent();
+      await eventually('the NIC is as it was', () => {
+        try {
+          expect(described('eth3')).to.deep.equal(before);
+          return addresses().includes('172.20.3.11/24');
+        } catch {
+          return false;
+        }
+      });
+      elsewhere[Symbol.dispose]();
+      await site.removePod(sandbox.pod.metadata.name);
+    });
+
     it('after a reboot the NIC is left as the host has set it up', async () => {
       const { sandbox, elsewhere, config } = await vanish('before-reboot');
       await host.stopAgent('SIGKILL');
@@ -190,6 +233,7 @@ describe('agent: other plugins as delegates', function () {
       for (const file of readdirSync(folder).map(entry => join(folder, entry))) {
         writeFileSync(file, readFileSync(file, 'utf8').replace(/"bootId":"[^"]*"/, '"bootId":"an earlier one"'));
       }
+      elsewhere.ip('link', 'property', 'del', 'dev', 'dev7', 'altname', 'net1');
       elsewhere.ip('link', 'set', 'dev7', 'name', 'eth3', 'netns', host.namespace.name);
       host.namespace.ip('address', 'add', '172.20.3.99/24', 'dev', 'eth3');
       await host.startAgent();
@@ -272,6 +316,54 @@ describe('agent: other plugins as delegates', function () {
       ['net2-0', '0000:5e:01.1'],
     ]);
     expect(errorOf(await sandbox.call('ADD', config, { ifname: 'net3' })).details).to.contain('MNN_DEVICE_MISSING');
+  });
+
+  describe('sriov, with functions that have a netdev', () => {
+    const functions = { '0000:81:01.0': 'vf0', '0000:81:01.1': 'vf1' };
+    const config = (): Promise<object> => multusConfig(site, 'shared', { cniArgs: { nics: 1 } });
+
+    before(() => {
+      addVirtualFunctions(host, { '0000:81:01.0': 'eth1', '0000:81:01.1': 'eth2' }, functions);
+      for (const vf of Object.values(functions)) {
+        host.namespace.ip('link', 'add', vf, 'type', 'veth', 'peer', 'name', `${vf}-peer`);
+      }
+      writeMovingPlugin(host, 'sriov', functions);
+    });
+
+    async function attached(name: string, device: keyof typeof functions): Promise<Sandbox> {
+      const sandbox = await Sandbox.make(site, host, name);
+      assignDevices(host, sandbox.pod.metadata.uid!, { 'openshift.io/shared': { '-1': [device] } });
+      await sandbox.add(await config());
+      expect(sandbox.links()).to.deep.equal(['net1-0']);
+      return sandbox;
+    }
+
+    it('each comes back as it was, whatever the others were called', async () => {
+      const before = Object.values(functions).map(described);
+      using first = await attached('first-function', '0000:81:01.0');
+      using second = await attached('second-function', '0000:81:01.1');
+      for (const sandbox of [first, second]) {
+        sandbox.namespace.batch(podsChanges('net1-0'));
+        await sandbox.del(await config());
+      }
+      expect(Object.values(functions).map(described)).to.deep.equal(before);
+    });
+
+    it('one whose namespace has vanished is found by its device', async () => {
+      const before = described('vf0');
+      const sandbox = await attached('vanished-function', '0000:81:01.0');
+      const { namespace } = sandbox;
+      namespace.batch(podsChanges('net1-0'));
+      // As the kernel does, which takes a namespace of tests and what is in it away together.
+      namespace.ip('link', 'set', 'net1-0', 'down');
+      namespace.ip('link', 'set', 'net1-0', 'name', 'dev9', 'netns', host.namespace.name);
+      namespace[Symbol.dispose]();
+      const folder = join(host.folder, 'sys/bus/pci/devices/0000:81:01.0/net');
+      renameSync(join(folder, 'vf0'), join(folder, 'dev9'));
+      await sandbox.del(await config());
+      expect(described('vf0')).to.deep.equal(before);
+      renameSync(join(folder, 'dev9'), join(folder, 'vf0'));
+    });
   });
 
   it('STATUS and GC of CNI 1.1 reach the plugins that the network is made with', async () => {

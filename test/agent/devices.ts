@@ -2,8 +2,16 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from './host.ts';
 
-/** What sysfs shows of virtual functions and their physical ones. */
-export function addVirtualFunctions({ folder }: Host, functions: Record<string, string>): void {
+/**
+ * What sysfs shows of virtual functions and their physical ones.
+ * @param functions the physical one's NIC by the virtual one's address
+ * @param netdevs of the virtual ones, where they have one
+ */
+export function addVirtualFunctions(
+  { folder }: Host,
+  functions: Record<string, string>,
+  netdevs: Record<string, string> = {},
+): void {
   const devices = join(folder, 'sys/bus/pci/devices');
   for (const [i, [address, nic]] of Object.entries(functions).entries()) {
     const physical = `${address.slice(0, 7)}:00.${i}`;
@@ -11,6 +19,8 @@ export function addVirtualFunctions({ folder }: Host, functions: Record<string, 
     mkdirSync(join(devices, address), { recursive: true });
     writeFileSync(join(devices, address, 'class'), '0x020000\n');
     symlinkSync(`../${physical}`, join(devices, address, 'physfn'));
+    const netdev = netdevs[address];
+    if (netdev !== undefined) mkdirSync(join(devices, address, 'net', netdev), { recursive: true });
   }
 }
 
