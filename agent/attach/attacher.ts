@@ -9,6 +9,7 @@ import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts
 import type { OnStep } from '../steps.ts';
 import { withAnswers, type Answers } from './answers.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
+import { routesBefore } from './defaultRoutes.ts';
 import { Detacher } from './detacher.ts';
 import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
@@ -67,12 +68,13 @@ export class Attacher {
   }
 
   async #attachTo(attachment: Attachment, netnsId: string, signal: AbortSignal): Promise<CniResult> {
+    const { checkpoint, netlink } = this.#options;
     const entry = new Entry(intentOf(attachment, netnsId), this.#options);
     try {
       const answers = await this.#callDelegates(attachment, entry, signal);
       const ready = await this.#withMtus(withAnswers(attachment, answers));
-      refuseTakenAddresses(ready, this.#options.checkpoint.list());
-      const plan = planOf(ready, this.#options.checkpoint.others(ready));
+      refuseTakenAddresses(ready, checkpoint.list());
+      const plan = planOf(ready, checkpoint.others(ready), await routesBefore(netlink, ready));
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
       const links = await this.#make(ready, plan, signal);
       await entry.put(doneOf(entry.current, links), 'add.done');

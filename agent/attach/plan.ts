@@ -1,12 +1,12 @@
-import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownProtocol } from '../routes/ownership.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
 import { hostAddress, hostEndName, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
+import { defaultRouteOps, noRoutesBefore } from './defaultRoutes.ts';
 import type { NativePlugin } from './plugin.ts';
-import { defaultDestination, linkGateways, podRoutes, type PodRoute } from './podRoutes.ts';
+import { linkGateways, podRoutes, type PodRoute } from './podRoutes.ts';
 import { sourceRuleOps, sourceRules, type SourceRule } from './sourceRules.ts';
 
 /** The operations that make an attachment, in the order of the fields. */
@@ -24,14 +24,15 @@ export interface Plan {
 /**
  * What has to be done to make the attachment, or what its delegates leave to the agent. All addresses are known.
  * @param others what the pod's other attachments are, or are to be
+ * @param before what the pod has, to be given where the attachment takes its default routes over
  * @throws CniError code 100 for a gateway that no link reaches
  */
-export function planOf(attachment: Attachment, others: readonly CheckpointEntry[]): Plan {
+export function planOf(attachment: Attachment, others: readonly CheckpointEntry[], before = noRoutesBefore): Plan {
   const { nics, plugin } = attachment;
   const routes = podRoutes(attachment).map(route => behindOthers(route, others));
   const rules = sourceRules(attachment, others);
   const common = [
-    ...defaultRouteOps(attachment, routes),
+    ...defaultRouteOps(attachment, routes, before),
     ...routes.map(({ change }) => change),
     ...sourceRuleOps(attachment, rules, routes),
     ...nameOps(attachment),
@@ -55,20 +56,6 @@ function behindOthers(route: PodRoute, others: readonly CheckpointEntry[]): PodR
   const name = routeName(route.change);
   const isShared = others.some(({ links }) => links.some(({ routes }) => routes.includes(name)));
   return isShared ? { ...route, change: { ...route.change, op: 'route.append' } } : route;
-}
-
-/**
- * multi-net-spec v1.3 §4.1.2.1.9: with `default-route` the pod's other default routes of that family go.
- * @throws CniError code 100 for a gateway that no link of the attachment reaches: the pod would lose its way out
- */
-function defaultRouteOps({ defaultRoute, network }: Attachment, routes: readonly PodRoute[]): Op[] {
-  const dsts = new Set(defaultRoute.map(gateway => defaultDestination(gateway)));
-  const lost = [...dsts].find(dst => !routes.some(({ change }) => change.dst === dst));
-  if (lost !== undefined) {
-    const detail = `network ${network}: default-route ${defaultRoute.join(', ')} is in no subnet of the pod's NICs there`;
-    throw cniError(cniCodes.noAttachment, 'MNN_GATEWAY_UNREACHABLE', detail);
-  }
-  return [...dsts].map(dst => ({ op: 'route.del', dst, ignore: ['ESRCH'] }));
 }
 
 /**

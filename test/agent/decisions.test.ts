@@ -184,20 +184,34 @@ describe('agent: what a pod gets', function () {
     expect(result.ips).to.have.length(2);
   });
 
-  it('takes the default route without Multus where the pod wants it so', async () => {
-    const element = { name: 'open', 'cni-args': { nics: 2 }, 'default-route': ['10.210.0.9'] };
+  it('takes all default routes without Multus where the pod wants it so', async () => {
+    const element = { name: 'six', 'cni-args': { nics: 2 }, 'default-route': ['10.212.0.9', 'fd00:212::9'] };
     const annotations = { [annotation.networks]: JSON.stringify([element]) };
     using sandbox = await Sandbox.make(site, site.hosts[0]!, 'default-route', annotations);
     const { namespace } = sandbox;
-    namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'out');
-    namespace.ip('address', 'add', '10.1.0.5/24', 'dev', 'eth0');
-    namespace.ip('link', 'set', 'eth0', 'up');
-    namespace.ip('route', 'add', 'default', 'via', '10.1.0.1');
+    namespace.batch([
+      'link add eth0 type veth peer name out',
+      'address add 10.1.0.5/24 dev eth0',
+      'address add fd01::5/64 dev eth0 nodad',
+      'link set eth0 up',
+      'route add default via 10.1.0.1',
+      'route add default via 10.1.0.2 metric 100',
+      'route add ::/0 via fd01::1',
+      'route append ::/0 via fd01::2',
+      'route add ::/0 via fd01::3 metric 512 proto ra',
+    ]);
     const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
     const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
     await sandbox.add(config, 'eth0');
-    expect(namespace.ip('route', 'show', 'default').trim().split('\n')).to.have.length(1);
-    expect(namespace.ip('route', 'get', '198.51.100.1')).to.contain('dev net1-0');
+    for (const [family, elsewhere] of [
+      ['-4', '198.51.100.1'],
+      ['-6', '2001:db8::1'],
+    ] as const) {
+      expect(namespace.ip(family, 'route', 'show', 'default').trim().split('\n')).to.have.length(1);
+      expect(namespace.ip(family, 'route', 'get', elsewhere)).to.contain('dev net1-0');
+    }
+    // A router that is heard of later brings none back.
+    expect(namespace.exec('sysctl', '-n', 'net.ipv6.conf.eth0.accept_ra_defrtr').trim()).to.equal('0');
     expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
   });
 
