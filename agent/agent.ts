@@ -69,7 +69,7 @@ export function createAgent(
   const store = new PoolStore(client, { log: logger });
   const records = new PoolRecords({ client, view, node, logger, observer });
 
-  const writer = new HostInterfaceWriter(client, sources.hosts, node, logger);
+  const writer = new HostInterfaceWriter({ client, informer: sources.hosts, node, log: logger });
   const kernelEvents = new KernelEvents(netlink, logger);
   const events = new EventRecorder({ client, logger, component: component.agent, instance: node });
   const discovery = new Discovery({

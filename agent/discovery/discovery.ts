@@ -60,8 +60,8 @@ export class Discovery implements Runnable {
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
     const { writer } = this.#options;
     const found = await this.#nics();
-    await writer.writeNics([...found, ...this.#moved(found)].sort(byName), signal);
-    return { requeueAfterMs: resyncMs };
+    const waitMs = await writer.writeNics([...found, ...this.#moved(found)].sort(byName), signal);
+    return { requeueAfterMs: waitMs ?? resyncMs };
   }
 
   /** NICs that went into pods stay as they were known: they come back, and networks must not lose them meanwhile. */

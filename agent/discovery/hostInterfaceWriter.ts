@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { apiVersion, component, label } from '../../core/api/names.ts';
-import type { Condition, HostInterface, HostNic } from '../../core/api/types.ts';
+import type { Condition, HostInterface, HostInterfaceSpec, HostNic } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
@@ -10,20 +10,42 @@ import { hostInterfaces } from '../../kube/api/resources.ts';
 /** A condition as its maker knows it; the writer adds the time of its last change. */
 export type ConditionState = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
 
+/**
+ * What comes and goes with a link is told no more often than so, ms. Every agent of the cluster is sent every change, and a bad cable makes one a
+ * second.
+ */
+export const linkStateMs = 5_000;
+
+/** Conditions that come and go with a link. */
+const linkConditions: ReadonlySet<string> = new Set(['RoutesProgrammed']);
+
+export interface HostInterfaceWriterOptions {
+  readonly client: KubeClient;
+  readonly informer: Informer<HostInterface>;
+  readonly node: string;
+  readonly log: Logger;
+  /** A clock that never goes back, ms. Default: performance.now. */
+  readonly now?: () => number;
+}
+
 /** Keeps the node's own HostInterface true, and writes it only where it is not. */
 export class HostInterfaceWriter {
   readonly #client: KubeClient;
   readonly #informer: Informer<HostInterface>;
   readonly #node: string;
   readonly #log: Logger;
+  readonly #now: () => number;
   /** Newer than the informer's where our own write has not come back yet. */
   #written: HostInterface | undefined;
+  /** When the NICs and the conditions were written because of links alone. */
+  readonly #toldAt = { nics: -Infinity, conditions: -Infinity };
 
-  constructor(client: KubeClient, informer: Informer<HostInterface>, node: string, log: Logger) {
+  constructor({ client, informer, node, log, now }: HostInterfaceWriterOptions) {
     this.#client = client;
     this.#informer = informer;
     this.#node = node;
     this.#log = log;
+    this.#now = now ?? (() => performance.now());
   }
 
   /** The object's own copy is not ours to compare with any more: something else wrote or deleted it. */
@@ -36,40 +58,48 @@ export class HostInterfaceWriter {
     return this.#current()?.spec.interfaces ?? [];
   }
 
-  /** Makes spec.interfaces these. A HostInterface that its user owns is left alone. @throws ApiError, TransportError */
-  async writeNics(nics: readonly HostNic[], signal: AbortSignal): Promise<void> {
+  /**
+   * Makes spec.interfaces these. A HostInterface that its user owns is left alone.
+   * @returns after how many ms to call again, where links have changed too soon after they were told of last
+   * @throws ApiError, TransportError
+   */
+  async writeNics(nics: readonly HostNic[], signal: AbortSignal): Promise<number | undefined> {
     const spec = { hostName: this.#node, interfaces: [...nics] };
     const current = this.#current();
     if (!current) {
       const object = { apiVersion, kind: 'HostInterface', metadata: { name: this.#node }, spec };
       await this.#write(() => this.#create(object, signal));
-      return;
+      return undefined;
     }
-    if (isUnmanaged(current) || isDeepStrictEqual(normal(current.spec), normal(spec))) return;
+    if (isUnmanaged(current) || isSame(current.spec, spec)) return undefined;
+    const isOfLinks = isSame(withoutLinkStates(current.spec), withoutLinkStates(spec));
+    const waitMs = isOfLinks ? this.#toldAt.nics + linkStateMs - this.#now() : 0;
+    if (waitMs > 0) return waitMs;
     this.#log.info({ nics: nics.map(({ interfaceName }) => interfaceName) }, 'the NICs of the node have changed');
     const options = { signal, fieldManager: component.agent };
     await this.#write(() => this.#client.update(hostInterfaces, { ...current, spec }, options));
+    if (isOfLinks) this.#toldAt.nics = this.#now();
+    return undefined;
   }
 
-  /** Sets these conditions; others stay. Nothing is written where only the time would change. @throws ApiError, TransportError */
-  async writeConditions(states: readonly ConditionState[], signal: AbortSignal): Promise<void> {
+  /**
+   * Sets these conditions; others stay. Nothing is written where only the time would change.
+   * @returns after how many ms to call again, where one of links has changed too soon after it was told of last
+   * @throws ApiError, TransportError
+   */
+  async writeConditions(states: readonly ConditionState[], signal: AbortSignal): Promise<number | undefined> {
     const current = this.#current();
-    if (!current || isUnmanaged(current)) return;
-    const before = current.status?.conditions ?? [];
-    const after = [...before];
-    for (const state of states) {
-      const at = after.findIndex(({ type }) => type === state.type);
-      const old = after[at];
-      if (old?.status === state.status && old.message === state.message && old.reason === state.reason) continue;
-      const flipped = old?.status !== state.status;
-      const condition = { ...state, lastTransitionTime: flipped ? now() : old.lastTransitionTime };
-      if (at < 0) after.push(condition);
-      else after[at] = condition;
-    }
-    if (isDeepStrictEqual(before, after)) return;
-    const status = { ...current.status, conditions: after };
+    if (!current || isUnmanaged(current)) return undefined;
+    const { conditions, changed } = withStates(current.status?.conditions ?? [], states);
+    if (changed.length === 0) return undefined;
+    const isOfLinks = changed.every(type => linkConditions.has(type));
+    const waitMs = isOfLinks ? this.#toldAt.conditions + linkStateMs - this.#now() : 0;
+    if (waitMs > 0) return waitMs;
+    const status = { ...current.status, conditions };
     const options = { signal, fieldManager: component.agent };
     await this.#write(() => this.#client.updateStatus(hostInterfaces, { ...current, status }, options));
+    if (isOfLinks) this.#toldAt.conditions = this.#now();
+    return undefined;
   }
 
   async #write(write: () => Promise<HostInterface>): Promise<void> {
@@ -97,6 +127,35 @@ export class HostInterfaceWriter {
 /** The predecessor's controller compares without regard to case. */
 export function isUnmanaged({ metadata }: Pick<HostInterface, 'metadata'>): boolean {
   return metadata.labels?.[label.unmanaged]?.toLowerCase() === 'true';
+}
+
+/** The conditions with these states, and the types of those that differ in more than the time. */
+function withStates(
+  before: readonly Condition[],
+  states: readonly ConditionState[],
+): { conditions: Condition[]; changed: string[] } {
+  const conditions = [...before];
+  const changed: string[] = [];
+  for (const state of states) {
+    const at = conditions.findIndex(({ type }) => type === state.type);
+    const old = conditions[at];
+    if (old?.status === state.status && old.message === state.message && old.reason === state.reason) continue;
+    const flipped = old?.status !== state.status;
+    const condition = { ...state, lastTransitionTime: flipped ? now() : old.lastTransitionTime };
+    if (at < 0) conditions.push(condition);
+    else conditions[at] = condition;
+    changed.push(state.type);
+  }
+  return { conditions, changed };
+}
+
+function isSame(a: object, b: object): boolean {
+  return isDeepStrictEqual(normal(a), normal(b));
+}
+
+/** Without what comes and goes with a link: the kernel knows its speed only while it is up. */
+function withoutLinkStates({ interfaces, ...spec }: HostInterfaceSpec): object {
+  return { ...spec, interfaces: interfaces.map(nic => ({ ...nic, linkState: undefined, speedMbps: undefined })) };
 }
 
 /** Without the keys that are present but undefined, and as plain data. */

@@ -75,9 +75,9 @@ export class RouteKeeper implements Runnable {
       await forwardingCondition(netlink, view),
       await reversePathCondition(netlink, view, node),
     ];
-    await writer.writeConditions(conditions, signal);
-    if (pass.failures.length > 0) return { requeueAfterMs: failedMs };
-    return { requeueAfterMs: this.#completeAt + resyncMs - performance.now() };
+    const waitMs = (await writer.writeConditions(conditions, signal)) ?? Infinity;
+    const resyncInMs = pass.failures.length > 0 ? failedMs : this.#completeAt + resyncMs - performance.now();
+    return { requeueAfterMs: Math.min(waitMs, resyncInMs) };
   }
 }
 

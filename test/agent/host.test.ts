@@ -1,4 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
+import { linkStateMs } from '../../agent/discovery/hostInterfaceWriter.ts';
 import { label } from '../../core/api/names.ts';
 import type { HostInterface } from '../../core/api/types.ts';
 import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
@@ -37,6 +39,38 @@ describe('agent: its host', function () {
     ]);
     namespace.ip('address', 'del', 'fd00:1::11/64', 'dev', 'eth1');
     await eventually('the address is gone', async () => (await hif()).spec.interfaces[0]?.addresses === undefined);
+  });
+
+  it('tells of a link that flaps now and then, and how it is in the end', async () => {
+    const { namespace } = site.hosts[0]!;
+    const isTold = (state: 'up' | 'down', programmed: 'True' | 'False') => async () => {
+      const { spec, status } = await hif();
+      const condition = status?.conditions?.find(({ type }) => type === 'RoutesProgrammed');
+      return spec.interfaces[1]?.linkState === state && condition?.status === programmed;
+    };
+    await eventually('eth2 is up', isTold('up', 'True'));
+    const { resourceVersion = '' } = (await hif()).metadata;
+    const ending = new AbortController();
+    const watch = site.client.watch(hostInterfaces, {
+      ...{ resourceVersion, fieldSelector: 'metadata.name=host-1', signal: ending.signal },
+    });
+    let writes = 0;
+    const watching = (async () => {
+      for await (const { type } of watch) if (type === 'MODIFIED') writes++;
+    })().catch(() => undefined);
+    const began = performance.now();
+    for (let i = 0; i < 10; i++) {
+      namespace.ip('link', 'set', 'eth2', i % 2 === 0 ? 'down' : 'up');
+      await setTimeout(500);
+    }
+    namespace.ip('link', 'set', 'eth2', 'down');
+    await eventually('eth2 is down', isTold('down', 'False'));
+    // The link's state, and that its routes cannot be made.
+    expect(writes).to.be.lessThanOrEqual(2 * (1 + Math.floor((performance.now() - began) / linkStateMs)));
+    namespace.ip('link', 'set', 'eth2', 'up');
+    await eventually('eth2 is up again', isTold('up', 'True'));
+    ending.abort();
+    await watching;
   });
 
   it('does not list bridges, their ports, tunnels and what has no address', async () => {

@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import type { HostInterface, HostNic } from '../../core/api/types.ts';
+import { KubeClient } from '../../kube/api/client.ts';
+import { hostInterfaces } from '../../kube/api/resources.ts';
+import { Informer } from '../../kube/watch/informer.ts';
+import { HostInterfaceWriter, linkStateMs, type ConditionState } from './hostInterfaceWriter.ts';
+
+const logger = pino({ enabled: false });
+const { signal } = new AbortController();
+
+const nic = (n: number): HostNic => ({
+  ...{ interfaceName: `eth${n}`, hostIP: `172.20.${n}.1`, netAddress: `172.20.${n}.0/24` },
+});
+const eth = (n: number, more: Partial<HostNic> = {}): HostNic => ({
+  ...{ ...nic(n), linkState: 'up', speedMbps: 100_000, ...more },
+});
+/** As the kernel tells it: what a link could do while it is down is unknown. */
+const down = (n: number): HostNic => ({ ...nic(n), linkState: 'down' });
+const condition = (type: string, status: 'True' | 'False'): ConditionState => ({
+  ...{ type, status, reason: 'Any', message: '' },
+});
+
+/** The API server keeps what it is given; the time is the test's. */
+describe('HostInterfaceWriter', () => {
+  let server: Server;
+  let client: KubeClient;
+  let writer: HostInterfaceWriter;
+  /** What it was given, one after another. */
+  let written: HostInterface[];
+  let nowMs: number;
+
+  beforeEach(async () => {
+    written = [];
+    nowMs = 0;
+    server = createServer((request, response) => {
+      void json(request).then(body => {
+        written.push(body as HostInterface);
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    client = new KubeClient({
+      server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      credentials: () => Promise.resolve({ headers: {}, tls: {} }),
+    });
+    const informer = new Informer<HostInterface>({ client, resource: hostInterfaces, logger });
+    writer = new HostInterfaceWriter({ client, informer, node: 'n', log: logger, now: () => nowMs });
+    await writer.writeNics([eth(1), eth(2)], signal);
+  });
+
+  afterEach(async () => {
+    await client.close();
+    server.close();
+    server.closeAllConnections();
+  });
+
+  const states = (): string[] =>
+    written.map(({ spec }) => spec.interfaces.map(({ linkState }) => linkState ?? '').join(' '));
+
+  it('tells the first change of a link at once, and what comes soon after it once that is due', async () => {
+    expect(await writer.writeNics([down(1), eth(2)], signal)).to.equal(undefined);
+    nowMs = 1000;
+    expect(await writer.writeNics([eth(1), eth(2)], signal)).to.equal(linkStateMs - 1000);
+    nowMs = 2000;
+    expect(await writer.writeNics([eth(1), down(2)], signal)).to.equal(linkStateMs - 2000);
+    expect(states()).to.deep.equal(['up up', 'down up']);
+    nowMs = linkStateMs;
+    expect(await writer.writeNics([eth(1), down(2)], signal)).to.equal(undefined);
+    expect(states()).to.deep.equal(['up up', 'down up', 'up down']);
+  });
+
+  it('says nothing of a link that is again as it was told', async () => {
+    await writer.writeNics([down(1), eth(2)], signal);
+    await writer.writeNics([eth(1), eth(2)], signal);
+    expect(await writer.writeNics([down(1), eth(2)], signal)).to.equal(undefined);
+    expect(states()).to.have.length(2);
+  });
+
+  it('tells anything else at once, and the links with it', async () => {
+    await writer.writeNics([down(1), eth(2)], signal);
+    expect(await writer.writeNics([eth(1), eth(2, { mtu: 9000 })], signal)).to.equal(undefined);
+    expect(await writer.writeNics([eth(1)], signal)).to.equal(undefined);
+    expect(states()).to.deep.equal(['up up', 'down up', 'up up', 'up']);
+  });
+
+  it('tells a condition that flips with a link once that is due, and another one at once', async () => {
+    const told = (): (string | undefined)[] =>
+      (written.at(-1)?.status?.conditions ?? []).map(({ type, status }) => `${type} ${status}`);
+    const of = (routes: 'True' | 'False', other: 'True' | 'False'): Promise<number | undefined> =>
+      writer.writeConditions([condition('RoutesProgrammed', routes), condition('Forwarding', other)], signal);
+    expect(await of('True', 'True')).to.equal(undefined);
+    expect(await of('False', 'True')).to.equal(undefined);
+    nowMs = 1000;
+    expect(await of('True', 'True')).to.equal(linkStateMs - 1000);
+    expect(told()).to.deep.equal(['RoutesProgrammed False', 'Forwarding True']);
+    nowMs = linkStateMs;
+    expect(await of('True', 'True')).to.equal(undefined);
+    expect(await of('False', 'False')).to.equal(undefined);
+    expect(told()).to.deep.equal(['RoutesProgrammed False', 'Forwarding False']);
+  });
+});
