@@ -1,13 +1,14 @@
 import { isInterfaceName } from '../../core/annotation/networks.ts';
-import { cniError, cniCodes, toCniError, type CniError } from '../../core/cni/error.ts';
+import { cniError, cniCodes, type CniError } from '../../core/cni/error.ts';
 import type { CniResult } from '../../core/cni/result.ts';
 import type { Logger } from 'pino';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { DelegateResult, Delegates } from '../delegate/delegates.ts';
-import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts';
+import type { LinkInfo, Netlink } from '../netlink/netlink.ts';
 import type { OnStep } from '../steps.ts';
 import { withAnswers, type Answers } from './answers.ts';
+import { attachFailure, noNamespace } from './attachFailure.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 import { routesBefore } from './defaultRoutes.ts';
 import { Detacher } from './detacher.ts';
@@ -44,12 +45,20 @@ export class Attacher {
 
   /**
    * Makes all links of an attachment, or none. What a call for the same sandbox and interface left that was cut short is taken away first.
-   * @throws CniError code 4 (no room for the links' names), as refuseFinished(), 8 (namespace), 101 (NIC, also one that another network has), 11 (signal aborted), 103 or its own (a delegate), 999
-   *   (what the kernel refused)
+   * @throws CniError code 4 (no room for the links' names), as refuseFinished(), 101 (a NIC that another network has), 103 or its own (a delegate), as
+   *   attachFailure()
    */
   async attach(attachment: Attachment, signal: AbortSignal): Promise<CniResult> {
-    const { containerId, ifname, netns } = attachment;
     refuseLongNames(attachment);
+    try {
+      return await this.#attach(attachment, signal);
+    } catch (error) {
+      throw attachFailure(attachment, error, signal);
+    }
+  }
+
+  async #attach(attachment: Attachment, signal: AbortSignal): Promise<CniResult> {
+    const { containerId, ifname, netns } = attachment;
     const left = this.#options.checkpoint.get(containerId, ifname);
     if (left) {
       await this.refuseFinished(left);
@@ -82,7 +91,7 @@ export class Attacher {
       return resultOf(ready, entry.current, links, answers);
     } catch (error) {
       await this.#rollBack(entry.current);
-      throw attachFailure(attachment, error, signal);
+      throw error;
     }
   }
 
@@ -191,11 +200,6 @@ function last<T>(results: readonly [...unknown[], T]): T {
   return results[results.length - 1] as T;
 }
 
-/** The host's NIC of the link that is made by that name in the pod. */
-function nicOf(link: string, nics: Attachment['nics']): string | undefined {
-  return nics.find(({ name }) => name === link)?.master;
-}
-
 /** The specification has no code for it. */
 function interfaceExists(what: string): CniError {
   return cniError(cniCodes.internal, 'MNN_INTERFACE_EXISTS', `the pod has an interface ${what}`);
@@ -209,30 +213,6 @@ function refuseLongNames({ ifname, nics }: Attachment): void {
     'MNN_INTERFACE_NAME',
     `CNI_IFNAME ${ifname} leaves no room for the name ${long.name}`,
   );
-}
-
-function noNamespace(netns: string): CniError {
-  return cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} is no network namespace`);
-}
-
-function attachFailure({ network, nics }: Attachment, error: unknown, signal: AbortSignal): CniError {
-  if (signal.aborted) {
-    return cniError(cniCodes.tryAgainLater, 'MNN_CNI_DEADLINE', `network ${network}: the call took too long`, {
-      cause: error,
-    });
-  }
-  if (!(error instanceof NetlinkError)) return toCniError(error);
-  if (error.namespaceGone) return noNamespace(error.netns ?? '');
-  const busy = error.operation === 'link.add' && error.code === 'EBUSY' ? nicOf(error.target, nics) : undefined;
-  if (busy !== undefined) {
-    const what = `something that this agent did not make has it: a bridge, a bond, or links of another plugin (${error.message})`;
-    return cniError(cniCodes.nicUnusable, 'MNN_NIC_CONFLICT', `network ${network} on ${busy}: ${what}`, {
-      cause: error,
-    });
-  }
-  const names = nics.map(({ master }) => master).join(', ');
-  const code = error.operation === 'link.add' && error.code !== 'EEXIST' ? cniCodes.nicUnusable : cniCodes.internal;
-  return cniError(code, 'MNN_ATTACH_FAILED', `network ${network} on ${names}: ${error.message}`, { cause: error });
 }
 
 function mtuOf(link: LinkInfo | null | undefined): { mtu?: number } {

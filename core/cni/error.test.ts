@@ -14,12 +14,14 @@ describe('core/cni/error', () => {
     expect(details).to.equal(`MNN_CNI_NETNS: ${errorTable.MNN_CNI_NETNS}`);
   });
 
-  it('keeps CNI errors, tells a full pool as "try again", and anything unexpected as internal', () => {
+  it('keeps CNI errors, tells a full pool, or a kubelet that is away, as "try again", and anything unexpected as internal', () => {
     const own = cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', 'there is none');
     expect(toCniError(own)).to.equal(own);
     const full = toCniError(new MultiNicError('MNN_POOL_FULL', 'all 2 are taken'));
     expect([full.code, full.message]).to.deep.equal([11, 'all 2 are taken']);
     expect(full.details).to.contain('MNN_POOL_FULL');
+    expect(toCniError(new MultiNicError('MNN_KUBELET_DEVICES', 'it does not answer')).code).to.equal(11);
+    expect(toCniError(new MultiNicError('MNN_CLASS_UNKNOWN', 'there is none')).code).to.equal(100);
     const other = toCniError(new TypeError('x is not a function'));
     expect([other.code, other.message]).to.deep.equal([999, 'x is not a function']);
     expect(other.cause).to.be.instanceOf(TypeError);

@@ -62,6 +62,8 @@ const codeOf: Partial<Record<ErrorCode, CniCode>> = {
   MNN_NODE_NOT_READY: cniCodes.tryAgainLater,
   MNN_DEADLINE: cniCodes.tryAgainLater,
   MNN_POOL_FULL: cniCodes.tryAgainLater,
+  MNN_KUBELET_DEVICES: cniCodes.tryAgainLater,
+  MNN_CLASS_UNKNOWN: cniCodes.noAttachment,
   MNN_ADDRESS_TAKEN: cniCodes.noAttachment,
   MNN_ADDRESS_OUTSIDE: cniCodes.noAttachment,
   MNN_NODE_LACKS: cniCodes.nicUnusable,

@@ -366,6 +366,16 @@ describe('agent: other plugins as delegates', function () {
     });
   });
 
+  it('a namespace that goes while it is being attached to is said to be none', async () => {
+    const answer = JSON.stringify({ cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] });
+    const script = `#!/bin/sh\nip netns del "$(basename "$CNI_NETNS")"\necho '${answer}'\n`;
+    writeFileSync(join(host.ownPlugins, 'recorded-ipam'), script, { mode: 0o755 });
+    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
+    using sandbox = await Sandbox.make(site, host, 'short-lived');
+    const { code, details } = errorOf(await sandbox.call('ADD', config));
+    expect([code, details.split(':')[0]]).to.deep.equal([8, 'MNN_CNI_NETNS']);
+  });
+
   it('STATUS and GC of CNI 1.1 reach the plugins that the network is made with', async () => {
     const answer = { cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] };
     const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);

@@ -56,6 +56,26 @@ describe('agent: networks that cannot share a NIC', function () {
     await excludes(passthru, macvlan, 'macvlan bridge on eth1, which has macvlan passthru');
   });
 
+  it('a hardware address that another link on the NIC has, or that no link can have, is refused', async () => {
+    const network = nameOf(macvlan);
+    const asking = (mac: string): Promise<object> =>
+      multusConfig(site, network, { cniArgs: { nics: 1 }, runtimeConfig: { mac } });
+    using one = await Sandbox.make(site, host(), 'mac-one');
+    using other = await Sandbox.make(site, host(), 'mac-other');
+    const taken = await asking('02:00:00:00:00:77');
+    await one.add(taken);
+    for (const [config, code, row] of [
+      [taken, 100, 'MNN_ADDRESS_TAKEN'],
+      [await asking('01:00:5e:00:00:01'), 7, 'MNN_ATTACH_FAILED'],
+    ] as const) {
+      const error = errorOf(await other.call('ADD', config));
+      expect([error.code, error.details.split(':')[0]], error.msg).to.deep.equal([code, row]);
+      expect(other.links()).to.deep.equal([]);
+    }
+    await one.del(taken);
+    await other.add(taken);
+  });
+
   it('a NIC that somebody else has taken is named, and what was made on the others is rolled back', async () => {
     host().namespace.ip('link', 'add', 'foreign', 'link', 'eth2', 'type', 'macvlan', 'mode', 'passthru');
     using sandbox = await Sandbox.make(site, host(), 'rolled-back');

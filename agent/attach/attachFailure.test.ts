@@ -1,0 +1,63 @@
+import { expect } from 'chai';
+import { ownNamespace } from '../netlink/namespace.ts';
+import { NetlinkError, NetlinkWorkerError, type ErrnoName } from '../netlink/netlink.ts';
+import { answerTo, attachFailure } from './attachFailure.ts';
+import type { Attachment } from './attachment.ts';
+
+const { signal } = new AbortController();
+
+function attachment(netns: string): Attachment {
+  return {
+    ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns, network: 'n' },
+    ...{ plugin: { type: 'macvlan', mode: 'bridge' }, pod: { uid: 'u', namespace: 't', name: 'p' } },
+    ...{ nics: [{ name: 'net1-0', master: 'eth1', addresses: [] }], routes: [], dns: {}, defaultRoute: [] },
+    call: { args: '', path: '' },
+  };
+}
+
+function refused(operation: string, code: ErrnoName): NetlinkError {
+  return new NetlinkError({ index: 0, operation, target: 'net1-0', code, errno: 1, kernelText: 'words' }, null);
+}
+
+describe('attachFailure', () => {
+  for (const [what, operation, code, answer] of [
+    ['a NIC that is gone', 'link.add', 'ENODEV', [101, 'MNN_ATTACH_FAILED']],
+    ['a NIC that is somebody else’s', 'link.add', 'EBUSY', [101, 'MNN_NIC_CONFLICT']],
+    ['an MTU that is too large', 'link.add', 'EINVAL', [101, 'MNN_ATTACH_FAILED']],
+    ['a kind that the kernel lacks', 'link.add', 'EOPNOTSUPP', [101, 'MNN_ATTACH_FAILED']],
+    ['a hardware address of a group', 'link.add', 'EADDRNOTAVAIL', [7, 'MNN_ATTACH_FAILED']],
+    ['a name that is taken', 'link.add', 'EEXIST', [999, 'MNN_INTERFACE_EXISTS']],
+    ['a hardware address that is taken', 'link.set', 'EADDRINUSE', [100, 'MNN_ADDRESS_TAKEN']],
+    ['a link that is gone again', 'address.add', 'ENODEV', [11, 'MNN_ATTACH_FAILED']],
+    ['a link that is down again', 'route.add', 'ENETDOWN', [11, 'MNN_ATTACH_FAILED']],
+    ['a gateway on no link', 'route.add', 'ENETUNREACH', [100, 'MNN_GATEWAY_UNREACHABLE']],
+    ['a gateway on no link, IPv6', 'route.add', 'EHOSTUNREACH', [100, 'MNN_GATEWAY_UNREACHABLE']],
+    ['a kernel without IPv6', 'address.add', 'EOPNOTSUPP', [101, 'MNN_ATTACH_FAILED']],
+    ['a lack of memory', 'link.add', 'ENOMEM', [11, 'MNN_ATTACH_FAILED']],
+    ['a lack of open files', 'netns.enter', 'EMFILE', [11, 'MNN_ATTACH_FAILED']],
+    ['a read-only /proc/sys', 'sysctl.set', 'EROFS', [5, 'MNN_ATTACH_FAILED']],
+    ['a route that is there already', 'route.add', 'EEXIST', [999, 'MNN_ATTACH_FAILED']],
+    ['a lack of rights', 'link.add', 'EPERM', [999, 'MNN_ATTACH_FAILED']],
+  ] as const) {
+    it(`answers ${answer.join(' ')} to ${what}`, () => {
+      expect(answerTo({ operation, code })).to.deep.equal(answer);
+    });
+  }
+
+  it('says network, NIC and the kernel’s words', () => {
+    const { message } = attachFailure(attachment(ownNamespace), refused('link.add', 'ENODEV'), signal);
+    expect(message).to.equal('network n on eth1: link.add net1-0: ENODEV: words');
+  });
+
+  it('answers 8 to whatever fails once the namespace is gone', () => {
+    expect(attachFailure(attachment('/run/netns/none'), refused('link.add', 'EINVAL'), signal).code).to.equal(8);
+  });
+
+  it('answers 11 where the netlink layer ends, and where the call has taken too long', () => {
+    const ended = new NetlinkWorkerError('it has been closed');
+    expect(attachFailure(attachment(ownNamespace), ended, signal).code).to.equal(11);
+    expect(attachFailure(attachment(ownNamespace), refused('link.add', 'EPERM'), AbortSignal.abort()).code).to.equal(
+      11,
+    );
+  });
+});

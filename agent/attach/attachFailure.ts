@@ -1,0 +1,72 @@
+import { cniCodes, cniError, toCniError, type CniCode, type CniError } from '../../core/cni/error.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import { NetlinkError, NetlinkWorkerError, type ErrnoName, type Failure } from '../netlink/netlink.ts';
+import type { Attachment } from './attachment.ts';
+import { namespaceIdentity } from './namespaceIdentity.ts';
+
+/** A CNI code, and the row of the error table that says what to do. */
+export type Answer = readonly [code: CniCode, row: ErrorCode];
+
+const again: Answer = [cniCodes.tryAgainLater, 'MNN_ATTACH_FAILED'];
+const unusable: Answer = [cniCodes.nicUnusable, 'MNN_ATTACH_FAILED'];
+const unreachable: Answer = [cniCodes.noAttachment, 'MNN_GATEWAY_UNREACHABLE'];
+const io: Answer = [cniCodes.ioFailure, 'MNN_ATTACH_FAILED'];
+
+type Answers = Readonly<Partial<Record<ErrnoName, Answer>>>;
+
+/** What says the same of any operation, and what does only of those on links that are there already (errno(3), net/core/rtnetlink.c). */
+const ofAny: Answers = {
+  // Memory, open files, the kernel's own locks.
+  ...{ EAGAIN: again, EINTR: again, ENOMEM: again, ENOBUFS: again, EMFILE: again, ENFILE: again, EBUSY: again },
+  // Somebody took the new link away, or down, while it was being set up; the next attempt sees whether its NIC is the reason.
+  ...{ ENODEV: again, ENETDOWN: again },
+  ...{ ENETUNREACH: unreachable, EHOSTUNREACH: unreachable },
+  // drivers/net/macvlan.c, macvlan_open: another link on the NIC has the hardware address.
+  EADDRINUSE: [cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN'],
+  // The node's kernel has no such family.
+  ...{ EAFNOSUPPORT: unusable, EOPNOTSUPP: unusable },
+  ...{ EROFS: io, EIO: io },
+};
+
+/** Where making a link fails, mostly the NIC is why: it is gone, has other links, or carries no such MTU; or the kernel has no such kind. */
+const ofNewLinks: Answers = {
+  ...{ ENODEV: unusable, EINVAL: unusable },
+  EBUSY: [cniCodes.nicUnusable, 'MNN_NIC_CONFLICT'],
+  // Of the link itself; the specification has no code for one that is there.
+  EEXIST: [cniCodes.internal, 'MNN_INTERFACE_EXISTS'],
+  // A hardware address that no link can have.
+  EADDRNOTAVAIL: [cniCodes.invalidConfig, 'MNN_ATTACH_FAILED'],
+};
+
+/** What an ADD is answered with where the kernel refuses one of its operations. What nobody foresaw is `internal`. */
+export function answerTo({ operation, code }: Pick<Failure, 'operation' | 'code'>): Answer {
+  const ofNew = operation === 'link.add' ? ofNewLinks[code] : undefined;
+  return ofNew ?? ofAny[code] ?? [cniCodes.internal, 'MNN_ATTACH_FAILED'];
+}
+
+/**
+ * The answer to an ADD that failed.
+ * @returns code 8 where the pod's namespace is gone, 11 where the call took too long or the failure may pass, answerTo() what the kernel refused,
+ *   a CNI error as it is
+ */
+export function attachFailure(attachment: Attachment, error: unknown, signal: AbortSignal): CniError {
+  const { network, netns, nics } = attachment;
+  if (signal.aborted) {
+    const detail = `network ${network}: the call took too long`;
+    return cniError(cniCodes.tryAgainLater, 'MNN_CNI_DEADLINE', detail, { cause: error });
+  }
+  const isKernels = error instanceof NetlinkError;
+  if (!isKernels && !(error instanceof NetlinkWorkerError)) return toCniError(error);
+  if (namespaceIdentity(netns) === undefined) return noNamespace(netns);
+  const [code, row] = isKernels ? answerTo(error) : again;
+  const masters = nics.map(({ master }) => master).join(', ');
+  const made = row === 'MNN_NIC_CONFLICT' && isKernels ? nics.find(({ name }) => name === error.target) : undefined;
+  const what = made
+    ? `something that this agent did not make has it: a bridge, a bond, or links of another plugin (${error.message})`
+    : error.message;
+  return cniError(code, row, `network ${network} on ${made?.master ?? masters}: ${what}`, { cause: error });
+}
+
+export function noNamespace(netns: string): CniError {
+  return cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} is no network namespace`);
+}
