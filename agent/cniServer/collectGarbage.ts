@@ -1,6 +1,8 @@
 import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig, ValidAttachment } from '../../core/cni/config.ts';
 import { cniCodes, cniError, toCniError } from '../../core/cni/error.ts';
+import { linkName } from '../attach/attachment.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
 import { removeEntry } from './remove.ts';
@@ -10,7 +12,10 @@ export type Exclusively = (containerId: string, work: () => Promise<void>) => Pr
 
 /**
  * GC (CNI 1.1, section 2): takes away every attachment of the network that the runtime does not know, and has the plugins do so that the
- * network is made with. Errors are collected, and do not keep the others.
+ * network is made with, also with what no entry names any more. Errors are collected, and do not keep the others.
+ *
+ * Chained, the name is the primary network's: its plugins have had their own GC, and ours are not asked, as the runtime's names say nothing of
+ * the pod's attachments to our networks where their entries were lost.
  */
 export async function collectGarbage(
   context: CniContext,
@@ -23,10 +28,9 @@ export async function collectGarbage(
     throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', 'GC needs cni.dev/valid-attachments');
   }
   const valid = new Set(validAttachments.map(({ containerID, ifname }) => `${containerID}@${ifname}`));
-  const stale = [...context.checkpoint.list()].filter(
-    ({ configName, containerId, callIfname }) =>
-      configName === config.name && !valid.has(`${containerId}@${callIfname}`),
-  );
+  const isStale = ({ configName, containerId, callIfname }: CheckpointEntry): boolean =>
+    configName === config.name && !valid.has(`${containerId}@${callIfname}`);
+  const stale = [...context.checkpoint.list()].filter(isStale);
   const errors: string[] = [];
   for (const entry of stale) {
     try {
@@ -35,25 +39,27 @@ export async function collectGarbage(
       errors.push(`${entry.containerId} ${entry.ifname}: ${toCniError(error).message}`);
     }
   }
-  errors.push(...(await collectDelegates(context, call, config.name, validAttachments)));
+  if (!config.chained) {
+    const kept = [...context.checkpoint.list()].filter(entry => entry.network === config.name && !isStale(entry));
+    const links = [...linksOf(kept), ...lostLinks(context, validAttachments)];
+    errors.push(...(await collectDelegates(context, call, config.name, links)));
+  }
   if (errors.length === 0) return '';
   throw cniError(cniCodes.internal, 'MNN_ATTACH_FAILED', `not everything could be removed: ${errors.join('; ')}`);
 }
 
-/** The runtime knows attachments by the call's interface name; the plugins by those of their links. @returns what went wrong */
+/**
+ * @param links of the network that are to stay
+ * @returns what went wrong
+ */
 async function collectDelegates(
-  { view, delegates, checkpoint }: CniContext,
+  { view, delegates }: CniContext,
   call: CniCall,
   network: string,
-  valid: readonly ValidAttachment[],
+  links: readonly ValidAttachment[],
 ): Promise<string[]> {
   const known = view.network(network);
   if (!known) return [];
-  const links = valid.flatMap(({ containerID, ifname }) =>
-    checkpoint
-      .ofCall(containerID, ifname)
-      .flatMap(entry => entry.links.map(({ name }) => ({ containerID, ifname: name }))),
-  );
   const errors: string[] = [];
   for (const delegate of networkDelegates(known.state.network)) {
     try {
@@ -63,4 +69,26 @@ async function collectDelegates(
     }
   }
   return errors;
+}
+
+/** The runtime knows attachments by the call's interface name; the plugins by those of their links. */
+function linksOf(entries: readonly CheckpointEntry[]): ValidAttachment[] {
+  return entries.flatMap(({ containerId, links }) =>
+    links.map(({ name }) => ({ containerID: containerId, ifname: name })),
+  );
+}
+
+/** More than any pod has NICs in one attachment. */
+const mostLinks = 64;
+
+/**
+ * An attachment of the runtime's without an entry (its file was lost) has its links all the same: a plugin that is not told of them would take
+ * the addresses of a pod that runs. How many there are is not known; one that is not there costs nothing.
+ */
+function lostLinks({ checkpoint }: CniContext, valid: readonly ValidAttachment[]): ValidAttachment[] {
+  return valid
+    .filter(({ containerID, ifname }) => checkpoint.ofCall(containerID, ifname).length === 0)
+    .flatMap(({ containerID, ifname }) =>
+      Array.from({ length: mostLinks }, (_, i) => ({ containerID, ifname: linkName(ifname, i) })),
+    );
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -393,6 +393,49 @@ describe('agent: other plugins as delegates', function () {
     expect(sandbox.links()).to.deep.equal(['net1-0']);
     expect(await sandbox.call('GC', { ...config, 'cni.dev/valid-attachments': [] })).to.include({ exitCode: 0 });
     expect(sandbox.links()).to.deep.equal([]);
+  });
+
+  describe('GC, where the plugin is told what else is in use', () => {
+    const answer = { cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] };
+
+    /** What the plugin is told after GC with these attachments. */
+    async function told(plugin: ScriptedPlugin, valid: readonly object[]): Promise<unknown> {
+      const config = { ...(await multusConfig(site, 'modern')), 'cni.dev/valid-attachments': valid };
+      expect(await host.cni({ command: 'GC', containerId: '', ifname: '', config })).to.include({ exitCode: 0 });
+      return plugin.calls.at(-1)?.conf['cni.dev/valid-attachments'];
+    }
+
+    it('an attachment that was made without Multus', async () => {
+      const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
+      const networks = JSON.stringify([{ name: 'modern', 'cni-args': { nics: 1 } }]);
+      using sandbox = await Sandbox.make(site, host, 'chained', { [annotation.networks]: networks });
+      const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
+      const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+      expect(await sandbox.call('ADD', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+      expect(await told(plugin, [])).to.deep.equal([{ containerID: sandbox.containerId, ifname: 'net1-0' }]);
+      expect(sandbox.links()).to.deep.equal(['net1-0']);
+      expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+    });
+
+    it('an attachment of the runtime whose entry was lost, and not one that the runtime does not know', async () => {
+      const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
+      const config = await multusConfig(site, 'modern', { cniArgs: { nics: 2 } });
+      using sandbox = await Sandbox.make(site, host, 'kept');
+      using forgotten = await Sandbox.make(site, host, 'forgotten');
+      for (const one of [sandbox, forgotten]) await one.add(config);
+      await host.stopAgent('SIGKILL');
+      const folder = join(host.folder, 'state', 'attachments');
+      for (const file of readdirSync(folder)) rmSync(join(folder, file));
+      await host.startAgent();
+      const { containerId: containerID } = sandbox;
+      const known = await told(plugin, [{ containerID, ifname: 'net1' }]);
+      expect(known).to.deep.include.members([
+        { containerID, ifname: 'net1-0' },
+        { containerID, ifname: 'net1-1' },
+      ]);
+      expect(JSON.stringify(known)).not.to.contain(forgotten.containerId);
+      for (const one of [sandbox, forgotten]) await one.del(config);
+    });
   });
 
   for (const step of [
