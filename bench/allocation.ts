@@ -5,7 +5,7 @@ import { runBenchmark, type Reporter } from './frame.ts';
 import { AdmissionSite, admissionCases, type AdmissionCase } from './support/admissionSite.ts';
 import { closedLoop, type Load } from './support/load.ts';
 import { pass, turns, type Pass } from './support/passes.ts';
-import { median, percentile } from './support/samples.ts';
+import { rateOf, reportPasses, verbs } from './support/passRows.ts';
 
 const nodes = 200;
 const replicas = 3;
@@ -31,45 +31,29 @@ const againMs = 100;
 const mostTries = 100;
 
 const loop = <T>(send: (i: number) => Promise<T>): Promise<Load<T>> => closedLoop(requests, clients, send);
-const verbs = [['create', 'created'] as const, ['bind', 'bound'] as const];
-
-function rate(passes: readonly Pass[], verb: keyof Pass): number {
-  return median(passes.map(taken => taken[verb].rate));
-}
 
 async function besideTheServer(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {
-  const { ours, alone } = await turns(site, network, loop);
-  for (const [verb, word] of verbs) {
-    const name = `${network.name}, ${replicas} replicas, ${clients} clients`;
-    const against = 'no webhooks';
-    report(`${name}: pods ${word}`, {
-      ...{ value: rate(ours, verb), unit: '/s', baseline: rate(alone, verb), against },
-      goal: { of: 'ratio', atLeast: 0.8 },
-    });
-    for (const p of [50, 99]) {
-      const of = (passes: readonly Pass[]): number => median(passes.map(q => percentile(q[verb].latencies, p)));
-      report(`${name}: p${p} of a ${verb}`, { value: of(ours), unit: 'ms', baseline: of(alone), against });
-    }
-  }
+  const name = `${network.name}, ${replicas} replicas, ${clients} clients`;
+  reportPasses(name, await turns(site, network, loop), report, { of: 'ratio', atLeast: 0.8 });
 }
 
 async function several(site: AdmissionSite, network: AdmissionCase): Promise<Pass[]> {
   const passes: Pass[] = [];
-  while (passes.length < rounds) passes.push(await pass(site, network, loop, true));
+  while (passes.length < rounds) passes.push(await pass(site, network, loop, 'ours'));
   return passes;
 }
 
 /** The same with none and with 50,000 addresses given out, by pods that are there. */
 async function filled(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {
-  await installWebhooks(site.client, site.address);
-  await pass(site, network, loop, true);
+  await installWebhooks(site.client, site.ours.address);
+  await pass(site, network, loop, 'ours');
   const before = await several(site, network);
   const { results: names } = await closedLoop(filling, clients, () => site.createPod(network));
   await closedLoop(filling, clients, i => site.bind(network, names[i] ?? '', i));
   const after = await several(site, network);
   for (const [verb, word] of verbs) {
     report(`${network.name}, ${(filling * nics).toLocaleString('en')} addresses given out: pods ${word}`, {
-      ...{ value: rate(after, verb), unit: '/s', baseline: rate(before, verb), against: 'none given out' },
+      ...{ value: rateOf(after, verb), unit: '/s', baseline: rateOf(before, verb), against: 'none given out' },
       goal: { of: 'ratio', atLeast: 0.95 },
     });
   }
@@ -122,7 +106,7 @@ async function toTheLast(site: AdmissionSite, report: Reporter): Promise<void> {
 async function run(report: Reporter): Promise<void> {
   await using site = await AdmissionSite.start({ nodes, replicas, cases: [...admissionCases, thousand] });
   for (const network of admissionCases) await besideTheServer(site, network, report);
-  await installWebhooks(site.client, site.address);
+  await installWebhooks(site.client, site.ours.address);
   await toTheLast(site, report);
   for (const network of admissionCases) await filled(site, network, report);
   report('requests that were tried again, of all', { value: site.repeated, unit: 'requests' });

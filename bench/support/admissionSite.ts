@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { annotation, apiVersion, extendedResourceName, label } from '../../core/api/names.ts';
 import type { IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { parseRecord, stateOf } from '../../core/pool/record.ts';
@@ -6,13 +7,12 @@ import { ApiError } from '../../kube/api/errors.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/api/resources.ts';
 import { eventually } from '../../test/eventually.ts';
 import { startCluster, type Cluster } from '../../test/cluster/index.ts';
-import type { Component } from '../../test/cluster/component.ts';
-import type { WebhookAddress } from '../../test/system/webhookConfigurations.ts';
-import { Service } from '../../test/system/service.ts';
-import { startWebhookProcess, type WebhookProcess } from '../../test/system/webhookProcess.ts';
+import { startAdmissionProcess, startWebhookProcess } from '../../test/system/webhookProcess.ts';
 import { hostName, largeCluster } from './largeCluster.ts';
+import { startWebhookReplicas, type WebhookReplicas } from './webhookReplicas.ts';
 import { applyManifests, definitionCrd } from '../../test/system/apply.ts';
 
+const noopProgram = join(import.meta.dirname, 'noopWebhook.ts');
 const nics = 8;
 const attempts = 5;
 
@@ -30,9 +30,16 @@ export interface AdmissionCase {
 export interface AdmissionSiteOptions {
   /** Node objects. */
   readonly nodes: number;
-  /** Webhooks, each with the controller; the API server's connections are spread over them. */
+  /** Webhooks, each with the controller; the API server's connections are spread over them. Of those that decide nothing, as many. */
   readonly replicas: number;
   readonly cases: readonly AdmissionCase[];
+}
+
+/** What admission made of a pod. */
+export interface Outcome {
+  /** Value of the label that says that its networks are decided. */
+  readonly injected: string | undefined;
+  readonly addresses: number;
 }
 
 export const admissionCases: readonly AdmissionCase[] = [
@@ -40,29 +47,23 @@ export const admissionCases: readonly AdmissionCase[] = [
   { name: 'node-independent', subnet: '11.0.0.0/8', hostBlock: 0, vlanMode: 'l2' },
 ];
 
-/** A control plane with Node objects of 8 NICs each, two networks, and the webhook (with the controller) as a process of its own. */
+/** A control plane with Node objects of 8 NICs each, two networks, and the webhooks as processes of their own: ours (with the controller), and such that decide nothing. */
 export class AdmissionSite implements AsyncDisposable {
   readonly cluster: Cluster;
   readonly client: KubeClient;
-  readonly webhooks: readonly Component[];
-  readonly address: WebhookAddress;
+  readonly ours: WebhookReplicas;
+  readonly noop: WebhookReplicas;
   readonly #nodes: number;
-  readonly #service: Service;
   /** Requests that were tried again. */
   repeated = 0;
   #created = 0;
 
-  private constructor(
-    parts: Pick<AdmissionSite, 'cluster' | 'client' | 'webhooks' | 'address'>,
-    nodes: number,
-    service: Service,
-  ) {
+  private constructor(parts: Pick<AdmissionSite, 'cluster' | 'client' | 'ours' | 'noop'>, nodes: number) {
     this.cluster = parts.cluster;
     this.client = parts.client;
-    this.webhooks = parts.webhooks;
-    this.address = parts.address;
+    this.ours = parts.ours;
+    this.noop = parts.noop;
     this.#nodes = nodes;
-    this.#service = service;
   }
 
   static async start({ nodes, replicas, cases }: AdmissionSiteOptions): Promise<AdmissionSite> {
@@ -73,18 +74,11 @@ export class AdmissionSite implements AsyncDisposable {
     const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, maxConnections: 64 });
     for (const host of largeCluster(nodes, nics).hosts) await client.create(hostInterfaces, host);
     const kubeconfig = await cluster.kubeconfigFor('system:serviceaccount:multi-nic-system:multi-nic-webhook');
-    const processes: WebhookProcess[] = [];
-    while (processes.length < replicas) {
-      const name = `webhook-${processes.length + 1}`;
-      processes.push(await startWebhookProcess(cluster, kubeconfig, ['--drain-seconds=0'], name));
-    }
-    const service = await Service.start(processes.map(({ address, healthPort }) => ({ ...address, healthPort })));
-    // Each has an authority of its own; a bundle may hold several.
-    const caCertificate = processes.map(({ address }) => address.caCertificate).join('\n');
-    const address = { port: service.port, caCertificate };
-    const webhooks = processes.map(({ webhook }) => webhook);
-    const site = new AdmissionSite({ cluster, client, webhooks, address }, nodes, service);
-    await eventually('every replica is called', () => service.ready === replicas);
+    const ours = await startWebhookReplicas(replicas, i =>
+      startWebhookProcess(cluster, kubeconfig, ['--drain-seconds=0'], `webhook-${i}`),
+    );
+    const noop = await startWebhookReplicas(replicas, i => startAdmissionProcess(cluster, [noopProgram], `noop-${i}`));
+    const site = new AdmissionSite({ cluster, client, ours, noop }, nodes);
     for (const network of cases) await site.#addNetwork(network);
     return site;
   }
@@ -120,10 +114,11 @@ export class AdmissionSite implements AsyncDisposable {
     });
   }
 
-  /** How many addresses the bound pod has. */
-  async addressesOf({ name: namespace }: AdmissionCase, name: string): Promise<number> {
-    const pod = await this.client.get(pods, { namespace, name });
-    return pod.metadata.annotations?.[annotation.networks]?.match(/\d+\.\d+\.\d+\.\d+\/\d+"\]/g)?.length ?? 0;
+  /** What the bound pod got by being admitted: its label, and how many addresses. */
+  async outcomeOf({ name: namespace }: AdmissionCase, name: string): Promise<Outcome> {
+    const { labels, annotations } = (await this.client.get(pods, { namespace, name })).metadata;
+    const addresses = annotations?.[annotation.networks]?.match(/\d+\.\d+\.\d+\.\d+\/\d+"\]/g)?.length ?? 0;
+    return { injected: labels?.[label.injected], addresses };
   }
 
   /** Takes pods away at once, as many requests at a time as are given. */
@@ -181,8 +176,8 @@ export class AdmissionSite implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.webhooks.map(webhook => webhook.stop()));
-    await this.#service[Symbol.asyncDispose]();
+    await this.ours[Symbol.asyncDispose]();
+    await this.noop[Symbol.asyncDispose]();
     await this.client.close();
     await this.cluster.stop();
   }

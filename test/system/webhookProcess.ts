@@ -25,12 +25,24 @@ export interface WebhookProcess {
  * @param nodeFlags of Node itself
  * @returns when it is ready
  */
-export async function startWebhookProcess(
+export function startWebhookProcess(
   cluster: Cluster,
   kubeconfig: string,
   flags: readonly string[] = [],
   name = 'webhook',
   nodeFlags: readonly string[] = [],
+): Promise<WebhookProcess> {
+  return startAdmissionProcess(cluster, [...nodeFlags, main, `--kubeconfig=${kubeconfig}`, ...flags], name);
+}
+
+/**
+ * The same for any program that answers reviews and takes the webhook's flags --port, --health-port, --cert and --key.
+ * @param program what Node is started with
+ */
+export async function startAdmissionProcess(
+  cluster: Cluster,
+  program: readonly string[],
+  name: string,
 ): Promise<WebhookProcess> {
   const validity = { now: new Date(), lifetimeMs: 24 * 3600 * 1000 };
   const authority = await createAuthority({ commonName: 'webhook authority' }, validity);
@@ -39,12 +51,10 @@ export async function startWebhookProcess(
   writeFileSync(cert, leaf.certificate);
   writeFileSync(key, leaf.privateKey, { mode: 0o600 });
   const [port, healthPort] = await Promise.all([freePort(), freePort()]);
+  const own = [`--port=${port}`, `--health-port=${healthPort}`, `--cert=${cert}`, `--key=${key}`];
   const webhook = new Component({
     name,
-    argv: [
-      ...[process.execPath, ...nodeFlags, main, `--port=${port}`, `--health-port=${healthPort}`],
-      ...[`--cert=${cert}`, `--key=${key}`, `--kubeconfig=${kubeconfig}`, ...flags],
-    ],
+    argv: [process.execPath, ...program, ...own],
     logFile: join(cluster.logs, `${name}.log`),
   });
   webhook.start();
