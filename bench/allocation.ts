@@ -10,7 +10,7 @@ import { rateOf, reportPasses, verbs } from './support/passRows.ts';
 const nodes = 200;
 const replicas = 3;
 const clients = 32;
-const requests = 256;
+const requests = 192;
 const rounds = 3;
 /** Pods that hold 50,000 addresses, some 30 on a node. */
 const filling = 6250;
