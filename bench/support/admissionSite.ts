@@ -30,7 +30,7 @@ export interface AdmissionCase {
 export interface AdmissionSiteOptions {
   /** Node objects. */
   readonly nodes: number;
-  /** Webhooks, each with the controller; the API server's connections are spread over them. Of those that decide nothing, as many. */
+  /** Webhooks, each with the controller; the API server's connections are spread over them. */
   readonly replicas: number;
   readonly cases: readonly AdmissionCase[];
 }
@@ -47,11 +47,15 @@ export const admissionCases: readonly AdmissionCase[] = [
   { name: 'node-independent', subnet: '11.0.0.0/8', hostBlock: 0, vlanMode: 'l2' },
 ];
 
-/** A control plane with Node objects of 8 NICs each, two networks, and the webhooks as processes of their own: ours (with the controller), and such that decide nothing. */
+/**
+ * A control plane with Node objects of 8 NICs each, the networks, and webhooks as processes of their own: ours (with the controller), and
+ * as many that decide nothing.
+ */
 export class AdmissionSite implements AsyncDisposable {
   readonly cluster: Cluster;
   readonly client: KubeClient;
   readonly ours: WebhookReplicas;
+  /** Webhooks that decide nothing. */
   readonly noop: WebhookReplicas;
   readonly #nodes: number;
   /** Requests that were tried again. */

@@ -6,8 +6,8 @@ import { setEntries } from '../../webhook/jsonPatch.ts';
 import { podOf } from '../../webhook/pod.ts';
 
 /**
- * What the label says of a pod about which nothing was decided. Having the label at all keeps the API server from asking again, so it
- * calls as often as it does for ours; `true` would make the pod one of ours, which our webhooks and the controller follow.
+ * What the label says of a pod about which nothing was decided. A pod with the label, whatever its value, is not sent to the second and
+ * third webhook, so there are as many calls as with ours; `true` would have our webhooks and the controller follow the pod.
  */
 export const noopLabel = 'noop';
 

@@ -1,4 +1,4 @@
-/** The webhook's own server with nothing to decide: what any webhook costs that is written as ours is. */
+/** A webhook that decides nothing, on our own server: it costs what being called costs. */
 import { parseArgs } from 'node:util';
 import { Registry } from 'prom-client';
 import { keyPairFiles } from '../../certs/reload.ts';
