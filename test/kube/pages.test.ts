@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { apiVersion, label } from '../../core/api/names.ts';
+import type { Allocation } from '../../core/api/types.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ClusterView } from '../../kube/view/clusterView.ts';
@@ -62,6 +63,29 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(first.filter(page => full.includes(page)).length, 'found full by a try').to.be.at.most(1);
     // A directory that knows nothing looks at the columns as soon as one page was full, and another time for the last.
     expect(await tried(new PageDirectory(client), 'nobody', 3)).to.have.members([0, 1, 2]);
+  });
+
+  it('have what may wait written along with the next change, or alone when its time has come', async () => {
+    const spec = { network: 'patient', page: 0, blocks: [] };
+    const pool = { name: 'patient.page.0', spec, networkUid: 'of-no-network' };
+    const store = new PoolStore(client, { log: silent });
+    const reserve = (reservation: string): Promise<Allocation> => {
+      const claimant = { podUID: '', reservation, namespace: 'default', name: 'worker-', interface: 'net1' };
+      return store.allocate(pool, { claimant, nics: [{ netAddress: '172.20.1.0/24', blocks: [] }] }, { timeoutMs });
+    };
+    const confirm = (reservation: string, patienceMs: number): Promise<Allocation[]> => {
+      const pod = { uid: `of-${reservation}`, namespace: 'default', name: `worker-${reservation}`, reservation };
+      return store.confirm(pool.name, pod, { timeoutMs, patienceMs });
+    };
+    await reserve('first');
+    // It would be given up long before its patience ends.
+    const confirmed = confirm('first', 2 * timeoutMs);
+    await reserve('second');
+    const { status } = await client.get(ipPools, { name: pool.name });
+    expect(status?.allocations.map(text => text.split(' ')[0])).to.deep.equal(['Allocated', 'Reserved']);
+    expect(await confirmed).to.have.length(1);
+    expect(await confirm('second', 20)).to.have.length(1);
+    expect(await confirm('nobody', 20)).to.deep.equal([]);
   });
 
   it('give out every address once, by writers that know nothing of each other, and then say that they are full', async () => {
