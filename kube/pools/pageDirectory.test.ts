@@ -59,4 +59,25 @@ describe('PageDirectory, against a server that misbehaves', () => {
     expect(error).to.be.instanceOf(ApiError).with.property('status', 403);
     expect(failures).to.deep.equal([500]);
   });
+
+  it('stays with a page until that is crowded, and takes from crowded ones where there are no others', async () => {
+    const directory = new PageDirectory(client);
+    const first = async (count: number): Promise<number | undefined> => {
+      for await (const page of directory.candidates('net', count, 10_000)) return page;
+      return undefined;
+    };
+    const page = (await first(1000)) ?? NaN;
+    expect(page).to.be.within(0, 7);
+    directory.hasRecords('net', page, 31);
+    expect(await first(1000)).to.equal(page);
+    const seen = new Set<number>();
+    for (let crowded = page; seen.size < 8; crowded = (await first(1000)) ?? NaN) {
+      expect(seen).not.to.include(crowded);
+      seen.add(crowded);
+      directory.hasRecords('net', crowded, 32);
+    }
+    // Of a network that has only one.
+    directory.hasRecords('net', 0, 32);
+    expect(await first(1)).to.equal(0);
+  });
 });
