@@ -2,6 +2,7 @@ import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../c
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
 import { stateOf } from '../core/pool/record.ts';
 import type { KubeClient } from '../kube/api/client.ts';
+import { headOf } from '../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../kube/watch/informer.ts';
 import type { Logger } from '../kube/process/log.ts';
 import * as resources from '../kube/api/resources.ts';
@@ -40,19 +41,13 @@ export function createInformers(client: KubeClient, logger: Logger, observer?: O
 }
 
 /** Our resources and labels, and readiness: a Node carries kilobytes of image names that nobody here reads. */
-function trimNode({ apiVersion, kind, metadata, status }: resources.Node): resources.Node {
-  const { name, uid, resourceVersion, creationTimestamp, labels } = metadata;
+function trimNode(node: resources.Node): resources.Node {
+  const { status } = node;
+  const { metadata, ...type } = headOf(node, 'creationTimestamp');
   const conditions = status?.conditions?.filter(({ type }) => type === 'Ready') ?? [];
   return {
-    ...(apiVersion && { apiVersion }),
-    ...(kind && { kind }),
-    metadata: {
-      name,
-      ...(uid && { uid }),
-      ...(resourceVersion && { resourceVersion }),
-      ...(creationTimestamp && { creationTimestamp }),
-      labels: ours(labels),
-    },
+    ...type,
+    metadata: { ...metadata, labels: ours(node.metadata.labels) },
     status: { capacity: ours(status?.capacity), allocatable: ours(status?.allocatable), conditions },
   };
 }
@@ -77,14 +72,5 @@ export function ours(entries: Readonly<Record<string, string>> | undefined): Rec
 }
 
 function trimNamespace(namespace: resources.Namespace): resources.Namespace {
-  const { name, uid, resourceVersion, deletionTimestamp } = namespace.metadata;
-  return {
-    ...namespace,
-    metadata: {
-      name,
-      ...(uid && { uid }),
-      ...(resourceVersion && { resourceVersion }),
-      ...(deletionTimestamp && { deletionTimestamp }),
-    },
-  };
+  return { ...namespace, ...headOf(namespace, 'deletionTimestamp') };
 }

@@ -1,4 +1,5 @@
 import { apiGroup } from '../core/api/names.ts';
+import { headOf } from '../kube/watch/head.ts';
 import type { Informer } from '../kube/watch/informer.ts';
 import type { ResourceQuota } from '../kube/api/resources.ts';
 
@@ -6,20 +7,11 @@ import type { ResourceQuota } from '../kube/api/resources.ts';
 const prefix = 'requests.';
 
 /** What is kept of a quota: what it allows of our resources. */
-export function trimQuota({ metadata, spec }: ResourceQuota): ResourceQuota {
-  const { name, namespace, uid, resourceVersion } = metadata;
-  const ours = Object.entries(spec?.hard ?? {}).filter(
+export function trimQuota(quota: ResourceQuota): ResourceQuota {
+  const ours = Object.entries(quota.spec?.hard ?? {}).filter(
     ([key]) => key.startsWith(prefix) && key.includes(`${apiGroup}/`),
   );
-  return {
-    metadata: {
-      name,
-      ...(namespace && { namespace }),
-      ...(uid && { uid }),
-      ...(resourceVersion && { resourceVersion }),
-    },
-    spec: { hard: Object.fromEntries(ours) },
-  };
+  return { ...headOf(quota), spec: { hard: Object.fromEntries(ours) } };
 }
 
 /**

@@ -7,6 +7,7 @@ import type { KubeClient } from '../kube/api/client.ts';
 import { ClusterView } from '../kube/view/clusterView.ts';
 import { EventRecorder } from '../kube/report/events.ts';
 import { HostProfiles } from '../kube/view/hostProfiles.ts';
+import { headOf } from '../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../kube/watch/informer.ts';
 import type { Check } from '../kube/report/healthServer.ts';
 import { group, type Runnable } from '../kube/process/lifecycle.ts';
@@ -145,24 +146,8 @@ function createInformers({ client, logger, informerObserver }: WebhookOptions): 
       name: 'unassigned pods',
       fieldSelector: 'spec.nodeName=',
       labelSelector: `${label.injected}=true`,
-      transform: metadataOnly,
+      // Of a pod that is bound, its annotations, labels and UID are all that is looked at.
+      transform: pod => headOf(pod, 'labels', 'annotations'),
     }),
-  };
-}
-
-/** Of a pod that is bound, its annotations, labels and UID are all that is looked at. */
-function metadataOnly({ apiVersion, kind, metadata }: resources.Pod): resources.Pod {
-  const { name, namespace, uid, resourceVersion, labels, annotations } = metadata;
-  return {
-    ...(apiVersion && { apiVersion }),
-    ...(kind && { kind }),
-    metadata: {
-      name,
-      ...(namespace && { namespace }),
-      ...(uid && { uid }),
-      ...(resourceVersion && { resourceVersion }),
-      ...(labels && { labels }),
-      ...(annotations && { annotations }),
-    },
   };
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { annotation } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
+import { headOf } from '../../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 import { pods, type Pod } from '../../kube/api/resources.ts';
 import type { ObjectRef } from '../../kube/api/types.ts';
@@ -84,20 +85,13 @@ export function isEnding({ metadata, status }: Pod): boolean {
 const keptAnnotations: readonly string[] = [annotation.networks, annotation.reservation, annotation.bestEffort];
 
 /** What the agent needs of a pod: about 1 KB of 10. */
-function trimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
-  const { name, namespace, uid, resourceVersion, deletionTimestamp, annotations = {} } = metadata;
-  const kept = Object.entries(annotations).filter(([key]) => keptAnnotations.includes(key));
+function trimPod(pod: Pod): Pod {
+  const { spec, status } = pod;
+  const { metadata, ...type } = headOf(pod, 'deletionTimestamp');
+  const kept = Object.entries(pod.metadata.annotations ?? {}).filter(([key]) => keptAnnotations.includes(key));
   return {
-    ...(apiVersion !== undefined && { apiVersion }),
-    ...(kind !== undefined && { kind }),
-    metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-      annotations: Object.fromEntries(kept),
-    },
+    ...type,
+    metadata: { ...metadata, annotations: Object.fromEntries(kept) },
     spec: { containers: [], ...(spec?.nodeName !== undefined && { nodeName: spec.nodeName }) },
     status: { ...(status?.phase !== undefined && { phase: status.phase }) },
   };

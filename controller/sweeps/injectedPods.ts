@@ -1,5 +1,6 @@
 import { label } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
+import { headOf } from '../../kube/watch/head.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import type { Logger } from '../../kube/process/log.ts';
 import { pods, type Pod } from '../../kube/api/resources.ts';
@@ -50,19 +51,11 @@ export function isFinished(status: Pod['status']): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
-function trim({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
-  const { name, namespace, uid, resourceVersion, deletionTimestamp } = metadata;
+function trim(pod: Pod): Pod {
+  const { metadata, spec, status } = pod;
   const phase = isStopped(metadata, status) ? stopped : status?.phase;
   return {
-    ...(apiVersion && { apiVersion }),
-    ...(kind && { kind }),
-    metadata: {
-      name,
-      ...(namespace && { namespace }),
-      ...(uid && { uid }),
-      ...(resourceVersion && { resourceVersion }),
-      ...(deletionTimestamp && { deletionTimestamp }),
-    },
+    ...headOf(pod, 'deletionTimestamp'),
     spec: {
       containers: [],
       ...(spec?.nodeName && { nodeName: spec.nodeName }),
