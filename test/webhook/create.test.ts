@@ -59,6 +59,13 @@ describe('creating pods, through the real API server', () => {
   const ofPod = async (network: string, pod: Pod) =>
     (await recordsOf(running().client, network)).filter(({ podUID }) => podUID === pod.metadata.uid);
 
+  /** The same in a page, where nobody waits for it; whoever needs it before does it. */
+  const confirmedOf = (pod: Pod) =>
+    eventually('the confirmation', async () => {
+      const records = await ofPod('flat', pod);
+      return records.length > 0 && records;
+    });
+
   it('grants at once where a DaemonSet fixes the node, and keeps it when the pod is bound', async () => {
     const { client } = running();
     const created = await create({ generateName: 'ds-', spec: daemonOn('fake-2') });
@@ -105,11 +112,7 @@ describe('creating pods, through the real API server', () => {
     const created = await create({ namespace: 'flat', generateName: 'f-' });
     const attachments = attachmentsOf(created) ?? [];
     expect(attachments.map(nic => 'master' in nic)).to.deep.equal([false, false]);
-    // Nobody waits for that; whoever needs it before does it.
-    const [record] = await eventually('the confirmation', async () => {
-      const records = await ofPod('flat', created);
-      return records.length > 0 && records;
-    });
+    const [record] = await confirmedOf(created);
     expect(record).to.include({ state: 'Allocated', name: created.metadata.name });
     const pod = await bound(client, { namespace: 'flat', name: created.metadata.name });
     expect(attachmentsOf(pod)).to.deep.equal(attachments);
@@ -130,8 +133,8 @@ describe('creating pods, through the real API server', () => {
     const copy = await create({ namespace: 'flat', name: 'copy', labels, annotations });
     expect(attachmentsOf(copy)).to.have.length(2);
     expect(addressesOf(copy)).not.to.have.members(addressesOf(first));
-    expect((await ofPod('flat', first))[0]?.nics).to.deep.equal(attachmentsOf(first));
-    expect((await ofPod('flat', copy))[0]?.nics).to.deep.equal(attachmentsOf(copy));
+    expect((await confirmedOf(first))[0]?.nics).to.deep.equal(attachmentsOf(first));
+    expect((await confirmedOf(copy))[0]?.nics).to.deep.equal(attachmentsOf(copy));
   });
 
   it('drops attachments that were copied where the node is not known', async () => {
