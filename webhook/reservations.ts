@@ -1,5 +1,5 @@
 import type { Holder } from '../core/pool/allocate.ts';
-import type { Runnable } from '../kube/process/lifecycle.ts';
+import { untilAborted, type Runnable } from '../kube/process/lifecycle.ts';
 import type { Logger } from '../kube/process/log.ts';
 import type { PoolCallOptions, PoolStore } from '../kube/pools/poolStore.ts';
 
@@ -50,12 +50,7 @@ export class Reservations implements Runnable {
 
   /** Ends when it is told to, and what was begun is done. */
   async start(signal: AbortSignal): Promise<void> {
-    await new Promise<void>(resolve => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => {
-        resolve();
-      });
-    });
+    await untilAborted(signal);
     await Promise.all(this.#open);
   }
 }

@@ -9,7 +9,7 @@ import { keepsRecords } from '../../core/selection/loads.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
-import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { untilAborted, type Runnable } from '../../kube/process/lifecycle.ts';
 import { ipPools } from '../../kube/api/resources.ts';
 
 export interface PoolRecordsOptions {
@@ -63,17 +63,7 @@ export class PoolRecords implements Runnable {
   async start(signal: AbortSignal): Promise<void> {
     this.#running = true;
     this.refresh();
-    if (!signal.aborted) {
-      await new Promise<void>(resolve => {
-        signal.addEventListener(
-          'abort',
-          () => {
-            resolve();
-          },
-          { once: true },
-        );
-      });
-    }
+    await untilAborted(signal);
     this.#running = false;
     await Promise.all([...this.#watches.values()].map(informer => informer.stop()));
     this.#watches.clear();

@@ -3,7 +3,7 @@ import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isConflict } from '../api/errors.ts';
 import { Term } from './leaderTerm.ts';
 import { leaseLock, type LeaseLock } from './leaseLock.ts';
-import type { Runnable } from '../process/lifecycle.ts';
+import { untilAborted, type Runnable } from '../process/lifecycle.ts';
 import type { Logger } from '../process/log.ts';
 import type { Lease } from '../api/resources.ts';
 
@@ -116,7 +116,7 @@ export class LeaderElector implements Runnable {
     observer?.leading?.(this.name, true);
     const renewing = this.#renew(term);
     try {
-      await Promise.all([onStarted(term.leading), aborted(term.leading)]);
+      await Promise.all([onStarted(term.leading), untilAborted(term.leading)]);
     } finally {
       term[Symbol.dispose]();
       await renewing;
@@ -172,17 +172,4 @@ export class LeaderElector implements Runnable {
   get #callTimeoutMs(): number {
     return this.#renewDeadlineMs / 2;
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>(resolve => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

@@ -75,23 +75,25 @@ export class PoolStore {
    * @param claim what to take, or the choice of it: made on the content that is written, so again after each conflict
    * @throws what the choice throws; MultiNicError MNN_POOL_FULL, MNN_ADDRESS_TAKEN, MNN_ADDRESS_OUTSIDE, MNN_DEADLINE
    */
-  allocate(
+  async allocate(
     pool: PoolRef,
     claim: Claim | ((before: PoolContent) => Claim),
     options: PoolCallOptions,
   ): Promise<Allocation> {
-    return this.#change(pool.name, options, {
+    const { network, page } = pool.spec;
+    const { allocation, count } = await this.#change(pool.name, options, {
       ifAbsent: () => newPool(pool),
       apply: before => {
         const grant = allocate(before, typeof claim === 'function' ? claim(before) : claim, this.#rules());
         if (!grant.ok) throw refusal(pool, grant);
-        const { network, page } = pool.spec;
-        if (page !== undefined) this.pages.hasRecords(network, page, (grant.content ?? before).allocations.length);
         const { capacity } = pool;
         const counted = capacity === undefined ? {} : { capacity };
-        return { content: grant.content && { ...grant.content, ...counted }, result: grant.allocation };
+        const result = { allocation: grant.allocation, count: (grant.content ?? before).allocations.length };
+        return { content: grant.content && { ...grant.content, ...counted }, result };
       },
     });
+    if (page !== undefined) this.pages.hasRecords(network, page, count);
+    return allocation;
   }
 
   /** Releases the records that match. A pool that does not exist has none. */

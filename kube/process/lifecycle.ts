@@ -142,6 +142,11 @@ async function stopInReverse(
   clearTimeout(timer);
 }
 
+/** Resolves when the signal aborts: for parts whose work is done by others' calls. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  await aborted(signal).promise;
+}
+
 function aborted(signal: AbortSignal): { readonly promise: Promise<void>; dispose(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const onAbort = () => {
