@@ -143,7 +143,8 @@ async function grantOne(
   const pool = held && network.nodeIndependent && reservationPool(network, held, node);
   if (pool) {
     // The first to look confirms, and who confirms knows: creation may have left it to us.
-    const own = await store.confirm(pool, holderOf(claimant), { timeoutMs: budget.remainingMs(), dryRun });
+    const options = { timeoutMs: budget.remainingMs(), dryRun };
+    const own = await store.confirm(pool, holderOf(claimant), options, selected.ifname);
     const record = own.find(one => isHeldBy(one, claimant));
     if (record) {
       checkNodeHas(network, view.nodeState(known, node), record.nics);

@@ -160,7 +160,7 @@ export class Decider {
     }
     const hinted = attachments && reservationPool(network, attachments, node);
     if (hinted !== undefined) {
-      const own = await store.confirm(hinted, holderOf(claimant), { timeoutMs: remainingMs() });
+      const own = await store.confirm(hinted, holderOf(claimant), { timeoutMs: remainingMs() }, wanted.ifname);
       const record = own.find(one => isHeldBy(one, claimant));
       if (record) return { nics: record.nics, pool: hinted };
     }

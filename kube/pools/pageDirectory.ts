@@ -13,6 +13,9 @@ const staleMs = 60_000;
 /** Attachments that a page may have before others are preferred: each makes every write of the page dearer. */
 const comfortable = 32;
 
+/** The next page is made ready when the one that is taken from has room for so many: at 100 pods a second that leaves 80 ms for it. */
+const readyAhead = 8;
+
 /** Among so many pages a process chooses: those that write at the same time seldom meet, and what is given out stays together. */
 const choice = 8;
 
@@ -21,7 +24,11 @@ interface Known {
   /** Neither full nor comfortable. */
   crowded: Set<number>;
   /** What this process takes from, for as long as that is right. */
-  current: number | undefined;
+  current?: number | undefined;
+  /** What it takes from afterwards. */
+  next?: number | undefined;
+  /** How many pages the network had when it was last asked for. */
+  count: number;
   readAt: number;
   /** Under way: all who want to know more wait for the same answer. */
   reading?: Promise<Known>;
@@ -47,7 +54,8 @@ export class PageDirectory {
    */
   async *candidates(network: string, count: number, timeoutMs: number): AsyncGenerator<number, void> {
     const tried = new Set<number>();
-    let known = this.#networks.get(network) ?? this.#remember(network, []);
+    let known = this.#networks.get(network) ?? this.#remember(network, [], { count });
+    known.count = count;
     let isFresh = false;
     const refresh = async (): Promise<void> => {
       const latest = this.#networks.get(network) ?? known;
@@ -56,7 +64,7 @@ export class PageDirectory {
     };
     if (known.full.size + known.crowded.size > 0 && performance.now() - known.readAt > staleMs) await refresh();
     for (;;) {
-      const page = choose(known, count, tried);
+      const page = choose(known, tried);
       if (page === undefined) {
         if (isFresh) return;
         await refresh();
@@ -70,15 +78,24 @@ export class PageDirectory {
     }
   }
 
-  /** Tells how many attachments a page has, resting ones included. */
-  hasRecords(network: string, page: number, count: number): void {
+  /**
+   * Tells how many attachments a page has, resting ones included.
+   * @returns the page that comes next, once, when it is time to make that ready
+   */
+  hasRecords(network: string, page: number, count: number): number | undefined {
     const known = this.#networks.get(network);
-    if (!known || count < comfortable || known.crowded.has(page)) return;
-    known.crowded.add(page);
-    if (known.current === page) known.current = undefined;
+    if (!known) return undefined;
+    if (count >= comfortable) {
+      if (!known.crowded.has(page) && known.current === page) known.current = undefined;
+      known.crowded.add(page);
+      return undefined;
+    }
+    if (page !== known.current || known.next !== undefined || count < comfortable - readyAhead) return undefined;
+    known.next = pick(known, new Set([page]));
+    return known.next;
   }
 
-  #remember(network: string, rows: readonly PoolRow[], current?: number): Known {
+  #remember(network: string, rows: readonly PoolRow[], before: Pick<Known, 'current' | 'next' | 'count'>): Known {
     const pagesWith = (isSo: (used: number, capacity: number) => boolean): Set<number> =>
       new Set(
         rows.flatMap(({ page, used = 0, capacity = Infinity }) =>
@@ -86,14 +103,16 @@ export class PageDirectory {
         ),
       );
     const full = pagesWith((used, capacity) => used >= capacity);
-    const known = { full, crowded: pagesWith(used => used >= comfortable), current, readAt: performance.now() };
+    const { current, next, count } = before;
+    const crowded = pagesWith(used => used >= comfortable);
+    const known = { full, crowded, current, next, count, readAt: performance.now() };
     this.#networks.set(network, known);
     return known;
   }
 
   #read(network: string, known: Known, timeoutMs: number): Promise<Known> {
     known.reading ??= this.#rows(network, timeoutMs)
-      .then(rows => this.#remember(network, rows, known.current))
+      .then(rows => this.#remember(network, rows, known))
       .finally(() => delete known.reading);
     return known.reading;
   }
@@ -116,13 +135,20 @@ export class PageDirectory {
   }
 }
 
-/** The page that is taken from; where that is none, or was tried, any of the lowest comfortable ones, else of those that have room at all. */
-function choose(known: Known, count: number, tried: ReadonlySet<number>): number | undefined {
-  const { current, full, crowded } = known;
-  if (current !== undefined && current < count && !full.has(current) && !tried.has(current)) return current;
+/** The page that is taken from; where that is none, or was tried, the one that comes next. */
+function choose(known: Known, tried: ReadonlySet<number>): number | undefined {
+  const { current, next, full, crowded, count } = known;
+  const hasRoom = (page: number): boolean => page < count && !full.has(page) && !tried.has(page);
+  if (current !== undefined && hasRoom(current)) return current;
+  known.current = next !== undefined && hasRoom(next) && !crowded.has(next) ? next : pick(known, tried);
+  known.next = undefined;
+  return known.current;
+}
+
+/** Any of the lowest comfortable pages, else of those that have room at all. */
+function pick({ full, crowded, count }: Known, tried: ReadonlySet<number>): number | undefined {
   const isOut = (page: number): boolean => full.has(page) || tried.has(page);
   const roomy = lowestPages(count, choice, page => isOut(page) || crowded.has(page));
   const pages = roomy.length > 0 ? roomy : lowestPages(count, choice, isOut);
-  known.current = pages[Math.floor(Math.random() * pages.length)];
-  return known.current;
+  return pages[Math.floor(Math.random() * pages.length)];
 }

@@ -4,6 +4,7 @@ import type { Allocation, IPPool, IPPoolSpec } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { allocate, confirm, release, type Claim, type Holder, type Rules } from '../../core/pool/allocate.ts';
 import { readPool, type PoolContent } from '../../core/pool/content.ts';
+import { pagePoolName } from '../../core/pool/name.ts';
 import type { KubeClient } from '../api/client.ts';
 import { PageDirectory } from './pageDirectory.ts';
 import { PoolFullError } from './poolFull.ts';
@@ -92,8 +93,15 @@ export class PoolStore {
         return { content: grant.content && { ...grant.content, ...counted }, result };
       },
     });
-    if (page !== undefined) this.pages.hasRecords(network, page, count);
+    const next = page === undefined || options.dryRun ? undefined : this.pages.hasRecords(network, page, count);
+    if (next !== undefined)
+      this.#prepare({ ...pool, name: pagePoolName(network, next), spec: { ...pool.spec, page: next } });
     return allocation;
+  }
+
+  /** Nobody waits for it: it ends by itself, and what it does not achieve is done by who takes from the pool. */
+  #prepare(pool: PoolRef): void {
+    void this.#writer(pool.name).prepare(newPool(pool));
   }
 
   /** Releases the records that match. A pool that does not exist has none. */
@@ -105,14 +113,17 @@ export class PoolStore {
 
   /**
    * Gives a pod what was reserved for it, and tells what it holds: nothing where the reservation was given up before, or is another pod's.
+   * @param interfaceName the attachment that is looked for: what is told of the others may be old
    * @throws MultiNicError MNN_DEADLINE
    */
-  confirm(pool: string, pod: Holder, options: PoolCallOptions): Promise<Allocation[]> {
+  confirm(pool: string, pod: Holder, options: PoolCallOptions, interfaceName?: string): Promise<Allocation[]> {
     return this.#change(pool, options, {
       apply: before => {
         const content = confirm(before, pod, this.#now());
         const { allocations } = content ?? before;
-        return { content, result: allocations.filter(r => r.podUID === pod.uid && r.state !== 'Released') };
+        const own = allocations.filter(r => r.podUID === pod.uid && r.state !== 'Released');
+        // What a pod holds it holds for as long as it lives.
+        return { content, result: own, holds: own.some(r => r.interface === interfaceName) };
       },
     });
   }
@@ -122,13 +133,17 @@ export class PoolStore {
   }
 
   #change<T>(name: string, options: PoolCallOptions, change: Pick<Change<T>, 'ifAbsent' | 'apply'>): Promise<T> {
+    return this.#writer(name).submit({ ...change, ...options, dryRun: options.dryRun ?? false });
+  }
+
+  #writer(name: string): PoolWriter {
     const writer =
       this.#writers.get(name) ?? new PoolWriter(this.#client, name, { log: this.#log, untracked: this.#untracked });
     // Re-inserted at the end: the map's order is the order of use.
     this.#writers.delete(name);
     this.#writers.set(name, writer);
     this.#forgetIdle();
-    return writer.submit({ ...change, ...options, dryRun: options.dryRun ?? false });
+    return writer;
   }
 
   #forgetIdle(): void {

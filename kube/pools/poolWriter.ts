@@ -2,10 +2,20 @@ import type { Logger } from 'pino';
 import type { IPPool } from '../../core/api/types.ts';
 import { formatPool, readPool, type PoolContent } from '../../core/pool/content.ts';
 import type { KubeClient } from '../api/client.ts';
+import type { CallOptions } from '../api/clientOptions.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isConflict, isNotFound, isRetryable } from '../api/errors.ts';
 import { ipPools } from '../api/resources.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
+
+/** What a change makes of a pool. */
+export interface Applied<T> {
+  /** Undefined: nothing is changed. */
+  content: PoolContent | undefined;
+  result: T;
+  /** Whether a result that changes nothing holds also where the content was old. Default: it does not. */
+  holds?: boolean;
+}
 
 /** One change that waits for a pool. */
 export interface Change<T> {
@@ -13,9 +23,9 @@ export interface Change<T> {
   ifAbsent?: () => IPPool;
   /**
    * What the change makes of the pool's content, and its result. Called again, on newer content, after a conflict; an error it throws is
-   * the answer to this change alone. Undefined content changes nothing.
+   * the answer to this change alone.
    */
-  apply(before: PoolContent): { content: PoolContent | undefined; result: T };
+  apply(before: PoolContent): Applied<T>;
   timeoutMs: number;
   dryRun: boolean;
   /** How long it may wait for others to go along with, ms. Default: not at all. */
@@ -36,7 +46,7 @@ export interface PoolWriterOptions {
   untracked: boolean;
 }
 
-type Outcome = { ok: true; result: unknown } | { ok: false; error: unknown };
+type Outcome = { ok: true; result: unknown; holds: boolean } | { ok: false; error: unknown };
 
 /**
  * How long the last version seen is worth a write without reading first, ms: in a burst of pods it mostly still is the latest; later the
@@ -44,8 +54,8 @@ type Outcome = { ok: true; result: unknown } | { ok: false; error: unknown };
  */
 const freshMs = 2000;
 
-/** What giving up managedFields may take, ms: changes that come meanwhile wait for it. */
-const untrackTimeoutMs = 1000;
+/** What a request may take that no change has asked for, ms: changes that come meanwhile wait for it. */
+const unaskedTimeoutMs = 1000;
 
 /** Pause before a write that failed otherwise than by a conflict is tried again. */
 const retryMs = 50;
@@ -59,7 +69,7 @@ export class PoolWriter {
   #running = false;
   /** Set while all that waits is patient. */
   #starter: NodeJS.Timeout | undefined;
-  /** The last version seen; it may be stale, which a PUT finds out. */
+  /** The last version seen; it may be old, which a PUT finds out. */
   #known: IPPool | undefined;
   #knownAt = -Infinity;
   /** What was read of the pool last. */
@@ -95,6 +105,23 @@ export class PoolWriter {
     });
   }
 
+  /** Makes the pool where there is none, and learns its version, so that who takes from it first does not wait for that. Never rejects. */
+  async prepare(template: IPPool): Promise<void> {
+    if (this.idle) await this.#run(() => this.#prepare(template));
+  }
+
+  async #prepare(template: IPPool): Promise<void> {
+    const limit = { timeoutMs: unaskedTimeoutMs };
+    try {
+      this.#know((await this.#read('0', limit)) ?? (await this.#client.create(ipPools, template, limit)));
+    } catch (error) {
+      this.#options.log.debug(
+        { pool: this.#name, err: error },
+        'the pool is not made ready: who takes from it will make it',
+      );
+    }
+  }
+
   #runWhenDue(): void {
     clearTimeout(this.#starter);
     this.#starter = undefined;
@@ -104,9 +131,9 @@ export class PoolWriter {
     else void this.#run();
   }
 
-  async #run(): Promise<void> {
+  async #run(work = () => this.#settle()): Promise<void> {
     this.#running = true;
-    await this.#settle();
+    await work();
     if (this.#options.untracked && this.#known?.metadata.managedFields) await this.#untrack(this.#known);
     this.#running = false;
     this.#runWhenDue();
@@ -116,14 +143,14 @@ export class PoolWriter {
   async #settle(): Promise<void> {
     let open: Waiting[] = [];
     let lastError: unknown;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       open = [...open, ...this.#waiting];
       this.#waiting = [];
       const now = performance.now();
       for (const late of open.filter(({ deadline }) => deadline <= now)) late.reject(this.#deadline(lastError));
       open = open.filter(({ deadline }) => deadline > now);
       try {
-        if (open.length === 0 || (await this.#attempt(open))) return;
+        if (open.length === 0 || (await this.#attempt(open, isFirst))) return;
       } catch (error) {
         lastError = error;
         this.#known = undefined;
@@ -143,12 +170,14 @@ export class PoolWriter {
     }
   }
 
-  /** One try. @returns false where it rested on a stale copy and nothing was written, so that it must be read again */
-  async #attempt(batch: Waiting[]): Promise<boolean> {
+  /**
+   * One try.
+   * @param mayBeOld whether it may rest on a copy that is not the latest, which costs the API server half
+   * @returns false where it did, and nothing was written that would prove it the latest
+   */
+  async #attempt(batch: Waiting[], mayBeOld: boolean): Promise<boolean> {
     const timeoutMs = Math.max(1, Math.max(...batch.map(({ deadline }) => deadline)) - performance.now());
-    if (performance.now() - this.#knownAt > freshMs) this.#known = undefined;
-    const isFresh = this.#known === undefined;
-    const pool = (this.#known ??= await this.#client.find(ipPools, { name: this.#name }, { timeoutMs }));
+    const pool = await this.#copy(mayBeOld, timeoutMs);
     let content = (this.#content = readPool(pool, this.#content));
     let changed = false;
     const outcomes = batch.map((change): Outcome => {
@@ -158,16 +187,13 @@ export class PoolWriter {
           content = applied.content;
           changed = true;
         }
-        return { ok: true, result: applied.result };
+        return { ok: true, result: applied.result, holds: applied.holds ?? false };
       } catch (error) {
         return { ok: false, error };
       }
     });
-    // Only a PUT proves that the copy was the latest; an answer that rests on none must not rest on an old copy.
-    if (!changed && !isFresh) {
-      this.#known = undefined;
-      return false;
-    }
+    // Only a PUT proves that the copy was the latest; most answers that rest on none must not rest on an old copy.
+    if (!changed && mayBeOld && !outcomes.every(outcome => outcome.ok && outcome.holds)) return false;
     if (changed) await this.#write(pool, content, batch, timeoutMs);
     for (const [i, change] of batch.entries()) {
       const outcome = outcomes[i];
@@ -177,11 +203,30 @@ export class PoolWriter {
     return true;
   }
 
+  /** What was seen last, if that was not long ago; else what the API server has: in its cache where it may be old. */
+  async #copy(mayBeOld: boolean, timeoutMs: number): Promise<IPPool | undefined> {
+    if (mayBeOld && this.#known && performance.now() - this.#knownAt <= freshMs) return this.#known;
+    return this.#know(await this.#read(mayBeOld ? '0' : undefined, { timeoutMs }));
+  }
+
+  #read(resourceVersion: '0' | undefined, options: CallOptions): Promise<IPPool | undefined> {
+    return this.#client.find(
+      ipPools,
+      { name: this.#name },
+      { ...options, ...(resourceVersion && { resourceVersion }) },
+    );
+  }
+
+  #know(pool: IPPool | undefined): IPPool | undefined {
+    this.#known = pool;
+    this.#knownAt = performance.now();
+    return pool;
+  }
+
   async #write(pool: IPPool | undefined, content: PoolContent, batch: Waiting[], timeoutMs: number): Promise<void> {
     const base = pool ?? (await this.#create(batch, timeoutMs));
     this.#content = content;
-    this.#known = await this.#client.updateStatus(ipPools, { ...base, status: formatPool(content) }, { timeoutMs });
-    this.#knownAt = performance.now();
+    this.#know(await this.#client.updateStatus(ipPools, { ...base, status: formatPool(content) }, { timeoutMs }));
   }
 
   async #create(batch: Waiting[], timeoutMs: number): Promise<IPPool> {
@@ -197,7 +242,7 @@ export class PoolWriter {
   async #untrack(pool: IPPool): Promise<void> {
     const metadata = { ...pool.metadata, managedFields: [{}] };
     try {
-      this.#known = await this.#client.update(ipPools, { ...pool, metadata }, { timeoutMs: untrackTimeoutMs });
+      this.#known = await this.#client.update(ipPools, { ...pool, metadata }, { timeoutMs: unaskedTimeoutMs });
     } catch (error) {
       this.#known = undefined;
       this.#options.log.debug({ pool: this.#name, err: error }, 'the pool keeps its managedFields for now');

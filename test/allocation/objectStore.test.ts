@@ -172,6 +172,22 @@ describe('the stub of the API server answers as the API server', () => {
     expect(counts).to.deep.equal([2, 2, 2, 1]);
   });
 
+  it('to one object: from a cache of any age', async () => {
+    const { metadata } = await create(ipPools, pool);
+    const path = pathOf(ipPools, metadata);
+    for (const used of [1, 2]) {
+      const current = await done<IPPool>('GET', path);
+      await done('PUT', `${path}/status`, { ...current, status: { allocations: [], used } });
+    }
+    const url = `${path}?resourceVersion=0`;
+    const used: unknown[] = [];
+    for (const staleBy of [0, 1, 2, 3]) {
+      const { body } = await api.call({ method: 'GET', url, accept: '', body: undefined }, staleBy);
+      used.push((body as IPPool).status?.used);
+    }
+    expect(used).to.deep.equal([2, 1, undefined, 2]);
+  });
+
   it('but for what the schemas refuse, or leave out: no history may write that', async () => {
     const wrong = [
       { ...pool, spec: {} },

@@ -36,7 +36,7 @@ export class ObjectStore implements ApiBackend {
     const object = body as KubeObject;
     switch (method) {
       case 'GET':
-        return path.name === undefined ? this.#list(path, accept, staleBy) : this.#get(path);
+        return path.name === undefined ? this.#list(path, accept, staleBy) : this.#get(path, staleBy);
       case 'POST':
         return path.subresource === 'binding' ? this.#bind(path, body as Binding) : this.#create(path, object);
       case 'PUT':
@@ -48,21 +48,26 @@ export class ObjectStore implements ApiBackend {
     }
   }
 
-  #get({ key, plural, name }: ApiPath): ApiAnswer {
-    const object = this.#objects.get(key);
+  #get({ key, plural, name, query }: ApiPath, staleBy: number): ApiAnswer {
+    const object = this.#read(query, staleBy).objects.get(key);
     return object ? { status: 200, body: object } : failure(404, 'NotFound', `${plural} "${name}" not found`);
   }
 
   #list({ prefix, selectors, query }: ApiPath, accept: string, staleBy: number): ApiAnswer {
-    const mayBeStale = query.get('resourceVersion') === '0';
-    const latest = { objects: this.#objects, version: this.#version };
-    const { objects, version } = (mayBeStale ? this.#states.at(-1 - staleBy) : undefined) ?? latest;
+    const { objects, version } = this.#read(query, staleBy);
     const items = [...objects].flatMap(([key, object]) =>
       key.startsWith(prefix) && selects(selectors, object) ? [object] : [],
     );
     const metadata = { resourceVersion: String(version) };
     if (accept.includes('as=Table')) return { status: 200, body: { kind: 'Table', metadata, ...tableOf(items) } };
     return { status: 200, body: { kind: 'List', metadata, items } };
+  }
+
+  /** What a read sees: of what may come from the cache, so many versions ago. */
+  #read(query: URLSearchParams, staleBy: number): State {
+    const mayBeStale = query.get('resourceVersion') === '0';
+    const latest = { objects: this.#objects, version: this.#version };
+    return (mayBeStale ? this.#states.at(-1 - staleBy) : undefined) ?? latest;
   }
 
   #create({ prefix, namespace, plural }: ApiPath, object: KubeObject): ApiAnswer {

@@ -1,8 +1,8 @@
 import type { KubeList, KubeObject } from '../../kube/api/types.ts';
 import { Aliases } from './aliases.ts';
-import type { ApiAnswer, ApiBackend, ApiCall } from './apiBackend.ts';
+import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './apiBackend.ts';
 import { parsePath, type ApiPath } from './apiPath.ts';
-import { EventLog } from './eventLog.ts';
+import { EventLog, type LoggedChange } from './eventLog.ts';
 import type { RealServer } from './realServer.ts';
 
 /**
@@ -23,6 +23,10 @@ export class RealApi implements ApiBackend {
   async call(request: ApiCall, staleBy = 0): Promise<ApiAnswer> {
     const { method, url } = request;
     const path = parsePath(url);
+    const isCached = path.query.get('resourceVersion') === '0';
+    if (method === 'GET' && isCached && path.name !== undefined && staleBy < this.log.changes.length) {
+      return this.#seenBefore(path, staleBy);
+    }
     if (method === 'GET') {
       const { status, body } = await this.#server.send({ ...request, url: this.#readUrl(path, staleBy) });
       return { status, body: this.#aliases.shown(body) };
@@ -38,6 +42,16 @@ export class RealApi implements ApiBackend {
     }
     await this.#look(path);
     return { status, body: this.#aliases.shown(body) };
+  }
+
+  /** An old version of one object, which no API server can be asked for: as it was heard of. */
+  #seenBefore({ plural, namespace, name }: ApiPath, staleBy: number): ApiAnswer {
+    const { changes } = this.log;
+    const isOfIt = ({ plural: kind, object: { metadata } }: LoggedChange): boolean =>
+      kind === plural && metadata.namespace === namespace && metadata.name === name;
+    const last = changes.slice(0, changes.length - staleBy).findLast(isOfIt);
+    if (last && !last.isDeleted) return { status: 200, body: last.object };
+    return failure(404, 'NotFound', `${plural} "${name}" not found`);
   }
 
   #readUrl({ collection, name, query }: ApiPath, staleBy: number): string {
