@@ -3,7 +3,7 @@ import { readAttachments, withAttachments } from '../core/annotation/attachments
 import { formatNetworks, interfaceNames, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { checkApplies } from '../core/pod/selectNetworks.ts';
-import { holderOf, isHeldBy } from '../core/pool/allocate.ts';
+import { holderOf } from '../core/pool/allocate.ts';
 import { reservationPool } from '../core/pool/reservationPool.ts';
 import { explainShort, type Choice } from '../core/selection/explain.ts';
 import { strategyOf } from '../core/selection/wish.ts';
@@ -125,7 +125,7 @@ interface BoundPod {
 
 /** @throws MultiNicError as grantOnNode */
 async function grantOne(
-  { view, store, releases }: ReviewContext,
+  { view, store, releases, reservations }: ReviewContext,
   { selected, known, request, deviceClass }: WantedAttachment,
   { pod, namespace, node, dryRun }: BoundPod,
   budget: CallBudget,
@@ -142,10 +142,11 @@ async function grantOne(
   const held = readAttachments(selected.element['cni-args']);
   const pool = held && network.nodeIndependent && reservationPool(network, held, node);
   if (pool) {
-    // The first to look confirms, and who confirms knows: creation may have left it to us.
+    // Nobody waits for the confirmation, which may be under way since the pod was created.
+    const holder = holderOf(claimant);
     const options = { timeoutMs: budget.remainingMs(), dryRun };
-    const own = await store.confirm(pool, holderOf(claimant), options, selected.ifname);
-    const record = own.find(one => isHeldBy(one, claimant));
+    const record = await store.find(pool, holder, claimant.interface, options);
+    if (record?.state === 'Reserved' && !dryRun) reservations.confirm(pool, holder);
     if (record) {
       checkNodeHas(network, view.nodeState(known, node), record.nics);
       return { nics: record.nics };

@@ -234,19 +234,24 @@ export function holderOf({ podUID: uid, name, namespace, reservation }: Claimant
   return { uid, name, namespace, reservation };
 }
 
+/** Whether the record is a reservation that was made for the pod, and not confirmed yet. */
+export function isReservedFor(record: Allocation, { namespace, reservation }: Holder): boolean {
+  return (
+    reservation !== undefined &&
+    record.reservation === reservation &&
+    record.state === 'Reserved' &&
+    record.namespace === namespace
+  );
+}
+
 /** Gives a reservation made at creation to the pod, once its UID and name are known. Undefined where there is nothing to do. */
-export function confirm(
-  before: PoolContent,
-  { uid, name, namespace, reservation }: Holder,
-  now: Date,
-): PoolContent | undefined {
-  if (reservation === undefined) return undefined;
+export function confirm(before: PoolContent, pod: Holder, now: Date): PoolContent | undefined {
   let changed = false;
   const allocations = before.allocations.map(record => {
-    if (record.reservation !== reservation || record.state !== 'Reserved' || record.namespace !== namespace)
-      return record;
+    if (!isReservedFor(record, pod)) return record;
     changed = true;
-    return { ...record, podUID: uid, name, state: 'Allocated' as const, since: now.toISOString() };
+    const { uid: podUID, name } = pod;
+    return { ...record, podUID, name, state: 'Allocated' as const, since: now.toISOString() };
   });
   return changed ? { ...before, allocations } : undefined;
 }

@@ -2,7 +2,15 @@ import type { Logger } from 'pino';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPool, IPPoolSpec } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import { allocate, confirm, release, type Claim, type Holder, type Rules } from '../../core/pool/allocate.ts';
+import {
+  allocate,
+  confirm,
+  isReservedFor,
+  release,
+  type Claim,
+  type Holder,
+  type Rules,
+} from '../../core/pool/allocate.ts';
 import { readPool, type PoolContent } from '../../core/pool/content.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
 import type { KubeClient } from '../api/client.ts';
@@ -124,6 +132,22 @@ export class PoolStore {
         const own = allocations.filter(r => r.podUID === pod.uid && r.state !== 'Released');
         // What a pod holds it holds for as long as it lives.
         return { content, result: own, holds: own.some(r => r.interface === interfaceName) };
+      },
+    });
+  }
+
+  /**
+   * The record of a pod's attachment, also one that is still reserved for it; the API server's cache will do, where it has that.
+   * @throws MultiNicError MNN_DEADLINE
+   */
+  find(pool: string, pod: Holder, interfaceName: string, options: PoolCallOptions): Promise<Allocation | undefined> {
+    return this.#change(pool, options, {
+      apply: ({ allocations }) => {
+        const own = (r: Allocation): boolean =>
+          (r.podUID === pod.uid && r.state !== 'Released') || isReservedFor(r, pod);
+        const record = allocations.find(r => r.interface === interfaceName && own(r));
+        // A pod's record lives as long as the pod, and the reservation of one that exists is not given up.
+        return { content: undefined, result: record, holds: record !== undefined };
       },
     });
   }

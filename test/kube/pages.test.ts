@@ -1,13 +1,14 @@
 import { expect } from 'chai';
 import { apiVersion, label } from '../../core/api/names.ts';
-import type { Allocation } from '../../core/api/types.ts';
+import type { Allocation, IPPool } from '../../core/api/types.ts';
+import type { Holder } from '../../core/pool/allocate.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ClusterView } from '../../kube/view/clusterView.ts';
 import { grantAnywhere, type Granted } from '../../kube/grants/grant.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { PageDirectory } from '../../kube/pools/pageDirectory.ts';
-import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { PoolStore, type PoolRef } from '../../kube/pools/poolStore.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
@@ -86,6 +87,62 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(await confirmed).to.have.length(1);
     expect(await confirm('second', 20)).to.have.length(1);
     expect(await confirm('nobody', 20)).to.deep.equal([]);
+  });
+
+  it('tell what is reserved for a pod without a write', async () => {
+    const spec = { network: 'asked', page: 0, blocks: [] };
+    const pool = { name: 'asked.page.0', spec, networkUid: 'of-no-network' };
+    const nics = [{ netAddress: '172.20.1.0/24', blocks: [] }];
+    const claimant = { podUID: '', reservation: 'its', namespace: 'default', name: 'worker-', interface: 'net1' };
+    await new PoolStore(client, { log: silent }).allocate(pool, { claimant, nics }, { timeoutMs });
+    const written = await client.get(ipPools, { name: pool.name });
+    const store = new PoolStore(client, { log: silent });
+    const find = (pod: Partial<Holder>, ifname = 'net1'): Promise<Allocation | undefined> =>
+      store.find(pool.name, { ...{ uid: 'u', namespace: 'default', name: 'worker-1' }, ...pod }, ifname, { timeoutMs });
+    expect(await find({ reservation: 'its' })).to.include({ state: 'Reserved', reservation: 'its' });
+    expect(await find({ reservation: 'its' }, 'net2')).to.equal(undefined);
+    expect(await find({ reservation: 'another' })).to.equal(undefined);
+    expect(await find({ reservation: 'its', namespace: 'other' })).to.equal(undefined);
+    expect(await client.get(ipPools, { name: pool.name })).to.deep.equal(written);
+    await store.confirm(
+      pool.name,
+      { uid: 'u', namespace: 'default', name: 'worker-1', reservation: 'its' },
+      { timeoutMs },
+    );
+    expect(await find({})).to.include({ state: 'Allocated', podUID: 'u' });
+    expect(await find({ uid: 'other', reservation: 'its' })).to.equal(undefined);
+  });
+
+  it('are made before the one that is taken from is crowded', async () => {
+    const store = new PoolStore(client, { log: silent, untracked: true });
+    const pool = (page: number): PoolRef => ({
+      ...{ name: `ahead.page.${page}`, networkUid: 'of-no-network' },
+      spec: { network: 'ahead', page, blocks: [] },
+    });
+    const take = async (i: number, dryRun = false): Promise<number> => {
+      for await (const page of store.pages.candidates('ahead', 1000, timeoutMs)) {
+        const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
+        const nics = [{ netAddress: '172.20.1.0/24', blocks: [] }];
+        await store.allocate(pool(page), { claimant, nics }, { timeoutMs, dryRun });
+        return page;
+      }
+      throw new Error('no page');
+    };
+    const made = async (): Promise<IPPool[]> =>
+      (await client.list(ipPools, { labelSelector: `${label.network}=ahead` })).items;
+    const first = await take(0);
+    for (let i = 1; i < 23; i++) await take(i);
+    await take(23, true);
+    expect(await made()).to.have.length(1);
+    await take(23);
+    const next = await eventually('the next page', async () =>
+      (await made()).find(({ spec, metadata }) => spec.page !== first && !metadata.managedFields),
+    );
+    expect(next.status?.allocations ?? []).to.deep.equal([]);
+    const pages: number[] = [];
+    for (let i = 24; i < 34; i++) pages.push(await take(i));
+    expect(new Set(pages.slice(0, 8))).to.deep.equal(new Set([first]));
+    expect(new Set(pages.slice(8))).to.deep.equal(new Set([next.spec.page]));
   });
 
   it('give out every address once, by writers that know nothing of each other, and then say that they are full', async () => {
