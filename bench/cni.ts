@@ -91,6 +91,7 @@ async function attachmentOf(
     routes: read.ipam.routes,
     call: { args: '', path: '' },
     defaultRoute: [],
+    defaultFamilies: [],
     dns: {},
   };
 }

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { withoutAttachments } from '../core/annotation/attachments.ts';
-import { parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
+import { readNetworks } from '../core/annotation/networks.ts';
 import { annotation } from '../core/api/names.ts';
-import { isMultiNicError } from '../core/errors.ts';
 import { allow, skip, type Decision } from './decision.ts';
 import { setEntries } from './jsonPatch.ts';
 import { podOf, type PodReviewOptions } from './pod.ts';
@@ -19,19 +18,9 @@ export function keepNetworks(request: AdmissionRequest, { systemUsers }: PodRevi
   const kept = podOf({ ...request, object: request.oldObject }).pod.metadata.annotations?.[annotation.networks];
   const written = metadata.annotations?.[annotation.networks];
   if (kept === undefined || written === undefined || written === kept) return skip('its networks were not written');
-  if (!isDeepStrictEqual(elementsOf(written), elementsOf(kept)?.map(withoutAttachments))) {
+  if (!isDeepStrictEqual(readNetworks(written), readNetworks(kept)?.map(withoutAttachments))) {
     return skip('it is to have other networks');
   }
   const entries = { [annotation.networks]: kept };
   return allow({ patch: setEntries(['metadata', 'annotations'], metadata.annotations, entries) });
-}
-
-/** The elements of an annotation; undefined where it cannot be read. */
-function elementsOf(text: string): NetworkSelection[] | undefined {
-  try {
-    return parseNetworks(text);
-  } catch (error) {
-    if (isMultiNicError(error)) return undefined;
-    throw error;
-  }
 }

@@ -10,7 +10,13 @@ function attachment(netns: string): Attachment {
   return {
     ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns, network: 'n' },
     ...{ plugin: { type: 'macvlan', mode: 'bridge' }, pod: { uid: 'u', namespace: 't', name: 'p' } },
-    ...{ nics: [{ name: 'net1-0', master: 'eth1', addresses: [] }], routes: [], dns: {}, defaultRoute: [] },
+    ...{
+      nics: [{ name: 'net1-0', master: 'eth1', addresses: [] }],
+      routes: [],
+      dns: {},
+      defaultRoute: [],
+      defaultFamilies: [],
+    },
     call: { args: '', path: '' },
   };
 }

@@ -10,7 +10,7 @@ import type { OnStep } from '../steps.ts';
 import { withAnswers, type Answers } from './answers.ts';
 import { attachFailure, noNamespace } from './attachFailure.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
-import { routesBefore } from './defaultRoutes.ts';
+import { answerWithoutDefaults, routesBefore } from './defaultRoutes.ts';
 import { Detacher } from './detacher.ts';
 import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
@@ -133,7 +133,7 @@ export class Attacher {
 
   /** One after another: calls for one container must not overlap (CNI 1.1, section 3 "Lifecycle & Ordering"). */
   async #callDelegates(
-    { containerId, netns, nics, call }: Attachment,
+    { containerId, netns, nics, call, defaultFamilies }: Attachment,
     entry: Entry,
     signal: AbortSignal,
   ): Promise<Answers> {
@@ -142,8 +142,9 @@ export class Attacher {
     for (const nic of nics) {
       if (!nic.delegate) continue;
       await entry.put(withBegun(entry.current, nic, await this.#onHost(nic)), 'add.delegate.noted');
-      const answer = await delegates.add(nic.delegate, { containerId, netns, ifname: nic.name, ...call }, signal);
+      const given = await delegates.add(nic.delegate, { containerId, netns, ifname: nic.name, ...call }, signal);
       onStep('add.delegate.called');
+      const answer = answerWithoutDefaults(given, defaultFamilies);
       answers.set(nic.name, answer);
       entry.current = withPrinted(entry.current, nic.name, answer.printed);
     }

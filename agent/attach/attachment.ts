@@ -18,10 +18,12 @@ export interface Attachment {
   /** CNI_ARGS and CNI_PATH of the call, for the plugins that are called in turn. */
   readonly call: { readonly args: string; readonly path: string };
   readonly nics: readonly AttachmentNic[];
-  /** spec.ipam.routes; one destination with several gateways is a multipath route. */
+  /** spec.ipam.routes, without default routes that the pod chose otherwise; one destination with several gateways is a multipath route. */
   readonly routes: readonly ResultRoute[];
   /** Gateways of default routes that take the place of the pod's others. */
   readonly defaultRoute: readonly string[];
+  /** Families whose default route the pod's selection gives to an attachment, this one or another: no other one is left to the pod. */
+  readonly defaultFamilies: readonly (4 | 6)[];
   /** spec.plugin.dns, for the result. */
   readonly dns: Readonly<Record<string, unknown>>;
 }

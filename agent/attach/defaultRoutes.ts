@@ -1,7 +1,11 @@
 import { cniCodes, cniError } from '../../core/cni/error.ts';
+import { isRecord } from '../../core/json.ts';
+import { tryParseCidr } from '../../core/net/cidr.ts';
+import type { DelegateResult } from '../delegate/delegates.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { LinkInfo, Netlink, Op, RouteInfo } from '../netlink/netlink.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
+import type { Family, LinkRef, NextHop } from '../netlink/types.ts';
 import type { Attachment } from './attachment.ts';
 import { defaultDestination, type PodRoute } from './podRoutes.ts';
 
@@ -14,38 +18,76 @@ export interface PodRoutesBefore {
 
 export const noRoutesBefore: PodRoutesBefore = { links: [], routes: [] };
 
-/** Reads what `defaultRouteOps` has to know; nothing where the attachment takes no default route. @throws NetlinkError */
-export async function routesBefore(netlink: Netlink, { netns, defaultRoute }: Attachment): Promise<PodRoutesBefore> {
-  if (defaultRoute.length === 0) return noRoutesBefore;
+/** Reads what `defaultRouteOps` has to know; nothing where the pod leaves its default routes as they come. @throws NetlinkError */
+export async function routesBefore(netlink: Netlink, { netns, defaultFamilies }: Attachment): Promise<PodRoutesBefore> {
+  if (defaultFamilies.length === 0) return noRoutesBefore;
   const [links, routes] = await netlink.run(netns, [{ op: 'link.list' }, { op: 'route.list', table: mainTable }]);
   return { links, routes };
 }
 
 /**
  * multi-net-spec v1.3 §4.1.2.1.9: with `default-route` the pod's other default routes of that family go, whatever their metrics, and routers that
- * the pod's other links hear of bring none back (Documentation/networking/ip-sysctl.rst: accept_ra_defrtr).
+ * the pod's other links hear of bring none back (Documentation/networking/ip-sysctl.rst: accept_ra_defrtr). Where another attachment has it, those
+ * go that this one's plugin has made.
  * @throws CniError code 100 for a gateway that no link of the attachment reaches: the pod would lose its way out
  */
 export function defaultRouteOps(
-  { defaultRoute, network, nics }: Attachment,
+  { defaultRoute, defaultFamilies, network, nics }: Attachment,
   routes: readonly PodRoute[],
   before: PodRoutesBefore,
 ): Op[] {
-  const dsts = new Set(defaultRoute.map(gateway => defaultDestination(gateway)));
-  const lost = [...dsts].find(dst => !routes.some(({ change }) => change.dst === dst));
+  const taken = new Set(defaultRoute.map(gateway => defaultDestination(gateway)));
+  const lost = [...taken].find(dst => !routes.some(({ change }) => change.dst === dst));
   if (lost !== undefined) {
     const detail = `network ${network}: default-route ${defaultRoute.join(', ')} is in no subnet of the pod's NICs there`;
     throw cniError(cniCodes.noAttachment, 'MNN_GATEWAY_UNREACHABLE', detail);
   }
-  const own = new Set(nics.map(({ name }) => name));
-  const hearing = dsts.has('::/0') ? before.links.filter(({ name, loopback }) => !loopback && !own.has(name)) : [];
+  const names = new Set(nics.map(({ name }) => name));
+  const isOwn = ({ name }: LinkInfo): boolean => names.has(name);
+  const own = new Set<LinkRef | undefined>(before.links.filter(isOwn).map(({ index }) => index));
+  const hearing = defaultFamilies.includes(6)
+    ? before.links.filter(link => !link.loopback && isOwn(link) !== taken.has('::/0'))
+    : [];
   return [
     ...hearing.map(({ name }): Op => ({
       ...setSysctl(interfaceKey(name, 6, 'accept_ra_defrtr'), 0),
       ignore: ['ENOENT'],
     })),
     ...before.routes
-      .filter(({ dst }) => dsts.has(dst))
+      .filter(
+        route =>
+          isDefault(route, defaultFamilies) && (taken.has(route.dst) || hopsOf(route).some(({ dev }) => own.has(dev))),
+      )
       .map((route): Op => ({ op: 'route.del', ...route, ignore: ['ESRCH'] })),
   ];
+}
+
+/** Routes without default routes of those families. */
+export function withoutDefaults<T extends RouteLike>(routes: readonly T[], families: readonly Family[]): T[] {
+  return routes.filter(route => !isDefault(route, families));
+}
+
+/** What a plugin answered, without default routes of those families: CHECK asks it for what is left. */
+export function answerWithoutDefaults(answer: DelegateResult, families: readonly Family[]): DelegateResult {
+  const { printed, result } = answer;
+  const routes = withoutDefaults(result.routes, families);
+  if (routes.length === result.routes.length || !Array.isArray(printed.routes)) return answer;
+  const kept = printed.routes.filter(item => !isRecord(item) || !isDefault(item, families));
+  return { printed: { ...printed, routes: kept }, result: { ...result, routes } };
+}
+
+/** A route, or what another program says is one. */
+interface RouteLike {
+  readonly dst?: unknown;
+  readonly table?: unknown;
+}
+
+/** A default route is one of the main table: what others hold only some packets find. */
+function isDefault({ dst, table = mainTable }: RouteLike, families: readonly Family[]): boolean {
+  const cidr = typeof dst === 'string' ? tryParseCidr(dst) : undefined;
+  return cidr?.prefix === 0 && table === mainTable && families.includes(cidr.family);
+}
+
+function hopsOf(route: RouteInfo): readonly NextHop[] {
+  return route.nexthops ?? [route];
 }

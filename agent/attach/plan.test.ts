@@ -111,7 +111,7 @@ describe('planOf', () => {
   const attachment = (plugin: Attachment['plugin']): Attachment => ({
     ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns: '/run/netns/x', network: 'n' },
     ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' }, nics, routes: [], dns: {} },
-    ...{ call: { args: '', path: '' }, defaultRoute: [] },
+    ...{ call: { args: '', path: '' }, defaultRoute: [], defaultFamilies: [] },
   });
 
   it('makes each link of ipvlan in the pod, its address before it is up', () => {

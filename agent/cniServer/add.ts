@@ -1,7 +1,9 @@
+import { gatewayFamilies } from '../../core/annotation/defaultRoutes.ts';
 import {
   interfaceNames,
   macOf,
   parseNetworks,
+  readNetworks,
   runtimeConfigOf,
   type NetworkSelection,
 } from '../../core/annotation/networks.ts';
@@ -49,6 +51,7 @@ async function addTo(context: CniContext, { call, config, pod }: PodCall, budget
     deviceID: config.deviceID,
     runtimeConfig: config.runtimeConfig,
     defaultRoute: [], // Multus makes it
+    defaultFamilies: gatewayFamilies(readNetworks(pod.metadata.annotations?.[annotation.networks] ?? '') ?? []),
   };
   return encodeResult(await addOne(context, wanted, budget), config.cniVersion, config.prevResult);
 }
@@ -86,12 +89,15 @@ async function addChained(context: CniContext, { call, config, pod }: PodCall, b
 function chainedWanted({ view, log }: CniContext, { call, config, pod }: PodCall): Wanted[] {
   const elements = parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
   const ifnames = interfaceNames(elements);
+  const defaultFamilies = gatewayFamilies(elements.filter(({ name }) => view.exists(name)));
   return elements.flatMap((element, i): Wanted[] => {
-    if (!view.exists(element.name)) {
-      log.warn({ pod: pod.metadata.name, network: element.name }, 'not a MultiNicNetwork: needs Multus, not attached');
+    const { name: network } = element;
+    if (!view.exists(network)) {
+      log.warn({ pod: pod.metadata.name, network }, 'not a MultiNicNetwork: needs Multus, not attached');
       return [];
     }
-    return [{ ...common(call, config, pod), ifname: ifnames[i] ?? '', network: element.name, ...askedBy(element, i) }];
+    const asked = { ...askedBy(element, i), defaultFamilies };
+    return [{ ...common(call, config, pod), ifname: ifnames[i] ?? '', network, ...asked }];
   });
 }
 

@@ -22,6 +22,7 @@ import { sharersOf } from '../../kube/grants/sharedNics.ts';
 import { tellChoice } from '../../kube/grants/tellChoice.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { Attachment } from '../attach/attachment.ts';
+import { withoutDefaults } from '../attach/defaultRoutes.ts';
 import { pluginOf } from '../attach/plugin.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate } from '../checkpoint/entry.ts';
@@ -52,6 +53,8 @@ export interface Wanted {
   readonly deviceID: string | undefined;
   /** Gateways of the selection's `default-route`, where it is the agent's to make. */
   readonly defaultRoute: readonly string[];
+  /** Families whose default route the pod's selection gives to an attachment, this one or another. */
+  readonly defaultFamilies: readonly (4 | 6)[];
   readonly runtimeConfig: Readonly<Record<string, unknown>>;
 }
 
@@ -121,8 +124,9 @@ export class Decider {
       ...(granted.pool === undefined ? {} : { pool: granted.pool }),
       call,
       nics: attachmentNics(network, plugin, wanted, { nics: granted.nics, masters, devices, host }),
-      routes: network.ipam.routes,
+      routes: withoutDefaults(network.ipam.routes, wanted.defaultFamilies),
       defaultRoute: wanted.defaultRoute,
+      defaultFamilies: wanted.defaultFamilies,
       dns: { ...network.spec.plugin.dns },
     };
   }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { attachmentsKey } from '../api/names.ts';
 import { readAttachments, sameAttachments, withAttachments, withoutAttachments } from './attachments.ts';
+import { gatewayFamilies } from './defaultRoutes.ts';
 import { formatNetworks, interfaceNames, macOf, parseNetworks } from './networks.ts';
 
 describe('network-selection annotation', () => {
@@ -53,12 +54,26 @@ describe('network-selection annotation', () => {
     ['[{"name":"ok","ips":"10.0.0.1"}]', /ips/],
     ['[{"name":"ok"},{"name":"ok","mac":5}]', /element 2: mac must be a text, not 5/],
     ['[{"name":"ok","mac":null}]', /element 1: mac must be a text, not null/],
+    [
+      '[{"name":"a","default-route":["10.0.0.1","fd00::1"]},{"name":"b"},{"name":"c","default-route":["fd00::2"]}]',
+      /element 3: default-route names an IPv6 gateway, and so does element 1/,
+    ],
     ['ok@name:0', /./],
   ] as const) {
     it(`refuses ${text}`, () => {
       expect(() => parseNetworks(text)).to.throw(what);
     });
   }
+
+  it('lets one element have the default route of a family, and another one that of the other', () => {
+    const elements = [
+      { name: 'a', 'default-route': ['10.0.0.1', '10.0.0.2'] },
+      { name: 'b', 'default-route': [] },
+      { name: 'c', 'default-route': ['fd00::2'] },
+    ];
+    expect(parseNetworks(JSON.stringify(elements))).to.deep.equal(elements);
+    expect(gatewayFamilies(elements)).to.deep.equal([4, 6]);
+  });
 
   it('asks for the hardware address that an element names, if it is one', () => {
     expect(macOf({ name: 'a' }, 0)).to.equal(undefined);

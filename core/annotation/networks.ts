@@ -1,7 +1,8 @@
-import { MultiNicError } from '../errors.ts';
+import { isMultiNicError, MultiNicError } from '../errors.ts';
 import { isRecord } from '../json.ts';
 import { tryParseAddress } from '../net/address.ts';
 import { isMac } from '../net/mac.ts';
+import { rivalDefaultRoute } from './defaultRoutes.ts';
 
 /**
  * One element of the annotation k8s.v1.cni.cncf.io/networks (multi-net-spec v1.3 §4.1.2). Keys that are not named here are kept as
@@ -26,6 +27,16 @@ export interface NetworkSelection {
 export function parseNetworks(text: string): NetworkSelection[] {
   if (text.trim() === '') return [];
   return /[[{"]/.test(text) ? parseJsonForm(text) : parseCommaForm(text);
+}
+
+/** As parseNetworks, but undefined where the text cannot be read. */
+export function readNetworks(text: string): NetworkSelection[] | undefined {
+  try {
+    return parseNetworks(text);
+  } catch (error) {
+    if (isMultiNicError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The annotation's text for these elements: always the JSON form, which can hold everything. */
@@ -90,15 +101,15 @@ function parseJsonForm(text: string): NetworkSelection[] {
     throw new MultiNicError('MNN_NETWORKS_ANNOTATION_INVALID', 'the annotation is JSON, but not a list');
   }
   const elements = value.map(checkElement);
-  const second = elements.findIndex(
-    (element, i) => hasDefaultRoute(element) && elements.findIndex(hasDefaultRoute) < i,
-  );
-  if (second >= 0) throw invalid(second, 'only one element may have default-route, and an earlier one has it');
+  const rival = rivalDefaultRoute(elements);
+  if (rival) {
+    const { first, second, family } = rival;
+    throw invalid(
+      second,
+      `default-route names an IPv${family} gateway, and so does element ${first + 1}: only one element may`,
+    );
+  }
   return elements;
-}
-
-function hasDefaultRoute(element: NetworkSelection): boolean {
-  return (element['default-route'] ?? []).length > 0;
 }
 
 function checkElement(given: unknown, i: number): NetworkSelection {

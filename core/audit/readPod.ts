@@ -1,8 +1,7 @@
 import { readAttachments } from '../annotation/attachments.ts';
-import { interfaceNames, parseNetworks, type NetworkSelection } from '../annotation/networks.ts';
+import { interfaceNames, readNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import type { ObjectMeta } from '../api/types.ts';
-import { isMultiNicError } from '../errors.ts';
 import { isRecord } from '../json.ts';
 import type { AuditedPod } from './types.ts';
 
@@ -19,8 +18,6 @@ export interface PodObject {
 /** A pod as the audit looks at it. Annotations that cannot be read count as none: nothing can have come of them. */
 export function auditedPod({ metadata, spec, status }: PodObject): AuditedPod {
   const { annotations = {}, name, namespace = '', uid = '' } = metadata;
-  const elements = readNetworks(annotations[annotation.networks] ?? '');
-  const names = interfaceNames(elements);
   const reservation = annotations[annotation.reservation];
   const isRunning = status?.phase === 'Running';
   const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
@@ -32,27 +29,24 @@ export function auditedPod({ metadata, spec, status }: PodObject): AuditedPod {
     ...(reservation !== undefined && { reservation }),
     isRunning,
     ...(isOver && { endedAt: endOf(metadata, status) }),
-    attachments: elements.flatMap((element, i) => {
-      const nics = readAttachments(element['cni-args']);
-      return nics ? [{ network: element.name, interface: names[i] ?? '', nics }] : [];
-    }),
+    attachments: attachmentsOf(annotations[annotation.networks] ?? ''),
     // Before it runs, its status may be that of the pod whose manifest it was copied from.
     interfaces: isRunning ? readStatus(annotations[annotation.networkStatus] ?? '[]') : [],
   };
 }
 
+function attachmentsOf(text: string): AuditedPod['attachments'] {
+  const elements = readNetworks(text) ?? [];
+  const names = interfaceNames(elements);
+  return elements.flatMap((element, i) => {
+    const nics = readAttachments(element['cni-args']);
+    return nics ? [{ network: element.name, interface: names[i] ?? '', nics }] : [];
+  });
+}
+
 function endOf({ creationTimestamp = '' }: ObjectMeta, { containerStatuses = [] }: PodObject['status'] & object): Date {
   const ends = containerStatuses.map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
   return new Date(Math.max(Date.parse(creationTimestamp) || 0, ...ends.filter(time => !Number.isNaN(time))));
-}
-
-function readNetworks(text: string): NetworkSelection[] {
-  try {
-    return parseNetworks(text);
-  } catch (error) {
-    if (isMultiNicError(error)) return [];
-    throw error;
-  }
 }
 
 /** Secondary interfaces of network-status (multi-net-spec v1.3 §5.3); a name is `namespace/network`, in some versions `network`. */

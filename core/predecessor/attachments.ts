@@ -1,9 +1,8 @@
 import type { AuditedPod } from '../audit/types.ts';
 import { bare } from '../audit/view.ts';
-import { interfaceNames, parseNetworks } from '../annotation/networks.ts';
+import { interfaceNames, readNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import { auditedPod, type PodObject } from '../audit/readPod.ts';
-import { isMultiNicError } from '../errors.ts';
 
 /** A pod, and which interface each network selection of it has (CNI_IFNAME, in the order of the annotation). */
 export interface ImportedPod extends AuditedPod {
@@ -22,14 +21,9 @@ export function importedPod(object: PodObject): ImportedPod {
 }
 
 function selectionsOf(value: string): ImportedPod['selections'] {
-  try {
-    const elements = parseNetworks(value);
-    const names = interfaceNames(elements);
-    return elements.map(({ name }, i) => ({ network: name, interface: names[i] ?? '' }));
-  } catch (error) {
-    if (isMultiNicError(error)) return [];
-    throw error;
-  }
+  const elements = readNetworks(value) ?? [];
+  const names = interfaceNames(elements);
+  return elements.map(({ name }, i) => ({ network: name, interface: names[i] ?? '' }));
 }
 
 /**

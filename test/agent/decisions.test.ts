@@ -31,6 +31,13 @@ describe('agent: what a pod gets', function () {
         ],
       }),
     });
+    await site.addNetwork('way-out', {
+      ...networkSpec(ptp, 216),
+      ipam: JSON.stringify({
+        ...{ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3, vlanMode: 'l3' },
+        routes: [{ dst: '0.0.0.0/0' }, { dst: '192.0.2.0/24' }],
+      }),
+    });
     await site.addNetwork('foreign-ipam', {
       ...networkSpec(ptp, 213),
       ipam: '{"type":"whereabouts"}',
@@ -212,6 +219,20 @@ describe('agent: what a pod gets', function () {
     }
     // A router that is heard of later brings none back.
     expect(namespace.exec('sysctl', '-n', 'net.ipv6.conf.eth0.accept_ra_defrtr').trim()).to.equal('0');
+    expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+  });
+
+  it('has the default route that it chose, also where its other networks have one', async () => {
+    const chosen = { name: 'six', 'cni-args': { nics: 1 }, 'default-route': ['10.212.0.9'] };
+    const text = JSON.stringify([{ name: 'way-out' }, chosen, { name: 'way-out' }]);
+    using sandbox = await Sandbox.make(site, site.hosts[0]!, 'chosen', { [annotation.networks]: text });
+    const { namespace } = sandbox;
+    const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
+    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+    await sandbox.add(config, 'eth0');
+    expect(await sandbox.call('CHECK', config, { ifname: 'eth0' })).to.include({ exitCode: 0, stdout: '' });
+    expect(namespace.ip('-4', 'route', 'show', 'default')).to.match(/^default via 169\.254\.1\.1 dev net2-0 .*\n$/);
+    expect(namespace.ip('-4', 'route', 'show', '192.0.2.0/24').trim().split('\n')).to.have.length(3);
     expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
   });
 

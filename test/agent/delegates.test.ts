@@ -41,6 +41,8 @@ describe('agent: other plugins as delegates', function () {
     const args = { eth2: { ...ranges('203.0.113.0/24') }, eth1: { ...ranges('198.18.0.0/24') } };
     const config = { type: 'multi-config', ipam_type: 'host-local', args };
     await site.addNetwork('configured', spec({ ...config, routes: [{ dst: '192.0.2.0/24', gw: '198.18.0.1' }] }, {}));
+    const out = { ...ranges('198.51.101.0/24'), routes: [{ dst: '0.0.0.0/0' }, { dst: '192.0.2.0/24' }] };
+    await site.addNetwork('way-out', spec({ ...hostLocal, ...out }, { type: 'bridge', args: { bridge: 'br-out' } }));
     await site.addNetwork('asked', spec({ type: 'static' }, { capabilities: { ips: true } }));
     await site.addNetwork(
       'bridged',
@@ -243,6 +245,19 @@ describe('agent: other plugins as delegates', function () {
       elsewhere[Symbol.dispose]();
       await site.removePod(sandbox.pod.metadata.name);
     });
+  });
+
+  it('a default route that a plugin made is not left beside the one that the pod chose', async () => {
+    const chosen = { name: 'leased', 'cni-args': { nics: 1 }, 'default-route': ['198.51.100.1'] };
+    const text = JSON.stringify([{ name: 'way-out', 'cni-args': { nics: 1 } }, chosen]);
+    using sandbox = await Sandbox.make(site, host, 'chosen', { [annotation.networks]: text });
+    const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
+    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+    await sandbox.add(config, 'eth0');
+    expect(sandbox.namespace.ip('route', 'show', 'default')).to.match(/^default via 198\.51\.100\.1 dev net2-0 .*\n$/);
+    expect(sandbox.namespace.ip('route', 'show', '192.0.2.0/24')).to.contain('dev net1-0');
+    expect(await sandbox.call('CHECK', config, { ifname: 'eth0' })).to.include({ exitCode: 0, stdout: '' });
+    expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
   });
 
   it('what was made before a delegate failed is taken away again', async () => {

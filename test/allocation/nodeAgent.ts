@@ -105,7 +105,14 @@ export class NodeAgent {
           {
             ...{ containerId, ifname, callIfname: 'eth0', configName: 'test', netns: `/run/netns/${containerId}` },
             ...{ network: element.name, pod, call: { args: '', path: '' }, cniArgs: element['cni-args'] ?? undefined },
-            ...{ ips: [], mac: undefined, deviceID: undefined, defaultRoute: [], runtimeConfig: {} },
+            ...{
+              ips: [],
+              mac: undefined,
+              deviceID: undefined,
+              defaultRoute: [],
+              defaultFamilies: [],
+              runtimeConfig: {},
+            },
           },
           budget,
         );

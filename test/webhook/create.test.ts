@@ -212,6 +212,14 @@ describe('creating pods, through the real API server', () => {
       /MNN_CNI_ARGS_INVALID/,
     ],
     ['an annotation that cannot be read', networks('[{"name":'), /MNN_NETWORKS_ANNOTATION_INVALID/],
+    [
+      'two default routes of one family',
+      networks([
+        { name: 'routed', 'default-route': ['10.240.0.1'] },
+        { name: 'routed', 'default-route': ['fd00::1', '10.240.0.2'] },
+      ]),
+      /MNN_NETWORKS_ANNOTATION_INVALID: element 2: default-route names an IPv4 gateway, and so does element 1/,
+    ],
     ['a hardware address that is no text', networks([{ name: 'routed', mac: 5 }]), /mac must be a text, not 5/],
     ['a hardware address that is none', networks([{ name: 'routed', mac: 'c2:11' }]), /mac must be .* not "c2:11"/],
     ['annotations that would be too large', { annotations: { big: 'x'.repeat(262_100) } }, /MNN_ANNOTATIONS_TOO_LARGE/],
