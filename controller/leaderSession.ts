@@ -79,7 +79,8 @@ export function createLeaderSession(
           auditor,
           repeated('resync', times.resyncMs, resync),
         ],
-        { logger: log },
+        // Whoever leads next waits for the last of them.
+        { logger: log, stopTogether: true },
       ),
   };
 }

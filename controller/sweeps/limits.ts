@@ -1,2 +1,2 @@
-/** What one release may take. */
+/** What one release may take, ms. None begins after the term has ended. */
 export const releaseTimeoutMs = 10_000;

@@ -91,6 +91,7 @@ export class PageSweeper implements Runnable {
       for (const record of records) if (await this.#fates.isOver(record, signal)) over.add(record.podUID);
       if (over.size === 0) continue;
       const isOver = ({ state, podUID }: Allocation): boolean => state === 'Allocated' && over.has(podUID);
+      signal.throwIfAborted();
       await pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
       log.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
     }

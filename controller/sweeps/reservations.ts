@@ -34,6 +34,7 @@ export async function sweepReservations(
     const addresses = addressesOf(found.nics).join();
     const pod = claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, found));
     const options = { timeoutMs: releaseTimeoutMs };
+    signal.throwIfAborted();
     if (pod) {
       const { uid = '', name } = pod.metadata;
       await pools.confirm(pool, { uid, name, namespace, reservation }, options);

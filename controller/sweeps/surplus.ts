@@ -78,6 +78,7 @@ async function releaseSurplus(
       other.state === 'Allocated' &&
       other.interface === first.interface &&
       addressesOf(other.nics).join() === addresses;
+    signal.throwIfAborted();
     await pools.release(pool, isIt, { timeoutMs: releaseTimeoutMs });
     log.info({ pool, namespace, pod: name, addresses }, 'addresses released that the pod held besides its own');
   }

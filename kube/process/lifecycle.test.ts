@@ -42,6 +42,25 @@ describe('runAll', () => {
     expect(log).to.deep.equal(['a starts', 'a ready', 'b starts', 'c starts', 'c stops', 'b stops', 'a stops']);
   });
 
+  it('stops all at the same moment where it is told to', async () => {
+    const log: string[] = [];
+    const lines: string[] = [];
+    const first = Promise.withResolvers<void>();
+    const a: Runnable = { name: 'a', start: signal => part('a', log).start(signal).finally(first.resolve) };
+    const waiting: Runnable = { name: 'waits for a', start: () => first.promise };
+    const controller = new AbortController();
+    const running = runAll(controller.signal, [a, waiting], {
+      logger: pino({}, { write: (line: string) => void lines.push(line) }),
+      ...{ stopTogether: true, stopTimeoutMs: 1000 },
+    });
+    setImmediate(() => {
+      controller.abort();
+    });
+    await running;
+    expect(log).to.deep.equal(['a starts', 'a stops']);
+    expect(lines).to.deep.equal([]);
+  });
+
   it('stops all when one fails, and throws its error', async () => {
     const log: string[] = [];
     const failing: Runnable = { name: 'bad', start: () => Promise.reject(new Error('no port')) };

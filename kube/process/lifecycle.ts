@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly logger: Logger;
   /** Milliseconds for all of them to stop, after which those still running are named and left. Default 20,000. */
   readonly stopTimeoutMs?: number;
+  /** All are told to stop at the same moment: none needs another one to come to its end. Default false. */
+  readonly stopTogether?: boolean;
 }
 
 interface Running {
@@ -26,7 +28,7 @@ interface Running {
 
 /**
  * Starts the parts of a process in order, each when the one before is ready, and stops them in reverse order, each when
- * the one after has ended, as soon as the signal aborts or one of them fails.
+ * the one after has ended (unless told otherwise), as soon as the signal aborts or one of them fails.
  *
  * @throws the error of the part that failed first, when all have stopped
  */
@@ -127,8 +129,9 @@ function launch(runnable: Runnable, onFailure: (name: string, error: unknown) =>
 
 async function stopInReverse(
   running: readonly Running[],
-  { logger, stopTimeoutMs = 20_000 }: RunOptions,
+  { logger, stopTimeoutMs = 20_000, stopTogether = false }: RunOptions,
 ): Promise<void> {
+  if (stopTogether) for (const { controller } of running) controller.abort();
   const timeout = Promise.withResolvers<'timeout'>();
   const timer = setTimeout(() => {
     timeout.resolve('timeout');
