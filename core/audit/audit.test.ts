@@ -58,6 +58,7 @@ function site(wanted: readonly { node: string; network: string }[]): AuditInput 
       node,
       isRunning: true,
       attachments: [{ network, interface: 'net1', nics: grant.allocation.nics }],
+      macs: [],
       interfaces: links,
     };
   });
@@ -201,6 +202,62 @@ describe('audit', () => {
         expect(lacking?.objects).to.deep.equal(['pod ns/twin']);
       }),
     );
+  });
+
+  describe('of hardware addresses', () => {
+    const mac = '02:00:00:00:00:2a';
+    const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 6, interfaceBlock: 2 });
+    const withPlugin = (type: string): AuditedNetwork => {
+      const object = { apiVersion, kind: 'MultiNicNetwork', metadata: { name: 'blocks' } };
+      const spec = { subnet: '10.200.0.0/16', ipam, plugin: { cniVersion: '1.0.0', type } };
+      return { network: readNetwork({ ...object, spec }), interfaces, hostIndexes };
+    };
+    /** Two pods on two nodes, as a network with that plugin has them. */
+    const pair = (asked: readonly AuditedPod['macs'][], type = 'macvlan'): AuditInput => {
+      const input = site([
+        { node: 'n-0', network: 'blocks' },
+        { node: 'n-1', network: 'blocks' },
+      ]);
+      const pods = input.pods.map((pod, i) => ({ ...pod, macs: asked[i] ?? [] }));
+      return { ...input, pods, networks: new Map([['blocks', withPlugin(type)]]) };
+    };
+    const [first, second] = interfaces.map(({ netAddress }) => ({ network: 'blocks', netAddress, mac }));
+    const suspected = ({ pods: [one, other], networks: known }: AuditInput): AuditFinding[] => {
+      const users = new AddressUsers();
+      return [...users.see([one!], known), ...users.see([other!], known)];
+    };
+
+    it('duplicate: two pods ask for one in one subnet', () => {
+      const input = pair([[first!], [first!]]);
+      const [finding, ...more] = run(input);
+      expect(more).to.deep.equal([]);
+      expect(finding).to.deep.include({ kind: 'duplicate', network: 'blocks', objects: ['pod ns/p-0', 'pod ns/p-1'] });
+      expect(finding?.message).to.contain(`${mac} in 172.20.1.0/24`);
+      expect(confirmed(suspected(input), run(input))).to.deep.equal([finding]);
+    });
+
+    it('finds none in different subnets, of one pod, or where nobody could meet', () => {
+      const ended = pair([[first!], [first!]]);
+      for (const input of [
+        pair([[first!], [second!]]),
+        pair([[first!, first!], []]),
+        pair([[first!], [first!]], 'ptp'),
+        pair([[first!], [first!]], 'ipvlan'),
+        pair([[{ ...first!, network: 'of others' }], [{ ...first!, network: 'of others' }]]),
+        // Which of the two subnets they are in, nobody knows.
+        pair([[{ network: 'blocks', mac }], [{ network: 'blocks', mac }]]),
+        withPod(ended, { ...ended.pods[0]!, isRunning: false, endedAt: at(3600) }),
+      ]) {
+        expect([...run(input), ...suspected(input)]).to.deep.equal([]);
+      }
+    });
+
+    it('takes the only subnet of the network for the one of a pod that admission has not seen', () => {
+      const input = pair([[first!], [{ network: 'blocks', mac }]]);
+      const one = { ...input.networks.get('blocks')!, interfaces: interfaces.slice(0, 1) };
+      const networksOfOne = new Map([['blocks', one]]);
+      expect(kinds(suspected({ ...input, networks: networksOfOne }))).to.deep.equal(['duplicate']);
+    });
   });
 
   it('missing: a running pod without a record, or whose record has other addresses', () => {

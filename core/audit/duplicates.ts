@@ -1,8 +1,7 @@
 import type { AuditFinding } from './types.ts';
-import { addressesOf, podName, poolName, usedAddresses, type AuditView } from './view.ts';
+import { addressesOf, podName, poolName, usedAddresses, type AuditView, type UsedAddress } from './view.ts';
 
-interface Users {
-  network: string;
+interface Users extends UsedAddress {
   /** How often live records have the address. */
   records: number;
   /** UIDs, or what stands for them where no pod is known. */
@@ -10,39 +9,50 @@ interface Users {
   objects: Set<string>;
 }
 
-/** Addresses that two live records hold, or that two pods use, whichever networks they are of. */
+/**
+ * Addresses that two live records hold, or that two pods use, whichever networks they are of; and hardware addresses that two pods ask for in
+ * one subnet of one network.
+ */
 export function findDuplicates({ live, pods, networks }: AuditView): AuditFinding[] {
   const byAddress = new Map<string, Users>();
-  const usersOf = (address: string, network: string): Users => {
-    const users = byAddress.get(address) ?? { network, records: 0, owners: new Set(), objects: new Set() };
-    byAddress.set(address, users);
+  const usersOf = (used: UsedAddress): Users => {
+    const { network, address, netAddress } = used;
+    const key = netAddress === undefined ? address : `${address} ${network} ${netAddress}`;
+    const users = byAddress.get(key) ?? { ...used, records: 0, owners: new Set(), objects: new Set() };
+    byAddress.set(key, users);
     return users;
   };
   for (const { record, pool, pod } of live) {
     const owner = pod?.uid ?? (record.podUID || `${record.namespace} ${record.reservation ?? record.name}`);
     for (const address of addressesOf(record.nics)) {
-      const users = usersOf(address, pool.spec.network);
+      const users = usersOf({ network: pool.spec.network, address });
       users.records++;
       users.owners.add(owner);
       users.objects.add(poolName(pool)).add(podName(record));
     }
   }
   for (const pod of pods) {
-    for (const { network, address } of usedAddresses(pod, networks)) {
-      const users = usersOf(address, network);
+    for (const used of usedAddresses(pod, networks)) {
+      const users = usersOf(used);
       users.owners.add(pod.uid);
       users.objects.add(podName(pod));
     }
   }
-  return [...byAddress]
-    .filter(([, { records, owners }]) => records > 1 || owners.size > 1)
-    .map(([address, { network, records, objects }]) => ({
+  return [...byAddress.values()]
+    .filter(({ records, owners }) => records > 1 || owners.size > 1)
+    .map(users => ({
       kind: 'duplicate',
-      network,
-      objects: [...objects],
-      message:
-        records > 1
-          ? `${records} live records hold ${address}; delete all but one of these pods, and report a defect`
-          : `${address} has more than one user; delete the pod that has no record of it`,
+      network: users.network,
+      objects: [...users.objects],
+      message: messageOf(users),
     }));
+}
+
+function messageOf({ address, netAddress, records }: Users): string {
+  if (netAddress !== undefined) {
+    return `more than one pod asks for the hardware address ${address} in ${netAddress}; give each a mac of its own`;
+  }
+  return records > 1
+    ? `${records} live records hold ${address}; delete all but one of these pods, and report a defect`
+    : `${address} has more than one user; delete the pod that has no record of it`;
 }

@@ -3,6 +3,7 @@ import { interfaceNames, readNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import type { ObjectMeta } from '../api/types.ts';
 import { isRecord } from '../json.ts';
+import { isMac } from '../net/mac.ts';
 import type { AuditedPod } from './types.ts';
 
 /** The parts of a Pod (core/v1) that count. */
@@ -29,19 +30,24 @@ export function auditedPod({ metadata, spec, status }: PodObject): AuditedPod {
     ...(reservation !== undefined && { reservation }),
     isRunning,
     ...(isOver && { endedAt: endOf(metadata, status) }),
-    attachments: attachmentsOf(annotations[annotation.networks] ?? ''),
+    ...decidedAndAsked(annotations[annotation.networks] ?? ''),
     // Before it runs, its status may be that of the pod whose manifest it was copied from.
     interfaces: isRunning ? readStatus(annotations[annotation.networkStatus] ?? '[]') : [],
   };
 }
 
-function attachmentsOf(text: string): AuditedPod['attachments'] {
+function decidedAndAsked(text: string): Pick<AuditedPod, 'attachments' | 'macs'> {
   const elements = readNetworks(text) ?? [];
   const names = interfaceNames(elements);
-  return elements.flatMap((element, i) => {
-    const nics = readAttachments(element['cni-args']);
-    return nics ? [{ network: element.name, interface: names[i] ?? '', nics }] : [];
-  });
+  const attachments: AuditedPod['attachments'] = [];
+  const macs: AuditedPod['macs'] = [];
+  for (const [i, { name: network, mac = '', 'cni-args': args }] of elements.entries()) {
+    const nics = readAttachments(args);
+    if (nics) attachments.push({ network, interface: names[i] ?? '', nics });
+    const [{ netAddress } = {}] = nics ?? [];
+    if (isMac(mac)) macs.push({ network, mac: mac.toLowerCase(), ...(netAddress !== undefined && { netAddress }) });
+  }
+  return { attachments, macs };
 }
 
 function endOf({ creationTimestamp = '' }: ObjectMeta, { containerStatuses = [] }: PodObject['status'] & object): Date {

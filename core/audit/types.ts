@@ -2,7 +2,7 @@ import type { Allocation, AllocatedNic, IPPoolSpec } from '../api/types.ts';
 import type { NetworkState } from '../pool/claim.ts';
 
 /**
- * duplicate: one address of two; leak: held by nobody; missing: used by a running pod and held by no record of its own; foreign: outside
+ * duplicate: one address, or one hardware address of a layer 2 network, of two; leak: held by nobody; missing: used by a running pod and held by no record of its own; foreign: outside
  * of what the system gives out; unreadable: a line of a pool that is no record.
  */
 export const findingKinds = ['duplicate', 'leak', 'missing', 'foreign', 'unreadable'] as const;
@@ -31,6 +31,8 @@ export interface AuditedPod {
   endedAt?: Date;
   /** What admission decided. */
   attachments: { network: string; interface: string; nics: readonly AllocatedNic[] }[];
+  /** Hardware addresses that it asks for, and on which subnet of the hosts where that was decided: one is for one NIC. */
+  macs: { network: string; netAddress?: string; mac: string }[];
   /** What it has on its node, primary network apart. */
   interfaces: { network: string; interface: string; addresses: readonly string[] }[];
 }

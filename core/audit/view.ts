@@ -1,4 +1,5 @@
 import type { Allocation } from '../api/types.ts';
+import { hasOwnMacs } from '../network/nicUse.ts';
 import { formatAddress, tryParseAddress } from '../net/address.ts';
 import type { AuditedNetwork, AuditedPod, AuditedPool, AuditInput } from './types.ts';
 
@@ -48,17 +49,42 @@ export function addressesOf(nics: readonly { addresses: readonly string[] }[]): 
   return nics.flatMap(({ addresses }) => addresses.map(bare));
 }
 
-/** What a pod that has not ended was given or has on its node, of networks whose addresses are ours. */
+/** An address that a pod uses, and should use alone. */
+export interface UsedAddress {
+  network: string;
+  /** Without prefix length; a hardware address in lower case. */
+  address: string;
+  /** Of a hardware address: the subnet of the hosts, where no other pod of the network may have it. */
+  netAddress?: string;
+}
+
+/**
+ * What a pod that has not ended was given or has on its node, of networks whose addresses are ours, and the hardware addresses that it asks for.
+ */
 export function usedAddresses(
-  { endedAt, attachments, interfaces }: AuditedPod,
+  pod: AuditedPod,
   networks: ReadonlyMap<string, AuditedNetwork | undefined>,
-): { network: string; address: string }[] {
+): UsedAddress[] {
+  const { endedAt, attachments, macs, interfaces } = pod;
   if (endedAt !== undefined) return [];
+  const asked = macs.flatMap(({ network, netAddress, mac: address }): UsedAddress[] => {
+    const known = networks.get(network);
+    const segment = known && hasOwnMacs(known.network) ? (netAddress ?? onlySubnet(known)) : undefined;
+    return segment === undefined ? [] : [{ network, netAddress: segment, address }];
+  });
   const decided = attachments.map(({ network, nics }) => ({ network, addresses: addressesOf(nics) }));
   const actual = interfaces
     .filter(({ network }) => networks.get(network)?.network.ownAddresses)
     .map(({ network, addresses }) => ({ network, addresses: addresses.map(bare) }));
-  return [...decided, ...actual].flatMap(({ network, addresses }) => addresses.map(address => ({ network, address })));
+  const given = [...decided, ...actual].flatMap(({ network, addresses }) =>
+    addresses.map((address): UsedAddress => ({ network, address })),
+  );
+  return [...given, ...asked];
+}
+
+/** Where a pod of the network must be, whichever NIC it has; undefined where there are several, or none is known. */
+function onlySubnet({ interfaces: [first, ...more] }: AuditedNetwork): string | undefined {
+  return more.length === 0 ? first?.netAddress : undefined;
 }
 
 export function podName({ namespace, name }: { namespace: string; name: string }): string {

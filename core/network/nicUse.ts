@@ -1,5 +1,6 @@
 import type { PluginSpec } from '../api/types.ts';
 import type { Ipam } from './ipam.ts';
+import type { Network } from './network.ts';
 
 /** What the links of a network are on the host's NIC that they share. */
 export interface NicUse {
@@ -16,6 +17,11 @@ export function nicUse(
   if (type === 'macvlan') return { kind: type, mode: mode === '' ? 'bridge' : mode };
   if (type === 'ipvlan' || type === 'aws-ipvlan') return { kind: 'ipvlan', mode: mode || vlanMode || 'l2' };
   return undefined;
+}
+
+/** Whether pods are neighbours in layer 2 by hardware addresses of their own: ipvlan has the NIC's, and on a ptp link there is only the host. */
+export function hasOwnMacs({ spec, ipam }: Pick<Network, 'spec' | 'ipam'>): boolean {
+  return spec.plugin.type !== 'ptp' && nicUse(spec.plugin, ipam.vlanMode)?.kind !== 'ipvlan';
 }
 
 /**

@@ -23,7 +23,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
 
   before(async function () {
     this.timeout(900_000);
-    cluster = await startCluster({ name: 'audit', fakeNodes: [{ name: 'n-0' }] });
+    cluster = await startCluster({ name: 'audit', fakeNodes: [{ name: 'n-0' }, { name: 'n-1' }] });
     client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
     await applyManifests(cluster, 'manifests/base/crds');
     await client.create(multiNicNetworks, network('audited'));
@@ -137,6 +137,19 @@ describe('kubectl-multinic audit, against a real API server', function () {
     await client.delete(multiNicNetworks, { name: 'paged' });
   });
 
+  it('finds pods of different nodes that ask for the same hardware address', async () => {
+    await client.create(multiNicNetworks, network('bridged', { plugin: { cniVersion: '0.3.1', type: 'macvlan' } }));
+    await runningPod('one', '10.202.0.1/18', { of: 'bridged', mac: '02:00:00:00:00:2a' });
+    await runningPod('two', '10.202.0.65/18', { of: 'bridged', mac: '02:00:00:00:00:2A', on: 'n-1' });
+    const { stdout } = await audit('-o', 'json');
+    const { findings } = JSON.parse(stdout) as { findings: AuditFinding[] };
+    const duplicates = findings.filter(({ kind }) => kind === 'duplicate');
+    expect(duplicates.map(({ objects }) => [...objects].sort())).to.deep.equal([
+      ['pod default/one', 'pod default/two'],
+    ]);
+    await client.delete(multiNicNetworks, { name: 'bridged' });
+  });
+
   it('ends with 2 where it cannot audit: no such network, wrong flags', async () => {
     const unknown = await audit('--network', 'nowhere');
     expect(unknown.code).to.equal(2);
@@ -155,7 +168,11 @@ describe('kubectl-multinic audit, against a real API server', function () {
     return run([...program, '--kubeconfig', cluster.kubeconfig, ...args], { allowFailure: true });
   }
 
-  async function runningPod(name: string, address: string, { isInjected = true, actual = '', of = 'audited' } = {}) {
+  async function runningPod(
+    name: string,
+    address: string,
+    { isInjected = true, actual = '', of = 'audited', mac = '', on = 'n-0' } = {},
+  ) {
     const nics = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [address] }];
     const ips = [actual === '' ? address.split('/')[0] : actual];
     const status = [{ name: `default/${of}`, interface: 'net1-0', ips, dns: {} }];
@@ -165,14 +182,14 @@ describe('kubectl-multinic audit, against a real API server', function () {
         namespace: 'default',
         ...(isInjected && { labels: { [label.injected]: 'true' } }),
         annotations: {
-          ...(isInjected && { [annotation.networks]: formatNetworks([withAttachments({ name: of }, nics)]) }),
+          ...(isInjected && { [annotation.networks]: formatNetworks([withAttachments({ name: of, mac }, nics)]) }),
           [annotation.networkStatus]: JSON.stringify(status),
         },
       },
       spec: {
         containers: [{ name: 'main', image: 'none' }],
         automountServiceAccountToken: false,
-        nodeName: 'n-0',
+        nodeName: on,
       },
     } satisfies Pod);
     const running = { status: { phase: 'Running' } };
