@@ -7,124 +7,37 @@
  *  permissions.test.ts   what the service accounts may do
  */
 import { expect } from 'chai';
-import { annotation, attachmentsKey, label, systemNamespace } from '../../core/api/names.ts';
-import { KubeClient } from '../../kube/api/client.ts';
+import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
 import * as resources from '../../kube/api/resources.ts';
 import { ApiError } from '../../kube/api/errors.ts';
 import type { Resource } from '../../kube/api/types.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import { applyManifests } from '../system/apply.ts';
-import { installWebhooks } from '../system/webhookConfigurations.ts';
-import { startWebhookProcess, type WebhookProcess } from '../system/webhookProcess.ts';
-import { applyNetwork } from '../webhook/networks.ts';
-import {
-  addressesOf,
-  attachmentsOf,
-  createHosts,
-  createNamespace,
-  elementsOf,
-  installResources,
-  nodeNames,
-  podOf,
-  recordsOf,
-  refusal,
-} from '../webhook/support.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { addressesOf, attachmentsOf, elementsOf, podOf, recordsOf, refusal } from '../webhook/support.ts';
 import { eventually } from '../eventually.ts';
+import { namespace, startAuthorSite, type AuthorSite } from './authorSite.ts';
 
 const { pods } = resources;
-const namespace = 'team';
 /** No scheduler takes such a pod, so that the test can bind it. */
 const byHand = { schedulerName: 'nobody' };
 
-const rights = [
-  role('edit-team', { kind: 'RoleBinding', namespace, user: 'author', clusterRole: 'edit' }),
-  role('edit-plain', { kind: 'RoleBinding', namespace: 'plain', user: 'author', clusterRole: 'edit' }),
-  role('binders', { kind: 'ClusterRoleBinding', user: 'binder', clusterRole: 'binder' }),
-  {
-    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'binder' } },
-    rules: [
-      { apiGroups: [''], resources: ['pods/binding', 'bindings'], verbs: ['create'] },
-      { apiGroups: [''], resources: ['pods/ephemeralcontainers', 'pods/resize'], verbs: ['patch'] },
-    ],
-  },
-];
-
-function role(
-  name: string,
-  {
-    kind,
-    namespace: place,
-    user,
-    clusterRole,
-  }: Record<'kind' | 'user' | 'clusterRole', string> & { namespace?: string },
-): object {
-  return {
-    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind, metadata: { name, ...(place && { namespace: place }) } },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: clusterRole },
-    subjects: [{ kind: 'User', name: user, apiGroup: 'rbac.authorization.k8s.io' }],
-  };
-}
-
 describe('security: the author of pods', function () {
   this.timeout(180_000);
+  let site: AuthorSite;
   let cluster: Cluster;
   let admin: KubeClient;
   let author: KubeClient;
   let binder: KubeClient;
-  let program: WebhookProcess;
   let authorConfig: string;
 
   before(async function () {
     this.timeout(900_000);
-    cluster = await startCluster({
-      name: 'security',
-      fakeNodes: nodeNames.map(name => ({ name })),
-      controllerManager: true,
-    });
-    admin = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
-    await installResources(cluster);
-    await cluster.kubectl(['create', 'namespace', systemNamespace]);
-    await applyManifests(cluster, 'manifests/base/webhook/rbac.yaml');
-    await createHosts(admin);
-    const account = await cluster.kubeconfigFor(`system:serviceaccount:${systemNamespace}:multi-nic-webhook`);
-    program = await startWebhookProcess(cluster, account);
-    await installWebhooks(admin, program.address);
-    for (const name of [namespace, 'victims']) await createNamespace(admin, name);
-    await createNamespace(admin, 'plain', {});
-    await cluster.kubectl(['apply', '-f', '-'], {
-      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rights }),
-    });
-    await applyNetwork(admin, 'routed', { subnet: '10.200.0.0/16', namespaces: [namespace, 'plain'] });
-    await applyNetwork(admin, 'flat', {
-      subnet: '10.201.0.0/16',
-      hostBlock: 0,
-      vlanMode: 'l2',
-      namespaces: [namespace, 'victims'],
-    });
-    await applyNetwork(admin, 'closed', { subnet: '10.202.0.0/16', namespaces: ['victims'] });
-    for (const name of ['routed', 'flat', 'closed']) {
-      await eventually(`network ${name} to be ready`, async () => {
-        const { status } = await admin.get(resources.multiNicNetworks, { name });
-        return name === 'flat'
-          ? status?.interfaces?.length === 2
-          : status?.discovery.cidrProcessed === nodeNames.length;
-      });
-    }
-    authorConfig = await cluster.kubeconfigFor('author', ['system:authenticated']);
-    author = await KubeClient.connect({ kubeconfig: authorConfig });
-    binder = await KubeClient.connect({ kubeconfig: await cluster.kubeconfigFor('binder', ['system:authenticated']) });
-    await eventually(
-      'the role edit to be put together',
-      async () => (await author.list(pods, { namespace })).items.length === 0,
-    );
+    site = await startAuthorSite();
+    ({ cluster, admin, author, binder, authorConfig } = site);
   });
-  after(async () => {
-    await program?.webhook.stop();
-    for (const client of [admin, author, binder]) await client?.close();
-    await cluster?.stop();
-  });
+  after(() => site?.[Symbol.asyncDispose]());
   afterEach(function () {
-    if (this.currentTest?.state === 'failed') console.error(program.webhook.logTail());
+    if (this.currentTest?.state === 'failed') console.error(site.program.webhook.logTail());
   });
 
   const selecting = (...elements: object[]) => ({ [annotation.networks]: JSON.stringify(elements) });
