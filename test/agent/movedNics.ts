@@ -1,0 +1,243 @@
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { expect } from 'chai';
+import { annotation } from '../../core/api/names.ts';
+import { hostInterfaces } from '../../kube/api/resources.ts';
+import { eventually } from '../eventually.ts';
+import { addVirtualFunctions, assignDevices } from './devices.ts';
+import type { Host } from './host.ts';
+import { writeMovingPlugin } from './movingPlugin.ts';
+import { Namespace } from './namespaces.ts';
+import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
+import { ScriptedPlugin } from './scriptedPlugin.ts';
+import type { Site } from './site.ts';
+
+/**
+ * Cases of delegates.test.ts, on its site: NICs and virtual functions of the host that plugins put into pods, and that come back.
+ * @param at the site once it is up
+ */
+export function movedNics(at: () => Site): void {
+  let site: Site;
+  let host: Host;
+
+  before(() => {
+    site = at();
+    host = site.hosts[0]!;
+  });
+
+  /** What a pod may change of a NIC that it has. */
+  const podsChanges = (nic: string): string[] => [
+    `link set ${nic} down`,
+    `link set ${nic} address 02:00:00:00:00:99 mtu 1400`,
+    `link set ${nic} up`,
+  ];
+
+  /** What a NIC has on the host that it must not lose in a pod. */
+  function described(nic: string): object {
+    const { ifname, mtu, address, altnames, flags } = (
+      JSON.parse(host.namespace.ip('-j', 'link', 'show', nic)) as {
+        readonly ifname: string;
+        readonly mtu: number;
+        readonly address: string;
+        readonly altnames?: string[];
+        readonly flags: string[];
+      }[]
+    )[0]!;
+    return { ifname, mtu, address, altnames, isUp: flags.includes('UP') };
+  }
+
+  it("host-device: the NIC goes into the pod with the host's address, stays known, and comes back", async () => {
+    const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth4'] } });
+    const before = described('eth4');
+    using sandbox = await Sandbox.make(site, host, 'moved');
+    const result = await sandbox.add(config);
+    expect(result.ips.map(({ address }) => address)).to.deep.equal(['172.20.4.11/24']);
+    expect(linkNames(host.namespace)).not.to.include('eth4');
+    expect(sandbox.links()).to.deep.equal(['net1-0']);
+    host.namespace.ip('link', 'add', 'eth9', 'type', 'veth', 'peer', 'name', 'eth9p');
+    host.namespace.ip('address', 'add', '172.20.9.11/24', 'dev', 'eth9');
+    const known = await eventually('eth9 is known', async () => {
+      const { spec } = await site.client.get(hostInterfaces, { name: host.nodeName });
+      const names = spec.interfaces.map(({ interfaceName }) => interfaceName);
+      return names.includes('eth9') ? names : undefined;
+    });
+    expect(known).to.deep.equal(['eth1', 'eth2', 'eth3', 'eth4', 'eth9']);
+    host.namespace.ip('link', 'del', 'eth9');
+    sandbox.namespace.batch(podsChanges('net1-0'));
+    await sandbox.del(config);
+    expect(described('eth4')).to.deep.equal(before);
+    expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
+    await sandbox.del(config);
+  });
+
+  describe('host-device, of a pod whose namespace has vanished', () => {
+    /** Its NIC waits elsewhere under the name that the kernel gives it where the pod's is taken: that of a namespace of tests goes with it. */
+    async function vanish(name: string): Promise<{ sandbox: Sandbox; elsewhere: Namespace; config: object }> {
+      const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth3'] } });
+      const sandbox = await Sandbox.make(site, host, name);
+      await eventually('the NIC is free', async () => (await sandbox.call('ADD', config)).exitCode === 0);
+      const elsewhere = new Namespace('elsewhere');
+      const { namespace } = sandbox;
+      namespace.ip('link', 'set', 'net1-0', 'down');
+      namespace.ip('link', 'set', 'net1-0', 'name', 'dev7', 'netns', elsewhere.name);
+      namespace[Symbol.dispose]();
+      return { sandbox, elsewhere, config };
+    }
+    const addresses = (): string => host.namespace.ip('-o', 'address', 'show', 'dev', 'eth3');
+
+    it('the NIC is waited for, which the kernel gives back when it comes to it', async () => {
+      const { sandbox, elsewhere, config } = await vanish('vanished');
+      const deleted = sandbox.del(config);
+      await setTimeout(1000);
+      elsewhere.ip('link', 'set', 'dev7', 'netns', host.namespace.name);
+      await deleted;
+      expect(addresses()).to.contain('172.20.3.11/24');
+      elsewhere[Symbol.dispose]();
+      await site.removePod(sandbox.pod.metadata.name);
+    });
+
+    it('the NIC gets back what the pod has changed, also where only the sweep finds that it is back', async () => {
+      const before = described('eth3');
+      const { sandbox, elsewhere } = await vanish('swept');
+      await host.stopAgent('SIGKILL');
+      elsewhere.batch(podsChanges('dev7'));
+      elsewhere.ip('link', 'set', 'dev7', 'netns', host.namespace.name);
+      await host.startAgent();
+      await eventually('the NIC is as it was', () => {
+        try {
+          expect(described('eth3')).to.deep.equal(before);
+          return addresses().includes('172.20.3.11/24');
+        } catch {
+          return false;
+        }
+      });
+      elsewhere[Symbol.dispose]();
+      await site.removePod(sandbox.pod.metadata.name);
+    });
+
+    it('after a reboot the NIC is left as the host has set it up', async () => {
+      const { sandbox, elsewhere, config } = await vanish('before-reboot');
+      await host.stopAgent('SIGKILL');
+      const folder = join(host.folder, 'state', 'attachments');
+      for (const file of readdirSync(folder).map(entry => join(folder, entry))) {
+        writeFileSync(file, readFileSync(file, 'utf8').replace(/"bootId":"[^"]*"/, '"bootId":"an earlier one"'));
+      }
+      elsewhere.ip('link', 'property', 'del', 'dev', 'dev7', 'altname', 'net1');
+      elsewhere.ip('link', 'set', 'dev7', 'name', 'eth3', 'netns', host.namespace.name);
+      host.namespace.ip('address', 'add', '172.20.3.99/24', 'dev', 'eth3');
+      await host.startAgent();
+      await sandbox.del(config);
+      expect(readdirSync(folder)).to.deep.equal([]);
+      expect(addresses()).to.contain('172.20.3.99/24').and.not.to.contain('172.20.3.11');
+      elsewhere[Symbol.dispose]();
+      await site.removePod(sandbox.pod.metadata.name);
+    });
+  });
+
+  it('sriov gets the devices that the kubelet assigned, with the settings of the network, in the order of their addresses', async () => {
+    const result = { cniVersion: '1.0.0', interfaces: [{ name: 'any', mac: '02:00:00:00:00:01', sandbox: '/x' }] };
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', result);
+    using sandbox = await Sandbox.make(site, host, 'virtual');
+    const config = await multusConfig(site, 'virtual', { cniArgs: { keep: 'me' } });
+    expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DEVICE_MISSING');
+    addVirtualFunctions(host, { '0000:3b:02.1': 'eth2', '0000:3b:01.0': 'eth1' });
+    assignDevices(host, sandbox.pod.metadata.uid!, {
+      'openshift.io/virtual': { '-1': ['0000:3b:02.1', '0000:3b:01.0'] },
+    });
+    const { interfaces } = resultOf(await sandbox.call('ADD', config));
+    expect(interfaces.map(({ name }) => name)).to.deep.equal(['net1-0', 'net1-1']);
+    const [first, second] = plugin.calls;
+    expect(first?.conf).to.deep.equal({
+      cniVersion: '1.0.0',
+      name: 'virtual',
+      type: 'sriov',
+      vlan: 999,
+      vlanQoS: 3,
+      spoofchk: 'on',
+      trust: 'off',
+      max_tx_rate: 100,
+      deviceID: '0000:3b:01.0',
+      ipam: { type: 'static', addresses: [{ address: '10.231.0.1/19' }] },
+      runtimeConfig: { deviceID: '0000:3b:01.0' },
+      args: { cni: { keep: 'me' } },
+    });
+    expect(second?.conf).to.deep.include({
+      deviceID: '0000:3b:02.1',
+      ipam: { type: 'static', addresses: [{ address: '10.231.32.1/19' }] },
+    });
+    expect(first?.args).to.contain('K8S_POD_NAME=virtual');
+    await sandbox.del(config);
+    const deleted = plugin.calls.filter(({ command }) => command === 'DEL');
+    expect(deleted.map(({ ifname, conf }) => [ifname, conf.prevResult])).to.deep.equal([
+      ['net1-1', result],
+      ['net1-0', result],
+    ]);
+  });
+
+  it('two attachments of a pod share its devices, and get no other', async () => {
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0', interfaces: [{ name: 'any' }] });
+    const before = plugin.calls.length;
+    addVirtualFunctions(host, { '0000:5e:01.0': 'eth1', '0000:5e:01.1': 'eth1', '0000:5e:02.0': 'eth2' });
+    using sandbox = await Sandbox.make(site, host, 'shared', { [annotation.networks]: 'shared, shared' });
+    assignDevices(host, sandbox.pod.metadata.uid!, {
+      'openshift.io/shared': { '0': ['0000:5e:01.1'], '1': ['0000:5e:01.0'] },
+      'nvidia.com/other': { '-1': ['0000:5e:02.0'] },
+    });
+    const config = await multusConfig(site, 'shared');
+    for (const ifname of ['net1', 'net2']) resultOf(await sandbox.call('ADD', config, { ifname }));
+    expect(plugin.calls.slice(before).map(({ ifname, conf }) => [ifname, conf.deviceID])).to.deep.equal([
+      ['net1-0', '0000:5e:01.0'],
+      ['net2-0', '0000:5e:01.1'],
+    ]);
+    expect(errorOf(await sandbox.call('ADD', config, { ifname: 'net3' })).details).to.contain('MNN_DEVICE_MISSING');
+  });
+
+  describe('sriov, with functions that have a netdev', () => {
+    const functions = { '0000:81:01.0': 'vf0', '0000:81:01.1': 'vf1' };
+    const config = (): Promise<object> => multusConfig(site, 'shared', { cniArgs: { nics: 1 } });
+
+    before(() => {
+      addVirtualFunctions(host, { '0000:81:01.0': 'eth1', '0000:81:01.1': 'eth2' }, functions);
+      for (const vf of Object.values(functions)) {
+        host.namespace.ip('link', 'add', vf, 'type', 'veth', 'peer', 'name', `${vf}-peer`);
+      }
+      writeMovingPlugin(host, 'sriov', functions);
+    });
+
+    async function attached(name: string, device: keyof typeof functions): Promise<Sandbox> {
+      const sandbox = await Sandbox.make(site, host, name);
+      assignDevices(host, sandbox.pod.metadata.uid!, { 'openshift.io/shared': { '-1': [device] } });
+      await sandbox.add(await config());
+      expect(sandbox.links()).to.deep.equal(['net1-0']);
+      return sandbox;
+    }
+
+    it('each comes back as it was, whatever the others were called', async () => {
+      const before = Object.values(functions).map(described);
+      using first = await attached('first-function', '0000:81:01.0');
+      using second = await attached('second-function', '0000:81:01.1');
+      for (const sandbox of [first, second]) {
+        sandbox.namespace.batch(podsChanges('net1-0'));
+        await sandbox.del(await config());
+      }
+      expect(Object.values(functions).map(described)).to.deep.equal(before);
+    });
+
+    it('one whose namespace has vanished is found by its device', async () => {
+      const before = described('vf0');
+      const sandbox = await attached('vanished-function', '0000:81:01.0');
+      const { namespace } = sandbox;
+      namespace.batch(podsChanges('net1-0'));
+      // As the kernel does, which takes a namespace of tests and what is in it away together.
+      namespace.ip('link', 'set', 'net1-0', 'down');
+      namespace.ip('link', 'set', 'net1-0', 'name', 'dev9', 'netns', host.namespace.name);
+      namespace[Symbol.dispose]();
+      const folder = join(host.folder, 'sys/bus/pci/devices/0000:81:01.0/net');
+      renameSync(join(folder, 'vf0'), join(folder, 'dev9'));
+      await sandbox.del(await config());
+      expect(described('vf0')).to.deep.equal(before);
+      renameSync(join(folder, 'dev9'), join(folder, 'vf0'));
+    });
+  });
+}
