@@ -110,6 +110,9 @@ export function primaryResult(cniVersion: string, netns: string): Record<string,
   };
 }
 
+/** That it made nothing. */
+export const emptyResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
+
 /** The configuration of the last plugin in a primary network's list. */
 export function chainedConfig(cniVersion: string, prevResult: object | undefined): object {
   return { cniVersion, name: 'primary', type: 'multi-nic', mode: 'chained', ...(prevResult && { prevResult }) };

@@ -3,6 +3,7 @@ import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
 import { hostInterfaces, ipPools, pods } from '../../kube/api/resources.ts';
+import { chainedConfig, emptyResult } from './cniCalls.ts';
 import { assignDevices } from './devices.ts';
 import { networkSpec } from './networks.ts';
 import { eventually } from '../eventually.ts';
@@ -207,8 +208,7 @@ describe('agent: what a pod gets', function () {
       'route append ::/0 via fd01::2',
       'route add ::/0 via fd01::3 metric 512 proto ra',
     ]);
-    const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
-    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+    const config = chainedConfig('1.0.0', emptyResult);
     await sandbox.add(config, 'eth0');
     for (const [family, elsewhere] of [
       ['-4', '198.51.100.1'],
@@ -227,8 +227,7 @@ describe('agent: what a pod gets', function () {
     const text = JSON.stringify([{ name: 'way-out' }, chosen, { name: 'way-out' }]);
     using sandbox = await Sandbox.make(site, site.hosts[0]!, 'chosen', { [annotation.networks]: text });
     const { namespace } = sandbox;
-    const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
-    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+    const config = chainedConfig('1.0.0', emptyResult);
     await sandbox.add(config, 'eth0');
     expect(await sandbox.call('CHECK', config, { ifname: 'eth0' })).to.include({ exitCode: 0, stdout: '' });
     expect(namespace.ip('-4', 'route', 'show', 'default')).to.match(/^default via 169\.254\.1\.1 dev net2-0 .*\n$/);
@@ -249,7 +248,7 @@ describe('agent: what a pod gets', function () {
       routes: [{ dst: '0.0.0.0/0' }],
       dns: {},
     };
-    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+    const config = chainedConfig('1.0.0', prevResult);
     const result = await sandbox.add(config, 'eth0');
     expect(result).to.deep.equal(prevResult);
     expect(sandbox.links()).to.deep.equal(['net1-0', 'net2-0', 'net2-1']);

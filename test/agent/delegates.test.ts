@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { dieAtVariable } from '../../agent/steps.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
+import { chainedConfig, emptyResult } from './cniCalls.ts';
 import type { Host } from './host.ts';
 import { movedNics } from './movedNics.ts';
 import { errorOf, multusConfig, Sandbox } from './sandbox.ts';
@@ -137,8 +138,7 @@ describe('agent: other plugins as delegates', function () {
     const chosen = { name: 'leased', 'cni-args': { nics: 1 }, 'default-route': ['198.51.100.1'] };
     const text = JSON.stringify([{ name: 'way-out', 'cni-args': { nics: 1 } }, chosen]);
     using sandbox = await Sandbox.make(site, host, 'chosen', { [annotation.networks]: text });
-    const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
-    const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+    const config = chainedConfig('1.0.0', emptyResult);
     await sandbox.add(config, 'eth0');
     expect(sandbox.namespace.ip('route', 'show', 'default')).to.match(/^default via 198\.51\.100\.1 dev net2-0 .*\n$/);
     expect(sandbox.namespace.ip('route', 'show', '192.0.2.0/24')).to.contain('dev net1-0');
@@ -204,8 +204,7 @@ describe('agent: other plugins as delegates', function () {
       const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
       const networks = JSON.stringify([{ name: 'modern', 'cni-args': { nics: 1 } }]);
       using sandbox = await Sandbox.make(site, host, 'chained', { [annotation.networks]: networks });
-      const prevResult = { cniVersion: '1.0.0', interfaces: [], ips: [], routes: [], dns: {} };
-      const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', mode: 'chained', prevResult };
+      const config = chainedConfig('1.0.0', emptyResult);
       expect(await sandbox.call('ADD', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
       expect(await told(plugin, [])).to.deep.equal([{ containerID: sandbox.containerId, ifname: 'net1-0' }]);
       expect(sandbox.links()).to.deep.equal(['net1-0']);
