@@ -19,10 +19,7 @@ export class AnsweringServer implements AsyncDisposable {
   }
 
   static async start(answer: Answer): Promise<AnsweringServer> {
-    const server = createServer((request, response) => {
-      request.resume();
-      answer(request, response);
-    });
+    const server = createServer(answer);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new AnsweringServer(server);

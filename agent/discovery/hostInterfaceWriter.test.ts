@@ -1,13 +1,10 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
-import { KubeClient } from '../../kube/api/client.ts';
 import { hostInterfaces } from '../../kube/api/resources.ts';
 import { Informer } from '../../kube/watch/informer.ts';
+import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import { HostInterfaceWriter, linkStateMs, type ConditionState } from './hostInterfaceWriter.ts';
 
 const logger = pino({ enabled: false });
@@ -27,8 +24,7 @@ const condition = (type: string, status: 'True' | 'False'): ConditionState => ({
 
 /** The API server keeps what it is given; the time is the test's. */
 describe('HostInterfaceWriter', () => {
-  let server: Server;
-  let client: KubeClient;
+  let server: AnsweringServer;
   let writer: HostInterfaceWriter;
   /** What it was given, one after another. */
   let written: HostInterface[];
@@ -37,28 +33,19 @@ describe('HostInterfaceWriter', () => {
   beforeEach(async () => {
     written = [];
     nowMs = 0;
-    server = createServer((request, response) => {
+    server = await AnsweringServer.start((request, response) => {
       void json(request).then(body => {
         written.push(body as HostInterface);
-        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+        answerJson(response, 200, body as object);
       });
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    client = new KubeClient({
-      server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      credentials: () => Promise.resolve({ headers: {}, tls: {} }),
-    });
+    const { client } = server;
     const informer = new Informer<HostInterface>({ client, resource: hostInterfaces, logger });
     writer = new HostInterfaceWriter({ client, informer, node: 'n', log: logger, now: () => nowMs });
     await writer.writeNics([eth(1), eth(2)], signal);
   });
 
-  afterEach(async () => {
-    await client.close();
-    server.close();
-    server.closeAllConnections();
-  });
+  afterEach(() => server[Symbol.asyncDispose]());
 
   const states = (): string[] =>
     written.map(({ spec }) => spec.interfaces.map(({ linkState }) => linkState ?? '').join(' '));

@@ -1,10 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { AnsweringServer, answerJson, type Answer } from '../../test/answeringServer.ts';
 import { KubeClient } from './client.ts';
 import { defaultConnection, inClusterConnection } from './connection.ts';
 import { ApiError, TransportError } from './errors.ts';
@@ -12,9 +10,8 @@ import { leases } from './resources.ts';
 
 /** What only a server that misbehaves on purpose can show; test/kube has the same client against a real API server. */
 describe('KubeClient, against a server that misbehaves', () => {
-  let server: Server;
-  let url: string;
-  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+  let server: AnsweringServer;
+  let answer: Answer;
   let requests: string[];
   let token = 'first';
   let client: KubeClient;
@@ -22,36 +19,28 @@ describe('KubeClient, against a server that misbehaves', () => {
   beforeEach(async () => {
     requests = [];
     token = 'first';
-    server = createServer((request, response) => {
+    server = await AnsweringServer.start((request, response) => {
       requests.push(`${request.method} ${request.headers.authorization}`);
       answer(request, response);
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     client = new KubeClient({
-      server: `${url}/prefix`,
+      server: `${server.url}/prefix`,
       credentials: () => Promise.resolve({ headers: { authorization: token }, tls: {} }),
     });
   });
 
   afterEach(async () => {
     await client.close();
-    server.close();
-    server.closeAllConnections();
+    await server[Symbol.asyncDispose]();
   });
-
-  function status(response: ServerResponse, code: number, body: object, headers: Record<string, string> = {}) {
-    response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
-  }
 
   const ref = { namespace: 'ns', name: 'a' };
   const object = { metadata: ref, spec: {} };
 
   it('comes back when a throttling server says so, also with a write', async () => {
     answer = (_, response) => {
-      if (requests.length < 3) status(response, 429, { kind: 'Status', code: 429 }, { 'retry-after': '0' });
-      else status(response, 201, object);
+      if (requests.length < 3) answerJson(response, 429, { kind: 'Status', code: 429 }, { 'retry-after': '0' });
+      else answerJson(response, 201, object);
     };
     expect((await client.create(leases, object)).metadata.name).to.equal('a');
     expect(requests).to.have.length(3);
@@ -59,7 +48,7 @@ describe('KubeClient, against a server that misbehaves', () => {
 
   it('ends a retry at the deadline of the call, with the words of the server', async () => {
     answer = (_, response) => {
-      status(response, 429, { kind: 'Status', message: 'too many requests' }, { 'retry-after': '60' });
+      answerJson(response, 429, { kind: 'Status', message: 'too many requests' }, { 'retry-after': '60' });
     };
     const error = await client.get(leases, ref, { timeoutMs: 100 }).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(ApiError).with.property('retryAfterS', 60);
@@ -69,7 +58,7 @@ describe('KubeClient, against a server that misbehaves', () => {
   it('repeats a read whose connection broke, never a write', async () => {
     answer = (request, response) => {
       if (requests.length === 1 || request.method === 'POST') request.socket.destroy();
-      else status(response, 200, object);
+      else answerJson(response, 200, object);
     };
     expect((await client.get(leases, ref)).metadata.name).to.equal('a');
     expect(requests).to.have.length(2);
@@ -80,8 +69,8 @@ describe('KubeClient, against a server that misbehaves', () => {
 
   it('reads its credentials again when they are refused', async () => {
     answer = (request, response) => {
-      if (request.headers.authorization === 'second') status(response, 200, object);
-      else status(response, 401, { kind: 'Status', code: 401, reason: 'Unauthorized' });
+      if (request.headers.authorization === 'second') answerJson(response, 200, object);
+      else answerJson(response, 401, { kind: 'Status', code: 401, reason: 'Unauthorized' });
     };
     const refused = await client.get(leases, ref).catch((error: unknown) => error);
     expect(refused).to.be.instanceOf(ApiError).with.property('status', 401);

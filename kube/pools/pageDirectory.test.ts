@@ -1,39 +1,28 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { KubeClient } from '../api/client.ts';
+import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
+import type { KubeClient } from '../api/client.ts';
 import { ApiError } from '../api/errors.ts';
 import { PageDirectory } from './pageDirectory.ts';
 
 /** What only a server that misbehaves on purpose can show; test/kube has the same directory against a real API server. */
 describe('PageDirectory, against a server that misbehaves', () => {
-  let server: Server;
+  let server: AnsweringServer;
   let client: KubeClient;
   /** Answers still to come before the pages are told. */
   let failures: number[];
 
   beforeEach(async () => {
-    server = createServer((_, response) => {
+    server = await AnsweringServer.start((_, response) => {
       const code = failures.shift() ?? 200;
       const columns = ['Name', 'Network', 'Node', 'Page', 'Used', 'Capacity'].map(name => ({ name }));
       const rows = [{ cells: ['net.page.0', 'net', '', 0, 256, 256] }];
       const body = code === 200 ? { columnDefinitions: columns, rows } : { kind: 'Status', message: 'etcd is away' };
-      response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      answerJson(response, code, body);
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    client = new KubeClient({
-      server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      credentials: () => Promise.resolve({ headers: {}, tls: {} }),
-    });
+    ({ client } = server);
   });
 
-  afterEach(async () => {
-    await client.close();
-    server.close();
-    server.closeAllConnections();
-  });
+  afterEach(() => server[Symbol.asyncDispose]());
 
   async function candidates(timeoutMs: number): Promise<number[]> {
     const pages: number[] = [];

@@ -1,12 +1,9 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import pino from 'pino';
+import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import { eventually } from '../../test/eventually.ts';
-import { KubeClient } from '../api/client.ts';
 import { EventRecorder } from './events.ts';
 
 setFlagsFromString('--expose-gc');
@@ -14,8 +11,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 /** What only an API server that is always asked for more can show; test/kube has the recorder against a real one. */
 describe('EventRecorder that is never idle', () => {
-  let server: Server;
-  let client: KubeClient;
+  let server: AnsweringServer;
   let recorder: EventRecorder;
   let recorded = 0;
   const lines: string[] = [];
@@ -30,28 +26,27 @@ describe('EventRecorder that is never idle', () => {
   }
 
   before(async () => {
-    server = createServer((request, response) => {
-      request.resume();
+    server = await AnsweringServer.start((_, response) => {
       for (let i = 0; i < 5; i++) record();
-      response.writeHead(201, { 'content-type': 'application/json' }).end('{}');
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    client = new KubeClient({
-      server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      credentials: () => Promise.resolve({ headers: {}, tls: {} }),
+      answerJson(response, 201, {});
     });
     const logger = pino({}, { write: (line: string) => void lines.push(line) });
     const about = { component: 'multi-nic-test', instance: 'here' };
-    recorder = new EventRecorder({ client, logger, ...about, windowMs: 20, maxPending: 50, perSecond: 10_000 });
+    recorder = new EventRecorder({
+      client: server.client,
+      logger,
+      ...about,
+      windowMs: 20,
+      maxPending: 50,
+      perSecond: 10_000,
+    });
     running = recorder.start(controller.signal);
   });
 
   after(async () => {
     controller.abort();
     await running;
-    await client.close();
-    server.close();
+    await server[Symbol.asyncDispose]();
   });
 
   it('forgets what it wrote a while ago, and says what it had to drop', async () => {
