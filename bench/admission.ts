@@ -3,6 +3,7 @@ import { AdmissionSite, admissionCases, type AdmissionCase } from './support/adm
 import { handlerCosts } from './support/handlerCosts.ts';
 import { closedLoop, openLoop } from './support/load.ts';
 import { turns, type Pass } from './support/passes.ts';
+import { median } from './support/samples.ts';
 import { baselines, latencyOf, reportPasses, verbs } from './support/passRows.ts';
 
 /** Requests of a round; a single client is slower. */
@@ -25,6 +26,11 @@ async function throughServer(site: AdmissionSite, network: AdmissionCase, report
     report(`${name}, decisions only`, { value: p99(ours), unit: 'ms', baseline: p99(noop), against: baselines.noop });
     report(`${name}, added`, { value: p99(ours) - p99(alone), unit: 'ms', goal: { of: 'value', atMost: 15 } });
   }
+  report(`${network.name}, ${pacedRate} pods/s: requests to the API server, a pod and network`, {
+    value: median(ours.map(({ requestsBesides }) => requestsBesides)),
+    unit: 'requests',
+    goal: { of: 'value', atMost: 2 },
+  });
 }
 
 async function run(report: Reporter): Promise<void> {

@@ -3,18 +3,19 @@ import type { Asked, Pass } from './passes.ts';
 import { median, percentile } from './samples.ts';
 
 /** Kinds of request of a pass, and what they do to pods. */
+export type Verb = 'create' | 'bind';
 export const verbs = [['create', 'created'] as const, ['bind', 'bound'] as const];
 
 /** What the baselines of a pass are. */
 export const baselines = { alone: 'no webhooks', noop: 'webhooks that decide nothing' } as const;
 
 /** Requests a second, the median of passes. */
-export function rateOf(passes: readonly Pass[], verb: keyof Pass): number {
+export function rateOf(passes: readonly Pass[], verb: Verb): number {
   return median(passes.map(taken => taken[verb].rate));
 }
 
 /** A percentile of latencies, ms, the median of passes. */
-export function latencyOf(passes: readonly Pass[], verb: keyof Pass, p: number): number {
+export function latencyOf(passes: readonly Pass[], verb: Verb, p: number): number {
   return median(passes.map(taken => percentile(taken[verb].latencies, p)));
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installWebhooks, removeWebhooks } from '../../test/system/webhookConfigurations.ts';
+import { apiRequests } from './apiRequests.ts';
 import type { AdmissionCase, AdmissionSite, Outcome } from './admissionSite.ts';
 import type { Load } from './load.ts';
 import { noopLabel } from './noopReviewers.ts';
@@ -12,7 +13,12 @@ const configurationMs = 2000;
 export interface Pass {
   readonly create: Load<string>;
   readonly bind: Load<unknown>;
+  /** What the API server was asked besides, by anybody, a pod. */
+  readonly requestsBesides: number;
 }
+
+/** Creating and binding a pod. */
+const ownRequests = 2;
 
 /** Whom the API server asks: our webhooks, webhooks that decide nothing, or nobody. */
 export type Asked = 'ours' | 'noop' | 'alone';
@@ -29,14 +35,16 @@ export type Loop = <T>(send: (i: number) => Promise<T>) => Promise<Load<T>>;
 
 /** One pass; its pods are gone when it returns. @throws where the last pod was not admitted by whom it should have been */
 export async function pass(site: AdmissionSite, network: AdmissionCase, loop: Loop, asked: Asked): Promise<Pass> {
+  const before = await apiRequests(site.client);
   const create = await loop(() => site.createPod(network));
   const bind = await loop(i => site.bind(network, create.results[i] ?? '', i));
+  const requests = (await apiRequests(site.client)) - before;
   const { injected, addresses } = await site.outcomeOf(network, create.results.at(-1) ?? '');
   if (injected !== outcomes[asked].injected || addresses !== outcomes[asked].addresses) {
     throw new Error(`${network.name}, ${asked}: the pod is labelled ${injected} and has ${addresses} addresses`);
   }
   await site.clear(network, create.results);
-  return { create, bind };
+  return { create, bind, requestsBesides: requests / create.results.length - ownRequests };
 }
 
 /** Passes with our webhooks, with such that decide nothing, and with none, in turns. The first round is not counted. */

@@ -2,8 +2,8 @@ import type { Allocation, AllocatedNic, IPPoolSpec } from '../api/types.ts';
 import type { NetworkState } from '../pool/claim.ts';
 
 /**
- * duplicate: one address, or one hardware address of a layer 2 network, of two; leak: held by nobody; missing: used by a running pod and held by no record of its own; foreign: outside
- * of what the system gives out; unreadable: a line of a pool that is no record.
+ * duplicate: one address, or one hardware address of a layer 2 network, of two; leak: held by nobody; missing: used by a running pod and held
+ * by no record of its own; foreign: outside of what the system gives out; unreadable: a line of a pool that is no record.
  */
 export const findingKinds = ['duplicate', 'leak', 'missing', 'foreign', 'unreadable'] as const;
 export type FindingKind = (typeof findingKinds)[number];
