@@ -149,8 +149,10 @@ export class PoolWriter {
       const now = performance.now();
       for (const late of open.filter(({ deadline }) => deadline <= now)) late.reject(this.#deadline(lastError));
       open = open.filter(({ deadline }) => deadline > now);
+      // A dry run has no write that would prove its copy the latest.
+      const mayBeOld = isFirst && open.some(({ dryRun }) => !dryRun);
       try {
-        if (open.length === 0 || (await this.#attempt(open, isFirst))) return;
+        if (open.length === 0 || (await this.#attempt(open, mayBeOld))) return;
       } catch (error) {
         lastError = error;
         this.#known = undefined;
