@@ -1,11 +1,11 @@
 /** The node daemon. Only wires; see --help. */
-import { setFlagsFromString } from 'node:v8';
 import { createLogger } from '../kube/process/log.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
 import { component } from '../core/api/names.ts';
 import { createAgent } from './agent.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
+import { preferMemory } from './engine.ts';
 import { installExecutable } from './install/installExecutable.ts';
 import { Installation } from './install/installation.ts';
 import { uninstall } from './install/uninstall.ts';
@@ -13,8 +13,7 @@ import { openNetlink } from './netlink/open.ts';
 import { readOptions, usage, type AgentOptions } from './options.ts';
 import { dieAt, dieAtVariable } from './steps.ts';
 
-// It is idle most of the time, on every node: less memory matters more than speed. Node takes this flag in no variable.
-setFlagsFromString('--optimize-for-size');
+preferMemory();
 
 async function run(options: AgentOptions): Promise<void> {
   const logger = createLogger(component.agent).child({ node: options.nodeName });

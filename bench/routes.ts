@@ -1,3 +1,4 @@
+import { preferMemory } from '../agent/engine.ts';
 import type { RouteChange } from '../agent/netlink/types.ts';
 import { KoffiNetlink } from '../agent/netlink/koffi-netlink.ts';
 import type { Netlink } from '../agent/netlink/netlink.ts';
@@ -165,6 +166,7 @@ async function run(report: Reporter): Promise<void> {
   report('the same, against a small cluster', { ...one, baseline: few, against: '100 known' });
 }
 
+preferMemory();
 await runBenchmark({
   name: 'routes',
   about: "L3 routes as the agent's own path derives and programs them, against raw netlink sends",

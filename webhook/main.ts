@@ -1,3 +1,4 @@
+import registerLag from 'prom-client/lib/metrics/eventLoopLag.js';
 import type { KeyAndCertificate } from '../certs/authority.ts';
 import { authorityFile, keyPairFiles, type Follow } from '../certs/reload.ts';
 import type { CertificateOptions } from '../controller/certificates/options.ts';
@@ -19,6 +20,7 @@ async function serve(flags: Flags): Promise<void> {
   const { kubeconfig } = flags;
   await using client = await KubeClient.connect({ userAgent: component.webhook, ...(kubeconfig && { kubeconfig }) });
   const metrics = createMetrics();
+  registerLag(metrics.registry);
   const webhook = createWebhook({
     client,
     logger,

@@ -1,4 +1,4 @@
-/** The parts of prom-client that prometheus.ts takes one by one. */
+/** The parts of prom-client that are imported one by one. */
 
 declare module 'prom-client/lib/registry.js' {
   import { Registry } from 'prom-client';

@@ -6,7 +6,6 @@ import type { Registry as AnyRegistry } from 'prom-client';
 import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import Histogram from 'prom-client/lib/histogram.js';
-import registerLag from 'prom-client/lib/metrics/eventLoopLag.js';
 import registerHeap from 'prom-client/lib/metrics/heapSizeAndUsed.js';
 import registerMemory from 'prom-client/lib/metrics/osMemoryHeap.js';
 import registerFiles from 'prom-client/lib/metrics/processOpenFileDescriptors.js';
@@ -16,9 +15,12 @@ import Registry from 'prom-client/lib/registry.js';
 
 export { Counter, Gauge, Histogram, Registry };
 
-/** What the process itself uses, under the names that Prometheus' client libraries share. */
+/**
+ * What the process itself uses, under the names that Prometheus' client libraries share. Not the event loop's lag: measuring that wakes the
+ * process a hundred times a second.
+ */
 export function collectProcessMetrics(registry: AnyRegistry): void {
-  const all = [registerStart, registerMemory, registerHeap, registerFiles, registerLag, registerVersion];
+  const all = [registerStart, registerMemory, registerHeap, registerFiles, registerVersion];
   for (const register of all) register(registry);
   const name = 'process_cpu_seconds_total';
   new Counter({
