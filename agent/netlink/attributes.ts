@@ -57,6 +57,8 @@ export function zeroTerminated(value: Buffer): string {
 export class Writer {
   /** Zero behind #length. */
   #buffer = Buffer.alloc(initialSize);
+  /** The same bytes. Each of Buffer's own ways to write a number is several calls, a sixth of the time that a route takes here. */
+  #view = viewOf(this.#buffer);
   #length = 0;
 
   get length(): number {
@@ -82,21 +84,23 @@ export class Writer {
       const grown = Buffer.alloc(Math.max(end, this.#buffer.length * 2));
       this.#buffer.copy(grown, 0, 0, start);
       this.#buffer = grown;
+      this.#view = viewOf(grown);
     }
     this.#length = end;
     return start;
   }
 
+  /** As setUint16 and setUint32, at a place that was reserved. @throws RangeError where the value does not fit */
   setUint8(at: number, value: number): void {
-    this.#buffer.writeUInt8(value, at);
+    this.#view.setUint8(at, fitting(value, 0xff));
   }
 
   setUint16(at: number, value: number): void {
-    this.#buffer.writeUInt16LE(value, at);
+    this.#view.setUint16(at, fitting(value, 0xffff), true);
   }
 
   setUint32(at: number, value: number): void {
-    this.#buffer.writeUInt32LE(value, at);
+    this.#view.setUint32(at, fitting(value, 0xffff_ffff), true);
   }
 
   /** Adds an attribute with these bytes. */
@@ -136,4 +140,14 @@ export class Writer {
     this.setUint16(at + 2, type);
     return at + header;
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+/** A view would cut off what a field cannot hold. */
+function fitting(value: number, most: number): number {
+  if (value >= 0 && value <= most) return value;
+  throw new RangeError(`${value} is not between 0 and ${most}`);
 }

@@ -21,6 +21,15 @@ describe('netlink attributes', () => {
     );
   });
 
+  it('refuse numbers that a field cannot hold', () => {
+    const writer = new Writer();
+    expect(() => writer.uint8(1, 0x100)).to.throw(RangeError, '256 is not between 0 and 255');
+    expect(() => writer.uint16(1, 0x10000)).to.throw(RangeError);
+    expect(() => writer.uint32(1, 0x1_0000_0000)).to.throw(RangeError);
+    expect(() => writer.uint32(1, -1)).to.throw(RangeError);
+    expect(() => writer.uint32(1, Number.NaN)).to.throw(RangeError);
+  });
+
   it('come back as they were written, aligned to four bytes', () => {
     const attribute = fc.tuple(attributeType, fc.uint8Array({ maxLength: 300 }));
     fc.assert(
