@@ -52,13 +52,15 @@ export class PageSweeper implements Runnable {
   async start(signal: AbortSignal): Promise<void> {
     const { intervalMs } = this.#options;
     signal.addEventListener('abort', this.#wake, { once: true });
-    const stopListening = this.#context.informers.networks.addHandlers({ added: this.#wake, updated: this.#wake });
+    const { networks, pools } = this.#context.informers;
+    const stopListening = networks.addHandlers({ added: this.#wake, updated: this.#wake });
     while (!signal.aborted && !this.#isNeeded()) {
       await sleep(intervalMs, this.#waiting.signal);
       this.#waiting = new AbortController();
     }
     stopListening();
     const watching = this.#pods.start(signal);
+    const stopLooking = pools.addHandlers({ updated: this.#lookAt });
     while (!signal.aborted) {
       this.#waiting = new AbortController();
       if (this.#pods.hasSynced) {
@@ -70,8 +72,18 @@ export class PageSweeper implements Runnable {
       await sleep(intervalMs, this.#waiting.signal);
       await sleep(batchMs, signal);
     }
+    stopLooking();
     await watching;
   }
+
+  /** What is given to a pod after its end, no event of the pod tells: a reservation is confirmed when nobody waits for it. */
+  readonly #lookAt = (pool: IPPool, previous: IPPool): void => {
+    if (pool.spec.hostName !== undefined || !pool.status) return;
+    const before = new Set(previous.status?.allocations);
+    const allocations = pool.status.allocations.filter(text => !before.has(text));
+    const given = poolRecords(this.#context, { ...pool, status: { ...pool.status, allocations } }, 'Allocated');
+    if (given.some(record => this.#fates.isSuspect(record))) this.#wake();
+  };
 
   readonly #wake = (): void => {
     this.#waiting.abort();

@@ -134,6 +134,7 @@ describe('audit', () => {
         expect(run(gone, 60)).to.deep.equal([]);
         const [finding, ...more] = run(gone, 61);
         expect(more).to.deep.equal([]);
+        expect(kinds(run(gone, -61)), 'dated in the future').to.deep.equal(['leak']);
         expect(finding).to.deep.include({ kind: 'leak', network: chosen.attachments[0]!.network });
         expect(finding?.objects[0]).to.equal(`pod ns/${chosen.name}`);
         const cutOff = { ...gone, nodes: new Map([...gone.nodes.keys()].map(name => [name, false])) };

@@ -17,7 +17,8 @@ export function findLeaks(view: AuditView, rules: AuditRules): AuditFinding[] {
 
 function reasonOf({ record, pool, pod }: LiveRecord, { nodes }: AuditView, rules: AuditRules): string | undefined {
   const { now, graceMs, reservationMs } = rules;
-  const ageMs = now.getTime() - Date.parse(record.since);
+  // Of a record that is dated in the future nobody knows how old it is: its writer's clock was wrong.
+  const ageMs = Math.abs(now.getTime() - Date.parse(record.since));
   if (record.state === 'Reserved') {
     if (ageMs <= reservationMs + graceMs) return undefined;
     return `is reserved since ${record.since} and ${pod ? 'not confirmed for its pod' : 'no pod came'}`;

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pino from 'pino';
 import { withAttachments } from '../../core/annotation/attachments.ts';
@@ -209,6 +210,40 @@ describe('Node capacity and sweeps, against a real API server', function () {
     expect(states['r-2']?.state ?? 'Released').to.equal('Released');
     expect((await site.seen.pool('reserved.broken'))?.status).to.deep.include(status);
     await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
+  });
+
+  it('releases what is given to a pod that is gone already, as soon as it is given', async () => {
+    await site.controller.stop();
+    site.start({ sweepIntervalMs: 3_600_000 });
+    await site.client.create(multiNicNetworks, network('late', {}, { hostBlock: 0 }));
+    const name = 'late.page.0';
+    await createPool(name, { network: 'late', page: 0, blocks: [] }, []);
+    const give = async (uid: string, pod: string): Promise<void> => {
+      const pool = await site.client.get(ipPools, { name });
+      const content = readPool(pool);
+      const allocations = [...content.allocations, allocation(uid, pod)];
+      await site.client.updateStatus(ipPools, { ...pool, status: formatPool({ ...content, allocations }) });
+    };
+    const isReleased = async (pod: string): Promise<boolean> =>
+      readPool(await site.client.get(ipPools, { name })).allocations.some(
+        record => record.name === pod && record.state === 'Released',
+      );
+    let probes = 0;
+    const leaderSees = (): Promise<true> =>
+      eventually('the leader sees pods come and go', async () => {
+        const probe = `probe-${probes++}`;
+        const { metadata } = await site.client.create(pods, podNamed(probe, {}));
+        await give(metadata.uid ?? '', probe);
+        await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+        await sleep(2_000);
+        return isReleased(probe);
+      });
+    await leaderSees();
+    const { metadata } = await site.client.create(pods, podNamed('late', {}));
+    await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+    await leaderSees();
+    await give(metadata.uid ?? '', 'late');
+    await eventually('the release', () => isReleased('late'));
   });
 
   it('releases what the first pod of a network held, though it is gone as soon as there is a page', async () => {
