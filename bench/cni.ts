@@ -13,6 +13,7 @@ import { multusConfig, Sandbox } from '../test/agent/sandbox.ts';
 import { Site } from '../test/agent/site.ts';
 import { buildCni } from '../build/buildCni.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
+import { agentEnvironment } from './support/agentEnvironment.ts';
 import { Folder } from './support/folder.ts';
 import { Launcher, type Launch } from './support/launcher.ts';
 import { netlinkIn } from './support/ownNamespace.ts';
@@ -243,6 +244,8 @@ function kernelHas(type: string, { namespace }: { namespace: Namespace }): boole
 }
 
 async function run(report: Reporter): Promise<void> {
+  // For the agents, which inherit it.
+  Object.assign(process.env, agentEnvironment());
   await using folder = await Folder.make();
   await using site = await Site.start({ hosts: 1, nics });
   const host = site.hosts[0]!;

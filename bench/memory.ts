@@ -2,7 +2,6 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parse } from 'yaml';
 import { systemNamespace } from '../core/api/names.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { cidrs, hostInterfaces, multiNicNetworks } from '../kube/api/resources.ts';
@@ -15,6 +14,7 @@ import { startCluster, type Cluster } from '../test/cluster/index.ts';
 import { progress, step } from '../build/progress.ts';
 import { bundle } from '../images/bundle.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
+import { agentEnvironment } from './support/agentEnvironment.ts';
 import { Folder } from './support/folder.ts';
 import { hostAddress, hostName, largeCluster } from './support/largeCluster.ts';
 import { median } from './support/samples.ts';
@@ -89,19 +89,6 @@ async function mountable(cluster: Cluster, folder: Folder): Promise<string> {
   return files;
 }
 
-/** The variables that the agent's manifest sets to fixed values. */
-function manifestEnv(): Record<string, string> {
-  const text = readFileSync(join(repository, 'manifests/base/agent/daemonset.yaml'), 'utf8');
-  const { spec } = parse(text) as { spec: { template: { spec: { containers: { env: EnvVar[] }[] } } } };
-  const env = spec.template.spec.containers.flatMap(container => container.env);
-  return Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));
-}
-
-interface EnvVar {
-  readonly name: string;
-  readonly value?: string;
-}
-
 /** The bundled agent in a host, with the environment of a pod. */
 function startAgent(cluster: Cluster, host: Namespace, bundle: string, folder: Folder): Program {
   const { port } = new URL(cluster.server);
@@ -112,7 +99,7 @@ function startAgent(cluster: Cluster, host: Namespace, bundle: string, folder: F
     {
       logFile: folder.file('agent.log'),
       env: {
-        ...manifestEnv(),
+        ...agentEnvironment(),
         ...{ KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: port, KUBECONFIG: '', LOG_LEVEL: 'info' },
       },
     },

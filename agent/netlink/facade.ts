@@ -11,9 +11,9 @@ import type { NetnsPath, Op, Outcome, Result, ResultsOf } from './types.ts';
 
 /**
  * So many batches at a time. A deletion of links waits tens of milliseconds inside the kernel for who may still look at them (RCU), and
- * several wait together. Libuv's pool has four threads: one stays free for files.
+ * several wait together. One thread of libuv's pool, which has four unless told otherwise, stays free for files.
  */
-const sideBySide = 3;
+const sideBySide = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 1);
 /** Operations that travel to the kernel together: as many routes as one send has, a few milliseconds of its time. */
 const pieceLength = 1024;
 
