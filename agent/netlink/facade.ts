@@ -7,13 +7,14 @@ import type { MonitorGroup, Subscription } from './events.ts';
 import { BatchFailure, type OnFailure } from './failure.ts';
 import { Monitor, type EventSink } from './monitor.ts';
 import type { Netlink, NetlinkBackend, RunOptions } from './netlink.ts';
+import { threadPoolSize } from './threadPool.ts';
 import type { NetnsPath, Op, Outcome, Result, ResultsOf } from './types.ts';
 
 /**
  * So many batches at a time. A deletion of links waits tens of milliseconds inside the kernel for who may still look at them (RCU), and
  * several wait together. One thread of libuv's pool, which has four unless told otherwise, stays free for files.
  */
-const sideBySide = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 1);
+const sideBySide = Math.max(1, threadPoolSize(process.env.UV_THREADPOOL_SIZE) - 1);
 /** Operations that travel to the kernel together: as many routes as one send has, a few milliseconds of its time. */
 const pieceLength = 1024;
 

@@ -2,8 +2,10 @@ import type { Goal, Reporter } from '../frame.ts';
 import type { Asked, Pass } from './passes.ts';
 import { median, percentile } from './samples.ts';
 
-/** Kinds of request of a pass, and what they do to pods. */
+/** A kind of request of a pass. */
 export type Verb = 'create' | 'bind';
+
+/** All of them, and what they do to pods. */
 export const verbs = [['create', 'created'] as const, ['bind', 'bound'] as const];
 
 /** What the baselines of a pass are. */
