@@ -21,6 +21,8 @@ export interface AppOptions {
   bodies: BodyBudget;
   metrics: AdmissionMetrics;
   logger: Logger;
+  /** Told that a review comes. */
+  arrived?: () => void;
   /** Told of refusals that a MultiNicError was the reason of, dry runs apart. */
   refused?: (error: MultiNicError) => void;
 }
@@ -40,8 +42,9 @@ export function createApp(options: AppOptions): Express {
 }
 
 async function answer(http: Request, response: Response, path: string, options: AppOptions): Promise<void> {
-  const { bodies, metrics, logger } = options;
+  const { bodies, metrics, logger, arrived } = options;
   const started = performance.now();
+  arrived?.();
   const budget = callBudget(http.query.timeout);
   using share = bodies.share();
   const request = await receive({ http, response, path, share, budget }, options);

@@ -31,6 +31,7 @@ import type { PodReviewOptions } from './pod.ts';
 import { Quotas, trimQuota } from './quotas.ts';
 import { ReleasePatience } from './releasePatience.ts';
 import { AdmissionServer, type ServerOptions } from './server.ts';
+import { Traffic } from './traffic.ts';
 import { validateNetworks } from './validateNetworks.ts';
 import { validatePods } from './validatePods.ts';
 
@@ -68,7 +69,11 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const { networks, cidrs, hosts, namespaces, deviceClasses, quotas, unassignedPods } = createInformers(options);
   const view = new ClusterView({ networks, cidrs, hosts }, logger);
   const store = new PoolStore(client, { log: logger, untracked: true });
-  const events = new EventRecorder({ client, logger, component: component.webhook, instance: hostname() });
+  const traffic = new Traffic();
+  const events = new EventRecorder({
+    ...{ client, logger, component: component.webhook, instance: hostname() },
+    perSecond: () => traffic.eventsPerSecond(),
+  });
   const profiles = new HostProfiles(view);
   const context: ReviewContext = {
     client,
@@ -103,6 +108,9 @@ export function createWebhook(options: WebhookOptions): Webhook {
     bodies,
     metrics: admissionMetrics(options.registry, gate, bodies),
     logger,
+    arrived: () => {
+      traffic.note();
+    },
     refused: error => {
       exhaustion.refused(error);
     },

@@ -38,7 +38,7 @@ describe('EventRecorder that is never idle', () => {
       ...about,
       windowMs: 20,
       maxPending: 50,
-      perSecond: 10_000,
+      perSecond: () => 10_000,
     });
     running = recorder.start(controller.signal);
   });

@@ -24,8 +24,8 @@ export interface EventRecorderOptions {
   readonly windowMs?: number;
   /** Events that may wait to be written; more are dropped, and of Normal ones those above half of it. Default 1,000. */
   readonly maxPending?: number;
-  /** Events written a second, so that a burst of pods has the API server to itself. Default 20. */
-  readonly perSecond?: number;
+  /** How many events may be written a second just now, so that pods come first at the API server. Default 20. */
+  readonly perSecond?: () => number;
 }
 
 /** One Event object: what it says, and how often that was said. */
@@ -116,7 +116,7 @@ export class EventRecorder {
         await this.#write(series, 10_000);
         // Where events come faster than they may be written, this loop never ends.
         this.#forgetOld();
-        await sleep(1000 / (this.#options.perSecond ?? 20), signal);
+        await sleep(1000 / (this.#options.perSecond?.() ?? 20), signal);
         if (signal.aborted) break;
       }
       this.#sayDropped();
