@@ -1,10 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { apiVersion } from '../api/names.ts';
+import type { IPPool } from '../api/types.ts';
 import { parseCidr } from '../net/cidr.ts';
 import { allocate, confirm, release, type Claim } from './allocate.ts';
-import { emptyPool, formatPool, type PoolContent } from './content.ts';
+import { emptyPool, formatPool, readPool, type PoolContent } from './content.ts';
 import { nextFree } from './freeAddress.ts';
 import { nodePoolName, pagePoolName } from './name.ts';
+import { attachmentsIn } from './resting.ts';
 
 const start = Date.parse('2026-01-01T00:00:00Z');
 const at = (seconds: number) => ({ now: new Date(start + seconds * 1000), coolDownMs: 60_000 });
@@ -24,6 +27,12 @@ function claim(
     })),
     ...(options.page === undefined ? {} : { page: options.page }),
   };
+}
+
+/** As an API server has it. */
+function poolOf(content: PoolContent): IPPool {
+  const spec = { network: 'n', blocks: [] };
+  return { apiVersion, kind: 'IPPool', metadata: { name: 'n.page.0' }, spec, status: formatPool(content) };
 }
 
 function granted(before: PoolContent, c: Claim, seconds = 0): { content: PoolContent; addresses: string[] } {
@@ -80,6 +89,34 @@ describe('allocation', () => {
     let content = granted(emptyPool, claim('a')).content;
     content = release(content, r => r.podUID === 'a', at(1))!;
     expect(granted(content, claim('b'), 3600).addresses).to.deep.equal(['10.200.0.2/19']);
+  });
+
+  it('lets addresses that are released together rest in one record, each until it is given again', () => {
+    let content = emptyPool;
+    const pods = ['10.200.0.0/29', '10.200.32.0/29'];
+    for (const uid of ['a', 'b', 'c', 'd', 'e', 'f']) content = granted(content, claim(uid, { pods })).content;
+    content = release(content, r => r.podUID !== 'f', at(1))!;
+    expect(formatPool(content).allocations.filter(text => text.startsWith('Released'))).to.deep.equal([
+      'Released */* * @172.20.0.0/24=10.200.0.1/19,10.200.0.2/19,10.200.0.3/19,10.200.0.4/19,10.200.0.5/19 ' +
+        '@172.20.1.0/24=10.200.32.1/19,10.200.32.2/19,10.200.32.3/19,10.200.32.4/19,10.200.32.5/19 ' +
+        'since=2026-01-01T00:00:01.000Z',
+    ]);
+    expect(attachmentsIn(content.allocations)).to.equal(6);
+    for (const [taken, uid] of [...'ghijk'].entries()) {
+      const left = 4 - taken;
+      content = granted(readPool(poolOf(content)), claim(uid, { pods }), 2).content;
+      const rest = content.allocations.filter(r => r.state === 'Released');
+      expect(rest.flatMap(r => r.nics.map(n => n.addresses.length))).to.deep.equal(left > 0 ? [left, left] : []);
+      expect(attachmentsIn(content.allocations)).to.equal(6);
+    }
+    expect(allocate(content, claim('l', { pods }), at(2)).ok).to.equal(false);
+    const freed = release(
+      release(content, r => r.podUID === 'g', at(3))!,
+      () => false,
+      at(62),
+    );
+    expect(freed).to.equal(undefined);
+    expect(release(content, r => r.podUID === 'g', at(3))?.allocations.at(-1)).to.deep.include({ name: 'pod-g' });
   });
 
   it('grants an address that is asked for, and says why not', () => {

@@ -5,6 +5,7 @@ import { contains, formatCidr } from '../net/cidr.ts';
 import type { PoolContent } from './content.ts';
 import { nextFree, type AddressRange } from './freeAddress.ts';
 import { pageOf } from './pages.ts';
+import { resting, restingWithout } from './resting.ts';
 
 /** Who wants addresses. The pod's UID, or before it is known the reservation, together with the interface identify the attachment. */
 export interface Claimant {
@@ -79,9 +80,11 @@ export function allocate(before: PoolContent, claim: Claim, rules: Rules): Grant
     since: rules.now.toISOString(),
   };
   const given = new Set(nics.flatMap(nic => nic.addresses));
-  const kept = others.filter(
-    a => a.state !== 'Released' || (isCooling(a, rules) && !a.nics.some(n => n.addresses.some(x => given.has(x)))),
-  );
+  const kept = others.flatMap(record => {
+    if (record.state !== 'Released') return record;
+    const rest = isCooling(record, rules) ? restingWithout(record, given) : undefined;
+    return rest ?? [];
+  });
   return { ok: true, allocation, content: { ...before, allocations: [...kept, allocation], cursors } };
 }
 
@@ -207,19 +210,14 @@ export function release(
   matches: (record: Allocation) => boolean,
   rules: Rules,
 ): PoolContent | undefined {
-  const since = rules.now.toISOString();
-  let changed = false;
-  const allocations = before.allocations.flatMap((record): Allocation[] => {
-    if (record.state === 'Released') {
-      if (isCooling(record, rules)) return [record];
-      changed = true;
-      return [];
-    }
-    if (!matches(record)) return [record];
-    changed = true;
-    return [{ ...record, state: 'Released', since }];
-  });
-  return changed ? { ...before, allocations } : undefined;
+  const kept: Allocation[] = [];
+  const released: Allocation[] = [];
+  for (const record of before.allocations) {
+    if (record.state === 'Released' ? isCooling(record, rules) : !matches(record)) kept.push(record);
+    else if (record.state !== 'Released') released.push(record);
+  }
+  if (kept.length === before.allocations.length) return undefined;
+  return { ...before, allocations: [...kept, ...resting(released, rules.now.toISOString())] };
 }
 
 /** A pod that exists, and the reservation that was made when it was created. */

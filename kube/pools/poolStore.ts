@@ -13,6 +13,7 @@ import {
 } from '../../core/pool/allocate.ts';
 import { readPool, type PoolContent } from '../../core/pool/content.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
+import { attachmentsIn } from '../../core/pool/resting.ts';
 import type { KubeClient } from '../api/client.ts';
 import { PageDirectory } from './pageDirectory.ts';
 import { PoolFullError } from './poolFull.ts';
@@ -97,7 +98,7 @@ export class PoolStore {
         if (!grant.ok) throw refusal(pool, grant);
         const { capacity } = pool;
         const counted = capacity === undefined ? {} : { capacity };
-        const result = { allocation: grant.allocation, count: (grant.content ?? before).allocations.length };
+        const result = { allocation: grant.allocation, count: attachmentsIn((grant.content ?? before).allocations) };
         return { content: grant.content && { ...grant.content, ...counted }, result };
       },
     });

@@ -225,8 +225,8 @@ describe('Node capacity and sweeps, against a real API server', function () {
       await site.client.updateStatus(ipPools, { ...pool, status: formatPool({ ...content, allocations }) });
     };
     const isReleased = async (pod: string): Promise<boolean> =>
-      readPool(await site.client.get(ipPools, { name })).allocations.some(
-        record => record.name === pod && record.state === 'Released',
+      readPool(await site.client.get(ipPools, { name })).allocations.every(
+        record => record.name !== pod || record.state === 'Released',
       );
     let probes = 0;
     const leaderSees = (): Promise<true> =>

@@ -1,0 +1,45 @@
+import type { AllocatedNic, Allocation } from '../api/types.ts';
+
+/** In the place of a pod's namespace, name and interface where several pods' addresses rest in one record: no name can be that. */
+const several = '*';
+
+/**
+ * What has been released, as it rests until others get it. Of several attachments one record is made: the API server's work for a pool grows
+ * with its lines, and after hundreds of pods have ended at once, each write would carry a line for each of them for a minute.
+ * @param since RFC 3339: when all of them were released
+ */
+export function resting(released: readonly Allocation[], since: string): Allocation[] {
+  const [first, ...others] = released;
+  if (!first) return [];
+  if (others.length === 0) return [{ ...first, state: 'Released', since }];
+  const owner = { podUID: '', namespace: several, name: several, interface: several };
+  const nics = merged(released.flatMap(({ nics }) => nics));
+  return nics.length > 0 ? [{ ...owner, nics, state: 'Released', since }] : [];
+}
+
+/** The record without addresses that somebody has got; undefined where none is left. */
+export function restingWithout(record: Allocation, given: ReadonlySet<string>): Allocation | undefined {
+  const isGiven = (address: string): boolean => given.has(address);
+  if (!record.nics.some(({ addresses }) => addresses.some(isGiven))) return record;
+  const nics = record.nics
+    .map(nic => ({ ...nic, addresses: nic.addresses.filter(address => !isGiven(address)) }))
+    .filter(({ addresses }) => addresses.length > 0);
+  return nics.length > 0 ? { ...record, nics } : undefined;
+}
+
+/** How many attachments' addresses the records hold, or let rest; of dual-stack ones that rest together, twice as many. */
+export function attachmentsIn(records: readonly Allocation[]): number {
+  return records.reduce((sum, record) => sum + (record.name === several ? mostOfANic(record) : 1), 0);
+}
+
+function mostOfANic({ nics }: Allocation): number {
+  return Math.max(...nics.map(({ addresses }) => addresses.length));
+}
+
+function merged(nics: readonly AllocatedNic[]): AllocatedNic[] {
+  const withAddresses = nics.filter(({ addresses }) => addresses.length > 0);
+  return [...Map.groupBy(withAddresses, ({ netAddress }) => netAddress)].map(([netAddress, same]) => ({
+    netAddress,
+    addresses: same.flatMap(nic => nic.addresses),
+  }));
+}
