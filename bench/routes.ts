@@ -13,7 +13,7 @@ import { alternate, median, timed } from './support/samples.ts';
 
 const nics = 8;
 const rounds = 3;
-const changeRounds = 8;
+const changeRounds = 64;
 const goal = { of: 'ratio', atMost: 2 } as const;
 const against = 'raw netlink';
 

@@ -64,7 +64,8 @@ export abstract class NetlinkFacade implements Netlink {
         sent = this.#batch(netns, piece, 'continue', signal).then(results => {
           outcomes.push(...shifted(results as Outcome[], outcomes.length));
         });
-        await setImmediate(); // for the kernel to begin before the next piece is made
+        // For the kernel to begin before the next piece is made, where there may be one.
+        if (piece.length === pieceLength) await setImmediate();
       }
     } finally {
       await sent;

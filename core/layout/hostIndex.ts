@@ -35,15 +35,19 @@ export class HostIndexes {
 
   /** Puts a page in the place of its earlier version; undefined takes it away. @returns the hosts that have another index now */
   setPage(name: string, page: HostPage | undefined): string[] {
-    const before = this.#pages.get(name)?.hosts ?? [];
-    const named = [...before, ...(page?.hosts ?? [])];
-    const earlier = new Map(named.map(({ hostName }) => [hostName, this.#indexes.get(hostName)]));
+    const before = indexesIn(this.#pages.get(name));
+    const after = indexesIn(page);
     if (page) this.#pages.set(name, page);
     else this.#pages.delete(name);
-    if (before.some(({ hostName }) => this.#doubled.has(hostName))) this.#readAll();
+    const hosts = [...before.keys(), ...after.keys()].filter(host => before.get(host) !== after.get(host));
+    const earlier = new Map(hosts.map(host => [host, this.#indexes.get(host)]));
+    if (hosts.some(host => this.#doubled.has(host))) this.#readAll();
     else {
-      for (const { hostName } of before) this.#indexes.delete(hostName);
-      if (page) this.#read(page);
+      for (const host of earlier.keys()) {
+        if (before.has(host)) this.#indexes.delete(host);
+        const index = after.get(host);
+        if (index !== undefined) this.#add(host, index);
+      }
     }
     return [...earlier].flatMap(([host, index]) => (this.#indexes.get(host) === index ? [] : [host]));
   }
@@ -51,16 +55,23 @@ export class HostIndexes {
   #readAll(): void {
     this.#indexes.clear();
     this.#doubled.clear();
-    for (const page of this.#pages.values()) this.#read(page);
+    for (const page of this.#pages.values()) for (const [host, index] of indexesIn(page)) this.#add(host, index);
   }
 
-  #read({ hosts }: HostPage): void {
-    for (const { hostName, hostIndex } of hosts) {
-      const known = this.#indexes.get(hostName);
-      if (known !== undefined) this.#doubled.add(hostName);
-      this.#indexes.set(hostName, Math.min(hostIndex, known ?? hostIndex));
-    }
+  #add(host: string, index: number): void {
+    const known = this.#indexes.get(host);
+    if (known !== undefined) this.#doubled.add(host);
+    this.#indexes.set(host, Math.min(index, known ?? index));
   }
+}
+
+/** A host's lowest index in the page. */
+function indexesIn(page: HostPage | undefined): ReadonlyMap<string, number> {
+  const indexes = new Map<string, number>();
+  for (const { hostName, hostIndex } of page?.hosts ?? []) {
+    indexes.set(hostName, Math.min(hostIndex, indexes.get(hostName) ?? hostIndex));
+  }
+  return indexes;
 }
 
 /**
