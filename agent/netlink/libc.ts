@@ -21,8 +21,8 @@ export const NETLINK_ADD_MEMBERSHIP = 1;
 export const NETLINK_CAP_ACK = 10;
 export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
-export const MSG_TRUNC = 0x20;
-export const MSG_DONTWAIT = 0x40;
+const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
 export const CLONE_NEWNET = 0x40000000;
 
 const libc = koffi.load(null);
@@ -103,21 +103,31 @@ export function getsockopt(fd: number, level: number, name: number): number {
   return value.readInt32LE(0);
 }
 
-/** Bytes sent. Begins again where a signal came in between (EINTR). */
+/** Bytes sent. Begins again where a signal came in between (EINTR). @throws SystemError */
 export function send(fd: number, bytes: Uint8Array): number {
-  return uninterrupted('send', () => sendC(fd, bytes, bytes.length, 0));
+  const sent = uninterrupted(() => sendC(fd, bytes, bytes.length, 0));
+  if (sent < 0) throw new SystemError('send', -sent);
+  return sent;
 }
 
-/** Bytes of the next datagram, repeated like send; more than the buffer holds with MSG_TRUNC, and then the rest is lost. */
-export function recv(fd: number, buffer: Uint8Array, flags: number): number {
-  return uninterrupted('recv', () => recvC(fd, buffer, buffer.length, flags));
+/**
+ * Bytes of the next datagram, repeated like send; more than the buffer holds where the rest was lost. Undefined where no datagram is there:
+ * listeners read until then, and making an error takes longer than all they read.
+ * @throws SystemError
+ */
+export function recv(fd: number, buffer: Uint8Array): number | undefined {
+  const length = uninterrupted(() => recvC(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC));
+  if (length === -constants.errno.EAGAIN) return undefined;
+  if (length < 0) throw new SystemError('recv', -length);
+  return length;
 }
 
-function uninterrupted(name: string, call: () => number): number {
+/** @returns the result, or the negative errno */
+function uninterrupted(call: () => number): number {
   for (;;) {
     const result = call();
     if (result >= 0) return result;
     const errno = koffi.errno();
-    if (errno !== constants.errno.EINTR) throw new SystemError(name, errno);
+    if (errno !== constants.errno.EINTR) return -errno;
   }
 }

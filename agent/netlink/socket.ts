@@ -189,11 +189,19 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * The next datagram that is there already, valid until the next call; a longer one than there is room for grows the room and is lost.
-   * @throws SystemError: EAGAIN where there is none, ENOBUFS where some were lost
+   * The next datagram, valid until the next call, if it is there already; a longer one than there is room for grows the room and is lost.
+   * @throws SystemError ENOBUFS where some were lost
    */
+  next(): Buffer | undefined {
+    const length = libc.recv(this.fd, this.#buffer);
+    return length === undefined ? undefined : this.#fitting(length);
+  }
+
+  /** As next(), of one that the kernel has made within the request. @throws SystemError EAGAIN where it has not */
   receive(): Buffer {
-    return this.#fitting(libc.recv(this.fd, this.#buffer, libc.MSG_DONTWAIT | libc.MSG_TRUNC));
+    const datagram = this.next();
+    if (datagram === undefined) throw new libc.SystemError('recv', EAGAIN);
+    return datagram;
   }
 
   /** The next datagram, once there is one; as receive(). The kernel fills the next part of a list as it hands one out. */

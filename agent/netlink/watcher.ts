@@ -46,14 +46,14 @@ export class Watcher implements Disposable {
     const events: MonitorEvent[] = [];
     for (let count = 0; count < datagramsPerTurn; count += 1) {
       try {
-        for (const message of eachMessage(this.#socket.receive())) {
+        const datagram = this.#socket.next();
+        if (datagram === undefined) break;
+        for (const message of eachMessage(datagram)) {
           const event = parseEvent(message);
           if (event !== undefined) events.push(event);
         }
       } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        if (error.errno === constants.errno.EAGAIN) break;
-        if (error.errno !== constants.errno.ENOBUFS) throw error;
+        if (!(error instanceof SystemError) || error.errno !== constants.errno.ENOBUFS) throw error;
         events.push({ type: 'resync', reason: 'overrun' });
       }
     }
