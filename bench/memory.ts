@@ -73,14 +73,10 @@ async function mountable(cluster: Cluster, folder: Folder): Promise<string> {
   for (const path of ['crds', 'namespace.yaml', 'agent/rbac.yaml'])
     await cluster.kubectl(['apply', '-f', join(base, path)]);
   await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all']);
-  const path = `/api/v1/namespaces/${systemNamespace}/serviceaccounts/multi-nic-agent/token`;
-  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 7200 } };
-  const { stdout } = await cluster.kubectl(['create', '--raw', path, '-f', '-'], { input: JSON.stringify(request) });
-  const { status } = JSON.parse(stdout) as { status: { token: string } };
   const files = folder.file('secrets');
   mkdirSync(join(files, 'kubernetes.io/serviceaccount'), { recursive: true });
   for (const [name, text] of Object.entries({
-    token: status.token,
+    token: await cluster.tokenFor({ namespace: systemNamespace, name: 'multi-nic-agent' }),
     'ca.crt': cluster.caCertificate,
     namespace: systemNamespace,
   })) {

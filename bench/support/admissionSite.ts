@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { annotation, apiVersion, extendedResourceName, label } from '../../core/api/names.ts';
+import { annotation, apiVersion, extendedResourceName, label, systemNamespace } from '../../core/api/names.ts';
 import type { IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { parseRecord, stateOf } from '../../core/pool/record.ts';
 import { KubeClient } from '../../kube/api/client.ts';
@@ -77,7 +77,7 @@ export class AdmissionSite implements AsyncDisposable {
     await applyManifests(cluster, ...manifests, definitionCrd);
     const client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig, maxConnections: 64 });
     for (const host of largeCluster(nodes, nics).hosts) await client.create(hostInterfaces, host);
-    const kubeconfig = await cluster.kubeconfigFor('system:serviceaccount:multi-nic-system:multi-nic-webhook');
+    const kubeconfig = await cluster.tokenKubeconfigFor({ namespace: systemNamespace, name: 'multi-nic-webhook' });
     const ours = await startWebhookReplicas(replicas, i =>
       startWebhookProcess(cluster, kubeconfig, ['--drain-seconds=0'], `webhook-${i}`),
     );

@@ -33,9 +33,6 @@ const rights = {
 export async function letIn(cluster: Cluster, address: string): Promise<OutsideApi> {
   // The namespace comes a moment after the API server is ready.
   await eventually('a service account', () => cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(rights) }));
-  const path = `/api/v1/namespaces/${account.namespace}/serviceaccounts/${account.name}/token`;
-  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 7200 } };
-  const { stdout } = await cluster.kubectl(['create', '--raw', path, '-f', '-'], { input: JSON.stringify(request) });
-  const { status } = JSON.parse(stdout) as { status: { token: string } };
-  return { server: cluster.server, address, token: status.token, caCertificate: cluster.caCertificate };
+  const token = await cluster.tokenFor(account);
+  return { server: cluster.server, address, token, caCertificate: cluster.caCertificate };
 }

@@ -7,7 +7,7 @@ import { startApiServer, startControllers, type ControlPlane, type ControlPlaneO
 import { createFakeNodes, type FakeNode } from './fakeNodes.ts';
 import { Fabric } from './fabric.ts';
 import { ensureImages, type Images } from './images.ts';
-import { writeKubeconfig } from './kubeconfig.ts';
+import { writeKubeconfig, writeTokenKubeconfig } from './kubeconfig.ts';
 import { ClusterNode } from './node.ts';
 import { startReaper } from './owner.ts';
 import { markVariable } from './processes.ts';
@@ -126,6 +126,20 @@ export class Cluster implements AsyncDisposable {
   async kubeconfigFor(user: string, groups: readonly string[] = []): Promise<string> {
     const { pki, server } = this.#running;
     return writeKubeconfig(pki, this.runFolder, server, { commonName: user, organizations: groups });
+  }
+
+  /** A token of a service account, as its pods get one (TokenRequest), for two hours. */
+  async tokenFor({ namespace, name }: { namespace: string; name: string }): Promise<string> {
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
+    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 7200 } };
+    const { stdout } = await this.kubectl(['create', '--raw', path, '-f', '-'], { input: JSON.stringify(request) });
+    return (JSON.parse(stdout) as { status: { token: string } }).status.token;
+  }
+
+  /** Writes a kubeconfig with such a token and returns its path: unlike a certificate it is not verified anew for each request. */
+  async tokenKubeconfigFor(account: { namespace: string; name: string }): Promise<string> {
+    const { pki, server } = this.#running;
+    return writeTokenKubeconfig(pki, this.runFolder, server, account.name, await this.tokenFor(account));
   }
 
   /** Runs kubectl as administrator (or as another kubeconfig's user) and returns what it printed. */
