@@ -136,6 +136,13 @@ describe('allocation', () => {
     expect(granted(emptyPool, claim('a', { ...block, page: 0 })).addresses).to.deep.equal(['10.0.0.1/19']);
   });
 
+  it('grants no address of another page, which others may have been given', () => {
+    const asking = claim('a', { pods: ['10.0.0.0/20', '10.0.16.0/20'], page: 0 });
+    const nics = asking.nics.map((nic, i) => ({ ...nic, wanted: [['10.0.0.9'], ['10.0.18.9']][i]! }));
+    const grant = allocate(emptyPool, { ...asking, nics }, at(0));
+    expect(grant).to.deep.equal({ ok: false, reason: 'otherPage', address: '10.0.18.9', block: '10.0.16.0/20' });
+  });
+
   it('turns a reservation into an allocation, once, and only in its namespace', () => {
     const reserved: Claim = { ...claim(''), claimant: { ...claim('').claimant, reservation: 'r1' } };
     const { content } = granted(emptyPool, reserved);

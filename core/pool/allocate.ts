@@ -38,7 +38,7 @@ export interface Claim {
 export type Grant =
   | { ok: true; allocation: Allocation; content: PoolContent | undefined }
   | { ok: false; reason: 'full'; block: string }
-  | { ok: false; reason: 'taken' | 'outside'; address: string; block: string };
+  | { ok: false; reason: 'taken' | 'outside' | 'otherPage'; address: string; block: string };
 
 export interface Rules {
   now: Date;
@@ -137,6 +137,10 @@ function takeWanted(range: AddressRange, name: string, taken: Taken, wanted: str
     return { ok: false, reason: 'outside', address: wanted, block: name };
   }
   const text = formatAddress(address);
+  const { first = address.value, last: end = address.value } = range;
+  // Another page has its own record of who holds it.
+  if (address.value < first || address.value > end)
+    return { ok: false, reason: 'otherPage', address: text, block: name };
   if (taken.held.has(text) || taken.now.has(text)) return { ok: false, reason: 'taken', address: text, block: name };
   return { ok: true, address: text };
 }

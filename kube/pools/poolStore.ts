@@ -14,6 +14,7 @@ import {
 import { readPool, type PoolContent } from '../../core/pool/content.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
 import { attachmentsIn } from '../../core/pool/resting.ts';
+import { pageSize } from '../../core/pool/pages.ts';
 import type { KubeClient } from '../api/client.ts';
 import { PageDirectory } from './pageDirectory.ts';
 import { PoolFullError } from './poolFull.ts';
@@ -206,6 +207,11 @@ function refusal({ name, spec }: PoolRef, grant: Exclude<ReturnType<typeof alloc
       return new MultiNicError(
         'MNN_ADDRESS_OUTSIDE',
         `${where}: ${grant.address} is not a usable address of ${grant.block}`,
+      );
+    case 'otherPage':
+      return new MultiNicError(
+        'MNN_ADDRESS_OUTSIDE',
+        `${where}: ${grant.address} is not in page ${spec.page} of ${grant.block}, as the pod's other addresses are in theirs: all must lie in the same ${pageSize} addresses of their blocks`,
       );
   }
 }
