@@ -3,7 +3,16 @@ import fc from 'fast-check';
 import { isUsable } from '../layout/layout.ts';
 import { parseAddress } from '../net/address.ts';
 import { lastOf, parseCidr } from '../net/cidr.ts';
-import { lowestPages, pageAround, pageCapacity, pageCount, pageNumber, pageOf, pageSize } from './pages.ts';
+import {
+  excludedPages,
+  lowestPages,
+  pageAround,
+  pageCapacity,
+  pageCount,
+  pageNumber,
+  pageOf,
+  pageSize,
+} from './pages.ts';
 
 const range = (pod: string, ...excludes: string[]) => ({ pod: parseCidr(pod), excludes: excludes.map(parseCidr) });
 
@@ -31,6 +40,8 @@ describe('pages of a node-independent network', () => {
         let count = 0;
         for (let value = first; value <= last; value++) if (isUsable(pod, excludes, { family: 4, value })) count++;
         expect(pageCapacity([{ pod, excludes }], page)).to.equal(count);
+        const isExcluded = excludedPages([{ pod, excludes }]).some(span => span.first <= page && page <= span.last);
+        expect(isExcluded).to.equal(count === 0);
         expect(pageNumber(pod, last)).to.equal(page);
         expect(last).to.satisfy((value: bigint) => value <= lastOf(pod) && value - first < BigInt(pageSize));
       }),
@@ -42,5 +53,9 @@ describe('pages of a node-independent network', () => {
     expect(lowestPages(9, 3, page => out.has(page))).to.deep.equal([2, 4, 5]);
     expect(lowestPages(5, 3, page => out.has(page))).to.deep.equal([2, 4]);
     expect(lowestPages(2, 3, page => out.has(page))).to.deep.equal([]);
+    const half = range('fd00::/72', 'fd00::/73');
+    expect(lowestPages(pageCount([half]), 2, () => false, excludedPages([half]))).to.deep.equal([2 ** 47, 2 ** 47 + 1]);
+    const most = range('fd00::/64', 'fd00::/65');
+    expect(lowestPages(pageCount([most]), 2, () => false, excludedPages([most]))).to.deep.equal([]);
   });
 });

@@ -1,7 +1,7 @@
 import { usableCount } from '../layout/layout.ts';
 import type { Block } from '../layout/hostBlocks.ts';
 import { bitsOf, tryParseAddress } from '../net/address.ts';
-import { contains, lastOf, sizeOf } from '../net/cidr.ts';
+import { contains, lastOf, overlap, sizeOf, type IpCidr } from '../net/cidr.ts';
 import type { AddressRange } from './freeAddress.ts';
 
 /**
@@ -54,9 +54,54 @@ export function pageCapacity(ranges: readonly Range[], page: number): number {
   return Math.min(...counts);
 }
 
+/** Pages in a row. */
+export interface PageSpan {
+  first: number;
+  last: number;
+}
+
+/** Pages in which one of the ranges has nothing to give out, as excludes cover it there. */
+export function excludedPages(ranges: readonly Range[]): PageSpan[] {
+  return ranges.flatMap(({ pod, excludes }) => {
+    const size = BigInt(pageSize);
+    return unusableParts(pod, excludes).flatMap(([from, to]): PageSpan[] => {
+      const first = (from - pod.base + size - 1n) / size;
+      const end = to === lastOf(pod) ? (to - pod.base) / size + 1n : (to + 1n - pod.base) / size;
+      return first < end ? [{ first: Number(first), last: Number(end) - 1 }] : [];
+    });
+  });
+}
+
+/** First and last address of each part of the block that is excluded, or not usable anyway (see isUsable); what adjoins is one part. */
+function unusableParts(block: IpCidr, excludes: readonly IpCidr[]): [bigint, bigint][] {
+  const [base, last] = [block.base, lastOf(block)];
+  const parts = excludes.filter(e => overlap(e, block)).map((e): [bigint, bigint] => [e.base, lastOf(e)]);
+  parts.push([base, base]);
+  if (block.family === 4) parts.push([last, last]);
+  parts.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const joined: [bigint, bigint][] = [];
+  for (const [from, to] of parts) {
+    const before = joined.at(-1);
+    if (before && from <= before[1] + 1n) before[1] = to > before[1] ? to : before[1];
+    else joined.push([from < base ? base : from, to]);
+  }
+  return joined.map(([from, to]) => [from, to > last ? last : to]);
+}
+
 /** The lowest pages that are not ruled out, so many at most: what is given out stays together. */
-export function lowestPages(count: number, most: number, isOut: (page: number) => boolean): number[] {
+export function lowestPages(
+  count: number,
+  most: number,
+  isOut: (page: number) => boolean,
+  excluded: readonly PageSpan[] = [],
+): number[] {
   const pages: number[] = [];
-  for (let page = 0; page < count && pages.length < most; page++) if (!isOut(page)) pages.push(page);
+  // Beyond, numbers do not count on.
+  const end = Math.min(count, Number.MAX_SAFE_INTEGER);
+  for (let page = 0; page < end && pages.length < most; page++) {
+    const span = excluded.find(({ first, last }) => first <= page && page <= last);
+    if (span) page = span.last;
+    else if (!isOut(page)) pages.push(page);
+  }
   return pages;
 }

@@ -5,7 +5,7 @@ import type { Network } from '../../core/network/network.ts';
 import type { Claim, Claimant, NicClaim } from '../../core/pool/allocate.ts';
 import { claimsAnywhere, claimsOnNode } from '../../core/pool/claim.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
-import { pageAround, pageCapacity, pageCount } from '../../core/pool/pages.ts';
+import { excludedPages, pageAround, pageCapacity, pageCount, type PageSpan } from '../../core/pool/pages.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import type { NicRequest } from '../../core/selection/request.ts';
 import type { DevicePlacement } from '../../core/selection/types.ts';
@@ -111,7 +111,8 @@ async function grantInPages(
   let result = known === undefined ? undefined : await tryPage(known);
   if (result instanceof PoolFullError && asked !== undefined) throw result;
   if (result && !(result instanceof PoolFullError)) return result;
-  for await (const page of store.pages.candidates(network.name, pageCount(ranges), options.timeoutMs)) {
+  const excluded = (): PageSpan[] => excludedPages(ranges);
+  for await (const page of store.pages.candidates(network.name, pageCount(ranges), options.timeoutMs, excluded)) {
     result = await tryPage(page);
     if (!(result instanceof PoolFullError)) return result;
   }

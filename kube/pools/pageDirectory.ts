@@ -1,4 +1,4 @@
-import { lowestPages } from '../../core/pool/pages.ts';
+import { lowestPages, type PageSpan } from '../../core/pool/pages.ts';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { ApiError, isRetryable } from '../api/errors.ts';
@@ -27,8 +27,9 @@ interface Known {
   current?: number | undefined;
   /** What it takes from afterwards. */
   next?: number | undefined;
-  /** How many pages the network had when it was last asked for. */
+  /** How many pages the network had when it was last asked for, and which of them have nothing to give out. */
   count: number;
+  excluded: () => readonly PageSpan[];
   readAt: number;
   /** Under way: all who want to know more wait for the same answer. */
   reading?: Promise<Known>;
@@ -50,12 +51,18 @@ export class PageDirectory {
    * Pages to try, the best first; ends when there is none left.
    * @param count how many pages the network has
    * @param timeoutMs for the request that may be needed
+   * @param excluded the pages that have nothing to give out, worked out where a page is chosen anew
    * @throws ApiError, TransportError
    */
-  async *candidates(network: string, count: number, timeoutMs: number): AsyncGenerator<number, void> {
+  async *candidates(
+    network: string,
+    count: number,
+    timeoutMs: number,
+    excluded: () => readonly PageSpan[] = () => [],
+  ): AsyncGenerator<number, void> {
     const tried = new Set<number>();
-    let known = this.#networks.get(network) ?? this.#remember(network, [], { count });
-    known.count = count;
+    let known = this.#networks.get(network) ?? this.#remember(network, [], { count, excluded });
+    Object.assign(known, { count, excluded });
     let isFresh = false;
     const refresh = async (): Promise<void> => {
       const latest = this.#networks.get(network) ?? known;
@@ -95,7 +102,11 @@ export class PageDirectory {
     return known.next;
   }
 
-  #remember(network: string, rows: readonly PoolRow[], before: Pick<Known, 'current' | 'next' | 'count'>): Known {
+  #remember(
+    network: string,
+    rows: readonly PoolRow[],
+    before: Pick<Known, 'current' | 'next' | 'count' | 'excluded'>,
+  ): Known {
     const pagesWith = (isSo: (used: number, capacity: number) => boolean): Set<number> =>
       new Set(
         rows.flatMap(({ page, used = 0, capacity = Infinity }) =>
@@ -103,9 +114,9 @@ export class PageDirectory {
         ),
       );
     const full = pagesWith((used, capacity) => used >= capacity);
-    const { current, next, count } = before;
+    const { current, next, count, excluded } = before;
     const crowded = pagesWith(used => used >= comfortable);
-    const known = { full, crowded, current, next, count, readAt: performance.now() };
+    const known = { full, crowded, current, next, count, excluded, readAt: performance.now() };
     this.#networks.set(network, known);
     return known;
   }
@@ -146,9 +157,10 @@ function choose(known: Known, tried: ReadonlySet<number>): number | undefined {
 }
 
 /** Any of the lowest comfortable pages, else of those that have room at all. */
-function pick({ full, crowded, count }: Known, tried: ReadonlySet<number>): number | undefined {
+function pick({ full, crowded, count, ...known }: Known, tried: ReadonlySet<number>): number | undefined {
+  const excluded = known.excluded();
   const isOut = (page: number): boolean => full.has(page) || tried.has(page);
-  const roomy = lowestPages(count, choice, page => isOut(page) || crowded.has(page));
-  const pages = roomy.length > 0 ? roomy : lowestPages(count, choice, isOut);
+  const roomy = lowestPages(count, choice, page => isOut(page) || crowded.has(page), excluded);
+  const pages = roomy.length > 0 ? roomy : lowestPages(count, choice, isOut, excluded);
   return pages[Math.floor(Math.random() * pages.length)];
 }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import type { Holder } from '../../core/pool/allocate.ts';
+import { cidrOf, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ClusterView } from '../../kube/view/clusterView.ts';
@@ -18,8 +19,12 @@ import { silent } from './support.ts';
 
 const timeoutMs = 10_000;
 const pages = 4;
-/** Without its first and its last address. */
-const addresses = pages * pageSize - 2;
+/** The last pages of a /8, of which all the others are excluded. Without the last address. */
+const excludeCIDRs = Array.from({ length: 22 - 8 }, (_, i) => {
+  const { family, base } = parseCidr('10.255.252.0/22');
+  return formatCidr(cidrOf({ family, value: base ^ (1n << BigInt(32 - 9 - i)) }, 9 + i));
+});
+const addresses = pages * pageSize - 1;
 
 describe('pages of a node-independent network, against a real API server', function () {
   this.timeout(120_000);
@@ -147,8 +152,8 @@ describe('pages of a node-independent network, against a real API server', funct
 
   it('give out every address once, by writers that know nothing of each other, and then say that they are full', async () => {
     const spec = {
-      subnet: '10.77.0.0/22',
-      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 0, interfaceBlock: 0, vlanMode: 'l2' }),
+      subnet: '10.0.0.0/8',
+      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 0, interfaceBlock: 0, excludeCIDRs, vlanMode: 'l2' }),
       multiNICIPAM: true,
       plugin: { cniVersion: '1.0.0', type: 'macvlan' },
     };
@@ -199,9 +204,9 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(items.map(({ metadata }) => metadata.managedFields)).to.deep.equal(Array.from({ length: pages }));
     // What comes back is found again, whoever looks. An agent gives it back, which may not say who set which field.
     const agent = new PoolStore(client, { log: silent });
-    await agent.release('flat.page.2', ({ podUID }) => podUID !== '', { timeoutMs });
+    await agent.release('flat.page.65534', ({ podUID }) => podUID !== '', { timeoutMs });
     // Until the API server's cache has it, a writer is told that all are full.
-    expect((await eventually('a free address', () => grant(addresses))).pool).to.equal('flat.page.2');
+    expect((await eventually('a free address', () => grant(addresses))).pool).to.equal('flat.page.65534');
     watching.abort();
     await ended;
   });
