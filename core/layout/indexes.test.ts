@@ -113,10 +113,12 @@ describe('interface indexes', () => {
     ]);
   });
 
-  it('skip an interface range that an exclude covers, and report what does not fit', () => {
-    const layout = { ...subnet, interfaceBits: 1, excludes: [parseCidr('10.0.0.0/17')] };
-    const { interfaces, unassigned } = assignInterfaceIndexes([], [a0, b0], [layout]);
-    expect(interfaces).to.deep.equal([{ index: 1, ...a0 }]);
-    expect(unassigned).to.deep.equal([b0]);
+  it('skip an interface range that excludes cover, one or several, and report what does not fit', () => {
+    for (const excludes of [['10.0.0.0/17'], ['10.0.0.0/18', '10.0.64.0/18']]) {
+      const layout = { ...subnet, interfaceBits: 1, excludes: excludes.map(parseCidr) };
+      const { interfaces, unassigned } = assignInterfaceIndexes([], [a0, b0], [layout]);
+      expect(interfaces).to.deep.equal([{ index: 1, ...a0 }]);
+      expect(unassigned).to.deep.equal([b0]);
+    }
   });
 });

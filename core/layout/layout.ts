@@ -52,14 +52,14 @@ export function hostBlock({ hostBits }: Layout, vlan: IpCidr, hostIndex: number)
   return hostIndex < 0 || hostIndex >= 2 ** hostBits ? undefined : subBlock(vlan, hostBits, hostIndex);
 }
 
-/** The excludes that touch the block. One that covers it leaves nothing: see isExcluded. */
+/** The excludes that touch the block. They may leave nothing of it: see isExcluded. */
 export function excludesIn(layout: Layout, block: IpCidr): IpCidr[] {
   return layout.excludes.filter(exclude => covers(block, exclude) || covers(exclude, block));
 }
 
-/** Whether no address of the block can be given out, because one exclude covers it all. */
-export function isExcluded(layout: Layout, block: IpCidr): boolean {
-  return layout.excludes.some(exclude => covers(exclude, block));
+/** Whether excludes leave no address of the block to give out. */
+export function isExcluded({ excludes }: Layout, block: IpCidr): boolean {
+  return excludes.length > 0 && usableCount(block, excludes) === 0n;
 }
 
 /**

@@ -57,7 +57,7 @@ export function validateExcludes(draft: Draft): Finding[] {
     cidr ? [] : [error('MNN_EXCLUDE_INVALID', path, `excludeCIDRs: "${text}" is neither a network nor an address`)],
   );
   const subnets = draft.ownAddresses ? cidrsOf(draft.subnets) : [];
-  if (subnets.length === 0) return findings;
+  if (subnets.length === 0 || draft.excludes.length === 0) return findings;
   for (const { path, text, cidr } of draft.excludes) {
     if (!cidr || subnets.some(subnet => covers(subnet, cidr) || covers(cidr, subnet))) continue;
     findings.push(error('MNN_EXCLUDE_INVALID', path, `excludeCIDRs: ${text} is not in ${draft.spec.subnet ?? ''}`));
