@@ -19,6 +19,11 @@ export interface PodFate {
 
 /** Stands in the place of the phase where the pod is being deleted and its kubelet said that all containers have ended. */
 const stopped = 'Stopped';
+/**
+ * Stands in the place of the phase where the pod has failed and its kubelet did not say that all containers have ended: before Kubernetes 1.27
+ * kubelets call pods failed (DeadlineExceeded, Evicted) before they end the containers, and may never tell when that was.
+ */
+const failing = 'Failing';
 
 /** The injected pods, a few words each: there may be 150,000. */
 export function injectedPods(client: KubeClient, logger: Logger): Informer<Pod, 'uid'> {
@@ -51,9 +56,19 @@ export function isFinished(status: Pod['status']): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
+/** Whether a pod of {@link injectedPods} has failed, while its containers may run. */
+export function isFailing(status: Pod['status']): boolean {
+  return status?.phase === failing;
+}
+
+/** Whether containers of a pod, as the API server has it, may run (again). */
+export function mayRun(pod: Pod): boolean {
+  return !isFinished({ phase: phaseOf(pod) ?? '' });
+}
+
 function trim(pod: Pod): Pod {
-  const { metadata, spec, status } = pod;
-  const phase = isStopped(metadata, status) ? stopped : status?.phase;
+  const { spec } = pod;
+  const phase = phaseOf(pod);
   return {
     ...headOf(pod, 'deletionTimestamp'),
     spec: {
@@ -67,8 +82,10 @@ function trim(pod: Pod): Pod {
   };
 }
 
-function isStopped({ deletionTimestamp }: Pod['metadata'], status: Pod['status']): boolean {
-  const containers = status?.containerStatuses ?? [];
-  if (deletionTimestamp === undefined || isFinished(status) || containers.length === 0) return false;
-  return containers.every(({ state }) => state?.terminated !== undefined);
+/** The phase, or what stands in its place. */
+function phaseOf({ metadata, spec, status }: Pod): string | undefined {
+  const { phase, containerStatuses: containers = [] } = status ?? {};
+  const haveEnded = containers.length > 0 && containers.every(({ state }) => state?.terminated !== undefined);
+  if (phase === 'Failed') return haveEnded || !spec?.nodeName ? phase : failing;
+  return metadata.deletionTimestamp !== undefined && phase !== 'Succeeded' && haveEnded ? stopped : phase;
 }

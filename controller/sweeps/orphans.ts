@@ -5,7 +5,7 @@ import { isConflict, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import type { LeaderContext } from '../leaderContext.ts';
-import { isFinished } from './injectedPods.ts';
+import { mayRun } from './injectedPods.ts';
 
 /**
  * Deletes the HostInterfaces and pools of nodes that are gone (a user's own HostInterfaces stay), and the pools and pages of networks that
@@ -21,7 +21,7 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
     // That there are some, the API server's cache tells, which finds them by node. That there are none must not rest on a cache.
     for (const from of [{ resourceVersion: '0' }, {}]) {
       const { items } = await client.list(pods, { ...from, fieldSelector: `spec.nodeName=${name}`, signal });
-      if (items.some(({ status }) => !isFinished(status))) return true;
+      if (items.some(mayRun)) return true;
     }
     return false;
   });

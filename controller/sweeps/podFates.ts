@@ -3,7 +3,7 @@ import type { KubeClient } from '../../kube/api/client.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
 import { leases, nodes, pods, type Node, type Pod } from '../../kube/api/resources.ts';
 import { FirstSeen } from './firstSeen.ts';
-import { fateOf, isFinished, type PodFate } from './injectedPods.ts';
+import { fateOf, isFailing, isFinished, type PodFate } from './injectedPods.ts';
 
 /** A pod that is gone and whose node nobody remembers: so long it may still run on a node that is cut off. */
 const unknownNodeMs = 10 * 60_000;
@@ -17,7 +17,7 @@ const endingMarginMs = 10_000;
 /** What a pod whose grace period nobody knows may take to end (the API server's default). */
 const defaultGraceMs = 30_000;
 
-/** Times are of the monotonic clock. */
+/** A pod that is gone, or that failed while its containers may run. Times are of the monotonic clock. */
 interface Gone extends Partial<PodFate> {
   foundAt: number;
   /** It was not being deleted when it was seen last. The watch is by label: the pod may only have lost that. */
@@ -73,7 +73,7 @@ export class PodFates {
   /** Whether the record's pod is not simply there: only then isOver() has something to find out. */
   isSuspect({ podUID }: Allocation): boolean {
     const pod = this.#podOf(podUID);
-    return !pod || isFinished(pod.status);
+    return !pod || isFinished(pod.status) || isFailing(pod.status);
   }
 
   /** Begins a sweep: nodes are asked for anew. */
@@ -93,8 +93,12 @@ export class PodFates {
     const { podUID } = record;
     const ageMs = this.#seen.ageMs(podUID);
     const pod = this.#podOf(podUID);
-    if (pod) return isFinished(pod.status) && this.#isReadyOrGone(pod.spec?.nodeName ?? '', signal);
+    if (pod && !isFailing(pod.status)) {
+      return isFinished(pod.status) && this.#isReadyOrGone(pod.spec?.nodeName ?? '', signal);
+    }
     let gone = this.#gone.get(podUID);
+    // Its containers are given the time to end that those of a deleted pod have.
+    if (!gone && pod) this.#gone.set(podUID, (gone = { ...fateOf(pod), foundAt: performance.now() }));
     if (!gone) {
       if (ageMs < this.#graceMs || (await this.#exists(record, signal))) return false;
       this.#gone.set(podUID, (gone = { foundAt: performance.now() }));

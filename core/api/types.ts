@@ -14,7 +14,7 @@ export interface ObjectMeta {
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
   /** What the API server keeps of who set which field; a list of one empty entry gives it up. */
-  managedFields?: object[];
+  managedFields?: { manager?: string; time?: string }[];
 }
 
 export interface OwnerReference {

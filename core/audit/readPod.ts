@@ -9,19 +9,21 @@ import type { AuditedPod } from './types.ts';
 /** The parts of a Pod (core/v1) that count. */
 export interface PodObject {
   metadata: ObjectMeta;
-  spec?: { nodeName?: string };
+  spec?: { nodeName?: string; terminationGracePeriodSeconds?: number };
   status?: {
     phase?: string;
+    conditions?: readonly { lastTransitionTime?: string }[];
     containerStatuses?: readonly { state?: { terminated?: { finishedAt?: string } } }[];
   };
 }
 
 /** A pod as the audit looks at it. Annotations that cannot be read count as none: nothing can have come of them. */
-export function auditedPod({ metadata, spec, status }: PodObject): AuditedPod {
+export function auditedPod(pod: PodObject): AuditedPod {
+  const { metadata, spec, status } = pod;
   const { annotations = {}, name, namespace = '', uid = '' } = metadata;
   const reservation = annotations[annotation.reservation];
-  const isRunning = status?.phase === 'Running';
-  const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
+  const endedAt = endOf(pod);
+  const isRunning = status?.phase === 'Running' && endedAt === undefined;
   return {
     uid,
     namespace,
@@ -29,7 +31,7 @@ export function auditedPod({ metadata, spec, status }: PodObject): AuditedPod {
     ...(spec?.nodeName !== undefined && { node: spec.nodeName }),
     ...(reservation !== undefined && { reservation }),
     isRunning,
-    ...(isOver && { endedAt: endOf(metadata, status) }),
+    ...(endedAt && { endedAt }),
     ...decidedAndAsked(annotations[annotation.networks] ?? ''),
     // Before it runs, its status may be that of the pod whose manifest it was copied from.
     interfaces: isRunning ? readStatus(annotations[annotation.networkStatus] ?? '[]') : [],
@@ -50,9 +52,26 @@ function decidedAndAsked(text: string): Pick<AuditedPod, 'attachments' | 'macs'>
   return { attachments, macs };
 }
 
-function endOf({ creationTimestamp = '' }: ObjectMeta, { containerStatuses = [] }: PodObject['status'] & object): Date {
-  const ends = containerStatuses.map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
-  return new Date(Math.max(Date.parse(creationTimestamp) || 0, ...ends.filter(time => !Number.isNaN(time))));
+/**
+ * When the pod's containers ended for good, or must have ended; undefined where they have not. One that is deleted, and held by a finalizer, is
+ * still called running. Kubelets before Kubernetes 1.27 call a pod failed before they end its containers, and may never tell when that was.
+ */
+function endOf({ metadata, spec, status }: PodObject): Date | undefined {
+  const { phase, containerStatuses = [], conditions = [] } = status ?? {};
+  const ends = containerStatuses.flatMap(({ state }) => state?.terminated ?? []).map(({ finishedAt }) => finishedAt);
+  const haveEnded = ends.length > 0 && ends.length === containerStatuses.length;
+  const { creationTimestamp, deletionTimestamp, managedFields = [] } = metadata;
+  if (phase === 'Succeeded' || (haveEnded && (phase === 'Failed' || deletionTimestamp !== undefined))) {
+    return latest([creationTimestamp, ...ends]);
+  }
+  if (phase !== 'Failed') return undefined;
+  const changes = [...managedFields.map(({ time }) => time), ...conditions.map(one => one.lastTransitionTime)];
+  const graceMs = (spec?.terminationGracePeriodSeconds ?? 0) * 1000;
+  return new Date(latest([creationTimestamp, ...changes]).getTime() + graceMs);
+}
+
+function latest(times: readonly (string | undefined)[]): Date {
+  return new Date(Math.max(...times.map(time => Date.parse(time ?? '') || 0)));
 }
 
 /** Secondary interfaces of network-status (multi-net-spec v1.3 §5.3); a name is `namespace/network`, in some versions `network`. */

@@ -8,8 +8,18 @@ import { annotation, apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
 import { emptyPool, formatPool, readPool } from '../../core/pool/content.ts';
 import { Informer } from '../../kube/watch/informer.ts';
-import { hostInterfaces, ipPools, multiNicNetworks, nodes, pods, type Node } from '../../kube/api/resources.ts';
+import {
+  hostInterfaces,
+  ipPools,
+  leases,
+  multiNicNetworks,
+  nodes,
+  pods,
+  type Node,
+  type Pod,
+} from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { lease } from '../kube/support.ts';
 import { host, inParallel, network } from './support.ts';
 import { controllerSite } from './site.ts';
 
@@ -266,20 +276,21 @@ describe('Node capacity and sweeps, against a real API server', function () {
 
   it('releases the pages of pods that are gone, but not while their node may still run them', async () => {
     await site.client.create(multiNicNetworks, network('paged', {}, { hostBlock: 0 }));
-    await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'cut-off' }]);
+    await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'cut-off' }, { name: 'leased' }]);
+    await site.client.create(leases, lease('leased', {}, 'kube-node-lease'));
     const alive = await site.client.create(pods, podNamed('alive', {}, 'n-0'));
     const lost = await site.client.create(pods, podNamed('lost', {}, 'cut-off'));
     const gone = await site.client.create(pods, podNamed('gone', {}, 'n-0'));
     const unmarked = await site.client.create(pods, podNamed('unmarked', {}, 'n-0'));
     const finished = await site.client.create(pods, podNamed('finished', {}, 'n-0'));
-    await site.client.patch(
-      pods,
-      finished.metadata,
-      'merge',
-      { status: { phase: 'Succeeded' } },
-      { subresource: 'status' },
-    );
-    const records = [alive, lost, gone, unmarked, finished].map(({ metadata }) =>
+    const failing = await site.client.create(pods, podNamed('failing', {}, 'leased'));
+    const tell = ({ metadata }: Pod, status: object): Promise<Pod> =>
+      site.client.patch(pods, metadata, 'merge', { status }, { subresource: 'status' });
+    await tell(finished, { phase: 'Succeeded' });
+    // As kubelets before 1.27 at the end of activeDeadlineSeconds.
+    const container = { name: 'main', image: 'none', imageID: '', ready: false, restartCount: 0 };
+    await tell(failing, { phase: 'Failed', containerStatuses: [{ ...container, state: { running: {} } }] });
+    const records = [alive, lost, gone, unmarked, finished, failing].map(({ metadata }) =>
       allocation(metadata.uid ?? '', metadata.name),
     );
     await createPool('paged.page.0', { network: 'paged', page: 0, blocks: [] }, records);
@@ -290,16 +301,18 @@ describe('Node capacity and sweeps, against a real API server', function () {
         return JSON.stringify(live) === JSON.stringify(names) && live;
       });
     // Until then the controller has seen all of them, and knows their nodes.
-    await held(['alive', 'lost', 'gone', 'unmarked']);
+    await held(['alive', 'lost', 'gone', 'unmarked', 'failing']);
     const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown', message: '' }];
     await site.client.patch(nodes, { name: 'cut-off' }, 'merge', { status: { conditions } }, { subresource: 'status' });
     // A watch by label tells of it as of a deletion.
     await site.client.patch(pods, unmarked.metadata, 'merge', { metadata: { labels: { [label.injected]: null } } });
     for (const { metadata } of [lost, gone]) await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
-    await held(['alive', 'lost', 'unmarked']);
+    await held(['alive', 'lost', 'unmarked', 'failing']);
     await site.client.delete(nodes, { name: 'cut-off' });
+    await held(['alive', 'unmarked', 'failing']);
+    await tell(failing, { containerStatuses: [{ ...container, state: { terminated: { exitCode: 137 } } }] });
     await held(['alive', 'unmarked']);
-    for (const { metadata } of [alive, unmarked, finished])
+    for (const { metadata } of [alive, unmarked, finished, failing])
       await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
   });
 

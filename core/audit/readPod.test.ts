@@ -1,0 +1,38 @@
+import { expect } from 'chai';
+import { auditedPod, type PodObject } from './readPod.ts';
+
+const at = (second: number): string => `2026-01-01T00:00:${String(second).padStart(2, '0')}.000Z`;
+const running = { state: {} };
+const ended = { state: { terminated: { finishedAt: at(9) } } };
+
+function ends(
+  status: NonNullable<PodObject['status']>,
+  more: Partial<PodObject['metadata']> = {},
+): [boolean, string | undefined] {
+  const metadata = { name: 'p', namespace: 'ns', creationTimestamp: at(0), ...more };
+  const { isRunning, endedAt } = auditedPod({ metadata, spec: { terminationGracePeriodSeconds: 30 }, status });
+  return [isRunning, endedAt?.toISOString()];
+}
+
+describe('a pod, as the audit reads it', () => {
+  it('runs until its containers have ended for good', () => {
+    expect(ends({ phase: 'Running', containerStatuses: [running, ended] })).to.deep.equal([true, undefined]);
+    expect(ends({ phase: 'Running', containerStatuses: [ended] })).to.deep.equal([true, undefined]);
+    expect(ends({ phase: 'Succeeded', containerStatuses: [ended] })).to.deep.equal([false, at(9)]);
+    expect(ends({ phase: 'Failed', containerStatuses: [ended] })).to.deep.equal([false, at(9)]);
+  });
+
+  it('has ended where it is deleted and only a finalizer holds it', () => {
+    const deleted = { deletionTimestamp: at(8) };
+    expect(ends({ phase: 'Running', containerStatuses: [running] }, deleted)).to.deep.equal([true, undefined]);
+    expect(ends({ phase: 'Running', containerStatuses: [ended] }, deleted)).to.deep.equal([false, at(9)]);
+  });
+
+  it('has its grace period left where it failed and its kubelet does not tell of its containers', () => {
+    const managedFields = [{ time: at(1) }, { time: at(12) }];
+    // DeadlineExceeded, Evicted, and one without a time of its own.
+    expect(ends({ phase: 'Failed', containerStatuses: [running] }, { managedFields })).to.deep.equal([false, at(42)]);
+    expect(ends({ phase: 'Failed', conditions: [{ lastTransitionTime: at(5) }] })).to.deep.equal([false, at(35)]);
+    expect(ends({ phase: 'Failed' })).to.deep.equal([false, at(30)]);
+  });
+});
