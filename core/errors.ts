@@ -29,7 +29,8 @@ const table = {
     'Use a DNS-1123 label of at most 63 characters: it names a NetworkAttachmentDefinition and an extended resource.',
   MNN_NAMESPACE_UNKNOWN:
     'Create the namespace, or take it off spec.namespaces; the network applies there once it exists.',
-  MNN_OVERLAP: 'Choose a subnet that no other network and no host uses.',
+  MNN_OVERLAP:
+    'Choose a subnet that no other network and no host uses; networks without a subnet are kept apart by masterNets or excludeCIDRs.',
   MNN_IN_USE: 'Delete the pods that use the network first, or make a second network with the new layout.',
   MNN_CLASS_UNKNOWN:
     'Create the DeviceClass, or name one that exists: kubectl get deviceclasses.multinic.fms.io (short: mndc).',

@@ -55,6 +55,26 @@ describe('the rules of a network in its cluster', () => {
     expect(check(network('a'), { hosts: [] })).to.deep.equal([]);
   });
 
+  it('let only one network give out the addresses of a host subnet', () => {
+    const flat = (name: string, shape: Shape = {}) =>
+      network(name, { subnet: '', ...shape, ipam: { hostBlock: 0, vlanMode: 'l2', ...shape.ipam } });
+    const against = (other: MultiNicNetwork) => ({ networks: [readNetwork(other)] });
+    const clash = 'error MNN_OVERLAP spec.subnet: network b gives out 172.20.1.0/24, too';
+    expect(check(flat('a'), against(flat('b')))).to.deep.equal([clash]);
+    expect(check(flat('a', { ipam: { hostBlock: 2 } }), against(flat('b')))).to.deep.equal([clash]);
+    expect(check(flat('b'), against(flat('b')))).to.deep.equal([]);
+    const apart = [['172.20.1.0/24'], ['172.20.2.0/24']] as const;
+    expect(
+      check(flat('a', { masterNets: [...apart[0]] }), against(flat('b', { masterNets: [...apart[1]] }))),
+    ).to.deep.equal([]);
+    const half = flat('b', { ipam: { excludeCIDRs: ['172.20.1.128/25'] }, masterNets: [...apart[0]] });
+    const part = (subnet: string) => check(flat('a', { subnet, ipam: { interfaceBlock: 1 } }), against(half));
+    expect(part('172.20.1.128/25').filter(line => line.startsWith('error'))).to.deep.equal([]);
+    expect(part('172.20.1.64/26').filter(line => line.startsWith('error'))).to.deep.equal([
+      'error MNN_OVERLAP spec.subnet: network b gives out 172.20.1.64/26, too',
+    ]);
+  });
+
   it('warn of links that cannot be on the NICs of another network, where a host has such a NIC', () => {
     const l2 = network('l2', { subnet: '10.201.0.0/16', ipam: { vlanMode: 'l2' }, masterNets: ['172.20.2.0/24'] });
     const macvlan = network('mac', {

@@ -1,6 +1,6 @@
 import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
 import type { NicPosition } from '../layout/interfaceIndex.ts';
-import { capacityOf, hostSubnetLayout } from '../layout/layout.ts';
+import { capacityOf, hostSubnetLayout, usableCount } from '../layout/layout.ts';
 import { addressesOf, membersOf } from '../layout/members.ts';
 import { formatAddress, type IpAddress } from '../net/address.ts';
 import { contains, covers, formatCidr, overlap, tryParseCidr, type IpCidr } from '../net/cidr.ts';
@@ -26,6 +26,7 @@ export function validateInCluster(object: MultiNicNetwork, facts: ClusterFacts):
   const draft = readDraft(object);
   return [
     ...checkNetworks(draft, facts.networks),
+    ...checkSharedHostSubnets(draft, facts),
     ...checkHostSubnets(draft, facts.hosts),
     ...checkMembers(draft, facts.hosts),
     ...checkSharing(draft, facts.networks, facts.hosts),
@@ -44,6 +45,34 @@ function checkNetworks({ name, ownAddresses, subnets }: Draft, networks: readonl
         .map(theirs => error('MNN_OVERLAP', path, `${text} overlaps ${formatCidr(theirs)} of network ${other.name}`)),
     );
   });
+}
+
+/** Without a pod subnet pods get addresses of the host subnets, which no other network may give out, too. */
+function checkSharedHostSubnets(draft: Draft, { networks, hosts }: ClusterFacts): Finding[] {
+  if (!draft.ownAddresses) return [];
+  const excludes = cidrsOf(draft.excludes);
+  const own = { subnets: cidrsOf(draft.subnets), masterNets: cidrsOf(draft.masterNets) };
+  return networks.flatMap(other => {
+    if (other.name === draft.name || !other.ownAddresses) return [];
+    if (draft.subnets.length > 0 && other.subnets.length > 0) return [];
+    const theirs = rangesOf(other, hosts);
+    const both = rangesOf(own, hosts).flatMap(range =>
+      theirs.filter(their => overlap(range, their)).map(their => (range.prefix > their.prefix ? range : their)),
+    );
+    const shared = both.find(range => usableCount(range, [...excludes, ...other.excludes]) > 0n);
+    if (!shared) return [];
+    return [error('MNN_OVERLAP', 'spec.subnet', `network ${other.name} gives out ${formatCidr(shared)}, too`)];
+  });
+}
+
+/** What a network gives out addresses of. */
+function rangesOf(
+  { subnets, masterNets }: Pick<Network, 'subnets' | 'masterNets'>,
+  hosts: readonly HostInterfaceSpec[],
+): IpCidr[] {
+  if (subnets.length > 0) return [...subnets];
+  const found = new Set(hosts.flatMap(host => membersOf({ masterNets }, host).map(({ netAddress }) => netAddress)));
+  return [...found].flatMap(netAddress => tryParseCidr(netAddress) ?? []);
 }
 
 /**
