@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { apiVersion, label } from '../../core/api/names.ts';
+import { networkOwner } from '../../core/api/owner.ts';
 import type { Allocation, IPPool, IPPoolSpec } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import {
@@ -84,7 +85,7 @@ export class PoolStore {
   /**
    * Takes addresses for an attachment, or returns those that it holds already.
    * @param claim what to take, or the choice of it: made on the content that is written, so again after each conflict
-   * @throws what the choice throws; MultiNicError MNN_POOL_FULL, MNN_ADDRESS_TAKEN, MNN_ADDRESS_OUTSIDE, MNN_DEADLINE
+   * @throws what the choice throws; MultiNicError MNN_POOL_FULL, MNN_ADDRESS_TAKEN, MNN_ADDRESS_OUTSIDE, MNN_NETWORK_NOT_READY, MNN_DEADLINE
    */
   async allocate(
     pool: PoolRef,
@@ -94,7 +95,8 @@ export class PoolStore {
     const { network, page } = pool.spec;
     const { allocation, count } = await this.#change(pool.name, options, {
       ifAbsent: () => newPool(pool),
-      apply: before => {
+      apply: (before, found) => {
+        checkOwner(pool, found);
         const grant = allocate(before, typeof claim === 'function' ? claim(before) : claim, this.#rules());
         if (!grant.ok) throw refusal(pool, grant);
         const { capacity } = pool;
@@ -191,6 +193,17 @@ function newPool({ name, spec, networkUid }: PoolRef): IPPool {
     },
     spec,
   };
+}
+
+/**
+ * A pool may be left of a network that was deleted and made again: Kubernetes' garbage collector is about to delete it, with what is written
+ * into it until then.
+ */
+function checkOwner({ name, spec: { network }, networkUid }: PoolRef, found: IPPool | undefined): void {
+  const owner = found && networkOwner(found.metadata);
+  if (!owner || owner.uid === networkUid) return;
+  const detail = `network ${network} was deleted and made again, and ippool ${name} of the old one is not deleted yet`;
+  throw new MultiNicError('MNN_NETWORK_NOT_READY', detail);
 }
 
 function refusal({ name, spec }: PoolRef, grant: Exclude<ReturnType<typeof allocate>, { ok: true }>): MultiNicError {

@@ -24,8 +24,9 @@ export interface Change<T> {
   /**
    * What the change makes of the pool's content, and its result. Called again, on newer content, after a conflict; an error it throws is
    * the answer to this change alone.
+   * @param pool the object that has the content; undefined where there is none
    */
-  apply(before: PoolContent): Applied<T>;
+  apply(before: PoolContent, pool: IPPool | undefined): Applied<T>;
   timeoutMs: number;
   dryRun: boolean;
   /** How long it may wait for others to go along with, ms. Default: not at all. */
@@ -184,7 +185,7 @@ export class PoolWriter {
     let changed = false;
     const outcomes = batch.map((change): Outcome => {
       try {
-        const applied = change.apply(content);
+        const applied = change.apply(content, pool);
         if (applied.content && !change.dryRun) {
           content = applied.content;
           changed = true;

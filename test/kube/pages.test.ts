@@ -94,6 +94,25 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(await confirm('nobody', 20)).to.deep.equal([]);
   });
 
+  it('are not taken from where they are left of a network that was deleted and made again', async () => {
+    const pool = { name: 'again.page.0', spec: { network: 'again', page: 0, blocks: [] } };
+    const claimant = { podUID: 'u', namespace: 'default', name: 'worker-1', interface: 'net1' };
+    const take = (networkUid: string): Promise<unknown> =>
+      new PoolStore(client, { log: silent })
+        .allocate(
+          { ...pool, networkUid },
+          { claimant, nics: [{ netAddress: '172.20.1.0/24', blocks: [] }] },
+          { timeoutMs },
+        )
+        .catch((error: unknown) => error);
+    expect(await take('the-old')).to.include({ podUID: 'u' });
+    const refused = await take('the-new');
+    expect(refused).to.have.property('code', 'MNN_NETWORK_NOT_READY');
+    expect(String(refused)).to.contain('network again was deleted and made again, and ippool again.page.0');
+    await client.delete(ipPools, { name: pool.name });
+    expect(await take('the-new')).to.include({ podUID: 'u' });
+  });
+
   it('tell what is reserved for a pod without a write', async () => {
     const spec = { network: 'asked', page: 0, blocks: [] };
     const pool = { name: 'asked.page.0', spec, networkUid: 'of-no-network' };
