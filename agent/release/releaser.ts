@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Allocation } from '../../core/api/types.ts';
 import type { PoolStore } from '../../kube/pools/poolStore.ts';
+import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
@@ -8,7 +9,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import { isEnding, type PodSource } from '../pods/podSource.ts';
-import type { PoolRecords } from '../records/poolRecords.ts';
+import type { Held, PoolRecords } from '../records/poolRecords.ts';
 
 export interface ReleaserOptions {
   readonly pods: PodSource;
@@ -46,6 +47,8 @@ export class Releaser implements Runnable {
   readonly #options: ReleaserOptions;
   readonly #queue: WorkQueue;
   readonly #cases = new Map<string, Case>();
+  /** How long this agent has known of each record: whoever dated it may have had another time. */
+  readonly #seen = new FirstSeen();
   /** For the record that leaves its grace period next. */
   #graceEnds: { timer: NodeJS.Timeout; due: number } | undefined;
 
@@ -106,16 +109,20 @@ export class Releaser implements Runnable {
   sweep(): void {
     const { records, pods, graceMs = 60_000 } = this.#options;
     if (!pods.informer.hasSynced) return;
-    for (const { allocation, pool } of records.all()) {
-      const { podUID, state, since, reservation } = allocation;
-      const ageMs = Date.now() - Date.parse(since);
-      if (state === 'Released') continue;
+    const live = [...records.all()].filter(({ allocation }) => allocation.state !== 'Released');
+    this.#seen.keep(new Set(live.map(keyOf)));
+    for (const held of live) {
+      const { allocation, pool } = held;
+      const { podUID, since, reservation } = allocation;
+      const knownMs = this.#seen.ageMs(keyOf(held));
+      const ageMs = Math.max(knownMs, Date.now() - Date.parse(since));
       if (ageMs < graceMs) {
         if (!pods.byUid(podUID)) this.#sweepIn(graceMs - ageMs);
         continue;
       }
       if (podUID === '' && reservation !== undefined) {
-        if (ageMs > reservationMs) this.#giveUp(pool, reservation);
+        // Nobody is asked for its pod, so the date alone does not count.
+        if (knownMs > reservationMs) this.#giveUp(pool, reservation);
         continue;
       }
       const pod = pods.byUid(podUID);
@@ -181,6 +188,11 @@ export class Releaser implements Runnable {
       logger.warn({ err: error, pool }, 'giving up a reservation failed');
     });
   }
+}
+
+function keyOf({ allocation, pool }: Held): string {
+  const { podUID, reservation = '', interface: ifname, since } = allocation;
+  return [pool, podUID || reservation, ifname, since].join(' ');
 }
 
 function isOf({ podUID, state }: Allocation, uid: string): boolean {

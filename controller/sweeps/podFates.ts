@@ -2,7 +2,7 @@ import type { Allocation } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
 import { leases, nodes, pods, type Node, type Pod } from '../../kube/api/resources.ts';
-import { FirstSeen } from './firstSeen.ts';
+import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { fateOf, isFailing, isFinished, type PodFate } from './injectedPods.ts';
 
 /** A pod that is gone and whose node nobody remembers: so long it may still run on a node that is cut off. */

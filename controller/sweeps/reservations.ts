@@ -4,7 +4,7 @@ import { pods, type Pod } from '../../kube/api/resources.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import type { LeaderContext } from '../leaderContext.ts';
-import type { FirstSeen } from './firstSeen.ts';
+import type { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { poolRecords } from './poolRecords.ts';
 

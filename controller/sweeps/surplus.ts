@@ -5,7 +5,7 @@ import { addressesOf } from '../../core/audit/view.ts';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { pods } from '../../kube/api/resources.ts';
 import type { LeaderContext } from '../leaderContext.ts';
-import type { FirstSeen } from './firstSeen.ts';
+import type { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { poolRecords } from './poolRecords.ts';
 

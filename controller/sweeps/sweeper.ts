@@ -2,7 +2,7 @@ import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import type { LeaderContext } from '../leaderContext.ts';
 import { sweepOrphans } from './orphans.ts';
-import { FirstSeen } from './firstSeen.ts';
+import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { sweepReservations } from './reservations.ts';
 import { createSurplusSweep } from './surplus.ts';
 

@@ -19,6 +19,7 @@ import {
   type Pod,
 } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { startReleasers } from '../faults/releasers.ts';
 import { lease } from '../kube/support.ts';
 import { host, inParallel, network } from './support.ts';
 import { controllerSite } from './site.ts';
@@ -314,6 +315,20 @@ describe('Node capacity and sweeps, against a real API server', function () {
     await held(['alive', 'unmarked']);
     for (const { metadata } of [alive, unmarked, finished, failing])
       await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+  });
+
+  it('has agents release what no pod has, whatever the time of who gave it was', async () => {
+    await site.client.create(multiNicNetworks, network('dated'));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    await site.client.create(hostInterfaces, host('n-0', 0));
+    const since = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+    const records = [-1, 0, 40].map(days => ({ ...allocation(`u${days}`, `p${days}`), since: since(days) }));
+    await createPool('dated.n-0', { network: 'dated', hostName: 'n-0', blocks: [] }, records);
+    await using parts = new AsyncDisposableStack();
+    parts.use(await startReleasers(site.cluster, ['n-0']));
+    await eventually('the releases', async () =>
+      readPool(await site.seen.pool('dated.n-0')).allocations.every(({ state }) => state === 'Released'),
+    );
   });
 
   it('keeps what a deleted Node had while pods are bound to it: it may be added again', async () => {

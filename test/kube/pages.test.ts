@@ -9,6 +9,7 @@ import { ClusterView } from '../../kube/view/clusterView.ts';
 import { grantAnywhere, type Granted } from '../../kube/grants/grant.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { PageDirectory } from '../../kube/pools/pageDirectory.ts';
+import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import { PoolStore, type PoolRef } from '../../kube/pools/poolStore.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
@@ -62,6 +63,10 @@ describe('pages of a node-independent network, against a real API server', funct
       const used = full.includes(page) ? pageSize : 9;
       await client.updateStatus(ipPools, { ...pool, status: { allocations: [], used, capacity: pageSize } });
     }
+    await eventually("the API server's cache to have them", async () => {
+      const rows = await listPoolRows(client, { network: 'told' });
+      return rows.filter(({ used }) => used === pageSize).length === full.length;
+    });
     const directory = new PageDirectory(client);
     const first = await tried(directory, 'told', 8);
     expect(new Set(first).size).to.equal(first.length);
