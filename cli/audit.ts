@@ -17,7 +17,7 @@ export async function runAudit(flags: AuditFlags): Promise<{ report: string; isC
   });
   if (network !== undefined) await client.get(multiNicNetworks, { name: network });
   const all = await auditCluster(client, { settleMs });
-  const findings = all.filter(finding => network === undefined || finding.network === network);
+  const findings = all.filter(finding => network === undefined || finding.network.split(',').includes(network));
   const report = output === 'json' ? jsonReport(findings) : tableReport(findings);
   return { report, isClean: findings.length === 0 };
 }

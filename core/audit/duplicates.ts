@@ -6,6 +6,7 @@ interface Users extends UsedAddress {
   records: number;
   /** UIDs, or what stands for them where no pod is known. */
   owners: Set<string>;
+  networks: Set<string>;
   objects: Set<string>;
 }
 
@@ -18,8 +19,12 @@ export function findDuplicates({ live, pods, networks }: AuditView): AuditFindin
   const usersOf = (used: UsedAddress): Users => {
     const { network, address, netAddress } = used;
     const key = netAddress === undefined ? address : `${address} ${network} ${netAddress}`;
-    const users = byAddress.get(key) ?? { ...used, records: 0, owners: new Set(), objects: new Set() };
+    const users = byAddress.get(key) ?? {
+      ...{ ...used, records: 0 },
+      ...{ owners: new Set(), networks: new Set(), objects: new Set() },
+    };
     byAddress.set(key, users);
+    users.networks.add(network);
     return users;
   };
   for (const { record, pool, pod } of live) {
@@ -42,7 +47,7 @@ export function findDuplicates({ live, pods, networks }: AuditView): AuditFindin
     .filter(({ records, owners }) => records > 1 || owners.size > 1)
     .map(users => ({
       kind: 'duplicate',
-      network: users.network,
+      network: [...users.networks].sort().join(','),
       objects: [...users.objects],
       message: messageOf(users),
     }));

@@ -11,6 +11,7 @@ export type FindingKind = (typeof findingKinds)[number];
 /** One disagreement. */
 export interface AuditFinding {
   kind: FindingKind;
+  /** Several, with commas between, where an address is of two at once. */
   network: string;
   /** What disagrees, as `pod namespace/name`, `ippool name`, `node name`. */
   objects: string[];

@@ -150,6 +150,19 @@ describe('kubectl-multinic audit, against a real API server', function () {
     await client.delete(multiNicNetworks, { name: 'bridged' });
   });
 
+  it('tells either network of an address that both have given out', async () => {
+    await client.create(multiNicNetworks, network('other'));
+    for (const name of ['audited', 'other']) {
+      const pod = await runningPod(`of-${name}`, '10.200.0.1/18', { of: name });
+      await createPool(`${name}.n-0`, { network: name, hostName: 'n-0', blocks: [] }, [recordOf(pod, '10.200.0.1/18')]);
+    }
+    for (const name of ['audited', 'other']) {
+      const { stdout } = await audit('--network', name);
+      expect(stdout).to.match(/^duplicate +audited,other +.*2 live records hold 10\.200\.0\.1;/m);
+    }
+    await client.delete(multiNicNetworks, { name: 'other' });
+  });
+
   it('ends with 2 where it cannot audit: no such network, wrong flags', async () => {
     const unknown = await audit('--network', 'nowhere');
     expect(unknown.code).to.equal(2);
