@@ -5,12 +5,13 @@ import type { Network } from '../../core/network/network.ts';
 import type { Claim, Claimant, NicClaim } from '../../core/pool/allocate.ts';
 import { claimsAnywhere, claimsOnNode } from '../../core/pool/claim.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
-import { excludedPages, pageAround, pageCapacity, pageCount, type PageSpan } from '../../core/pool/pages.ts';
+import { excludedPages, pageAround, pageCapacity, pageCount } from '../../core/pool/pages.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import type { NicRequest } from '../../core/selection/request.ts';
 import type { DevicePlacement } from '../../core/selection/types.ts';
 import type { ClusterView } from '../view/clusterView.ts';
 import { grantInNodePool } from './nodeGrant.ts';
+import type { NetworkPages } from '../pools/pageDirectory.ts';
 import { PoolFullError } from '../pools/poolFull.ts';
 import type { PoolCallOptions, PoolRef, PoolStore } from '../pools/poolStore.ts';
 import { sharersOf } from './sharedNics.ts';
@@ -111,8 +112,12 @@ async function grantInPages(
   let result = known === undefined ? undefined : await tryPage(known);
   if (result instanceof PoolFullError && asked !== undefined) throw result;
   if (result && !(result instanceof PoolFullError)) return result;
-  const excluded = (): PageSpan[] => excludedPages(ranges);
-  for await (const page of store.pages.candidates(network.name, pageCount(ranges), options.timeoutMs, excluded)) {
+  const pages: NetworkPages = {
+    count: pageCount(ranges),
+    excluded: () => excludedPages(ranges),
+    isPartial: network.ipam.interfaceBlock > 0 || network.subnets.length === 0,
+  };
+  for await (const page of store.pages.candidates(network.name, pages, options.timeoutMs)) {
     result = await tryPage(page);
     if (!(result instanceof PoolFullError)) return result;
   }

@@ -26,7 +26,7 @@ describe('PageDirectory, against a server that misbehaves', () => {
 
   async function candidates(timeoutMs: number): Promise<number[]> {
     const pages: number[] = [];
-    for await (const page of new PageDirectory(client).candidates('net', 2, timeoutMs)) pages.push(page);
+    for await (const page of new PageDirectory(client).candidates('net', { count: 2 }, timeoutMs)) pages.push(page);
     return pages;
   }
 
@@ -52,7 +52,7 @@ describe('PageDirectory, against a server that misbehaves', () => {
   it('stays with a page until that is crowded, and takes from crowded ones where there are no others', async () => {
     const directory = new PageDirectory(client);
     const first = async (count: number): Promise<number | undefined> => {
-      for await (const page of directory.candidates('net', count, 10_000)) return page;
+      for await (const page of directory.candidates('net', { count }, 10_000)) return page;
       return undefined;
     };
     const page = (await first(1000)) ?? NaN;

@@ -19,17 +19,31 @@ const readyAhead = 8;
 /** Among so many pages a process chooses: those that write at the same time seldom meet, and what is given out stays together. */
 const choice = 8;
 
+/** So many pages a call that are full by their count are tried all the same, where that may be wrong. */
+const mostDoubts = 4;
+
+/** The pages of a network. */
+export interface NetworkPages {
+  count: number;
+  /** Those that have nothing to give out, worked out where a page is chosen anew. Default: none. */
+  excluded?: () => readonly PageSpan[];
+  /** Whether attachments may leave NICs out: a page with as many as fit may then have addresses of some NIC left. */
+  isPartial?: boolean;
+}
+
 interface Known {
+  /** Found full. */
   full: Set<number>;
+  /** Full by the count of their attachments. */
+  counted: Set<number>;
   /** Neither full nor comfortable. */
   crowded: Set<number>;
   /** What this process takes from, for as long as that is right. */
   current?: number | undefined;
   /** What it takes from afterwards. */
   next?: number | undefined;
-  /** How many pages the network had when it was last asked for, and which of them have nothing to give out. */
-  count: number;
-  excluded: () => readonly PageSpan[];
+  /** As they were when the network was last asked for. */
+  pages: NetworkPages;
   readAt: number;
   /** Under way: all who want to know more wait for the same answer. */
   reading?: Promise<Known>;
@@ -49,27 +63,21 @@ export class PageDirectory {
 
   /**
    * Pages to try, the best first; ends when there is none left.
-   * @param count how many pages the network has
    * @param timeoutMs for the request that may be needed
-   * @param excluded the pages that have nothing to give out, worked out where a page is chosen anew
    * @throws ApiError, TransportError
    */
-  async *candidates(
-    network: string,
-    count: number,
-    timeoutMs: number,
-    excluded: () => readonly PageSpan[] = () => [],
-  ): AsyncGenerator<number, void> {
+  async *candidates(network: string, pages: NetworkPages, timeoutMs: number): AsyncGenerator<number, void> {
     const tried = new Set<number>();
-    let known = this.#networks.get(network) ?? this.#remember(network, [], { count, excluded });
-    Object.assign(known, { count, excluded });
+    let known = this.#networks.get(network) ?? this.#remember(network, [], { pages });
+    known.pages = pages;
     let isFresh = false;
     const refresh = async (): Promise<void> => {
       const latest = this.#networks.get(network) ?? known;
       isFresh = latest === known;
       known = isFresh ? await this.#read(network, known, timeoutMs) : latest;
     };
-    if (known.full.size + known.crowded.size > 0 && performance.now() - known.readAt > staleMs) await refresh();
+    if (known.full.size + known.counted.size + known.crowded.size > 0 && performance.now() - known.readAt > staleMs)
+      await refresh();
     for (;;) {
       const page = choose(known, tried);
       if (page === undefined) {
@@ -102,21 +110,17 @@ export class PageDirectory {
     return known.next;
   }
 
-  #remember(
-    network: string,
-    rows: readonly PoolRow[],
-    before: Pick<Known, 'current' | 'next' | 'count' | 'excluded'>,
-  ): Known {
+  #remember(network: string, rows: readonly PoolRow[], before: Pick<Known, 'current' | 'next' | 'pages'>): Known {
     const pagesWith = (isSo: (used: number, capacity: number) => boolean): Set<number> =>
       new Set(
         rows.flatMap(({ page, used = 0, capacity = Infinity }) =>
           page !== undefined && isSo(used, capacity) ? [page] : [],
         ),
       );
-    const full = pagesWith((used, capacity) => used >= capacity);
-    const { current, next, count, excluded } = before;
+    const counted = pagesWith((used, capacity) => used >= capacity);
+    const { current, next, pages } = before;
     const crowded = pagesWith(used => used >= comfortable);
-    const known = { full, crowded, current, next, count, excluded, readAt: performance.now() };
+    const known = { full: new Set<number>(), counted, crowded, current, next, pages, readAt: performance.now() };
     this.#networks.set(network, known);
     return known;
   }
@@ -148,19 +152,26 @@ export class PageDirectory {
 
 /** The page that is taken from; where that is none, or was tried, the one that comes next. */
 function choose(known: Known, tried: ReadonlySet<number>): number | undefined {
-  const { current, next, full, crowded, count } = known;
-  const hasRoom = (page: number): boolean => page < count && !full.has(page) && !tried.has(page);
-  if (current !== undefined && hasRoom(current)) return current;
+  const { current, next, full, counted, crowded, pages } = known;
+  const hasRoom = (page: number): boolean => page < pages.count && !full.has(page) && !tried.has(page);
+  if (current !== undefined && hasRoom(current) && (pages.isPartial || !counted.has(current))) return current;
   known.current = next !== undefined && hasRoom(next) && !crowded.has(next) ? next : pick(known, tried);
   known.next = undefined;
   return known.current;
 }
 
-/** Any of the lowest comfortable pages, else of those that have room at all. */
-function pick({ full, crowded, count, ...known }: Known, tried: ReadonlySet<number>): number | undefined {
-  const excluded = known.excluded();
-  const isOut = (page: number): boolean => full.has(page) || tried.has(page);
-  const roomy = lowestPages(count, choice, page => isOut(page) || crowded.has(page), excluded);
-  const pages = roomy.length > 0 ? roomy : lowestPages(count, choice, isOut, excluded);
-  return pages[Math.floor(Math.random() * pages.length)];
+/** Any of the lowest comfortable pages, else of those that have room at all, else of those that may only seem to have none. */
+function pick({ full, counted, crowded, pages }: Known, tried: ReadonlySet<number>): number | undefined {
+  const { count, excluded = () => [], isPartial = false } = pages;
+  const spans = excluded();
+  const lowest = (...out: readonly ReadonlySet<number>[]): number[] =>
+    lowestPages(count, choice, page => [full, tried, ...out].some(set => set.has(page)), spans);
+  const doubts = [...tried].filter(page => counted.has(page)).length;
+  const lists = [() => lowest(counted, crowded), () => lowest(counted)];
+  if (isPartial && doubts < mostDoubts) lists.push(() => lowest());
+  for (const list of lists) {
+    const some = list();
+    if (some.length > 0) return some[Math.floor(Math.random() * some.length)];
+  }
+  return undefined;
 }

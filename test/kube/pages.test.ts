@@ -6,7 +6,7 @@ import { cidrOf, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ClusterView } from '../../kube/view/clusterView.ts';
-import { grantAnywhere, type Granted } from '../../kube/grants/grant.ts';
+import { grantAnywhere, grantOnNode, type Granted } from '../../kube/grants/grant.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { PageDirectory } from '../../kube/pools/pageDirectory.ts';
 import { listPoolRows } from '../../kube/pools/poolTable.ts';
@@ -47,8 +47,41 @@ describe('pages of a node-independent network, against a real API server', funct
   /** The pages that the directory names, each found full. */
   async function tried(directory: PageDirectory, network: string, count: number): Promise<number[]> {
     const all: number[] = [];
-    for await (const page of directory.candidates(network, count, timeoutMs)) all.push(page);
+    for await (const page of directory.candidates(network, { count }, timeoutMs)) all.push(page);
     return all;
+  }
+
+  /** The network, as the controller would leave it, and a view that knows it. */
+  async function viewOf(
+    name: string,
+    { subnet, ipam }: { subnet: string; ipam: { interfaceBlock: number; excludeCIDRs?: readonly string[] } },
+  ): Promise<AsyncDisposable & { view: ClusterView }> {
+    const spec = {
+      subnet,
+      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 0, vlanMode: 'l2', ...ipam }),
+      multiNICIPAM: true,
+      plugin: { cniVersion: '1.0.0', type: 'macvlan' },
+    };
+    const object = { apiVersion, kind: 'MultiNicNetwork', metadata: { name }, spec };
+    const { metadata } = await client.create(multiNicNetworks, object);
+    const interfaces = Array.from({ length: 2 ** ipam.interfaceBlock }, (_, index) => {
+      return { netAddress: `172.20.${index + 1}.0/24`, ordinal: 0, index };
+    });
+    await client.patch(multiNicNetworks, metadata, 'merge', { status: { interfaces } }, { subresource: 'status' });
+    const inform = <T extends KubeObject>(resource: Resource<T>) =>
+      new Informer<T>({ client, resource, logger: silent });
+    const sources = { networks: inform(multiNicNetworks), cidrs: inform(cidrs), hosts: inform(hostInterfaces) };
+    const view = new ClusterView(sources, silent);
+    const watching = new AbortController();
+    const ended = Promise.all(Object.values(sources).map(informer => informer.start(watching.signal)));
+    await eventually('the network', () => view.network(name)?.state.interfaces.length === interfaces.length);
+    return {
+      view,
+      [Symbol.asyncDispose]: async () => {
+        watching.abort();
+        await ended;
+      },
+    };
   }
 
   it('that are full are learned from the columns of all, not one by one', async () => {
@@ -149,7 +182,7 @@ describe('pages of a node-independent network, against a real API server', funct
       spec: { network: 'ahead', page, blocks: [] },
     });
     const take = async (i: number, dryRun = false): Promise<number> => {
-      for await (const page of store.pages.candidates('ahead', 1000, timeoutMs)) {
+      for await (const page of store.pages.candidates('ahead', { count: 1000 }, timeoutMs)) {
         const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
         const nics = [{ netAddress: '172.20.1.0/24', blocks: [] }];
         await store.allocate(pool(page), { claimant, nics }, { timeoutMs, dryRun });
@@ -175,40 +208,13 @@ describe('pages of a node-independent network, against a real API server', funct
   });
 
   it('give out every address once, by writers that know nothing of each other, and then say that they are full', async () => {
-    const spec = {
-      subnet: '10.0.0.0/8',
-      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 0, interfaceBlock: 0, excludeCIDRs, vlanMode: 'l2' }),
-      multiNICIPAM: true,
-      plugin: { cniVersion: '1.0.0', type: 'macvlan' },
-    };
-    const object = await client.create(multiNicNetworks, {
-      apiVersion,
-      kind: 'MultiNicNetwork',
-      metadata: { name: 'flat' },
-      spec,
-    });
-    const interfaces = [{ netAddress: '172.20.1.0/24', ordinal: 0, index: 0 }];
-    // As the controller would.
-    await client.patch(
-      multiNicNetworks,
-      object.metadata,
-      'merge',
-      { status: { interfaces } },
-      { subresource: 'status' },
-    );
-    const inform = <T extends KubeObject>(resource: Resource<T>) =>
-      new Informer<T>({ client, resource, logger: silent });
-    const sources = { networks: inform(multiNicNetworks), cidrs: inform(cidrs), hosts: inform(hostInterfaces) };
-    const view = new ClusterView(sources, silent);
-    const watching = new AbortController();
-    const ended = Promise.all(Object.values(sources).map(informer => informer.start(watching.signal)));
-    await eventually('the network', () => view.network('flat')?.state.interfaces.length === 1);
+    await using flat = await viewOf('flat', { subnet: '10.0.0.0/8', ipam: { interfaceBlock: 0, excludeCIDRs } });
     // They write as webhooks and the leader do: with the right to say who set which field of a pool, namely nobody.
     const stores = Array.from({ length: 3 }, () => new PoolStore(client, { log: silent, untracked: true }));
     const grant = (i: number): Promise<Granted | undefined> => {
       const store = stores[i % stores.length]!;
       const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
-      return grantAnywhere(view, store, { network: 'flat', claimant, request: {} }, { timeoutMs: 60_000 });
+      return grantAnywhere(flat.view, store, { network: 'flat', claimant, request: {} }, { timeoutMs: 60_000 });
     };
     const queue = Array.from({ length: addresses }, (_, i) => i).values();
     const given: string[] = [];
@@ -231,7 +237,31 @@ describe('pages of a node-independent network, against a real API server', funct
     await agent.release('flat.page.65534', ({ podUID }) => podUID !== '', { timeoutMs });
     // Until the API server's cache has it, a writer is told that all are full.
     expect((await eventually('a free address', () => grant(addresses))).pool).to.equal('flat.page.65534');
-    watching.abort();
-    await ended;
+  });
+
+  it('give out what is left of a NIC that others left out, though they are full by their count', async () => {
+    const interfaces = [1, 2].map(n => {
+      return { interfaceName: `eth${n}`, netAddress: `172.20.${n}.0/24`, hostIP: `172.20.${n}.9` };
+    });
+    const host = {
+      apiVersion,
+      kind: 'HostInterface',
+      metadata: { name: 'host-1' },
+      spec: { hostName: 'host-1', interfaces },
+    };
+    await client.create(hostInterfaces, host);
+    await using left = await viewOf('left', { subnet: '10.9.0.0/28', ipam: { interfaceBlock: 1 } });
+    await eventually('the host', () => left.view.host('host-1'));
+    const store = new PoolStore(client, { log: silent, untracked: true });
+    const grant = async (i: number, master: string): Promise<string[]> => {
+      const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
+      const wanted = { network: 'left', node: 'host-1', claimant, request: { masters: [master] } };
+      const { nics } = await grantOnNode(left.view, store, wanted, { timeoutMs });
+      return nics.flatMap(({ addresses }) => addresses);
+    };
+    for (let i = 1; i <= 6; i++) expect(await grant(i, 'eth1')).to.deep.equal([`10.9.0.${i}/29`]);
+    expect(await grant(7, 'eth1').catch((error: unknown) => error)).to.have.property('code', 'MNN_POOL_FULL');
+    for (let i = 1; i <= 6; i++) expect(await grant(7 + i, 'eth2')).to.deep.equal([`10.9.0.${8 + i}/29`]);
+    expect(await grant(14, 'eth2').catch((error: unknown) => error)).to.have.property('code', 'MNN_POOL_FULL');
   });
 });
