@@ -1,6 +1,14 @@
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
-import { NetlinkError, type AddressInfo, type LinkInfo, type Netlink, type RouteInfo } from '../netlink/netlink.ts';
-import { routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
+import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import {
+  NetlinkError,
+  type AddressInfo,
+  type LinkInfo,
+  type Netlink,
+  type RouteInfo,
+  type RuleInfo,
+} from '../netlink/netlink.ts';
+import { hopsOf, readRouteText, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
 /**
@@ -21,6 +29,7 @@ export async function checkAttachment(netlink: Netlink, entry: CheckpointEntry, 
     { op: 'route.list' },
   ]);
   for (const link of entry.links) checkLink(link, entry.use, { links, addresses, routes });
+  if (entry.links.some(({ rules }) => rules)) checkRules(entry, await netlink.one(netns, { op: 'rule.list' }), routes);
   for (const { hostEnd } of entry.links) if (hostEnd !== undefined) await checkHostEnd(netlink, hostEnd);
 }
 
@@ -45,13 +54,28 @@ function checkLink(expected: CheckpointLink, use: CheckpointEntry['use'], dump: 
     const there = addresses.some(info => info.dev === link.index && info.address === address);
     if (!there) throw changed(`interface ${expected.name} lacks the address ${address}`);
   }
-  for (const wanted of expected.routes) {
-    const there = routes.some(
-      route =>
-        routeName(route) === wanted &&
-        (route.dev === link.index || route.nexthops?.some(hop => hop.dev === link.index)),
-    );
-    if (!there) throw changed(`the route to ${wanted} by ${expected.name} is gone`);
+  for (const wanted of expected.routes) checkRoute(wanted, link, routes);
+}
+
+/** Attachments that share a destination may be one route in the kernel, so there may be more gateways. */
+function checkRoute(wanted: string, link: LinkInfo, routes: readonly RouteInfo[]): void {
+  const { name, gateways } = readRouteText(wanted);
+  const hops = routes.filter(route => routeName(route) === name).flatMap(hopsOf);
+  if (!hops.some(({ dev }) => dev === link.index)) throw changed(`the route to ${name} by ${link.name} is gone`);
+  const missing = gateways.find(wantedOne => !hops.some(({ gateway }) => gateway === wantedOne));
+  if (missing !== undefined) throw changed(`the route to ${name} by ${link.name} is not via ${missing} any more`);
+}
+
+/** What comes from an address that shares its subnet with another link's is to leave by its own link. */
+function checkRules({ links }: CheckpointEntry, found: readonly RuleInfo[], routes: readonly RouteInfo[]): void {
+  for (const { name, rules = [] } of links) {
+    for (const { from, table } of rules) {
+      const address = formatCidr(parseCidr(from));
+      const isThere =
+        found.some(rule => rule.from === address && rule.table === table) &&
+        routes.some(route => route.table === table);
+      if (!isThere) throw changed(`the rule that what comes from ${address} leaves by ${name} is gone`);
+    }
   }
 }
 

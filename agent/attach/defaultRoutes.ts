@@ -1,11 +1,12 @@
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { isRecord } from '../../core/json.ts';
 import { tryParseCidr } from '../../core/net/cidr.ts';
+import { hopsOf } from '../checkpoint/entry.ts';
 import type { DelegateResult } from '../delegate/delegates.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { LinkInfo, Netlink, Op, RouteInfo } from '../netlink/netlink.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
-import type { Family, LinkRef, NextHop } from '../netlink/types.ts';
+import type { Family, LinkRef } from '../netlink/types.ts';
 import type { Attachment } from './attachment.ts';
 import { defaultDestination, type PodRoute } from './podRoutes.ts';
 
@@ -86,8 +87,4 @@ interface RouteLike {
 function isDefault({ dst, table = mainTable }: RouteLike, families: readonly Family[]): boolean {
   const cidr = typeof dst === 'string' ? tryParseCidr(dst) : undefined;
   return cidr?.prefix === 0 && table === mainTable && families.includes(cidr.family);
-}
-
-function hopsOf(route: RouteInfo): readonly NextHop[] {
-  return route.nexthops ?? [route];
 }

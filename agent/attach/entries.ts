@@ -1,7 +1,7 @@
 import { parseCidr } from '../../core/net/cidr.ts';
 import {
   checkpointVersion,
-  routeName,
+  routeText,
   type CheckpointEntry,
   type CheckpointLink,
   type CheckpointMove,
@@ -88,7 +88,7 @@ export function withPlan(
       master,
       ...(isPtp ? { hostEnd: hostEndName(containerId, name) } : {}),
       addresses: isPtp ? addresses.map(text => hostAddress(text, parseCidr(text).family)) : [...addresses],
-      routes: routes.filter(({ link }) => link === name).map(({ change }) => routeName(change)),
+      routes: routes.filter(({ link }) => link === name).map(({ change }) => routeText(change)),
       ...(ofLink.length > 0 && { rules: ofLink }),
     };
   });

@@ -162,6 +162,7 @@ describe('planOf', () => {
       const other = { ...first, routes: routes.slice(0, 2) };
       const ways = planOf(second, [entryOf(other)]).routes.map(({ change }) => `${change.op} ${change.dst}`);
       expect(ways).to.deep.equal([
+        'route.append 10.0.0.0/19',
         'route.append 192.0.2.0/24',
         'route.append 198.51.100.0/24',
         'route.add 203.0.113.0/24',

@@ -1,5 +1,5 @@
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
-import { routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
+import { readRouteText, routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownProtocol } from '../routes/ownership.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
@@ -29,6 +29,7 @@ export interface Plan {
  */
 export function planOf(attachment: Attachment, others: readonly CheckpointEntry[], before = noRoutesBefore): Plan {
   const { nics, plugin } = attachment;
+  const ways = plugin.type === 'ptp' ? ptpWays(attachment) : [];
   const routes = podRoutes(attachment).map(route => behindOthers(route, others));
   const rules = sourceRules(attachment, others);
   const common = [
@@ -38,12 +39,12 @@ export function planOf(attachment: Attachment, others: readonly CheckpointEntry[
     ...nameOps(attachment),
   ];
   if (plugin.type === 'delegate') return { links: [], pod: common, host: [], routes, rules };
-  const perNic = plugin.type === 'ptp' ? ptpPod(attachment) : nics.flatMap(nic => subInterfacePod(nic, plugin));
+  const perNic = plugin.type === 'ptp' ? ptpPod(attachment, ways) : nics.flatMap(nic => subInterfacePod(nic, plugin));
   return {
     links: nics.map(nic => linkOf(attachment, plugin, nic)),
     pod: [...perNic, ...common],
     host: plugin.type === 'ptp' ? nics.flatMap(nic => ptpHost(attachment, nic)) : [],
-    routes,
+    routes: [...ways, ...routes],
     rules,
   };
 }
@@ -54,7 +55,9 @@ export function planOf(attachment: Attachment, others: readonly CheckpointEntry[
  */
 function behindOthers(route: PodRoute, others: readonly CheckpointEntry[]): PodRoute {
   const name = routeName(route.change);
-  const isShared = others.some(({ links }) => links.some(({ routes }) => routes.includes(name)));
+  const isShared = others.some(({ links }) =>
+    links.some(({ routes }) => routes.some(text => readRouteText(text).name === name)),
+  );
   return isShared ? { ...route, change: { ...route.change, op: 'route.append' } } : route;
 }
 
@@ -122,10 +125,26 @@ function neighbourSettings(name: string, addresses: readonly string[]): Op[] {
 }
 
 /**
- * ptp: host addresses, and the whole vlanCIDR by way of the host. Links that share it, of one attachment or of two, have a route each, so
- * that the way is there as long as any of them.
+ * ptp: the whole vlanCIDR by way of the host. Links that share it, of one attachment or of two, have a route each, so that the way is there as
+ * long as any of them.
  */
-function ptpPod({ containerId, nics }: Attachment): Op[] {
+function ptpWays({ nics }: Attachment): PodRoute[] {
+  return nics.flatMap(({ name, addresses }) =>
+    addresses.map((address): PodRoute => {
+      const network = parseCidr(address);
+      const gateway = linkGateways[network.family];
+      const [src = ''] = address.split('/');
+      const onlink = network.family === 4 ? { onlink: true } : {};
+      return {
+        link: name,
+        change: { op: 'route.append', dst: formatCidr(network), gateway, dev: name, src, ...onlink },
+      };
+    }),
+  );
+}
+
+/** ptp: host addresses, and the ways by the host. */
+function ptpPod({ containerId, nics }: Attachment, ways: readonly PodRoute[]): Op[] {
   return nics.flatMap(({ name, addresses }): Op[] => {
     const gatewayMac = ptpMac(containerId, name, 'host');
     const networks = addresses.map(address => ({ address, network: parseCidr(address) }));
@@ -139,14 +158,10 @@ function ptpPod({ containerId, nics }: Attachment): Op[] {
         noDad: true,
       })),
       { op: 'link.set', dev: name, up: true },
-      ...networks.flatMap(({ address, network }): Op[] => {
-        const gateway = linkGateways[network.family];
-        const [src = ''] = address.split('/');
-        const dst = formatCidr(network);
-        const neighbour: Op = { op: 'neighbour.replace', dev: name, address: gateway, mac: gatewayMac };
-        const onlink = network.family === 4 ? { onlink: true } : {};
-        return [neighbour, { op: 'route.append', dst, gateway, dev: name, src, ...onlink }];
+      ...networks.map(({ network: { family } }): Op => {
+        return { op: 'neighbour.replace', dev: name, address: linkGateways[family], mac: gatewayMac };
       }),
+      ...ways.filter(({ link }) => link === name).map(({ change }) => change),
     ];
   });
 }

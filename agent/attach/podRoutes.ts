@@ -29,8 +29,16 @@ export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): Po
     const [route] = group;
     if (!first || !route) return [];
     const base = { op: 'route.add' as const, dst: formatCidr(parseCidr(route.dst)), ...settingsOf(route) };
-    return [{ link: first.dev, change: hops.length === 1 ? { ...base, ...first } : { ...base, nexthops: hops } }];
+    return [{ link: first.dev, change: withHops(base, hops) }];
   });
+}
+
+const hopKeys = new Set(['dev', 'gateway', 'onlink', 'nexthops']);
+
+/** The route by these next hops, one or more, in the place of its own. */
+export function withHops(route: RouteChange, hops: readonly NextHop[]): RouteChange {
+  const others = Object.fromEntries(Object.entries(route).filter(([key]) => !hopKeys.has(key))) as RouteChange;
+  return hops.length === 1 ? { ...others, ...hops[0] } : { ...others, nexthops: hops };
 }
 
 /** The destination of the default route of a gateway's family. */
@@ -74,7 +82,7 @@ function hopOf({ dst, gw }: ResultRoute, nics: readonly AttachmentNic[], routed:
 }
 
 /** RFC 4291 §2.5.6: on every link. */
-const linkLocal = parseCidr('fe80::/10');
+export const linkLocal = parseCidr('fe80::/10');
 
 /** CNI 1.1, section 5 "routes": without a gateway of its own a route takes the address's. */
 function ownGateway({ gateways = [] }: AttachmentNic, family: 4 | 6): { gateway?: string } {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import { compareCidrs, contains, formatCidr, parseCidr, type IpCidr } from '../../core/net/cidr.ts';
 import { parseAddress } from '../../core/net/address.ts';
-import type { Op } from '../netlink/types.ts';
-import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import type { PodRoute } from './podRoutes.ts';
+import type { NextHop, Op } from '../netlink/types.ts';
+import { hopsOf, type CheckpointEntry } from '../checkpoint/entry.ts';
+import { linkLocal, withHops, type PodRoute } from './podRoutes.ts';
 import { hostAddress, type Attachment } from './attachment.ts';
 
 /** A routing rule in the pod: what comes from the address leaves by the link. */
@@ -46,34 +46,49 @@ export function sourceRules(
   );
 }
 
-/** The operations that make the rules, and the routes in their tables: to the link's subnet, and those of the pod that leave by the link. */
+/**
+ * The operations that make the rules, and the routes in their tables: to the link's subnet, and those of the pod that leave by the link, or by
+ * another one of that subnet: what the one reaches the other does, too.
+ */
 export function sourceRuleOps(
   { nics }: Pick<Attachment, 'nics'>,
   rules: readonly SourceRule[],
   routes: readonly PodRoute[],
 ): Op[] {
   return rules.flatMap(({ link, from, table }): Op[] => {
-    const [ip = ''] = from.split('/');
-    const subnets = nics
-      .filter(({ name }) => name === link)
-      .flatMap(({ addresses }) => addresses.map(parseCidr))
-      .filter(subnet => contains(subnet, parseAddress(ip)));
-    const onLink = subnets.map((subnet): Op => ({
-      op: 'route.replace',
-      dst: formatCidr(subnet),
-      dev: link,
-      table,
-      scope: 'link',
-      src: ip,
-    }));
+    const [src = ''] = from.split('/');
+    const subnets = subnetsOf(nics.find(({ name }) => name === link)).filter(net => contains(net, parseAddress(src)));
+    const onLink = subnets.map((net): Op => {
+      return { op: 'route.replace', dst: formatCidr(net), dev: link, table, scope: 'link', src };
+    });
     const others = routes
-      .filter(
-        ({ change }) =>
-          change.dev === link && change.table === undefined && change.dst.includes(':') === ip.includes(':'),
-      )
-      .map(({ change }): Op => ({ ...change, op: 'route.replace', table, src: ip }));
+      .filter(({ change }) => change.table === undefined && change.dst.includes(':') === src.includes(':'))
+      .flatMap(({ change }): Op[] => {
+        const hops = hopsOf(change).flatMap(hop => hopBy(link, hop, subnets, nics) ?? []);
+        return hops.length === 0 ? [] : [{ ...withHops(change, hops), op: 'route.replace', table, src }];
+      });
     return [...onLink, ...others, { op: 'rule.add', from, table, priority: rulePriority }];
   });
+}
+
+/** The next hop by this link, which is in these subnets; undefined where the link does not reach it. */
+function hopBy(
+  link: string,
+  { dev, gateway }: NextHop,
+  subnets: readonly IpCidr[],
+  nics: Attachment['nics'],
+): NextHop | undefined {
+  const address = gateway === undefined ? undefined : parseAddress(gateway);
+  const sharesSubnet = (): boolean =>
+    subnetsOf(nics.find(({ name }) => name === dev)).some(net => subnets.some(own => compareCidrs(own, net) === 0));
+  const isReached =
+    dev === link ||
+    (address && !contains(linkLocal, address) ? subnets.some(net => contains(net, address)) : sharesSubnet());
+  return isReached ? { dev: link, ...(gateway !== undefined && { gateway }) } : undefined;
+}
+
+function subnetsOf(nic: Attachment['nics'][number] | undefined): IpCidr[] {
+  return nic?.addresses.map(parseCidr) ?? [];
 }
 
 /** The operations that take the rules away again; their tables' routes go with the links. */

@@ -1,6 +1,8 @@
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import type { NicUse } from '../../core/network/nicUse.ts';
+import { formatAddress, parseAddress } from '../../core/net/address.ts';
 import { mainTable } from '../netlink/constants.ts';
+import type { NextHop, Route } from '../netlink/types.ts';
 
 /** Version of the files' form; a file of another version is left alone and reported. */
 export const checkpointVersion = 1;
@@ -46,7 +48,7 @@ export interface CheckpointLink {
   hostEnd?: string;
   /** With their prefix lengths. */
   addresses: string[];
-  /** The routes in the pod that the agent added: destinations, with ` table N` where that is not the main one. */
+  /** The routes in the pod that the agent added, as `routeText` has them; those of older agents name no gateways. */
   routes: string[];
   /** Routing rules in the pod: what comes from that address is looked up in that table. */
   rules?: { from: string; table: number }[];
@@ -84,9 +86,27 @@ export function entryKey({ containerId, ifname }: Pick<CheckpointEntry, 'contain
   return `${containerId}@${ifname}`;
 }
 
-/** How an entry names a route in the pod. */
+/** What tells a route in the pod from others: `192.0.2.0/24`, with ` table N` where that is not the main one. */
 export function routeName({ dst, table = mainTable }: { dst: string; table?: number }): string {
   return table === mainTable ? dst : `${dst} table ${table}`;
+}
+
+/** A route with its gateways, as an entry has it: `192.0.2.0/24 via 10.0.0.1, 10.0.32.1`. */
+export function routeText(route: Route): string {
+  const gateways = hopsOf(route).flatMap(({ gateway }) => gateway ?? []);
+  const texts = gateways.map(gateway => formatAddress(parseAddress(gateway)));
+  return texts.length === 0 ? routeName(route) : `${routeName(route)} via ${texts.join(', ')}`;
+}
+
+/** Name and gateways of a route that an entry has. */
+export function readRouteText(text: string): { name: string; gateways: string[] } {
+  const [name = '', gateways] = text.split(' via ');
+  return { name, gateways: gateways?.split(', ') ?? [] };
+}
+
+/** The next hops of a route: its own where it has only one. */
+export function hopsOf(route: Route): readonly NextHop[] {
+  return route.nexthops ?? [route];
 }
 
 /** Whether a parsed file is an entry of this version. */

@@ -119,6 +119,15 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
       await sandbox.del(routed);
     });
 
+    it('27. the way to the rest of a ptp network, by the host, is told when it is gone', async () => {
+      using sandbox = await test.make('check-way');
+      const result = await sandbox.add(test.config);
+      const [way = ''] = sandbox.namespace.ip('route', 'show', 'dev', 'net1-1').split(' ');
+      sandbox.namespace.ip('route', 'del', way);
+      expect(errorOf(await sandbox.check(test.config, result)).msg).to.equal(`the route to ${way} by net1-1 is gone`);
+      await sandbox.del(test.config);
+    });
+
     it('26. of what was never attached is code 3, in another namespace code 8', async () => {
       using sandbox = await test.make('check-none');
       using other = await test.make('check-other');

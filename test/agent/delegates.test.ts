@@ -33,7 +33,8 @@ describe('agent: other plugins as delegates', function () {
     leases = join(host.folder, 'leases');
     const hostLocal = { type: 'host-local', dataDir: leases };
     const ranges = (subnet: string): object => ({ ranges: [[{ subnet, rangeStart: subnet.replace('0/24', '10') }]] });
-    await site.addNetwork('leased', spec({ ...hostLocal, ...ranges('198.51.100.0/24') }, {}));
+    const beyond = { routes: [{ dst: '192.0.2.0/24', gw: '198.51.100.1' }] };
+    await site.addNetwork('leased', spec({ ...hostLocal, ...ranges('198.51.100.0/24'), ...beyond }, {}));
     const args = { eth2: { ...ranges('203.0.113.0/24') }, eth1: { ...ranges('198.18.0.0/24') } };
     const config = { type: 'multi-config', ipam_type: 'host-local', args };
     await site.addNetwork('configured', spec({ ...config, routes: [{ dst: '192.0.2.0/24', gw: '198.18.0.1' }] }, {}));
@@ -81,11 +82,20 @@ describe('agent: other plugins as delegates', function () {
   it('two NICs in one subnet each send by themselves what comes from their address', async () => {
     const config = await multusConfig(site, 'leased', { cniArgs: { nics: 3 } });
     using sandbox = await Sandbox.make(site, host, 'sources');
-    const { ips } = await sandbox.add(config);
-    for (const [i, { address }] of ips.entries()) {
-      const route = sandbox.namespace.ip('route', 'get', '198.51.100.200', 'from', address.split('/')[0]!);
-      expect(route).to.contain(`dev net1-${i}`);
+    const result = await sandbox.add(config);
+    for (const [i, { address }] of result.ips.entries()) {
+      const route = (to: string): string => sandbox.namespace.ip('route', 'get', to, 'from', address.split('/')[0]!);
+      expect(route('198.51.100.200')).to.contain(`dev net1-${i}`);
+      expect(route('192.0.2.200')).to.contain('via 198.51.100.1').and.contain(`dev net1-${i}`);
     }
+    expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    sandbox.namespace.ip('route', 'replace', '192.0.2.0/24', 'via', '198.51.100.2', 'dev', 'net1-0');
+    expect(errorOf(await sandbox.check(config, result)).msg).to.equal(
+      'the route to 192.0.2.0/24 by net1-0 is not via 198.51.100.1 any more',
+    );
+    sandbox.namespace.ip('route', 'replace', '192.0.2.0/24', 'via', '198.51.100.1', 'dev', 'net1-0');
+    sandbox.namespace.ip('rule', 'del', 'from', result.ips[2]!.address.split('/')[0]!);
+    expect(errorOf(await sandbox.check(config, result)).msg).to.contain('leaves by net1-2 is gone');
     await sandbox.del(config);
     expect(sandbox.namespace.ip('rule').trim().split('\n')).to.have.length(3);
   });
