@@ -1,4 +1,7 @@
-import type { ResultInterface } from '../../core/cni/result.ts';
+import type { ReadIp } from '../../core/cni/readResult.ts';
+import type { ResultInterface, ResultRoute } from '../../core/cni/result.ts';
+import { tryParseAddress } from '../../core/net/address.ts';
+import { contains, formatInterface, parseCidr } from '../../core/net/cidr.ts';
 import type { DelegateResult } from '../delegate/delegates.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 
@@ -13,7 +16,7 @@ export function withAnswers(attachment: Attachment, answers: Answers): Attachmen
   if (answers.size === 0) return attachment;
   const told = attachment.nics.flatMap(({ name, delegate }) => {
     const result = answers.get(name)?.result;
-    return delegate?.role === 'ipam' && result ? result.routes : [];
+    return delegate?.role === 'ipam' && result ? result.routes.map(route => withGateway(route, result.ips)) : [];
   });
   const dns = [attachment.dns, ...[...answers.values()].map(({ result }) => result.dns)];
   return {
@@ -24,12 +27,23 @@ export function withAnswers(attachment: Attachment, answers: Answers): Attachmen
   };
 }
 
+/** CNI 1.1, section 5 "routes": without a gateway of its own a route takes that of the plugin's address: on that NIC, whichever it is. */
+function withGateway(route: ResultRoute, ips: readonly ReadIp[]): ResultRoute {
+  if (route.gw !== undefined) return route;
+  const family = route.dst.includes(':') ? 6 : 4;
+  const found = ips.find(({ address, gateway = '' }) => {
+    const parsed = tryParseAddress(gateway);
+    return parsed?.family === family && contains(parseCidr(address), parsed);
+  });
+  return found?.gateway === undefined ? route : { ...route, gw: found.gateway };
+}
+
 function withAnswer(nic: AttachmentNic, answer: DelegateResult | undefined): AttachmentNic {
   if (!answer) return nic;
   const { ips } = answer.result;
   return {
     ...nic,
-    addresses: ips.map(({ address }) => address),
+    addresses: ips.map(({ address }) => formatInterface(address)),
     gateways: ips.flatMap(({ gateway }) => gateway ?? []),
   };
 }

@@ -1,9 +1,10 @@
 import type { CniCommand } from '../../core/cni/call.ts';
 import type { ValidAttachment } from '../../core/cni/config.ts';
-import { cniCodes, cniError } from '../../core/cni/error.ts';
+import { cniCodes, cniError, type CniCode } from '../../core/cni/error.ts';
 import { readResult, type ReadResult } from '../../core/cni/readResult.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { isRecord } from '../../core/json.ts';
+import { tryParseCidr } from '../../core/net/cidr.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import { execPlugin } from './execPlugin.ts';
 import { findPlugin } from './findPlugin.ts';
@@ -52,7 +53,7 @@ export class Delegates {
     this.#folders = folders;
   }
 
-  /** @throws CniError the plugin's own; 103 where there is none or it died, 6 where its answer is no result */
+  /** @throws CniError the plugin's own; 103 where there is none, it died, or gave nothing to work with, 6 where its answer is no result */
   async add(delegate: Delegate, call: DelegateCall, signal: AbortSignal): Promise<DelegateResult> {
     const stdout = await this.#exec('ADD', delegate, call, {}, signal);
     let printed: unknown;
@@ -62,7 +63,10 @@ export class Delegates {
       throw noResult(delegate, stdout, cause);
     }
     if (!isRecord(printed)) throw noResult(delegate, stdout);
-    return { printed, result: readResult(printed) };
+    const result = readResult(printed);
+    const mistake = mistakeIn(delegate, result);
+    if (mistake !== undefined) throw failed(delegate, cniCodes.delegateFailed, mistake);
+    return { printed, result };
   }
 
   /** Takes away what is left of what ADD made. @throws CniError */
@@ -144,6 +148,19 @@ function isAtLeast({ conf }: Delegate, version: string): boolean {
 }
 
 function noResult(delegate: Delegate, stdout: string, cause?: unknown): Error {
-  const detail = `plugin ${executableOf(delegate)}, ADD: it printed no result but ${JSON.stringify(stdout.slice(0, 200))}`;
-  return cniError(cniCodes.decodingFailure, 'MNN_DELEGATE_FAILED', detail, { cause });
+  const what = `it printed no result but ${JSON.stringify(stdout.slice(0, 200))}`;
+  return failed(delegate, cniCodes.decodingFailure, what, cause);
+}
+
+/** What an interface cannot be made with. An IPAM plugin that gives no address is refused by the reference plugins, too. */
+function mistakeIn({ role }: Delegate, { ips, routes }: ReadResult): string | undefined {
+  if (role === 'ipam' && ips.length === 0) return 'it gave no address';
+  const address = ips.find(ip => !tryParseCidr(ip.address));
+  if (address) return `it gave the address "${address.address}", which is none with a prefix length`;
+  const route = role === 'ipam' ? routes.find(({ dst }) => !tryParseCidr(dst)) : undefined;
+  return route && `it gave a route to "${route.dst}", which is no network`;
+}
+
+function failed(delegate: Delegate, code: CniCode, what: string, cause?: unknown): Error {
+  return cniError(code, 'MNN_DELEGATE_FAILED', `plugin ${executableOf(delegate)}, ADD: ${what}`, { cause });
 }

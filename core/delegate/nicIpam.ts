@@ -1,4 +1,5 @@
 import { MultiNicError } from '../errors.ts';
+import { formatInterface, tryParseCidr } from '../net/cidr.ts';
 import { multiNicIpam, type Ipam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
@@ -22,8 +23,8 @@ export interface IpamNic {
 }
 
 /**
- * How the NIC gets its addresses. Routes are left out of the section: with several NICs each plugin would make the same one, so the agent
- * makes all of them together.
+ * How the NIC gets its addresses. Routes for all NICs are left out of the section: each plugin would make the same one, so the agent makes all of
+ * them together. Those of a section of its own are the NIC's alone.
  * @throws MultiNicError MNN_NODE_LACKS where a multi-config IPAM says nothing of the NIC, MNN_ADDRESS_INVALID for wanted addresses without a prefix
  */
 export function nicIpam({ name, ipam }: Pick<Network, 'name' | 'ipam'>, nic: IpamNic): NicIpam {
@@ -55,7 +56,7 @@ function multiConfig(network: string, ipam: Ipam, { master, wanted }: IpamNic): 
   const { ipam_type: type } = ipam.raw;
   // whereabouts keeps ranges apart by network_name: two NICs with the same range are two networks.
   const named = type === 'whereabouts' ? { network_name: master } : {};
-  return { kind: 'plugin', section: withoutRoutes({ type, ...named, ...section }) };
+  return { kind: 'plugin', section: { type, ...named, ...section } };
 }
 
 function sections(ipam: Ipam): Record<string, Record<string, unknown>> {
@@ -64,10 +65,10 @@ function sections(ipam: Ipam): Record<string, Record<string, unknown>> {
 }
 
 function withPrefix(address: string): string {
-  if (address.includes('/')) return address;
+  if (tryParseCidr(address)) return formatInterface(address);
   throw new MultiNicError(
     'MNN_ADDRESS_INVALID',
-    `the address ${address} that the pod asks for needs a prefix length, for example ${address}/24`,
+    `the address ${JSON.stringify(address)} that the pod asks for must be one with a prefix length, such as 192.0.2.5/24`,
   );
 }
 

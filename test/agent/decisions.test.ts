@@ -139,8 +139,10 @@ describe('agent: what a pod gets', function () {
 
   it('is of both families, with the routes of spec.ipam.routes as one multipath route', async () => {
     using sandbox = await Sandbox.make(site, site.hosts[0]!, 'dual');
-    const config = await multusConfig(site, 'six');
+    const runtimeConfig = { ips: ['FD00:212::0:9'] };
+    const config = { ...(await multusConfig(site, 'six')), runtimeConfig };
     const result = resultOf(await sandbox.call('ADD', { ...config, cniVersion: '1.1.0' }));
+    expect(result.ips[1]?.address, 'the asked one, however it is written').to.equal('fd00:212::9/128');
     expect(result.ips.map(({ address }) => address.split('/')[1])).to.deep.equal(['32', '128', '32', '128']);
     expect(result.interfaces[0]).to.have.property('mtu', 1500);
     expect(result.routes).to.have.length(2);

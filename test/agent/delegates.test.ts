@@ -35,7 +35,9 @@ describe('agent: other plugins as delegates', function () {
     const ranges = (subnet: string): object => ({ ranges: [[{ subnet, rangeStart: subnet.replace('0/24', '10') }]] });
     const beyond = { routes: [{ dst: '192.0.2.0/24', gw: '198.51.100.1' }] };
     await site.addNetwork('leased', spec({ ...hostLocal, ...ranges('198.51.100.0/24'), ...beyond }, {}));
-    const args = { eth2: { ...ranges('203.0.113.0/24') }, eth1: { ...ranges('198.18.0.0/24') } };
+    const behind = { routes: [{ dst: '198.51.102.0/24', gw: '198.18.0.2' }, { dst: '198.51.103.0/24' }] };
+    const section = (subnet: string): object => ({ dataDir: leases, ...ranges(subnet) });
+    const args = { eth2: section('203.0.113.0/24'), eth1: { ...section('198.18.0.0/24'), ...behind } };
     const config = { type: 'multi-config', ipam_type: 'host-local', args };
     await site.addNetwork('configured', spec({ ...config, routes: [{ dst: '192.0.2.0/24', gw: '198.18.0.1' }] }, {}));
     const out = { ...ranges('198.51.101.0/24'), routes: [{ dst: '0.0.0.0/0' }, { dst: '192.0.2.0/24' }] };
@@ -105,11 +107,42 @@ describe('agent: other plugins as delegates', function () {
     using sandbox = await Sandbox.make(site, host, 'configured');
     const result = await sandbox.add(config);
     expect(result.ips.map(({ address }) => address)).to.deep.equal(['203.0.113.10/24', '198.18.0.10/24']);
-    expect(sandbox.namespace.ip('route', 'show', '192.0.2.0/24')).to.contain('via 198.18.0.1 dev net1-1');
+    const way = (dst: string): string => sandbox.namespace.ip('route', 'show', dst);
+    expect(way('192.0.2.0/24')).to.contain('via 198.18.0.1 dev net1-1');
+    expect(way('198.51.102.0/24'), 'of the section').to.contain('via 198.18.0.2 dev net1-1');
+    expect(way('198.51.103.0/24'), 'by the gateway of the section').to.contain('via 198.18.0.1 dev net1-1');
     await sandbox.del(config);
-    const asking = { ...config, runtimeConfig: { ips: ['203.0.113.77/24', '198.18.0.77/24'] } };
-    expect((await sandbox.add(asking)).ips.map(({ address }) => address)).to.deep.equal(asking.runtimeConfig.ips);
+    const asking = { ...config, runtimeConfig: { ips: ['203.0.113.77/24', '198.18.0.77/24', '2001:DB8::07/64'] } };
+    const given = await sandbox.add(asking);
+    expect(given.ips.map(({ address }) => address)).to.deep.equal([
+      '203.0.113.77/24',
+      '2001:db8::7/64',
+      '198.18.0.77/24',
+    ]);
+    expect(await sandbox.check(config, given)).to.include({ exitCode: 0, stdout: '' });
     await sandbox.del(asking);
+  });
+
+  it('an IPAM plugin whose answer no interface can be made with is named, and asked to take it back', async () => {
+    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
+    const unusable = [
+      [{ cniVersion: '1.1.0' }, 'it gave no address'],
+      [{ cniVersion: '0.2.0', ip4: { ip: '192.0.2.9/24' } }, 'it gave no address'],
+      [{ ips: [{ address: '192.0.2.9' }] }, 'it gave the address "192.0.2.9", which is none with a prefix length'],
+      [
+        { ips: [{ address: '192.0.2.9/24' }], routes: [{ dst: 'default' }] },
+        'it gave a route to "default", which is no network',
+      ],
+    ] as const;
+    for (const [i, [answer, what]] of unusable.entries()) {
+      const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
+      using sandbox = await Sandbox.make(site, host, `unusable-${i}`);
+      const { code, msg } = errorOf(await sandbox.call('ADD', config));
+      expect([code, msg]).to.deep.equal([103, `plugin recorded-ipam, ADD: ${what}`]);
+      expect(plugin.calls.at(-1)?.command).to.equal('DEL');
+      expect(sandbox.links()).to.deep.equal([]);
+      plugin.forget();
+    }
   });
 
   it('an IPAM plugin that knows the capability ips gets what the pod asks for', async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** One call that a scripted plugin got. */
@@ -46,6 +46,11 @@ export class ScriptedPlugin {
     const record = `printf '%s\\n%s\\n%s\\n%s\\n%s\\n' "$CNI_COMMAND" "$CNI_IFNAME" "$CNI_NETNS" "$CNI_ARGS" "$(cat)" >> '${this.#log}'`;
     writeFileSync(this.#script, `#!/bin/sh\n${record}\ncase "$CNI_COMMAND" in ${cases.join(' ')} esac\n`);
     chmodSync(this.#script, 0o755);
+  }
+
+  /** Its calls so far are no one's business any more. */
+  forget(): void {
+    rmSync(this.#log, { force: true });
   }
 
   get calls(): RecordedCall[] {
