@@ -27,7 +27,7 @@ function refused(operation: string, code: ErrnoName): NetlinkError {
 
 describe('attachFailure', () => {
   for (const [what, operation, code, answer] of [
-    ['a NIC that is gone', 'link.add', 'ENODEV', [101, 'MNN_ATTACH_FAILED']],
+    ['a NIC that is gone', 'link.add', 'ENODEV', [101, 'MNN_NODE_LACKS']],
     ['a NIC that is somebody else’s', 'link.add', 'EBUSY', [101, 'MNN_NIC_CONFLICT']],
     ['an MTU that is too large', 'link.add', 'EINVAL', [101, 'MNN_ATTACH_FAILED']],
     ['a kind that the kernel lacks', 'link.add', 'EOPNOTSUPP', [101, 'MNN_ATTACH_FAILED']],
@@ -52,7 +52,7 @@ describe('attachFailure', () => {
 
   it('says network, NIC and the kernel’s words', () => {
     const { message } = attachFailure(attachment(ownNamespace), refused('link.add', 'ENODEV'), signal);
-    expect(message).to.equal('network n on eth1: link.add net1-0: ENODEV: words');
+    expect(message).to.equal('network n on eth1: the node has no such NIC (any more) (link.add net1-0: ENODEV: words)');
   });
 
   it('answers 8 to whatever fails once the namespace is gone', () => {

@@ -30,7 +30,8 @@ const ofAny: Answers = {
 
 /** Where making a link fails, mostly the NIC is why: it is gone, has other links, or carries no such MTU; or the kernel has no such kind. */
 const ofNewLinks: Answers = {
-  ...{ ENODEV: unusable, EINVAL: unusable },
+  EINVAL: unusable,
+  ENODEV: [cniCodes.nicUnusable, 'MNN_NODE_LACKS'],
   EBUSY: [cniCodes.nicUnusable, 'MNN_NIC_CONFLICT'],
   // Of the link itself; the specification has no code for one that is there.
   EEXIST: [cniCodes.internal, 'MNN_INTERFACE_EXISTS'],
@@ -60,12 +61,17 @@ export function attachFailure(attachment: Attachment, error: unknown, signal: Ab
   if (namespaceIdentity(netns) === undefined) return noNamespace(netns);
   const [code, row] = isKernels ? answerTo(error) : again;
   const masters = nics.map(({ master }) => master).join(', ');
-  const made = row === 'MNN_NIC_CONFLICT' && isKernels ? nics.find(({ name }) => name === error.target) : undefined;
-  const what = made
-    ? `something that this agent did not make has it: a bridge, a bond, or links of another plugin (${error.message})`
-    : error.message;
+  const why = ofNic[row];
+  const made = why !== undefined && isKernels ? nics.find(({ name }) => name === error.target) : undefined;
+  const what = made ? `${why} (${error.message})` : error.message;
   return cniError(code, row, `network ${network} on ${made?.master ?? masters}: ${what}`, { cause: error });
 }
+
+/** What a NIC is told of where it is the reason. */
+const ofNic: Partial<Record<ErrorCode, string>> = {
+  MNN_NIC_CONFLICT: 'something that this agent did not make has it: a bridge, a bond, or links of another plugin',
+  MNN_NODE_LACKS: 'the node has no such NIC (any more)',
+};
 
 export function noNamespace(netns: string): CniError {
   return cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} is no network namespace`);

@@ -122,13 +122,18 @@ export class Attacher {
     throw interfaceExists(`${taken} already`);
   }
 
-  /** A ptp link is no child of the host's NIC, and still must not carry more than that does, nor less. */
+  /**
+   * A ptp link is no child of the host's NIC, and still must not carry more than that does, nor less. What another link on the NIC may carry more,
+   * by the network's MTU, the NIC would drop; where the kernel refuses such a link (macvlan) it has no words for it.
+   */
   async #withMtus(attachment: Attachment): Promise<Attachment> {
     const { nics, plugin } = attachment;
-    if (plugin.type !== 'ptp' || plugin.mtu !== undefined) return attachment;
+    if (plugin.type === 'delegate' || (plugin.type === 'ptp') === (plugin.mtu !== undefined)) return attachment;
     const masters = nics.map(({ master }) => ({ op: 'link.get', dev: master, ignore: ['ENODEV'] }) as const);
     const links = await this.#options.netlink.run(null, masters);
-    return { ...attachment, nics: nics.map((nic, i) => ({ ...nic, ...mtuOf(links[i]) })) };
+    if (plugin.type === 'ptp') return { ...attachment, nics: nics.map((nic, i) => ({ ...nic, ...mtuOf(links[i]) })) };
+    refuseLargeMtu(attachment, plugin.mtu, links);
+    return attachment;
   }
 
   /** One after another: calls for one container must not overlap (CNI 1.1, section 3 "Lifecycle & Ordering"). */
@@ -214,6 +219,14 @@ function refuseLongNames({ ifname, nics }: Attachment): void {
     'MNN_INTERFACE_NAME',
     `CNI_IFNAME ${ifname} leaves no room for the name ${long.name}`,
   );
+}
+
+/** @throws CniError code 101 */
+function refuseLargeMtu({ network }: Attachment, mtu = 0, links: readonly (LinkInfo | null)[]): void {
+  const narrow = links.find(link => link && link.mtu < mtu);
+  if (!narrow) return;
+  const detail = `network ${network}: plugin.args.mtu is ${mtu}, but ${narrow.name} of this node carries ${narrow.mtu}`;
+  throw cniError(cniCodes.nicUnusable, 'MNN_PLUGIN_INVALID', detail);
 }
 
 function mtuOf(link: LinkInfo | null | undefined): { mtu?: number } {

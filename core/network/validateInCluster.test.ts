@@ -147,6 +147,19 @@ describe('the rules of a network in its cluster', () => {
     ]);
   });
 
+  it('warn of an MTU that is more than a NIC carries, where links share the NIC', () => {
+    const [wide, narrow] = [9000, 1500].map((mtu, i): HostInterfaceSpec => {
+      const [host] = hosts(1);
+      return { hostName: `m${i}`, interfaces: host!.interfaces.map(nic => ({ ...nic, mtu })) };
+    });
+    const large = (type: string): Shape => ({ plugin: { cniVersion: '1.0.0', type, args: { mtu: '9000' } } });
+    expect(check(network('a', large('ipvlan')), { hosts: [wide!, narrow!] })).to.deep.equal([
+      'warning MNN_PLUGIN_INVALID spec.plugin.args.mtu: is 9000, but eth1 of host m1 carries 1500, and 1 more carry less',
+    ]);
+    expect(check(network('a', large('ipvlan')), { hosts: [wide!] })).to.deep.equal([]);
+    expect(check(network('a', large('ptp')), { hosts: [narrow!] })).to.deep.equal([]);
+  });
+
   it('warn of what is not there yet', () => {
     const object = network('a', {
       masterNets: ['172.20.1.0/24', '172.29.0.0/24'],

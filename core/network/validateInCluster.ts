@@ -8,6 +8,7 @@ import { cidrsOf, draftLayouts, readDraft, type Draft } from './draft.ts';
 import { error, warning, type Finding } from './finding.ts';
 import { multiNicIpam } from './ipam.ts';
 import type { Network } from './network.ts';
+import { nicUse } from './nicUse.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
 import { checkSharing } from './validateSharing.ts';
 
@@ -30,6 +31,7 @@ export function validateInCluster(object: MultiNicNetwork, facts: ClusterFacts):
     ...checkHostSubnets(draft, facts.hosts),
     ...checkMembers(draft, facts.hosts),
     ...checkSharing(draft, facts.networks, facts.hosts),
+    ...checkMtu(draft, facts.hosts),
     ...checkNamespaces(draft, facts),
     ...checkClasses(draft, facts),
   ];
@@ -164,6 +166,22 @@ function checkHostBlocks({ ownAddresses, ipam, subnets }: Draft, found: readonly
     const detail = `hostBlock ${ipam.hostBlock} cuts the host subnet ${netAddress} into blocks of ${addressesPerBlock} usable addresses`;
     return [(addressesPerBlock === 0n ? error : warning)('MNN_CAPACITY', 'spec.ipam', detail)];
   });
+}
+
+/** Links on a NIC cannot carry more than the NIC: the agent refuses them there. */
+function checkMtu(draft: Draft, hosts: readonly HostInterfaceSpec[]): Finding[] {
+  const { plugin } = draft.spec;
+  const mtu = Number(plugin.args?.mtu ?? 0);
+  if (!(mtu > 0) || !nicUse(plugin, draft.ipam?.vlanMode ?? '')) return [];
+  const narrow = hosts.flatMap(host =>
+    membersOf({ masterNets: cidrsOf(draft.masterNets) }, host)
+      .filter(({ nic }) => nic.mtu !== undefined && nic.mtu < mtu)
+      .map(({ nic }) => `${nic.interfaceName} of host ${host.hostName} carries ${nic.mtu}`),
+  );
+  const [first, ...more] = narrow;
+  if (first === undefined) return [];
+  const rest = more.length === 0 ? '' : `, and ${more.length} more carry less`;
+  return [warning('MNN_PLUGIN_INVALID', 'spec.plugin.args.mtu', `is ${mtu}, but ${first}${rest}`)];
 }
 
 function checkNamespaces({ spec }: Draft, facts: ClusterFacts): Finding[] {

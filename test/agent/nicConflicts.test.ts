@@ -20,6 +20,8 @@ describe('agent: networks that cannot share a NIC', function () {
     for (const [i, network] of [macvlan, passthru, l2, l3].entries()) {
       await site.addNetwork(nameOf(network), networkSpec(network, 230 + i));
     }
+    const jumbo = networkSpec(macvlan, 234);
+    await site.addNetwork('jumbo', { ...jumbo, plugin: { ...jumbo.plugin, args: { mtu: '9000' } } });
   });
   after(() => site[Symbol.asyncDispose]());
 
@@ -74,6 +76,23 @@ describe('agent: networks that cannot share a NIC', function () {
     }
     await one.del(taken);
     await other.add(taken);
+  });
+
+  it('an MTU that is more than the NIC carries is refused, and the NIC is named', async () => {
+    using sandbox = await Sandbox.make(site, host(), 'jumbo');
+    const config = await multusConfig(site, 'jumbo');
+    host().namespace.ip('link', 'set', 'eth1', 'mtu', '9000');
+    const { code, msg, details } = errorOf(await sandbox.call('ADD', config));
+    expect([code, msg]).to.deep.equal([
+      101,
+      'network jumbo: plugin.args.mtu is 9000, but eth2 of this node carries 1500',
+    ]);
+    expect(details).to.contain('MNN_PLUGIN_INVALID');
+    host().namespace.ip('link', 'set', 'eth2', 'mtu', '9000');
+    await sandbox.add(config);
+    expect(sandbox.namespace.ip('link', 'show', 'net1-1')).to.contain('mtu 9000');
+    await sandbox.del(config);
+    for (const nic of ['eth1', 'eth2']) host().namespace.ip('link', 'set', nic, 'mtu', '1500');
   });
 
   it('a NIC that somebody else has taken is named, and what was made on the others is rolled back', async () => {
