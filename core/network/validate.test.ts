@@ -221,6 +221,26 @@ describe('the rules of a network’s specification', () => {
       { ipam: { routes: [{ dst: '10.0.0.0/8', gw: 'fe80::1' }] } },
       'error MNN_ROUTE_INVALID spec.ipam: routes[0]: gw fe80::1 is of another family than dst 10.0.0.0/8',
     ],
+    [
+      'a setting of a route that is no number',
+      { ipam: { routes: [{ dst: '10.0.0.0/8', mtu: '1400' }] } },
+      'error MNN_ROUTE_INVALID spec.ipam: routes[0]: mtu must be a whole number from 0 to 65535, not "1400"',
+    ],
+    [
+      'a setting of a route that the kernel has no room for',
+      { ipam: { routes: [{ dst: '10.0.0.0/8', priority: -1 }] } },
+      'error MNN_ROUTE_INVALID spec.ipam: routes[0]: priority must be a whole number from 0 to 4294967295, not -1',
+    ],
+    [
+      'a route to nowhere, also where another IPAM plugin gives the addresses',
+      {
+        subnet: '',
+        multiNICIPAM: false,
+        ipam: { type: 'static', routes: [{ dst: 'default' }] },
+        plugin: plugin('macvlan'),
+      },
+      'error MNN_ROUTE_INVALID spec.ipam: routes[0]: dst "default" is not a network',
+    ],
     ['a name that is too long', { name: 'n'.repeat(64) }, 'error MNN_NAME_INVALID metadata.name: has 64 characters'],
     ['a name with a dot', { name: 'a.b' }, 'error MNN_NAME_INVALID metadata.name: "a.b" is not a DNS-1123 label'],
   ];

@@ -42,18 +42,26 @@ export function validatePolicy({ spec, ipam, ownAddresses }: Draft): Finding[] {
   return findings;
 }
 
-/** Routes that pods get. Those of other IPAM plugins are theirs to check. */
-export function validateRoutes({ ipam, ownAddresses }: Draft): Finding[] {
-  if (!ipam || !ownAddresses) return [];
+/** Routes that pods get: the agent makes them, whichever IPAM they stand in. */
+export function validateRoutes({ ipam }: Draft): Finding[] {
+  if (!ipam) return [];
   return ipam.routes.flatMap((route, i) => {
     const detail = routeMistake(route);
     return detail === undefined ? [] : [error('MNN_ROUTE_INVALID', 'spec.ipam', `routes[${i}]: ${detail}`)];
   });
 }
 
-function routeMistake({ dst, gw }: IpamRoute): string | undefined {
+/** The largest value of a route's settings (CNI 1.1, section 5 "routes"; rtnetlink(7)). */
+const routeSettings = { mtu: 65_535, advmss: 65_535, priority: 4_294_967_295, table: 4_294_967_295, scope: 255 };
+
+function routeMistake({ dst, gw, ...settings }: IpamRoute): string | undefined {
   const net = tryParseCidr(dst);
   if (!net) return `dst "${dst}" is not a network`;
+  for (const [key, most] of Object.entries(routeSettings)) {
+    const value = (settings as Record<string, unknown>)[key];
+    const isFine = value === undefined || (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= most);
+    if (!isFine) return `${key} must be a whole number from 0 to ${most}, not ${JSON.stringify(value)}`;
+  }
   if (gw === undefined) return undefined;
   if (!tryParseAddress(gw)) return `gw "${gw}" is not an address`;
   if (parseAddress(gw).family !== net.family) return `gw ${gw} is of another family than dst ${dst}`;
