@@ -1,6 +1,7 @@
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { cniType } from '../../core/api/names.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
+import { multiConfigIpam } from '../../core/delegate/nicIpam.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { IpvlanMode, MacvlanMode } from '../netlink/types.ts';
 import { nicUse, type NicUse } from '../../core/network/nicUse.ts';
@@ -24,6 +25,7 @@ const macvlanModes: readonly MacvlanMode[] = ['bridge', 'private', 'vepa', 'pass
 export function pluginOf({ name, spec, ipam }: Pick<Network, 'name' | 'spec' | 'ipam'>): Plugin {
   const { type, args = {} } = spec.plugin;
   const use = nicUse(spec.plugin, ipam.vlanMode);
+  if (use && asksByInterface(ipam)) return { type: 'delegate', name: type, use };
   const mode = use?.mode ?? '';
   switch (type) {
     case 'ipvlan':
@@ -37,6 +39,11 @@ export function pluginOf({ name, spec, ipam }: Pick<Network, 'name' | 'spec' | '
     default:
       return { type: 'delegate', name: delegateType(type), ...(use && { use }) };
   }
+}
+
+/** The plugin `dhcp` asks by the interface itself, which so has to be there before it: the reference plugin of the type makes it then, and calls it. */
+function asksByInterface({ type, raw }: Network['ipam']): boolean {
+  return type === 'dhcp' || (type === multiConfigIpam && raw.ipam_type === 'dhcp');
 }
 
 /** How the plugin's links use the NIC that they share; undefined where they share none. */

@@ -4,9 +4,12 @@
  *                    go with DEL"; modes: nicConflicts.test; DEL of what was not configured: cniDelCheckGcStatus.test; chaining: cniAdd.test
  *  host-device       IPAM and DEL twice: movedNics "host-device: the NIC goes into the pod …"
  *  static            capability ips: delegates.test "an IPAM plugin that knows the capability ips gets what the pod asks for"
+ *  dhcp              its daemon and a server are not here: what it finds when it is called is
  *  sbr               several NICs in a subnet: delegates.test "two NICs in one subnet …"; several gateways of one destination:
  *                    decisions.test "is of both families, with the routes of spec.ipam.routes as one multipath route"
  */
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { supportedVersions } from '../../core/cni/versions.ts';
@@ -28,6 +31,7 @@ describe('agent: cases of the reference plugins', function () {
     invalid: fixed({ type: 'static', addresses: [{ address: '192.0.2.1' }] }),
     moved: fixed({ type: 'host-device-ipam' }, { type: 'host-device' }),
     noted: fixed({ type: 'noted-ipam' }),
+    leased: fixed({ type: 'dhcp' }, { type: 'macvlan', args: { mode: 'bridge' } }),
   });
 
   /** CNI_ARGS with more pairs; MAC and IP are conventions of libcni's users (CONVENTIONS.md, "CNI_ARGS"). */
@@ -114,6 +118,23 @@ describe('agent: cases of the reference plugins', function () {
       runtimeConfig: { ips: ['10.225.0.300'] },
     };
     expect(errorOf(await sandbox.call('ADD', own)).code).to.equal(100);
+  });
+
+  it('dhcp: the interface is there before the plugin that asks by it', async () => {
+    const { ownPlugins, plugins } = test.host;
+    symlinkSync(join(plugins, 'macvlan'), join(ownPlugins, 'macvlan'));
+    const answer = '{"cniVersion":"1.0.0","ips":[{"address":"192.0.2.77/24","gateway":"192.0.2.1"}]}';
+    const script = `case $CNI_COMMAND in ADD|CHECK) ip netns exec "$(basename $CNI_NETNS)" ip link show dev $CNI_IFNAME >&2;; esac`;
+    writeFileSync(join(ownPlugins, 'dhcp'), `#!/bin/sh -e\n${script}\necho '${answer}'\n`, { mode: 0o755 });
+    using sandbox = await test.make('dhcp');
+    const config = await test.configOf('leased', { cniArgs: { nics: 2 } });
+    const env = { ...withArgs(sandbox, 'A=1'), CNI_PATH: '' };
+    const result = resultOf(await callWith(test.host, env, config));
+    expect(result.interfaces.map(({ name }) => name)).to.deep.equal(['net1-0', 'net1-1']);
+    expect(addressesOf(result)).to.deep.equal(['192.0.2.77/24', '192.0.2.77/24']);
+    expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    await sandbox.del(config);
+    expect(sandbox.links()).to.deep.equal([]);
   });
 
   it('host-device: a name that the pod has already keeps the NIC on the host', async () => {
