@@ -4,7 +4,7 @@ import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../che
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
 import { NetlinkError, type Netlink, type Op } from '../netlink/netlink.ts';
 import type { OnStep } from '../steps.ts';
-import { bringBack, takeName } from './movedNics.ts';
+import { bringBack, takeName, undoRenaming } from './movedNics.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { removeRuleOps } from './sourceRules.ts';
 
@@ -67,6 +67,7 @@ export class Detacher {
   async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string): Promise<void> {
     const { delegates, netlink } = this.#options;
     const { delegate } = link;
+    if (netns !== '') await undoRenaming(netlink, netns, link);
     if (!delegate || (await this.#nothingMoved(link, delegate, netns))) return;
     if (link.moves && netns !== '') await netlink.one(netns, takeName(link.name, entry.ifname));
     await delegates.del(delegate, callOf(entry, link, netns), delegate.printed);

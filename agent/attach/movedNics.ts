@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { sleep } from '../../kube/api/deadline.ts';
-import type { CheckpointEntry, CheckpointMove } from '../checkpoint/entry.ts';
+import type { CheckpointEntry, CheckpointLink, CheckpointMove } from '../checkpoint/entry.ts';
 import { readPciNic } from '../devices/pciDevice.ts';
 import type { LinkInfo, LinkRef, LinkSet, Netlink, Op } from '../netlink/netlink.ts';
 
@@ -27,6 +27,30 @@ export interface BringBackOptions {
 /** Takes an attachment's own name off its link, if that has it: the kernel lets no NIC into a namespace where another one has the same. */
 export function takeName(dev: LinkRef, altName: string): Op {
   return { op: 'altname.del', dev, altName, ignore: ['EOPNOTSUPP', 'ENODEV', 'ENOENT', 'EINVAL'] };
+}
+
+/**
+ * Gives a NIC back the name that it got in the pod, where the pod has changed that: the plugin that is to take it out looks for it by the name. It
+ * is known by its device, or by the alias in which the plugin noted its name on the host.
+ */
+export async function undoRenaming(
+  netlink: Netlink,
+  netns: string,
+  { name, master, moves }: CheckpointLink,
+): Promise<void> {
+  if (!moves) return;
+  const links = await netlink.one(netns, { op: 'link.list' });
+  if (links.some(link => link.name === name)) return;
+  const { device, name: onHost = master } = moves;
+  const renamed = links.find(({ alias, parentDevice }) =>
+    device !== undefined && parentDevice ? parentDevice.name === device : alias !== null && alias === onHost,
+  );
+  if (!renamed) return;
+  const { index: dev } = renamed;
+  await netlink.run(netns, [
+    { op: 'link.set', dev, up: false },
+    { op: 'link.set', dev, name },
+  ]);
 }
 
 /**
@@ -69,10 +93,13 @@ async function returned({ netlink, sysfs }: BringBackOptions, nic: Nic, until: n
 
 /**
  * From a namespace that vanished a NIC comes under the name that it had there, and where that is taken as dev<index> (net/core/dev.c,
- * default_device_exit_net). The plugin noted its own name in its alias.
+ * default_device_exit_net). The plugin noted its own name in its alias. One that the pod has renamed is told by its hardware address.
  */
-function isNic({ name, alias }: LinkInfo, nic: Nic): boolean {
-  return name === nic.name || (alias === nic.name && (name === nic.inPod || /^dev\d+$/.test(name)));
+function isNic({ name, alias, mac, permanentMac }: LinkInfo, nic: Nic): boolean {
+  if (name === nic.name) return true;
+  const isKnown =
+    name === nic.inPod || /^dev\d+$/.test(name) || (nic.mac !== undefined && [mac, permanentMac].includes(nic.mac));
+  return alias === nic.name && isKnown;
 }
 
 async function restore({ netlink, log }: BringBackOptions, link: LinkInfo, nic: Nic, altName: string): Promise<void> {

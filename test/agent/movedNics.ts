@@ -69,6 +69,20 @@ export function movedNics(at: () => Site): void {
     expect(described('eth4')).to.deep.equal(before);
     expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
     await sandbox.del(config);
+    await site.removePod('moved');
+  });
+
+  it('host-device: a NIC that the pod has renamed comes back, too', async () => {
+    const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth4'] } });
+    const before = described('eth4');
+    using sandbox = await Sandbox.make(site, host, 'renamed');
+    const attached = (): Promise<boolean> => sandbox.call('ADD', config).then(({ exitCode }) => exitCode === 0);
+    await eventually('the NIC is free', attached);
+    sandbox.namespace.batch(['link set net1-0 down', 'link set net1-0 name wan0', 'link set wan0 up']);
+    await sandbox.del(config);
+    expect(sandbox.links()).to.deep.equal([]);
+    expect(described('eth4')).to.deep.equal(before);
+    expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
   });
 
   describe('host-device, of a pod whose namespace has vanished', () => {
