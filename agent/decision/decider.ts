@@ -212,14 +212,18 @@ export class Decider {
     throw new MultiNicError('MNN_CLASS_UNKNOWN', `network ${network.name}: there is no DeviceClass "${name}"`);
   }
 
-  /** The host's NIC of each: as recorded, else the node's NICs in the recorded subnet, in order. */
+  /**
+   * The host's NIC of each: as recorded, else the node's NICs in the recorded subnet, in order. So it is where the recorded one is not there any
+   * more, too: a host may call its NICs otherwise after a reboot, and the pods that it had before are started again.
+   */
   #masters(network: Network, nics: readonly AllocatedNic[], host: HostInterfaceSpec | undefined): string[] {
     const members = host ? membersOf(network, host) : [];
     const used = new Set(nics.flatMap(({ master }) => master ?? []));
     return nics.map(({ master, netAddress }) => {
-      if (master !== undefined) return master;
+      if (master !== undefined && host?.interfaces.some(nic => nic.interfaceName === master)) return master;
       const member = members.find(({ nic, netAddress: net }) => net === netAddress && !used.has(nic.interfaceName));
       if (!member) {
+        if (master !== undefined) return master;
         throw new MultiNicError(
           'MNN_NODE_LACKS',
           `network ${network.name}: node ${this.#options.node} has no (further) NIC in ${netAddress}`,

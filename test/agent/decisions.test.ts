@@ -44,6 +44,7 @@ describe('agent: what a pod gets', function () {
       ipam: '{"type":"whereabouts"}',
       multiNICIPAM: false,
     });
+    await site.addNetwork('switched', networkSpec({ type: 'macvlan', mode: 'bridge', vlanMode: 'l2' }, 217));
     await site.addNetwork('near', { ...networkSpec(ptp, 215), attachPolicy: { strategy: 'topology' } });
     await site.addNetwork('foreign-type', {
       ...networkSpec(ptp, 214),
@@ -112,6 +113,33 @@ describe('agent: what a pod gets', function () {
     expect(await record('open', 'recorded')).to.include({ state: 'Allocated' });
     await sandbox.del(config);
     await eventually('release', async () => (await record('open', 'recorded'))?.state === 'Released');
+  });
+
+  it('is on the NIC of the recorded subnet where the host calls that otherwise, after a reboot for example', async () => {
+    const config = await multusConfig(site, 'switched', { cniArgs: { nics: 2 } });
+    const [host] = site.hosts;
+    const rename = async (from: string, to: string): Promise<void> => {
+      host!.namespace.batch([`link set ${from} down`, `link set ${from} name ${to}`, `link set ${to} up`]);
+      await eventually(`${to} is known`, async () => {
+        const { spec } = await site.client.get(hostInterfaces, { name: host!.nodeName });
+        return spec.interfaces.some(nic => nic.interfaceName === to && nic.linkState === 'up');
+      });
+    };
+    using sandbox = await Sandbox.make(site, host!, 'before-reboot');
+    const result = await sandbox.add(config);
+    await sandbox.del(config);
+    await rename('eth2', 'ens2');
+    try {
+      using next = new Sandbox(host!, sandbox.pod);
+      const again = await eventually('the agent knows of it', async () => {
+        const ending = await next.call('ADD', config);
+        return ending.exitCode === 0 ? resultOf(ending) : undefined;
+      });
+      expect(again.ips).to.deep.equal(result.ips);
+      await next.del(config);
+    } finally {
+      await rename('ens2', 'eth2');
+    }
   });
 
   it('is not what its author wrote into the annotation', async () => {
