@@ -52,6 +52,8 @@ describe('network-selection annotation', () => {
     ['[{"name":"ok","interface":"a/b"}]', /interface/],
     ['[{"name":"ok","cni-args":[1]}]', /cni-args/],
     ['[{"name":"ok","ips":"10.0.0.1"}]', /ips/],
+    ['[{"name":"ok","ips":["10.0.0.1 "]}]', /element 1: ips must be a list of addresses.*"10\.0\.0\.1 "/],
+    ['[{"name":"ok","ips":["10.0.0.1/24","fd00::1/64"]},{"name":"ok","ips":["fd00::1/129"]}]', /element 2: ips/],
     ['[{"name":"ok"},{"name":"ok","mac":5}]', /element 2: mac must be a text, not 5/],
     ['[{"name":"ok","mac":null}]', /element 1: mac must be a text, not null/],
     [

@@ -1,6 +1,7 @@
 import { isMultiNicError, MultiNicError } from '../errors.ts';
 import { isRecord } from '../json.ts';
 import { tryParseAddress } from '../net/address.ts';
+import { tryParseCidr } from '../net/cidr.ts';
 import { isMac } from '../net/mac.ts';
 import { rivalDefaultRoute } from './defaultRoutes.ts';
 
@@ -147,7 +148,10 @@ function checkWishes(value: Record<string, unknown>, i: number): void {
   if (value['cni-args'] !== undefined && value['cni-args'] !== null && !isRecord(value['cni-args'])) {
     throw invalid(i, 'cni-args must be an object');
   }
-  if (value.ips !== undefined && !isStringList(value.ips)) throw invalid(i, 'ips must be a list of addresses');
+  if (value.ips !== undefined && !(isStringList(value.ips) && value.ips.every(isAddress))) {
+    const what = `ips must be a list of addresses, with a prefix length or without, not ${JSON.stringify(value.ips)}`;
+    throw invalid(i, what);
+  }
   if (value.mac !== undefined && typeof value.mac !== 'string') {
     throw invalid(i, `mac must be a text, not ${JSON.stringify(value.mac)}`);
   }
@@ -168,6 +172,10 @@ export function isInterfaceName(value: unknown): value is string {
 
 function isDnsName(value: string): boolean {
   return value.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value);
+}
+
+function isAddress(text: string): boolean {
+  return (text.includes('/') ? tryParseCidr(text) : tryParseAddress(text)) !== undefined;
 }
 
 function isStringList(value: unknown): value is string[] {
