@@ -1,6 +1,6 @@
 import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
-import { cniCodes, cniError } from '../../core/cni/error.ts';
+import { CniError, cniCodes, cniError } from '../../core/cni/error.ts';
 import { isMultiNicError } from '../../core/errors.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
@@ -31,6 +31,14 @@ export async function status(
     if (!isMultiNicError(error)) throw error;
     throw cniError(cniCodes.notAvailable, error.code, error.detail, { cause: error });
   }
-  for (const delegate of networkDelegates(known.state.network)) await delegates.status(delegate, call.path);
+  for (const delegate of networkDelegates(known.state.network)) {
+    await delegates.status(delegate, call.path).catch(notAvailable);
+  }
   return '';
+}
+
+/** A plugin that is not there, or dies, has no code of its own for it. */
+function notAvailable(error: unknown): never {
+  if (!(error instanceof CniError) || error.code !== cniCodes.delegateFailed) throw error;
+  throw new CniError(cniCodes.notAvailable, error.message, error.details, { cause: error });
 }

@@ -80,9 +80,10 @@ export class Delegates {
     if (isAtLeast(delegate, '0.4.0')) await this.#exec('CHECK', delegate, call, { prevResult });
   }
 
-  /** As check, from 1.1 on. @throws CniError why no ADD could be served now */
+  /** From 1.1 on a plugin is asked; an older one has to be there. @throws CniError why no ADD could be served now */
   async status(delegate: Delegate, path: string): Promise<void> {
     if (isAtLeast(delegate, '1.1.0')) await this.#exec('STATUS', delegate, { ...noInterface, path });
+    else await findPlugin(executableOf(delegate), this.#foldersOf(path));
   }
 
   /** As check, from 1.1 on: takes away everything but these, under both keys, as libcni does. @throws CniError */
@@ -96,6 +97,12 @@ export class Delegates {
     );
   }
 
+  /** Those of the call's CNI_PATH first. */
+  #foldersOf(path: string): string[] {
+    const ofCall = path.split(':').filter(folder => folder !== '');
+    return [...new Set([...ofCall, ...this.#folders])];
+  }
+
   async #exec(
     command: CniCommand,
     delegate: Delegate,
@@ -103,8 +110,7 @@ export class Delegates {
     more: object = {},
     signal?: AbortSignal,
   ): Promise<string> {
-    const ofCall = call.path.split(':').filter(folder => folder !== '');
-    const folders = [...new Set([...ofCall, ...this.#folders])];
+    const folders = this.#foldersOf(call.path);
     const executable = await findPlugin(executableOf(delegate), folders);
     const conf = { ...delegate.conf, ...more };
     using limit = deadline(signal, limitsMs[command], command);

@@ -32,6 +32,8 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
       ipam: '{"type":"asked-ipam"}',
       plugin: { cniVersion: '1.1.0', type: 'ptp' },
     },
+    absent: { ipam: '{"type":"static"}', plugin: { cniVersion: '1.1.0', type: 'not-there' } },
+    'absent-old': { ipam: '{"type":"not-there"}', plugin: { cniVersion: '0.3.1', type: 'ptp' } },
   });
 
   describe('DEL', () => {
@@ -229,6 +231,14 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
       const { code, msg } = errorOf(await test.host.cni(status));
       expect(code).to.equal(50);
       expect(msg).to.contain('asked-ipam');
+    });
+
+    it('33. is code 50 where the plugin is not there, whatever version it may speak', async () => {
+      for (const network of ['absent-old', 'absent']) {
+        const config = { ...(await test.configOf(network)), cniVersion: '1.1.0' };
+        const error = errorOf(await test.host.cni({ command: 'STATUS', containerId: '', config }));
+        expect([error.code, error.details.split(':')[0]]).to.deep.equal([50, 'MNN_DELEGATE_MISSING']);
+      }
     });
 
     it('33. is answered when the plugin has ended, also where a program that it has left behind holds its output open', async () => {
