@@ -8,7 +8,7 @@ import {
   type RouteInfo,
   type RuleInfo,
 } from '../netlink/netlink.ts';
-import { hopsOf, readRouteText, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
+import { hopsOf, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
 /**
@@ -54,15 +54,14 @@ function checkLink(expected: CheckpointLink, use: CheckpointEntry['use'], dump: 
     const there = addresses.some(info => info.dev === link.index && info.address === address);
     if (!there) throw changed(`interface ${expected.name} lacks the address ${address}`);
   }
-  for (const wanted of expected.routes) checkRoute(wanted, link, routes);
+  for (const name of expected.routes) checkRoute(name, expected.gateways?.[name] ?? [], link, routes);
 }
 
 /** Attachments that share a destination may be one route in the kernel, so there may be more gateways. */
-function checkRoute(wanted: string, link: LinkInfo, routes: readonly RouteInfo[]): void {
-  const { name, gateways } = readRouteText(wanted);
+function checkRoute(name: string, gateways: readonly string[], link: LinkInfo, routes: readonly RouteInfo[]): void {
   const hops = routes.filter(route => routeName(route) === name).flatMap(hopsOf);
   if (!hops.some(({ dev }) => dev === link.index)) throw changed(`the route to ${name} by ${link.name} is gone`);
-  const missing = gateways.find(wantedOne => !hops.some(({ gateway }) => gateway === wantedOne));
+  const missing = gateways.find(wanted => !hops.some(({ gateway }) => gateway === wanted));
   if (missing !== undefined) throw changed(`the route to ${name} by ${link.name} is not via ${missing} any more`);
 }
 

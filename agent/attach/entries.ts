@@ -1,7 +1,8 @@
 import { parseCidr } from '../../core/net/cidr.ts';
 import {
   checkpointVersion,
-  routeText,
+  gatewaysOf,
+  routeName,
   type CheckpointEntry,
   type CheckpointLink,
   type CheckpointMove,
@@ -82,13 +83,16 @@ export function withPlan(
   const isPtp = plugin.type === 'ptp';
   const links = nics.map(({ name, master, addresses }): CheckpointLink => {
     const ofLink = rules.filter(rule => rule.link === name).map(({ from, table }) => ({ from, table }));
+    const ways = routes.filter(({ link }) => link === name).map(({ change }) => change);
+    const byName = [...Map.groupBy(ways, routeName)];
     return {
       ...entry.links.find(link => link.name === name),
       name,
       master,
       ...(isPtp ? { hostEnd: hostEndName(containerId, name) } : {}),
       addresses: isPtp ? addresses.map(text => hostAddress(text, parseCidr(text).family)) : [...addresses],
-      routes: routes.filter(({ link }) => link === name).map(({ change }) => routeText(change)),
+      routes: ways.map(routeName),
+      gateways: Object.fromEntries(byName.map(([route, all]) => [route, all.flatMap(gatewaysOf)])),
       ...(ofLink.length > 0 && { rules: ofLink }),
     };
   });

@@ -1,5 +1,5 @@
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
-import { readRouteText, routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
+import { routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownProtocol } from '../routes/ownership.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
@@ -55,9 +55,7 @@ export function planOf(attachment: Attachment, others: readonly CheckpointEntry[
  */
 function behindOthers(route: PodRoute, others: readonly CheckpointEntry[]): PodRoute {
   const name = routeName(route.change);
-  const isShared = others.some(({ links }) =>
-    links.some(({ routes }) => routes.some(text => readRouteText(text).name === name)),
-  );
+  const isShared = others.some(({ links }) => links.some(({ routes }) => routes.includes(name)));
   return isShared ? { ...route, change: { ...route.change, op: 'route.append' } } : route;
 }
 

@@ -48,8 +48,10 @@ export interface CheckpointLink {
   hostEnd?: string;
   /** With their prefix lengths. */
   addresses: string[];
-  /** The routes in the pod that the agent added, as `routeText` has them; those of older agents name no gateways. */
+  /** The routes in the pod that the agent added: destinations, with ` table N` where that is not the main one. */
   routes: string[];
+  /** The gateways of each of them. Absent from entries of older agents. */
+  gateways?: Record<string, string[]>;
   /** Routing rules in the pod: what comes from that address is looked up in that table. */
   rules?: { from: string; table: number }[];
   /** Another plugin that has a part in the link. Written before it is called for the first time. */
@@ -86,22 +88,14 @@ export function entryKey({ containerId, ifname }: Pick<CheckpointEntry, 'contain
   return `${containerId}@${ifname}`;
 }
 
-/** What tells a route in the pod from others: `192.0.2.0/24`, with ` table N` where that is not the main one. */
+/** How an entry names a route in the pod. */
 export function routeName({ dst, table = mainTable }: { dst: string; table?: number }): string {
   return table === mainTable ? dst : `${dst} table ${table}`;
 }
 
-/** A route with its gateways, as an entry has it: `192.0.2.0/24 via 10.0.0.1, 10.0.32.1`. */
-export function routeText(route: Route): string {
-  const gateways = hopsOf(route).flatMap(({ gateway }) => gateway ?? []);
-  const texts = gateways.map(gateway => formatAddress(parseAddress(gateway)));
-  return texts.length === 0 ? routeName(route) : `${routeName(route)} via ${texts.join(', ')}`;
-}
-
-/** Name and gateways of a route that an entry has. */
-export function readRouteText(text: string): { name: string; gateways: string[] } {
-  const [name = '', gateways] = text.split(' via ');
-  return { name, gateways: gateways?.split(', ') ?? [] };
+/** The gateways of a route, as the kernel writes them. */
+export function gatewaysOf(route: Route): string[] {
+  return hopsOf(route).flatMap(({ gateway }) => (gateway === undefined ? [] : formatAddress(parseAddress(gateway))));
 }
 
 /** The next hops of a route: its own where it has only one. */
