@@ -100,6 +100,38 @@ describe('nicLinks', () => {
     ];
     expect(namesOf({ links: [none, local, temporary, global], addresses, routes: [] })).to.deep.equal(['d']);
   });
+
+  it('leaves out the host ends of pods that other plugins gave an address for the pod alone', () => {
+    const [point, point6, nic, cloud] = [
+      link('veth1a2b3c4d', { kind: 'veth', linkNetnsId: 4 }),
+      link('lxc7', { kind: 'veth', linkNetnsId: 5 }),
+      link('eth1', { kind: 'veth', linkNetnsId: 0 }),
+      link('ens5'),
+    ];
+    const addresses = [
+      address(point, '10.244.1.1/32'),
+      address(point6, '10.244.1.1/32'),
+      address(point6, 'fd00:10:244::1/128'),
+      address(nic, '172.20.1.11/24'),
+      address(cloud, '10.128.0.7/32'),
+    ];
+    expect(namesOf({ links: [point, point6, nic, cloud], addresses, routes: [] })).to.deep.equal(['ens5', 'eth1']);
+  });
+
+  it('takes the IPv6 address of DHCPv6 or of router advertisements where there is no other', () => {
+    const leased = link('eth1');
+    const both = link('eth2');
+    const lease = { permanent: false, flags: 0 };
+    const addresses = [
+      address(leased, 'fd00:1::77/64', { permanent: false, flags: 0x01 }),
+      address(leased, 'fd00:1::11/128', lease),
+      address(both, '172.20.2.11/24', lease),
+      address(both, 'fd00:2::11/64', lease),
+    ];
+    expect(namesOf({ links: [leased, both], addresses, routes: [] })).to.deep.equal(['eth1', 'eth2']);
+    expect(hostNic(leased, addresses, {})).to.include({ netAddress: 'fd00:1::11/128', hostIP: 'fd00:1::11' });
+    expect(hostNic(both, addresses, {})).to.include({ hostIP: '172.20.2.11' }).and.not.to.have.property('addresses');
+  });
 });
 
 describe('vlanParent', () => {

@@ -22,13 +22,16 @@ const nicKinds: ReadonlySet<string> = new Set(['veth', 'bond', 'team', 'vlan', '
 
 /**
  * The links that count as NICs of the host: those with an address, in natural order of their names. Left out are the primary network's
- * unless that is wanted, ports of bridges and bonds (a pod's veth is one), and host ends that this agent made.
+ * unless that is wanted, ports of bridges and bonds (a pod's veth is one), and host ends of pods that this agent or another plugin made.
  */
 export function nicLinks(dump: LinkDump, { withPrimary = false } = {}): LinkInfo[] {
   const primary = withPrimary ? undefined : primaryLink(dump.routes);
-  const addressed = new Set(dump.addresses.filter(isHostAddress).map(({ dev }) => dev));
   return dump.links
-    .filter(link => link.index !== primary && addressed.has(link.index) && isNicKind(link))
+    .filter(link => link.index !== primary && isNicKind(link))
+    .filter(link => {
+      const own = hostAddresses(link, dump.addresses);
+      return own.length > 0 && !(link.kind === 'veth' && own.every(isSingle));
+    })
     .sort((a, b) => compareNaturally(a.name, b.name));
 }
 
@@ -45,15 +48,30 @@ export function vlanParent(link: LinkInfo, links: readonly LinkInfo[]): string |
   return links.find(({ index }) => index === link.parentIndex)?.name;
 }
 
-/** Link-local addresses are everywhere and mean nothing; temporary ones (RFC 8981) change by the day. */
-function isHostAddress({ scope, permanent, family, flags }: AddressInfo): boolean {
+/** A link's addresses. What router advertisements add in IPv6 counts where the link has nothing else, as on hosts with IPv6 by DHCP only. */
+function hostAddresses({ index }: LinkInfo, addresses: readonly AddressInfo[]): AddressInfo[] {
+  const own = addresses.filter(info => info.dev === index && isHostAddress(info));
+  const configured = own.filter(({ permanent, family }) => permanent || family === 4);
+  return configured.length > 0 ? configured : own;
+}
+
+/**
+ * Link-local addresses are everywhere and mean nothing; temporary ones (RFC 8981) change by the day, and one that another host has is not this
+ * one's.
+ */
+function isHostAddress({ scope, family, flags, dadFailed }: AddressInfo): boolean {
   const isTemporary = family === 6 && (flags & 0x01) !== 0;
-  return scope === 'global' && (permanent || family === 4) && !isTemporary;
+  return scope === 'global' && !isTemporary && !dadFailed;
+}
+
+/** Without neighbours. Routed plugins (ptp, kindnet, Cilium) have such an address on the host's end of a pod's veth. */
+function isSingle({ address, family }: AddressInfo): boolean {
+  return address.endsWith(family === 4 ? '/32' : '/128');
 }
 
 /** The record of one NIC, as the HostInterface shows it. */
 export function hostNic(link: LinkInfo, addresses: readonly AddressInfo[], device: Device): HostNic {
-  const own = addresses.filter(info => info.dev === link.index && isHostAddress(info)).map(hostAddressOf);
+  const own = hostAddresses(link, addresses).map(hostAddressOf);
   const sorted = [
     ...own.filter(({ hostIP }) => !hostIP.includes(':')),
     ...own.filter(({ hostIP }) => hostIP.includes(':')),

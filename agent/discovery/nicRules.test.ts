@@ -39,6 +39,14 @@ describe('rules of NICs', () => {
     expect(offered(['subnet:fd00::/16'])).to.deep.equal(['ib0']);
   });
 
+  it('take PCI addresses as lspci prints them, and in capitals', () => {
+    expect(offered(['pci:0000:3B:00.0'])).to.deep.equal(['eth1']);
+    expect(offered(['pci:3b:00.0'])).to.deep.equal(['eth1']);
+    expect(offered(['pci:5e:*'])).to.deep.equal(['eth2']);
+    expect(offered(['pci:00:3b:*'])).to.deep.equal([]);
+    expect(offered(['pci:*.1'])).to.deep.equal(['eth2']);
+  });
+
   it('include by any, exclude by any', () => {
     expect(offered(['driver:ena', 'name:ib0'])).to.deep.equal(['eth2', 'ib0']);
     expect(offered([], ['driver:ena', 'subnet:fd00::/16'])).to.deep.equal(['eth1']);

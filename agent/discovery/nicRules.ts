@@ -23,7 +23,7 @@ const kinds: Readonly<Record<string, (text: string) => NicRule | undefined>> = {
       driver === text,
   pci: text => {
     const pattern = /^[0-9a-f.:*]+$/i.test(text)
-      ? asPattern(`^${text.replaceAll('.', '\\.').replaceAll('*', '.*')}$`)
+      ? asPattern(`^${fullAddress(text.toLowerCase()).replaceAll('.', '\\.').replaceAll('*', '.*')}$`)
       : undefined;
     return pattern && (({ pciAddress = '' }) => pattern.test(pciAddress));
   },
@@ -47,6 +47,11 @@ export function readNicRule(text: string): NicRule {
 /** Whether the rules let a NIC be offered. */
 export function isOffered(nic: HostNic, { include, exclude }: NicRules): boolean {
   return (include.length === 0 || include.some(rule => rule(nic))) && !exclude.some(rule => rule(nic));
+}
+
+/** With the domain, which lspci leaves out where it is 0. */
+function fullAddress(pattern: string): string {
+  return /^[0-9a-f]{2}:([0-9a-f]{2}\.|[0-9a-f]*\*)/.test(pattern) ? `0000:${pattern}` : pattern;
 }
 
 function asPattern(text: string): RegExp | undefined {
