@@ -107,6 +107,7 @@ const table = {
     'See that the kubelet of this node is well, and that the agent has its folders device-plugins and pod-resources mounted; the runtime calls again.',
   MNN_IPS_DIFFER: 'Delete and re-create the pod to get other addresses than those that it holds.',
   MNN_MAC_MANY: 'Ask for a hardware address only with one NIC (cni-args nics: 1).',
+  MNN_MAC_SHARED: 'Leave the hardware address out, or select a network of another type, such as macvlan.',
   MNN_INTERFACE_EXISTS: "Choose another interface name in the pod's network selection, or let the other plugin go.",
   MNN_ATTACH_FAILED:
     "See the kernel's words; what was made before has been taken away again, and the runtime will call again.",

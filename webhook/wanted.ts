@@ -10,6 +10,7 @@ import { keepsPromises, strategyOf } from '../core/selection/wish.ts';
 import type { KnownNetwork } from '../kube/view/clusterView.ts';
 import type { CallBudget } from './call.ts';
 import { findClass, type ReviewContext } from './cluster.ts';
+import { macWarnings } from './macWarnings.ts';
 
 /** One selection element that means a MultiNicNetwork, and what the pod asks of it. */
 export interface WantedAttachment {
@@ -74,7 +75,7 @@ export function unusedRequests({ known, request, selected }: WantedAttachment): 
     const placeless = 'its addresses do not depend on the node, so no bandwidth of a node is kept';
     warnings.push(unused('target', looksAtBandwidth(strategy) && network.nodeIndependent ? placeless : blind));
   }
-  return warnings;
+  return [...warnings, ...macWarnings(network, request, selected.element.mac)];
 }
 
 /** What there is to explain of an attachment that got its NICs. */

@@ -12,7 +12,7 @@ import type { CniCall } from '../../core/cni/call.ts';
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
 import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/result.ts';
-import { isMac } from '../../core/net/mac.ts';
+import { readMac } from '../../core/net/mac.ts';
 import { abortable } from '../../kube/api/deadline.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { Budget, Wanted } from '../decision/decider.ts';
@@ -121,7 +121,8 @@ const interfaceArgs: ReadonlySet<string> = new Set(['IP', 'GATEWAY', 'MAC']);
 
 /** The hardware address asked for in CNI_ARGS; runtimeConfig goes before it. */
 function argsMac({ args: { MAC: mac = '' } }: CniCall): string | undefined {
-  if (mac === '' || isMac(mac)) return mac === '' ? undefined : mac.toLowerCase();
+  const asked = readMac(mac);
+  if (mac === '' || asked !== undefined) return asked;
   throw cniError(
     cniCodes.invalidEnvironment,
     'MNN_CNI_ENVIRONMENT',

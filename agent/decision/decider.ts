@@ -7,6 +7,7 @@ import { isRecord } from '../../core/json.ts';
 import { formatAddress, tryParseAddress } from '../../core/net/address.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
+import { takesMac } from '../../core/network/nicUse.ts';
 import { checkApplies } from '../../core/pod/selectNetworks.ts';
 import { holderOf, isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
@@ -103,7 +104,7 @@ export class Decider {
     const devices = await this.#devices(known, wanted, budget.signal);
     const granted = await this.#grant(known, wanted, devices, budget);
     if (network.ownAddresses) checkIps(granted.nics, wanted.ips);
-    if (wanted.mac !== undefined && granted.nics.length > 1) {
+    if (wanted.mac !== undefined && granted.nics.length > 1 && takesMac(network)) {
       throw cniError(
         cniCodes.invalidConfig,
         'MNN_MAC_MANY',

@@ -34,6 +34,21 @@ describe('network-selection annotation', () => {
     ]);
   });
 
+  it('reads keys in any case, and the last of several, as Go does', () => {
+    const text = '[{"Name":"a","INTERFACE":"x","portmappings":[],"CNI-Args":{"NICs":1},"Foo":1},{"name":"b","Name":"c"}]';
+    expect(parseNetworks(text)).to.deep.equal([
+      { name: 'a', interface: 'x', portMappings: [], 'cni-args': { NICs: 1 }, Foo: 1 },
+      { name: 'c' },
+    ]);
+  });
+
+  it('takes null for absent, whichever the key', () => {
+    const keys = ['interface', 'ips', 'mac', 'default-route', 'cni-args', 'portMappings', 'bandwidth', 'deviceID'];
+    const nothing = Object.fromEntries(keys.map(key => [key, null]));
+    expect(parseNetworks(JSON.stringify([{ name: 'a', ...nothing }]))).to.deep.equal([{ name: 'a' }]);
+    expect(() => parseNetworks('[{"name":null}]')).to.throw(/element 1: name/);
+  });
+
   it('has no element where it is empty', () => {
     expect(parseNetworks('')).to.deep.equal([]);
     expect(parseNetworks('  ')).to.deep.equal([]);
@@ -55,7 +70,6 @@ describe('network-selection annotation', () => {
     ['[{"name":"ok","ips":["10.0.0.1 "]}]', /element 1: ips must be a list of addresses.*"10\.0\.0\.1 "/],
     ['[{"name":"ok","ips":["10.0.0.1/24","fd00::1/64"]},{"name":"ok","ips":["fd00::1/129"]}]', /element 2: ips/],
     ['[{"name":"ok"},{"name":"ok","mac":5}]', /element 2: mac must be a text, not 5/],
-    ['[{"name":"ok","mac":null}]', /element 1: mac must be a text, not null/],
     [
       '[{"name":"a","default-route":["10.0.0.1","fd00::1"]},{"name":"b"},{"name":"c","default-route":["fd00::2"]}]',
       /element 3: default-route names an IPv6 gateway, and so does element 1/,
@@ -81,6 +95,7 @@ describe('network-selection annotation', () => {
     expect(macOf({ name: 'a' }, 0)).to.equal(undefined);
     expect(macOf({ name: 'a', mac: '' }, 0)).to.equal(undefined);
     expect(macOf({ name: 'a', mac: 'C2:11:22:33:44:55' }, 0)).to.equal('c2:11:22:33:44:55');
+    expect(macOf({ name: 'a', mac: 'C2-11-22-33-44-55' }, 0)).to.equal('c2:11:22:33:44:55');
     expect(() => macOf({ name: 'a', mac: 'c2:11' }, 1)).to.throw(
       /MNN_NETWORKS_ANNOTATION_INVALID: element 2: mac .*"c2:11"/,
     );

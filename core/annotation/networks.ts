@@ -2,7 +2,7 @@ import { isMultiNicError, MultiNicError } from '../errors.ts';
 import { isRecord } from '../json.ts';
 import { tryParseAddress } from '../net/address.ts';
 import { tryParseCidr } from '../net/cidr.ts';
-import { isMac } from '../net/mac.ts';
+import { readMac } from '../net/mac.ts';
 import { rivalDefaultRoute } from './defaultRoutes.ts';
 
 /**
@@ -67,14 +67,15 @@ export function runtimeConfigOf(element: NetworkSelection): Record<string, unkno
 }
 
 /**
- * The hardware address that an element for a network of ours asks for, in lower case. Other networks' may be longer ones, of InfiniBand.
+ * The hardware address that an element for a network of ours asks for, as readMac has it. Other networks' may be longer ones, of InfiniBand.
  * @param i the element's position in the annotation, from 0
  * @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID
  */
 export function macOf({ mac = '' }: NetworkSelection, i: number): string | undefined {
   if (mac === '') return undefined;
-  if (isMac(mac)) return mac.toLowerCase();
-  throw invalid(i, `mac must be a hardware address of six bytes with colons between, not ${JSON.stringify(mac)}`);
+  const asked = readMac(mac);
+  if (asked !== undefined) return asked;
+  throw invalid(i, `mac must be a hardware address of six bytes, not ${JSON.stringify(mac)}`);
 }
 
 function parseCommaForm(text: string): NetworkSelection[] {
@@ -135,17 +136,29 @@ function checkElement(given: unknown, i: number): NetworkSelection {
 /** Texts that Multus takes for absent where they are empty; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
 const optionalTexts = new Set(['namespace', 'interface', 'interfaceRequest']);
 
+/** The keys of an element by their names in small letters. */
+const keys = new Map(
+  ['name', ...optionalTexts, 'default-route', 'cni-args', ...Object.keys(capabilities)].map(key => [
+    key.toLowerCase(),
+    key,
+  ]),
+);
+
+/**
+ * As Go's encoding/json reads an element: keys in any case, the last of several, and null as nothing, which templates leave where a value is not
+ * set. Read otherwise, an interface would have another name here than Multus gives it, and its addresses would be granted twice.
+ */
 function asMultusReads(element: Record<string, unknown>): Record<string, unknown> {
-  const present = Object.entries(element).filter(
-    ([key, value]) => !optionalTexts.has(key) || (value !== '' && value !== null),
-  );
+  const present = Object.entries(element)
+    .map(([key, value]) => [keys.get(key.toLowerCase()) ?? key, value] as const)
+    .filter(([key, value]) => value !== null && !(value === '' && optionalTexts.has(key)));
   const { interfaceRequest, ...others } = Object.fromEntries(present);
   return interfaceRequest === undefined ? others : { interface: interfaceRequest, ...others };
 }
 
 /** What the element asks of its plugins. */
 function checkWishes(value: Record<string, unknown>, i: number): void {
-  if (value['cni-args'] !== undefined && value['cni-args'] !== null && !isRecord(value['cni-args'])) {
+  if (value['cni-args'] !== undefined && !isRecord(value['cni-args'])) {
     throw invalid(i, 'cni-args must be an object');
   }
   if (value.ips !== undefined && !(isStringList(value.ips) && value.ips.every(isAddress))) {

@@ -3,7 +3,7 @@ import { interfaceNames, readNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import type { ObjectMeta } from '../api/types.ts';
 import { isRecord } from '../json.ts';
-import { isMac } from '../net/mac.ts';
+import { readMac } from '../net/mac.ts';
 import type { AuditedPod } from './types.ts';
 
 /** The parts of a Pod (core/v1) that count. */
@@ -47,7 +47,8 @@ function decidedAndAsked(text: string): Pick<AuditedPod, 'attachments' | 'macs'>
     const nics = readAttachments(args);
     if (nics) attachments.push({ network, interface: names[i] ?? '', nics });
     const [{ netAddress } = {}] = nics ?? [];
-    if (isMac(mac)) macs.push({ network, mac: mac.toLowerCase(), ...(netAddress !== undefined && { netAddress }) });
+    const asked = readMac(mac);
+    if (asked !== undefined) macs.push({ network, mac: asked, ...(netAddress !== undefined && { netAddress }) });
   }
   return { attachments, macs };
 }

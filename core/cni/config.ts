@@ -1,6 +1,6 @@
 import { cniCodes, cniError, type CniError } from './error.ts';
 import { isRecord } from '../json.ts';
-import { isMac } from '../net/mac.ts';
+import { readMac } from '../net/mac.ts';
 import { isSupportedVersion, supportedVersions, type CniVersion } from './versions.ts';
 
 /**
@@ -97,7 +97,8 @@ function text(value: unknown): string | undefined {
 
 function mac(value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value === 'string' && isMac(value)) return value.toLowerCase();
+  const asked = typeof value === 'string' ? readMac(value) : undefined;
+  if (asked !== undefined) return asked;
   throw invalid(`runtimeConfig.mac ${JSON.stringify(value)} is not a hardware address of six bytes`);
 }
 

@@ -14,11 +14,30 @@ import {
   sizeOf,
   tryParseCidr,
 } from './cidr.ts';
+import { readMac } from './mac.ts';
 
 const v4 = fc.bigInt({ min: 0n, max: (1n << 32n) - 1n }).map(value => ({ family: 4 as const, value }));
 const v6 = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map(value => ({ family: 6 as const, value }));
 const address = fc.oneof(v4, v6);
 const cidr = fc.tuple(address, fc.nat(128)).map(([a, p]) => cidrOf(a, Math.min(p, a.family === 4 ? 32 : 128)));
+
+describe('hardware addresses', () => {
+  it('are read in the forms that Go knows, and written in one', () => {
+    for (const text of ['02:00:5E:00:00:2a', '02-00-5e-00-00-2A', '0200.5E00.002a']) {
+      expect(readMac(text), text).to.equal('02:00:5e:00:00:2a');
+    }
+    for (const text of [
+      '',
+      '02:00',
+      '02:00:5e:00:00:2a:00:00',
+      '02-00:5e:00:00:2a',
+      '02005e00002a',
+      '02:00:5e:00:00:2g',
+    ]) {
+      expect(readMac(text), text).to.equal(undefined);
+    }
+  });
+});
 
 describe('addresses', () => {
   it('read what they write', () => {

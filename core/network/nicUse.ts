@@ -20,8 +20,13 @@ export function nicUse(
 }
 
 /** Whether pods are neighbours in layer 2 by hardware addresses of their own: ipvlan has the NIC's, and on a ptp link there is only the host. */
-export function hasOwnMacs({ spec, ipam }: Pick<Network, 'spec' | 'ipam'>): boolean {
-  return spec.plugin.type !== 'ptp' && nicUse(spec.plugin, ipam.vlanMode)?.kind !== 'ipvlan';
+export function hasOwnMacs(network: Pick<Network, 'spec' | 'ipam'>): boolean {
+  return network.spec.plugin.type !== 'ptp' && takesMac(network);
+}
+
+/** Whether an interface can have the hardware address that its pod asks for. */
+export function takesMac({ spec, ipam }: Pick<Network, 'spec' | 'ipam'>): boolean {
+  return nicUse(spec.plugin, ipam.vlanMode)?.kind !== 'ipvlan';
 }
 
 /**

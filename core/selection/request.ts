@@ -30,12 +30,13 @@ export function readNicRequest(
 ): NicRequest {
   const request: NicRequest = annotations[annotation.bestEffort] === 'true' ? { bestEffort: true } : {};
   if (!cniArgs) return request;
-  const nics = readCount(cniArgs.nics, where);
+  const asked = (key: string): unknown => cniArgs[key] ?? undefined; // null is nothing: templates leave it where a value is not set
+  const nics = readCount(asked('nics'), where);
   if (nics !== undefined) request.nics = nics;
-  const masters = readNames(cniArgs.masters, 'masters', where) ?? readNames(cniArgs.master, 'master', where);
+  const masters = readNames(asked('masters'), 'masters', where) ?? readNames(asked('master'), 'master', where);
   if (masters) request.masters = masters;
   for (const key of ['class', 'target'] as const) {
-    const value = cniArgs[key];
+    const value = asked(key);
     if (value === undefined || value === '') continue;
     if (typeof value !== 'string') throw invalid(where, key, 'a string', value);
     request[key] = value;

@@ -86,6 +86,8 @@ describe('cni-args', () => {
       target: '100Gbps',
     });
     expect(readNicRequest({ nics: 0, masters: [] }, 'x')).to.deep.equal({});
+    const nothing = { nics: null, masters: null, master: null, class: null, target: null };
+    expect(readNicRequest(nothing, 'x')).to.deep.equal({});
     expect(readNicRequest(undefined, 'x')).to.deep.equal({});
     expect(readNicRequest({ nics: 2 }, 'x', { 'multinic.fms.io/best-effort': 'true' })).to.deep.equal({
       nics: 2,
