@@ -76,7 +76,7 @@ export function createAgent(
     netlink,
     writer,
     rules: options.rules,
-    withPrimary: options.withPrimary,
+    primary: options.primary,
     inPods: () => checkpoint.movedNics(),
     logger,
     observer: queues,

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { defaultSocketPath, socketVariable } from '../core/cni/wire.ts';
 import { netlinkChoices, type NetlinkChoice } from './netlink/open.ts';
+import type { PrimaryOptions } from './discovery/hostNics.ts';
 import { readNicRule, type NicRules } from './discovery/nicRules.ts';
 
 /** How one agent is set up. */
@@ -23,7 +24,7 @@ export interface AgentOptions {
   readonly executable: string;
   readonly healthPort: number;
   readonly rules: NicRules;
-  readonly withPrimary: boolean;
+  readonly primary: PrimaryOptions;
   /** What the kernel's network configuration is changed with. */
   readonly netlink: NetlinkChoice;
 }
@@ -31,6 +32,7 @@ export interface AgentOptions {
 export const usage = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
 
   --node-name NAME     the node that it runs on                       [$NODE_NAME]
+  --node-ip IP         the node's address: tells the primary NIC where there is no default route  [$NODE_IP]
   --kubeconfig PATH    how to reach the API server                    [$KUBECONFIG, the pod's service account, ~/.kube/config]
   --socket PATH        the socket that the CNI executable calls       [$${socketVariable}, ${defaultSocketPath}]
   --state-dir PATH     what has to outlive the process                [/var/lib/multi-nic]
@@ -44,7 +46,7 @@ export const usage = `multi-nic-agent: the node's part of multi-nic. It discover
   --health-port PORT   /healthz, /readyz and /metrics                 [11080]
   --include RULE       only NICs that match; may be given again       [all]
   --exclude RULE       no NIC that matches; may be given again        [none]
-  --with-primary       offer the NIC of the default route, too        [left out]
+  --with-primary       offer the primary NIC, that of the default route, too  [left out]
   --netlink WAY        auto, koffi (raw netlink) or ip (iproute2, slower)  [auto: koffi where it loads]
   --help
 
@@ -61,6 +63,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     args: [...argv],
     options: {
       'node-name': { type: 'string', default: env.NODE_NAME ?? '' },
+      'node-ip': { type: 'string', default: env.NODE_IP ?? '' },
       kubeconfig: { type: 'string' },
       socket: { type: 'string', default: env[socketVariable] ?? defaultSocketPath },
       'state-dir': { type: 'string', default: '/var/lib/multi-nic' },
@@ -101,7 +104,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     executable: values.executable,
     healthPort,
     rules: { include: values.include.map(readNicRule), exclude: values.exclude.map(readNicRule) },
-    withPrimary: values['with-primary'],
+    primary: { withPrimary: values['with-primary'], nodeIp: values['node-ip'] || undefined },
     netlink,
   };
 }

@@ -8,7 +8,7 @@ import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
-import { hostNic, nicLinks, vlanParent } from './hostNics.ts';
+import { hostNic, nicLinks, vlanParent, type PrimaryOptions } from './hostNics.ts';
 import { isOffered, type NicRules } from './nicRules.ts';
 import { readDevice } from './sysfs.ts';
 
@@ -16,8 +16,7 @@ export interface DiscoveryOptions {
   readonly netlink: Netlink;
   readonly writer: HostInterfaceWriter;
   readonly rules: NicRules;
-  /** Offer the primary network's NIC, too. */
-  readonly withPrimary: boolean;
+  readonly primary: PrimaryOptions;
   /** Names of the host's NICs that are in pods now. */
   readonly inPods: () => ReadonlySet<string>;
   readonly logger: Logger;
@@ -73,14 +72,14 @@ export class Discovery implements Runnable {
   }
 
   async #nics(): Promise<HostNic[]> {
-    const { netlink, rules, withPrimary } = this.#options;
+    const { netlink, rules, primary } = this.#options;
     const [links, addresses, routes] = await netlink.run(null, [
       { op: 'link.list' },
       { op: 'address.list' },
       { op: 'route.list', table: mainTable },
     ]);
     const nics = await Promise.all(
-      nicLinks({ links, addresses, routes }, { withPrimary }).map(async link =>
+      nicLinks({ links, addresses, routes }, primary).map(async link =>
         hostNic(link, addresses, await readDevice(link.name, vlanParent(link, links))),
       ),
     );

@@ -91,6 +91,17 @@ describe('nicLinks', () => {
     ]);
   });
 
+  it('leaves out the NIC with the address of the node where there is no default route', () => {
+    const [a, b] = [link('eth0'), link('eth1')];
+    const addresses = [address(a, '10.0.0.1/24'), address(a, 'fd00::1/64'), address(b, '10.1.0.1/24')];
+    const dump = { links: [a, b], addresses, routes: [] };
+    expect(namesOf(dump)).to.deep.equal(['eth0', 'eth1']);
+    for (const nodeIp of ['10.0.0.1', 'FD00:0::1']) expect(namesOf(dump, { nodeIp }), nodeIp).to.deep.equal(['eth1']);
+    expect(namesOf(dump, { nodeIp: '10.0.0.1', withPrimary: true })).to.deep.equal(['eth0', 'eth1']);
+    // Where the node's address is on another NIC than the default route, that one may be meant for pods.
+    expect(namesOf({ ...dump, routes: [defaultRoute(a, 0)] }, { nodeIp: '10.1.0.1' })).to.deep.equal(['eth1']);
+  });
+
   it('needs an address that means something', () => {
     const [none, local, temporary, global] = [link('a'), link('b'), link('c'), link('d')];
     const addresses = [

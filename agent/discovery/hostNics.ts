@@ -14,6 +14,14 @@ export interface LinkDump {
   readonly routes: readonly RouteInfo[];
 }
 
+/** What becomes of the primary network's NIC. */
+export interface PrimaryOptions {
+  /** Offer it, too. Default: no. */
+  readonly withPrimary?: boolean;
+  /** The node's address, which says which it is where no default route does; undefined: not known. */
+  readonly nodeIp?: string | undefined;
+}
+
 /**
  * Kinds of links that can be a NIC: physical ones have none (InfiniBand and virtio among them). Bridges, tunnels, dummies and the
  * sub-interfaces of other plugins are somebody's private business.
@@ -24,8 +32,8 @@ const nicKinds: ReadonlySet<string> = new Set(['veth', 'bond', 'team', 'vlan', '
  * The links that count as NICs of the host: those with an address, in natural order of their names. Left out are the primary network's
  * unless that is wanted, ports of bridges and bonds (a pod's veth is one), and host ends of pods that this agent or another plugin made.
  */
-export function nicLinks(dump: LinkDump, { withPrimary = false } = {}): LinkInfo[] {
-  const primary = withPrimary ? undefined : primaryLink(dump.routes);
+export function nicLinks(dump: LinkDump, { withPrimary = false, nodeIp }: PrimaryOptions = {}): LinkInfo[] {
+  const primary = withPrimary ? undefined : primaryLink(dump.routes, dump.addresses, nodeIp);
   return dump.links
     .filter(link => link.index !== primary && isNicKind(link))
     .filter(link => {
