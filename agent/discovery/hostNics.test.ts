@@ -141,7 +141,9 @@ describe('nicLinks', () => {
     ];
     expect(namesOf({ links: [leased, both], addresses, routes: [] })).to.deep.equal(['eth1', 'eth2']);
     expect(hostNic(leased, addresses, {})).to.include({ netAddress: 'fd00:1::11/128', hostIP: 'fd00:1::11' });
-    expect(hostNic(both, addresses, {})).to.include({ hostIP: '172.20.2.11' }).and.not.to.have.property('addresses');
+    expect(hostNic(both, addresses, {}))
+      .to.include({ hostIP: '172.20.2.11' })
+      .and.not.to.have.property('addresses');
   });
 });
 
