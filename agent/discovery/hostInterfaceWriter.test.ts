@@ -26,17 +26,21 @@ const condition = (type: string, status: 'True' | 'False'): ConditionState => ({
 describe('HostInterfaceWriter', () => {
   let server: AnsweringServer;
   let writer: HostInterfaceWriter;
+  /** Labels that users have put on the object meanwhile. */
+  let labels: Record<string, string>;
   /** What it was given, one after another. */
   let written: HostInterface[];
   let nowMs: number;
 
   beforeEach(async () => {
     written = [];
+    labels = {};
     nowMs = 0;
     server = await AnsweringServer.start((request, response) => {
       void json(request).then(body => {
-        written.push(body as HostInterface);
-        answerJson(response, 200, body as object);
+        const object = body as HostInterface;
+        written.push(object);
+        answerJson(response, 200, { ...object, metadata: { ...object.metadata, labels } });
       });
     });
     const { client } = server;
@@ -74,6 +78,17 @@ describe('HostInterfaceWriter', () => {
     expect(await writer.writeNics([eth(1), eth(2, { mtu: 9000 })], signal)).to.equal(undefined);
     expect(await writer.writeNics([eth(1)], signal)).to.equal(undefined);
     expect(states()).to.deep.equal(['up up', 'down up', 'up up', 'up']);
+  });
+
+  it("leaves the NICs of a user's object alone, and tells of its routes all the same, which networks wait for", async () => {
+    labels = { 'multi-nic-unmanaged': 'True' };
+    await writer.writeNics([eth(1)], signal);
+    await writer.writeNics([eth(1), eth(2)], signal);
+    await writer.writeConditions([condition('RoutesProgrammed', 'True')], signal);
+    expect(states()).to.deep.equal(['up up', 'up', 'up']);
+    expect(written.at(-1)?.status?.conditions).to.have.length(1);
+    await writer.writeConditions([condition('RoutesProgrammed', 'True')], signal);
+    expect(written).to.have.length(3);
   });
 
   it('tells a condition that flips with a link once that is due, and another one at once', async () => {

@@ -83,13 +83,14 @@ export class HostInterfaceWriter {
   }
 
   /**
-   * Sets these conditions; others stay. Nothing is written where only the time would change.
+   * Sets these conditions; others stay. Nothing is written where only the time would change. A HostInterface that its user owns has them, too:
+   * networks wait for what every agent says of its routes.
    * @returns after how many ms to call again, where one of links has changed too soon after it was told of last
    * @throws ApiError, TransportError
    */
   async writeConditions(states: readonly ConditionState[], signal: AbortSignal): Promise<number | undefined> {
     const current = this.#current();
-    if (!current || isUnmanaged(current)) return undefined;
+    if (!current) return undefined;
     const { conditions, changed } = withStates(current.status?.conditions ?? [], states);
     if (changed.length === 0) return undefined;
     const isOfLinks = changed.every(type => linkConditions.has(type));
