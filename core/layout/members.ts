@@ -1,6 +1,6 @@
 import type { HostInterfaceSpec, HostNic } from '../api/types.ts';
 import { compareCidrs, covers, formatCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
-import { parseAddress, type IpAddress } from '../net/address.ts';
+import { tryParseAddress, type IpAddress } from '../net/address.ts';
 import type { Network } from '../network/network.ts';
 import { compareNaturally } from '../naturalOrder.ts';
 
@@ -48,14 +48,15 @@ function memberOf(masterNets: readonly IpCidr[], nic: HostNic): Candidate | unde
   return undefined;
 }
 
-/** A NIC's addresses: the first, then the others. */
+/** A NIC's addresses: the first, then the others. What cannot be read is passed over: users write HostInterfaces, too, and one mistake is one host's. */
 export function addressesOf(nic: HostNic): Member['hostAddresses'] {
   const texts = [{ netAddress: nic.netAddress ?? '', hostIP: nic.hostIP ?? '' }, ...(nic.addresses ?? [])];
   const addresses: Member['hostAddresses'] = [];
   for (const [i, { netAddress, hostIP }] of texts.entries()) {
     if (texts.findIndex(text => text.netAddress === netAddress && text.hostIP === hostIP) < i) continue;
     const net = tryParseCidr(netAddress);
-    if (net) addresses.push(hostIP === '' ? { net } : { net, address: parseAddress(hostIP) });
+    const address = tryParseAddress(hostIP);
+    if (net) addresses.push({ net, ...(address && { address }) });
   }
   return addresses;
 }

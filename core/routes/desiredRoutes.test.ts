@@ -52,6 +52,27 @@ describe('L3 routes', () => {
     ]);
   });
 
+  it('go by the address in the subnet that both have, whichever the host has first', () => {
+    const [a, b] = [host('a', 11, 1), host('b', 12, 1)];
+    const [nic] = b.interfaces;
+    const elsewhere = [
+      { netAddress: '10.9.0.0/24', hostIP: '10.9.0.12' },
+      { netAddress: 'fd01:0::/64', hostIP: 'fd01:0::12' },
+    ];
+    const second = { netAddress: nic!.netAddress!, hostIP: nic!.hostIP! };
+    const other = { ...b, interfaces: [{ ...nic!, ...elsewhere[0], addresses: [...elsewhere, second] }] };
+    const object = network('l3', '10.200.0.0/16,fd00:10::/48');
+    object.spec.masterNets = ['172.20.0.0/24'];
+    expect(routes(object, [a, other]).map(({ gateway }) => gateway)).to.deep.equal(['172.20.0.12', 'fd01::12']);
+  });
+
+  it('are none by what is no address: users write HostInterfaces, too', () => {
+    const [a, b] = [host('a', 11, 1), host('b', 12, 1)];
+    const other = { ...b, interfaces: [{ ...b.interfaces[0]!, hostIP: '172.20.0.300', addresses: [] }] };
+    expect(routes(network('l3'), [a, other])).to.deep.equal([]);
+    expect(routes(network('l3'), [a, other, host('c', 13, 1)])).to.have.length(1);
+  });
+
   it('never cover the own blocks, and never two of them meet', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 30 }), fc.integer({ min: 1, max: 3 }), (count, nics) => {

@@ -66,9 +66,10 @@ export function routesTo({ network, ways }: RouteBase, host: HostInterfaceSpec, 
   return routes;
 }
 
-/** The host's address on the NIC in the block's family. */
-function gatewayFor(member: Member, block: IpCidr): string | undefined {
-  const found = member.hostAddresses.find(({ address }) => address?.family === block.family);
+/** The host's address on the NIC in the block's family: in the subnet that makes it a member, where it has one there. */
+function gatewayFor({ hostAddresses, netAddress }: Member, block: IpCidr): string | undefined {
+  const ofFamily = hostAddresses.filter(({ address }) => address?.family === block.family);
+  const found = ofFamily.find(({ net }) => formatCidr(net) === netAddress) ?? ofFamily[0];
   return found?.address && formatAddress(found.address);
 }
 
