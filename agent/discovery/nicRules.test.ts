@@ -33,6 +33,7 @@ describe('rules of NICs', () => {
   it('go by name, driver, PCI address and subnet', () => {
     expect(offered(['^eth'])).to.deep.equal(['eth1', 'eth2']);
     expect(offered(['name:2$'])).to.deep.equal(['eth2']);
+    expect(offered(['(?:eth1|ib0)$'])).to.deep.equal(['eth1', 'ib0']);
     expect(offered(['driver:mlx5_core'])).to.deep.equal(['eth1']);
     expect(offered(['pci:0000:5e:*'])).to.deep.equal(['eth2']);
     expect(offered(['subnet:172.20.0.0/16'])).to.deep.equal(['eth1', 'eth2']);
@@ -54,7 +55,7 @@ describe('rules of NICs', () => {
   });
 
   it('are refused where they cannot be read', () => {
-    for (const text of ['', 'name:', '(', 'subnet:172.20.0.0', 'pci:x']) {
+    for (const text of ['', 'name:', '(', 'subnet:172.20.0.0', 'pci:x', 'Driver:ena', 'mac:02:00:00:00:00:01']) {
       expect(() => readNicRule(text), text).to.throw(/is no rule/);
     }
   });

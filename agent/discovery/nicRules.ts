@@ -38,8 +38,9 @@ const kinds: Readonly<Record<string, (text: string) => NicRule | undefined>> = {
  * @throws Error that says what is wrong with it
  */
 export function readNicRule(text: string): NicRule {
-  const [, kind = 'name', rest = text] = /^(name|driver|pci|subnet):(.*)$/.exec(text) ?? [];
-  const rule = rest === '' ? undefined : kinds[kind]?.(rest);
+  // No name has a colon: what looks like a kind is meant for one.
+  const [, kind = 'name', rest = text] = /^(\w+):(.*)$/.exec(text) ?? [];
+  const rule = rest === '' || !Object.hasOwn(kinds, kind) ? undefined : kinds[kind]?.(rest);
   if (rule) return rule;
   throw new Error(`"${text}" is no rule: name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR`);
 }
