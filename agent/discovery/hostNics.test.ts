@@ -158,6 +158,12 @@ describe('vlanParent', () => {
 });
 
 describe('hostNic', () => {
+  it('has the alternative names that other hosts may have, too', () => {
+    const eth1 = link('eth1', { altNames: ['enx0200000000aa', 'enp59s0f0', 'ens1f0'] });
+    expect(hostNic(eth1, [], {}).altNames).to.deep.equal(['enp59s0f0', 'ens1f0']);
+    expect(hostNic(link('eth2', { altNames: ['enx0200000000aa'] }), [], {})).not.to.have.property('altNames');
+  });
+
   it('records IPv4 first, all addresses where there are more, and whether traffic flows', () => {
     const eth1 = link('eth1', { lowerUp: false, mtu: 9000 });
     const addresses = [

@@ -77,6 +77,9 @@ function isSingle({ address, family }: AddressInfo): boolean {
   return address.endsWith(family === 4 ? '/32' : '/128');
 }
 
+/** Of these no two hosts have the same, and the API server is spared them (systemd.net-naming-scheme(7), ID_NET_NAME_MAC). */
+const ofHardwareAddress = /^\w\wx[0-9a-f]{12}$/;
+
 /** The record of one NIC, as the HostInterface shows it. */
 export function hostNic(link: LinkInfo, addresses: readonly AddressInfo[], device: Device): HostNic {
   const own = hostAddresses(link, addresses).map(hostAddressOf);
@@ -85,8 +88,10 @@ export function hostNic(link: LinkInfo, addresses: readonly AddressInfo[], devic
     ...own.filter(({ hostIP }) => hostIP.includes(':')),
   ];
   const [first] = sorted;
+  const altNames = link.altNames.filter(name => !ofHardwareAddress.test(name)).sort();
   return {
     interfaceName: link.name,
+    ...(altNames.length > 0 && { altNames }),
     ...first,
     ...device,
     ...(link.mac === null ? {} : { mac: link.mac }),

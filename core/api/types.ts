@@ -107,6 +107,8 @@ export type MultiNicNetwork = ApiObject<MultiNicNetworkSpec, MultiNicNetworkStat
 
 export interface HostNic {
   interfaceName: string;
+  /** Its other names on the host (`ip link property add … altname`), without those made of its hardware address. */
+  altNames?: string[];
   /** First address's network, for example 172.20.1.0/24. */
   netAddress?: string;
   hostIP?: string;

@@ -76,6 +76,32 @@ describe('strategy none', () => {
   });
 });
 
+describe('NICs that the pod names', () => {
+  const nics = [
+    nic('eth1', 1, { altNames: ['enp59s0f0', 'ens1f0'] }),
+    nic('eth2', 2, { altNames: ['eth1'] }),
+    nic('eth3', 3),
+  ];
+  const candidates = members(nics).map(member => ({ member, promisedMbps: 0 }));
+  const select = (masters: string[]) => {
+    const selection = selectNics('none', candidates, { masters });
+    return selection.ok ? selection.nics.map(({ member }) => member.nic.interfaceName) : selection.lacks;
+  };
+
+  it('are found by any of their names, by their own before another one’s alternative', () => {
+    expect(select(['eth3', 'ens1f0'])).to.deep.equal(['eth3', 'eth1']);
+    expect(select(['eth1', 'eth2'])).to.deep.equal(['eth1', 'eth2']);
+  });
+
+  it('count once, however often they are named', () => {
+    expect(select(['ens1f0', 'eth2', 'eth1', 'enp59s0f0'])).to.deep.equal(['eth1', 'eth2']);
+  });
+
+  it('are told where there are none of that name', () => {
+    expect(select(['eth1', 'enp59s0f1'])).to.contain('the NIC enp59s0f1');
+  });
+});
+
 describe('cni-args', () => {
   it('are read in every form that users have', () => {
     expect(readNicRequest({ nics: 2, masters: ['a', 'b'] }, 'x')).to.deep.equal({ nics: 2, masters: ['a', 'b'] });

@@ -21,12 +21,21 @@ export function usableOf(candidates: readonly Candidate[], { masters, deviceClas
   const nobody = `a NIC of the network with its link up${of}${inBrackets(passedOver)}`;
   if (usable.length === 0) return { ok: false, lacks: nobody };
   if (!masters) return { ok: true, usable, passedOver };
-  const byName = new Map(usable.map(candidate => [candidate.member.nic.interfaceName, candidate]));
-  const named = masters.flatMap(name => byName.get(name) ?? []);
+  const byName = namesOf(usable);
+  const named = [...new Set(masters.flatMap(name => byName.get(name) ?? []))];
   const missing = masters.filter(name => !byName.has(name));
   if (missing.length === 0) return { ok: true, usable: named, passedOver };
   const lacks = `the NIC ${missing.join(', ')} in the network with its link up${of}${inBrackets(passedOver)}`;
   return bestEffort && named.length > 0 ? { ok: true, usable: named, passedOver, short: lacks } : { ok: false, lacks };
+}
+
+/** By all their names; an alternative name is not another one's own. */
+function namesOf(candidates: readonly Candidate[]): Map<string, Candidate> {
+  const alternatives = candidates.flatMap(candidate =>
+    (candidate.member.nic.altNames ?? []).map(name => [name, candidate] as const),
+  );
+  const own = candidates.map(candidate => [candidate.member.nic.interfaceName, candidate] as const);
+  return new Map([...alternatives, ...own]);
 }
 
 function inBrackets(text: string): string {
