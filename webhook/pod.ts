@@ -20,12 +20,18 @@ export interface AdmittedPod {
     labels?: Record<string, string> | null;
     annotations?: Record<string, string> | null;
   };
-  spec: Placement & { hostNetwork?: boolean; containers: AdmittedContainer[] };
+  spec: Placement & {
+    hostNetwork?: boolean;
+    containers: AdmittedContainer[];
+    initContainers?: AdmittedContainer[] | null;
+  };
 }
 
 export interface AdmittedContainer {
   name: string;
   resources?: ContainerResources | null;
+  /** Of an init container `Always`: a sidecar. */
+  restartPolicy?: string;
 }
 
 export interface ContainerResources {
@@ -51,6 +57,7 @@ const nodeSelector = objectOf({
   ),
 });
 const resources = orNull(objectOf({ requests: orNull(mapOf(quantity)), limits: orNull(mapOf(quantity)) }));
+const container = objectOf({ name: text, resources, restartPolicy: text });
 
 /** core/v1 Pod, as far as AdmittedPod has it. */
 const podShape = objectOf(
@@ -60,7 +67,8 @@ const podShape = objectOf(
       nodeName: text,
       hostNetwork: flag,
       affinity: objectOf({ nodeAffinity: objectOf({ requiredDuringSchedulingIgnoredDuringExecution: nodeSelector }) }),
-      containers: orNull(listOf(objectOf({ name: text, resources }))),
+      containers: orNull(listOf(container)),
+      initContainers: orNull(listOf(container)),
     }),
   },
   ['metadata', 'spec'],

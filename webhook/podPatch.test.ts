@@ -92,6 +92,22 @@ describe('the patch of a pod', () => {
     );
   });
 
+  it('counts what sidecars ask for, which the scheduler adds, and not what init containers do, which others use after them', () => {
+    const asked = { requests: { 'example.com/vf': '1' } };
+    const outcome = { networks: '[]', resources: new Map([['example.com/vf', 1]]) };
+    const withInit = (restartPolicy?: string): AdmittedPod => ({
+      metadata: {},
+      spec: {
+        initContainers: [{ name: 'i', resources: asked, ...(restartPolicy !== undefined && { restartPolicy }) }],
+        containers: [{ name: 'a' }],
+      },
+    });
+    expect(patched(withInit('Always'), outcome).spec).to.deep.equal(withInit('Always').spec);
+    expect(patched(withInit(), outcome).spec.containers[0]?.resources?.requests).to.deep.equal({
+      'example.com/vf': '1',
+    });
+  });
+
   it('is refused where annotations would be larger than Kubernetes takes, counted in bytes', () => {
     const pod: AdmittedPod = { metadata: { annotations: { big: 'ä'.repeat(131_060) } }, spec: { containers: [] } };
     expect(() => podPatch(pod, { networks: '[]', resources: new Map() })).to.throw('MNN_ANNOTATIONS_TOO_LARGE');

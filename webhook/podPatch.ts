@@ -3,7 +3,7 @@ import { MultiNicError } from '../core/errors.ts';
 import { wholeQuantity } from '../core/status/nodeCapacity.ts';
 import { affinityOperations } from './affinity.ts';
 import { removeEntry, setEntries, type PatchOperation } from './jsonPatch.ts';
-import type { AdmittedContainer, AdmittedPod } from './pod.ts';
+import type { AdmittedPod } from './pod.ts';
 
 /** What the mutating webhook decided for a pod. */
 export interface PodOutcome {
@@ -32,7 +32,7 @@ export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: P
     ...(reservation && { [annotation.reservation]: reservation }),
   };
   checkAnnotationSize({ ...metadata.annotations, ...annotations });
-  const { operations, warnings } = resourceOperations(spec.containers, resources);
+  const { operations, warnings } = resourceOperations(spec, resources);
   return {
     operations: [
       ...setEntries(['metadata', 'annotations'], metadata.annotations, annotations),
@@ -58,15 +58,21 @@ export function checkAnnotationSize(annotations: Readonly<Record<string, string>
   );
 }
 
-/** The scheduler counts what all containers ask for; ours goes to the first, unless the user asked in any. */
+/**
+ * The scheduler counts what all containers ask for, sidecars among them (KEP-753); ours goes to the first, unless the user asked in any. Devices of
+ * other init containers the kubelet gives to the first container as well.
+ */
 function resourceOperations(
-  containers: readonly AdmittedContainer[],
+  { containers, initContainers }: AdmittedPod['spec'],
   resources: ReadonlyMap<string, number>,
 ): { operations: PatchOperation[]; warnings: string[] } {
   const missing: Record<string, string> = {};
   const warnings: string[] = [];
+  const sidecars = (initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
   for (const [name, count] of resources) {
-    const asked = containers.flatMap(({ resources: r }) => r?.requests?.[name] ?? r?.limits?.[name] ?? []);
+    const asked = [...containers, ...sidecars].flatMap(
+      ({ resources: r }) => r?.requests?.[name] ?? r?.limits?.[name] ?? [],
+    );
     if (asked.length === 0) missing[name] = String(count);
     else if (asked.reduce<number>((sum, quantity) => sum + (wholeQuantity(String(quantity)) ?? 0), 0) < count) {
       warnings.push(`the containers ask for ${asked.join(' + ')} ${name}, the pod's networks take ${count}`);
