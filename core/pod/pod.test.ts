@@ -57,7 +57,11 @@ describe('which networks a pod gets', () => {
       pod({ [annotation.networks]: 'net-a@abcdefghijklm' }),
       /MNN_INTERFACE_NAME/,
     ],
-    ['the primary interface', pod({ [annotation.networks]: 'net-a@eth0' }), /MNN_INTERFACE_NAME/],
+    [
+      'the primary interface',
+      pod({ [annotation.networks]: 'net-a@eth0' }),
+      /MNN_INTERFACE_NAME: interface eth0 is the pod's own without any network/,
+    ],
   ] as const) {
     it(`refuses ${what}`, () => {
       expect(() => select(p)).to.throw(code);

@@ -104,9 +104,15 @@ function findElements(
   };
 }
 
+/** What a pod has before any network of its selection. */
+const primaryInterfaces: ReadonlySet<string> = new Set(['eth0', 'lo']);
+
 function checkInterfaceNames(selected: readonly SelectedNetwork[]): void {
-  const seen = new Set<string>(['eth0', 'lo']);
+  const seen = new Set<string>();
   for (const { ifname, network } of selected) {
+    if (primaryInterfaces.has(ifname)) {
+      throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is the pod's own without any network`);
+    }
     if (seen.has(ifname)) throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is used twice in the pod`);
     if (network !== undefined && !isInterfaceName(`${ifname}-99`)) {
       throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is too long for a network of several NICs`);
