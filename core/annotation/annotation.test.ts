@@ -35,7 +35,8 @@ describe('network-selection annotation', () => {
   });
 
   it('reads keys in any case, and the last of several, as Go does', () => {
-    const text = '[{"Name":"a","INTERFACE":"x","portmappings":[],"CNI-Args":{"NICs":1},"Foo":1},{"name":"b","Name":"c"}]';
+    const text =
+      '[{"Name":"a","INTERFACE":"x","portmappings":[],"CNI-Args":{"NICs":1},"Foo":1},{"name":"b","Name":"c"}]';
     expect(parseNetworks(text)).to.deep.equal([
       { name: 'a', interface: 'x', portMappings: [], 'cni-args': { NICs: 1 }, Foo: 1 },
       { name: 'c' },
