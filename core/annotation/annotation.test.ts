@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { attachmentsKey } from '../api/names.ts';
 import { readAttachments, sameAttachments, withAttachments, withoutAttachments } from './attachments.ts';
 import { gatewayFamilies } from './defaultRoutes.ts';
-import { formatNetworks, interfaceNames, macOf, parseNetworks } from './networks.ts';
+import { formatNetworks, interfaceNames, macOf, parseNetworks, runtimeConfigOf } from './networks.ts';
 
 describe('network-selection annotation', () => {
   it('reads the comma form', () => {
@@ -43,10 +43,13 @@ describe('network-selection annotation', () => {
     ]);
   });
 
-  it('takes null for absent, whichever the key', () => {
-    const keys = ['interface', 'ips', 'mac', 'default-route', 'cni-args', 'portMappings', 'bandwidth', 'deviceID'];
+  it('takes null for absent, and hands on what it does not look at', () => {
+    const keys = ['namespace', 'interface', 'interfaceRequest', 'ips', 'mac', 'default-route', 'cni-args'];
     const nothing = Object.fromEntries(keys.map(key => [key, null]));
-    expect(parseNetworks(JSON.stringify([{ name: 'a', ...nothing }]))).to.deep.equal([{ name: 'a' }]);
+    const others = { portMappings: null, bandwidth: null, deviceID: null, 'infiniband-guid': null, x: null };
+    const [element] = parseNetworks(JSON.stringify([{ name: 'a', ...nothing, ...others }]));
+    expect(element).to.deep.equal({ name: 'a', ...others });
+    expect(runtimeConfigOf(element!)).to.deep.equal({});
     expect(() => parseNetworks('[{"name":null}]')).to.throw(/element 1: name/);
   });
 

@@ -63,7 +63,10 @@ const capabilities = {
 /** What an element asks for, as the `runtimeConfig` that Multus makes of it (multi-net-spec v1.3 §4.1.2). */
 export function runtimeConfigOf(element: NetworkSelection): Record<string, unknown> {
   const entries = Object.entries(capabilities).map(([key, name]) => [name, element[key]]);
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Record<string, unknown>;
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== null)) as Record<
+    string,
+    unknown
+  >;
 }
 
 /**
@@ -136,13 +139,11 @@ function checkElement(given: unknown, i: number): NetworkSelection {
 /** Texts that Multus takes for absent where they are empty; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
 const optionalTexts = new Set(['namespace', 'interface', 'interfaceRequest']);
 
+/** Keys that are looked at here. Others are handed on as they are. */
+const optionalKeys = new Set([...optionalTexts, 'ips', 'mac', 'default-route', 'cni-args']);
+
 /** The keys of an element by their names in small letters. */
-const keys = new Map(
-  ['name', ...optionalTexts, 'default-route', 'cni-args', ...Object.keys(capabilities)].map(key => [
-    key.toLowerCase(),
-    key,
-  ]),
-);
+const keys = new Map(['name', ...optionalKeys, ...Object.keys(capabilities)].map(key => [key.toLowerCase(), key]));
 
 /**
  * As Go's encoding/json reads an element: keys in any case, the last of several, and null as nothing, which templates leave where a value is not
@@ -151,7 +152,7 @@ const keys = new Map(
 function asMultusReads(element: Record<string, unknown>): Record<string, unknown> {
   const present = Object.entries(element)
     .map(([key, value]) => [keys.get(key.toLowerCase()) ?? key, value] as const)
-    .filter(([key, value]) => value !== null && !(value === '' && optionalTexts.has(key)));
+    .filter(([key, value]) => !(value === null && optionalKeys.has(key)) && !(value === '' && optionalTexts.has(key)));
   const { interfaceRequest, ...others } = Object.fromEntries(present);
   return interfaceRequest === undefined ? others : { interface: interfaceRequest, ...others };
 }
