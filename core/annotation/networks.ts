@@ -136,7 +136,7 @@ function checkElement(given: unknown, i: number): NetworkSelection {
   return value as NetworkSelection;
 }
 
-/** Texts that Multus takes for absent where they are empty; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
+/** Texts that Multus takes for absent where they are empty, as it takes any null; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
 const optionalTexts = new Set(['namespace', 'interface', 'interfaceRequest']);
 
 /** Keys that are looked at here. Others are handed on as they are. */

@@ -24,6 +24,15 @@ describe('spec.ipam', () => {
     });
   });
 
+  it('takes null for absent, and an empty gateway for none, as CNI plugins do', () => {
+    const routes =
+      '[{"dst":"10.0.0.0/8","gw":""},{"dst":"::/0","gw":null,"mtu":null},{"dst":"fd00::/8","gw":"fd00::1"}]';
+    const { ipam } = parseIpam(`{"type":"x","hostBlock":null,"vlanMode":null,"excludeCIDRs":null,"routes":${routes}}`);
+    expect(ipam).to.deep.include({ hostBlock: 0, vlanMode: '', excludeCIDRs: [] });
+    expect(ipam?.routes).to.deep.equal([{ dst: '10.0.0.0/8' }, { dst: '::/0' }, { dst: 'fd00::/8', gw: 'fd00::1' }]);
+    expect(parseIpam('{"type":"x","routes":null}').ipam?.routes).to.deep.equal([]);
+  });
+
   for (const [text, place] of [
     ['', /line 1, column 1/],
     ['{"type":"x",}', /line 1, column 13/],
@@ -33,6 +42,7 @@ describe('spec.ipam', () => {
     ['{"type":"x","hostBlock":1,"hostBlock":2}', /line 1, column 27.*twice/],
     ['{"hostBlock":1}', /"type" is missing/],
     ['{"type":5}', /line 1, column 9/],
+    ['{"type":null}', /"type" is missing/],
     ['["a"]', /must be a JSON object/],
     ['{"type":"x","vlanMode":"l4"}', /line 1, column 24/],
     ['{"type":"x","excludeCIDRs":"10.0.0.0/8"}', /line 1, column 28/],

@@ -74,7 +74,8 @@ class IpamReader {
       const [key, value] = property.children ?? [];
       if (typeof key?.value !== 'string' || !value) continue;
       if (this.#keys.has(key.value)) this.#report(key, key.value, 'is given twice');
-      this.#keys.set(key.value, value);
+      // As CNI plugins read it, which are written in Go: null says nothing.
+      if (value.type !== 'null') this.#keys.set(key.value, value);
     }
   }
 
@@ -119,9 +120,9 @@ class IpamReader {
       return [];
     }
     return (node.children ?? []).flatMap((item, index) => {
-      const route = getNodeValue(item) as Partial<IpamRoute> | null;
-      const shapeOk = item.type === 'object' && typeof route?.dst === 'string' && isOptionalString(route.gw);
-      if (shapeOk) return [route as IpamRoute];
+      const route = withoutBlanks(getNodeValue(item));
+      const shapeOk = item.type === 'object' && typeof route.dst === 'string' && isOptionalString(route.gw);
+      if (shapeOk) return [route as unknown as IpamRoute];
       this.#report(item, `routes[${index}]`, 'must be an object with the strings dst and, optionally, gw');
       return [];
     });
@@ -131,6 +132,12 @@ class IpamReader {
     const where = place(this.#text, node?.offset ?? 0);
     this.#findings.push(error('MNN_IPAM_INVALID', 'spec.ipam', `${where}: ${key ? `"${key}" ` : ''}${detail}`));
   }
+}
+
+/** A route without what its author left empty: such a gateway is none to CNI plugins as well. */
+function withoutBlanks(route: unknown): Record<string, unknown> {
+  const given = Object.entries(route ?? {});
+  return Object.fromEntries(given.filter(([key, value]) => value !== null && !(key === 'gw' && value === '')));
 }
 
 function isOptionalString(value: unknown): boolean {
