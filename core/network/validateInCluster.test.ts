@@ -75,6 +75,22 @@ describe('the rules of a network in its cluster', () => {
     ]);
   });
 
+  it('let no two networks give out all host subnets, or those of the same masterNets, also before there are such hosts', () => {
+    const flat = (name: string, shape: Shape = {}) =>
+      network(name, { subnet: '', ...shape, ipam: { hostBlock: 0, vlanMode: 'l2', ...shape.ipam } });
+    const against = (shape: Shape, other: Shape, known: HostInterfaceSpec[]) =>
+      check(flat('a', shape), { networks: [readNetwork(flat('b', other))], hosts: known }).filter(line =>
+        line.startsWith('error'),
+      );
+    const clash = 'error MNN_OVERLAP spec.subnet: network b gives out the same host subnets';
+    expect(against({}, {}, [])).to.deep.equal([clash]);
+    const rack = { masterNets: ['172.29.0.0/24'] };
+    expect(against(rack, rack, hosts(1))).to.deep.equal([clash]);
+    expect(against(rack, {}, hosts(1))).to.deep.equal([]);
+    expect(against({}, { ipam: { excludeCIDRs: ['172.20.1.0/25'] } }, [])).to.deep.equal([]);
+    expect(against({}, { subnet: '172.20.1.0/25' }, [])).to.deep.equal([]);
+  });
+
   it('warn of links that cannot be on the NICs of another network, where a host has such a NIC', () => {
     const l2 = network('l2', { subnet: '10.201.0.0/16', ipam: { vlanMode: 'l2' }, masterNets: ['172.20.2.0/24'] });
     const macvlan = network('mac', {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
 import type { NicPosition } from '../layout/interfaceIndex.ts';
 import { capacityOf, hostSubnetLayout, usableCount } from '../layout/layout.ts';
@@ -62,9 +63,16 @@ function checkSharedHostSubnets(draft: Draft, { networks, hosts }: ClusterFacts)
       theirs.filter(their => overlap(range, their)).map(their => (range.prefix > their.prefix ? range : their)),
     );
     const shared = both.find(range => usableCount(range, [...excludes, ...other.excludes]) > 0n);
-    if (!shared) return [];
-    return [error('MNN_OVERLAP', 'spec.subnet', `network ${other.name} gives out ${formatCidr(shared)}, too`)];
+    if (!shared && !isAlike(draft, other)) return [];
+    const what = shared ? `${formatCidr(shared)}, too` : 'the same host subnets';
+    return [error('MNN_OVERLAP', 'spec.subnet', `network ${other.name} gives out ${what}`)];
   });
+}
+
+/** Whether both give out the same host subnets, whatever hosts there will be. */
+function isAlike({ subnets, masterNets, excludes }: Draft, other: Network): boolean {
+  if ([subnets, other.subnets, excludes, other.excludes].some(list => list.length > 0)) return false;
+  return isDeepStrictEqual(cidrsOf(masterNets), other.masterNets);
 }
 
 /** What a network gives out addresses of. */
