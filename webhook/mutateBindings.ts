@@ -1,6 +1,12 @@
 import { annotation } from '../core/api/names.ts';
 import { readAttachments, withAttachments } from '../core/annotation/attachments.ts';
-import { formatNetworks, interfaceNames, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
+import {
+  formatNetworks,
+  interfaceNames,
+  interfacesIn,
+  parseNetworks,
+  type NetworkSelection,
+} from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { checkApplies } from '../core/pod/selectNetworks.ts';
 import { holderOf } from '../core/pool/allocate.ts';
@@ -56,7 +62,7 @@ export function mutateBindings(context: ReviewContext): Reviewer {
     const choices: Choice[] = [];
     for (const item of wanted) {
       if (item.known.state.network.onNode) continue;
-      const { nics, short } = await grantOne(context, item, { pod, namespace, node, dryRun }, budget);
+      const { nics, short } = await grantOne(context, item, { pod, namespace, node, dryRun, elements }, budget);
       choices.push(choiceOf(item, nics, short));
       const element = elements[item.position];
       if (element) elements[item.position] = withAttachments(element, nics);
@@ -121,13 +127,15 @@ interface BoundPod {
   namespace: string;
   node: string;
   dryRun: boolean;
+  /** All its networks. */
+  elements: readonly NetworkSelection[];
 }
 
 /** @throws MultiNicError as grantOnNode */
 async function grantOne(
   { view, store, releases, reservations }: ReviewContext,
   { selected, known, request, deviceClass }: WantedAttachment,
-  { pod, namespace, node, dryRun }: BoundPod,
+  { pod, namespace, node, dryRun, elements }: BoundPod,
   budget: CallBudget,
 ): Promise<Pick<Granted, 'nics' | 'short'>> {
   const { network } = known.state;
@@ -143,7 +151,7 @@ async function grantOne(
   const pool = held && network.nodeIndependent && reservationPool(network, held, node);
   if (pool) {
     // Nobody waits for the confirmation, which may be under way since the pod was created.
-    const holder = holderOf(claimant);
+    const holder = { ...holderOf(claimant), interfaces: interfacesIn(elements, network.name) };
     const options = { timeoutMs: budget.remainingMs(), dryRun };
     const record = await store.find(pool, holder, claimant.interface, options);
     if (record?.state === 'Reserved' && !dryRun) reservations.confirm(pool, holder);

@@ -1,8 +1,9 @@
 import { annotation, label } from '../core/api/names.ts';
 import { readAttachments } from '../core/annotation/attachments.ts';
-import { interfaceNames, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
+import { interfaceNames, interfacesIn, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
 import { attachmentsKey } from '../core/api/names.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
+import type { Network } from '../core/network/network.ts';
 import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
@@ -88,9 +89,14 @@ async function confirmReservations(
 ): Promise<void> {
   const reservation = facts.annotations[annotation.reservation];
   if (reservation === undefined) return;
-  const holder = { uid: pod.metadata.uid ?? '', name: displayName(pod), namespace: facts.namespace, reservation };
   const elements = parseNetworks(facts.annotations[annotation.networks] ?? '');
-  for (const [pool, isPage] of poolsOf(context.view, elements, knownNode(pod.spec))) {
+  const owner = { uid: pod.metadata.uid ?? '', name: displayName(pod), namespace: facts.namespace, reservation };
+  for (const [pool, { name: network, nodeIndependent: isPage }] of poolsOf(
+    context.view,
+    elements,
+    knownNode(pod.spec),
+  )) {
+    const holder = { ...owner, interfaces: interfacesIn(elements, network) };
     if (isPage && !isBound(pod.spec)) context.reservations.confirm(pool, holder);
     else if (!(await isConfirmed(context, pool, holder, budget))) {
       throw new MultiNicError(
@@ -101,18 +107,18 @@ async function confirmReservations(
   }
 }
 
-/** Pools that hold what was granted when the pod was created, and whether each is a page. */
+/** Pools that hold what was granted when the pod was created, and the network of each. */
 function poolsOf(
   view: ClusterView,
   elements: readonly NetworkSelection[],
   node: string | undefined,
-): Map<string, boolean> {
-  const pools = new Map<string, boolean>();
+): Map<string, Network> {
+  const pools = new Map<string, Network>();
   for (const element of elements) {
     const network = view.network(element.name)?.state.network;
     const attachments = readAttachments(element['cni-args']);
     const pool = network && attachments && reservationPool(network, attachments, node);
-    if (pool !== undefined) pools.set(pool, network?.nodeIndependent === true);
+    if (pool !== undefined && network) pools.set(pool, network);
   }
   return pools;
 }

@@ -29,8 +29,8 @@ describe('network-selection annotation', () => {
   it('takes what is empty for absent, and the old name of interface, as Multus does', () => {
     const text = '[{"name":"a","namespace":"","interface":""},{"name":"b","namespace":null,"interfaceRequest":"x"}]';
     expect(parseNetworks(text)).to.deep.equal([{ name: 'a' }, { name: 'b', interface: 'x' }]);
-    const nothing = '[{"name":"a","ips":null,"mac":null,"cni-args":null,"default-route":null,"bandwidth":null}]';
-    expect(parseNetworks(nothing)).to.deep.equal([{ name: 'a' }]);
+    const nothing = '[{"name":"a","ips":null,"mac":null,"cni-args":null,"default-route":null,"x":null}]';
+    expect(parseNetworks(nothing)).to.deep.equal([{ name: 'a', x: null }]);
     expect(parseNetworks('[{"name":"c","interface":"y","interfaceRequest":"x"}]')).to.deep.equal([
       { name: 'c', interface: 'y' },
     ]);

@@ -50,6 +50,11 @@ export function interfaceNames(elements: readonly NetworkSelection[]): string[] 
   return elements.map((element, i) => element.interface ?? `net${i + 1}`);
 }
 
+/** CNI_IFNAME of the elements that are for a network of ours. */
+export function interfacesIn(elements: readonly NetworkSelection[], network: string): string[] {
+  return interfaceNames(elements).filter((_, i) => elements[i]?.name === network);
+}
+
 /** Keys of an element that are capabilities, and the names that plugins know them by (CNI, CONVENTIONS.md). */
 const capabilities = {
   ips: 'ips',
@@ -136,10 +141,10 @@ function checkElement(given: unknown, i: number): NetworkSelection {
   return value as NetworkSelection;
 }
 
-/** Texts that Multus takes for absent where they are empty, as it takes any null; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
+/** Texts that Multus takes for absent where they are empty; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
 const optionalTexts = new Set(['namespace', 'interface', 'interfaceRequest']);
 
-/** Keys that are looked at here. Others are handed on as they are. */
+/** What it takes for absent where it is null. Other keys are handed on as they are. */
 const optionalKeys = new Set([...optionalTexts, 'ips', 'mac', 'default-route', 'cni-args']);
 
 /** The keys of an element by their names in small letters. */

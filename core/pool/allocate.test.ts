@@ -156,6 +156,21 @@ describe('allocation', () => {
     expect(allocate(confirmed, again, at(0))).to.include({ ok: true, content: undefined });
   });
 
+  it('releases what a reservation has for interfaces that the pod did not come to have', () => {
+    const reserve = (before: PoolContent, ifname: string): PoolContent => {
+      const claimant = { ...claim('').claimant, reservation: 'r1', interface: ifname };
+      return granted(before, { ...claim(''), claimant }).content;
+    };
+    // Between the two another webhook has put an element before ours.
+    const content = reserve(reserve(emptyPool, 'net1'), 'net2');
+    const pod = { uid: 'u', name: 'p', namespace: 'ns', reservation: 'r1', interfaces: ['net2'] };
+    const confirmed = confirm(content, pod, new Date(start))!;
+    expect(confirmed.allocations.map(r => [r.interface, r.state, r.podUID])).to.deep.equal([
+      ['net1', 'Released', ''],
+      ['net2', 'Allocated', 'u'],
+    ]);
+  });
+
   it('never gives one address to two, in any history', () => {
     const step = fc.record({ uid: fc.nat(30).map(String), free: fc.boolean(), seconds: fc.nat(120) });
     fc.assert(

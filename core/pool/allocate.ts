@@ -230,6 +230,8 @@ export interface Holder {
   name: string;
   namespace: string;
   reservation?: string | undefined;
+  /** Its interfaces in the network. What was reserved for others is released: another webhook has moved the elements since. Default: any. */
+  interfaces?: readonly string[];
 }
 
 export function holderOf({ podUID: uid, name, namespace, reservation }: Claimant): Holder {
@@ -252,8 +254,10 @@ export function confirm(before: PoolContent, pod: Holder, now: Date): PoolConten
   const allocations = before.allocations.map(record => {
     if (!isReservedFor(record, pod)) return record;
     changed = true;
-    const { uid: podUID, name } = pod;
-    return { ...record, podUID, name, state: 'Allocated' as const, since: now.toISOString() };
+    const { uid: podUID, name, interfaces = [record.interface] } = pod;
+    const since = now.toISOString();
+    if (!interfaces.includes(record.interface)) return { ...record, state: 'Released' as const, since };
+    return { ...record, podUID, name, state: 'Allocated' as const, since };
   });
   return changed ? { ...before, allocations } : undefined;
 }

@@ -9,7 +9,8 @@ import { parseNetworks, type NetworkSelection } from '../../core/annotation/netw
 import { withoutAttachments } from '../../core/annotation/attachments.ts';
 import type { ReviewAnswer } from '../../webhook/review.ts';
 import { createNetwork } from './networks.ts';
-import { createNamespace, useWebhookCluster } from './support.ts';
+import { eventually } from '../eventually.ts';
+import { createNamespace, recordsOf, useWebhookCluster } from './support.ts';
 
 interface ReviewedPod {
   metadata: { annotations?: Record<string, string>; labels?: Record<string, string>; [key: string]: unknown };
@@ -57,7 +58,7 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
     }
   });
 
-  async function review(object: object, more: object = {}): Promise<ReviewAnswer['response']> {
+  async function review(object: object, more: object = {}, to = '/mutate-pods'): Promise<ReviewAnswer['response']> {
     const { port, caCertificate: ca } = running().webhook;
     const body = {
       kind: 'AdmissionReview',
@@ -76,7 +77,7 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
         ...more,
       },
     };
-    const sent = request({ host: '127.0.0.1', port, ca, path: '/mutate-pods?timeout=5s', method: 'POST' });
+    const sent = request({ host: '127.0.0.1', port, ca, path: `${to}?timeout=5s`, method: 'POST' });
     sent.end(JSON.stringify(body));
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     let text = '';
@@ -206,5 +207,22 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
     const again = await review(once, flat);
     expect(again.patch).to.equal(undefined);
     expect(again.warnings).to.equal(undefined);
+  });
+
+  it('leave the pod nothing of an interface that another webhook has moved meanwhile', async () => {
+    const { client } = running();
+    const flat = { namespace: 'golden-flat' };
+    const before = await mutated(podFrom('StatefulSet', { name: 'moved-0' }), flat);
+    const { annotations = {} } = before.metadata;
+    const moved = [{ name: 'storage', namespace }, ...parseNetworks(annotations[annotation.networks] ?? '')];
+    const networks = { ...annotations, [annotation.networks]: JSON.stringify(moved) };
+    const after = await mutated({ ...before, metadata: { ...before.metadata, annotations: networks } }, flat);
+    const uid = 'moved-uid';
+    const metadata = { ...after.metadata, uid };
+    expect((await review({ ...after, metadata }, flat, '/validate-pods')).allowed).to.equal(true);
+    await eventually('the confirmation', async () => {
+      const records = (await recordsOf(client, 'level')).filter(({ name }) => name === 'moved-0');
+      return records.map(r => `${r.interface} ${r.podUID}`).join() === `net2 ${uid}`;
+    });
   });
 });
