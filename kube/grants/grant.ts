@@ -1,5 +1,5 @@
 import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
-import { MultiNicError } from '../../core/errors.ts';
+import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { formatCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { Claim, Claimant, NicClaim } from '../../core/pool/allocate.ts';
@@ -86,6 +86,9 @@ interface PageClaim extends Claim {
   held?: readonly string[];
 }
 
+/** What keeps a pod from one page, while others may have room. */
+const ofOnePage: ReadonlySet<string> = new Set(['MNN_POOL_FULL', 'MNN_POOL_UNREADABLE']);
+
 /** Tries pages, the most promising first, until one has room. */
 async function grantInPages(
   store: PoolStore,
@@ -95,7 +98,7 @@ async function grantInPages(
 ): Promise<Granted> {
   const deadline = performance.now() + options.timeoutMs;
   const ranges = nics.flatMap(({ blocks }) => blocks);
-  const tryPage = async (page: number): Promise<Granted | PoolFullError> => {
+  const tryPage = async (page: number): Promise<Granted | MultiNicError> => {
     const timeoutMs = deadline - performance.now();
     if (timeoutMs <= 0) throw new MultiNicError('MNN_DEADLINE', `network ${network.name}: no page had room in time`);
     const pool = pagePool(network, page, nics);
@@ -103,24 +106,28 @@ async function grantInPages(
       const allocation = await store.allocate(pool, { claimant, nics, page }, { ...options, timeoutMs });
       return { nics: allocation.nics, pool: pool.name };
     } catch (error) {
-      if (error instanceof PoolFullError) return error;
+      if (isMultiNicError(error) && ofOnePage.has(error.code)) return error;
       throw error;
     }
   };
   const asked = pageAround(ranges, ips);
   const known = asked ?? pageAround(ranges, held);
   let result = known === undefined ? undefined : await tryPage(known);
-  if (result instanceof PoolFullError && asked !== undefined) throw result;
-  if (result && !(result instanceof PoolFullError)) return result;
+  // What the pod has, or asked for, is in this page and nowhere else.
+  if (isMultiNicError(result) && (asked !== undefined || !(result instanceof PoolFullError))) throw result;
+  if (result && !isMultiNicError(result)) return result;
   const pages: NetworkPages = {
     count: pageCount(ranges),
     excluded: () => excludedPages(ranges),
     isPartial: network.ipam.interfaceBlock > 0 || network.subnets.length === 0,
   };
+  let unreadable: MultiNicError | undefined;
   for await (const page of store.pages.candidates(network.name, pages, options.timeoutMs)) {
     result = await tryPage(page);
-    if (!(result instanceof PoolFullError)) return result;
+    if (!isMultiNicError(result)) return result;
+    if (!(result instanceof PoolFullError)) unreadable = result;
   }
+  if (unreadable) throw unreadable;
   const blocks = [...new Set(blockTexts(nics))].join(', ');
   throw new PoolFullError(
     network.name,

@@ -151,6 +151,25 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(await take('the-new')).to.include({ podUID: 'u' });
   });
 
+  it('that somebody has spoilt are passed over, and named where there is no other', async () => {
+    await using view = await viewOf('spoilt', { subnet: '10.8.0.0/23', ipam: { interfaceBlock: 0 } });
+    const store = new PoolStore(client, { log: silent });
+    const grant = (i: number): Promise<Granted | undefined> => {
+      const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
+      return grantAnywhere(view.view, store, { network: 'spoilt', claimant, request: {} }, { timeoutMs });
+    };
+    const spoil = (name: string): Promise<IPPool> =>
+      client.patch(ipPools, { name }, 'merge', { status: { allocations: ['Alocated'] } }, { subresource: 'status' });
+    const first = (await grant(1))?.pool ?? '';
+    await spoil(first);
+    const second = (await grant(2))?.pool ?? '';
+    expect([first, second].sort()).to.deep.equal(['spoilt.page.0', 'spoilt.page.1']);
+    await spoil(second);
+    const refused = await grant(3).catch((error: unknown) => error);
+    expect(refused).to.have.property('code', 'MNN_POOL_UNREADABLE');
+    expect(String(refused)).to.contain('"Alocated" is no record');
+  });
+
   it('tell what is reserved for a pod without a write', async () => {
     const spec = { network: 'asked', page: 0, blocks: [] };
     const pool = { name: 'asked.page.0', spec, networkUid: 'of-no-network' };
