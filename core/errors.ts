@@ -62,7 +62,8 @@ const table = {
     'Take annotations off the pod: Kubernetes allows 262144 bytes of keys and values in total.',
   MNN_ATTACHMENTS_CHANGED:
     'Leave multinic.fms.io/attachments as it is; delete and re-create the pod to get other NICs.',
-  MNN_NOT_INJECTED: 'Create the pod again once the webhook is up: kubectl -n multi-nic-system get pods.',
+  MNN_NOT_INJECTED:
+    'Create the pod again once the webhook is up (kubectl -n multi-nic-system get pods), and let no other mutating webhook take off what it wrote.',
 
   /** The webhook and its API server. */
   MNN_REVIEW_INVALID: 'Send an admission.k8s.io/v1 AdmissionReview with a request.',

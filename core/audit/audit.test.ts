@@ -194,6 +194,19 @@ describe('audit', () => {
     );
   });
 
+  it('duplicate: a line that stands in its pool twice, of one pod', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const findings = run(withRecord(input, chosen.uid, r => [r, { ...r }]));
+        expect(kinds(findings)).to.deep.equal(['duplicate']);
+        for (const { objects, message } of findings) {
+          expect(objects).to.include(`pod ns/${chosen.name}`);
+          expect(message).to.match(/^2 records of one pod hold \S+; take out the line that is too many: kubectl edit/);
+        }
+      }),
+    );
+  });
+
   it('duplicate and missing: a second pod with the addresses of the first', () => {
     fc.assert(
       fc.property(anySite, ({ input, chosen }) => {

@@ -53,9 +53,12 @@ export function findDuplicates({ live, pods, networks }: AuditView): AuditFindin
     }));
 }
 
-function messageOf({ address, netAddress, records }: Users): string {
+function messageOf({ address, netAddress, records, owners, networks }: Users): string {
   if (netAddress !== undefined) {
     return `more than one pod asks for the hardware address ${address} in ${netAddress}; give each a mac of its own`;
+  }
+  if (owners.size === 1 && networks.size === 1) {
+    return `${records} records of one pod hold ${address}; take out the line that is too many: kubectl edit --subresource=status ippool`;
   }
   return records > 1
     ? `${records} live records hold ${address}; delete all but one of these pods, and report a defect`
