@@ -1,4 +1,5 @@
 import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
+import type { Block } from '../../core/layout/hostBlocks.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { formatCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
@@ -110,9 +111,9 @@ async function grantInPages(
       throw error;
     }
   };
-  const asked = pageAround(ranges, ips);
+  const asked = askedPage(network, ranges, ips);
   const known = asked ?? pageAround(ranges, held);
-  let result = known === undefined ? undefined : await tryPage(known);
+  const result = known === undefined ? undefined : await tryPage(known);
   // What the pod has, or asked for, is in this page and nowhere else.
   if (isMultiNicError(result) && (asked !== undefined || !(result instanceof PoolFullError))) throw result;
   if (result && !isMultiNicError(result)) return result;
@@ -123,16 +124,21 @@ async function grantInPages(
   };
   let unreadable: MultiNicError | undefined;
   for await (const page of store.pages.candidates(network.name, pages, options.timeoutMs)) {
-    result = await tryPage(page);
-    if (!isMultiNicError(result)) return result;
-    if (!(result instanceof PoolFullError)) unreadable = result;
+    const tried = await tryPage(page);
+    if (!isMultiNicError(tried)) return tried;
+    if (!(tried instanceof PoolFullError)) unreadable = tried;
   }
-  if (unreadable) throw unreadable;
   const blocks = [...new Set(blockTexts(nics))].join(', ');
-  throw new PoolFullError(
-    network.name,
-    `network ${network.name}: no address is left in ${blocks}; all its pages are full`,
-  );
+  const detail = `network ${network.name}: no address is left in ${blocks}; all its pages are full`;
+  throw unreadable ?? new PoolFullError(network.name, detail);
+}
+
+/** @throws MultiNicError MNN_ADDRESS_OUTSIDE where numbers do not count that far */
+function askedPage({ name }: Network, ranges: readonly Block[], ips: readonly string[]): number | undefined {
+  const page = pageAround(ranges, ips);
+  if (page === undefined || page <= Number.MAX_SAFE_INTEGER) return page;
+  const where = 'behind the first 2^61 addresses of its block, which alone are given out';
+  throw new MultiNicError('MNN_ADDRESS_OUTSIDE', `network ${name}: ${ips.join(', ')} is ${where}`);
 }
 
 function pagePool(network: Network, page: number, nics: NicClaim[]): PoolRef {

@@ -170,6 +170,25 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(String(refused)).to.contain('"Alocated" is no record');
   });
 
+  it('are counted up to 2^53: an IPv6 address beyond them is refused as what it is', async () => {
+    await using six = await viewOf('six', { subnet: 'fd00:7::/64', ipam: { interfaceBlock: 0 } });
+    const store = new PoolStore(client, { log: silent });
+    const ask = (ip: string): Promise<unknown> => {
+      const claimant = { podUID: ip, namespace: 'default', name: 'pod', interface: 'net1' };
+      const wanted = { network: 'six', claimant, request: {}, ips: [ip] };
+      return grantAnywhere(six.view, store, wanted, { timeoutMs }).catch((error: unknown) => error);
+    };
+    expect(await ask('fd00:7::1fff:ffff:ffff:ff45')).to.have.nested.property(
+      'nics[0].addresses[0]',
+      'fd00:7::1fff:ffff:ffff:ff45/64',
+    );
+    const refused = await ask('fd00:7::2345:1:2:345');
+    expect(refused).to.have.property('code', 'MNN_ADDRESS_OUTSIDE');
+    expect(String(refused)).to.contain(
+      'network six: fd00:7::2345:1:2:345 is behind the first 2^61 addresses of its block',
+    );
+  });
+
   it('tell what is reserved for a pod without a write', async () => {
     const spec = { network: 'asked', page: 0, blocks: [] };
     const pool = { name: 'asked.page.0', spec, networkUid: 'of-no-network' };
