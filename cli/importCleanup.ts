@@ -1,12 +1,9 @@
 import type { HostInterface, MultiNicNetwork } from '../core/api/types.ts';
-import { isOurs, type Predecessor } from '../core/predecessor/objects.ts';
+import { isOurs, oldFinalizer, type Predecessor } from '../core/predecessor/objects.ts';
 import type { KubeClient } from '../kube/api/client.ts';
 import { isAlreadyExists, isNotFound } from '../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../kube/api/types.ts';
-
-/** Nobody is left to take the operator's finalizers off; an object with one could never be deleted. */
-const finalizer = /^finalizers\.[a-z]+\.multinic\.fms\.io$/;
 
 /** Makes those HostInterfaces that the cluster lacks, and frees all from the operator's finalizer. */
 export async function restoreHosts(
@@ -56,9 +53,9 @@ async function remove(client: KubeClient, resource: Resource, name: string, spec
 
 async function takeOff(client: KubeClient, resource: Resource, { metadata }: KubeObject): Promise<void> {
   const { name, finalizers = [] } = metadata;
-  if (!finalizers.some(entry => finalizer.test(entry))) return;
+  if (!finalizers.some(entry => oldFinalizer.test(entry))) return;
   const { metadata: now } = await client.get(resource, { name });
-  const left = now.finalizers?.filter(entry => !finalizer.test(entry)) ?? [];
+  const left = now.finalizers?.filter(entry => !oldFinalizer.test(entry)) ?? [];
   await client.patch(resource, { name }, 'merge', {
     metadata: { resourceVersion: now.resourceVersion, finalizers: left },
   });

@@ -27,6 +27,8 @@ const table = {
   MNN_TARGET_INVALID: 'Write the bandwidth as a number with Gbps, Mbps or Kbps, for example 100Gbps.',
   MNN_NAME_INVALID:
     'Use a DNS-1123 label of at most 63 characters: it names a NetworkAttachmentDefinition and an extended resource.',
+  MNN_FINALIZER:
+    'Take it out of the manifest, and off the network unless the multi-nic-cni operator still runs: kubectl patch mnn <name> --type=merge -p \'{"metadata":{"finalizers":null}}\'.',
   MNN_NAMESPACE_UNKNOWN:
     'Create the namespace, or take it off spec.namespaces; the network applies there once it exists.',
   MNN_OVERLAP:

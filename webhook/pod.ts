@@ -45,6 +45,7 @@ const metadata = {
   uid: text,
   labels: orNull(mapOf(text)),
   annotations: orNull(mapOf(text)),
+  finalizers: orNull(listOf(text)),
 };
 
 /** The meta/v1 ObjectMeta of what has its name. */

@@ -5,7 +5,7 @@ import { validateExcludes, validateLayout } from './validateLayout.ts';
 import { validateIpamFlag, validateMode } from './validateMode.ts';
 import { validateOtherIpam } from './validateOtherIpam.ts';
 import { validatePlugin } from './validatePlugin.ts';
-import { validateName, validatePolicy, validateRoutes } from './validatePolicy.ts';
+import { validateFinalizers, validateName, validatePolicy, validateRoutes } from './validatePolicy.ts';
 import { validateMasterNets, validateSubnet } from './validateSubnets.ts';
 
 /**
@@ -16,6 +16,7 @@ export function validateSpecification(object: MultiNicNetwork): Finding[] {
   const draft = readDraft(object);
   return [
     ...validateName(draft),
+    ...validateFinalizers(object),
     ...draft.ipamFindings,
     ...validateSubnet(draft),
     ...validateMasterNets(draft),

@@ -1,3 +1,5 @@
+import type { MultiNicNetwork } from '../api/types.ts';
+import { oldFinalizer } from '../predecessor/objects.ts';
 import { parseBandwidth } from '../selection/bandwidth.ts';
 import { usesDevicePlugin } from '../delegate/deviceResource.ts';
 import { looksAtBandwidth } from '../selection/select.ts';
@@ -14,6 +16,15 @@ export function validateName({ name }: Draft): Finding[] {
   if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return [];
   const why = name.length > 63 ? `has ${name.length} characters` : `"${name}" is not a DNS-1123 label`;
   return [error('MNN_NAME_INVALID', 'metadata.name', why)];
+}
+
+/** Manifests that were saved from a cluster of the predecessor bring its finalizer along. */
+export function validateFinalizers({ metadata }: MultiNicNetwork): Finding[] {
+  return (metadata.finalizers ?? []).flatMap((name, i) =>
+    oldFinalizer.test(name)
+      ? [warning('MNN_FINALIZER', `metadata.finalizers[${i}]`, `${name} keeps the network from being deleted`)]
+      : [],
+  );
 }
 
 /** spec.attachPolicy: a strategy that is known, and can be followed; a bandwidth where it is looked at. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { check, l2, plugin, type Overrides } from '../../test/core/networkRules.ts';
+import { validateSpecification } from './validate.ts';
+import { check, l2, lines, network, plugin, type Overrides } from '../../test/core/networkRules.ts';
 
 describe('the rules of a network’s specification, where it may be so but surely is not meant', () => {
   const warned: [string, Overrides, string][] = [
@@ -68,6 +69,14 @@ describe('the rules of a network’s specification, where it may be so but surel
       'warning MNN_TARGET_INVALID spec.attachPolicy.target: has no effect: strategy none does not look at it, costOpt and perfOpt do',
     ],
   ];
+  it('warn of the finalizer that a manifest saved from the predecessor brings along', () => {
+    const object = network();
+    object.metadata.finalizers = ['finalizers.multinicnetwork.multinic.fms.io', 'example.com/kept'];
+    expect(lines(validateSpecification(object))).to.deep.equal([
+      'warning MNN_FINALIZER metadata.finalizers[0]: finalizers.multinicnetwork.multinic.fms.io keeps the network from being deleted',
+    ]);
+  });
+
   for (const [what, overrides, line] of warned) {
     it(`warn of ${what}, and nothing else`, () => {
       expect(check(overrides)).to.deep.equal([line]);

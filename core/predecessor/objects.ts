@@ -5,6 +5,9 @@ import { listOf, objectOf, orNull, text, type Shape } from '../shape.ts';
 
 /** Objects of the multi-nic-cni operator, as far as they count: its CIDR and IPPool have our kinds' names, and another shape. */
 
+/** Of the operator's finalizers. Where it does not run nobody takes them off, and an object with one can never be deleted. */
+export const oldFinalizer = /^finalizers\.[a-z]+\.multinic\.fms\.io$/;
+
 /** The block of one NIC of one host. */
 export interface OldHost {
   hostIndex: number;
