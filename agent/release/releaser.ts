@@ -195,6 +195,7 @@ function keyOf({ allocation, pool }: Held): string {
   return [pool, podUID || reservation, ifname, since].join(' ');
 }
 
+/** A line without a UID that somebody has written by hand must not take along what is reserved, which has none yet. */
 function isOf({ podUID, state }: Allocation, uid: string): boolean {
-  return podUID === uid && state !== 'Released';
+  return podUID === uid && state === 'Allocated';
 }
