@@ -69,7 +69,9 @@ export function routesTo({ network, ways }: RouteBase, host: HostInterfaceSpec, 
 /** The host's address on the NIC in the block's family: in the subnet that makes it a member, where it has one there. */
 function gatewayFor({ hostAddresses, netAddress }: Member, block: IpCidr): string | undefined {
   const ofFamily = hostAddresses.filter(({ address }) => address?.family === block.family);
-  const found = ofFamily.find(({ net }) => formatCidr(net) === netAddress) ?? ofFamily[0];
+  const [first, ...others] = ofFamily;
+  // Most have one, and there are tens of thousands.
+  const found = others.length === 0 ? first : (ofFamily.find(({ net }) => formatCidr(net) === netAddress) ?? first);
   return found?.address && formatAddress(found.address);
 }
 
