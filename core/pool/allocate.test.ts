@@ -119,6 +119,11 @@ describe('allocation', () => {
     expect(release(content, r => r.podUID === 'g', at(3))?.allocations.at(-1)).to.deep.include({ name: 'pod-g' });
   });
 
+  it('counts a pod that calls itself as several do for one', () => {
+    const nobody = { podUID: '', namespace: 'ns', name: '*', interface: 'net1', nics: [], since: '' };
+    expect(attachmentsIn([{ ...nobody, state: 'Reserved' }])).to.equal(1);
+  });
+
   it('grants an address that is asked for, and says why not', () => {
     const wanted = granted(emptyPool, claim('a', { wanted: ['10.200.0.9'] }));
     expect(wanted.addresses).to.deep.equal(['10.200.0.9/19']);

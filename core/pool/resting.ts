@@ -27,13 +27,16 @@ export function restingWithout(record: Allocation, given: ReadonlySet<string>): 
   return nics.length > 0 ? { ...record, nics } : undefined;
 }
 
-/** How many attachments' addresses the records hold, or let rest; of dual-stack ones that rest together, twice as many. */
+/**
+ * How many attachments' addresses the records hold, or let rest; of dual-stack ones that rest, twice as many. The state tells, not the name: before
+ * the API server has checked it, a pod may call itself anything.
+ */
 export function attachmentsIn(records: readonly Allocation[]): number {
-  return records.reduce((sum, record) => sum + (record.name === several ? mostOfANic(record) : 1), 0);
+  return records.reduce((sum, { state, nics }) => sum + (state === 'Released' ? mostOfANic(nics) : 1), 0);
 }
 
-function mostOfANic({ nics }: Allocation): number {
-  return Math.max(...nics.map(({ addresses }) => addresses.length));
+function mostOfANic(nics: readonly AllocatedNic[]): number {
+  return Math.max(0, ...nics.map(({ addresses }) => addresses.length));
 }
 
 function merged(nics: readonly AllocatedNic[]): AllocatedNic[] {
