@@ -7,7 +7,7 @@ import { Component } from '../cluster/component.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { Service, type Backend } from '../system/service.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
-import { freePort } from '../system/webhookProcess.ts';
+import { freePort } from '../cluster/ports.ts';
 
 const root = join(import.meta.dirname, '../..');
 

@@ -1,9 +1,16 @@
-import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 
-/** Ports of clusters lie below the range that Linux takes for outgoing connections (32768–60999 by default). */
+/**
+ * Ports of clusters lie below the range that Linux takes for outgoing connections (32768–60999 by default): there, while a program is
+ * being restarted, a connection could get its port, even one that is made to that very port.
+ */
 const firstPort = 20_000;
 const portsPerSlot = 32;
+/** What lies between the slots' ports and those of outgoing connections is for single programs. */
+const firstSinglePort = 22_000;
+const firstOutgoingPort = 32_768;
 
 /** Whether a TCP listener can have this address now. */
 export async function isPortFree(host: string, port: number): Promise<boolean> {
@@ -31,4 +38,12 @@ export async function loopbackPorts(slot: number, count: number): Promise<number
   if (free.length < count)
     throw new Error(`Fewer than ${count} ports are free in ${first}–${first + portsPerSlot - 1}`);
   return free;
+}
+
+/** A TCP port on the loopback address that nobody listens on now; chosen at random, as other tests choose at the same time. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(firstSinglePort, firstOutgoingPort);
+    if (await isPortFree('127.0.0.1', port)) return port;
+  }
 }

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthority } from '../../certs/authority.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { Component } from '../cluster/component.ts';
-import { freePort } from '../system/webhookProcess.ts';
+import { freePort } from '../cluster/ports.ts';
+import { eventually } from '../eventually.ts';
 import { Service, type Backend } from '../system/service.ts';
 import type { ReplicaArgs } from './times.ts';
 
@@ -13,8 +13,8 @@ export interface Replicas extends AsyncDisposable {
   readonly all: readonly Component[];
   readonly service: Service;
   readonly caCertificate: string;
-  /** Waits until the Service calls this many. */
-  ready(count: number): Promise<void>;
+  /** Waits until the Service calls all of them. @throws where one has ended, with the end of its log */
+  ready(): Promise<void>;
 }
 
 /** By how much the clock of a replica jumps at SIGUSR2: the first one's forward, the second one's back. */
@@ -34,14 +34,12 @@ export async function startReplicas(cluster: Cluster): Promise<Replicas> {
   const all = backends.map((backend, i) => replica(cluster, i, { ...backend, kubeconfig, certificate }));
   const service = await Service.start(backends);
   for (const one of all) one.start();
-  const ready = async (count: number): Promise<void> => {
-    while (service.ready < count) {
-      const dead = all.find(one => !one.running);
-      if (dead && count === all.length) throw new Error(`${dead.name} ended; ${dead.logFile}:\n${dead.logTail()}`);
-      await sleep(50);
-    }
+  const ready = async (): Promise<void> => {
+    await eventually('the replicas to be ready', () => service.ready === all.length || all.some(one => !one.running));
+    const dead = all.find(one => !one.running);
+    if (dead) throw new Error(`${dead.name} ended; ${dead.logFile}:\n${dead.logTail()}`);
   };
-  await ready(all.length);
+  await ready();
   return {
     all,
     service,

@@ -17,7 +17,8 @@ export class Storm {
   readonly #place: StormPlace;
   /** Address → pod, of pods that live. */
   readonly #users = new Map<string, string>();
-  readonly #alive: string[] = [];
+  /** Pods that are, or may be: their names. */
+  readonly #alive = new Set<string>();
   #stopped = false;
   created = 0;
   /** What tries failed with that came to nothing because a program was away, and were made again. */
@@ -46,12 +47,12 @@ export class Storm {
       const own: string[] = [];
       for (let i = next++; !this.#stopped && (i < count || !isOver()); i = next++) {
         const name = `${this.#name}-${i}`;
+        this.#alive.add(name);
         await this.#make(name, nodeNames[i % nodeNames.length] ?? '');
         own.push(name);
         if (own.length > kept) await this.#delete(own.shift() ?? '');
         await sleep(pauseMs);
       }
-      this.#alive.push(...own);
     };
     await Promise.all(Array.from({ length: users }, user));
   }
@@ -66,12 +67,13 @@ export class Storm {
     const { namespace } = this.#place;
     for (const name of this.#alive) {
       const running = { status: { phase: 'Running' } };
-      await this.#client.patch(pods, { namespace, name }, 'merge', running, { subresource: 'status' });
+      const at = { subresource: 'status' };
+      await this.#persist(() => this.#client.patch(pods, { namespace, name }, 'merge', running, at));
     }
   }
 
   async deleteAll(): Promise<void> {
-    for (const name of this.#alive.splice(0)) await this.#delete(name);
+    for (const name of this.#alive) await this.#delete(name);
   }
 
   async #make(name: string, node: string): Promise<void> {
@@ -104,6 +106,7 @@ export class Storm {
     for (const [address, user] of this.#users) if (user === name) this.#users.delete(address);
     const { namespace } = this.#place;
     await this.#persist(() => this.#client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 }), isNotFound);
+    this.#alive.delete(name);
   }
 
   /** Tries until it is done, as controllers do; `isDone` knows the error that says that an earlier try was. */

@@ -82,7 +82,8 @@ export class Service implements AsyncDisposable {
   }
 }
 
-async function isReady({ healthPort }: Backend): Promise<boolean> {
+/** Whether the program says so on its health port, within two seconds. */
+export async function isReady({ healthPort }: Pick<Backend, 'healthPort'>): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(2_000);
     return (await fetch(`http://127.0.0.1:${healthPort}/readyz`, { signal })).ok;

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createAuthority } from '../../certs/authority.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { Component } from '../cluster/component.ts';
+import { freePort } from '../cluster/ports.ts';
+import { isReady } from './service.ts';
 import type { WebhookAddress } from './webhookConfigurations.ts';
 
 const main = join(import.meta.dirname, '../../webhook/main.ts');
@@ -58,24 +58,6 @@ export async function startAdmissionProcess(
     logFile: join(cluster.logs, `${name}.log`),
   });
   webhook.start();
-  await webhook.waitUntil(() => isReady(healthPort), 60_000);
+  await webhook.waitUntil(() => isReady({ healthPort }), 60_000);
   return { webhook, address: { port, caCertificate: authority.certificate }, healthPort };
-}
-
-async function isReady(port: number): Promise<boolean> {
-  try {
-    return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
-  } catch {
-    return false; // not listening yet
-  }
-}
-
-/** A TCP port on the loopback address that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

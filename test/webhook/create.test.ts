@@ -6,7 +6,7 @@ import { annotation, extendedResourceName, label } from '../../core/api/names.ts
 import { events, pods, type Pod } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
-import { freePort } from '../system/webhookProcess.ts';
+import { freePort } from '../cluster/ports.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
 import {
   addressesOf,
