@@ -41,6 +41,8 @@ describe('addresses, while programs of the control plane fail', function () {
         await sleep(500);
         victim.start();
         await replicas.ready();
+        // A start costs as much as hundreds of reviews: without a rest a slow machine would do nothing else.
+        await sleep(2_000);
       }
     });
     expect(kills).to.be.greaterThan(replicas.all.length);
