@@ -9,7 +9,7 @@ import { readNetwork } from '../core/network/network.ts';
 import { importedPod, type ImportedPod } from '../core/predecessor/attachments.ts';
 import { isOurs, readPredecessor, type OldCidr, type Predecessor } from '../core/predecessor/objects.ts';
 import { planImport, type ImportPlan } from '../core/predecessor/plan.ts';
-import { eachOf } from '../kube/audit/eachOf.ts';
+import { eachOf } from '../kube/process/eachOf.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { PoolStore } from '../kube/pools/poolStore.ts';
 import { createLogger } from '../kube/process/log.ts';

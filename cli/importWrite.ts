@@ -3,7 +3,7 @@ import type { MultiNicNetwork } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { changedPages, hostIndexes, pageName, type HostPage } from '../core/layout/hostIndex.ts';
 import type { ImportPlan } from '../core/predecessor/plan.ts';
-import { eachOf } from '../kube/audit/eachOf.ts';
+import { eachOf } from '../kube/process/eachOf.ts';
 import type { KubeClient } from '../kube/api/client.ts';
 import type { PoolStore } from '../kube/pools/poolStore.ts';
 import { cidrs, multiNicNetworks } from '../kube/api/resources.ts';

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
+import { eachOf } from '../../kube/process/eachOf.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { LeaderContext } from '../leaderContext.ts';
@@ -19,6 +20,10 @@ export interface PageSweeperOptions {
 
 /** Pods that end within this time are released together. */
 const batchMs = 500;
+
+/** What is looked at at the same time: of a record the API server may be asked, a page may be written. */
+const pagesAtOnce = 4;
+const recordsAtOnce = 4;
 
 /**
  * Releases what finished or deleted pods held in the pages of node-independent networks; no agent owns those. Pods are watched as soon as
@@ -93,20 +98,22 @@ export class PageSweeper implements Runnable {
     const { pools, log } = this.#context;
     const uids = new Set<string>();
     this.#fates.begin();
-    for (const page of this.#pages()) {
+    await eachOf(this.#pages(), pagesAtOnce, async page => {
       const pool = page.metadata.name;
       const records = this.#recordsOf(page).filter(record => this.#fates.isSuspect(record));
       const over = new Set<string>();
       for (const { podUID } of records) uids.add(podUID);
       // Hundreds of pages are looked at in a row, and reviews wait meanwhile.
       await setImmediate();
-      for (const record of records) if (await this.#fates.isOver(record, signal)) over.add(record.podUID);
-      if (over.size === 0) continue;
+      await eachOf(records, recordsAtOnce, async record => {
+        if (await this.#fates.isOver(record, signal)) over.add(record.podUID);
+      });
+      if (over.size === 0) return;
       const isOver = ({ state, podUID }: Allocation): boolean => state === 'Allocated' && over.has(podUID);
       signal.throwIfAborted();
       await pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
       log.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
-    }
+    });
     this.#fates.keep(uids);
   }
 

@@ -4,9 +4,13 @@ import { pods, type Pod } from '../../kube/api/resources.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import type { LeaderContext } from '../leaderContext.ts';
+import { eachOf } from '../../kube/process/eachOf.ts';
 import type { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { poolRecords } from './poolRecords.ts';
+
+/** Those of one pool go in one write. After an outage there are hundreds, and a write for each would take minutes. */
+const settledAtOnce = 64;
 
 /**
  * Settles reservations that no pod confirmed in time. Mostly there is none: it was refused later in admission; but where there is one
@@ -29,7 +33,7 @@ export async function sweepReservations(
   const overdue = reserved.filter(({ key }) => seen.ageMs(key) >= timeoutMs);
   if (overdue.length === 0) return;
   const claimed = await podsByReservation(context, new Set(overdue.map(({ record }) => record.namespace)), signal);
-  for (const { pool, record: found } of overdue) {
+  await eachOf(overdue, settledAtOnce, async ({ pool, record: found }) => {
     const { reservation, namespace } = found;
     const addresses = addressesOf(found.nics).join();
     const pod = claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, found));
@@ -47,7 +51,7 @@ export async function sweepReservations(
       await pools.release(pool, matches, options);
     }
     log.info({ pool, namespace, pod: pod?.metadata.name }, pod ? 'reservation confirmed late' : 'reservation released');
-  }
+  });
 }
 
 /** The pods that carry each reservation, by namespace and reservation; as the API server has them now, not as a copy had them. */

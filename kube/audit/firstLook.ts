@@ -8,7 +8,7 @@ import type { AuditedPod, AuditedPool, AuditFinding, AuditRules } from '../../co
 import type { KubeClient } from '../api/client.ts';
 import { listPoolRows } from '../pools/poolTable.ts';
 import { ipPools, pods } from '../api/resources.ts';
-import { eachOf } from './eachOf.ts';
+import { eachOf } from '../process/eachOf.ts';
 import type { AuditFrame } from './frame.ts';
 
 /** A finding of the first look, and the pools that it rests on. */

@@ -5,7 +5,7 @@ import type { AuditedPod, AuditedPool, AuditFinding, AuditRules } from '../../co
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import type { KubeClient } from '../api/client.ts';
 import { ipPools, pods } from '../api/resources.ts';
-import { eachOf } from './eachOf.ts';
+import { eachOf } from '../process/eachOf.ts';
 import type { Suspicion } from './firstLook.ts';
 import type { AuditFrame } from './frame.ts';
 

@@ -2,11 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pino from 'pino';
-import { withAttachments } from '../../core/annotation/attachments.ts';
-import { formatNetworks } from '../../core/annotation/networks.ts';
-import { annotation, apiVersion, label } from '../../core/api/names.ts';
+import { label } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
-import { emptyPool, formatPool, readPool } from '../../core/pool/content.ts';
+import { formatPool, readPool } from '../../core/pool/content.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import {
   hostInterfaces,
@@ -21,7 +19,7 @@ import {
 import { eventually } from '../eventually.ts';
 import { startReleasers } from '../faults/releasers.ts';
 import { lease } from '../kube/support.ts';
-import { host, inParallel, network } from './support.ts';
+import { createPoolWith, host, inParallel, network, old, podNamed } from './support.ts';
 import { controllerSite } from './site.ts';
 
 describe('Node capacity and sweeps, against a real API server', function () {
@@ -183,46 +181,6 @@ describe('Node capacity and sweeps, against a real API server', function () {
     await eventually('the leak', async () => (await findings()).includes('multinic_audit_findings{kind="leak"} 1'));
   });
 
-  it('settles reservations: of a pod that exists they become its own, others are released', async () => {
-    await site.client.create(multiNicNetworks, network('reserved'));
-    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
-    const given = withAttachments({ name: 'reserved' }, reservation('r-1', 'waiting', old()).nics);
-    const carried = { [annotation.reservation]: 'r-1', [annotation.networks]: formatNetworks([given]) };
-    const pod = await site.client.create(pods, podNamed('waiting', carried));
-    await createPool('reserved.n-0', { network: 'reserved', hostName: 'n-0', blocks: [] }, [
-      // Written by somebody whose clock is wrong: how long they wait is measured here.
-      reservation('r-1', 'waiting', old()),
-      reservation('r-2', 'refused', new Date(Date.now() + 3_600_000).toISOString()),
-    ]);
-    // What somebody has broken is left as it is, and keeps nothing else from being settled.
-    const broken = await site.client.create(ipPools, {
-      apiVersion,
-      kind: 'IPPool',
-      metadata: { name: 'reserved.broken' },
-      spec: { network: 'reserved', hostName: 'n-0', blocks: [] },
-    });
-    const status = { allocations: ['Reserved and no more'] };
-    await site.client.updateStatus(ipPools, { ...broken, status });
-    const records = async (): Promise<Record<string, Allocation>> => {
-      const { allocations } = readPool(await site.seen.pool('reserved.n-0'));
-      return Object.fromEntries(allocations.map(record => [record.reservation ?? '', record]));
-    };
-    // Each sweep begins with the pools of nodes that are gone: after the second one, reservations have been looked at.
-    for (const node of ['gone-1', 'gone-2']) {
-      await createPool(`reserved.${node}`, { network: 'reserved', hostName: node, blocks: [] }, []);
-      await eventually('a sweep', async () => (await site.seen.pool(`reserved.${node}`)) === undefined);
-    }
-    expect(Object.values(await records()).map(({ state }) => state)).to.deep.equal(['Reserved', 'Reserved']);
-    const states = await eventually('both settled', async () => {
-      const states = await records();
-      return states['r-1']?.state !== 'Reserved' && states['r-2']?.state !== 'Reserved' && states;
-    });
-    expect(states['r-1']).to.deep.include({ state: 'Allocated', podUID: pod.metadata.uid });
-    expect(states['r-2']?.state ?? 'Released').to.equal('Released');
-    expect((await site.seen.pool('reserved.broken'))?.status).to.deep.include(status);
-    await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
-  });
-
   it('releases what is given to a pod that is gone already, as soon as it is given', async () => {
     await site.controller.stop();
     site.start({ sweepIntervalMs: 3_600_000 });
@@ -351,31 +309,10 @@ describe('Node capacity and sweeps, against a real API server', function () {
     await eventually('the index to go', async () => !(await site.seen.indexes('kept')).has('n-0'));
   });
 
-  async function createPool(name: string, spec: IPPoolSpec, allocations: Allocation[]) {
-    const pool = await site.client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
-    await site.client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
+  function createPool(name: string, spec: IPPoolSpec, allocations: Allocation[]): Promise<void> {
+    return createPoolWith(site.client, name, spec, allocations);
   }
 });
-
-function podNamed(name: string, annotations: Record<string, string>, nodeName?: string) {
-  return {
-    metadata: { name, namespace: 'default', labels: { [label.injected]: 'true' }, annotations },
-    spec: {
-      containers: [{ name: 'main', image: 'none' }],
-      automountServiceAccountToken: false,
-      ...(nodeName && { nodeName }),
-    },
-  };
-}
-
-function old(): string {
-  return new Date(Date.now() - 120_000).toISOString();
-}
-
-function reservation(id: string, name: string, since: string): Allocation {
-  const nics = [{ netAddress: '172.20.1.0/24', addresses: [`10.200.0.${id.slice(2)}/18`] }];
-  return { podUID: '', reservation: id, namespace: 'default', name, interface: 'net1', nics, state: 'Reserved', since };
-}
 
 function allocation(podUID: string, name: string): Allocation {
   const nics = [{ netAddress: '172.20.1.0/24', addresses: ['10.200.0.9/18'] }];

@@ -1,6 +1,14 @@
-import { apiVersion } from '../../core/api/names.ts';
-import type { HostInterface, IPPool, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
+import { apiVersion, label } from '../../core/api/names.ts';
+import type {
+  Allocation,
+  HostInterface,
+  IPPool,
+  IPPoolSpec,
+  MultiNicNetwork,
+  MultiNicNetworkSpec,
+} from '../../core/api/types.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
+import { emptyPool, formatPool } from '../../core/pool/content.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import {
   cidrs,
@@ -47,6 +55,33 @@ export function network(name: string, spec: Partial<MultiNicNetworkSpec> = {}, i
       ...spec,
     },
   };
+}
+
+/** A pod as admission leaves it. */
+export function podNamed(name: string, annotations: Record<string, string>, nodeName?: string) {
+  return {
+    metadata: { name, namespace: 'default', labels: { [label.injected]: 'true' }, annotations },
+    spec: {
+      containers: [{ name: 'main', image: 'none' }],
+      automountServiceAccountToken: false,
+      ...(nodeName && { nodeName }),
+    },
+  };
+}
+
+export async function createPoolWith(
+  client: KubeClient,
+  name: string,
+  spec: IPPoolSpec,
+  allocations: Allocation[],
+): Promise<void> {
+  const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
+  await client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
+}
+
+/** Longer ago than any period of grace. */
+export function old(): string {
+  return new Date(Date.now() - 120_000).toISOString();
 }
 
 /** Creates objects, 16 at a time. */

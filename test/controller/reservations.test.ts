@@ -1,0 +1,93 @@
+import { expect } from 'chai';
+import pino from 'pino';
+import { withAttachments } from '../../core/annotation/attachments.ts';
+import { formatNetworks } from '../../core/annotation/networks.ts';
+import { annotation, apiVersion } from '../../core/api/names.ts';
+import type { Allocation, IPPool } from '../../core/api/types.ts';
+import { readPool } from '../../core/pool/content.ts';
+import { ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
+import { Informer } from '../../kube/watch/informer.ts';
+import { eventually } from '../eventually.ts';
+import { controllerSite } from './site.ts';
+import { createPoolWith, network, old, podNamed } from './support.ts';
+
+describe('Reservations whose confirmation was lost, against a real API server', function () {
+  this.timeout(180_000);
+  const site = controllerSite('reservations');
+
+  it('settles reservations: of a pod that exists they become its own, others are released', async () => {
+    await site.client.create(multiNicNetworks, network('reserved'));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    const given = withAttachments({ name: 'reserved' }, reservation('r-1', 'waiting', old()).nics);
+    const carried = { [annotation.reservation]: 'r-1', [annotation.networks]: formatNetworks([given]) };
+    const pod = await site.client.create(pods, podNamed('waiting', carried));
+    await createPoolWith(site.client, 'reserved.n-0', { network: 'reserved', hostName: 'n-0', blocks: [] }, [
+      // Written by somebody whose clock is wrong: how long they wait is measured here.
+      reservation('r-1', 'waiting', old()),
+      reservation('r-2', 'refused', new Date(Date.now() + 3_600_000).toISOString()),
+    ]);
+    // What somebody has broken is left as it is, and keeps nothing else from being settled.
+    const broken = await site.client.create(ipPools, {
+      apiVersion,
+      kind: 'IPPool',
+      metadata: { name: 'reserved.broken' },
+      spec: { network: 'reserved', hostName: 'n-0', blocks: [] },
+    });
+    const status = { allocations: ['Reserved and no more'] };
+    await site.client.updateStatus(ipPools, { ...broken, status });
+    const records = async (): Promise<Record<string, Allocation>> => {
+      const { allocations } = readPool(await site.seen.pool('reserved.n-0'));
+      return Object.fromEntries(allocations.map(record => [record.reservation ?? '', record]));
+    };
+    // Each sweep begins with the pools of nodes that are gone: after the second one, reservations have been looked at.
+    for (const node of ['gone-1', 'gone-2']) {
+      await createPoolWith(site.client, `reserved.${node}`, { network: 'reserved', hostName: node, blocks: [] }, []);
+      await eventually('a sweep', async () => (await site.seen.pool(`reserved.${node}`)) === undefined);
+    }
+    expect(Object.values(await records()).map(({ state }) => state)).to.deep.equal(['Reserved', 'Reserved']);
+    const states = await eventually('both settled', async () => {
+      const states = await records();
+      return states['r-1']?.state !== 'Reserved' && states['r-2']?.state !== 'Reserved' && states;
+    });
+    expect(states['r-1']).to.deep.include({ state: 'Allocated', podUID: pod.metadata.uid });
+    expect(states['r-2']?.state ?? 'Released').to.equal('Released');
+    expect((await site.seen.pool('reserved.broken'))?.status).to.deep.include(status);
+    await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
+  });
+
+  it('settles hundreds of one page in a few writes', async () => {
+    const name = 'hundreds.page.0';
+    const count = 300;
+    await site.client.create(multiNicNetworks, network('hundreds', {}, { hostBlock: 0 }));
+    const records = Array.from({ length: count }, (_, i) => reservation(`r-${i + 1}`, `lost-${i}`, old()));
+    await createPoolWith(site.client, name, { network: 'hundreds', page: 0, blocks: [] }, records);
+    const stopping = new AbortController();
+    let writes = 0;
+    const informer = new Informer<IPPool>({
+      client: site.client,
+      resource: ipPools,
+      logger: pino({ level: 'silent' }),
+      fieldSelector: `metadata.name=${name}`,
+    });
+    informer.addHandlers({ updated: () => void writes++ });
+    const watching = informer.start(stopping.signal);
+    try {
+      await informer.synced;
+      await eventually('all released', () => {
+        const pool = informer.get({ name });
+        return pool && readPool(pool).allocations.every(({ state }) => state === 'Released');
+      });
+    } finally {
+      stopping.abort();
+      await watching;
+    }
+    expect(writes).to.be.within(1, 30);
+  });
+});
+
+function reservation(id: string, name: string, since: string): Allocation {
+  const [, number = ''] = id.split('-');
+  const host = Number(number);
+  const nics = [{ netAddress: '172.20.1.0/24', addresses: [`10.200.${host >> 8}.${host & 255}/18`] }];
+  return { podUID: '', reservation: id, namespace: 'default', name, interface: 'net1', nics, state: 'Reserved', since };
+}
