@@ -42,7 +42,7 @@ describe('addresses, while programs of the control plane fail', function () {
         victim.start();
         await replicas.ready();
         // A start costs as much as hundreds of reviews: without a rest a slow machine would do nothing else.
-        await sleep(2_000);
+        await sleep(4_000);
       }
     });
     expect(kills).to.be.greaterThan(replicas.all.length);
