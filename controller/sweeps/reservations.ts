@@ -9,8 +9,13 @@ import type { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { poolRecords } from './poolRecords.ts';
 
-/** Those of one pool go in one write. After an outage there are hundreds, and a write for each would take minutes. */
-const settledAtOnce = 64;
+/** Written at the same time. */
+const poolsAtOnce = 4;
+
+interface Overdue {
+  pool: string;
+  record: Allocation;
+}
 
 /**
  * Settles reservations that no pod confirmed in time. Mostly there is none: it was refused later in admission; but where there is one
@@ -33,12 +38,11 @@ export async function sweepReservations(
   const overdue = reserved.filter(({ key }) => seen.ageMs(key) >= timeoutMs);
   if (overdue.length === 0) return;
   const claimed = await podsByReservation(context, new Set(overdue.map(({ record }) => record.namespace)), signal);
-  await eachOf(overdue, settledAtOnce, async ({ pool, record: found }) => {
+  const settle = async ({ pool, record: found }: Overdue): Promise<void> => {
     const { reservation, namespace } = found;
     const addresses = addressesOf(found.nics).join();
     const pod = claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, found));
     const options = { timeoutMs: releaseTimeoutMs };
-    signal.throwIfAborted();
     if (pod) {
       const { uid = '', name } = pod.metadata;
       await pools.confirm(pool, { uid, name, namespace, reservation }, options);
@@ -51,6 +55,11 @@ export async function sweepReservations(
       await pools.release(pool, matches, options);
     }
     log.info({ pool, namespace, pod: pod?.metadata.name }, pod ? 'reservation confirmed late' : 'reservation released');
+  };
+  // Those of one pool go in one write. After an outage there are hundreds, and a write for each would take minutes.
+  await eachOf(Map.groupBy(overdue, ({ pool }) => pool).values(), poolsAtOnce, async held => {
+    signal.throwIfAborted();
+    await Promise.all(held.map(settle));
   });
 }
 
