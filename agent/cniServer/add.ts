@@ -23,11 +23,13 @@ import type { CniContext } from './context.ts';
 
 /**
  * ADD (CNI 1.1, section 2). Through Multus a call is for one network, and what it made follows what plugins before it made, if any; chained
- * it is for all of the pod's, and what the plugins before made is the result, unchanged.
+ * it is for all of the pod's, and what the plugins before made is the result, unchanged; that is all for a container that is no pod, which runs on
+ * a node when somebody starts it by hand.
  * @returns what is printed
  */
 export async function add(context: CniContext, call: CniCall, config: CniConfig, budget: Budget): Promise<string> {
   checkNamespace(call);
+  if (config.chained && namesNoPod(call)) return encodePrevResult(resultBefore(config), config.cniVersion);
   await ready(context, budget.signal);
   const { uid, ...ref } = namedPod(call);
   return context.adds.run(ref, uid, budget.signal, pod => addTo(context, { call, config, pod }, budget));
@@ -57,14 +59,7 @@ async function addTo(context: CniContext, { call, config, pod }: PodCall, budget
 }
 
 async function addChained(context: CniContext, { call, config, pod }: PodCall, budget: Budget): Promise<string> {
-  const { prevResult } = config;
-  if (!prevResult) {
-    throw cniError(
-      cniCodes.invalidConfig,
-      'MNN_CNI_CONFIG',
-      'The network configuration has neither plugin (a network of its own) nor prevResult (the last of a list)',
-    );
-  }
+  const prevResult = resultBefore(config);
   for (const entry of context.checkpoint.ofCall(call.containerId, call.ifname)) {
     await context.attacher.refuseFinished(entry);
   }
@@ -83,6 +78,15 @@ async function addChained(context: CniContext, { call, config, pod }: PodCall, b
     context.publish({ namespace, name, uid }, status);
   }
   return encodePrevResult(prevResult, config.cniVersion);
+}
+
+function resultBefore({ prevResult }: CniConfig): Record<string, unknown> {
+  if (prevResult) return prevResult;
+  throw cniError(
+    cniCodes.invalidConfig,
+    'MNN_CNI_CONFIG',
+    'The network configuration has neither plugin (a network of its own) nor prevResult (the last of a list)',
+  );
 }
 
 /** The pod's attachments to our networks; what else it selects needs Multus. */
@@ -173,6 +177,10 @@ async function ready({ synced }: CniContext, signal: AbortSignal): Promise<void>
     const detail = 'The agent has not read its objects from the API server yet';
     throw cniError(cniCodes.tryAgainLater, 'MNN_AGENT_NOT_READY', detail, { cause });
   }
+}
+
+function namesNoPod({ args }: CniCall): boolean {
+  return !args.K8S_POD_NAMESPACE && !args.K8S_POD_NAME;
 }
 
 function namedPod({ args }: CniCall): { namespace: string; name: string; uid: string | undefined } {

@@ -35,7 +35,8 @@ export class PodSource {
   }
 
   /**
-   * The node's pod as the copy has it, else as the API server says now. With a UID another pod of that name does not count.
+   * The node's pod as the copy has it, else as the API server says now. With a UID another pod of that name does not count; a static pod's is that
+   * which the kubelet gave it.
    * @throws ApiError, TransportError
    */
   async find(
@@ -44,7 +45,8 @@ export class PodSource {
     options: { signal?: AbortSignal } = {},
   ): Promise<Pod | undefined> {
     const isIt = (pod: Pod | undefined): boolean =>
-      pod !== undefined && (uid === undefined || pod.metadata.uid === uid);
+      pod !== undefined &&
+      (uid === undefined || pod.metadata.uid === uid || pod.metadata.annotations?.[annotation.mirror] === uid);
     const known = this.informer.get(ref);
     if (isIt(known)) return known;
     const pod = await this.live(ref, options);
@@ -82,7 +84,10 @@ export function isEnding({ metadata, status }: Pod): boolean {
   return metadata.deletionTimestamp !== undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
-const keptAnnotations: readonly string[] = [annotation.networks, annotation.reservation, annotation.bestEffort];
+const keptAnnotations: readonly string[] = [
+  ...[annotation.networks, annotation.reservation, annotation.bestEffort],
+  annotation.mirror,
+];
 
 /** What the agent needs of a pod: about 1 KB of 10. */
 function trimPod(pod: Pod): Pod {

@@ -7,9 +7,19 @@
  */
 import { expect } from 'chai';
 import { supportedVersions } from '../../core/cni/versions.ts';
-import { callings, chainedConfig, cniFixture, fullRoute, primaryResult, ptpSpec, selecting } from './cniCalls.ts';
+import {
+  callings,
+  callWith,
+  chainedConfig,
+  cniFixture,
+  environment,
+  fullRoute,
+  primaryResult,
+  ptpSpec,
+  selecting,
+} from './cniCalls.ts';
 import { testTimeoutMs } from './inside.ts';
-import { errorOf, linkNames, type PrintedResult, type Sandbox } from './sandbox.ts';
+import { errorOf, linkNames, resultOf, Sandbox, type PrintedResult } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 
 describe('agent: ADD as the CNI specification has it', function () {
@@ -176,6 +186,36 @@ describe('agent: ADD as the CNI specification has it', function () {
         expect(details).to.contain('MNN_NETWORKS_ANNOTATION_INVALID');
         expect(sandbox.links()).to.deep.equal([]);
       }
+    });
+
+    it('a static pod is known by the UID that the kubelet gave it, which its mirror has not', async () => {
+      const uid = 'd34db33f';
+      using mirror = await test.make('static-host-1', {
+        ...selecting({ name: 'plain', 'cni-args': { nics: 1 } }),
+        'kubernetes.io/config.mirror': uid,
+      });
+      const { pod } = mirror;
+      using sandbox = new Sandbox(test.host, { ...pod, metadata: { ...pod.metadata, uid } });
+      const chained = chainedConfig('1.0.0', primaryResult('1.0.0', sandbox.namespace.path));
+      await sandbox.add(chained, 'eth0');
+      expect(sandbox.links()).to.deep.equal(['net1-0']);
+      expect(await sandbox.call('DEL', chained, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+      await sandbox.add(test.config);
+      await sandbox.del(test.config);
+      expect(sandbox.links()).to.deep.equal([]);
+    });
+
+    it('15. chained, a container that is no pod has what the plugins before made', async () => {
+      using sandbox = await test.make('by-hand', selecting({ name: 'plain' }));
+      const before = primaryResult('1.0.0', sandbox.namespace.path);
+      const call = (command: string, args: string): ReturnType<typeof callWith> => {
+        const env = environment(command, sandbox, { CNI_ARGS: args, CNI_IFNAME: 'eth0' });
+        return callWith(test.host, env, chainedConfig('1.0.0', before));
+      };
+      expect(resultOf(await call('ADD', 'IgnoreUnknown=1'))).to.deep.equal(before);
+      for (const command of ['CHECK', 'DEL']) expect(await call(command, '')).to.include({ exitCode: 0, stdout: '' });
+      expect(errorOf(await call('ADD', 'K8S_POD_NAMESPACE=default')).code).to.equal(4);
+      expect(sandbox.links()).to.deep.equal([]);
     });
 
     it('15. chained without prevResult is code 7', async () => {
