@@ -1,13 +1,8 @@
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
-import {
-  NetlinkError,
-  type AddressInfo,
-  type LinkInfo,
-  type Netlink,
-  type RouteInfo,
-  type RuleInfo,
-} from '../netlink/netlink.ts';
+import type { AddressInfo, LinkInfo, Netlink, RouteInfo, RuleInfo } from '../netlink/netlink.ts';
+import { mainTable } from '../netlink/constants.ts';
+import { ownProtocol } from '../routes/ownership.ts';
 import { hopsOf, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
@@ -30,7 +25,7 @@ export async function checkAttachment(netlink: Netlink, entry: CheckpointEntry, 
   ]);
   for (const link of entry.links) checkLink(link, entry.use, { links, addresses, routes });
   if (entry.links.some(({ rules }) => rules)) checkRules(entry, await netlink.one(netns, { op: 'rule.list' }), routes);
-  for (const { hostEnd } of entry.links) if (hostEnd !== undefined) await checkHostEnd(netlink, hostEnd);
+  if (entry.links.some(({ hostEnd }) => hostEnd)) await checkHostEnds(netlink, entry.links);
 }
 
 interface PodDump {
@@ -85,13 +80,17 @@ function checkUse(link: LinkInfo, use: CheckpointEntry['use']): void {
   throw changed(`interface ${link.name} is ${link.kind ?? 'a device'} ${mode ?? ''}, not ${use?.kind} ${use?.mode}`);
 }
 
-async function checkHostEnd(netlink: Netlink, name: string): Promise<void> {
-  try {
-    const { up } = await netlink.one(null, { op: 'link.get', dev: name });
-    if (!up) throw changed(`the host's end ${name} is down`);
-  } catch (error) {
-    if (error instanceof NetlinkError) throw changed(`the host's end ${name}: ${error.message}`);
-    throw error;
+async function checkHostEnds(netlink: Netlink, expected: readonly CheckpointLink[]): Promise<void> {
+  const [links, routes] = await netlink.run(null, [
+    { op: 'link.list' },
+    { op: 'route.list', table: mainTable, protocol: ownProtocol },
+  ]);
+  for (const { hostEnd, addresses } of expected) {
+    if (hostEnd === undefined) continue;
+    const link = links.find(({ name }) => name === hostEnd);
+    if (!link?.up) throw changed(`the host's end ${hostEnd} is ${link ? 'down' : 'gone'}`);
+    const lost = addresses.find(address => !routes.some(({ dst, dev }) => dst === address && dev === link.index));
+    if (lost !== undefined) throw changed(`the host's route to ${lost} by ${hostEnd} is gone`);
   }
 }
 

@@ -5,8 +5,9 @@ import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
-import type { Netlink, RouteChange } from '../netlink/netlink.ts';
+import type { NeighbourChange, Netlink, RouteChange } from '../netlink/netlink.ts';
 import { ownProtocol } from '../routes/ownership.ts';
+import { hostEndPrefix } from './attachment.ts';
 
 export interface HostRoutesOptions {
   readonly netlink: Netlink;
@@ -16,7 +17,14 @@ export interface HostRoutesOptions {
 }
 
 const settleMs = 200;
-/** Puts back the host's routes to pods on ptp links where somebody flushed them. */
+
+/** An end of a ptp link on the host, by its index, and the hardware address of the other one, once known. */
+interface HostEnd {
+  readonly dev: number;
+  readonly mac: string | undefined;
+}
+
+/** Puts back the host's routes to pods on ptp links, and their neighbours, where somebody flushed them or had the link down for a moment. */
 export class HostRoutes implements Runnable {
   readonly name = 'host routes';
   readonly #options: HostRoutesOptions;
@@ -29,13 +37,7 @@ export class HostRoutes implements Runnable {
   }
 
   onKernelEvent(event: MonitorEvent): void {
-    const concerns =
-      event.type === 'resync' ||
-      (event.type === 'route' &&
-        event.action === 'del' &&
-        event.route.protocol === ownProtocol &&
-        event.route.table === mainTable);
-    if (concerns) this.#work.trigger(settleMs);
+    if (event.type === 'resync' || isFlush(event) || isUpAgain(event)) this.#work.trigger(settleMs);
   }
 
   start(signal: AbortSignal): Promise<void> {
@@ -43,26 +45,47 @@ export class HostRoutes implements Runnable {
   }
 
   async #reconcile(): Promise<void> {
-    const { netlink, checkpoint, logger } = this.#options;
+    const { netlink, logger } = this.#options;
     const [links, routes] = await netlink.run(null, [
       { op: 'link.list' },
       { op: 'route.list', table: mainTable, protocol: ownProtocol },
     ]);
-    const indexes = new Map(links.map(({ name, index }) => [name, index]));
     const present = new Set(routes.map(({ dst, dev }) => `${dst} ${dev}`));
     // Taken now and not before the lists: what DEL has removed since is not put back.
-    const missing = [...checkpoint.list()].flatMap(({ links: made }) =>
-      made.flatMap(({ hostEnd = '', addresses }) =>
-        addresses.flatMap((dst): RouteChange[] => {
-          const dev = indexes.get(hostEnd);
-          if (dev === undefined || present.has(`${dst} ${dev}`)) return [];
-          return [{ op: 'route.replace', dst, dev, protocol: ownProtocol, scope: 'link' }];
-        }),
-      ),
-    );
+    const wanted = this.#wanted(new Map(links.map(({ name, index }) => [name, index])));
+    const missing = [...wanted].filter(([dst, { dev }]) => !present.has(`${dst} ${dev}`));
     if (missing.length === 0) return;
-    const outcomes = await netlink.runAll(null, missing);
-    const done = outcomes.filter(outcome => outcome.done).length;
-    logger.info({ missing: missing.length, done }, 'routes to pods put back');
+    const outcomes = await netlink.runAll(null, missing.flatMap(changesFor));
+    const failed = outcomes.filter(outcome => !outcome.done).length;
+    logger.info({ missing: missing.length, failed }, 'routes to pods put back');
   }
+
+  /** Where each address is. Of two sandboxes of a pod, the earlier one of which is on its way out, it is in the later one. */
+  #wanted(indexes: ReadonlyMap<string, number>): Map<string, HostEnd> {
+    const wanted = new Map<string, HostEnd>();
+    const entries = [...this.#options.checkpoint.list()].sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
+    for (const { hostEnd = '', addresses, mac } of entries.flatMap(({ links }) => links)) {
+      const dev = indexes.get(hostEnd);
+      if (dev !== undefined) for (const address of addresses) wanted.set(address, { dev, mac });
+    }
+    return wanted;
+  }
+}
+
+function changesFor([dst, { dev, mac }]: [string, HostEnd]): (RouteChange | NeighbourChange)[] {
+  const [address = ''] = dst.split('/');
+  return [
+    ...(mac === undefined ? [] : [{ op: 'neighbour.replace' as const, dev, address, mac }]),
+    { op: 'route.replace', dst, dev, protocol: ownProtocol, scope: 'link' },
+  ];
+}
+
+function isFlush(event: MonitorEvent): boolean {
+  if (event.type !== 'route' || event.action !== 'del') return false;
+  return event.route.protocol === ownProtocol && event.route.table === mainTable;
+}
+
+/** What goes with a link that goes down, the kernel does not tell of (net/ipv4/fib_trie.c, fib_table_flush). */
+function isUpAgain(event: MonitorEvent): boolean {
+  return event.type === 'link' && event.action === 'new' && event.link.up && event.link.name.startsWith(hostEndPrefix);
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { hostEndPrefix } from '../../agent/attach/attachment.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { isInside, testTimeoutMs } from './inside.ts';
 import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';
@@ -25,6 +26,8 @@ describe('agent: attachments on two hosts', function () {
     for (const [i, network] of networkCases.entries()) {
       await site.addNetwork(nameOf(network), networkSpec(network, 200 + i));
     }
+    const dual = networkSpec({ type: 'ptp', vlanMode: 'l3' }, 210);
+    await site.addNetwork('ptp-dual', { ...dual, subnet: `${dual.subnet},fd00:210::/48` });
   });
   after(() => site[Symbol.asyncDispose]());
 
@@ -152,6 +155,39 @@ describe('agent: attachments on two hosts', function () {
     await eventually('the routes', () => routes() === before);
     await sandbox.del(config);
     expect(routes()).to.equal('');
+  });
+
+  it('ptp: a link whose end on the host was down for a moment leads to the pod again', async () => {
+    const config = await multusConfig(site, 'ptp-dual', { cniArgs: { nics: 1 } });
+    const [host] = site.hosts;
+    using sandbox = await Sandbox.make(site, host!, 'down-and-up');
+    await sandbox.add(config);
+    const [end = ''] = linkNames(host!.namespace).filter(name => name.startsWith(hostEndPrefix));
+    const ways = (): string =>
+      [['-4', 'route'], ['-6', 'route'], ['neigh']]
+        .map(what => host!.namespace.ip(...what, 'show', 'dev', end))
+        .join('');
+    const before = ways();
+    host!.namespace.batch([`link set ${end} down`, `link set ${end} up`]);
+    await eventually('routes and neighbours', () => ways() === before);
+    await sandbox.del(config);
+  });
+
+  it('ptp: of two sandboxes of a pod the later one has its addresses, whatever happens to the routes of others', async () => {
+    const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 1 } });
+    const [host] = site.hosts;
+    using other = await Sandbox.make(site, host!, 'other');
+    using earlier = await Sandbox.make(site, host!, 'replaced');
+    const [{ address } = { address: '' }] = (await other.add(config)).ips;
+    await earlier.add(config);
+    using later = new Sandbox(host!, earlier.pod);
+    const result = await later.add(config);
+    host!.namespace.ip('route', 'del', address, 'proto', '77');
+    await eventually('its route', () => host!.namespace.ip('route', 'show', address) !== '');
+    expect(await later.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    await earlier.del(config);
+    expect(await later.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    for (const sandbox of [later, other]) await sandbox.del(config);
   });
 
   it('ptp: a link carries what its NIC carries, where the network says nothing else', async () => {
