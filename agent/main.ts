@@ -5,6 +5,7 @@ import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
 import { component } from '../core/api/names.ts';
 import { createAgent } from './agent.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
+import { holdNode } from './cniServer/nodeLock.ts';
 import { preferMemory } from './engine.ts';
 import { installExecutable } from './install/installExecutable.ts';
 import { Installation } from './install/installation.ts';
@@ -22,6 +23,8 @@ async function run(options: AgentOptions): Promise<void> {
     const written = await installExecutable(options.executable, options.cniBinDir);
     logger.info({ folder: options.cniBinDir, written }, 'CNI executable in place');
   }
+  await using lock = await holdNode(options.socket, termination.signal, logger);
+  logger.debug({ lock: lock.fd }, 'the only agent of the node');
   const checkpoint = await Checkpoint.open(options.stateDir, logger);
   await using client = await KubeClient.connect({
     userAgent: component.agent,

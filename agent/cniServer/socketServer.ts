@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { chmod, mkdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { chmod, rename, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { cniCodes, cniError, encodeCniError } from '../../core/cni/error.ts';
 import { newestVersion } from '../../core/cni/versions.ts';
@@ -14,28 +13,19 @@ import {
   type CniRequest,
 } from '../../core/cni/wire.ts';
 import { isMultiNicError } from '../../core/errors.ts';
-import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
-import { takeLock } from './lockFile.ts';
 
 export interface SocketServerOptions {
-  /** Path of the unix socket; its folder is made, for root alone. */
+  /** Path of the unix socket, in a folder that is there. */
   readonly path: string;
   readonly answer: (request: CniRequest) => Promise<CniAnswer>;
   readonly logger: Logger;
-  /** How long an agent that is just ending may keep the lock, ms. Default 20,000. */
-  readonly lockWaitMs?: number;
 }
 
 /** How long the executable may take to send its request, ms: it has all of it before it connects. */
 const requestTimeoutMs = 30_000;
 
-/** What the agent that serves a socket holds. */
-export function lockPath(socket: string): string {
-  return `${socket}.lock`;
-}
-
-/** Takes CNI calls from the executable: core/cni/wire.ts over a unix socket. Only one agent of a node does. */
+/** Takes CNI calls from the executable: core/cni/wire.ts over a unix socket. Only the agent does that holds the node (nodeLock.ts). */
 export class SocketServer implements Runnable {
   readonly name = 'CNI server';
   readonly #options: SocketServerOptions;
@@ -55,15 +45,9 @@ export class SocketServer implements Runnable {
     return this.#isListening;
   }
 
-  /**
-   * Serves until the signal aborts, and then until the calls under way are answered.
-   * @throws where another agent serves the socket
-   */
+  /** Serves until the signal aborts, and then until the calls under way are answered. */
   async start(signal: AbortSignal): Promise<void> {
     const { path, logger } = this.#options;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await chmod(dirname(path), 0o700);
-    await using lock = await this.#lock(lockPath(path), signal);
     await rm(uninstalledMark(path), { force: true });
     const server = createServer({ allowHalfOpen: true }, socket => {
       const call = this.#serve(socket).finally(() => this.#calls.delete(call));
@@ -78,7 +62,7 @@ export class SocketServer implements Runnable {
     await rename(unfinished, path);
     this.#isListening = true;
     this.#listening.resolve();
-    logger.info({ path, lock: lock.fd }, 'serving CNI calls');
+    logger.info({ path }, 'serving CNI calls');
     if (!signal.aborted) await once(signal, 'abort');
     this.#isListening = false;
     await rm(path, { force: true });
@@ -86,18 +70,6 @@ export class SocketServer implements Runnable {
     server.close();
     await Promise.all(this.#calls);
     await closed;
-  }
-
-  async #lock(path: string, signal: AbortSignal): Promise<FileHandle> {
-    const { lockWaitMs = 20_000, logger } = this.#options;
-    const end = performance.now() + lockWaitMs;
-    for (let told = false; ; told = true) {
-      const lock = await takeLock(path);
-      if (lock) return lock;
-      if (performance.now() > end || signal.aborted) throw new Error(`another agent holds ${path}`);
-      if (!told) logger.info({ path }, 'another agent serves this node; waiting for its end');
-      await sleep(200, signal);
-    }
   }
 
   /** One call. Never rejects. */

@@ -4,7 +4,7 @@ import { uninstalledMark } from '../../core/cni/wire.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { KernelRoutes } from '../routes/kernelRoutes.ts';
-import { lockPath } from '../cniServer/socketServer.ts';
+import { lockPath } from '../cniServer/nodeLock.ts';
 import type { AgentOptions } from '../options.ts';
 import { removeChainedNetwork } from './chainedNetwork.ts';
 import { removeExecutable } from './installExecutable.ts';

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { eventually } from '../eventually.ts';
 import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
 import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
@@ -48,6 +49,21 @@ describe('agent: its state folder in trouble', function () {
       execFileSync('umount', [attachments]);
       await host.startAgent();
     }
+  });
+
+  it('an agent that waits for the end of another one knows what that attaches meanwhile', async () => {
+    const config = await multusConfig(site, 'kept');
+    using sandbox = await Sandbox.make(site, host, 'meanwhile');
+    const first = host.agentPid;
+    await host.startAgent({}, ['--health-port', '0']);
+    await eventually('the second one waits', () => host.log.includes('another agent serves this node'));
+    const result = await sandbox.add(config);
+    process.kill(first, 'SIGTERM');
+    await eventually('the first one has ended', () => !existsSync(`/proc/${first}`));
+    await eventually('the second one serves', () => host.isReady());
+    expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    await sandbox.del(config);
+    expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
   });
 
   it('a torn file is reported, and DEL still finds the links by their names', async () => {

@@ -1,0 +1,33 @@
+import { chmod, mkdir, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Logger } from 'pino';
+import { sleep } from '../../kube/api/deadline.ts';
+import { takeLock } from './lockFile.ts';
+
+/** What the agent of a node holds, beside its socket. */
+export function lockPath(socket: string): string {
+  return `${socket}.lock`;
+}
+
+/** How long an agent that is just ending may keep the node, ms. */
+const waitMs = 20_000;
+
+/**
+ * Waits until this is the node's only agent. Nothing of the node is read before: another one that is ending still answers calls, and writes down
+ * what it attaches. The socket's folder is made, for root alone.
+ * @returns what keeps others waiting until it is closed, or the process ends
+ * @throws where another agent keeps the node, or the signal aborts
+ */
+export async function holdNode(socket: string, signal: AbortSignal, logger: Logger): Promise<FileHandle> {
+  const path = lockPath(socket);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await chmod(dirname(path), 0o700);
+  const end = performance.now() + waitMs;
+  for (let told = false; ; told = true) {
+    const lock = await takeLock(path);
+    if (lock) return lock;
+    if (performance.now() > end || signal.aborted) throw new Error(`another agent holds ${path}`);
+    if (!told) logger.info({ path }, 'another agent serves this node; waiting for its end');
+    await sleep(200, signal);
+  }
+}
