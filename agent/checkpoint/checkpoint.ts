@@ -23,6 +23,8 @@ export class Checkpoint {
   readonly #folder: string;
   readonly #log: Logger;
   readonly #entries = new Map<string, CheckpointEntry>();
+  /** Names of files that are no entries, without their suffix. */
+  readonly #unreadable = new Set<string>();
   /** Makes names of unfinished files unique. */
   #writes = 0;
 
@@ -67,6 +69,12 @@ export class Checkpoint {
     return [...this.#entries.values()].filter(entry => entry.containerId === containerId && entry.ifname !== ifname);
   }
 
+  /** Interface names of the sandbox's attachments whose files could not be read. */
+  unreadable(containerId: string): string[] {
+    const names = [...this.#unreadable].filter(name => name.startsWith(`${containerId}@`));
+    return names.map(name => name.slice(containerId.length + 1));
+  }
+
   ofPod(uid: string): CheckpointEntry[] {
     return [...this.#entries.values()].filter(entry => entry.pod.uid === uid);
   }
@@ -98,6 +106,7 @@ export class Checkpoint {
       throw cniError(cniCodes.ioFailure, 'MNN_CHECKPOINT', `the attachment could not be noted: ${why}`, { cause });
     }
     this.#entries.set(entryKey(entry), entry);
+    this.#unreadable.delete(entryKey(entry));
   }
 
   /** Forgets an entry; one that is not there is none to forget. */
@@ -105,26 +114,32 @@ export class Checkpoint {
     await rm(this.#pathOf(entry), { force: true });
     if (outlivesKernel(entry)) await this.#syncFolder();
     this.#entries.delete(entryKey(entry));
+    this.#unreadable.delete(entryKey(entry));
   }
 
   async #load(): Promise<void> {
     for (const name of await readdir(this.#folder)) {
       const path = join(this.#folder, name);
       if (name.endsWith('.tmp')) await rm(path, { force: true });
-      else if (name.endsWith(suffix)) await this.#loadFile(path);
+      else if (name.endsWith(suffix)) {
+        const entry = await this.#readEntry(path);
+        if (entry) this.#entries.set(entryKey(entry), entry);
+        else this.#unreadable.add(name.slice(0, -suffix.length));
+      }
     }
   }
 
-  async #loadFile(path: string): Promise<void> {
+  async #readEntry(path: string): Promise<CheckpointEntry | undefined> {
     let entry: unknown;
     try {
       entry = JSON.parse(await readFile(path, 'utf8'));
     } catch (error) {
       this.#log.warn({ path, err: error }, 'checkpoint: a file is not whole; ignored');
-      return;
+      return undefined;
     }
-    if (isEntry(entry)) this.#entries.set(entryKey(entry), entry);
-    else this.#log.warn({ path }, 'checkpoint: a file is not of this version; ignored');
+    if (isEntry(entry)) return entry;
+    this.#log.warn({ path }, 'checkpoint: a file is not of this version; ignored');
+    return undefined;
   }
 
   #pathOf(entry: Identity): string {

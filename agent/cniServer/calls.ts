@@ -80,7 +80,7 @@ export class CniCalls {
       case 'ADD':
         return this.#add(call, config);
       case 'DEL':
-        return exclusively(() => remove(this.#context, call));
+        return exclusively(() => remove(this.#context, call, config));
       case 'CHECK':
         return exclusively(() => check(this.#context, call, config));
       case 'GC':

@@ -1,4 +1,5 @@
 import type { CniCall } from '../../core/cni/call.ts';
+import type { CniConfig } from '../../core/cni/config.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { linkName } from '../attach/attachment.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
@@ -12,11 +13,14 @@ import type { CniContext } from './context.ts';
  * addresses are released afterwards, once the pod is gone.
  * @throws the first failure
  */
-export async function remove(context: CniContext, call: CniCall): Promise<string> {
-  const entries = context.checkpoint.ofCall(call.containerId, call.ifname);
-  if (entries.length === 0) {
-    await removeUnknown(context.netlink, call);
-    await context.checkpoint.delete(call); // a file that could not be read
+export async function remove(context: CniContext, call: CniCall, { chained }: CniConfig): Promise<string> {
+  const { checkpoint, netlink } = context;
+  const { containerId, ifname, netns } = call;
+  const entries = checkpoint.ofCall(containerId, ifname);
+  const unreadable = chained ? checkpoint.unreadable(containerId) : [];
+  for (const lost of entries.length === 0 ? [...unreadable, ifname] : unreadable) {
+    await removeUnknown(netlink, netns, lost);
+    await checkpoint.delete({ containerId, ifname: lost });
   }
   const failures: unknown[] = [];
   for (const entry of entries.toReversed()) {
@@ -37,7 +41,7 @@ const podKinds = new Set(['ipvlan', 'macvlan', 'veth']);
  * Without an entry (its file was lost) the links are known by what only this agent makes: a first one that has the attachment's name as an
  * alternative, and those of its kind that are numbered after it. What is not there any more, or not a namespace, is nothing to remove.
  */
-async function removeUnknown(netlink: Netlink, { netns, ifname }: CniCall): Promise<void> {
+async function removeUnknown(netlink: Netlink, netns: string, ifname: string): Promise<void> {
   if (namespaceIdentity(netns) === undefined || sameNamespace(netns, ownNamespace)) return;
   try {
     const ours = numberedLinks(await netlink.one(netns, { op: 'link.list' }), ifname);

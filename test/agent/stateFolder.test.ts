@@ -3,6 +3,7 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../eventually.ts';
+import { chainedConfig, emptyResult, selecting } from './cniCalls.ts';
 import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
 import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
@@ -66,22 +67,27 @@ describe('agent: its state folder in trouble', function () {
     expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
   });
 
-  it('a torn file is reported, and DEL still finds the links by their names', async () => {
-    const config = await multusConfig(site, 'kept');
-    const hostLinks = linkNames(host.namespace);
-    using sandbox = await Sandbox.make(site, host, 'torn');
-    await sandbox.add(config);
-    await host.stopAgent('SIGKILL');
-    const [file = ''] = readdirSync(join(state, 'attachments'));
-    writeFileSync(join(state, 'attachments', file), '{"version":1,"state":"do');
-    await host.startAgent();
-    expect(host.log).to.contain('a file is not whole');
-    await sandbox.del(config);
-    expect(sandbox.links()).to.deep.equal([]);
-    expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
-    expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
-    await sandbox.add(config);
-    await sandbox.del(config);
-    expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
-  });
+  for (const how of ['alone', 'chained'] as const) {
+    it(`${how}: a torn file is reported, and DEL still finds the links by their names`, async () => {
+      const ifname = how === 'chained' ? 'eth0' : 'net1';
+      const config = how === 'chained' ? chainedConfig('1.0.0', emptyResult) : await multusConfig(site, 'kept');
+      const hostLinks = linkNames(host.namespace);
+      using sandbox = await Sandbox.make(site, host, `torn-${how}`, selecting({ name: 'kept' }));
+      const del = async (): Promise<void> => {
+        expect(await sandbox.call('DEL', config, { ifname })).to.include({ exitCode: 0, stdout: '' });
+        expect(sandbox.links()).to.deep.equal([]);
+        expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
+        expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
+      };
+      await sandbox.add(config, ifname);
+      await host.stopAgent('SIGKILL');
+      const [file = ''] = readdirSync(join(state, 'attachments'));
+      writeFileSync(join(state, 'attachments', file), '{"version":1,"state":"do');
+      await host.startAgent();
+      expect(host.log).to.contain('a file is not whole');
+      await del();
+      await sandbox.add(config, ifname);
+      await del();
+    });
+  }
 });
