@@ -9,6 +9,7 @@ import { planOf } from './plan.ts';
 import { refuseTakenAddresses } from './takenAddresses.ts';
 import { pluginOf } from './plugin.ts';
 import { podRoutes } from './podRoutes.ts';
+import { resultOf } from './result.ts';
 
 const nics = [
   { name: 'net1-0', master: 'eth1', addresses: ['10.0.0.5/19'] },
@@ -112,6 +113,13 @@ describe('planOf', () => {
     ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns: '/run/netns/x', network: 'n' },
     ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' }, nics, routes: [], dns: {} },
     ...{ call: { args: '', path: '' }, defaultRoute: [], defaultFamilies: [] },
+  });
+
+  it('of the routes the result has those that are made', () => {
+    const routes = ['10.0.32.1', '10.0.0.1'].map(gw => ({ dst: '192.0.2.0/24', gw }));
+    const made = { ...attachment({ type: 'macvlan', mode: 'bridge' }), nics: nics.slice(0, 1), routes };
+    expect(planOf(made, []).routes).to.have.length(1);
+    expect(resultOf(made, intentOf(made, '1'), [], new Map()).routes).to.deep.equal(routes.slice(1));
   });
 
   it('makes each link of ipvlan in the pod, its address before it is up', () => {

@@ -33,6 +33,11 @@ export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): Po
   });
 }
 
+/** Of the network's routes those that the pod has: see podRoutes. */
+export function reachableRoutes({ routes, nics, plugin }: Omit<RoutePart, 'defaultRoute'>): ResultRoute[] {
+  return routes.filter(route => hopOf(route, nics, plugin.type === 'ptp'));
+}
+
 const hopKeys = new Set(['dev', 'gateway', 'onlink', 'nexthops']);
 
 /** The route by these next hops, one or more, in the place of its own. */

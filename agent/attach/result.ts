@@ -4,7 +4,7 @@ import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
 import { hostInterfacesOf, podInterface, type Answers } from './answers.ts';
 import { hostAddress, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
-import { linkGateways } from './podRoutes.ts';
+import { linkGateways, reachableRoutes } from './podRoutes.ts';
 
 /** What ADD answers with. The links in the pod come first, so that the i-th interface is the i-th NIC. */
 export function resultOf(
@@ -13,7 +13,7 @@ export function resultOf(
   links: readonly LinkInfo[],
   answers: Answers,
 ): CniResult {
-  const { containerId, nics, routes, dns } = attachment;
+  const { containerId, nics, dns } = attachment;
   const byName = new Map(links.map(link => [link.name, link]));
   const inPod = nics.map(({ name }) => interfaceOf(attachment, name, byName.get(name), answers));
   const onHost = entry.links.flatMap(({ name, hostEnd }) => [
@@ -23,7 +23,10 @@ export function resultOf(
   return {
     interfaces: [...inPod, ...onHost],
     ips: nics.flatMap((nic, i) => ipsOf(attachment, nic, i)),
-    routes: [...routes, ...nics.flatMap(({ name, delegate }) => madeRoutes(name, delegate, answers))],
+    routes: [
+      ...reachableRoutes(attachment),
+      ...nics.flatMap(({ name, delegate }) => madeRoutes(name, delegate, answers)),
+    ],
     dns,
   };
 }
