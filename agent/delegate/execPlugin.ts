@@ -22,12 +22,12 @@ const shownLog = 500;
  * Runs a plugin as the specification says (CNI 1.1, section 3): configuration on stdin, parameters in the environment, and what it prints
  * is its answer.
  * @returns what it printed on stdout
- * @throws CniError the plugin's own, or code 103 where it died without one; the signal's reason where that aborted, and the plugin is ended
+ * @throws CniError the plugin's own, also of one that forgets to exit with a code for it, or code 103 where it died without one; the signal's reason where that aborted, and the plugin is ended
  */
 export async function execPlugin(call: PluginCall, signal?: AbortSignal): Promise<string> {
   signal?.throwIfAborted();
   const ending = await run(call, signal);
-  if (ending.code === 0 && !ending.tooLong) return ending.stdout;
+  if (ending.code === 0 && !ending.tooLong && !errorObject(ending.stdout)) return ending.stdout;
   signal?.throwIfAborted();
   throw failureOf(call, ending);
 }

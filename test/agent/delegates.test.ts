@@ -199,6 +199,9 @@ describe('agent: other plugins as delegates', function () {
       'ADD net1-0',
       'DEL net1-0',
     ]);
+    // Scripts forget to say so with their exit code: taken for a result, the pod would run without the interface.
+    failing.answer({ cniVersion: '1.0.0', code: 118, msg: 'no luck, quietly' });
+    expect(errorOf(await sandbox.call('ADD', config))).to.include({ code: 118 });
     failing.answer('out of words');
     expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DELEGATE_FAILED');
     expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
