@@ -1,10 +1,18 @@
-/** Other spellings of arguments that the predecessor's documentation or code has. */
+/** Other spellings of arguments that the predecessor's documentation or code has, or the SR-IOV network operator. */
 const spellings: ReadonlyMap<string, string> = new Map(
-  Object.entries({ vlanQos: 'vlanQoS', minTxRate: 'min_tx_rate', maxTxRate: 'max_tx_rate' }),
+  Object.entries({
+    vlanQos: 'vlanQoS',
+    minTxRate: 'min_tx_rate',
+    maxTxRate: 'max_tx_rate',
+    linkState: 'link_state',
+  }),
 );
 
 const numbers = new Set(['mtu', 'vlan', 'vlanQoS', 'min_tx_rate', 'max_tx_rate']);
 const onOff = new Set(['spoofchk', 'trust']);
+
+/** How a virtual function's link goes with that of its NIC (include/uapi/linux/if_link.h, IFLA_VF_LINK_STATE_*). */
+export const linkStates = ['auto', 'enable', 'disable'] as const;
 
 /** Arguments that say how VFs are made (SriovNetworkNodePolicy), and nothing to the plugin that is called for a pod. */
 const ofNodePolicy = new Set(['priority', 'mtu', 'numVfs', 'isRdma', 'needVhostNet']);

@@ -197,6 +197,11 @@ describe('the rules of a network’s specification', () => {
       'error MNN_PLUGIN_INVALID spec.plugin.args.spoofchk: must be "on" or "off", not "no"',
     ],
     [
+      'a state that no link of a virtual function has',
+      { plugin: plugin('sriov', { link_state: 'up' }), ipam: l2 },
+      'error MNN_PLUGIN_INVALID spec.plugin.args.link_state: must be "auto" or "enable" or "disable", not "up"',
+    ],
+    [
       'a VLAN that is none',
       { plugin: plugin('sriov', { vlan: '4095' }), ipam: l2 },
       'error MNN_PLUGIN_INVALID spec.plugin.args.vlan: must be a whole number from 0 to 4094, not "4095"',

@@ -1,5 +1,6 @@
 import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
 import { cniType } from '../api/names.ts';
+import { linkStates } from '../delegate/pluginArgs.ts';
 import type { Draft } from './draft.ts';
 import { error, warning, type Finding } from './finding.ts';
 import { isExecutable } from './validateOtherIpam.ts';
@@ -15,7 +16,7 @@ const argsOf: ReadonlyMap<string, readonly string[]> = new Map(
     'aws-ipvlan': [...link, 'primaryIP', 'podIP'],
     sriov: [
       ...['resourceName', 'priority', 'mtu', 'numVfs', 'isRdma', 'needVhostNet', 'vlan', 'vlanQoS', 'vlanQos'],
-      ...['spoofchk', 'trust', 'min_tx_rate', 'max_tx_rate', 'minTxRate', 'maxTxRate'],
+      ...['spoofchk', 'trust', 'min_tx_rate', 'max_tx_rate', 'minTxRate', 'maxTxRate', 'link_state', 'linkState'],
     ],
     'host-device': ['resourceName'],
     mellanox: [],
@@ -42,7 +43,11 @@ const ranges: ReadonlyMap<string, readonly [number, number]> = new Map(
 const leastIPv6Mtu = 1280;
 
 const onOff = new Set(['spoofchk', 'trust']);
-const booleans = new Set(['isRdma', 'needVhostNet']);
+const booleans = ['true', 'false'];
+/** Args that are one of a few words. */
+const words: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({ isRdma: booleans, needVhostNet: booleans, link_state: linkStates, linkState: linkStates }),
+);
 
 /** spec.plugin: type, CNI version and arguments. */
 export function validatePlugin(draft: Draft): Finding[] {
@@ -78,8 +83,10 @@ function checkArg(name: string, value: string, path: string): Finding[] {
     if (number >= least && number <= most) return [];
     return [error('MNN_PLUGIN_INVALID', path, `must be a whole number from ${least} to ${most}, not "${value}"`)];
   }
-  if (booleans.has(name) && value !== 'true' && value !== 'false') {
-    return [error('MNN_PLUGIN_INVALID', path, `must be "true" or "false", not "${value}"`)];
+  const known = words.get(name);
+  if (known && !known.includes(value)) {
+    const choice = known.map(word => `"${word}"`).join(' or ');
+    return [error('MNN_PLUGIN_INVALID', path, `must be ${choice}, not "${value}"`)];
   }
   if (!onOff.has(name) || value === 'on' || value === 'off') return [];
   if (value === 'true' || value === 'false') {

@@ -2,7 +2,7 @@ import { label } from '../api/names.ts';
 import type { ApiObject, ObjectMeta, OwnerReference, PluginSpec } from '../api/types.ts';
 import { existingResource, ownResource } from '../delegate/deviceResource.ts';
 import { hostDeviceIpam, multiConfigIpam } from '../delegate/nicIpam.ts';
-import { pluginArgs } from '../delegate/pluginArgs.ts';
+import { linkStates, pluginArgs } from '../delegate/pluginArgs.ts';
 import { multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
@@ -33,6 +33,7 @@ export interface SriovNetworkSpec {
   maxTxRate?: number;
   spoofChk?: 'on' | 'off';
   trust?: 'on' | 'off';
+  linkState?: (typeof linkStates)[number];
   ipam?: string;
 }
 
@@ -46,7 +47,7 @@ export const policyFields = [
 ];
 /** As policyFields, of a SriovNetwork. */
 export const networkFields = [
-  ...(['resourceName', 'vlan', 'vlanQoS', 'minTxRate', 'maxTxRate', 'spoofChk', 'trust', 'ipam'] as const),
+  ...(['resourceName', 'vlan', 'vlanQoS', 'minTxRate', 'maxTxRate', 'spoofChk', 'trust', 'linkState', 'ipam'] as const),
 ];
 
 type Sriov = Pick<Network, 'name' | 'ipam' | 'spec'>;
@@ -124,6 +125,7 @@ function sriovArgs(plugin: PluginSpec): Omit<SriovNetworkSpec, 'resourceName' | 
     maxTxRate: number(args.max_tx_rate),
     spoofChk: onOff(args.spoofchk),
     trust: onOff(args.trust),
+    linkState: linkStates.find(state => state === args.link_state),
   });
 }
 

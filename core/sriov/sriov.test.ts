@@ -84,11 +84,14 @@ describe('sriovNetworkOf', () => {
   });
 
   it('has the settings of virtual functions in every spelling, switches as on and off', () => {
-    const wanted = { vlan: 120, vlanQoS: 3, minTxRate: 0, maxTxRate: 100, spoofChk: 'off', trust: 'on' };
+    const switches = { spoofChk: 'off', trust: 'on', linkState: 'enable' };
+    const wanted = { vlan: 120, vlanQoS: 3, minTxRate: 0, maxTxRate: 100, ...switches };
     const args = { vlan: '120', spoofchk: 'false', trust: 'on' };
-    expect(spec({ ...args, vlanQoS: '3', minTxRate: '0', maxTxRate: '100' })).to.deep.include(wanted);
-    expect(spec({ ...args, vlanQos: '3', min_tx_rate: '0', max_tx_rate: '100' })).to.deep.include(wanted);
-    expect(spec({ vlan: 'x', trust: 'maybe' })).to.have.all.keys('resourceName', 'ipam');
+    const other = { vlanQoS: '3', minTxRate: '0', maxTxRate: '100', linkState: 'enable' };
+    expect(spec({ ...args, ...other })).to.deep.include(wanted);
+    const own = { vlanQos: '3', min_tx_rate: '0', max_tx_rate: '100', link_state: 'enable' };
+    expect(spec({ ...args, ...own })).to.deep.include(wanted);
+    expect(spec({ vlan: 'x', trust: 'maybe', link_state: 'up' })).to.have.all.keys('resourceName', 'ipam');
   });
 
   it('names an existing resource without its prefix, which the operator adds', () => {

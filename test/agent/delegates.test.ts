@@ -48,7 +48,15 @@ describe('agent: other plugins as delegates', function () {
       spec(ours, { type: 'bridge', args: { bridge: 'br-test', mtu: '1400' } }, '10.230.0.0/16'),
     );
     await site.addNetwork('moved', spec({ type: 'host-device-ipam' }, { type: 'host-device', cniVersion: '0.3.1' }));
-    const sriov = { vlan: '999', vlanQos: '3', spoofchk: 'true', trust: 'off', maxTxRate: '100', numVfs: '2' };
+    const sriov = {
+      vlan: '999',
+      vlanQos: '3',
+      spoofchk: 'true',
+      trust: 'off',
+      maxTxRate: '100',
+      numVfs: '2',
+      linkState: 'auto',
+    };
     await site.addNetwork('virtual', spec(ours, { type: 'sriov', args: sriov }, '10.231.0.0/16'));
     await site.addNetwork('shared', spec(ours, { type: 'sriov' }, '10.233.0.0/16'));
     await site.addNetwork('modern', spec({ type: 'recorded-ipam' }, { cniVersion: '1.1.0' }));

@@ -171,6 +171,7 @@ export function movedNics(at: () => Site): void {
       spoofchk: 'on',
       trust: 'off',
       max_tx_rate: 100,
+      link_state: 'auto',
       deviceID: '0000:3b:01.0',
       ipam: { type: 'static', addresses: [{ address: '10.231.0.1/19' }] },
       runtimeConfig: { deviceID: '0000:3b:01.0' },
