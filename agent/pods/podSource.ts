@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { annotation } from '../../core/api/names.ts';
+import { annotation, mirrorAnnotation } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
@@ -46,7 +46,7 @@ export class PodSource {
   ): Promise<Pod | undefined> {
     const isIt = (pod: Pod | undefined): boolean =>
       pod !== undefined &&
-      (uid === undefined || pod.metadata.uid === uid || pod.metadata.annotations?.[annotation.mirror] === uid);
+      (uid === undefined || pod.metadata.uid === uid || pod.metadata.annotations?.[mirrorAnnotation] === uid);
     const known = this.informer.get(ref);
     if (isIt(known)) return known;
     const pod = await this.live(ref, options);
@@ -86,7 +86,7 @@ export function isEnding({ metadata, status }: Pod): boolean {
 
 const keptAnnotations: readonly string[] = [
   ...[annotation.networks, annotation.reservation, annotation.bestEffort],
-  annotation.mirror,
+  mirrorAnnotation,
 ];
 
 /** What the agent needs of a pod: about 1 KB of 10. */

@@ -27,16 +27,17 @@ export const annotation = {
   resourceName: 'k8s.v1.cni.cncf.io/resourceName',
   /** On a pod or namespace: comma-separated MultiNicNetworks, where `networks` does not say. */
   ourNetworks: `${apiGroup}/networks`,
-  /**
-   * On the mirror of a static pod: the UID that the kubelet, and so the runtime, knows the pod by. The object has another one (kubelet
-   * pkg/types/constants.go, ConfigMirrorAnnotationKey).
-   */
-  mirror: 'kubernetes.io/config.mirror',
   /** On a pod whose addresses were reserved before its UID was known: the reservation's id. */
   reservation: `${apiGroup}/reservation`,
   /** On a pod: `true`: fewer NICs and less bandwidth than it asks for will do. */
   bestEffort: `${apiGroup}/best-effort`,
 } as const;
+
+/**
+ * On the mirror of a static pod: the UID that the kubelet, and so the runtime, knows the pod by. The object has another one (kubelet
+ * pkg/types/constants.go, ConfigMirrorAnnotationKey).
+ */
+export const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
 /** The key in a selection element's `cni-args` that carries what admission decided (see core/annotation/attachments.ts). */
 export const attachmentsKey = `${apiGroup}/attachments`;

@@ -1,4 +1,4 @@
-import { annotation, label } from '../api/names.ts';
+import { label, mirrorAnnotation } from '../api/names.ts';
 
 /** What admission looks at in a pod. */
 export interface PodFacts {
@@ -13,6 +13,6 @@ export function skipReason(pod: PodFacts, namespaceLabels: Readonly<Record<strin
   if (namespaceLabels[label.injection] !== 'enabled') return `its namespace has no label ${label.injection}=enabled`;
   if (pod.labels[label.injection] === 'disabled') return `it has the label ${label.injection}=disabled`;
   if (pod.hostNetwork) return 'it uses the host network';
-  if (annotation.mirror in pod.annotations) return 'it is the mirror of a static pod';
+  if (mirrorAnnotation in pod.annotations) return 'it is the mirror of a static pod';
   return undefined;
 }
