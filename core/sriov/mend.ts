@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 /**
  * The stored spec with our fields as wanted; undefined where it is so already. Fields of others stay. Zero, false and empty text are the
  * same as no field: the operator's own writes drop them (Go's omitempty).
+ * @param fields those that go where they are not wanted
  */
 export function mendedSpec<Spec extends object>(
   stored: object,
@@ -10,7 +11,8 @@ export function mendedSpec<Spec extends object>(
   fields: readonly (keyof Spec & string)[],
 ): Record<string, unknown> | undefined {
   const found = new Map<string, unknown>(Object.entries(stored));
-  if (fields.every(field => isSame(found.get(field), wanted[field]))) return undefined;
+  const want = new Map<string, unknown>(Object.entries(wanted));
+  if ([...fields, ...want.keys()].every(field => isSame(found.get(field), want.get(field)))) return undefined;
   for (const field of fields) found.delete(field);
   return { ...Object.fromEntries(found), ...wanted };
 }

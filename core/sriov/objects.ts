@@ -45,9 +45,9 @@ export const policyFields = [
   ...(['resourceName', 'nodeSelector', 'nicSelector', 'deviceType', 'numVfs', 'priority', 'mtu'] as const),
   ...(['isRdma', 'needVhostNet'] as const),
 ];
-/** As policyFields, of a SriovNetwork. */
+/** As policyFields, of a SriovNetwork. Its linkState is others' where the network does not say it. */
 export const networkFields = [
-  ...(['resourceName', 'vlan', 'vlanQoS', 'minTxRate', 'maxTxRate', 'spoofChk', 'trust', 'linkState', 'ipam'] as const),
+  ...(['resourceName', 'vlan', 'vlanQoS', 'minTxRate', 'maxTxRate', 'spoofChk', 'trust', 'ipam'] as const),
 ];
 
 type Sriov = Pick<Network, 'name' | 'ipam' | 'spec'>;

@@ -139,7 +139,7 @@ describe('rootDevices', () => {
 });
 
 describe('mendedSpec', () => {
-  const mended = (stored: object, wanted: { vlan?: number; trust?: string }) =>
+  const mended = (stored: object, wanted: { vlan?: number; trust?: string; linkState?: string }) =>
     mendedSpec(stored, wanted, ['vlan', 'trust']);
 
   it('is nothing where our fields are as wanted, also where a zero was dropped or others are there', () => {
@@ -151,6 +151,8 @@ describe('mendedSpec', () => {
   it('sets and takes away our fields and keeps the others', () => {
     const stored = { vlan: 1, trust: 'on', linkState: 'auto' };
     expect(mended(stored, { vlan: 2 })).to.deep.equal({ vlan: 2, linkState: 'auto' });
+    const said = { vlan: 1, trust: 'on', linkState: 'enable' };
+    expect(mended(stored, said)).to.deep.equal(said);
   });
 });
 
