@@ -1,12 +1,14 @@
 import { newPage } from '../core/api/cidrPage.ts';
 import { component, label } from '../core/api/names.ts';
 import type { Cidr, MultiNicNetwork } from '../core/api/types.ts';
-import type { HostPage } from '../core/layout/hostIndex.ts';
+import { auditedPool } from '../core/audit/readPool.ts';
+import { hostIndexes, type HostPage } from '../core/layout/hostIndex.ts';
 import type { Network } from '../core/network/network.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/api/errors.ts';
-import { cidrs, hostInterfaces, nodes } from '../kube/api/resources.ts';
+import { cidrs, hostInterfaces, ipPools, nodes } from '../kube/api/resources.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { networkOwner } from '../core/api/owner.ts';
+import { heldIndex } from './plan/heldIndex.ts';
 import { planHostPages, type HostPagesPlan } from './plan/hostPages.ts';
 import { planInterfaces } from './plan/interfaces.ts';
 import { readableNetwork } from './readableNetwork.ts';
@@ -56,7 +58,8 @@ export class HostBlocks {
     if (isNothing(plan) && cached.every(page => isOwned(page, object))) return;
     const stored = await this.#readPages(object, signal);
     const gone = await this.#confirmGone(this.#plan(object, network, stored, () => true).gone, signal);
-    const decided = this.#plan(object, network, stored, host => gone.has(host));
+    const held = await this.#readHeld(network, stored, signal);
+    const decided = this.#plan(object, network, stored, host => gone.has(host), held);
     await this.#write(object, stored, decided.changed, signal);
     this.#unassigned.set(network.name, decided.unassigned);
     this.#context.log.info(
@@ -65,12 +68,16 @@ export class HostBlocks {
     );
   }
 
-  /** @param isGone asked of hosts that neither copy knows any more; while it says no, they keep their index */
+  /**
+   * @param isGone asked of hosts that neither copy knows any more; while it says no, they keep their index
+   * @param held see {@link HostPagesInput}
+   */
   #plan(
     object: MultiNicNetwork,
     network: Network,
     pages: readonly Cidr[],
     isGone: (host: string) => boolean,
+    held?: ReadonlyMap<string, number>,
   ): HostPagesPlan {
     const { surveys, informers } = this.#context;
     const { members, positions } = surveys.survey(network);
@@ -81,7 +88,27 @@ export class HostBlocks {
       members: members.map(({ host }) => host.metadata.name),
       exists: host =>
         informers.hosts.get(host) !== undefined || informers.nodes.get(host) !== undefined || !isGone(host),
+      ...(held && { held }),
     });
+  }
+
+  /**
+   * The index under which pods hold addresses on each host that no page has: somebody has deleted the page, and with another index other
+   * hosts' pods would get their addresses. The copies of pools have counts alone.
+   */
+  async #readHeld(network: Network, pages: readonly Cidr[], signal: AbortSignal): Promise<Map<string, number>> {
+    const { client, informers } = this.#context;
+    const indexes = hostIndexes(pages.map(({ spec }) => spec));
+    const held = new Map<string, number>();
+    for (const { metadata, spec, status } of [...informers.pools.list()]) {
+      const { hostName = '' } = spec;
+      const exists = informers.hosts.get(hostName) ?? informers.nodes.get(hostName);
+      if (spec.network !== network.name || !status?.used || !exists || indexes.has(hostName)) continue;
+      const pool = await client.find(ipPools, metadata, { signal });
+      const index = pool && heldIndex(network, auditedPool(pool).allocations);
+      if (index !== undefined) held.set(hostName, index);
+    }
+    return held;
   }
 
   /** The network's pages as stored. Those of a deleted network of the same name are removed first: they are about to be collected. */

@@ -23,6 +23,8 @@ export interface HostPagesInput {
   members: readonly string[];
   /** Whether the Node or the HostInterface of a host that has an index still exists. */
   exists: (host: string) => boolean;
+  /** The index under which pods hold addresses, of hosts that exist and that no page has. */
+  held?: ReadonlyMap<string, number>;
 }
 
 /** What to write, and what it comes to. */
@@ -37,21 +39,22 @@ export interface HostPagesPlan {
 
 /**
  * Plans the host indexes of one network. A host keeps its index as long as it exists, whether it has NICs in the network at the moment
- * or not. A network that needs no host indexes gives them all up.
+ * or not; where somebody has deleted its page, the pools still tell it. A network that needs no host indexes gives them all up.
  */
-export function planHostPages({ network, interfaces, pages, members, exists }: HostPagesInput): HostPagesPlan {
+export function planHostPages(input: HostPagesInput): HostPagesPlan {
+  const { network, interfaces, pages, members, exists, held = new Map<string, number>() } = input;
   if (!network.ownAddresses || network.nodeIndependent) {
     return { ...assignHostIndexes(pages, [], 0, () => false), gone: [] };
   }
   const limit = hostIndexCount(network);
-  const wanted = new Set(members);
+  const wanted = new Set([...members, ...held.keys()]);
   const gone: string[] = [];
   for (const host of hostIndexes(pages).keys()) {
     if (wanted.has(host)) continue;
     if (exists(host)) wanted.add(host);
     else gone.push(host);
   }
-  return { ...assignHostIndexes(pages, [...wanted], limit, usableIndex(network, interfaces)), gone };
+  return { ...assignHostIndexes(pages, [...wanted], limit, usableIndex(network, interfaces), held), gone };
 }
 
 /** Whether an exclude leaves something of a host index's blocks, on every interface. */

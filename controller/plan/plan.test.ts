@@ -55,6 +55,26 @@ describe('planHostPages', () => {
     expect(plan.changed).to.deep.equal([page(['a', 0], ['b', 1])]);
   });
 
+  it('gives hosts that no page has the index under which their pods hold addresses, before any new one', () => {
+    const held = new Map([
+      ['c', 1],
+      ['b', 3],
+      ['without-nics', 4],
+      ['late', 3],
+      ['outside', 16],
+    ]);
+    const members = ['a', 'b', 'c', 'late', 'outside'];
+    const plan = planHostPages({ network: network({}), interfaces, pages: [], members, held, exists: () => true });
+    expect([...hostIndexes(plan.changed)]).to.deep.equal([
+      ['c', 1],
+      ['b', 3],
+      ['without-nics', 4],
+      ['a', 5],
+      ['late', 6],
+      ['outside', 7],
+    ]);
+  });
+
   it('needs no pages where addresses do not depend on the node', () => {
     const plan = planHostPages({
       network: network({ hostBlock: 0 }),

@@ -1,10 +1,10 @@
 import type { InterfaceIndex } from '../api/types.ts';
-import { bitsOf } from '../net/address.ts';
+import { bitsOf, type IpAddress } from '../net/address.ts';
 import type { AddressIndex } from '../net/addressIndex.ts';
-import { tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 import { indexOf, type NicPosition } from './interfaceIndex.ts';
-import { excludesIn, hostSubnetLayout, podCidr, vlanCidr, type Layout } from './layout.ts';
+import { capacityOf, excludesIn, hostSubnetLayout, podCidr, vlanCidr, type Layout } from './layout.ts';
 
 /** The range from which a NIC's pods get addresses in one family. */
 export interface Block {
@@ -43,6 +43,20 @@ export function blocksOf(
     const pod = podCidr(layout, interfaceIndex, hostIndex);
     return vlan && pod ? [{ vlan, pod, excludes: excludesIn(layout, pod) }] : [];
   });
+}
+
+/**
+ * The host index whose block an address lies in; undefined where the network has no such address.
+ * @param netAddress the host subnet of the NIC that was given it
+ */
+export function hostIndexOf(network: Network, netAddress: string, address: IpAddress): number | undefined {
+  const net = tryParseCidr(netAddress);
+  const hostSubnet = net ? [hostSubnetLayout(net, network.ipam.hostBlock, [])] : [];
+  const layouts = network.subnets.length === 0 ? hostSubnet : layoutsOf(network);
+  const layout = layouts.find(({ subnet }) => contains(subnet, address));
+  if (!layout) return undefined;
+  const { hosts, podBits } = capacityOf(layout);
+  return Number((address.value >> BigInt(podBits)) % hosts);
 }
 
 /** Without a pod subnet the host subnet is the vlanCIDR; several NICs of a host in it share its block. */

@@ -76,9 +76,11 @@ function indexesIn(page: HostPage | undefined): ReadonlyMap<string, number> {
 
 /**
  * Gives every host an index: those that have one inside the limit keep it; hosts that are gone lose theirs; new ones get the index after the highest in
- * use (so that a freed one rests), or the lowest free one once the end is reached. The order of `hosts` decides between new ones.
+ * use (so that a freed one rests), or the lowest free one once the end is reached. The order of `hosts` decides between new ones. Before them come
+ * hosts whose pods hold addresses under an index that no page tells any more.
  * @param usable whether a host index may be given out (an exclude may cover its blocks)
  * @param limit how many indexes there are (2^hostBlock)
+ * @param held the index under which pods on a host hold addresses
  * @returns the pages that differ from before, whole, and the hosts that found no index
  */
 export function assignHostIndexes(
@@ -86,12 +88,20 @@ export function assignHostIndexes(
   hosts: readonly string[],
   limit: number,
   usable: (index: number) => boolean,
+  held: ReadonlyMap<string, number> = new Map(),
 ): { changed: HostPage[]; unassigned: string[] } {
   const wanted = new Set(hosts);
   const before = hostIndexes(pages);
   const after = new Map([...before].filter(([host, index]) => wanted.has(host) && index < limit));
   const used = new Set(after.values());
-  let next = Math.max(-1, ...before.values()) + 1;
+  const isLost = (host: string, index: number): boolean =>
+    wanted.has(host) && !after.has(host) && index < limit && !used.has(index);
+  for (const [host, index] of held) {
+    if (!isLost(host, index)) continue;
+    used.add(index);
+    after.set(host, index);
+  }
+  let next = Math.max(-1, ...before.values(), ...used) + 1;
   let lowest = 0;
   const unassigned: string[] = [];
   const isFree = (index: number): boolean => !used.has(index) && usable(index);

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { apiVersion } from '../api/names.ts';
 import { parseCidr } from '../net/cidr.ts';
+import { readNetwork } from '../network/network.ts';
+import { blocksOf, hostIndexOf } from './hostBlocks.ts';
 import { assignHostIndexes, HostIndexes, hostIndexes, hostsPerPage, type HostPage } from './hostIndex.ts';
 import { assignInterfaceIndexes } from './interfaceIndex.ts';
 
@@ -88,6 +91,34 @@ describe('host indexes', () => {
     const { changed } = assignHostIndexes([], ['a', 'b'], 8, index => index !== 0 && index !== 2);
     expect(changed[0]?.hosts.map(h => h.hostIndex)).to.deep.equal([1, 3]);
   });
+});
+
+describe('the host index of an address', () => {
+  const position = { netAddress: '172.20.0.0/16', ordinal: 0 };
+  const interfaces = [{ index: 2, ...position }];
+  for (const subnet of ['10.200.0.0/16', 'fd00:200::/48', '']) {
+    it(`is that of the block which holds it, with the subnet "${subnet}"`, () => {
+      const network = readNetwork({
+        apiVersion,
+        kind: 'MultiNicNetwork',
+        metadata: { name: 'net' },
+        spec: {
+          subnet,
+          ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3 }),
+          plugin: { cniVersion: '1.0.0', type: 'macvlan' },
+        },
+      });
+      fc.assert(
+        fc.property(fc.nat(127), fc.nat(63), (hostIndex, offset) => {
+          const [block] = blocksOf(network, interfaces, position, hostIndex);
+          const { family, base } = block!.pod;
+          const address = { family, value: base + BigInt(offset) };
+          expect(hostIndexOf(network, position.netAddress, address)).to.equal(hostIndex);
+        }),
+      );
+      expect(hostIndexOf(network, position.netAddress, { family: 4, value: 1n })).to.equal(undefined);
+    });
+  }
 });
 
 describe('interface indexes', () => {

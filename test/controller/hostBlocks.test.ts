@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { apiVersion } from '../../core/api/names.ts';
+import { emptyPool, formatPool } from '../../core/pool/content.ts';
+import { nodePoolName } from '../../core/pool/name.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { host, inParallel, network } from './support.ts';
@@ -22,6 +25,17 @@ describe('Host blocks, against a real API server', function () {
       const indexes = await site.seen.indexes(name);
       return indexes.size === count && indexes;
     });
+
+  /** A node's pool, in which a pod holds the address. */
+  const createPool = async (of: string, hostName: string, address: string): Promise<void> => {
+    const metadata = { name: nodePoolName(of, hostName) };
+    const spec = { network: of, hostName, blocks: [] };
+    const pool = await site.client.create(ipPools, { apiVersion, kind: 'IPPool', metadata, spec });
+    const nics = [{ netAddress: '172.20.1.0/24', addresses: [address] }];
+    const pod = { podUID: hostName, namespace: 'default', name: hostName, interface: 'net1', nics };
+    const allocations = [{ ...pod, state: 'Allocated' as const, since: new Date().toISOString() }];
+    await site.client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
+  };
 
   it('gives 200 hosts that come at once an index each, in few writes', async () => {
     site.start({ batchMs: 1_000 });
@@ -114,6 +128,21 @@ describe('Host blocks, against a real API server', function () {
     expect(condition.message).to.contain('1 of 4 hosts').and.contain('hostBlock 2 gives 4');
     expect((await site.seen.status('full'))?.configStatus).to.equal('Failed');
     await eventually('event', async () => (await site.seen.reasons('full')).includes('HostIndexesFull'));
+  });
+
+  it('gives hosts the index back under which their pods hold addresses, when somebody deletes the pages', async () => {
+    site.start();
+    await site.client.create(multiNicNetworks, network('taken-away'));
+    for (const [i, name] of ['n-2', 'n-1', 'n-0'].entries()) {
+      await addHosts([name]);
+      await allIndexed('taken-away', i + 1);
+    }
+    // 64 addresses a block: of the indexes 2 and 1, where 0 and 1 would be given anew.
+    await createPool('taken-away', 'n-0', '10.200.0.129/18');
+    await createPool('taken-away', 'n-1', '10.200.64.65/18');
+    await site.client.delete(cidrs, { name: 'taken-away-0' });
+    const after = await allIndexed('taken-away', 3);
+    expect([after.get('n-0'), after.get('n-1')]).to.deep.equal([2, 1]);
   });
 
   it('starts anew for a network that was deleted and made again', async () => {

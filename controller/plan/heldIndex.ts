@@ -1,0 +1,18 @@
+import type { Allocation } from '../../core/api/types.ts';
+import { hostIndexOf } from '../../core/layout/hostBlocks.ts';
+import { tryParseAddress } from '../../core/net/address.ts';
+import type { Network } from '../../core/network/network.ts';
+
+/** The host index that a node's records tell: that of the first address that is the network's. */
+export function heldIndex(network: Network, records: readonly Allocation[]): number | undefined {
+  for (const { nics } of records) {
+    for (const { netAddress, addresses } of nics) {
+      for (const text of addresses) {
+        const address = tryParseAddress(text.split('/')[0] ?? text);
+        const index = address && hostIndexOf(network, netAddress, address);
+        if (index !== undefined) return index;
+      }
+    }
+  }
+  return undefined;
+}
