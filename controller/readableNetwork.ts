@@ -11,6 +11,7 @@ export function readableNetwork(view: ClusterView, name: string): Readable {
   try {
     const known = view.network(name);
     if (!known || known.object.metadata.deletionTimestamp !== undefined) return { kind: 'gone' };
+    view.mustBeAlone(known);
     const problem = layoutProblem(known.state.network);
     return problem === undefined ? { kind: 'usable', known } : { kind: 'unusable', finding: problem };
   } catch (error) {

@@ -21,14 +21,20 @@ export function addTriggers(
   const everyNetwork = (visit: (network: string) => void): void => {
     for (const { metadata } of informers.networks.list()) visit(metadata.name);
   };
-  const network = ({ metadata }: MultiNicNetwork): void => {
-    addNetwork(queues, context, metadata.name);
+  const sharing = (object: MultiNicNetwork): void => {
+    for (const { other } of context.view.sharing(object)) addNetwork(queues, context, other.object.metadata.name);
+  };
+  const network = (object: MultiNicNetwork): void => {
+    addNetwork(queues, context, object.metadata.name);
+    sharing(object);
   };
   informers.networks.addHandlers({
     added: network,
     updated: (object, previous) => {
-      if (!sameSpec(object, previous)) network(object);
-      else if (!sameInterfaces(object, previous)) {
+      if (!sameSpec(object, previous)) {
+        network(object);
+        sharing(previous);
+      } else if (!sameInterfaces(object, previous)) {
         for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
       }
       queues.statuses.addAfter(object.metadata.name, batchMs);

@@ -26,7 +26,7 @@ export interface WantedAttachment {
 /**
  * Our elements with what they ask for in `cni-args`.
  * @param annotations the pod's
- * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_CLASS_UNKNOWN, or what makes the network's own spec unusable
+ * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_CLASS_UNKNOWN, MNN_OVERLAP, or what makes the network's own spec unusable
  */
 export async function readWanted(
   context: ReviewContext,
@@ -37,6 +37,7 @@ export async function readWanted(
   const wanted = selected.flatMap((item, position): WantedAttachment[] => {
     const known = item.network === undefined ? undefined : context.view.network(item.network);
     if (item.network === undefined || !known) return [];
+    context.view.mustBeAlone(known);
     const where = `element ${position + 1} (${item.element.name}) of ${annotation.networks}`;
     const request = readNicRequest(item.element['cni-args'] ?? undefined, where, annotations);
     return [{ position, selected: { ...item, network: item.network }, known, request }];

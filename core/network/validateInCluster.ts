@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
 import type { NicPosition } from '../layout/interfaceIndex.ts';
 import { capacityOf, hostSubnetLayout, usableCount } from '../layout/layout.ts';
@@ -10,6 +9,7 @@ import { error, warning, type Finding } from './finding.ts';
 import { multiNicIpam } from './ipam.ts';
 import type { Network } from './network.ts';
 import { nicUse } from './nicUse.ts';
+import { shareHostSubnets } from './sharedRange.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
 import { checkSharing } from './validateSharing.ts';
 
@@ -63,16 +63,10 @@ function checkSharedHostSubnets(draft: Draft, { networks, hosts }: ClusterFacts)
       theirs.filter(their => overlap(range, their)).map(their => (range.prefix > their.prefix ? range : their)),
     );
     const shared = both.find(range => usableCount(range, [...excludes, ...other.excludes]) > 0n);
-    if (!shared && !isAlike(draft, other)) return [];
+    if (!shared && !shareHostSubnets({ ...own, excludes }, other)) return [];
     const what = shared ? `${formatCidr(shared)}, too` : 'the same host subnets';
     return [error('MNN_OVERLAP', 'spec.subnet', `network ${other.name} gives out ${what}`)];
   });
-}
-
-/** Whether both give out the same host subnets, whatever hosts there will be. */
-function isAlike({ subnets, masterNets, excludes }: Draft, other: Network): boolean {
-  if ([subnets, other.subnets, excludes, other.excludes].some(list => list.length > 0)) return false;
-  return isDeepStrictEqual(cidrsOf(masterNets), other.masterNets);
 }
 
 /** What a network gives out addresses of. */

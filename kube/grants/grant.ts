@@ -42,7 +42,7 @@ export interface Granted {
 
 /**
  * Chooses NICs on the node and takes their addresses and bandwidth.
- * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, and those of PoolStore.allocate
+ * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_OVERLAP, MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, and those of PoolStore.allocate
  */
 export async function grantOnNode(
   view: ClusterView,
@@ -51,6 +51,7 @@ export async function grantOnNode(
   options: PoolCallOptions,
 ): Promise<Granted> {
   const known = view.mustHave(wanted.network);
+  view.mustBeAlone(known);
   const { network } = known.state;
   const node = view.nodeState(known, wanted.node);
   const choice = { request, ...(ips && { ips }), deviceClass, placement };
@@ -78,6 +79,7 @@ export async function grantAnywhere(
   options: PoolCallOptions,
 ): Promise<Granted | undefined> {
   const known = view.mustHave(wanted.network);
+  view.mustBeAlone(known);
   const nics = claimsAnywhere(known.state, wanted.request, wanted.ips);
   return nics && grantInPages(store, known.state.network, { ...wanted, nics }, options);
 }

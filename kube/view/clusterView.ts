@@ -3,6 +3,7 @@ import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { HostIndexes } from '../../core/layout/hostIndex.ts';
 import { appliesTo, readNetwork } from '../../core/network/network.ts';
+import { isOlder, sharedRange } from '../../core/network/sharedRange.ts';
 import { sameSpec } from '../../core/network/versions.ts';
 import type { NetworkDirectory } from '../../core/pod/selectNetworks.ts';
 import type { NetworkState, NodeState } from '../../core/pool/claim.ts';
@@ -30,6 +31,8 @@ export class ClusterView implements NetworkDirectory {
   readonly #log: Logger;
   /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
   readonly #read = new WeakMap<MultiNicNetwork, KnownNetwork | Error>();
+  /** By network, since networks changed last: see {@link mustBeAlone}. */
+  readonly #overlaps = new Map<string, MultiNicError | undefined>();
   /** Per network. */
   readonly #indexes = new Map<string, HostIndexes>();
   readonly #hostListeners: ((host: string) => void)[] = [];
@@ -60,6 +63,7 @@ export class ClusterView implements NetworkDirectory {
       this.#tell([metadata.name]);
     };
     const tellNetworks = (): void => {
+      this.#overlaps.clear();
       for (const listener of this.#networkListeners) listener();
     };
     const onNetworks = (): void => {
@@ -120,6 +124,28 @@ export class ClusterView implements NetworkDirectory {
     return known;
   }
 
+  /**
+   * Other networks that give out what this one, as it is or was stored, gives out. They are refused; but of two that come at the same moment
+   * neither has been seen when the other is checked, and some are from times without a webhook.
+   */
+  sharing(object: MultiNicNetwork): { other: KnownNetwork; range: string }[] {
+    const known = this.#read.get(object) ?? this.#readNetwork(object);
+    if (known instanceof Error) return [];
+    return this.networks().flatMap(other => {
+      if (other.object.metadata.name === object.metadata.name) return [];
+      const range = sharedRange(known.state.network, other.state.network);
+      return range === undefined ? [] : [{ other, range }];
+    });
+  }
+
+  /** @throws MultiNicError MNN_OVERLAP where an older network gives out the same addresses */
+  mustBeAlone({ object }: KnownNetwork): void {
+    const { name } = object.metadata;
+    if (!this.#overlaps.has(name)) this.#overlaps.set(name, this.#overlapOf(object));
+    const found = this.#overlaps.get(name);
+    if (found) throw found;
+  }
+
   /** All networks whose spec can be read. */
   networks(): KnownNetwork[] {
     return [...this.#sources.networks.list()].flatMap(object => {
@@ -171,6 +197,14 @@ export class ClusterView implements NetworkDirectory {
 
   #tell(hosts: readonly string[]): void {
     for (const host of hosts) for (const listener of this.#hostListeners) listener(host);
+  }
+
+  #overlapOf(object: MultiNicNetwork): MultiNicError | undefined {
+    const older = this.sharing(object).find(({ other }) => isOlder(other.object.metadata, object.metadata));
+    if (!older) return undefined;
+    const { name } = older.other.object.metadata;
+    const detail = `network ${object.metadata.name} gives out nothing: network ${name}, which is older, gives out ${older.range}, too`;
+    return new MultiNicError('MNN_OVERLAP', detail);
   }
 
   #readNetwork(object: MultiNicNetwork): KnownNetwork | Error {

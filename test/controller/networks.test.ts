@@ -34,6 +34,26 @@ describe('Networks, against a real API server', function () {
     });
   });
 
+  it('leaves the younger of two networks with the same addresses unused, until the older one has others or is gone', async () => {
+    await site.client.create(multiNicNetworks, network('elder', { subnet: '10.210.0.0/16' }));
+    await site.client.create(multiNicNetworks, network('younger', { subnet: '10.210.128.0/17' }));
+    const isUsable = (usable: boolean) =>
+      eventually(`younger to be ${usable ? 'used' : 'unused'}`, async () => {
+        const condition = await site.seen.condition('younger', 'HostsAllocated');
+        return condition !== undefined && (condition.reason !== 'SpecUnusable') === usable && condition;
+      });
+    expect((await isUsable(false)).message).to.contain('network elder, which is older, gives out 10.210.128.0/17, too');
+    expect((await site.seen.condition('elder', 'HostsAllocated'))?.reason).not.to.equal('SpecUnusable');
+    const move = (subnet: string) =>
+      site.client.patch(multiNicNetworks, { name: 'elder' }, 'merge', { spec: { subnet } });
+    await move('10.211.0.0/16');
+    await isUsable(true);
+    await move('10.210.0.0/16');
+    await isUsable(false);
+    await site.client.delete(multiNicNetworks, { name: 'elder' });
+    await isUsable(true);
+  });
+
   it('follows namespaces and the list of those that it applies to', async () => {
     await createNamespace(site.client, 'team-a');
     await site.client.create(multiNicNetworks, network('teams', { namespaces: ['team-a', 'team-b'] }));

@@ -1,11 +1,12 @@
 import { expect } from 'chai';
+import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import { multiNicNetworks, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { silent } from '../kube/support.ts';
-import { createNetwork } from './networks.ts';
+import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
 import { bound, createNamespace, podOf, refusal, useWebhookCluster } from './support.ts';
 
 type Overrides = Partial<MultiNicNetworkSpec> & { name: string };
@@ -71,6 +72,33 @@ describe('applying networks, through the real API server', () => {
     }
     const host = await refusal(create({ name: 'third', subnet: '172.20.0.0/16' }));
     expect(host.message).to.contain('172.20.0.0/16 overlaps the host subnet 172.20.1.0/24 (eth1 of host fake-1)');
+  });
+
+  it('gives out the addresses of one alone, where two that overlap come at the same moment', async () => {
+    const { client } = running();
+    await createNamespace(client, 'at-once');
+    const names = ['at-once-b', 'at-once-a'];
+    const shape = { subnet: '10.237.0.0/16', hostBlock: 0, vlanMode: 'l2', namespaces: ['at-once'] };
+    // Neither must have been stored when the other is checked.
+    await eventually('two networks at once', async () => {
+      const made = await Promise.allSettled(names.map(name => applyNetwork(client, name, shape)));
+      if (made.every(({ status }) => status === 'fulfilled')) return true;
+      const stored = names.filter((_, i) => made[i]?.status === 'fulfilled');
+      for (const name of stored) await client.delete(multiNicNetworks, { name });
+      return false;
+    });
+    for (const name of names) await serveNetwork(client, name);
+    const answers = await Promise.allSettled(
+      names.map(name => {
+        const annotations = { [annotation.ourNetworks]: name };
+        return client.create(pods, podOf({ namespace: 'at-once', name, annotations }));
+      }),
+    );
+    const refused = answers.flatMap(answer => (answer.status === 'rejected' ? [String(answer.reason)] : []));
+    expect(refused).to.have.length(1);
+    expect(refused[0]).to.match(
+      /network at-once-\w gives out nothing: network at-once-\w, which is older, gives out 10\.237\.0\.0\/16, too/,
+    );
   });
 
   it('warns of what is legal but surely unmeant', async () => {
