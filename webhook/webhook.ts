@@ -34,6 +34,7 @@ import { AdmissionServer, type ServerOptions } from './server.ts';
 import { Traffic } from './traffic.ts';
 import { validateNetworks } from './validateNetworks.ts';
 import { validatePods } from './validatePods.ts';
+import { validatePools } from './validatePools.ts';
 
 export interface WebhookOptions extends ServerOptions, PodReviewOptions {
   client: KubeClient;
@@ -102,6 +103,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
       '/mutate-bindings': mutateBindings(context),
       '/validate-pods': validatePods(context, options),
       '/validate-networks': validateNetworks(context),
+      '/validate-pools': validatePools(context),
     },
     askedAgain: ['/try-pods'],
     gate,

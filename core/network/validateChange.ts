@@ -53,7 +53,7 @@ export function validateChange(
 }
 
 /**
- * Refuses to delete a network while pods hold addresses of it. Its records would go with it, so if it were made again, which takes one
+ * Refuses to delete a network, or a pool of it, while pods hold addresses of it. Its records would go with it, so if it were made again, which takes one
  * command, other pods would get the same addresses.
  * @param allocations of one pool or more
  */

@@ -26,6 +26,7 @@ const paths = [
   '/validate-pods',
   '/mutate-bindings',
   '/validate-networks',
+  '/validate-pools',
 ];
 
 describe('admission webhooks, whatever is sent to them', function () {
@@ -41,15 +42,17 @@ describe('admission webhooks, whatever is sent to them', function () {
   after(() => site?.[Symbol.asyncDispose]());
 
   for (const path of paths) {
-    it(`${path} answers ${cases.toLocaleString('en')} mutated reviews, lives, and keeps nothing of them`, async () => {
+    // Of a pool little is read, and each review asks the API server.
+    const count = path === '/validate-pools' ? Math.ceil(cases / 10) : cases;
+    it(`${path} answers ${count.toLocaleString('en')} mutated reviews, lives, and keeps nothing of them`, async () => {
       const { pid } = site.webhook;
-      const warm = Math.ceil(cases / 10 / batch) * batch;
+      const warm = Math.ceil(count / 10 / batch) * batch;
       await send(path, 0, warm);
       const before = await site.heapMiB();
-      await send(path, warm, cases);
+      await send(path, warm, count);
       const after = await site.heapMiB();
       console.log(
-        `      heap: ${before.toFixed(1)} MiB, ${(cases - warm).toLocaleString('en')} reviews later ${after.toFixed(1)} MiB`,
+        `      heap: ${before.toFixed(1)} MiB, ${(count - warm).toLocaleString('en')} reviews later ${after.toFixed(1)} MiB`,
       );
       expect(after - before, 'MiB').to.be.below(mostGrowthMiB);
       expect(site.webhook.pid).to.equal(pid);

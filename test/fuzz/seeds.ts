@@ -4,7 +4,7 @@ import { parseAllDocuments } from 'yaml';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
+import { ipPools, pods, type Pod } from '../../kube/api/resources.ts';
 import { namespace, nodeNames } from './site.ts';
 
 /** Sound reviews, by the path that the API server sends them to. */
@@ -33,6 +33,9 @@ export async function seedReviews(client: KubeClient): Promise<Seeds> {
       review(networkRequest('CREATE', network)),
       review({ ...networkRequest('UPDATE', network), oldObject: widened(network) }),
     ]),
+    '/validate-pools': (await client.list(ipPools)).items.map(pool =>
+      review({ ...requestOf('IPPool', 'ippools', 'DELETE'), name: pool.metadata.name, oldObject: pool }),
+    ),
   };
 }
 
@@ -103,7 +106,7 @@ function networkRequest(operation: string, object: MultiNicNetwork): object {
 }
 
 function requestOf(kind: string, resource: string, operation: string): object {
-  const group = kind === 'MultiNicNetwork' ? 'multinic.fms.io' : '';
+  const group = ['MultiNicNetwork', 'IPPool'].includes(kind) ? 'multinic.fms.io' : '';
   return {
     uid: '705ab4f5-6393-11e8-b7cc-42010a800002',
     kind: { group, version: 'v1', kind },

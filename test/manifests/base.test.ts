@@ -81,8 +81,9 @@ describe('manifests/base', () => {
       '/validate-pods',
       '/validate-pods',
       '/validate-networks',
+      '/validate-pools',
     ]);
-    const open = ['pods-first', 'pods-second', 'bindings', 'pod-updates', 'pod-creation', 'pod-changes'].map(
+    const open = ['pods-first', 'pods-second', 'bindings', 'pod-updates', 'pod-creation', 'pod-changes', 'pools'].map(
       name => `${name}.multinic.fms.io`,
     );
     for (const webhook of webhooks) {
@@ -93,7 +94,7 @@ describe('manifests/base', () => {
       expect(webhook.failurePolicy, name).to.equal(open.includes(name) ? 'Ignore' : 'Fail');
       expect(webhook.sideEffects, name).to.be.oneOf(['None', 'NoneOnDryRun']);
       const excluded = webhook.namespaceSelector?.matchExpressions.find(({ operator }) => operator === 'NotIn');
-      if (name.startsWith('networks.')) continue;
+      if (/^(networks|pools)\./.test(name)) continue;
       expect(excluded?.values, name).to.deep.equal(['kube-system', 'multi-nic-system']);
     }
   });

@@ -3,7 +3,7 @@ import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { listPoolRows } from '../../kube/pools/poolTable.ts';
-import { multiNicNetworks, pods } from '../../kube/api/resources.ts';
+import { ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { silent } from '../kube/support.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
@@ -140,6 +140,24 @@ describe('applying networks, through the real API server', () => {
       'spec.subnet: it cannot change from 10.233.0.0/16 to 10.234.0.0/16 while 1 pod holds addresses of the network',
     );
     await patch({ namespaces: ['used', 'default'] }, { labels: { tier: 'a' } });
+  });
+
+  it('keeps its pools while pods hold addresses of them, but not those that nobody has any more', async () => {
+    const { client } = running();
+    const rows = (await listPoolRows(client, { network: 'used' })).filter(({ used }) => used);
+    const pool = await client.get(ipPools, { name: rows[0]?.name ?? '' });
+    const refused = await refusal(client.delete(ipPools, pool.metadata));
+    expect(refused.message).to.contain('pod used/user').and.contain('MNN_IN_USE');
+    const copies = {
+      'of a network that is gone': { ...pool.spec, network: 'gone' },
+      'of a node that is gone': { ...pool.spec, hostName: 'gone' },
+    };
+    for (const [what, spec] of Object.entries(copies)) {
+      const copy = await client.create(ipPools, { ...pool, metadata: { name: 'copy' }, spec });
+      await client.updateStatus(ipPools, { ...copy, status: pool.status! });
+      await client.delete(ipPools, copy.metadata);
+      expect(await client.find(ipPools, copy.metadata), what).to.equal(undefined);
+    }
   });
 
   it('is not deleted while pods hold addresses of it, which a network of its name would give to others', async () => {
