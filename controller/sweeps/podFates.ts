@@ -5,7 +5,7 @@ import { leases, nodes, pods, type Node, type Pod } from '../../kube/api/resourc
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { fateOf, isFailing, isFinished, type PodFate } from './injectedPods.ts';
 
-/** A pod that is gone and whose node nobody remembers: so long it may still run on a node that is cut off. */
+/** A pod that is gone and whose node nobody remembers: so long it may still run on a node that has been cut off. */
 const unknownNodeMs = 10 * 60_000;
 
 /** Where kubelets renew a lease every ten seconds, each of its node's name (KEP-589). */
@@ -107,7 +107,7 @@ export class PodFates {
       if (await this.#exists(record, signal)) return false;
       Object.assign(gone, { isDoubtful: false, foundAt: performance.now() });
     }
-    return this.#isSettled(gone, ageMs, signal);
+    return this.#isSettled(gone, record, signal);
   }
 
   #podOf(uid: string): Pod | undefined {
@@ -120,17 +120,26 @@ export class PodFates {
     return pod?.metadata.uid === podUID;
   }
 
-  async #isSettled(gone: Gone, ageMs: number, signal: AbortSignal): Promise<boolean> {
+  async #isSettled(gone: Gone, record: Allocation, signal: AbortSignal): Promise<boolean> {
     const { name, node, isStopped } = gone;
     if (isStopped) return true;
     // Seen, and never bound: it ran nowhere.
     if (name !== undefined && node === undefined) return true;
-    if (node === undefined) return [...this.#nodes.list()].every(isReady) || ageMs >= unknownNodeMs;
+    if (node === undefined) return this.#runsNowhere(record) || this.#seen.ageMs(record.podUID) >= unknownNodeMs;
     if (!(await this.#isReadyOrGone(node, signal))) return false;
     if (!this.#nodes.get(node)) return true;
     const { askedAt, version } = this.#beatOf(node, signal);
     const beat = await version;
     return beat === undefined || hasEnded(gone, beat, askedAt);
+  }
+
+  /** Whether no node can run the record's pod, which is gone and was never seen: mostly it was refused after our admission, by a quota say. */
+  #runsNowhere({ reservation, since }: Allocation): boolean {
+    // What was reserved was so when the pod was created; others may have taken it for a pod that had run for long.
+    const createdAt = reservation === undefined ? undefined : Date.parse(since);
+    return [...this.#nodes.list()].every(
+      node => isReady(node) || (createdAt !== undefined && wasCutOff(node, createdAt)),
+    );
   }
 
   /** The node's lease; asked once a sweep, as many pods may have been deleted on one node. */
@@ -152,6 +161,16 @@ export class PodFates {
 
 function isReady({ status }: Node): boolean {
   return status?.conditions?.some(condition => condition.type === 'Ready' && condition.status === 'True') ?? false;
+}
+
+/**
+ * Whether the node's kubelet has not been heard since long before a time, ms since 1970: it knows of no pod that was made then. That leaves
+ * room for clocks that differ. A kubelet that says itself that its node is not ready hears of pods.
+ */
+function wasCutOff({ status }: Node, time: number): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status !== 'Unknown' || ready.lastTransitionTime === undefined) return false;
+  return Date.parse(ready.lastTransitionTime) + unknownNodeMs < time;
 }
 
 /**
