@@ -4,7 +4,7 @@ import type { KubeClient } from '../../kube/api/client.ts';
 import { auditTimes } from './times.ts';
 
 /** Waits until the audit finds nothing, not even what is under way. @throws with the findings where that does not come */
-export async function settled(client: KubeClient, limitMs = 120_000): Promise<void> {
+export async function settled(client: KubeClient, limitMs = 240_000): Promise<void> {
   const until = performance.now() + limitMs;
   for (;;) {
     const findings = await auditCluster(client, auditTimes);
