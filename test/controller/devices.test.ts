@@ -49,7 +49,10 @@ describe('Devices of other operators, against a real API server', function () {
   it('names a resource in definitions without the operators, makes none of their objects, and does so once it can', async () => {
     await site.client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0', '0000:3b:00.1']));
     await site.client.create(multiNicNetworks, network('early-vf', plugin('sriov', { vlan: '120', trust: 'true' })));
-    await site.client.create(multiNicNetworks, network('early-mlx', plugin('mellanox')));
+    await site.client.create(
+      multiNicNetworks,
+      network('early-mlx', { ...plugin('mellanox'), subnet: '10.201.0.0/16' }),
+    );
     await annotated('early-vf', 'openshift.io/earlyvf');
     await listed('early-vf', 'openshift.io/earlyvf');
     await condition('early-vf', 'DefinitionsReady');

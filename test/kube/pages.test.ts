@@ -152,7 +152,7 @@ describe('pages of a node-independent network, against a real API server', funct
   });
 
   it('that somebody has spoilt are passed over, and named where there is no other', async () => {
-    await using view = await viewOf('spoilt', { subnet: '10.8.0.0/23', ipam: { interfaceBlock: 0 } });
+    await using view = await viewOf('spoilt', { subnet: '11.8.0.0/23', ipam: { interfaceBlock: 0 } });
     const store = new PoolStore(client, { log: silent });
     const grant = (i: number): Promise<Granted | undefined> => {
       const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
@@ -288,7 +288,7 @@ describe('pages of a node-independent network, against a real API server', funct
       spec: { hostName: 'host-1', interfaces },
     };
     await client.create(hostInterfaces, host);
-    await using left = await viewOf('left', { subnet: '10.9.0.0/28', ipam: { interfaceBlock: 1 } });
+    await using left = await viewOf('left', { subnet: '11.9.0.0/28', ipam: { interfaceBlock: 1 } });
     await eventually('the host', () => left.view.host('host-1'));
     const store = new PoolStore(client, { log: silent, untracked: true });
     const grant = async (i: number, master: string): Promise<string[]> => {
@@ -297,9 +297,9 @@ describe('pages of a node-independent network, against a real API server', funct
       const { nics } = await grantOnNode(left.view, store, wanted, { timeoutMs });
       return nics.flatMap(({ addresses }) => addresses);
     };
-    for (let i = 1; i <= 6; i++) expect(await grant(i, 'eth1')).to.deep.equal([`10.9.0.${i}/29`]);
+    for (let i = 1; i <= 6; i++) expect(await grant(i, 'eth1')).to.deep.equal([`11.9.0.${i}/29`]);
     expect(await grant(7, 'eth1').catch((error: unknown) => error)).to.have.property('code', 'MNN_POOL_FULL');
-    for (let i = 1; i <= 6; i++) expect(await grant(7 + i, 'eth2')).to.deep.equal([`10.9.0.${8 + i}/29`]);
+    for (let i = 1; i <= 6; i++) expect(await grant(7 + i, 'eth2')).to.deep.equal([`11.9.0.${8 + i}/29`]);
     expect(await grant(14, 'eth2').catch((error: unknown) => error)).to.have.property('code', 'MNN_POOL_FULL');
   });
 });
