@@ -182,9 +182,12 @@ export class World {
       ...(this.secret.value?.authorities ?? []).map(({ id }) => id),
       ...this.bundles.flatMap(({ value }) => value),
     ]);
-    const lost = this.served().flatMap(({ issuer }) => (issuer !== undefined && !known.has(issuer) ? issuer : []));
-    if (lost.length === 0) return;
-    // Nobody can trust what replicas serve: the sooner there is something new the better, whatever a slow API server still trusts.
+    const served = this.served();
+    const lost = served.flatMap(({ issuer }) => (issuer !== undefined && !known.has(issuer) ? issuer : []));
+    const isAnew = served.length === 0 && known.size === 0;
+    if (lost.length === 0 && !isAnew) return;
+    // Nobody can trust what replicas serve, or they serve nothing yet and all that was prepared is gone: the sooner there is something new the
+    // better, whatever a slow API server still trusts.
     for (const issuer of lost) this.lost.add(issuer);
     for (const bundle of this.bundles) for (const version of bundle.versions) version.foreign = true;
   }
