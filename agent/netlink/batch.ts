@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { closeSync, openSync } from 'node:fs';
-import { Writer } from './attributes.ts';
+import type { Writer } from './attributes.ts';
 import { isPackable, writeChange, type PackableOp } from './changes.ts';
 import type { Acknowledgement } from './codec.ts';
 import type { Context } from './context.ts';
@@ -36,15 +36,17 @@ export class Batch implements Context, Disposable {
   readonly #ops: readonly Op[];
   readonly #options: BatchOptions;
   readonly #results: Result[];
-  readonly #packed = new Writer();
-  readonly #single = new Writer();
+  readonly #packed: Writer;
+  readonly #single: Writer;
   /** Sequence number → index of the operation, of the requests in #packed. */
-  readonly #waiting = new Map<number, number>();
+  #waiting = new Map<number, number>();
   readonly #indexes = new Map<string, number>();
   readonly #namespaces = new Map<string, number>();
 
   constructor(socket: NetlinkSocket, ops: readonly Op[], options: BatchOptions) {
     this.#socket = socket;
+    this.#packed = socket.packed;
+    this.#single = socket.single;
     this.#ops = ops;
     this.#options = options;
     this.#results = ops.map(() => done);
@@ -119,7 +121,7 @@ export class Batch implements Context, Disposable {
       case 'altname.add':
       case 'altname.del':
         this.#pack(index, op);
-        await this.#flush();
+        await this.#flush(waits(op));
         this.#indexes.clear();
     }
   }
@@ -158,19 +160,26 @@ export class Batch implements Context, Disposable {
     return this.#packed.length >= sendSize || this.#waiting.size >= this.#socket.maxInFlight;
   }
 
-  /** Sends what is packed and settles every acknowledgement before the first failure ends the batch. */
-  async #flush(): Promise<void> {
-    if (this.#waiting.size === 0) return;
+  /**
+   * Sends what is packed, and settles every acknowledgement before the first failure ends the batch.
+   * @param isLong whether the kernel takes long, for another reason than that it is much
+   */
+  async #flush(isLong = false): Promise<void> {
+    const waiting = this.#waiting;
+    if (waiting.size === 0) return;
     this.#options.signal?.throwIfAborted();
-    const waiting = new Map(this.#waiting);
-    const isLong = this.#packed.length >= longSize || [...waiting.values()].some(index => waits(this.#ops[index]));
-    this.#waiting.clear();
+    this.#waiting = new Map();
     const failed: [index: number, acknowledgement: Acknowledgement][] = [];
     try {
-      await this.#socket.exchange(this.#packed.bytes(), isLong, (sequence, acknowledgement) => {
-        const index = waiting.get(sequence);
-        if (index !== undefined && acknowledgement.errno !== 0) failed.push([index, acknowledgement]);
-      });
+      const exchange = this.#socket.exchange(
+        this.#packed.bytes(),
+        isLong || this.#packed.length >= longSize,
+        (sequence, acknowledgement) => {
+          const index = waiting.get(sequence);
+          if (index !== undefined && acknowledgement.errno !== 0) failed.push([index, acknowledgement]);
+        },
+      );
+      if (exchange) await exchange;
     } finally {
       this.#packed.truncate(0);
     }
@@ -191,7 +200,7 @@ export class Batch implements Context, Disposable {
  * Whether the kernel waits before it answers, tens of milliseconds: until nobody looks any more (RCU) at a link that is deleted, leaves its
  * namespace or goes down.
  */
-function waits(op: Op | undefined): boolean {
-  if (op?.op === 'link.set') return op.netns !== undefined || op.up === false;
-  return op?.op === 'link.del' || op?.op === 'link.delGroup';
+function waits(op: Op): boolean {
+  if (op.op === 'link.set') return op.netns !== undefined || op.up === false;
+  return op.op === 'link.del' || op.op === 'link.delGroup';
 }

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { constants } from 'node:os';
-import { align } from './attributes.ts';
+import { align, Writer } from './attributes.ts';
 import { eachMessage, parseAcknowledgement, type Acknowledgement, type Message } from './codec.ts';
 import { NLM_F, NLMSG } from './constants.ts';
 import { ErrnoError } from './errors.ts';
@@ -20,6 +20,8 @@ const dumpAttempts = 10;
 /** A list of more than so many datagrams is read in turns with other work of the event loop. */
 const datagramsAtOnce = 4;
 const sockaddrSize = 12;
+
+type Acknowledged = (sequence: number, acknowledgement: Acknowledgement) => void;
 
 /** A request that the kernel refused: its (negative) errno and text. */
 export class RefusedError extends ErrnoError {
@@ -49,6 +51,9 @@ export class NetlinkSocket implements Disposable {
   readonly fd: number;
   /** How many requests may wait for their acknowledgement so that none is dropped. */
   readonly maxInFlight: number;
+  /** Where its user writes requests that go out together, and one that goes alone meanwhile: making room anew takes as long as a route. */
+  readonly packed = new Writer();
+  readonly single = new Writer();
   #buffer = Buffer.allocUnsafeSlow(receiveBufferSize);
   #sequence = 0;
   #closed = false;
@@ -99,15 +104,18 @@ export class NetlinkSocket implements Disposable {
    * does not ask for acknowledgements too (netlink_rcv_skb), and reading one of each would cost half as much as the requests themselves.
    * @param requests whole messages; their flags are changed
    * @param isLong whether the kernel takes long to execute them, so that this thread should not wait for it
+   * @returns nothing where all is answered already
    */
-  async exchange(
-    requests: Buffer,
-    isLong: boolean,
-    acknowledged: (sequence: number, acknowledgement: Acknowledgement) => void,
-  ): Promise<void> {
+  exchange(requests: Buffer, isLong: boolean, acknowledged: Acknowledged): Promise<void> | undefined {
     const last = askOnce(requests);
-    if (isLong) await this.#write(requests);
-    else libc.send(this.fd, requests);
+    if (isLong) return this.#write(requests).then(() => this.#readAcknowledgements(last, acknowledged));
+    libc.send(this.fd, requests);
+    this.#readAcknowledgements(last, acknowledged);
+    return undefined;
+  }
+
+  /** @param last the request that is answered in any case, after all others */
+  #readAcknowledgements(last: number, acknowledged: Acknowledged): void {
     for (let waiting = true; waiting;) {
       for (const message of eachMessage(this.receive())) {
         if (message.type !== NLMSG.ERROR) continue;

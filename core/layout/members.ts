@@ -50,15 +50,21 @@ function memberOf(masterNets: readonly IpCidr[], nic: HostNic): Candidate | unde
 
 /** A NIC's addresses: the first, then the others. What cannot be read is passed over: users write HostInterfaces, too, and one mistake is one host's. */
 export function addressesOf(nic: HostNic): Member['hostAddresses'] {
-  const texts = [{ netAddress: nic.netAddress ?? '', hostIP: nic.hostIP ?? '' }, ...(nic.addresses ?? [])];
-  const addresses: Member['hostAddresses'] = [];
-  for (const [i, { netAddress, hostIP }] of texts.entries()) {
-    if (texts.findIndex(text => text.netAddress === netAddress && text.hostIP === hostIP) < i) continue;
-    const net = tryParseCidr(netAddress);
-    const address = tryParseAddress(hostIP);
-    if (net) addresses.push({ net, ...(address && { address }) });
-  }
-  return addresses;
+  const first = { netAddress: nic.netAddress ?? '', hostIP: nic.hostIP ?? '' };
+  // Most have one, and there are tens of thousands.
+  if (!nic.addresses) return hostAddress(first);
+  const texts = [first, ...nic.addresses];
+  const isSame = (a: AddressText, b: AddressText): boolean => a.netAddress === b.netAddress && a.hostIP === b.hostIP;
+  return texts.filter((text, i) => texts.findIndex(other => isSame(other, text)) === i).flatMap(hostAddress);
+}
+
+type AddressText = Required<Pick<HostNic, 'netAddress' | 'hostIP'>>;
+
+function hostAddress({ netAddress, hostIP }: AddressText): Member['hostAddresses'] {
+  const net = tryParseCidr(netAddress);
+  const address = tryParseAddress(hostIP);
+  if (!net) return [];
+  return [address ? { net, address } : { net }];
 }
 
 /** Natural order, so that eth2 comes before eth10. */

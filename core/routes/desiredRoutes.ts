@@ -68,10 +68,11 @@ export function routesTo({ network, ways }: RouteBase, host: HostInterfaceSpec, 
 
 /** The host's address on the NIC in the block's family: in the subnet that makes it a member, where it has one there. */
 function gatewayFor({ hostAddresses, netAddress }: Member, block: IpCidr): string | undefined {
-  const ofFamily = hostAddresses.filter(({ address }) => address?.family === block.family);
-  const [first, ...others] = ofFamily;
+  const isOfFamily = ({ address }: Member['hostAddresses'][number]): boolean => address?.family === block.family;
+  const first = hostAddresses.find(isOfFamily);
   // Most have one, and there are tens of thousands.
-  const found = others.length === 0 ? first : (ofFamily.find(({ net }) => formatCidr(net) === netAddress) ?? first);
+  const isAlone = hostAddresses.length === 1;
+  const found = isAlone ? first : (hostAddresses.find(a => isOfFamily(a) && formatCidr(a.net) === netAddress) ?? first);
   return found?.address && formatAddress(found.address);
 }
 
