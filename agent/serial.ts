@@ -4,8 +4,8 @@ export class KeyedSerial {
 
   /** Does the work when all earlier work for the key has ended, however it ended. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(key) ?? Promise.resolve();
-    const mine = before.then(work, work);
+    const before = this.#last.get(key);
+    const mine = before ? before.then(work, work) : work();
     // Whoever comes next waits for the end, not for success.
     const ended = mine.catch(() => undefined);
     this.#last.set(key, ended);

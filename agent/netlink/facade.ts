@@ -57,15 +57,26 @@ export abstract class NetlinkFacade implements Netlink {
   /** In pieces, so that the kernel is at one while the next is made, other batches need not wait for all, and few operations are held. */
   async runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, { signal }: RunOptions = {}): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
-    let sent = Promise.resolve();
+    let sent: Promise<void> | undefined;
+    const send = (piece: readonly PackableOp[]): void => {
+      sent = this.#batch(netns, piece, 'continue', signal).then(results => {
+        outcomes.push(...shifted(results as Outcome[], outcomes.length));
+      });
+    };
     try {
-      for (const piece of piecesOf(ops)) {
+      let piece: PackableOp[] = [];
+      for (const op of ops) {
+        piece.push(op);
+        if (piece.length < pieceLength) continue;
         await sent;
-        sent = this.#batch(netns, piece, 'continue', signal).then(results => {
-          outcomes.push(...shifted(results as Outcome[], outcomes.length));
-        });
-        // For the kernel to begin before the next piece is made, where there may be one.
-        if (piece.length === pieceLength) await setImmediate();
+        send(piece);
+        piece = [];
+        // For the kernel to begin before the next piece is made.
+        await setImmediate();
+      }
+      if (piece.length > 0) {
+        await sent;
+        send(piece);
       }
     } finally {
       await sent;
@@ -126,17 +137,6 @@ export abstract class NetlinkFacade implements Netlink {
       this.#running.delete(batch);
     }
   }
-}
-
-function* piecesOf(ops: Iterable<PackableOp>): Generator<PackableOp[]> {
-  let piece: PackableOp[] = [];
-  for (const op of ops) {
-    piece.push(op);
-    if (piece.length < pieceLength) continue;
-    yield piece;
-    piece = [];
-  }
-  if (piece.length > 0) yield piece;
 }
 
 /** @param first how many operations went before the piece */

@@ -13,7 +13,7 @@ export function pageName(network: string, page: number): string {
   return `${network}-${page}`;
 }
 
-/** Host name → index over all pages. Should a host ever stand in two, every reader takes the lower, in whatever order pages come. */
+/** Host name → index over all pages. Should a host ever stand twice, every reader takes the lower, in whatever order pages come. */
 export function hostIndexes(pages: Iterable<HostPage>): ReadonlyMap<string, number> {
   const all = new HostIndexes();
   let count = 0;
@@ -25,7 +25,7 @@ export function hostIndexes(pages: Iterable<HostPage>): ReadonlyMap<string, numb
 export class HostIndexes {
   readonly #pages = new Map<string, HostPage>();
   readonly #indexes = new Map<string, number>();
-  /** Hosts that stand in two pages. */
+  /** Hosts that stand twice, in one page or two. */
   readonly #doubled = new Set<string>();
 
   /** Changes with the pages. */
@@ -35,43 +35,46 @@ export class HostIndexes {
 
   /** Puts a page in the place of its earlier version; undefined takes it away. @returns the hosts that have another index now */
   setPage(name: string, page: HostPage | undefined): string[] {
-    const before = indexesIn(this.#pages.get(name));
-    const after = indexesIn(page);
+    const { before, after } = differing(this.#pages.get(name)?.hosts ?? [], page?.hosts ?? []);
     if (page) this.#pages.set(name, page);
     else this.#pages.delete(name);
-    const hosts = [...before.keys(), ...after.keys()].filter(host => before.get(host) !== after.get(host));
-    const earlier = new Map(hosts.map(host => [host, this.#indexes.get(host)]));
+    const earlier = new Map<string, number | undefined>();
+    for (const { hostName } of [...before, ...after]) earlier.set(hostName, this.#indexes.get(hostName));
+    const hosts = [...earlier.keys()];
     if (hosts.some(host => this.#doubled.has(host))) this.#readAll();
     else {
-      for (const host of earlier.keys()) {
-        if (before.has(host)) this.#indexes.delete(host);
-        const index = after.get(host);
-        if (index !== undefined) this.#add(host, index);
-      }
+      for (const { hostName } of before) this.#indexes.delete(hostName);
+      for (const entry of after) this.#add(entry);
     }
-    return [...earlier].flatMap(([host, index]) => (this.#indexes.get(host) === index ? [] : [host]));
+    return hosts.filter(host => this.#indexes.get(host) !== earlier.get(host));
   }
 
   #readAll(): void {
     this.#indexes.clear();
     this.#doubled.clear();
-    for (const page of this.#pages.values()) for (const [host, index] of indexesIn(page)) this.#add(host, index);
+    for (const { hosts } of this.#pages.values()) for (const entry of hosts) this.#add(entry);
   }
 
-  #add(host: string, index: number): void {
-    const known = this.#indexes.get(host);
-    if (known !== undefined) this.#doubled.add(host);
-    this.#indexes.set(host, Math.min(index, known ?? index));
+  #add({ hostName, hostIndex }: HostPage['hosts'][number]): void {
+    const known = this.#indexes.get(hostName);
+    if (known !== undefined) this.#doubled.add(hostName);
+    this.#indexes.set(hostName, Math.min(hostIndex, known ?? hostIndex));
   }
 }
 
-/** A host's lowest index in the page. */
-function indexesIn(page: HostPage | undefined): ReadonlyMap<string, number> {
-  const indexes = new Map<string, number>();
-  for (const { hostName, hostIndex } of page?.hosts ?? []) {
-    indexes.set(hostName, Math.min(hostIndex, indexes.get(hostName) ?? hostIndex));
-  }
-  return indexes;
+/** Both without what they begin with alike: a host that is new mostly stands behind the others. */
+function differing<Entry extends HostPage['hosts'][number]>(
+  before: readonly Entry[],
+  after: readonly Entry[],
+): Record<'before' | 'after', readonly Entry[]> {
+  let same = 0;
+  while (
+    same < before.length &&
+    before[same]?.hostName === after[same]?.hostName &&
+    before[same]?.hostIndex === after[same]?.hostIndex
+  )
+    same += 1;
+  return { before: before.slice(same), after: after.slice(same) };
 }
 
 /**
