@@ -154,7 +154,7 @@ describe('Overlays', function () {
       ({ kind }) => kind === 'DaemonSet',
     );
     expect(daemonSet!.spec!.updateStrategy).to.deep.equal({
-      ...{ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+      ...{ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '2%' } },
     });
   });
 
