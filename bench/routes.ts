@@ -5,7 +5,7 @@ import type { Netlink } from '../agent/netlink/netlink.ts';
 import { RouteProgrammer } from '../agent/routes/routeProgrammer.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
-import { hostAddress, hostName, largeCluster, type LargeCluster } from './support/largeCluster.ts';
+import { hostAddress, hostName, largeCluster, newHost, type LargeCluster } from './support/largeCluster.ts';
 import { enterOwnNamespace } from './support/ownNamespace.ts';
 import { PlannedCluster } from './support/plannedView.ts';
 import { RawRoutes } from './support/rawRoutes.ts';
@@ -70,22 +70,18 @@ class Subject {
   }
 }
 
-/** Milliseconds of one more host, with `known` others known. */
+/** Milliseconds of one more host, with at least `known` others known: another one each time, as in the life of a cluster. */
 async function oneMoreHost(netlink: Netlink, known: number): Promise<number[]> {
-  const before = largeCluster(known, nics);
-  const after = largeCluster(known + 1, nics);
-  const change = { hosts: after.hosts.slice(known), pages: after.pages.slice(-1) };
-  const subject = new Subject(netlink, before);
+  const subject = new Subject(netlink, largeCluster(known, nics));
   await subject.pass((known - 1) * nics + 1);
   const samples: number[] = [];
-  for (let round = -1; round < changeRounds; round++) {
+  for (let index = known; index < known + changeRounds; index++) {
+    const change = newHost(index, nics);
     const ms = await timed(() => {
       subject.change(change);
       return subject.pass(nics);
     });
-    if (round >= 0) samples.push(ms);
-    subject.change({ hosts: [], pages: before.pages.slice(-1) });
-    await subject.pass(nics);
+    samples.push(ms);
   }
   return samples;
 }

@@ -20,6 +20,11 @@ export function hostAddress(index: number, nic: number): string {
   return `172.${16 + nic}.${(index + 1) >> 8}.${(index + 1) & 255}`;
 }
 
+/** What is new in a cluster when the host with that index, its last, has come. */
+export function newHost(index: number, nics: number): Pick<LargeCluster, 'hosts' | 'pages'> {
+  return { hosts: [hostOf(index, nics)], pages: [pageOf(Math.floor(index / hostsPerPage), index + 1)] };
+}
+
 /** @param nics of each host, at most 8 */
 export function largeCluster(hosts: number, nics: number): LargeCluster {
   const names = Array.from({ length: hosts }, (_, index) => index);
