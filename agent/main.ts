@@ -24,6 +24,7 @@ async function run(options: AgentOptions): Promise<void> {
     logger.info({ folder: options.cniBinDir, written }, 'CNI executable in place');
   }
   await using lock = await holdNode(options.socket, termination.signal, logger);
+  if (!lock) return;
   logger.debug({ lock: lock.fd }, 'the only agent of the node');
   const checkpoint = await Checkpoint.open(options.stateDir, logger);
   await using client = await KubeClient.connect({

@@ -15,10 +15,10 @@ const waitMs = 20_000;
 /**
  * Waits until this is the node's only agent. Nothing of the node is read before: another one that is ending still answers calls, and writes down
  * what it attaches. The socket's folder is made, for root alone.
- * @returns what keeps others waiting until it is closed, or the process ends
- * @throws where another agent keeps the node, or the signal aborts
+ * @returns what keeps others waiting until it is closed, or the process ends; undefined where the signal aborts first
+ * @throws where another agent keeps the node
  */
-export async function holdNode(socket: string, signal: AbortSignal, logger: Logger): Promise<FileHandle> {
+export async function holdNode(socket: string, signal: AbortSignal, logger: Logger): Promise<FileHandle | undefined> {
   const path = lockPath(socket);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await chmod(dirname(path), 0o700);
@@ -26,7 +26,8 @@ export async function holdNode(socket: string, signal: AbortSignal, logger: Logg
   for (let told = false; ; told = true) {
     const lock = await takeLock(path);
     if (lock) return lock;
-    if (performance.now() > end || signal.aborted) throw new Error(`another agent holds ${path}`);
+    if (signal.aborted) return undefined;
+    if (performance.now() > end) throw new Error(`another agent holds ${path}`);
     if (!told) logger.info({ path }, 'another agent serves this node; waiting for its end');
     await sleep(200, signal);
   }

@@ -176,21 +176,19 @@ describe('agent: its host', function () {
 
   it('is served by one agent only', async () => {
     const [host] = site.hosts;
-    const argv = ['agent/main.ts', '--node-name', 'host-1', '--kubeconfig', site.cluster.kubeconfig];
-    const folder = host!.folder;
-    await using second = new Program(
-      host!.namespace.enter(
-        process.execPath,
-        ...argv,
-        '--socket',
-        host!.socket,
-        '--state-dir',
-        `${folder}/other`,
-        '--health-port',
-        '0',
-      ),
-    );
-    await eventually('it waits', () => second.output.includes('another agent serves this node'));
+    const options = {
+      ...{ 'node-name': 'host-1', kubeconfig: site.cluster.kubeconfig, socket: host!.socket },
+      ...{ 'state-dir': `${host!.folder}/other`, 'health-port': '0' },
+    };
+    const argv = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+    const another = (): Program => new Program(host!.namespace.enter(process.execPath, 'agent/main.ts', ...argv));
+    const waits = (agent: Program): boolean => agent.output.includes('another agent serves this node');
+    await using second = another();
+    await eventually('it waits', () => waits(second));
+    await using third = another();
+    await eventually('so does a third one', () => waits(third));
+    await third.stop();
+    expect(third.exitCode).to.equal(0);
     expect(await host!.isReady()).to.equal(true);
     await host!.stopAgent('SIGKILL');
     await eventually('it takes over', () => host!.isReady());
