@@ -32,6 +32,7 @@ import type { Netlink } from './netlink/netlink.ts';
 import type { AgentOptions } from './options.ts';
 import { AddsUnderWay } from './pods/addsUnderWay.ts';
 import { PodSource } from './pods/podSource.ts';
+import { ConnectivityProbe } from './probe/connectivityProbe.ts';
 import { PoolRecords } from './records/poolRecords.ts';
 import { LostSandboxes } from './release/lostSandboxes.ts';
 import { Releaser } from './release/releaser.ts';
@@ -89,6 +90,16 @@ export function createAgent(
     logger,
     observer: queues,
     programmed: metrics.routes,
+  });
+  const probe = new ConnectivityProbe({
+    netlink,
+    view,
+    writer,
+    events,
+    node,
+    intervalMs: options.probeIntervalMs,
+    logger,
+    observe: metrics.probe,
   });
   const hostRoutes = new HostRoutes({ netlink, checkpoint, logger, observer: queues });
   kernelEvents.addListener(event => {
@@ -192,6 +203,7 @@ export function createAgent(
     discovery,
     routes,
     hostRoutes,
+    probe,
   ];
 }
 

@@ -1,12 +1,14 @@
 import type { Registry } from 'prom-client';
 import { Counter, Gauge, Histogram } from '../kube/report/prometheus.ts';
 import type { CallObserver } from './cniServer/calls.ts';
+import type { NicRound } from './probe/connectivityProbe.ts';
 import type { Programmed } from './routes/kernelRoutes.ts';
 
 /** What the agent measures besides what every program does. */
 export interface AgentMetrics {
   readonly calls: CallObserver;
   readonly routes: (pass: Programmed) => void;
+  readonly probe: (round: readonly NicRound[]) => void;
 }
 
 /** Registers the agent's own metrics. @param attachments how many attachments there are now */
@@ -47,5 +49,45 @@ export function createAgentMetrics(registry: Registry, attachments: () => number
       changes.inc(pass.changes);
       failures.set(pass.failures.length);
     },
+    probe: probeMetrics(registers),
+  };
+}
+
+function probeMetrics(registers: Registry[]): AgentMetrics['probe'] {
+  const requests = new Counter({
+    name: 'multinic_probe_requests_total',
+    help: 'Echo requests to the same NIC of other hosts, by the NIC that they left by.',
+    labelNames: ['nic', 'subnet'],
+    registers,
+  });
+  const answers = new Counter({
+    name: 'multinic_probe_answers_total',
+    help: 'Echo requests that were answered in time.',
+    labelNames: ['nic', 'subnet'],
+    registers,
+  });
+  const roundTrip = new Gauge({
+    name: 'multinic_probe_round_trip_seconds',
+    help: 'Shortest time from an echo request to its answer in the last round; absent where there was none.',
+    labelNames: ['nic', 'subnet'],
+    registers,
+  });
+  const reachable = new Gauge({
+    name: 'multinic_nic_reachable',
+    help: 'Whether other hosts answer over the NIC: 1, or 0 after three rounds without any answer; absent before it is known, and where there is nobody to ask.',
+    labelNames: ['nic', 'subnet'],
+    registers,
+  });
+  return round => {
+    // NICs come and go.
+    roundTrip.reset();
+    reachable.reset();
+    for (const { probed, requests: asked, roundTrips, state } of round) {
+      const labels = { nic: probed.nic, subnet: probed.subnet };
+      requests.inc(labels, asked);
+      answers.inc(labels, roundTrips.length);
+      if (roundTrips.length > 0) roundTrip.set(labels, Math.min(...roundTrips));
+      if (state.reachable !== undefined) reachable.set(labels, Number(state.reachable));
+    }
   };
 }

@@ -27,6 +27,8 @@ export interface AgentOptions {
   readonly primary: PrimaryOptions;
   /** What the kernel's network configuration is changed with. */
   readonly netlink: NetlinkChoice;
+  /** From one round of the connectivity probe to the next, ms; 0: it is off. */
+  readonly probeIntervalMs: number;
 }
 
 export const usage = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
@@ -48,6 +50,7 @@ export const usage = `multi-nic-agent: the node's part of multi-nic. It discover
   --exclude RULE       no NIC that matches; may be given again        [none]
   --with-primary       offer the primary NIC, that of the default route, too  [left out]
   --netlink WAY        auto, koffi (raw netlink) or ip (iproute2, slower)  [auto: koffi where it loads]
+  --probe-interval S   ask other hosts over each NIC for an answer (ICMP echo) every so many seconds; 0: never  [60]
   --help
 
 A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR; alone it is a REGEX of names.
@@ -79,6 +82,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
       exclude: { type: 'string', multiple: true, default: [] },
       'with-primary': { type: 'boolean', default: false },
       netlink: { type: 'string', default: 'auto' },
+      'probe-interval': { type: 'string', default: '60' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -106,5 +110,13 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     rules: { include: values.include.map(readNicRule), exclude: values.exclude.map(readNicRule) },
     primary: { withPrimary: values['with-primary'], nodeIp: values['node-ip'] || undefined },
     netlink,
+    probeIntervalMs: readInterval(values['probe-interval']) * 1000,
   };
+}
+
+/** @returns seconds */
+function readInterval(text: string): number {
+  const seconds = text === '' ? NaN : Number(text);
+  if (seconds >= 0 && seconds <= 86_400) return seconds;
+  throw new Error(`--probe-interval must be seconds from 0 (never) to 86400, not ${text}`);
 }

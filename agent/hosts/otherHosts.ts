@@ -1,7 +1,8 @@
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 
 /**
- * What an agent keeps of a HostInterface: of its own node's all, of the thousands of others only what routes follow from, about a sixth.
+ * What an agent keeps of a HostInterface: of its own node's all, of the thousands of others only what routes and
+ * probes follow from, about a sixth.
  * Names and subnets, which many hosts have in common, are kept once.
  */
 export function hostTrimmer(node: string): (host: HostInterface) => HostInterface {
@@ -11,10 +12,11 @@ export function hostTrimmer(node: string): (host: HostInterface) => HostInterfac
     if (earlier === undefined) known.set(text, text);
     return earlier ?? text;
   };
-  const trimNic = ({ interfaceName, netAddress, hostIP, addresses }: HostNic): HostNic => ({
+  const trimNic = ({ interfaceName, netAddress, hostIP, addresses, linkState }: HostNic): HostNic => ({
     interfaceName: once(interfaceName),
     ...(netAddress !== undefined && { netAddress: once(netAddress) }),
     ...(hostIP !== undefined && { hostIP }),
+    ...(linkState === 'down' && { linkState }),
     ...(addresses && { addresses: addresses.map(each => ({ ...each, netAddress: once(each.netAddress) })) }),
   });
   return host => {

@@ -41,6 +41,9 @@ const getsockoptC = libc.func('int getsockopt(int, int, int, void *, void *)') a
   [number, number, number, Uint8Array, Uint8Array]
 >;
 const sendC = libc.func('intptr_t send(int, const void *, size_t, int)') as Call<[number, Uint8Array, number, number]>;
+const sendtoC = libc.func('intptr_t sendto(int, const void *, size_t, int, const void *, uint)') as Call<
+  [number, Uint8Array, number, number, Uint8Array, number]
+>;
 const recvC = libc.func('intptr_t recv(int, void *, size_t, int)') as Call<[number, Uint8Array, number, number]>;
 
 /** struct sock_fprog (linux/filter.h), 64 bits: a count of instructions, and where they are. */
@@ -108,6 +111,12 @@ export function send(fd: number, bytes: Uint8Array): number {
   const sent = uninterrupted(() => sendC(fd, bytes, bytes.length, 0));
   if (sent < 0) throw new SystemError('send', -sent);
   return sent;
+}
+
+/** Sends a datagram, repeated like send, to an address (a struct sockaddr), or fails where there is no room for it now. @throws SystemError */
+export function sendto(fd: number, bytes: Uint8Array, address: Uint8Array): void {
+  const sent = uninterrupted(() => sendtoC(fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length));
+  if (sent < 0) throw new SystemError('sendto', -sent);
 }
 
 /**

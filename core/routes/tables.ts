@@ -1,3 +1,5 @@
+import { hash32 } from '../hash.ts';
+
 /** Routing tables of our own start here ("MN"); the low 16 bits come from the network's name. */
 export const firstTable = 0x4d4e0000;
 const tableCount = 0x10000;
@@ -51,9 +53,8 @@ export function assignTables(
   return tables;
 }
 
-/** FNV-1a, folded to 16 bits. */
+/** Folded to 16 bits. */
 function hash16(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  const hash = hash32(text);
   return ((hash >>> 16) ^ hash) & 0xffff;
 }

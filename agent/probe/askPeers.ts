@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import { sleep } from '../../kube/api/deadline.ts';
+import { SystemError } from '../netlink/libc.ts';
+import type { Family } from '../netlink/types.ts';
+import { tokenSize } from './echo.ts';
+import { EchoSocket } from './echoSocket.ts';
+
+/** One question: does this address answer over this NIC? */
+export interface Question {
+  /** Index of the NIC that it leaves by. */
+  readonly device: number;
+  readonly address: string;
+}
+
+/**
+ * Asks all at once, and waits until all have answered, the time is over, or the signal aborts: nothing is left open then.
+ * Importing this module throws where koffi has no build.
+ * @returns seconds from each question to its answer, in their order; undefined: no answer, or it could not be asked
+ * @throws SystemError where there are no sockets for it
+ */
+export async function askPeers(
+  questions: readonly Question[],
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<(number | undefined)[]> {
+  const token = randomBytes(tokenSize);
+  const sentAt: number[] = [];
+  const seconds = questions.map((): number | undefined => undefined);
+  using ending = new Ending(signal);
+  let unanswered = 0;
+  const answered = (sequence: number): void => {
+    const at = sentAt[sequence];
+    if (at === undefined || seconds[sequence] !== undefined) return;
+    seconds[sequence] = (performance.now() - at) / 1000;
+    if (--unanswered === 0) ending.end();
+  };
+  using closing = new DisposableStack();
+  const sockets = new Map<Family, EchoSocket>();
+  for (const [sequence, { device, address }] of questions.entries()) {
+    const family = address.includes(':') ? 6 : 4;
+    const socket = sockets.get(family) ?? closing.use(new EchoSocket(family, token, answered));
+    sockets.set(family, socket);
+    sentAt[sequence] = performance.now();
+    if (isSent(socket, device, address, sequence)) unanswered++;
+  }
+  if (unanswered > 0) await sleep(waitMs, ending.signal);
+  return seconds;
+}
+
+/** A NIC may have gone into a pod meanwhile, or have no way to the address, or a filter of the host: no answer is all there is to know. */
+function isSent(socket: EchoSocket, device: number, address: string, sequence: number): boolean {
+  try {
+    socket.send(device, address, sequence);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError) return false;
+    throw error;
+  }
+}
+
+/** A signal that aborts with another one, or when it is told to. */
+class Ending implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #outer: AbortSignal;
+
+  constructor(outer: AbortSignal) {
+    this.#outer = outer;
+    outer.addEventListener('abort', this.end, { once: true });
+    if (outer.aborted) this.end();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  readonly end = (): void => {
+    this.#controller.abort();
+  };
+
+  [Symbol.dispose](): void {
+    this.#outer.removeEventListener('abort', this.end);
+  }
+}

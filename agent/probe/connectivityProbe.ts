@@ -1,0 +1,149 @@
+import type { Logger } from 'pino';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import type { EventRecorder } from '../../kube/report/events.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
+import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
+import type { Netlink } from '../netlink/netlink.ts';
+import type { askPeers } from './askPeers.ts';
+import { probedNics, type Peer, type ProbedNic } from './peers.ts';
+import {
+  afterRound,
+  nextPeers,
+  noAnswer,
+  peersCondition,
+  probeOff,
+  unknown,
+  type Reachability,
+} from './reachability.ts';
+
+/** What became of one NIC in one round. */
+export interface NicRound {
+  readonly probed: ProbedNic;
+  readonly requests: number;
+  /** Seconds from a request to its answer, for each that was answered. */
+  readonly roundTrips: readonly number[];
+  readonly state: Reachability;
+}
+
+export interface ConnectivityProbeOptions {
+  readonly netlink: Netlink;
+  readonly view: ClusterView;
+  readonly writer: Pick<HostInterfaceWriter, 'writeConditions'>;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly node: string;
+  /** From round to round; 0: it is off. */
+  readonly intervalMs: number;
+  readonly logger: Logger;
+  /** Told of all NICs after every round. */
+  readonly observe?: (round: readonly NicRound[]) => void;
+}
+
+type AskPeers = typeof askPeers;
+
+interface Asked {
+  readonly probed: ProbedNic;
+  readonly device: number;
+  readonly peers: readonly Peer[];
+}
+
+const longestWaitMs = 2_000;
+/** Where the probe is off: so often its condition is looked at. */
+const offIntervalMs = 60_000;
+
+/**
+ * Asks, over each NIC that networks use, the same NIC of a few other hosts for an answer (ICMP echo), and says in the HostInterface which NICs get
+ * none: one that is cabled wrongly, in another VLAN, filtered or dead has its link up all the same. Nothing else depends on it.
+ */
+export class ConnectivityProbe implements Runnable {
+  readonly name = 'connectivity probe';
+  readonly #options: ConnectivityProbeOptions;
+  #known: ReadonlyMap<string, Reachability> = new Map();
+
+  constructor(options: ConnectivityProbeOptions) {
+    this.#options = options;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const ask = await this.#loadAsking();
+    const intervalMs = ask ? this.#options.intervalMs : offIntervalMs;
+    // Agents that start together do not ask together.
+    if (ask) await sleep(Math.random() * intervalMs, signal);
+    while (!signal.aborted) {
+      try {
+        const condition = ask ? await this.#round(ask, signal) : probeOff;
+        if (condition && !signal.aborted) await this.#options.writer.writeConditions([condition], signal);
+      } catch (error) {
+        if (!signal.aborted) this.#options.logger.warn({ err: error }, 'a round of the connectivity probe failed');
+      }
+      await sleep(intervalMs * (0.9 + 0.2 * Math.random()), signal);
+    }
+  }
+
+  /** Undefined where it is off. */
+  async #loadAsking(): Promise<AskPeers | undefined> {
+    const { intervalMs, netlink, logger } = this.#options;
+    if (intervalMs === 0) return undefined;
+    if (netlink.backend === 'koffi') return (await import('./askPeers.ts')).askPeers;
+    logger.warn('the connectivity probe is off: it needs koffi');
+    return undefined;
+  }
+
+  async #round(ask: AskPeers, signal: AbortSignal): Promise<ConditionState | undefined> {
+    const { view, intervalMs, observe } = this.#options;
+    if (!view.synced()) return undefined;
+    const asked = await this.#choose();
+    const questions = asked.flatMap(({ device, peers }) => peers.map(({ address }) => ({ device, address })));
+    const waitMs = Math.min(longestWaitMs, intervalMs / 2);
+    const answers = await ask(questions, waitMs, signal);
+    if (signal.aborted) return undefined;
+    const round = asked.map(({ probed, peers }): NicRound => {
+      const roundTrips = answers.splice(0, peers.length).filter(seconds => seconds !== undefined);
+      const hosts = peers.map(({ host }) => host);
+      const state = afterRound(this.#stateOf(probed), hosts, roundTrips.length);
+      return { probed, requests: peers.length, roundTrips, state };
+    });
+    for (const { probed, state } of round) this.#tell(probed, this.#stateOf(probed), state);
+    this.#known = new Map(round.map(({ probed, state }) => [keyOf(probed), state]));
+    observe?.(round);
+    return peersCondition(round);
+  }
+
+  /** The NICs that are on the host now with their links up, and whom each asks. */
+  async #choose(): Promise<Asked[]> {
+    const { view, node, netlink } = this.#options;
+    const self = view.host(node);
+    if (!self) return [];
+    const links = await netlink.one(null, { op: 'link.list' });
+    const usable = new Map(links.filter(link => link.up && link.lowerUp).map(({ name, index }) => [name, index]));
+    const networks = view.networks().map(({ state }) => state.network);
+    return probedNics(networks, self, view.hosts()).flatMap(probed => {
+      const device = usable.get(probed.nic);
+      return device === undefined ? [] : [{ probed, device, peers: nextPeers(probed, this.#stateOf(probed)) }];
+    });
+  }
+
+  #stateOf(probed: ProbedNic): Reachability {
+    return this.#known.get(keyOf(probed)) ?? unknown;
+  }
+
+  /** Where a NIC has become unreachable, or is reached again. */
+  #tell(probed: ProbedNic, before: Reachability, state: Reachability): void {
+    const { view, node, events, logger } = this.#options;
+    const { nic, subnet } = probed;
+    const self = view.host(node);
+    if (!self || before.reachable === state.reachable) return;
+    if (state.reachable === false) {
+      const message = noAnswer(probed, state);
+      events.record(self, 'Warning', 'PeersUnreachable', message);
+      logger.warn({ nic, subnet, silent: state.silent }, 'no other host answers over this NIC');
+    } else if (before.reachable === false) {
+      events.record(self, 'Normal', 'PeersReachable', `${nic} gets answers in ${subnet} again`);
+      logger.info({ nic, subnet }, 'other hosts answer over this NIC again');
+    }
+  }
+}
+
+function keyOf({ nic, subnet }: ProbedNic): string {
+  return `${nic} ${subnet}`;
+}

@@ -1,0 +1,90 @@
+import koffi from 'koffi';
+import { AF } from '../netlink/constants.ts';
+import * as libc from '../netlink/libc.ts';
+import { parseAddress } from '../netlink/text.ts';
+import type { Family } from '../netlink/types.ts';
+import { answeredSequence, echoRequest, echoTypes } from './echo.ts';
+
+/** Numbers of linux/in.h, in6.h, icmp.h and icmpv6.h; the filters' bits are types that do not come through. */
+const numbers = {
+  4: { domain: AF.INET, protocol: 1, level: 0, IP_UNICAST_IF: 50, filterLevel: 255 },
+  6: { domain: AF.INET6, protocol: 58, level: 41, IP_UNICAST_IF: 76, filterLevel: 58 },
+} as const;
+const ICMP_FILTER = 1;
+const filterSize = { 4: 4, 6: 32 } as const;
+const packetSize = 256;
+
+/**
+ * A raw ICMP socket (CAP_NET_RAW) that asks for echoes, each request out of the NIC that it names. An answer counts by whichever NIC it comes:
+ * with several NICs in one subnet Linux answers for the address of one at the other (ip-sysctl.rst, arp_ignore).
+ */
+export class EchoSocket implements Disposable {
+  readonly #family: Family;
+  readonly #token: Buffer;
+  readonly #fd: number;
+  readonly #poll: ReturnType<typeof koffi.node.poll>;
+  readonly #buffer = Buffer.allocUnsafeSlow(packetSize);
+
+  /**
+   * @param token tokenSize bytes that nobody guesses
+   * @param answered told of each answer, with the request's sequence number
+   * @throws SystemError
+   */
+  constructor(family: Family, token: Buffer, answered: (sequence: number) => void) {
+    this.#family = family;
+    this.#token = token;
+    const { domain, protocol, filterLevel } = numbers[family];
+    this.#fd = libc.socket(domain, libc.SOCK_RAW_CLOEXEC, protocol);
+    try {
+      libc.setsockopt(this.#fd, filterLevel, ICMP_FILTER, onlyReplies(family));
+      this.#poll = koffi.node.poll(this.#fd, { readable: true }, () => {
+        this.#read(answered);
+      });
+      this.#poll.unref();
+    } catch (error) {
+      libc.close(this.#fd);
+      throw error;
+    }
+  }
+
+  /** @param device index of the NIC; @throws SystemError where the kernel does not send it, as it has no such NIC (any more) */
+  send(device: number, address: string, sequence: number): void {
+    const { level, IP_UNICAST_IF } = numbers[this.#family];
+    const index = Buffer.alloc(4);
+    index.writeUInt32BE(device);
+    libc.setsockopt(this.#fd, level, IP_UNICAST_IF, index);
+    libc.sendto(this.#fd, echoRequest(this.#family, sequence, this.#token), socketAddress(address));
+  }
+
+  [Symbol.dispose](): void {
+    this.#poll.close();
+    libc.close(this.#fd);
+  }
+
+  #read(answered: (sequence: number) => void): void {
+    for (;;) {
+      const length = libc.recv(this.#fd, this.#buffer);
+      if (length === undefined) return;
+      const packet = this.#buffer.subarray(0, length);
+      const sequence = answeredSequence(this.#family, packet, this.#token);
+      if (sequence !== undefined) answered(sequence);
+    }
+  }
+}
+
+function onlyReplies(family: Family): Buffer {
+  const blocked = Buffer.alloc(filterSize[family], 0xff);
+  const { reply } = echoTypes[family];
+  // Words of 32 bits in the processor's order, which is little endian on every architecture that this project supports.
+  blocked[reply >>> 3] = 0xff & ~(1 << (reply & 7));
+  return blocked;
+}
+
+/** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)), without a port. */
+function socketAddress(text: string): Buffer {
+  const { family, bytes } = parseAddress(text);
+  const address = Buffer.alloc(family === 4 ? 16 : 28);
+  address.writeUInt16LE(numbers[family].domain, 0);
+  address.set(bytes, family === 4 ? 4 : 8);
+  return address;
+}

@@ -1,0 +1,121 @@
+import type { HostInterface, HostNic } from '../../core/api/types.ts';
+import { delegateType } from '../../core/delegate/delegateConf.ts';
+import { hash32 } from '../../core/hash.ts';
+import { membersOf, type Member } from '../../core/layout/members.ts';
+import { formatAddress } from '../../core/net/address.ts';
+import { formatCidr } from '../../core/net/cidr.ts';
+import type { Network } from '../../core/network/network.ts';
+import { nicUse } from '../../core/network/nicUse.ts';
+
+/** The NIC of another host that a NIC is asked to reach. */
+export interface Peer {
+  readonly host: string;
+  /** Its address in the subnet. */
+  readonly address: string;
+}
+
+/** A NIC of this node in one of its subnets, and its counterparts there: the next hosts of the ring first; at least one. */
+export interface ProbedNic {
+  readonly nic: string;
+  /** The host subnet, without host bits. */
+  readonly subnet: string;
+  readonly peers: readonly Peer[];
+}
+
+type ProbedNetwork = Pick<Network, 'masterNets' | 'spec' | 'ipam'>;
+
+/** So many of the next hosts are looked at in each subnet: more than are asked, as some lack the NIC or have its link down. */
+const nextHosts = 16;
+
+/**
+ * The NICs that are to be probed: those of the networks' that stay on the host, with the counterparts that L3 routes lead by, the NIC at the same
+ * position (host subnet, n-th NIC there) of another host.
+ *
+ * All hosts stand in a ring, by a hash of their names, so that neighbours in it are not those of one rack, which fail together. Each asks those after it: every
+ * NIC is asked by as many hosts as it asks itself, however many there are. One pass over the hosts, none is copied.
+ */
+export function probedNics(
+  networks: readonly ProbedNetwork[],
+  self: HostInterface,
+  hosts: Iterable<HostInterface>,
+): ProbedNic[] {
+  // Who is a member follows from masterNets alone, and most networks have the same.
+  const distinct = [...new Map(networks.map(network => [network.masterNets.map(formatCidr).join(), network])).values()];
+  const moving = networks.filter(movesNics).flatMap(network => membersOf(network, self.spec));
+  const leaving = new Set(moving.map(({ nic }) => nic.interfaceName));
+  const own = distinct
+    .flatMap(network => membersOf(network, self.spec).map(member => ({ network, member })))
+    .filter(({ member }) => !leaving.has(member.nic.interfaceName));
+  const next = hostsAfter(self.metadata.name, hosts, new Set(own.map(({ member }) => member.netAddress)));
+  const probed = new Map<string, ProbedNic>();
+  for (const { network, member } of own) {
+    const counterparts = (next.get(member.netAddress) ?? []).flatMap(({ host }) => {
+      const other = membersOf(network, host.spec).find(candidate => isCounterpart(candidate, member));
+      return other ? [{ host: host.metadata.name, other }] : [];
+    });
+    const nic = member.nic.interfaceName;
+    for (const subnet of subnetsOf(member)) {
+      const peers = counterparts.flatMap(({ host, other }) => peerIn(subnet, host, other));
+      const key = `${nic} ${subnet}`;
+      if (peers.length > 0 && !probed.has(key)) probed.set(key, { nic, subnet, peers });
+    }
+  }
+  return [...probed.values()];
+}
+
+/** Whether pods take the network's NICs away from their hosts, where these answer nobody then. */
+function movesNics({ spec: { plugin }, ipam }: ProbedNetwork): boolean {
+  return delegateType(plugin.type) === 'host-device' || nicUse(plugin, ipam.vlanMode)?.mode === 'passthru';
+}
+
+function isCounterpart({ netAddress, ordinal, nic }: Member, own: Member): boolean {
+  return netAddress === own.netAddress && ordinal === own.ordinal && nic.linkState !== 'down';
+}
+
+function subnetsOf({ hostAddresses }: Member): string[] {
+  return hostAddresses.flatMap(({ net, address }) => (address ? [formatCidr(net)] : []));
+}
+
+function peerIn(subnet: string, host: string, { hostAddresses }: Member): Peer[] {
+  const found = hostAddresses.find(({ net, address }) => address !== undefined && formatCidr(net) === subnet);
+  return found?.address ? [{ host, address: formatAddress(found.address) }] : [];
+}
+
+interface Placed {
+  readonly host: HostInterface;
+  /** How far after this host it stands in the ring. */
+  readonly distance: number;
+}
+
+/** The next hosts of the ring that have a NIC in the subnet, for each subnet. */
+function hostsAfter(
+  self: string,
+  hosts: Iterable<HostInterface>,
+  subnets: ReadonlySet<string>,
+): Map<string, readonly Placed[]> {
+  const start = hash32(self);
+  const next = new Map(Array.from(subnets, subnet => [subnet, [] as Placed[]]));
+  for (const host of hosts) {
+    const { name } = host.metadata;
+    if (name === self) continue;
+    let placed: Placed | undefined;
+    for (const [subnet, nearest] of next) {
+      if (!host.spec.interfaces.some(nic => isIn(nic, subnet))) continue;
+      placed ??= { host, distance: (hash32(name) - start) >>> 0 };
+      insert(nearest, placed);
+    }
+  }
+  return next;
+}
+
+/** By text: hosts are thousands, and agents write networks in their one form. */
+function isIn({ netAddress, addresses }: HostNic, subnet: string): boolean {
+  return netAddress === subnet || (addresses?.some(each => each.netAddress === subnet) ?? false);
+}
+
+function insert(nearest: Placed[], placed: Placed): void {
+  const at = nearest.findLastIndex(({ distance }) => distance <= placed.distance) + 1;
+  if (at === nextHosts) return;
+  nearest.splice(at, 0, placed);
+  nearest.length = Math.min(nearest.length, nextHosts);
+}

@@ -1,0 +1,79 @@
+import { listNames } from '../../core/status/condition.ts';
+import type { ConditionState } from '../discovery/hostInterfaceWriter.ts';
+import type { Peer, ProbedNic } from './peers.ts';
+
+/** So many peers are asked at a time. */
+export const peersAsked = 3;
+/** After so many rounds in a row without any answer a NIC is unreachable. */
+export const silentLimit = 3;
+const shownNics = 8;
+
+/** What is known of one NIC in one subnet. */
+export interface Reachability {
+  /** Undefined: it has not been asked often enough. */
+  readonly reachable: boolean | undefined;
+  /** Rounds since the last answer. */
+  readonly silentRounds: number;
+  /** Hosts that did not answer, up to the round in which it became unreachable. */
+  readonly silent: readonly string[];
+}
+
+export const unknown: Reachability = { reachable: undefined, silentRounds: 0, silent: [] };
+
+/** Whom to ask in the next round: after each silent one, others, so that a few hosts that are down make no NIC unreachable. */
+export function nextPeers({ peers }: ProbedNic, { silentRounds }: Reachability): Peer[] {
+  const start = peersAsked * Math.min(silentRounds, silentLimit - 1);
+  return peers
+    .map((_, i) => peers[(start + i) % peers.length])
+    .filter(peer => peer !== undefined)
+    .slice(0, peersAsked);
+}
+
+/** @param asked the hosts that were, at least one; @param answers how many of them answered */
+export function afterRound(before: Reachability, asked: readonly string[], answers: number): Reachability {
+  if (answers > 0) return { reachable: true, silentRounds: 0, silent: [] };
+  const silentRounds = before.silentRounds + 1;
+  if (before.reachable === false) return { ...before, silentRounds };
+  const reachable = silentRounds < silentLimit ? before.reachable : false;
+  return { reachable, silentRounds, silent: [...new Set([...before.silent, ...asked])] };
+}
+
+/** In words, for a NIC that is unreachable. */
+export function noAnswer({ nic, subnet }: Pick<ProbedNic, 'nic' | 'subnet'>, { silent }: Reachability): string {
+  return `${nic} gets no answer in ${subnet} from ${listNames(silent)}`;
+}
+
+const type = 'PeersReachable';
+
+export const probeOff: ConditionState = {
+  type,
+  status: 'Unknown',
+  reason: 'ProbeOff',
+  message: 'NICs of other hosts are not asked for an answer',
+};
+
+/**
+ * What the HostInterface says; it is another only where a NIC becomes unreachable, or is reached again. Undefined: as before, since it is not known
+ * yet, as after a start.
+ */
+export function peersCondition(
+  nics: readonly { readonly probed: ProbedNic; readonly state: Reachability }[],
+): ConditionState | undefined {
+  if (nics.length === 0) {
+    return { type, status: 'Unknown', reason: 'NoPeers', message: 'No NIC has a counterpart on another host to ask' };
+  }
+  const unreachable = nics.filter(({ state }) => state.reachable === false);
+  if (unreachable.length > 0) {
+    const lines = unreachable.map(({ probed, state }) => noAnswer(probed, state));
+    const more = lines.length - shownNics;
+    const message = lines.slice(0, shownNics).join('; ') + (more > 0 ? `; and ${more} more` : '');
+    return { type, status: 'False', reason: 'NoAnswer', message };
+  }
+  if (nics.some(({ state }) => state.reachable === undefined)) return undefined;
+  return {
+    type,
+    status: 'True',
+    reason: 'Answered',
+    message: 'Each NIC gets answers from its counterparts on other hosts',
+  };
+}
