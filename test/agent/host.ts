@@ -21,6 +21,8 @@ export interface HostOptions {
   readonly switches: Namespace;
   /** Folder of the reference plugins. */
   readonly plugins: string;
+  /** More of the agent's options. */
+  readonly agentOptions?: readonly string[];
 }
 
 /** One CNI call of a sandbox. */
@@ -95,7 +97,7 @@ export class Host implements AsyncDisposable {
   }
 
   async startAgent(env: NodeJS.ProcessEnv = {}, more: readonly string[] = []): Promise<void> {
-    const { kubeconfig } = this.#options;
+    const { kubeconfig, agentOptions = [] } = this.#options;
     const argv = [
       join(repository, 'agent/main.ts'),
       ...['--node-name', this.nodeName, ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig])],
@@ -108,7 +110,8 @@ export class Host implements AsyncDisposable {
         '--cni-path',
         this.ownPlugins,
       ],
-      ...more,
+      // What it says of other hosts would come at any time; who tests that asks for it.
+      ...['--probe-interval', '0', ...agentOptions, ...more],
     ];
     this.#agent = new Program(this.namespace.enter(process.execPath, ...argv), {
       logFile: join(this.folder, 'agent.log'),

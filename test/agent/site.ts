@@ -27,7 +27,8 @@ export class Site implements AsyncDisposable {
   readonly client: KubeClient;
   readonly hosts: Host[];
   readonly folder: string;
-  readonly #switches: Namespace;
+  /** Bridges sw0, sw1 …; the n-th NIC of host i is plugged in as hINn. */
+  readonly switches: Namespace;
   readonly #bridge: Server;
 
   private constructor(parts: Pick<Site, 'api' | 'client' | 'hosts' | 'folder'>, switches: Namespace, bridge: Server) {
@@ -35,7 +36,7 @@ export class Site implements AsyncDisposable {
     this.client = parts.client;
     this.hosts = parts.hosts;
     this.folder = parts.folder;
-    this.#switches = switches;
+    this.switches = switches;
     this.#bridge = bridge;
   }
 
@@ -45,7 +46,7 @@ export class Site implements AsyncDisposable {
     return this.api.cluster;
   }
 
-  static async start({ hosts = 2, nics = 2 } = {}): Promise<Site> {
+  static async start({ hosts = 2, nics = 2, agentOptions = [] as readonly string[] } = {}): Promise<Site> {
     removeLeftovers();
     const [executable, api, debian] = await Promise.all([buildCni(), siteApi(), ensureDebianPrograms()]);
     const plugins = join(debian, 'usr/lib/cni');
@@ -58,7 +59,8 @@ export class Site implements AsyncDisposable {
     const site = new Site({ api, client, hosts: [], folder }, switches, bridge);
     try {
       for (let index = 1; index <= hosts; index++) {
-        site.hosts.push(await Host.start({ index, nics, folder, kubeconfig, executable, server, switches, plugins }));
+        const options = { index, nics, folder, kubeconfig, executable, server, switches, plugins, agentOptions };
+        site.hosts.push(await Host.start(options));
       }
       return site;
     } catch (error) {
@@ -121,7 +123,7 @@ export class Site implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.hosts.map(host => host[Symbol.asyncDispose]()));
-    this.#switches[Symbol.dispose]();
+    this.switches[Symbol.dispose]();
     this.#bridge.close();
     await this.client.close();
     await this.api[Symbol.asyncDispose]();

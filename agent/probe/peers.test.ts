@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import type { HostInterface, HostNic } from '../../core/api/types.ts';
+import { readNetwork, type Network } from '../../core/network/network.ts';
+import { probedNics } from './peers.ts';
+
+const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3 });
+
+function network(type = 'ipvlan', more: { masterNets?: string[]; args?: Record<string, string> } = {}): Network {
+  const { masterNets, args } = more;
+  const plugin = { cniVersion: '0.3.1', type, ...(args && { args }) };
+  const spec = { subnet: '10.200.0.0/16', ipam, plugin, ...(masterNets && { masterNets }) };
+  return readNetwork({ apiVersion: 'multinic.fms.io/v1', kind: 'MultiNicNetwork', metadata: { name: 'n' }, spec });
+}
+
+/** The n-th host's NIC in 172.20.<subnet>.0/24. */
+function nic(interfaceName: string, subnet: number, n: number, more: Partial<HostNic> = {}): HostNic {
+  return { interfaceName, netAddress: `172.20.${subnet}.0/24`, hostIP: `172.20.${subnet}.${n}`, ...more };
+}
+
+function host(name: string, ...interfaces: HostNic[]): HostInterface {
+  const spec = { hostName: name, interfaces };
+  return { apiVersion: 'multinic.fms.io/v1', kind: 'HostInterface', metadata: { name }, spec };
+}
+
+/** Each with one NIC. */
+function manyHosts(count: number): HostInterface[] {
+  return Array.from({ length: count }, (_, i) => host(`node-${i}`, nic('eth1', 1, i % 250)));
+}
+
+describe('the NICs that are probed', () => {
+  const self = host('a', nic('eth1', 1, 1), nic('eth2', 2, 1));
+
+  it('each have the other hosts’ NICs in their subnet', () => {
+    const hosts = [self, host('b', nic('ens9', 1, 2), nic('eth2', 2, 2)), host('c', nic('eth5', 2, 3))];
+    const probed = probedNics([network()], self, hosts);
+    expect(probed.map(({ nic: name, subnet }) => [name, subnet])).to.deep.equal([
+      ['eth1', '172.20.1.0/24'],
+      ['eth2', '172.20.2.0/24'],
+    ]);
+    expect(probed[0]?.peers).to.deep.equal([{ host: 'b', address: '172.20.1.2' }]);
+    expect(probed[1]?.peers.map(({ address }) => address)).to.have.members(['172.20.2.2', '172.20.2.3']);
+  });
+
+  it('are those of networks, once however many use them', () => {
+    const hosts = [host('b', nic('eth1', 1, 2), nic('eth2', 2, 2))];
+    const one = network('ipvlan', { masterNets: ['172.20.2.0/24'] });
+    expect(probedNics([one, one, network('macvlan', { masterNets: ['172.20.0.0/16'] })], self, hosts)).to.have.length(
+      2,
+    );
+    expect(probedNics([one], self, hosts).map(({ nic: name }) => name)).to.deep.equal(['eth2']);
+    expect(probedNics([], self, hosts)).to.deep.equal([]);
+  });
+
+  it('are not those that pods take away from their hosts', () => {
+    const hosts = [host('b', nic('eth1', 1, 2), nic('eth2', 2, 2))];
+    for (const taking of [
+      network('host-device', { masterNets: ['172.20.1.0/24'] }),
+      network('macvlan', { masterNets: ['172.20.1.0/24'], args: { mode: 'passthru' } }),
+    ])
+      expect(probedNics([network(), taking], self, hosts).map(({ nic: name }) => name)).to.deep.equal(['eth2']);
+  });
+
+  it('are paired by their place in the subnet, as routes are, and not with NICs that are down', () => {
+    const two = host('a', nic('eth1', 1, 1), nic('eth3', 1, 101));
+    const hosts = [
+      host('b', nic('eth1', 1, 2), nic('eth3', 1, 102)),
+      host('c', nic('eth1', 1, 3)),
+      host('d', nic('eth1', 1, 4, { linkState: 'down' }), nic('eth3', 1, 104)),
+    ];
+    const [first, second] = probedNics([network()], two, hosts);
+    expect(first?.peers.map(({ address }) => address)).to.have.members(['172.20.1.2', '172.20.1.3']);
+    expect(second?.peers.map(({ address }) => address)).to.have.members(['172.20.1.102', '172.20.1.104']);
+  });
+
+  it('are asked in each of their subnets, of both families', () => {
+    const both = (n: number): Partial<HostNic> => ({
+      addresses: [
+        { netAddress: '172.20.1.0/24', hostIP: `172.20.1.${n}` },
+        { netAddress: 'fd01::/64', hostIP: `fd01::${n}` },
+        { netAddress: `fd99:${n}::/64`, hostIP: `fd99:${n}::1` },
+      ],
+    });
+    const probed = probedNics([network()], host('a', nic('eth1', 1, 1, both(1))), [
+      host('b', nic('eth1', 1, 2, both(2))),
+    ]);
+    expect(probed.map(({ subnet, peers }) => [subnet, peers[0]?.address])).to.deep.equal([
+      ['172.20.1.0/24', '172.20.1.2'],
+      ['fd01::/64', 'fd01::2'],
+    ]);
+  });
+
+  it('are each asked by as many hosts as they ask', () => {
+    const hosts = manyHosts(400);
+    const askedBy = new Map<string, number>();
+    for (const each of hosts) {
+      for (const peer of probedNics([network()], each, hosts)[0]?.peers.slice(0, 3) ?? [])
+        askedBy.set(peer.host, (askedBy.get(peer.host) ?? 0) + 1);
+    }
+    expect([...askedBy.values()]).to.have.length(400);
+    expect(new Set(askedBy.values())).to.deep.equal(new Set([3]));
+  });
+
+  it('keep their peers where a host comes that stands elsewhere in the ring', () => {
+    const hosts = manyHosts(400);
+    const changed = hosts.filter(each => {
+      const peersOf = (all: HostInterface[]): string[] | undefined =>
+        probedNics([network()], each, all)[0]
+          ?.peers.slice(0, 3)
+          .map(peer => peer.host);
+      return peersOf(hosts)?.join() !== peersOf([...hosts, host('new', nic('eth1', 1, 251))])?.join();
+    });
+    expect(changed).to.have.length(3);
+  });
+});
