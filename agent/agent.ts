@@ -99,7 +99,8 @@ export function createAgent(
     node,
     intervalMs: options.probeIntervalMs,
     logger,
-    observe: metrics.probe,
+    observer: queues,
+    answered: metrics.probe,
   });
   const hostRoutes = new HostRoutes({ netlink, checkpoint, logger, observer: queues });
   kernelEvents.addListener(event => {

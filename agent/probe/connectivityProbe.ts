@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { SingleWork } from '../../kube/process/singleWork.ts';
+import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
@@ -35,8 +37,9 @@ export interface ConnectivityProbeOptions {
   /** From round to round; 0: it is off. */
   readonly intervalMs: number;
   readonly logger: Logger;
+  readonly observer?: WorkQueueObserver;
   /** Told of all NICs after every round. */
-  readonly observe?: (round: readonly NicRound[]) => void;
+  readonly answered?: (round: readonly NicRound[]) => void;
 }
 
 type AskPeers = typeof askPeers;
@@ -48,8 +51,8 @@ interface Asked {
 }
 
 const longestWaitMs = 2_000;
-/** Where the probe is off: so often its condition is looked at. */
-const offIntervalMs = 60_000;
+const notReadyMs = 500;
+const resyncMs = 5 * 60_000;
 
 /**
  * Asks, over each NIC that networks use, the same NIC of a few other hosts for an answer (ICMP echo), and says in the HostInterface which NICs get
@@ -58,45 +61,67 @@ const offIntervalMs = 60_000;
 export class ConnectivityProbe implements Runnable {
   readonly name = 'connectivity probe';
   readonly #options: ConnectivityProbeOptions;
+  readonly #writing: SingleWork;
+  #condition: ConditionState | undefined;
   #known: ReadonlyMap<string, Reachability> = new Map();
 
   constructor(options: ConnectivityProbeOptions) {
     this.#options = options;
+    const { logger, observer } = options;
+    this.#writing = new SingleWork({ name: this.name, logger, observer, handler: signal => this.#write(signal) });
   }
 
   async start(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#writing.start(signal), this.#probe(signal)]);
+  }
+
+  async #probe(signal: AbortSignal): Promise<void> {
+    const { intervalMs, logger } = this.#options;
     const ask = await this.#loadAsking();
-    const intervalMs = ask ? this.#options.intervalMs : offIntervalMs;
+    if (!ask) return;
     // Agents that start together do not ask together.
-    if (ask) await sleep(Math.random() * intervalMs, signal);
+    await sleep(Math.random() * intervalMs, signal);
     while (!signal.aborted) {
+      const isReady = this.#isReady();
       try {
-        const condition = ask ? await this.#round(ask, signal) : probeOff;
-        if (condition && !signal.aborted) await this.#options.writer.writeConditions([condition], signal);
+        if (isReady) await this.#round(ask, signal);
       } catch (error) {
-        if (!signal.aborted) this.#options.logger.warn({ err: error }, 'a round of the connectivity probe failed');
+        logger.warn({ err: error }, 'a round of the connectivity probe failed');
       }
-      await sleep(intervalMs * (0.9 + 0.2 * Math.random()), signal);
+      await sleep(isReady ? intervalMs * (0.9 + 0.2 * Math.random()) : notReadyMs, signal);
     }
+  }
+
+  #isReady(): boolean {
+    const { view, node } = this.#options;
+    return view.synced() && view.host(node) !== undefined;
+  }
+
+  async #write(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
+    if (!this.#isReady()) return { requeueAfterMs: notReadyMs };
+    const waitMs = this.#condition && (await this.#options.writer.writeConditions([this.#condition], signal));
+    return { requeueAfterMs: waitMs ?? resyncMs };
   }
 
   /** Undefined where it is off. */
   async #loadAsking(): Promise<AskPeers | undefined> {
     const { intervalMs, netlink, logger } = this.#options;
-    if (intervalMs === 0) return undefined;
-    if (netlink.backend === 'koffi') return (await import('./askPeers.ts')).askPeers;
-    logger.warn('the connectivity probe is off: it needs koffi');
+    if (intervalMs > 0) {
+      if (netlink.backend === 'koffi') return (await import('./askPeers.ts')).askPeers;
+      logger.warn('the connectivity probe is off: it needs koffi');
+    }
+    this.#condition = probeOff;
+    this.#writing.trigger();
     return undefined;
   }
 
-  async #round(ask: AskPeers, signal: AbortSignal): Promise<ConditionState | undefined> {
-    const { view, intervalMs, observe } = this.#options;
-    if (!view.synced()) return undefined;
+  async #round(ask: AskPeers, signal: AbortSignal): Promise<void> {
+    const { intervalMs, answered } = this.#options;
     const asked = await this.#choose();
     const questions = asked.flatMap(({ device, peers }) => peers.map(({ address }) => ({ device, address })));
     const waitMs = Math.min(longestWaitMs, intervalMs / 2);
     const answers = await ask(questions, waitMs, signal);
-    if (signal.aborted) return undefined;
+    if (signal.aborted) return;
     const round = asked.map(({ probed, peers }): NicRound => {
       const roundTrips = answers.splice(0, peers.length).filter(seconds => seconds !== undefined);
       const hosts = peers.map(({ host }) => host);
@@ -105,8 +130,9 @@ export class ConnectivityProbe implements Runnable {
     });
     for (const { probed, state } of round) this.#tell(probed, this.#stateOf(probed), state);
     this.#known = new Map(round.map(({ probed, state }) => [keyOf(probed), state]));
-    observe?.(round);
-    return peersCondition(round);
+    answered?.(round);
+    this.#condition = peersCondition(round);
+    this.#writing.trigger();
   }
 
   /** The NICs that are on the host now with their links up, and whom each asks. */
