@@ -6,6 +6,7 @@ import { apiVersion } from '../../core/api/names.ts';
 import type { Condition, HostNic } from '../../core/api/types.ts';
 import { events, hostInterfaces } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { followGuide } from '../system/guide.ts';
 import { testTimeoutMs } from './inside.ts';
 import { Namespace } from './namespaces.ts';
 import { networkSpec } from './networks.ts';
@@ -161,6 +162,11 @@ describe('agent: connectivity probe', function () {
     const { spec } = await client.get(hostInterfaces, { name: 'host-1' });
     expect(spec.interfaces.map(({ linkState }) => linkState)).to.deep.equal(['up', 'up', 'up']);
     await eventually('a warning', event('PeersUnreachable'));
+    const printed = await followGuide(site.cluster, 'troubleshooting: peers');
+    expect(printed)
+      .to.match(/^host-1 .* False /m)
+      .and.to.match(/^host-1: eth3 gets no answer/m);
+    expect(printed).to.match(/ Warning +PeersUnreachable +hostinterface\/host-1 +eth3 gets no answer/);
     switches.ip('link', 'set', 'h1n3', 'master', 'sw1');
     await eventually('all is well again', isTold('True', /./));
     await eventually('an event', event('PeersReachable'));

@@ -77,7 +77,7 @@ describe('the guides, done by a reader in order', function () {
     expect(
       rows(printed)
         .slice(1)
-        .map(cells => cells.slice(0, -1)),
+        .map(cells => cells.slice(0, 5)), // whether peers answer is known later
     ).to.deep.equal(
       cluster.nodes.map(({ name, nics }) => [name, ...nics.flatMap(nic => [nic.name, nic.address.split('/')[0]])]),
     );
