@@ -43,9 +43,10 @@ describe('agent: where koffi does not load', function () {
   it('the agent says so once and attaches with ip -batch', async () => {
     await host.stopAgent('SIGTERM');
     const before = host.log.length;
-    await host.startAgent({ NODE_OPTIONS: '--no-addons' });
+    await host.startAgent({ NODE_OPTIONS: '--no-addons' }, ['--probe-interval', '60']);
     for (const network of cases) await attachAndDetach(network, 'fallback');
     expect(host.log.slice(before).match(/koffi does not load/g)).to.have.length(1);
+    expect(host.log.slice(before).match(/the connectivity probe is off: it needs koffi/g)).to.have.length(1);
   });
 
   it('--netlink ip asks for the same', async () => {
