@@ -28,7 +28,7 @@ export function echoRequest(family: Family, sequence: number, token: Uint8Array)
  */
 export function answeredSequence(family: Family, packet: Buffer, token: Uint8Array): number | undefined {
   const message = packet.subarray(family === 4 ? ((packet[0] ?? 0) & 0xf) * 4 : 0);
-  if (message[0] !== echoTypes[family].reply || message.length < headerSize + tokenSize) return undefined;
+  if (message[0] !== echoTypes[family].reply) return undefined;
   const isOurs = message.subarray(headerSize, headerSize + tokenSize).equals(token);
   return isOurs ? message.readUInt16BE(6) : undefined;
 }

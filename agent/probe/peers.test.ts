@@ -72,21 +72,22 @@ describe('the NICs that are probed', () => {
     expect(second?.peers.map(({ address }) => address)).to.have.members(['172.20.1.102', '172.20.1.104']);
   });
 
-  it('are asked in each of their subnets, of both families', () => {
-    const both = (n: number): Partial<HostNic> => ({
-      addresses: [
-        { netAddress: '172.20.1.0/24', hostIP: `172.20.1.${n}` },
-        { netAddress: 'fd01::/64', hostIP: `fd01::${n}` },
-        { netAddress: `fd99:${n}::/64`, hostIP: `fd99:${n}::1` },
-      ],
-    });
-    const probed = probedNics([network()], host('a', nic('eth1', 1, 1, both(1))), [
-      host('b', nic('eth1', 1, 2, both(2))),
-    ]);
-    expect(probed.map(({ subnet, peers }) => [subnet, peers[0]?.address])).to.deep.equal([
-      ['172.20.1.0/24', '172.20.1.2'],
-      ['fd01::/64', 'fd01::2'],
-    ]);
+  it('are asked in each of their subnets, of both families, whichever makes them members', () => {
+    const both = (n: number): HostNic =>
+      nic('eth1', 1, n, {
+        addresses: [
+          { netAddress: '172.20.1.0/24', hostIP: `172.20.1.${n}` },
+          { netAddress: 'fd01::/64', hostIP: `fd01::${n}` },
+          { netAddress: `fd99:${n}::/64`, hostIP: `fd99:${n}::1` },
+        ],
+      });
+    for (const any of [network(), network('ipvlan', { masterNets: ['fd01::/64'] })]) {
+      const probed = probedNics([any], host('a', both(1)), [host('b', both(2))]);
+      expect(probed.map(({ subnet, peers }) => [subnet, peers[0]?.address])).to.deep.equal([
+        ['172.20.1.0/24', '172.20.1.2'],
+        ['fd01::/64', 'fd01::2'],
+      ]);
+    }
   });
 
   it('are each asked by as many hosts as they ask', () => {

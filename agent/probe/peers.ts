@@ -56,8 +56,7 @@ export function probedNics(
     const nic = member.nic.interfaceName;
     for (const subnet of subnetsOf(member)) {
       const peers = counterparts.flatMap(({ host, other }) => peerIn(subnet, host, other));
-      const key = `${nic} ${subnet}`;
-      if (peers.length > 0 && !probed.has(key)) probed.set(key, { nic, subnet, peers });
+      if (peers.length > 0) probed.set(`${nic} ${subnet}`, { nic, subnet, peers });
     }
   }
   return [...probed.values()];

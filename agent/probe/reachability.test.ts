@@ -35,6 +35,7 @@ describe('reachability of a NIC', () => {
     const lost = after([3, 0, 0, 0]);
     expect(lost.reachable).to.equal(false);
     expect(after([0, 0], lost).reachable).to.equal(false);
+    expect(afterRound(lost, ['another'], 0).silent).to.deep.equal(lost.silent);
     expect(after([1], lost)).to.deep.equal({ reachable: true, silentRounds: 0, silent: [] });
   });
 
