@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { sleep } from '../../kube/api/deadline.ts';
+import { abortable, deadline } from '../../kube/api/deadline.ts';
 import { SystemError } from '../netlink/libc.ts';
 import type { Family } from '../netlink/types.ts';
 import { tokenSize } from './echo.ts';
@@ -26,13 +26,13 @@ export async function askPeers(
   const token = randomBytes(tokenSize);
   const sentAt: number[] = [];
   const seconds = questions.map((): number | undefined => undefined);
-  using ending = new Ending(signal);
+  const allAnswered = Promise.withResolvers<void>();
   let unanswered = 0;
   const answered = (sequence: number): void => {
     const at = sentAt[sequence];
     if (at === undefined || seconds[sequence] !== undefined) return;
     seconds[sequence] = (performance.now() - at) / 1000;
-    if (--unanswered === 0) ending.end();
+    if (--unanswered === 0) allAnswered.resolve();
   };
   using closing = new DisposableStack();
   const sockets = new Map<Family, EchoSocket>();
@@ -43,7 +43,8 @@ export async function askPeers(
     sentAt[sequence] = performance.now();
     if (isSent(socket, device, address, sequence)) unanswered++;
   }
-  if (unanswered > 0) await sleep(waitMs, ending.signal);
+  using ending = deadline(signal, waitMs, 'echo requests');
+  if (unanswered > 0) await abortable(allAnswered.promise, ending.signal).catch(() => undefined);
   return seconds;
 }
 
@@ -55,29 +56,5 @@ function isSent(socket: EchoSocket, device: number, address: string, sequence: n
   } catch (error) {
     if (error instanceof SystemError) return false;
     throw error;
-  }
-}
-
-/** A signal that aborts with another one, or when it is told to. */
-class Ending implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #outer: AbortSignal;
-
-  constructor(outer: AbortSignal) {
-    this.#outer = outer;
-    outer.addEventListener('abort', this.end, { once: true });
-    if (outer.aborted) this.end();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  readonly end = (): void => {
-    this.#controller.abort();
-  };
-
-  [Symbol.dispose](): void {
-    this.#outer.removeEventListener('abort', this.end);
   }
 }

@@ -63,11 +63,21 @@ export class EchoSocket implements Disposable {
 
   #read(answered: (sequence: number) => void): void {
     for (;;) {
-      const length = libc.recv(this.#fd, this.#buffer);
+      const length = this.#receive();
       if (length === undefined) return;
       const packet = this.#buffer.subarray(0, length);
       const sequence = answeredSequence(this.#family, packet, this.#token);
       if (sequence !== undefined) answered(sequence);
+    }
+  }
+
+  /** Undefined where there is none now. A socket that fails has no answers: that is what the round is to find out. */
+  #receive(): number | undefined {
+    try {
+      return libc.recv(this.#fd, this.#buffer);
+    } catch (error) {
+      if (error instanceof libc.SystemError) return undefined;
+      throw error;
     }
   }
 }

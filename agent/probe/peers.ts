@@ -28,11 +28,11 @@ type ProbedNetwork = Pick<Network, 'masterNets' | 'spec' | 'ipam'>;
 const nextHosts = 16;
 
 /**
- * The NICs that are to be probed: those of the networks' that stay on the host, with the counterparts that L3 routes lead by, the NIC at the same
- * position (host subnet, n-th NIC there) of another host.
+ * The NICs that are to be probed: those of networks that stay on the host, with their counterparts, the NICs at the same position (host subnet,
+ * n-th NIC there) of other hosts, which L3 routes lead to.
  *
- * All hosts stand in a ring, by a hash of their names, so that neighbours in it are not those of one rack, which fail together. Each asks those after it: every
- * NIC is asked by as many hosts as it asks itself, however many there are. One pass over the hosts, none is copied.
+ * All hosts stand in a ring, by a hash of their names, so that neighbours in it are seldom those of one rack, which fail together. Each asks those
+ * after it, so every NIC is asked by as many hosts as it asks itself, however many there are. One pass over the hosts; none is copied.
  */
 export function probedNics(
   networks: readonly ProbedNetwork[],

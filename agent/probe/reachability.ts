@@ -3,9 +3,9 @@ import type { ConditionState } from '../discovery/hostInterfaceWriter.ts';
 import type { Peer, ProbedNic } from './peers.ts';
 
 /** So many peers are asked at a time. */
-export const peersAsked = 3;
+const peersAsked = 3;
 /** After so many rounds in a row without any answer a NIC is unreachable. */
-export const silentLimit = 3;
+const silentLimit = 3;
 const shownNics = 8;
 
 /** What is known of one NIC in one subnet. */
@@ -22,14 +22,11 @@ export const unknown: Reachability = { reachable: undefined, silentRounds: 0, si
 
 /** Whom to ask in the next round: after each silent one, others, so that a few hosts that are down make no NIC unreachable. */
 export function nextPeers({ peers }: ProbedNic, { silentRounds }: Reachability): Peer[] {
-  const start = peersAsked * Math.min(silentRounds, silentLimit - 1);
-  return peers
-    .map((_, i) => peers[(start + i) % peers.length])
-    .filter(peer => peer !== undefined)
-    .slice(0, peersAsked);
+  const start = (peersAsked * Math.min(silentRounds, silentLimit - 1)) % peers.length;
+  return [...peers.slice(start), ...peers.slice(0, start)].slice(0, peersAsked);
 }
 
-/** @param asked the hosts that were, at least one; @param answers how many of them answered */
+/** What is known after one more round. @param asked hosts, at least one; @param answers how many of them answered */
 export function afterRound(before: Reachability, asked: readonly string[], answers: number): Reachability {
   if (answers > 0) return { reachable: true, silentRounds: 0, silent: [] };
   const silentRounds = before.silentRounds + 1;
@@ -53,8 +50,8 @@ export const probeOff: ConditionState = {
 };
 
 /**
- * What the HostInterface says; it is another only where a NIC becomes unreachable, or is reached again. Undefined: as before, since it is not known
- * yet, as after a start.
+ * What the HostInterface says; another thing only where a NIC becomes unreachable, or is reached again. Undefined: what it said before, as after a
+ * start, until more is known.
  */
 export function peersCondition(
   nics: readonly { readonly probed: ProbedNic; readonly state: Reachability }[],
