@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
@@ -51,6 +52,8 @@ interface Asked {
 }
 
 const longestWaitMs = 2_000;
+/** Writes of all hosts are spread over so many ms for each host of the cluster: four minutes with 5,000. */
+const spreadMs = 50;
 const notReadyMs = 500;
 const resyncMs = 5 * 60_000;
 
@@ -131,8 +134,14 @@ export class ConnectivityProbe implements Runnable {
     for (const { probed, state } of round) this.#tell(probed, this.#stateOf(probed), state);
     this.#known = new Map(round.map(({ probed, state }) => [keyOf(probed), state]));
     answered?.(round);
-    this.#condition = peersCondition(round);
-    this.#writing.trigger();
+    const condition = peersCondition(round);
+    if (condition && !isDeepStrictEqual(condition, this.#condition)) this.#say(condition);
+  }
+
+  /** Each host says it at a time of its own: where a fabric fails as a whole all have something to say, and all agents are sent it. */
+  #say(condition: ConditionState): void {
+    this.#condition = condition;
+    this.#writing.trigger(Math.random() * spreadMs * Array.from(this.#options.view.hosts()).length);
   }
 
   /** The NICs that are on the host now with their links up, and whom each asks. */

@@ -77,8 +77,8 @@ const setUp = (host: number, nic: keyof ReturnType<typeof addressesOf>): string[
 const names = ['eth1', 'eth2', 'eth3'] as const;
 
 /**
- * host-1 has the agent. host-2 and host-3 have none: the kernel answers. eth1 and eth3 of each host are in one subnet and on one switch, and eth2 has an
- * IPv6 address, too.
+ * host-1 has the agent. host-2 and host-3 have none: the kernel answers. eth1 and eth3 of each host are in one subnet and on one switch, and eth2
+ * has an IPv6 address, too.
  */
 describe('agent: connectivity probe', function () {
   this.timeout(testTimeoutMs);
