@@ -46,4 +46,12 @@ describe('what an agent keeps of hosts', () => {
       .to.have.length(3)
       .and.to.deep.equal(routesTo(base, host.spec, 1));
   });
+
+  it('is of their links that they are down, so that nobody is asked there', () => {
+    const states = (['up', 'down', undefined] as const).map(linkState => {
+      const spec = { hostName: 'other', interfaces: [{ ...nic, ...(linkState && { linkState }) }] };
+      return hostTrimmer('self')({ ...host, spec }).spec.interfaces[0]?.linkState;
+    });
+    expect(states).to.deep.equal([undefined, 'down', undefined]);
+  });
 });
