@@ -108,6 +108,7 @@ const table = {
     "Request the device plugin's resource in the pod (resources.requests), and see that the device plugin runs on the node.",
   MNN_KUBELET_DEVICES:
     'See that the kubelet of this node is well, and that the agent has its folders device-plugins and pod-resources mounted; the runtime calls again.',
+  MNN_NO_ADDRESSES: "Leave it out of the pod's selection, or give the network an IPAM plugin (spec.ipam).",
   MNN_IPS_DIFFER: 'Delete and re-create the pod to get other addresses than those that it holds.',
   MNN_MAC_MANY: 'Ask for a hardware address only with one NIC (cni-args nics: 1).',
   MNN_MAC_SHARED: 'Leave the hardware address out, or select a network of another type, such as macvlan.',

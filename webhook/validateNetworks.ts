@@ -58,7 +58,7 @@ const specShape = objectOf(
     ...{ subnet: text, masterNets: listOf(text), ipam: text, multiNICIPAM: flag, plugin: pluginShape },
     ...{ attachPolicy: objectOf({ strategy: text, target: text }), schedulerResources: flag, namespaces: listOf(text) },
   },
-  ['ipam', 'plugin'],
+  ['plugin'],
 );
 
 /** The schema says so, too: this is for what comes by another way. */

@@ -2,6 +2,7 @@ import type { AllocatedNic, DeviceClass } from '../core/api/types.ts';
 import { annotation } from '../core/api/names.ts';
 import { deviceResources } from '../core/delegate/deviceResource.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { checkAskedAddresses } from '../core/pod/askedAddresses.ts';
 import type { SelectedNetwork } from '../core/pod/selectNetworks.ts';
 import type { Choice } from '../core/selection/explain.ts';
 import { readNicRequest, type NicRequest } from '../core/selection/request.ts';
@@ -26,7 +27,7 @@ export interface WantedAttachment {
 /**
  * Our elements with what they ask for in `cni-args`.
  * @param annotations the pod's
- * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_CLASS_UNKNOWN, MNN_OVERLAP, or what makes the network's own spec unusable
+ * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_CLASS_UNKNOWN, MNN_OVERLAP, MNN_NO_ADDRESSES, or what makes the network's own spec unusable
  */
 export async function readWanted(
   context: ReviewContext,
@@ -38,6 +39,8 @@ export async function readWanted(
     const known = item.network === undefined ? undefined : context.view.network(item.network);
     if (item.network === undefined || !known) return [];
     context.view.mustBeAlone(known);
+    const { ips, 'default-route': gateways } = item.element;
+    checkAskedAddresses(known.state.network, { ips: ips ?? [], gateways: gateways ?? [] });
     const where = `element ${position + 1} (${item.element.name}) of ${annotation.networks}`;
     const request = readNicRequest(item.element['cni-args'] ?? undefined, where, annotations);
     return [{ position, selected: { ...item, network: item.network }, known, request }];

@@ -8,6 +8,7 @@ import { formatAddress, tryParseAddress } from '../../core/net/address.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import { takesMac } from '../../core/network/nicUse.ts';
+import { checkAskedAddresses } from '../../core/pod/askedAddresses.ts';
 import { checkApplies } from '../../core/pod/selectNetworks.ts';
 import { holderOf, isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
@@ -99,6 +100,7 @@ export class Decider {
     const namespace = wanted.pod.metadata.namespace ?? '';
     const known = await whenReady(lagMs, () => view.mustHave(wanted.network), isUnknown);
     checkApplies(view, wanted.network, namespace);
+    checkAskedAddresses(known.state.network, { ips: wanted.ips, gateways: wanted.defaultRoute });
     const { network } = known.state;
     const plugin = pluginOf(network);
     const devices = await this.#devices(known, wanted, budget.signal);

@@ -51,8 +51,8 @@ export interface MultiNicNetworkSpec {
   subnet?: string;
   /** Host subnets whose NICs are members, in the order of the pod's interfaces; empty: every discovered one. */
   masterNets?: string[];
-  /** JSON text, see core/network/ipam.ts. */
-  ipam: string;
+  /** JSON text, see core/network/ipam.ts; none: pods get interfaces without addresses. */
+  ipam?: string;
   multiNICIPAM?: boolean;
   plugin: PluginSpec;
   attachPolicy?: { strategy: AttachStrategy; target?: string };
@@ -85,7 +85,7 @@ export interface MultiNicNetworkStatus {
   conditions?: Condition[];
   /** Interface indexes in use: which host subnet, and the n-th NIC (from 0) that a host has in it. Never reassigned. */
   interfaces?: InterfaceIndex[];
-  /** Absent where another IPAM plugin gives the addresses. */
+  /** Absent where another IPAM plugin gives the addresses, or nobody. */
   addresses?: AddressCounts;
   /** Extended resources of the devices that pods take; absent where no device plugin hands out the NICs. */
   deviceResources?: string[];

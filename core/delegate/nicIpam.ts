@@ -1,6 +1,6 @@
 import { MultiNicError } from '../errors.ts';
 import { formatInterface, tryParseCidr } from '../net/cidr.ts';
-import { multiNicIpam, type Ipam } from '../network/ipam.ts';
+import { givesAddresses, multiNicIpam, type Ipam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
 /** Where the addresses of one NIC come from: known already, or from an IPAM plugin with this configuration. */
@@ -28,6 +28,7 @@ export interface IpamNic {
  * @throws MultiNicError MNN_NODE_LACKS where a multi-config IPAM says nothing of the NIC, MNN_ADDRESS_INVALID for wanted addresses without a prefix
  */
 export function nicIpam({ name, ipam }: Pick<Network, 'name' | 'ipam'>, nic: IpamNic): NicIpam {
+  if (!givesAddresses(ipam)) return { kind: 'given', addresses: [] };
   switch (ipam.type) {
     case multiNicIpam:
     case hostDeviceIpam:

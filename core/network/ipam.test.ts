@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseIpam } from './ipam.ts';
+import { givesAddresses, parseIpam } from './ipam.ts';
 import { describe as describeFinding } from './finding.ts';
 
 describe('spec.ipam', () => {
@@ -33,8 +33,15 @@ describe('spec.ipam', () => {
     expect(parseIpam('{"type":"x","routes":null}').ipam?.routes).to.deep.equal([]);
   });
 
+  for (const text of [undefined, '', ' \n', '{}', '{"type":""}', '{"type":null,"hostBlock":null}']) {
+    it(`may give no addresses: ${JSON.stringify(text)}`, () => {
+      const { ipam, findings } = parseIpam(text);
+      expect(findings).to.deep.equal([]);
+      expect(ipam && givesAddresses(ipam)).to.equal(false);
+    });
+  }
+
   for (const [text, place] of [
-    ['', /line 1, column 1/],
     ['{"type":"x",}', /line 1, column 13/],
     ['{\n  "type": "x"\n  "hostBlock": 1\n}', /line 3, column 3/],
     ['{"type":"multi-nic-ipam",\n "hostBlock": "7"}', /line 2, column 15.*hostBlock.*"7"/],
@@ -42,7 +49,8 @@ describe('spec.ipam', () => {
     ['{"type":"x","hostBlock":1,"hostBlock":2}', /line 1, column 27.*twice/],
     ['{"hostBlock":1}', /"type" is missing/],
     ['{"type":5}', /line 1, column 9/],
-    ['{"type":null}', /"type" is missing/],
+    ['{"type":null,"hostBlock":1}', /"type" is missing/],
+    ['{"type":"","routes":[]}', /"type" is missing/],
     ['["a"]', /must be a JSON object/],
     ['{"type":"x","vlanMode":"l4"}', /line 1, column 24/],
     ['{"type":"x","excludeCIDRs":"10.0.0.0/8"}', /line 1, column 28/],

@@ -3,6 +3,7 @@ import { error, type Finding } from './finding.ts';
 
 /** `spec.ipam` once read. Keys of other IPAM plugins stay in `raw` and are handed to them as they are. */
 export interface Ipam {
+  /** Empty: interfaces get no addresses. */
   type: string;
   hostBlock: number;
   interfaceBlock: number;
@@ -20,13 +21,22 @@ export interface IpamRoute {
 /** IPAM types that this project implements; any other is the name of a CNI IPAM plugin on the node. */
 export const multiNicIpam = 'multi-nic-ipam';
 
+/**
+ * Whether interfaces get addresses. A configuration without an IPAM plugin makes links alone (CNI 1.1, section 1 "Plugin configuration
+ * objects": `ipam` is optional).
+ */
+export function givesAddresses({ type }: Pick<Ipam, 'type'>): boolean {
+  return type !== '';
+}
+
 const vlanModes = ['', 'l2', 'l3', 'l3s'];
 
 /**
- * Reads the JSON text of `spec.ipam`. Every finding names the line and column of the mistake.
+ * Reads the JSON text of `spec.ipam`; no text is the same as `{}`. Every finding names the line and column of the mistake.
  * @returns the IPAM where there is no error, and the findings
  */
-export function parseIpam(text: string): { ipam?: Ipam; findings: Finding[] } {
+export function parseIpam(given = ''): { ipam?: Ipam; findings: Finding[] } {
+  const text = given.trim() === '' ? '{}' : given;
   const syntax: ParseError[] = [];
   const root = parseTree(text, syntax, { disallowComments: true, allowTrailingComma: false });
   const [first] = syntax;
@@ -64,8 +74,10 @@ class IpamReader {
       routes: this.#routes(),
       raw: getNodeValue(this.#root) as Record<string, unknown>,
     };
-    if (!this.#keys.has('type')) this.#report(this.#root, 'type', 'is missing');
-    else if (ipam.type === '') this.#report(this.#keys.get('type'), 'type', 'must not be empty');
+    // What else stands there is meant for an IPAM: it is not passed over in silence because its name was forgotten.
+    if (!givesAddresses(ipam) && [...this.#keys.keys()].some(key => key !== 'type')) {
+      this.#report(this.#root, 'type', 'is missing; for interfaces without addresses leave out the other keys, too');
+    }
     return this.#findings.length > 0 ? { findings: this.#findings } : { ipam, findings: [] };
   }
 

@@ -57,6 +57,21 @@ describe('the rules of a network’s specification', () => {
     for (const overrides of fine) expect(check(overrides), JSON.stringify(overrides)).to.deep.equal([]);
   });
 
+  it('pass networks without addresses of types that can do without, in each way to say it', () => {
+    const types = [
+      ...['macvlan', 'sriov', 'mellanox', 'host-device', 'ipvlan'].map(type => plugin(type)),
+      plugin('ipvlan', { mode: 'l2' }),
+    ];
+    for (const ipam of ['{}', '', '{"type":""}']) {
+      for (const type of types) {
+        expect(check({ subnet: '', multiNICIPAM: false, ipam, plugin: type }), type.type).to.deep.equal([]);
+      }
+    }
+    expect(check({ subnet: '', multiNICIPAM: false, ipam: '', plugin: plugin('bridge') }).join()).not.to.contain(
+      'error',
+    );
+  });
+
   it('pass every sample', () => {
     const folder = join(import.meta.dirname, '../../manifests/samples');
     const networks = readdirSync(folder)
@@ -175,6 +190,23 @@ describe('the rules of a network’s specification', () => {
       'multiNICIPAM with an IPAM plugin of one NIC',
       { subnet: '', ipam: '{"type":"whereabouts"}' },
       "error MNN_IPAM_FLAG spec.multiNICIPAM: is true, but the IPAM plugin whereabouts gives one interface's address a call",
+    ],
+    ...(
+      [
+        ['ipvlan in mode l3', plugin('ipvlan', { mode: 'l3' })],
+        ['ipvlan in mode l3s', plugin('ipvlan', { mode: 'l3s' })],
+        ['type ptp', plugin('ptp')],
+        ['type aws-ipvlan', plugin('aws-ipvlan')],
+      ] as const
+    ).map(([what, type]): [string, Overrides, string] => [
+      `no addresses for ${what}`,
+      { subnet: '', multiNICIPAM: false, ipam: '{}', plugin: type },
+      `error MNN_MODE_CONFLICT spec.ipam: names no IPAM plugin, but ${what} needs addresses: give it a "type", or use macvlan, ipvlan in mode l2, or a type that moves a NIC into the pod`,
+    ]),
+    [
+      'multiNICIPAM without an IPAM plugin',
+      { subnet: '', ipam: '{}' },
+      'error MNN_IPAM_FLAG spec.multiNICIPAM: is true, but spec.ipam names no IPAM plugin',
     ],
     [
       'a CNI version that nobody speaks',
@@ -304,7 +336,7 @@ describe('the rules of a network’s specification', () => {
           args: fc.dictionary(fc.constantFrom('mode', 'mtu', 'vlan', 'trust', 'constructor'), fc.string()),
         }),
       },
-      { requiredKeys: ['ipam', 'plugin'] },
+      { requiredKeys: ['plugin'] },
     );
     fc.assert(
       fc.property(spec, value => {

@@ -1,6 +1,6 @@
 import type { Draft } from './draft.ts';
 import { error, warning, type Finding } from './finding.ts';
-import { multiNicIpam } from './ipam.ts';
+import { givesAddresses, multiNicIpam } from './ipam.ts';
 
 /** IPAM types that give the addresses of several NICs in one call, besides our own. */
 const severalNicIpams = new Set(['multi-config', 'host-device-ipam']);
@@ -25,9 +25,10 @@ export function validateIpamFlag({ spec, ipam }: Draft): Finding[] {
     return [warning('MNN_IPAM_FLAG', path, `${was}, but ipam.type is ${multiNicIpam}: true is assumed`)];
   }
   if (spec.multiNICIPAM && ipam.type !== multiNicIpam && !severalNicIpams.has(ipam.type)) {
-    return [
-      error('MNN_IPAM_FLAG', path, `is true, but the IPAM plugin ${ipam.type} gives one interface's address a call`),
-    ];
+    const why = givesAddresses(ipam)
+      ? `the IPAM plugin ${ipam.type} gives one interface's address a call`
+      : 'spec.ipam names no IPAM plugin';
+    return [error('MNN_IPAM_FLAG', path, `is true, but ${why}`)];
   }
   return [];
 }
@@ -36,6 +37,7 @@ export function validateIpamFlag({ spec, ipam }: Draft): Finding[] {
 export function validateMode(draft: Draft): Finding[] {
   const findings = checkPluginMode(draft);
   if (draft.ipam && draft.ownAddresses) findings.push(...checkAgreement(draft, draft.ipam.vlanMode));
+  if (draft.ipam && !givesAddresses(draft.ipam)) findings.push(...checkWithoutAddresses(draft));
   if (draft.l3) findings.push(...checkL3(draft));
   return findings;
 }
@@ -76,6 +78,16 @@ function checkAgreement({ spec: { plugin } }: Draft, vlanMode: string): Finding[
   }
   if (mode === vlanMode) return [];
   return [warning('MNN_MODE_CONFLICT', path, `vlanMode is ${vlanMode}, plugin.args.mode ${mode}: ${mode} is used`)];
+}
+
+/** Interfaces that nothing reaches without an address. */
+function checkWithoutAddresses({ spec: { plugin } }: Draft): Finding[] {
+  const { mode = '' } = plugin.args ?? {};
+  const isRouted = plugin.type === 'ptp' || (plugin.type === 'ipvlan' && mode.startsWith('l3'));
+  if (!isRouted && plugin.type !== 'aws-ipvlan') return [];
+  const what = plugin.type === 'ipvlan' ? `ipvlan in mode ${mode}` : `type ${plugin.type}`;
+  const detail = `names no IPAM plugin, but ${what} needs addresses: give it a "type", or use macvlan, ipvlan in mode l2, or a type that moves a NIC into the pod`;
+  return [error('MNN_MODE_CONFLICT', 'spec.ipam', detail)];
 }
 
 function checkL3({ spec, ipam, subnets }: Draft): Finding[] {

@@ -3,6 +3,7 @@ import { hostDeviceIpam, multiConfigIpam } from '../delegate/nicIpam.ts';
 import { isRecord } from '../json.ts';
 import type { Draft } from './draft.ts';
 import { error, warning, type Finding } from './finding.ts';
+import { givesAddresses } from './ipam.ts';
 
 const path = 'spec.ipam';
 
@@ -10,7 +11,7 @@ const path = 'spec.ipam';
 export function validateOtherIpam(draft: Draft): Finding[] {
   if (draft.ipam?.type === multiConfigIpam) return checkMultiConfig(draft.ipam.raw);
   if (draft.ipam?.type === hostDeviceIpam) return checkHostDevice(draft);
-  if (draft.ipam && !draft.ownAddresses && !isExecutable(draft.ipam.type)) {
+  if (draft.ipam && givesAddresses(draft.ipam) && !draft.ownAddresses && !isExecutable(draft.ipam.type)) {
     return [
       error('MNN_IPAM_INVALID', path, `"type" is "${draft.ipam.type}", which no plugin's executable can be named`),
     ];

@@ -1,6 +1,9 @@
 import { compareCidrs, covers, formatCidr, overlap } from '../net/cidr.ts';
 import { hasHostBits, type Draft, type DraftCidr } from './draft.ts';
 import { error, warning, type Finding } from './finding.ts';
+import { givesAddresses } from './ipam.ts';
+
+const noAddresses = 'spec.ipam names no IPAM plugin, so pods get no addresses';
 
 /** spec.subnet: networks, at most one a family. */
 export function validateSubnet({ subnets, ownAddresses, ipam, masterNets, l3 }: Draft): Finding[] {
@@ -12,9 +15,8 @@ export function validateSubnet({ subnets, ownAddresses, ipam, masterNets, l3 }: 
     findings.push(error('MNN_SUBNET_INVALID', 'spec.subnet', `has ${ofFamily.length} IPv${family} networks, ${texts}`));
   }
   if (ipam && !ownAddresses && subnets.length > 0) {
-    findings.push(
-      warning('MNN_IPAM_FLAG', 'spec.subnet', `has no effect: the IPAM plugin ${ipam.type} gives the addresses`),
-    );
+    const why = givesAddresses(ipam) ? `the IPAM plugin ${ipam.type} gives the addresses` : noAddresses;
+    findings.push(warning('MNN_IPAM_FLAG', 'spec.subnet', `has no effect: ${why}`));
   }
   if (ownAddresses) findings.push(...checkMasterOverlap(subnets, masterNets, l3));
   return findings;

@@ -25,6 +25,11 @@ describe('the rules of a network’s specification, where it may be so but surel
       'warning MNN_IPAM_FLAG spec.subnet: has no effect: the IPAM plugin whereabouts gives the addresses',
     ],
     [
+      'a subnet of a network without addresses',
+      { multiNICIPAM: false, ipam: '', plugin: plugin('macvlan') },
+      'warning MNN_IPAM_FLAG spec.subnet: has no effect: spec.ipam names no IPAM plugin, so pods get no addresses',
+    ],
+    [
       'multiNICIPAM that is missing',
       { multiNICIPAM: false },
       'warning MNN_IPAM_FLAG spec.multiNICIPAM: is false, but ipam.type is multi-nic-ipam: true is assumed',

@@ -3,7 +3,7 @@ import type { ApiObject, ObjectMeta, OwnerReference, PluginSpec } from '../api/t
 import { existingResource, ownResource } from '../delegate/deviceResource.ts';
 import { hostDeviceIpam, multiConfigIpam } from '../delegate/nicIpam.ts';
 import { linkStates, pluginArgs } from '../delegate/pluginArgs.ts';
-import { multiNicIpam } from '../network/ipam.ts';
+import { givesAddresses, multiNicIpam, type Ipam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
 /** Where the SR-IOV network operator reads its objects; the predecessor knew this one only. */
@@ -109,7 +109,7 @@ export function sriovNetworkOf(network: Sriov, owner: OwnerReference): SriovNetw
       // The operator puts its own prefix before it.
       resourceName: existingResource(plugin)?.replace(/^.*\//, '') ?? ownResource(network.name),
       ...args,
-      ...(isPluginsOwn(network.ipam.type) && { ipam: network.spec.ipam }),
+      ...(isPluginsOwn(network.ipam) && { ipam: network.spec.ipam ?? '' }),
     },
   };
 }
@@ -130,8 +130,8 @@ function sriovArgs(plugin: PluginSpec): Omit<SriovNetworkSpec, 'resourceName' | 
 }
 
 /** Kinds that only this system serves are of no use to the operator's definition. */
-function isPluginsOwn(type: string): boolean {
-  return ![multiNicIpam, multiConfigIpam, hostDeviceIpam].includes(type);
+function isPluginsOwn(ipam: Ipam): boolean {
+  return givesAddresses(ipam) && ![multiNicIpam, multiConfigIpam, hostDeviceIpam].includes(ipam.type);
 }
 
 function metadataOf(network: string, name: string, owner: OwnerReference): ObjectMeta {

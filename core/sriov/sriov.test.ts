@@ -103,6 +103,7 @@ describe('sriovNetworkOf', () => {
   it("has the IPAM of a plugin, not the kinds that are this system's", () => {
     expect(spec().ipam).to.equal('{"type":"host-local","subnet":"10.1.0.0/16"}');
     expect(spec({}, { ipam: '{"type":"multi-nic-ipam","hostBlock":4,"interfaceBlock":2}' }).ipam).to.equal(undefined);
+    for (const ipam of ['{}', '', '{"type":""}']) expect(spec({}, { ipam }).ipam, ipam).to.equal(undefined);
   });
 });
 

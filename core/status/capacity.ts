@@ -28,7 +28,7 @@ export function capacityState(
   network: Pick<Network, 'ownAddresses'> & { spec: Pick<Network['spec'], 'schedulerResources'> },
   hosts: Iterable<readonly [name: string, capacity: HostCapacity]>,
 ): CapacityState {
-  if (!network.ownAddresses) return state('True', 'NotNeeded', 'another IPAM plugin counts the addresses');
+  if (!network.ownAddresses) return state('True', 'NotNeeded', 'the network has no address pools to count');
   if (network.spec.schedulerResources === false) {
     return state('True', 'NotNeeded', 'spec.schedulerResources is false: the scheduler is told nothing');
   }

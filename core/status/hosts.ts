@@ -1,5 +1,6 @@
 import type { ConfigStatus } from '../api/types.ts';
 import type { NicPosition } from '../layout/interfaceIndex.ts';
+import { givesAddresses } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 import { listNames, type NewCondition } from './condition.ts';
 import type { Survey } from './survey.ts';
@@ -26,7 +27,10 @@ export interface HostsState {
 /** Whether every host that has NICs in the network also has its address block. */
 export function hostsState(network: Network, survey: Survey, allocated: Allocated): HostsState {
   if (!network.ownAddresses) {
-    return state('True', 'NotNeeded', `addresses come from the IPAM plugin ${network.ipam.type}`, 'Success', 0);
+    const message = givesAddresses(network.ipam)
+      ? `addresses come from the IPAM plugin ${network.ipam.type}`
+      : 'pods get interfaces without addresses';
+    return state('True', 'NotNeeded', message, 'Success', 0);
   }
   const without = survey.members.map(({ host }) => host.metadata.name).filter(name => !allocated.hasIndex(name));
   const all = survey.members.length;

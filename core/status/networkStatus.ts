@@ -21,7 +21,7 @@ export interface NetworkFacts {
   definitions: DefinitionsSummary;
   routes: RouteState;
   interfaces: readonly InterfaceIndex[];
-  /** Absent where another IPAM plugin gives the addresses. */
+  /** Absent where another IPAM plugin gives the addresses, or nobody. */
   addresses?: AddressCounts;
   /** Resources of the network's devices; absent where it has none, or none are known. */
   deviceResources?: readonly string[];

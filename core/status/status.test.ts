@@ -185,6 +185,10 @@ describe('hostsState', () => {
   it('has nothing to allocate where another plugin gives the addresses', () => {
     const foreign = network({ type: 'whereabouts' });
     expect(hostsState(foreign, surveyHosts(foreign, []), allocated).configStatus).to.equal('Success');
+    const bare = network({}, { ipam: '{}' });
+    const { condition, configStatus } = hostsState(bare, surveyHosts(bare, []), allocated);
+    expect(configStatus).to.equal('Success');
+    expect(condition.message).to.equal('pods get interfaces without addresses');
   });
 });
 

@@ -50,7 +50,7 @@ export function cniFixture(networks: Readonly<Record<string, MultiNicNetworkSpec
 /** @param ipam more of spec.ipam, or other values */
 export function ptpSpec(octet: number, ipam: object = {}): MultiNicNetworkSpec {
   const spec = networkSpec({ type: 'ptp', vlanMode: 'l3' }, octet);
-  return { ...spec, ipam: JSON.stringify({ ...(JSON.parse(spec.ipam) as object), ...ipam }) };
+  return { ...spec, ipam: JSON.stringify({ ...(JSON.parse(spec.ipam ?? '{}') as object), ...ipam }) };
 }
 
 /** Of spec.ipam.routes, with all that CNI 1.1 knows of a route. */

@@ -10,6 +10,7 @@ import { movedNics } from './movedNics.ts';
 import { errorOf, multusConfig, Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 import { Site } from './site.ts';
+import { withoutAddresses } from './withoutAddresses.ts';
 
 const ours = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3 });
 
@@ -288,6 +289,10 @@ describe('agent: other plugins as delegates', function () {
 
   describe('NICs that go into pods', () => {
     movedNics(() => site);
+  });
+
+  describe('networks without addresses', () => {
+    withoutAddresses(() => site);
   });
 
   for (const step of [

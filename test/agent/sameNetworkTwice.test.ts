@@ -15,7 +15,7 @@ const routes = [{ dst: '198.51.100.0/24' }, { dst: '203.0.113.0/24', table: 1008
 
 function specOf(network: NetworkCase, octet: number, more: object): MultiNicNetworkSpec {
   const spec = networkSpec(network, octet);
-  return { ...spec, ipam: JSON.stringify({ ...(JSON.parse(spec.ipam) as object), ...more }) };
+  return { ...spec, ipam: JSON.stringify({ ...(JSON.parse(spec.ipam ?? '{}') as object), ...more }) };
 }
 
 describe('agent: a pod that selects a network twice', function () {

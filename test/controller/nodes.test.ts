@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pino from 'pino';
-import { label } from '../../core/api/names.ts';
+import { label, nicCountLabel } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
 import { Informer } from '../../kube/watch/informer.ts';
@@ -38,9 +38,14 @@ describe('Node capacity and sweeps, against a real API server', function () {
       multiNicNetworks,
       network('foreign', { ipam: '{"type":"whereabouts"}', multiNICIPAM: false }),
     );
+    await site.client.create(multiNicNetworks, network('bare', { ipam: '', multiNICIPAM: false }));
     await resourceIs('n-0', 'blocks', '62');
     await resourceIs('n-0', 'pages', '1022');
-    expect(await site.seen.resource('n-0', 'foreign')).to.equal(undefined);
+    await eventually('n-0 to tell its NICs', async () => {
+      const { metadata } = await site.client.get(nodes, { name: 'n-0' });
+      return metadata.labels?.[nicCountLabel('bare')] === '2';
+    });
+    for (const name of ['foreign', 'bare']) expect(await site.seen.resource('n-0', name)).to.equal(undefined);
 
     await site.client.update(hostInterfaces, {
       ...host('n-0', 0, { down: true }),
@@ -148,20 +153,21 @@ describe('Node capacity and sweeps, against a real API server', function () {
       multiNicNetworks,
       network('foreign', { ipam: '{"type":"whereabouts"}', multiNICIPAM: false }),
     );
+    await site.client.create(multiNicNetworks, network('bare', { ipam: '{}', multiNICIPAM: false }));
     const columnsAre = (wanted: string) =>
       eventually(`columns ${wanted}`, async () => {
-        const { stdout } = await site.cluster.kubectl(['get', 'multinicnetworks', 'counted', 'foreign']);
+        const { stdout } = await site.cluster.kubectl(['get', 'multinicnetworks', 'counted', 'foreign', 'bare']);
         const [header = '', ...rows] = stdout.trimEnd().split('\n');
         const [from, to] = [header.indexOf('USED'), header.indexOf('CONFIG')];
         const cells = rows.map(row => row.slice(from, to).trim().split(/ +/).join('/'));
         return cells.join() === wanted;
       });
-    await columnsAre('0/124,');
+    await columnsAre('0/124,,');
     const records = ['a', 'b'].map(name => allocation(name, name));
     await createPool('counted.n-0', { network: 'counted', hostName: 'n-0', blocks: [] }, records);
-    await columnsAre('2/124,');
+    await columnsAre('2/124,,');
     await site.client.delete(ipPools, { name: 'counted.n-0' });
-    await columnsAre('0/124,');
+    await columnsAre('0/124,,');
   });
 
   it('audits the cluster, and shows what it finds as metrics', async () => {

@@ -129,7 +129,7 @@ describe('manifests/samples', () => {
     const nic = (fields: object): object =>
       other('HostInterface', { hostName: 'refused', interfaces: [{ interfaceName: 'ens7', ...fields }] });
     const cases: [what: string, object: object, message: RegExp][] = [
-      ['no ipam', network({ ipam: undefined }), /spec\.ipam: Required value/],
+      ['no plugin', network({ plugin: undefined }), /spec\.plugin: Required value/],
       ['ipam as an object', network({ ipam: { type: 'multi-nic-ipam' } }), /spec\.ipam.* must be of type string/],
       ['no plugin type', network({ plugin: { cniVersion: '0.3.1' } }), /spec\.plugin\.type: Required value/],
       [
