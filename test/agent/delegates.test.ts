@@ -287,12 +287,12 @@ describe('agent: other plugins as delegates', function () {
     });
   });
 
-  describe('NICs that go into pods', () => {
-    movedNics(() => site);
-  });
-
   describe('networks without addresses', () => {
     withoutAddresses(() => site);
+  });
+
+  describe('NICs that go into pods', () => {
+    movedNics(() => site);
   });
 
   for (const step of [

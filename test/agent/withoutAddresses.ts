@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey } from '../../core/api/names.ts';
+import { readPool } from '../../core/pool/content.ts';
 import { ipPools, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
 import { addVirtualFunctions, assignDevices } from './devices.ts';
 import type { Host } from './host.ts';
-import { errorOf, linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
+import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 import type { Site } from './site.ts';
 
@@ -96,11 +97,7 @@ export function withoutAddresses(at: () => Site): void {
   it("a NIC of the host goes into one pod at a time, without the host's address, and comes back with it", async () => {
     const config = await multusConfig(site, 'bare-nic', { cniArgs: { masters: ['eth4'] } });
     using sandbox = await Sandbox.make(site, host, 'bare-nic');
-    // Pods of other tests had it before.
-    const result = await eventually('the NIC is free', async () => {
-      const ending = await sandbox.call('ADD', config);
-      return ending.exitCode === 0 ? resultOf(ending) : undefined;
-    });
+    const result = await sandbox.add(config);
     expect(result.ips).to.deep.equal([]);
     expect(addressesIn(sandbox)).to.equal('');
     expect((await sandbox.check(config, result)).stdout).to.equal('');
@@ -110,11 +107,14 @@ export function withoutAddresses(at: () => Site): void {
     expect(linkNames(host.namespace)).to.include('eth4');
     expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
     for (const { pod } of [sandbox, other]) await site.removePod(pod.metadata.name);
+    await eventually('the NIC is free for others', async () => {
+      const pool = await site.client.get(ipPools, { name: `bare-nic.${host.nodeName}` });
+      return readPool(pool).allocations.every(({ state }) => state === 'Released');
+    });
   });
 
   it('a virtual function of a NIC without any address, which a user-space driver has, is one that no link is made of', async () => {
     const recorded = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0' });
-    recorded.forget();
     addVirtualFunctions(host, { '0000:a1:01.0': 'dpdk0' });
     using sandbox = await Sandbox.make(site, host, 'bare-vf');
     assignDevices(host, sandbox.pod.metadata.uid!, { 'openshift.io/barevf': { '0': ['0000:a1:01.0'] } });
@@ -132,6 +132,7 @@ export function withoutAddresses(at: () => Site): void {
     expect((await sandbox.check(config, { interfaces, ips })).stdout).to.equal('');
     await sandbox.del(config);
     expect(recorded.calls.map(({ command }) => command)).to.deep.equal(['ADD', 'CHECK', 'DEL']);
+    recorded.forget();
   });
 
   it('a pod that asks for an address, or a gateway, is told that there is none', async () => {
