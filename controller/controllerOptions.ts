@@ -10,6 +10,8 @@ export interface ControllerTimes {
   batchMs: number;
   /** A network's status is written at most once in this time, except for what agents wait for. */
   statusIntervalMs: number;
+  /** An interface index is kept for so long after the last host has had its NIC, also where none is left for others. */
+  interfaceAbsenceMs: number;
   sweepIntervalMs: number;
   /** Between two audits. */
   auditIntervalMs: number;
@@ -26,6 +28,7 @@ export interface ControllerTimes {
 export const defaultTimes: ControllerTimes = {
   batchMs: 300,
   statusIntervalMs: 5_000,
+  interfaceAbsenceMs: 10 * 60_000,
   sweepIntervalMs: 15_000,
   auditIntervalMs: 10 * 60_000,
   reservationMs: 60_000,

@@ -83,7 +83,8 @@ export class HostBlocks {
     const { members, positions } = surveys.survey(network);
     return planHostPages({
       network,
-      interfaces: planInterfaces(network, object.status?.interfaces ?? [], positions).interfaces,
+      interfaces: planInterfaces({ network, stored: object.status?.interfaces ?? [], positions, now: new Date() })
+        .interfaces,
       pages: pages.map(({ spec }) => spec),
       members: members.map(({ host }) => host.metadata.name),
       exists: host =>

@@ -50,7 +50,7 @@ export function createLeaderSession(
     recheckMs: times.definitionRecheckMs,
     observer: metrics?.informers,
   });
-  const queues = createQueues(context, optional, times.statusIntervalMs, metrics?.queues);
+  const queues = createQueues(context, optional, times, metrics?.queues);
   const certificates =
     options?.certificates &&
     new CertificateKeeper({ client, log, events, options: options.certificates, observer: metrics?.informers });

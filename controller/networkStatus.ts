@@ -1,8 +1,9 @@
 import { component, extendedResourceName } from '../core/api/names.ts';
 import type { Condition, MultiNicNetwork, MultiNicNetworkStatus } from '../core/api/types.ts';
+import { isSamePosition } from '../core/layout/interfaceIndex.ts';
 import { capacityState, isBeingSetUp, type HostCapacity } from '../core/status/capacity.ts';
 import { definitionsSummary, type DefinitionsState, type DevicesProblem } from '../core/status/definitions.ts';
-import { hostsState } from '../core/status/hosts.ts';
+import { describePosition, hostsState } from '../core/status/hosts.ts';
 import { networkStatus, sameButCounts, sameStatus, unusableStatus } from '../core/status/networkStatus.ts';
 import { routeState } from '../core/status/routes.ts';
 import type { Network } from '../core/network/network.ts';
@@ -10,10 +11,12 @@ import type { KnownNetwork } from '../kube/view/clusterView.ts';
 import { isConflict, isNotFound } from '../kube/api/errors.ts';
 import { multiNicNetworks } from '../kube/api/resources.ts';
 import type { WorkResult } from '../kube/process/workQueue.ts';
+import type { ControllerTimes } from './controllerOptions.ts';
+import { InterfaceReuse, noReuse, type Reuse } from './interfaceReuse.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { hostIndexCount } from './plan/hostPages.ts';
 import { planInterfaces } from './plan/interfaces.ts';
-import { readableNetwork } from './readableNetwork.ts';
+import { readableNetwork, type Readable } from './readableNetwork.ts';
 
 /** Where the parts of a status come from that the API server does not know. */
 export interface StatusSources {
@@ -23,6 +26,8 @@ export interface StatusSources {
   deviceResources: (network: Network) => readonly string[] | undefined;
   unassignedHosts: (network: string) => readonly string[];
 }
+
+type StatusTimes = Pick<ControllerTimes, 'statusIntervalMs' | 'interfaceAbsenceMs'>;
 
 /** Pods come and go all the time, and each agent is sent each status: of a network's counts all agents together get 50 a second. */
 const countsMsPerAgent = 20;
@@ -38,12 +43,14 @@ export class NetworkStatuses {
   readonly #context: LeaderContext;
   readonly #sources: StatusSources;
   readonly #minIntervalMs: number;
+  readonly #reuse: InterfaceReuse;
   readonly #written = new Map<string, number>();
 
-  constructor(context: LeaderContext, sources: StatusSources, minIntervalMs: number) {
+  constructor(context: LeaderContext, sources: StatusSources, times: StatusTimes) {
     this.#context = context;
     this.#sources = sources;
-    this.#minIntervalMs = minIntervalMs;
+    this.#minIntervalMs = times.statusIntervalMs;
+    this.#reuse = new InterfaceReuse(context, times.interfaceAbsenceMs);
   }
 
   /** Handles one network. */
@@ -54,8 +61,11 @@ export class NetworkStatuses {
       this.#written.delete(name);
       return {};
     }
-    const status = this.#statusOf(object);
-    if (sameStatus(object.status, status)) return {};
+    const read = readableNetwork(this.#context.view, name);
+    const reuse = read.kind === 'usable' ? await this.#reuse.find(read.known, signal) : noReuse;
+    const status = this.#statusOf(object, read, reuse);
+    const later = reuse.againMs === undefined ? {} : { requeueAfterMs: reuse.againMs };
+    if (sameStatus(object.status, status)) return later;
     const waitMs = isUrgent(object.status, status) ? 0 : this.#waitMs(name, object.status, status);
     if (waitMs > 0) return { requeueAfterMs: waitMs };
     try {
@@ -72,7 +82,8 @@ export class NetworkStatuses {
     }
     this.#written.set(name, performance.now());
     this.#tell(object, status);
-    return {};
+    this.#tellReuse(object, status, reuse);
+    return later;
   }
 
   #waitMs(name: string, stored: MultiNicNetworkStatus | undefined, next: MultiNicNetworkStatus): number {
@@ -84,23 +95,32 @@ export class NetworkStatuses {
     return last + intervalMs - performance.now();
   }
 
-  #statusOf(object: MultiNicNetwork): MultiNicNetworkStatus {
-    const { informers, view } = this.#context;
-    const { name, generation = 0 } = object.metadata;
+  #statusOf(object: MultiNicNetwork, read: Readable, reuse: Reuse): MultiNicNetworkStatus {
+    const { informers } = this.#context;
+    const { generation = 0 } = object.metadata;
     const of = { stored: object.status, generation, now: new Date() };
-    const read = readableNetwork(view, name);
-    if (read.kind === 'usable') return this.#usable(read.known, of);
+    if (read.kind === 'usable') return this.#usable(read.known, reuse, of);
     const hosts = [...informers.hosts.list()];
     const withNics = hosts.filter(({ spec }) => spec.interfaces.length > 0).length;
     const finding = read.kind === 'unusable' ? read.finding : 'being deleted';
     return unusableStatus(finding, of, { hosts: hosts.length, withNics });
   }
 
-  #usable({ object, state }: KnownNetwork, of: Parameters<typeof networkStatus>[1]): MultiNicNetworkStatus {
+  #usable(
+    { object, state }: KnownNetwork,
+    { free, kept }: Reuse,
+    of: Parameters<typeof networkStatus>[1],
+  ): MultiNicNetworkStatus {
     const { surveys, view, informers } = this.#context;
     const { network } = state;
     const survey = surveys.survey(network);
-    const { interfaces, unassigned } = planInterfaces(network, object.status?.interfaces ?? [], survey.positions);
+    const { interfaces, unassigned } = planInterfaces({
+      network,
+      stored: object.status?.interfaces ?? [],
+      positions: survey.positions,
+      now: of.now,
+      free,
+    });
     const indexes = view.hostIndexes(network.name);
     const hasIndex = (host: string): boolean => network.nodeIndependent || indexes.has(host);
     const hosts = hostsState(network, survey, {
@@ -108,6 +128,7 @@ export class NetworkStatuses {
       indexes: hostIndexCount(network),
       refused: this.#sources.unassignedHosts(network.name),
       unassigned,
+      keptIndexes: kept,
     });
     const capacity = capacityState(
       network,
@@ -147,6 +168,19 @@ export class NetworkStatuses {
     if (!node) return 'noNode';
     if (!hasIndex(host)) return 'noBlock';
     return node.status?.allocatable?.[extendedResourceName(name)] === undefined ? 'waiting' : 'published';
+  }
+
+  #tellReuse(object: MultiNicNetwork, status: MultiNicNetworkStatus, { free }: Reuse): void {
+    const { events, log } = this.#context;
+    for (const before of object.status?.interfaces ?? []) {
+      const now = status.interfaces?.find(({ index }) => index === before.index);
+      if (!free.has(before.index) || !now || isSamePosition(before, now)) continue;
+      const detail =
+        `interface index ${now.index} is that of ${describePosition(now)} from now on: no host has had ` +
+        `${describePosition(before)} since ${before.goneSince}, and nobody holds addresses under it`;
+      log.info({ network: object.metadata.name, before, now }, 'interface index given to another NIC');
+      events.record(object, 'Normal', 'InterfaceIndexReused', detail);
+    }
   }
 
   /** Events for conditions that turned: a Warning where one calls for somebody, and the moment of being ready. */

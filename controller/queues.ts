@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import type { Metrics } from '../kube/report/metrics.ts';
 import { WorkQueue, type WorkQueueOptions } from '../kube/process/workQueue.ts';
+import type { ControllerTimes } from './controllerOptions.ts';
 import { Definitions, definitionKeys } from './definitions.ts';
 import { HostBlocks } from './hostBlocks.ts';
 import type { LeaderContext } from './leaderContext.ts';
@@ -30,7 +31,7 @@ const catchUpMs = 50;
 export function createQueues(
   context: LeaderContext,
   optional: OptionalResources,
-  statusIntervalMs: number,
+  times: Pick<ControllerTimes, 'statusIntervalMs' | 'interfaceAbsenceMs'>,
   observer: Metrics['queues'] | undefined,
 ): Queues {
   const blocks = new HostBlocks(context);
@@ -48,7 +49,7 @@ export function createQueues(
       },
       unassignedHosts: network => blocks.unassigned(network),
     },
-    statusIntervalMs,
+    times,
   );
   const queue = (name: string, handler: WorkQueueOptions['handler'], keysAtOnce = 1): WorkQueue =>
     new WorkQueue({

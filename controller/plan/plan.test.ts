@@ -120,19 +120,41 @@ describe('planInterfaces', () => {
     { netAddress: '172.20.1.0/24', ordinal: 1 },
   ];
 
+  const base = { network: network({}), stored: interfaces, positions, now: new Date('2026-01-02T03:04:05.678Z') };
+
   it('keeps what is stored, gives new positions the lowest free index in order, and names those left over', () => {
-    const plan = planInterfaces(network({ interfaceBlock: 1 }), interfaces, positions);
+    const plan = planInterfaces({ ...base, network: network({ interfaceBlock: 1 }) });
     expect(plan.interfaces).to.deep.equal([...interfaces, { index: 1, netAddress: '172.20.2.0/24', ordinal: 0 }]);
     expect(plan.unassigned).to.deep.equal([positions[2]]);
   });
 
   it('gives up only what lies outside the layout', () => {
     const stored = [...interfaces, { index: 3, netAddress: '172.20.9.0/24', ordinal: 0 }];
-    expect(planInterfaces(network({}), stored, []).interfaces).to.deep.equal(stored);
-    expect(planInterfaces(network({ interfaceBlock: 1 }), stored, []).interfaces).to.deep.equal(interfaces);
+    const indexes = (ipam: object): number[] =>
+      planInterfaces({ ...base, network: network(ipam), stored, positions: [] }).interfaces.map(({ index }) => index);
+    expect(indexes({})).to.deep.equal([0, 3]);
+    expect(indexes({ interfaceBlock: 1 })).to.deep.equal([0]);
+  });
+
+  it('notes since when no host has a NIC, until one has it again', () => {
+    const [first] = interfaces;
+    const gone = { ...first!, goneSince: '2026-01-02T03:04:05Z' };
+    const later = new Date('2026-01-02T04:00:00Z');
+    expect(planInterfaces({ ...base, positions: [] }).interfaces).to.deep.equal([gone]);
+    expect(planInterfaces({ ...base, stored: [gone], positions: [], now: later }).interfaces).to.deep.equal([gone]);
+    expect(planInterfaces({ ...base, stored: [gone], now: later }).interfaces).to.deep.include(first);
+  });
+
+  it('gives an index that is free to another NIC, unless its own is there after all', () => {
+    const narrow = { ...base, network: network({ interfaceBlock: 0 }), free: new Set([0]) };
+    const [second] = positions;
+    const reused = planInterfaces({ ...narrow, positions: [second!] });
+    expect(reused).to.deep.equal({ interfaces: [{ index: 0, ...second }], unassigned: [] });
+    expect(planInterfaces({ ...narrow, positions }).interfaces).to.deep.equal(interfaces);
   });
 
   it('gives nothing to a network without addresses of its own', () => {
-    expect(planInterfaces(network({ type: 'whereabouts' }), [], positions).interfaces).to.deep.equal([]);
+    const foreign = { ...base, network: network({ type: 'whereabouts' }), stored: [] };
+    expect(planInterfaces(foreign).interfaces).to.deep.equal([]);
   });
 });

@@ -83,7 +83,7 @@ export interface MultiNicNetworkStatus {
   lastSyncTime: string;
   observedGeneration?: number;
   conditions?: Condition[];
-  /** Interface indexes in use: which host subnet, and the n-th NIC (from 0) that a host has in it. Never reassigned. */
+  /** Interface indexes: which host subnet, and the n-th NIC (from 0) that a host has in it. Reassigned where none is left, once nothing is behind it. */
   interfaces?: InterfaceIndex[];
   /** Absent where another IPAM plugin gives the addresses, or nobody. */
   addresses?: AddressCounts;
@@ -101,6 +101,8 @@ export interface InterfaceIndex {
   index: number;
   netAddress: string;
   ordinal: number;
+  /** When it was first seen that no host has such a NIC any more; absent while one has. */
+  goneSince?: string;
 }
 
 export type MultiNicNetwork = ApiObject<MultiNicNetworkSpec, MultiNicNetworkStatus>;

@@ -59,6 +59,15 @@ export function hostIndexOf(network: Network, netAddress: string, address: IpAdd
   return Number((address.value >> BigInt(podBits)) % hosts);
 }
 
+/** The interface index whose range an address lies in; undefined where it is in none of the network's pod subnets. */
+export function interfaceIndexOf(network: Network, address: IpAddress): number | undefined {
+  const layout = layoutsOf(network).find(({ subnet }) => contains(subnet, address));
+  if (!layout) return undefined;
+  const { subnet, interfaceBits } = layout;
+  const hostBits = BigInt(bitsOf(subnet.family) - subnet.prefix - interfaceBits);
+  return Number((address.value - subnet.base) >> hostBits);
+}
+
 /** Without a pod subnet the host subnet is the vlanCIDR; several NICs of a host in it share its block. */
 function hostSubnetBlocks(
   network: Network,

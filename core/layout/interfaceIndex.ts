@@ -5,7 +5,7 @@ import { isExcluded, vlanCidr, type Layout } from './layout.ts';
 export type NicPosition = Pick<InterfaceIndex, 'netAddress' | 'ordinal'>;
 
 /**
- * Gives every position an interface index: those that have one keep it for ever; new ones get the lowest free index whose vlanCIDR no
+ * Gives every position an interface index: those that have one keep it; new ones get the lowest free index whose vlanCIDR no
  * exclude covers. Without layouts (no pod subnet) indexes only number the positions.
  * @param wanted in the order in which new indexes are given
  * @returns the indexes, by index, and the positions that found none
@@ -33,7 +33,11 @@ export function assignInterfaceIndexes(
 
 /** The index of a position; undefined where it has none yet. */
 export function indexOf(interfaces: readonly InterfaceIndex[], position: NicPosition): number | undefined {
-  return interfaces.find(e => e.netAddress === position.netAddress && e.ordinal === position.ordinal)?.index;
+  return interfaces.find(entry => isSamePosition(entry, position))?.index;
+}
+
+export function isSamePosition(one: NicPosition, other: NicPosition): boolean {
+  return one.netAddress === other.netAddress && one.ordinal === other.ordinal;
 }
 
 function lowestFree(used: ReadonlySet<number>, layouts: readonly Layout[]): number | undefined {

@@ -97,7 +97,7 @@ function selectOnNode(network: Network, host: HostInterfaceSpec, choice: NicChoi
 }
 
 /**
- * The same without a node, for a network whose addresses do not depend on it: the first NIC positions that the network knows. Undefined
+ * The same without a node, for a network whose addresses do not depend on it: the first NIC positions that hosts have. Undefined
  * where the choice needs the node after all: NICs asked for by name, or a network without a pod subnet.
  */
 export function claimsAnywhere(
@@ -108,9 +108,10 @@ export function claimsAnywhere(
   if (!network.nodeIndependent || network.subnets.length === 0 || request.masters || request.class) return undefined;
   // Which of the node's NICs are the cheapest or fastest is not known without it.
   if (request.nics !== undefined && looksAtBandwidth(strategyOf(network))) return undefined;
-  const count = request.nics ?? interfaces.length;
-  if (count === 0 || count > interfaces.length) return undefined;
-  return interfaces.slice(0, count).map((position, i) => ({
+  const known = interfaces.filter(({ goneSince }) => goneSince === undefined);
+  const count = request.nics ?? known.length;
+  if (count === 0 || count > known.length) return undefined;
+  return known.slice(0, count).map((position, i) => ({
     netAddress: position.netAddress,
     blocks: blocksOf(network, interfaces, position, 0),
     ...wanted(ips, i, count),

@@ -15,6 +15,8 @@ export interface Allocated {
   refused: readonly string[];
   /** NIC positions that no interface index was left for. */
   unassigned: readonly NicPosition[];
+  /** Why indexes whose NICs are gone are not given to these, each in words. */
+  keptIndexes: readonly string[];
 }
 
 /** The condition HostsAllocated, what it means for configStatus, and how many hosts have their block. */
@@ -41,7 +43,7 @@ export function hostsState(network: Network, survey: Survey, allocated: Allocate
     return state('False', 'NoMembers', message, 'WaitForConfig', 0);
   }
   if (allocated.unassigned.length > 0) {
-    return state('False', 'InterfaceIndexesFull', interfacesFull(network, allocated.unassigned), 'Failed', processed);
+    return state('False', 'InterfaceIndexesFull', interfacesFull(network, allocated), 'Failed', processed);
   }
   const refused = allocated.refused.filter(name => without.includes(name));
   if (refused.length > 0) {
@@ -58,13 +60,17 @@ export function hostsState(network: Network, survey: Survey, allocated: Allocate
   return state('True', 'HostsAllocated', message, 'Success', processed);
 }
 
-function interfacesFull(network: Network, unassigned: readonly NicPosition[]): string {
+function interfacesFull(network: Network, { unassigned, keptIndexes }: Allocated): string {
   const { interfaceBlock } = network.ipam;
-  const names = unassigned.map(({ netAddress, ordinal }) => `${netAddress} (NIC ${ordinal + 1} of a host)`);
-  return (
-    `no interface index is left for ${listNames(names)}: interfaceBlock ${interfaceBlock} gives ${2 ** interfaceBlock}, ` +
-    'less those that excludeCIDRs cover'
-  );
+  const full =
+    `no interface index is left for ${listNames(unassigned.map(describePosition))}: interfaceBlock ${interfaceBlock} ` +
+    `gives ${2 ** interfaceBlock}, less those that excludeCIDRs cover`;
+  return [full, ...keptIndexes].join('; ');
+}
+
+/** A NIC position in words. */
+export function describePosition({ netAddress, ordinal }: NicPosition): string {
+  return `${netAddress} (NIC ${ordinal + 1} of a host)`;
 }
 
 function state(

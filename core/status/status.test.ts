@@ -162,7 +162,7 @@ describe('definitionsSummary', () => {
 });
 
 describe('hostsState', () => {
-  const allocated: Allocated = { hasIndex: () => true, indexes: 64, refused: [], unassigned: [] };
+  const allocated: Allocated = { hasIndex: () => true, indexes: 64, refused: [], unassigned: [], keptIndexes: [] };
   const survey = surveyHosts(network(), [host('a', [two]), host('b', [two])]);
 
   it('tells waiting hosts from those that no index was left for', () => {
@@ -197,7 +197,13 @@ describe('networkStatus', () => {
 
   function status(stored?: MultiNicNetworkStatus, node: HostCapacity = 'published'): MultiNicNetworkStatus {
     const survey = surveyHosts(network(), [host('a', [two])]);
-    const hosts = hostsState(network(), survey, { hasIndex: () => true, indexes: 64, refused: [], unassigned: [] });
+    const hosts = hostsState(network(), survey, {
+      hasIndex: () => true,
+      indexes: 64,
+      refused: [],
+      unassigned: [],
+      keptIndexes: [],
+    });
     const definitions = definitionsSummary(
       { installed: true, wanted: 1, ready: 1, foreign: [], failures: new Map() },
       undefined,

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
-import { apiVersion } from '../../core/api/names.ts';
+import { annotation, apiVersion, attachmentsKey } from '../../core/api/names.ts';
 import { emptyPool, formatPool } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/api/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
-import { host, inParallel, network } from './support.ts';
+import { host, inParallel, network, podNamed } from './support.ts';
 import { controllerSite } from './site.ts';
 
 const main = join(import.meta.dirname, '../../controller/main.ts');
@@ -143,6 +145,47 @@ describe('Host blocks, against a real API server', function () {
     await site.client.delete(cidrs, { name: 'taken-away-0' });
     const after = await allIndexed('taken-away', 3);
     expect([after.get('n-0'), after.get('n-1')]).to.deep.equal([2, 1]);
+  });
+
+  it('gives the indexes of NICs that are gone to new ones, when none is left and nobody holds addresses under them', async () => {
+    site.start({ interfaceAbsenceMs: 1_000, statusIntervalMs: 50 });
+    const name = 'readdressed';
+    // Two indexes: 10.200.0.0/17 and 10.200.128.0/17.
+    await site.client.create(multiNicNetworks, network(name, { masterNets: ['172.20.0.0/16'] }, { interfaceBlock: 1 }));
+    await addHosts(['n-0', 'n-1']);
+    await allIndexed(name, 2);
+    const subnets = async (): Promise<string[]> =>
+      (await site.seen.status(name))?.interfaces?.map(({ netAddress }) => netAddress) ?? [];
+    const message = async (): Promise<string> => (await site.seen.condition(name, 'HostsAllocated'))?.message ?? '';
+    const subnetsAre = (...wanted: string[]) =>
+      eventually(`indexes of ${wanted.join()}`, async () => isDeepStrictEqual(await subnets(), wanted));
+    const says = (part: string) => eventually(`"${part}"`, async () => (await message()).includes(part));
+    await subnetsAre('172.20.1.0/24', '172.20.2.0/24');
+    await createPool(name, 'n-0', '10.200.0.65/17');
+    const stray = [{ netAddress: '172.20.1.0/24', addresses: ['10.200.0.70/17'] }];
+    const element = JSON.stringify([{ name, 'cni-args': { [attachmentsKey]: stray } }]);
+    await site.client.create(pods, podNamed('stray', { [annotation.networks]: element }));
+
+    const readdress = async (hostName: string): Promise<void> => {
+      const { spec } = host(hostName, Number(hostName.split('-')[1]));
+      const text = JSON.stringify(spec).replaceAll('172.20.', '172.20.1');
+      await site.client.patch(hostInterfaces, { name: hostName }, 'merge', { spec: JSON.parse(text) as object });
+    };
+    await readdress('n-0');
+    await says('no interface index is left for 172.20.11.0/24 (NIC 1 of a host), 172.20.12.0/24 (NIC 1 of a host)');
+    await sleep(2_000);
+    expect(await subnets(), 'n-1 has them').to.deep.equal(['172.20.1.0/24', '172.20.2.0/24']);
+    expect(await message()).not.to.contain('gone since');
+
+    await readdress('n-1');
+    await subnetsAre('172.20.1.0/24', '172.20.11.0/24');
+    await says('is kept: pod default/n-0 holds 10.200.0.65 (ippool readdressed.n-0)');
+    await site.client.delete(ipPools, { name: nodePoolName(name, 'n-0') });
+    await says('is kept: pod default/stray has 10.200.0.70, which no record explains');
+    await site.client.delete(pods, { namespace: 'default', name: 'stray' }, { gracePeriodSeconds: 0 });
+    await subnetsAre('172.20.12.0/24', '172.20.11.0/24');
+    await eventually('success', async () => (await site.seen.status(name))?.configStatus === 'Success');
+    await eventually('event', async () => (await site.seen.reasons(name)).includes('InterfaceIndexReused'));
   });
 
   it('starts anew for a network that was deleted and made again', async () => {

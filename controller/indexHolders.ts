@@ -1,0 +1,122 @@
+import type { InterfaceIndex, IPPool } from '../core/api/types.ts';
+import { label } from '../core/api/names.ts';
+import { auditedPod } from '../core/audit/readPod.ts';
+import { auditedPool } from '../core/audit/readPool.ts';
+import { addressesOf, podName } from '../core/audit/view.ts';
+import { interfaceIndexOf } from '../core/layout/hostBlocks.ts';
+import { isSamePosition } from '../core/layout/interfaceIndex.ts';
+import { membersOf } from '../core/layout/members.ts';
+import { tryParseAddress } from '../core/net/address.ts';
+import type { Network } from '../core/network/network.ts';
+import { hostInterfaces, ipPools, pods } from '../kube/api/resources.ts';
+import type { KubeObject } from '../kube/api/types.ts';
+import { headOf } from '../kube/watch/head.ts';
+import type { LeaderContext } from './leaderContext.ts';
+
+/** By index, what is behind it, in words: the first that was found. */
+type Holders = Map<number, string>;
+
+/** So many pods or pools are parsed at a time without keeping the process from anything. */
+const atOnce = 100;
+
+/**
+ * What keeps these interface indexes of a network from being given to other NICs, as the API server has it now: a host that has such a NIC, a
+ * pool with an address under the index, or with a line that cannot be read, a pod that was given one or has it on its node. An index that the
+ * answer does not have has nothing behind it.
+ * @throws ApiError, TransportError: then nothing is known of any
+ */
+export async function indexHolders(
+  context: LeaderContext,
+  network: Network,
+  entries: readonly InterfaceIndex[],
+  signal: AbortSignal,
+): Promise<Holders> {
+  const holders: Holders = new Map();
+  for (const look of [inHosts, inPools, inPods]) {
+    const left = entries.filter(({ index }) => !holders.has(index));
+    if (left.length > 0) await look(context, { network, entries: left, holders }, signal);
+  }
+  return holders;
+}
+
+interface Look {
+  network: Network;
+  entries: readonly InterfaceIndex[];
+  holders: Holders;
+}
+
+async function inHosts({ client }: LeaderContext, look: Look, signal: AbortSignal): Promise<void> {
+  const { network, entries, holders } = look;
+  await client.list(hostInterfaces, {
+    signal,
+    transform: visiting(({ metadata: { name }, spec }) => {
+      const members = membersOf(network, spec);
+      for (const entry of entries) {
+        if (members.some(member => isSamePosition(entry, member))) note(holders, entry.index, `host ${name} has it`);
+      }
+    }),
+  });
+}
+
+async function inPools({ client, informers }: LeaderContext, look: Look, signal: AbortSignal): Promise<void> {
+  const { network, entries, holders } = look;
+  const seen = new Set<string>();
+  const visit = (object: IPPool): void => {
+    const pool = auditedPool(object);
+    seen.add(pool.name);
+    if (pool.unreadable.length > 0) {
+      for (const { index } of entries) note(holders, index, `ippool ${pool.name} has lines that are no records`);
+    }
+    for (const record of pool.allocations) {
+      const words = (address: string): string => `${podName(record)} holds ${address} (ippool ${pool.name})`;
+      noteAddresses(look, addressesOf(record.nics), words);
+    }
+  };
+  const labelSelector = `${label.network}=${network.name}`;
+  await client.list(ipPools, { labelSelector, signal, limit: atOnce, transform: visiting(visit) });
+  for (const { metadata, spec } of [...informers.pools.list()]) {
+    // Somebody may have taken the label off.
+    if (spec.network !== network.name || seen.has(metadata.name)) continue;
+    const pool = await client.find(ipPools, metadata, { signal });
+    if (pool) visit(pool);
+  }
+}
+
+async function inPods({ client }: LeaderContext, look: Look, signal: AbortSignal): Promise<void> {
+  await client.list(pods, {
+    signal,
+    limit: atOnce,
+    transform: visiting(object => {
+      const pod = auditedPod(object);
+      if (pod.endedAt !== undefined) return;
+      const isOurs = ({ network }: { network: string }): boolean => network === look.network.name;
+      const given = pod.attachments.filter(isOurs).flatMap(({ nics }) => addressesOf(nics));
+      const actual = pod.interfaces.filter(isOurs).flatMap(({ addresses }) => addressesOf([{ addresses }]));
+      noteAddresses(look, [...given, ...actual], address => `${podName(pod)} has ${address}, which no record explains`);
+    }),
+  });
+}
+
+function noteAddresses(
+  { network, entries, holders }: Look,
+  addresses: readonly string[],
+  words: (address: string) => string,
+): void {
+  for (const text of addresses) {
+    const address = tryParseAddress(text);
+    const index = address && interfaceIndexOf(network, address);
+    if (entries.some(entry => entry.index === index)) note(holders, index ?? 0, words(text));
+  }
+}
+
+function note(holders: Holders, index: number, words: string): void {
+  if (!holders.has(index)) holders.set(index, words);
+}
+
+/** Looks at each object of a list, of which nothing is kept. */
+function visiting<T extends KubeObject>(visit: (object: T) => void): (object: T) => T {
+  return object => {
+    visit(object);
+    return headOf(object) as T;
+  };
+}
