@@ -106,7 +106,7 @@ async function toTheLast(site: AdmissionSite, report: Reporter): Promise<void> {
 }
 
 async function audited(site: AdmissionSite, report: Reporter, name: string): Promise<void> {
-  const findings = await auditCluster(site.client, { settleMs: 2000, graceMs: 0, reservationMs: 0 });
+  const { findings } = await auditCluster(site.client, { settleMs: 2000, graceMs: 0, reservationMs: 0 });
   for (const { kind, message } of findings.slice(0, 5)) console.log(`  audit: ${kind}: ${message}`);
   report(`${name}: disagreements that the audit finds`, {
     value: findings.length,

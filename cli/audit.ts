@@ -16,8 +16,7 @@ export async function runAudit(flags: AuditFlags): Promise<{ report: string; isC
     ...(kubeconfig !== undefined && { kubeconfig }),
   });
   if (network !== undefined) await client.get(multiNicNetworks, { name: network });
-  const all = await auditCluster(client, { settleMs });
-  const findings = all.filter(finding => network === undefined || finding.network.split(',').includes(network));
-  const report = output === 'json' ? jsonReport(findings) : tableReport(findings);
-  return { report, isClean: findings.length === 0 };
+  const result = await auditCluster(client, { settleMs, ...(network !== undefined && { network }) });
+  const report = output === 'json' ? jsonReport(result) : tableReport(result);
+  return { report, isClean: result.findings.length === 0 && result.more === 0 };
 }

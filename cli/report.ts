@@ -1,18 +1,20 @@
 import { countKinds } from '../core/audit/audit.ts';
-import { findingKinds, type AuditFinding } from '../core/audit/types.ts';
+import { findingKinds } from '../core/audit/types.ts';
+import type { AuditResult } from '../kube/audit/clusterAudit.ts';
 
 /** The findings and their counts as JSON. */
-export function jsonReport(findings: readonly AuditFinding[]): string {
-  return `${JSON.stringify({ findings, counts: countKinds(findings) }, undefined, 2)}\n`;
+export function jsonReport({ findings, more }: AuditResult): string {
+  return `${JSON.stringify({ findings, counts: countKinds(findings), more }, undefined, 2)}\n`;
 }
 
 /** A table of the findings where there are any, and a line of counts. */
-export function tableReport(findings: readonly AuditFinding[]): string {
+export function tableReport({ findings, more }: AuditResult): string {
   const rows = findings.map(({ kind, network, objects, message }) => [kind, network, objects.join(', '), message]);
   const lines = rows.length > 0 ? columns([['KIND', 'NETWORK', 'OBJECTS', 'MESSAGE'], ...rows]) : [];
   const counts = countKinds(findings);
   const summary = findingKinds.map(kind => `${kind} ${counts[kind]}`).join(', ');
-  return [...lines, `${findings.length} findings: ${summary}`, ''].join('\n');
+  const rest = more > 0 ? [`${more} more were seen and are not told: mend these, and audit again`] : [];
+  return [...lines, `${findings.length} findings: ${summary}`, ...rest, ''].join('\n');
 }
 
 function columns(rows: readonly string[][]): string[] {

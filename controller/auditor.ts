@@ -9,6 +9,8 @@ import type { Logger } from '../kube/process/log.ts';
 /** What the last audit came to. */
 export interface AuditReport {
   counts: Record<FindingKind, number>;
+  /** Disagreements beyond those that are counted: see AuditResult. */
+  more: number;
   endedAt: Date;
 }
 
@@ -59,10 +61,11 @@ export class Auditor implements Runnable {
   async #audit(signal: AbortSignal): Promise<void> {
     const { client, log, intervalMs, reservationMs } = this.#options;
     const pauseMs = Math.min(settleMs, intervalMs);
-    const findings = await auditCluster(client, { settleMs: pauseMs, graceMs, reservationMs, concurrency, signal });
+    const options = { settleMs: pauseMs, graceMs, reservationMs, concurrency, signal };
+    const { findings, more } = await auditCluster(client, options);
     const counts = countKinds(findings);
-    this.#report = { counts, endedAt: new Date() };
+    this.#report = { counts, more, endedAt: new Date() };
     for (const finding of findings.slice(0, mostTold)) log.warn(finding, 'audit: pods, pools and interfaces disagree');
-    log.info({ findings: findings.length, ...counts }, 'audited; kubectl multinic audit lists every finding');
+    log.info({ findings: findings.length, ...counts, more }, 'audited; kubectl multinic audit lists the findings');
   }
 }

@@ -46,6 +46,16 @@ export function registerNetworkMetrics(registry: Registry, leading: () => Leader
     },
   });
   new Gauge({
+    name: 'multinic_audit_findings_more',
+    help: 'Disagreements that the last audit saw beyond the 1,000 that multinic_audit_findings counts.',
+    registers,
+    collect() {
+      this.reset();
+      const report = leading()?.auditor.report;
+      if (report) this.set(report.more);
+    },
+  });
+  new Gauge({
     name: 'multinic_audit_timestamp_seconds',
     help: 'When the last audit ended, in seconds since 1970.',
     registers,

@@ -14,7 +14,16 @@ export interface ClusterAuditOptions {
   reservationMs?: number;
   /** Requests at the same time. Default 8. */
   concurrency?: number;
+  /** Only what concerns this network. Default: all. */
+  network?: string;
   signal?: AbortSignal;
+}
+
+/** What an audit came to. */
+export interface AuditResult {
+  findings: AuditFinding[];
+  /** Disagreements that were seen once, and neither looked at again nor told: there were too many. */
+  more: number;
 }
 
 /** More disagreements than this are not looked at a second time, nor told, before some of them are mended. */
@@ -26,19 +35,23 @@ const mostFindings = 1000;
  * not of one moment, and the first ones may come from the API server's cache.
  * @throws ApiError, TransportError
  */
-export async function auditCluster(client: KubeClient, options: ClusterAuditOptions): Promise<AuditFinding[]> {
-  const { settleMs, graceMs = 60_000, reservationMs = 60_000, concurrency = 8, signal } = options;
+export async function auditCluster(client: KubeClient, options: ClusterAuditOptions): Promise<AuditResult> {
+  const { settleMs, graceMs = 60_000, reservationMs = 60_000, concurrency = 8, network, signal } = options;
   const call = { concurrency, ...(signal && { signal }) };
   const rules = (): AuditRules => ({ now: new Date(), graceMs, reservationMs });
-  const first = await firstLook(client, await readFrame(client, signal), rules(), call);
-  if (first.length === 0) return [];
+  const isMeant = (finding: AuditFinding): boolean =>
+    network === undefined || finding.network.split(',').includes(network);
+  const all = await firstLook(client, await readFrame(client, signal), rules(), call);
+  const first = all.filter(({ finding }) => isMeant(finding));
+  if (first.length === 0) return { findings: [], more: 0 };
   await sleep(settleMs, signal);
   signal?.throwIfAborted();
   const frame = await readFrame(client, signal);
   const suspects = first.slice(0, mostFindings);
   const second = await secondLook(client, frame, suspects, rules, call);
-  return confirmed(
+  const findings = confirmed(
     suspects.map(({ finding }) => finding),
-    second,
+    second.filter(isMeant),
   );
+  return { findings, more: first.length - suspects.length };
 }

@@ -68,7 +68,7 @@ async function findings(site: Site): Promise<string[]> {
   const client = site.client('audit');
   let found: string[] = [];
   site.begin('audit', async () => {
-    const all = await auditCluster(client, { settleMs: 1000 });
+    const { findings: all } = await auditCluster(client, { settleMs: 1000 });
     found = all.map(({ kind, objects, message }) => `${kind} ${objects.join(' ')}: ${message}`);
   });
   await site.settle();

@@ -6,6 +6,7 @@ import { annotation, apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec } from '../../core/api/types.ts';
 import type { AuditFinding } from '../../core/audit/types.ts';
 import { emptyPool, formatPool } from '../../core/pool/content.ts';
+import type { AuditResult } from '../../kube/audit/clusterAudit.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { cidrs, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
@@ -161,6 +162,37 @@ describe('kubectl-multinic audit, against a real API server', function () {
       expect(stdout).to.match(/^duplicate +audited,other +.*2 live records hold 10\.200\.0\.1;/m);
     }
     await client.delete(multiNicNetworks, { name: 'other' });
+  });
+
+  it('says how many more there are than it tells, of the network that is asked for', async () => {
+    await client.create(multiNicNetworks, network('wide', { subnet: '10.203.0.0/16' }, { hostBlock: 2 }));
+    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
+    await client.patch(
+      multiNicNetworks,
+      { name: 'wide' },
+      'merge',
+      { status: { interfaces } },
+      { subresource: 'status' },
+    );
+    const spec = { network: 'wide', page: 0, hosts: [{ hostName: 'n-0', hostIndex: 0 }] };
+    await client.create(cidrs, { apiVersion, kind: 'CIDR', metadata: { name: 'wide-0' }, spec });
+    const gone = Array.from({ length: 1_007 }, (_, i) => {
+      const pod = { name: `gone-${i}`, uid: `gone-${i}` };
+      return recordOf(pod, `10.203.${Math.floor(i / 250)}.${(i % 250) + 1}/18`);
+    });
+    await createPool('wide.n-0', { network: 'wide', hostName: 'n-0', blocks: [] }, gone);
+    await runningPod('lacking', '10.200.0.4/18');
+    const { stdout, code } = await audit('--network', 'wide');
+    expect(code).to.equal(1);
+    expect(stdout.trimEnd().split('\n').slice(-2)).to.deep.equal([
+      '1000 findings: duplicate 0, leak 1000, missing 0, foreign 0, unreadable 0',
+      '7 more were seen and are not told: mend these, and audit again',
+    ]);
+    const { findings, more } = JSON.parse((await audit('-o', 'json', '--network', 'audited')).stdout) as AuditResult;
+    expect([findings.length, more]).to.deep.equal([1, 0]);
+    expect((JSON.parse((await audit('-o', 'json')).stdout) as AuditResult).more).to.equal(8);
+    await client.delete(multiNicNetworks, { name: 'wide' });
+    await client.delete(cidrs, { name: 'wide-0' });
   });
 
   it('ends with 2 where it cannot audit: no such network, wrong flags', async () => {

@@ -7,8 +7,8 @@ import { auditTimes } from './times.ts';
 export async function settled(client: KubeClient, limitMs = 240_000): Promise<void> {
   const until = performance.now() + limitMs;
   for (;;) {
-    const findings = await auditCluster(client, auditTimes);
-    if (findings.length === 0) return;
+    const { findings, more } = await auditCluster(client, auditTimes);
+    if (findings.length + more === 0) return;
     if (performance.now() > until) {
       const texts = findings
         .slice(0, 10)
