@@ -1,3 +1,4 @@
+import { isSetByAlone } from '../core/api/fieldOwners.ts';
 import { component } from '../core/api/names.ts';
 import type { ApiObject, ObjectMeta } from '../core/api/types.ts';
 import { ownResource } from '../core/delegate/deviceResource.ts';
@@ -32,7 +33,10 @@ interface Kept<Spec extends object> {
   optional: OptionalResource<ApiObject<Spec>>;
   name: string;
   wanted: ApiObject<Spec> | undefined;
+  /** Ours. */
   fields: readonly (keyof Spec & string)[];
+  /** Ours where we have set them. */
+  sharedFields?: readonly (keyof Spec & string)[];
 }
 
 /**
@@ -104,7 +108,8 @@ export class SriovObjects {
   #network(network: string, wanted: sriov.SriovNetwork | undefined): Kept<sriov.SriovNetworkSpec> {
     const name = sriov.sriovNetworkName(network);
     const optional = this.#optional.sriovNetworks;
-    return { resource: sriovNetworks, optional, name, wanted, fields: sriov.networkFields };
+    const fields = { fields: sriov.networkFields, sharedFields: sriov.sharedNetworkFields };
+    return { resource: sriovNetworks, optional, name, wanted, ...fields };
   }
 
   #devices(network: Network): string[] {
@@ -131,11 +136,25 @@ export class SriovObjects {
       return;
     }
     const metadata = mendedMetadata(found.metadata, wanted.metadata);
-    const spec = mendedSpec(found.spec, wanted.spec, fields);
+    const given = await this.#givenUp(kept, found, wanted, signal);
+    const spec = mendedSpec(found.spec, wanted.spec, [...fields, ...given]);
     if (metadata ?? spec) {
       const changed = { ...found, metadata: metadata ?? found.metadata, spec: (spec ?? found.spec) as Spec };
       await client.update(resource, changed, options);
     }
+  }
+
+  /** Shared fields that are not wanted any more, and that nobody else has set. The copies do not tell who has. */
+  async #givenUp<Spec extends object>(
+    { resource, sharedFields = [] }: Kept<Spec>,
+    found: ApiObject<Spec>,
+    wanted: ApiObject<Spec>,
+    signal: AbortSignal,
+  ): Promise<(keyof Spec & string)[]> {
+    const unwanted = sharedFields.filter(field => field in found.spec && !(field in wanted.spec));
+    if (unwanted.length === 0) return [];
+    const stored = await this.#context.client.find(resource, found.metadata, { signal });
+    return unwanted.filter(field => stored && isSetByAlone(stored.metadata, component.controller, ['spec', field]));
   }
 }
 

@@ -14,7 +14,7 @@ export interface ObjectMeta {
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
   /** What the API server keeps of who set which field; a list of one empty entry gives it up. */
-  managedFields?: { manager?: string; time?: string }[];
+  managedFields?: { manager?: string; time?: string; fieldsV1?: Record<string, unknown> }[];
 }
 
 export interface OwnerReference {

@@ -45,10 +45,12 @@ export const policyFields = [
   ...(['resourceName', 'nodeSelector', 'nicSelector', 'deviceType', 'numVfs', 'priority', 'mtu'] as const),
   ...(['isRdma', 'needVhostNet'] as const),
 ];
-/** As policyFields, of a SriovNetwork. Its linkState is others' where the network does not say it. */
+/** As policyFields, of a SriovNetwork. */
 export const networkFields = [
   ...(['resourceName', 'vlan', 'vlanQoS', 'minTxRate', 'maxTxRate', 'spoofChk', 'trust', 'ipam'] as const),
 ];
+/** Those of a SriovNetwork that others may set where the network does not say them: taken away where only we have set them. */
+export const sharedNetworkFields = ['linkState'] as const;
 
 type Sriov = Pick<Network, 'name' | 'ipam' | 'spec'>;
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import type { HostInterface, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { sriovNamespace } from '../../core/sriov/objects.ts';
@@ -109,6 +110,33 @@ describe('Devices of other operators, against a real API server', function () {
     });
     expect(spec).to.deep.equal({ resourceName: 'vf', spoofChk: 'off', linkState: 'auto' });
     await eventually('no RDMA', async () => (await policyOf('vf'))?.spec.isRdma === undefined);
+  });
+
+  it('takes away what the network does not say any more, also a link state, which others may set as well', async () => {
+    const args = { link_state: 'enable', vlan: '7', vlanQoS: '3', min_tx_rate: '5', max_tx_rate: '9', trust: 'on' };
+    await site.client.create(multiNicNetworks, network('linked', plugin('sriov', args)));
+    const specIs = (wanted: object) =>
+      eventually(`the network to say ${JSON.stringify(wanted)}`, async () =>
+        isDeepStrictEqual((await sriovNetworkOf('linked'))?.spec, wanted),
+      );
+    const rates = { minTxRate: 5, maxTxRate: 9 };
+    await specIs({ resourceName: 'linked', vlan: 7, vlanQoS: 3, ...rates, trust: 'on', linkState: 'enable' });
+    await change('linked', { plugin: { args: null } });
+    await specIs({ resourceName: 'linked' });
+
+    // Of two who want the same, one that gives up takes nothing from the other.
+    await change('linked', { plugin: { args: { link_state: 'enable' } } });
+    await specIs({ resourceName: 'linked', linkState: 'enable' });
+    const manifest = {
+      apiVersion: 'sriovnetwork.openshift.io/v1',
+      kind: 'SriovNetwork',
+      metadata: place('linked-net'),
+    };
+    const input = JSON.stringify({ ...manifest, spec: { linkState: 'enable' } });
+    await site.cluster.kubectl(['apply', '--server-side', '-f', '-'], { input });
+    await change('linked', { plugin: { args: { vlan: '8' } } });
+    await change('linked', { plugin: { args: { link_state: null } } });
+    await specIs({ resourceName: 'linked', vlan: 8, linkState: 'enable' });
   });
 
   it('makes no policy for a resource that exists, and removes all when the type changes or the network goes', async () => {
