@@ -31,7 +31,7 @@ describe('networks without addresses, through the real API server and scheduler'
     const { client, webhook } = running();
     await installWebhooks(client, webhook);
     await createNamespace(client, namespace);
-    expect((await apply('bare', { namespaces: [namespace] })).stderr).to.equal('');
+    expect((await apply('bare', { namespaces: [namespace] })).stdout).to.contain('bare created');
     await eventually('the webhook to know it', () => Promise.resolve(webhook.view.exists('bare')));
   });
 
