@@ -13,6 +13,11 @@ import type { KubeObject } from '../kube/api/types.ts';
 import { headOf } from '../kube/watch/head.ts';
 import type { LeaderContext } from './leaderContext.ts';
 
+/** What of a leader's context is needed. */
+export interface IndexContext extends Pick<LeaderContext, 'client'> {
+  informers: Pick<LeaderContext['informers'], 'pools'>;
+}
+
 /** By index, what is behind it, in words: the first that was found. */
 type Holders = Map<number, string>;
 
@@ -26,7 +31,7 @@ const atOnce = 100;
  * @throws ApiError, TransportError: then nothing is known of any
  */
 export async function indexHolders(
-  context: LeaderContext,
+  context: IndexContext,
   network: Network,
   entries: readonly InterfaceIndex[],
   signal: AbortSignal,
@@ -45,7 +50,7 @@ interface Look {
   holders: Holders;
 }
 
-async function inHosts({ client }: LeaderContext, look: Look, signal: AbortSignal): Promise<void> {
+async function inHosts({ client }: IndexContext, look: Look, signal: AbortSignal): Promise<void> {
   const { network, entries, holders } = look;
   await client.list(hostInterfaces, {
     signal,
@@ -58,7 +63,7 @@ async function inHosts({ client }: LeaderContext, look: Look, signal: AbortSigna
   });
 }
 
-async function inPools({ client, informers }: LeaderContext, look: Look, signal: AbortSignal): Promise<void> {
+async function inPools({ client, informers }: IndexContext, look: Look, signal: AbortSignal): Promise<void> {
   const { network, entries, holders } = look;
   const seen = new Set<string>();
   const visit = (object: IPPool): void => {
@@ -82,7 +87,7 @@ async function inPools({ client, informers }: LeaderContext, look: Look, signal:
   }
 }
 
-async function inPods({ client }: LeaderContext, look: Look, signal: AbortSignal): Promise<void> {
+async function inPods({ client }: IndexContext, look: Look, signal: AbortSignal): Promise<void> {
   await client.list(pods, {
     signal,
     limit: atOnce,

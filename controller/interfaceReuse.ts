@@ -2,7 +2,7 @@ import type { InterfaceIndex } from '../core/api/types.ts';
 import type { Network } from '../core/network/network.ts';
 import { describePosition } from '../core/status/hosts.ts';
 import type { KnownNetwork } from '../kube/view/clusterView.ts';
-import { indexHolders } from './indexHolders.ts';
+import { indexHolders, type IndexContext } from './indexHolders.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { planInterfaces, type InterfacesInput } from './plan/interfaces.ts';
 
@@ -21,6 +21,9 @@ export const noReuse: Reuse = { free: new Set(), kept: [] };
 
 /** How long an answer of the API server is good for at most: it is asked for all pods. */
 const longestGoodMs = 60_000;
+
+/** What of a leader's context is needed. */
+export type ReuseContext = IndexContext & Pick<LeaderContext, 'log' | 'surveys'>;
 
 type Gone = InterfaceIndex & { goneSince: string };
 
@@ -41,17 +44,22 @@ interface Look {
  * as a host's are all in one pool.
  */
 export class InterfaceReuse {
-  readonly #context: LeaderContext;
+  readonly #context: ReuseContext;
   readonly #absenceMs: number;
   readonly #goodForMs: number;
   /** By network. */
   readonly #looks = new Map<string, Look>();
 
   /** @param absenceMs for how long no host must have had a NIC whose index is given away */
-  constructor(context: LeaderContext, absenceMs: number) {
+  constructor(context: ReuseContext, absenceMs: number) {
     this.#context = context;
     this.#absenceMs = absenceMs;
     this.#goodForMs = Math.min(absenceMs, longestGoodMs);
+  }
+
+  /** The network is gone. */
+  forget(network: string): void {
+    this.#looks.delete(network);
   }
 
   /** Asks the API server only where the network has NICs without an index, and indexes whose NICs are long gone. */

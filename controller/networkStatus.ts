@@ -59,6 +59,7 @@ export class NetworkStatuses {
     const object = informers.networks.get(name);
     if (object?.metadata.deletionTimestamp !== undefined || !object) {
       this.#written.delete(name);
+      this.#reuse.forget(name);
       return {};
     }
     const read = readableNetwork(this.#context.view, name);
