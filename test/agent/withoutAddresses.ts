@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { annotation, attachmentsKey } from '../../core/api/names.ts';
+import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
 import { readPool } from '../../core/pool/content.ts';
-import { ipPools, pods } from '../../kube/api/resources.ts';
+import { hostInterfaces, ipPools, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
 import { addVirtualFunctions, assignDevices } from './devices.ts';
@@ -44,8 +44,8 @@ export function withoutAddresses(at: () => Site): void {
       .to.contain('net1-0')
       .and.contain('net1-1');
     expect(addressesIn(sandbox)).to.equal('');
-    const parents = host.namespace.ip('-o', 'link', 'show', 'eth3').split(':')[0];
-    expect(sandbox.namespace.ip('-o', 'link', 'show', 'net1-0')).to.contain(`net1-0@if${parents}`);
+    const [parent] = host.namespace.ip('-o', 'link', 'show', 'eth3').split(':');
+    expect(sandbox.namespace.ip('-o', 'link', 'show', 'net1-0')).to.contain(`net1-0@if${parent}`);
     expect(await sandbox.call('STATUS', config)).to.include({ exitCode: 0, stdout: '' });
     expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
     sandbox.namespace.ip('link', 'set', 'net1-1', 'down');
@@ -133,6 +133,31 @@ export function withoutAddresses(at: () => Site): void {
     await sandbox.del(config);
     expect(recorded.calls.map(({ command }) => command)).to.deep.equal(['ADD', 'CHECK', 'DEL']);
     recorded.forget();
+  });
+
+  it('a NIC without an address is a member where the HostInterface of a user gives it a subnet', async () => {
+    const ref = { name: host.nodeName };
+    host.namespace.batch(['link add eth8 type veth peer name eth8p', 'link set eth8 up', 'link set eth8p up']);
+    const { spec } = await site.client.get(hostInterfaces, ref);
+    const interfaces = [...spec.interfaces, { interfaceName: 'eth8', netAddress: '198.18.88.0/24' }];
+    const mine = { metadata: { labels: { [label.unmanaged]: 'true' } }, spec: { interfaces } };
+    await site.client.patch(hostInterfaces, ref, 'merge', mine);
+    try {
+      await site.addNetwork('bare-segment', { masterNets: ['198.18.88.0/24'], plugin });
+      const config = await multusConfig(site, 'bare-segment');
+      using sandbox = await Sandbox.make(site, host, 'bare-segment');
+      await sandbox.add(config);
+      const [index] = host.namespace.ip('-o', 'link', 'show', 'eth8').split(':');
+      expect(sandbox.namespace.ip('-o', 'link', 'show', 'net1-0')).to.contain(`net1-0@if${index}`);
+      await sandbox.del(config);
+    } finally {
+      await site.client.patch(hostInterfaces, ref, 'merge', { metadata: { labels: { [label.unmanaged]: null } } });
+      host.namespace.ip('link', 'del', 'eth8');
+      await eventually('the agent to describe its host again', async () => {
+        const { spec: now } = await site.client.get(hostInterfaces, ref);
+        return !now.interfaces.some(({ interfaceName }) => interfaceName === 'eth8');
+      });
+    }
   });
 
   it('a pod that asks for an address, or a gateway, is told that there is none', async () => {
