@@ -160,6 +160,12 @@ export function withoutAddresses(at: () => Site): void {
     }
   });
 
+  it("a NIC that a pod's author wrote into the decision has to be the network's", async () => {
+    const config = await multusConfig(site, 'bare', { cniArgs: attachments('eth0') });
+    using sandbox = await Sandbox.make(site, host, 'bare-forged');
+    expect(errorOf(await sandbox.call('ADD', config)).msg).to.contain('lacks the NIC eth0 in the network');
+  });
+
   it('a pod that asks for an address, or a gateway, is told that there is none', async () => {
     const config = await multusConfig(site, 'bare', { runtimeConfig: { ips: ['192.0.2.7/24'] } });
     using sandbox = await Sandbox.make(site, host, 'bare-asking');
