@@ -10,7 +10,7 @@ import {
 import { annotation } from '../../core/api/names.ts';
 import type { CniCall } from '../../core/cni/call.ts';
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
-import type { CniConfig } from '../../core/cni/config.ts';
+import { askedFor, prevResultOf, type CniConfig } from '../../core/cni/config.ts';
 import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/result.ts';
 import { readMac } from '../../core/net/mac.ts';
 import { abortable } from '../../kube/api/deadline.ts';
@@ -43,19 +43,18 @@ interface PodCall {
 
 async function addTo(context: CniContext, { call, config, pod }: PodCall, budget: Budget): Promise<string> {
   if (config.chained) return addChained(context, { call, config, pod }, budget);
+  const prevResult = prevResultOf(config);
+  const asked = askedFor(config);
   const wanted: Wanted = {
     ...common(call, config, pod),
     ifname: call.ifname,
     network: config.name,
-    cniArgs: config.cniArgs,
-    ips: config.ips,
-    mac: config.mac ?? argsMac(call),
-    deviceID: config.deviceID,
-    runtimeConfig: config.runtimeConfig,
+    ...asked,
+    mac: asked.mac ?? argsMac(call),
     defaultRoute: [], // Multus makes it
     defaultFamilies: gatewayFamilies(readNetworks(pod.metadata.annotations?.[annotation.networks] ?? '') ?? []),
   };
-  return encodeResult(await addOne(context, wanted, budget), config.cniVersion, config.prevResult);
+  return encodeResult(await addOne(context, wanted, budget), config.cniVersion, prevResult);
 }
 
 async function addChained(context: CniContext, { call, config, pod }: PodCall, budget: Budget): Promise<string> {
@@ -80,7 +79,8 @@ async function addChained(context: CniContext, { call, config, pod }: PodCall, b
   return encodePrevResult(prevResult, config.cniVersion);
 }
 
-function resultBefore({ prevResult }: CniConfig): Record<string, unknown> {
+function resultBefore(config: CniConfig): Record<string, unknown> {
+  const prevResult = prevResultOf(config);
   if (prevResult) return prevResult;
   throw cniError(
     cniCodes.invalidConfig,

@@ -1,5 +1,5 @@
 import type { CniCall } from '../../core/cni/call.ts';
-import type { CniConfig } from '../../core/cni/config.ts';
+import { prevResultOf, type CniConfig } from '../../core/cni/config.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { checkAttachment } from '../attach/check.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
@@ -10,7 +10,7 @@ import type { CniContext } from './context.ts';
  * @throws CniError code 7 (no prevResult), 3 (never attached here), 102 (changed), or a delegate's own
  */
 export async function check(context: CniContext, call: CniCall, config: CniConfig): Promise<string> {
-  if (!config.prevResult) {
+  if (!prevResultOf(config)) {
     throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', 'CHECK needs prevResult');
   }
   const entries = context.checkpoint.ofCall(call.containerId, call.ifname);

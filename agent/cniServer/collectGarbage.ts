@@ -1,5 +1,5 @@
 import type { CniCall } from '../../core/cni/call.ts';
-import type { CniConfig, ValidAttachment } from '../../core/cni/config.ts';
+import { validAttachmentsOf, type CniConfig, type ValidAttachment } from '../../core/cni/config.ts';
 import { cniCodes, cniError, toCniError } from '../../core/cni/error.ts';
 import { linkName } from '../attach/attachment.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
@@ -23,7 +23,7 @@ export async function collectGarbage(
   config: CniConfig,
   exclusively: Exclusively,
 ): Promise<string> {
-  const { validAttachments } = config;
+  const validAttachments = validAttachmentsOf(config);
   if (!validAttachments) {
     throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', 'GC needs cni.dev/valid-attachments');
   }

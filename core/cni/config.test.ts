@@ -1,12 +1,15 @@
 import { expect } from 'chai';
 import { CniError } from './error.ts';
-import { readConfig } from './config.ts';
+import { askedFor, prevResultOf, readConfig, validAttachmentsOf } from './config.ts';
 
 const base = { cniVersion: '1.0.0', name: 'train', type: 'multi-nic', plugin: { type: 'ipvlan' } };
 
 function refusal(config: unknown): [code: number, message: string] {
   try {
-    readConfig(typeof config === 'string' ? config : JSON.stringify(config));
+    const read = readConfig(typeof config === 'string' ? config : JSON.stringify(config));
+    askedFor(read);
+    prevResultOf(read);
+    validAttachmentsOf(read);
   } catch (error) {
     if (error instanceof CniError) return [error.code, error.message];
     throw error;
@@ -23,9 +26,9 @@ describe('readConfig', () => {
         runtimeConfig: { ips: ['10.0.0.5/24'], mac: '02:00:00:00:00:0A' },
       }),
     );
-    expect(config).to.deep.include({ cniVersion: '1.0.0', name: 'train', chained: false, ips: ['10.0.0.5/24'] });
-    expect(config.mac).to.equal('02:00:00:00:00:0a');
-    expect(config.cniArgs).to.deep.equal({ nics: 2 });
+    expect(config).to.deep.include({ cniVersion: '1.0.0', name: 'train', chained: false });
+    const asked = { ips: ['10.0.0.5/24'], mac: '02:00:00:00:00:0a', cniArgs: { nics: 2 } };
+    expect(askedFor(config)).to.deep.include(asked);
   });
 
   it('is chained where it says so, or has no plugin of its own', () => {
@@ -62,9 +65,9 @@ describe('readConfig', () => {
   it('reads the attachments of GC, also under their old key', () => {
     const list = [{ containerID: 'a', ifname: 'net1' }];
     for (const key of ['cni.dev/valid-attachments', 'cni.dev/attachments']) {
-      expect(readConfig(JSON.stringify({ ...base, [key]: list })).validAttachments).to.deep.equal(list);
-      expect(readConfig(JSON.stringify({ ...base, [key]: null })).validAttachments).to.deep.equal([]);
+      expect(validAttachmentsOf(readConfig(JSON.stringify({ ...base, [key]: list })))).to.deep.equal(list);
+      expect(validAttachmentsOf(readConfig(JSON.stringify({ ...base, [key]: null })))).to.deep.equal([]);
     }
-    expect(readConfig(JSON.stringify(base)).validAttachments).to.equal(undefined);
+    expect(validAttachmentsOf(readConfig(JSON.stringify(base)))).to.equal(undefined);
   });
 });

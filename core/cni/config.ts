@@ -5,7 +5,8 @@ import { isSupportedVersion, supportedVersions, type CniVersion } from './versio
 
 /**
  * A network configuration as the executable gets it on stdin (CNI 1.1, section 1). Only what a call may decide is read from it: the
- * plugin and its addresses come from the MultiNicNetwork of that name, which a pod's author cannot write.
+ * plugin and its addresses come from the MultiNicNetwork of that name, which a pod's author cannot write. What not every verb uses is read by
+ * functions of its own: a pod whose ADD was refused for its hardware address must be able to end.
  */
 export interface CniConfig {
   readonly cniVersion: CniVersion;
@@ -13,19 +14,20 @@ export interface CniConfig {
   readonly name: string;
   /** Called as the last plugin of the primary network's list, so that every attachment of the pod is this one call's. */
   readonly chained: boolean;
-  /** Result of the plugins before, verbatim. */
-  readonly prevResult: Record<string, unknown> | undefined;
-  /** What the pod asked for with its selection, as capabilities. */
+  /** All of it, verbatim. */
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+/** What the pod asked for with its selection element. */
+export interface AskedFor {
   readonly ips: readonly string[];
   readonly mac: string | undefined;
   /** PCI address that a device plugin gave the pod for this attachment, as Multus hands it over. */
   readonly deviceID: string | undefined;
-  /** Everything that the pod asked for, by capability: for the plugins that are called in turn. */
+  /** Everything by capability: for the plugins that are called in turn. */
   readonly runtimeConfig: Record<string, unknown>;
   /** `args.cni`: the selection element's cni-args, as Multus injects them. */
   readonly cniArgs: Record<string, unknown> | undefined;
-  /** GC: the attachments that the runtime knows. */
-  readonly validAttachments: readonly ValidAttachment[] | undefined;
 }
 
 export interface ValidAttachment {
@@ -36,7 +38,7 @@ export interface ValidAttachment {
 /**
  * Reads a configuration. It is chained where it says `"mode": "chained"`, or where it names no `plugin` (every definition of a
  * MultiNicNetwork has one): the same for DEL, whose prevResult a runtime may have lost.
- * @throws CniError code 6 (not JSON), 1 (version), 7 (anything else that is wrong)
+ * @throws CniError code 6 (not JSON), 1 (version), 7 (it is no object, or has no name)
  */
 export function readConfig(stdin: string): CniConfig {
   const document = parse(stdin);
@@ -49,20 +51,31 @@ export function readConfig(stdin: string): CniConfig {
     );
   }
   if (typeof document.name !== 'string' || document.name === '') throw invalid('name is missing');
+  const chained = document.mode === 'chained' || document.plugin === undefined;
+  return { cniVersion: version, name: document.name, chained, document };
+}
+
+/** What a call of Multus asks for. @throws CniError code 7 */
+export function askedFor({ document }: CniConfig): AskedFor {
   const runtime = record(document.runtimeConfig, 'runtimeConfig');
   const args = record(document.args, 'args');
   return {
-    cniVersion: version,
-    name: document.name,
-    chained: document.mode === 'chained' || document.plugin === undefined,
-    prevResult: record(document.prevResult, 'prevResult'),
     ips: strings(runtime?.ips, 'runtimeConfig.ips'),
     mac: mac(runtime?.mac),
     deviceID: text(runtime?.deviceID) ?? text(document.deviceID) ?? text(document.pciBusID),
     runtimeConfig: runtime ?? {},
     cniArgs: record(args?.cni, 'args.cni'),
-    validAttachments: attachmentKeys.filter(key => key in document).map(key => attachments(document[key]))[0],
   };
+}
+
+/** Result of the plugins before, verbatim. @throws CniError code 7 */
+export function prevResultOf({ document }: CniConfig): Record<string, unknown> | undefined {
+  return record(document.prevResult, 'prevResult');
+}
+
+/** GC: the attachments that the runtime knows. @throws CniError code 7 */
+export function validAttachmentsOf({ document }: CniConfig): ValidAttachment[] | undefined {
+  return attachmentKeys.filter(key => key in document).map(key => attachments(document[key]))[0];
 }
 
 function parse(stdin: string): Record<string, unknown> {
