@@ -79,6 +79,11 @@ export class Checkpoint {
     return [...this.#entries.values()].filter(entry => entry.pod.uid === uid);
   }
 
+  /** The attachments in a network namespace. */
+  ofNamespace(netnsId: string | undefined): CheckpointEntry[] {
+    return [...this.#entries.values()].filter(entry => entry.netnsId === netnsId);
+  }
+
   /** Names on the host of the NICs that are in pods. */
   movedNics(): Set<string> {
     const links = [...this.#entries.values()].flatMap(entry => entry.links);

@@ -18,8 +18,10 @@ export async function remove(context: CniContext, call: CniCall, { chained }: Cn
   const { containerId, ifname, netns } = call;
   const entries = checkpoint.ofCall(containerId, ifname);
   const unreadable = chained ? checkpoint.unreadable(containerId) : [];
+  // Runtimes call DEL more than once, and a path, /proc/PID/ns/net for example, may be another sandbox's by then.
+  const isOthers = checkpoint.ofNamespace(namespaceIdentity(netns)).some(entry => entry.containerId !== containerId);
   for (const lost of entries.length === 0 ? [...unreadable, ifname] : unreadable) {
-    await removeUnknown(netlink, netns, lost);
+    if (!isOthers) await removeUnknown(netlink, netns, lost);
     await checkpoint.delete({ containerId, ifname: lost });
   }
   const failures: unknown[] = [];

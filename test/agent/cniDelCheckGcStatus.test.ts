@@ -59,6 +59,25 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
         stderr: '',
       });
     });
+
+    it('22. leaves the links of another pod that has the namespace, or its path, by now', async () => {
+      using sandbox = await test.make('namespace-taken-over');
+      const result = await sandbox.add(test.config);
+      const env = environment('DEL', sandbox, { CNI_CONTAINERID: 'an-earlier-one' });
+      expect(await callWith(test.host, env, test.config)).to.include({ exitCode: 0, stdout: '' });
+      expect(await sandbox.check(test.config, result)).to.include({ exitCode: 0, stdout: '' });
+      await sandbox.del(test.config);
+    });
+
+    it('6. is not refused for what only ADD uses, as that was never made', async () => {
+      const infiniBand = '00:00:00:00:fe:80:00:00:00:00:00:00:02:00:5e:10:00:00:00:01'; // Multus takes it for a hardware address
+      const config = { ...test.config, runtimeConfig: { mac: infiniBand } };
+      using sandbox = await test.make('mac-of-infiniband');
+      expect(errorOf(await sandbox.call('ADD', config))).to.include({ code: 7 });
+      for (const more of [{}, { runtimeConfig: { ips: 'none' } }, { args: 'none' }, { prevResult: 'none' }]) {
+        expect(await sandbox.call('DEL', { ...config, ...more })).to.include({ exitCode: 0, stdout: '' });
+      }
+    });
   });
 
   describe('DEL of several networks', () => {
