@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { CniCommand } from '../../core/cni/call.ts';
 import { CniError, cniCodes, cniError } from '../../core/cni/error.ts';
 import { isRecord } from '../../core/json.ts';
@@ -42,8 +42,15 @@ interface Ending {
 }
 
 function run({ executable, env, conf }: PluginCall, signal: AbortSignal | undefined): Promise<Ending> {
-  // A group of its own, so that the plugins which it calls in turn end with it.
-  const child = spawn(executable, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true });
+  let child: ChildProcessWithoutNullStreams;
+  try {
+    // A group of its own, so that the plugins which it calls in turn end with it.
+    child = spawn(executable, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true });
+  } catch (error) {
+    // Of most errnos the child tells by its event; not so of ETXTBSY, while somebody is writing a newer executable over this one.
+    const startError = error instanceof Error ? error : new Error(String(error));
+    return Promise.resolve({ code: null, signal: null, stdout: '', stderr: '', tooLong: false, startError });
+  }
   const end = (): void => {
     if (child.pid === undefined || child.exitCode !== null) return;
     try {
