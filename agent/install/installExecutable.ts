@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cniType } from '../../core/api/names.ts';
 import { replaceFile } from './replaceFile.ts';
@@ -7,20 +7,37 @@ import { replaceFile } from './replaceFile.ts';
 const mode = 0o755;
 
 /**
- * Installs the CNI executable into the folder where runtimes look for plugins. One that is there already and the same is left alone; another
- * is replaced whole, so that a runtime never starts half a program.
+ * Installs the CNI executable into the folder where runtimes look for plugins. One that is there already and the same is left alone, so the folder
+ * may then be read-only; another is replaced whole, so that a runtime never starts half a program.
  * @returns whether something was written
+ * @throws Error that says why no runtime could start it from there
  */
 export async function installExecutable(source: string, folder: string): Promise<boolean> {
   const target = join(folder, cniType);
   const program = await readFile(source);
-  if (digestOf(program) === (await digestIfThere(target))) {
-    await chmod(target, mode);
-    return false;
+  const isNew = digestOf(program) !== (await digestIfThere(target));
+  try {
+    if (isNew) {
+      await mkdir(folder, { recursive: true });
+      await replaceFile(target, program, mode);
+    } else if (((await stat(target)).mode & 0o777) !== mode) await chmod(target, mode);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`The CNI executable cannot be installed: ${why}. Make the folder writable, or have another one`, {
+      cause,
+    });
   }
-  await mkdir(folder, { recursive: true });
-  await replaceFile(target, program, mode);
-  return true;
+  await mayBeStarted(target);
+  return isNew;
+}
+
+/** access(2): EACCES for whoever asks where the file system is mounted so. */
+async function mayBeStarted(path: string): Promise<void> {
+  try {
+    await access(path, constants.X_OK);
+  } catch (cause) {
+    throw new Error(`No runtime can start ${path}: its file system is mounted noexec`, { cause });
+  }
 }
 
 /** Takes the CNI executable away; one that is not there is none to take. */
