@@ -79,6 +79,7 @@ export function createAgent(
     rules: options.rules,
     primary: options.primary,
     inPods: () => checkpoint.movedNics(),
+    held: () => records.held(),
     logger,
     observer: queues,
   });

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { HostNic } from '../../core/api/types.ts';
+import type { AllocatedNic, HostNic } from '../../core/api/types.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
@@ -8,7 +8,8 @@ import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
-import { hostNic, nicLinks, vlanParent, type PrimaryOptions } from './hostNics.ts';
+import { hostNic, linksWithAddress, nicLinks, vlanParent, type PrimaryOptions } from './hostNics.ts';
+import { lostNics } from './lostNics.ts';
 import { isOffered, type NicRules } from './nicRules.ts';
 import { readDevice } from './sysfs.ts';
 
@@ -19,6 +20,8 @@ export interface DiscoveryOptions {
   readonly primary: PrimaryOptions;
   /** Names of the host's NICs that are in pods now. */
   readonly inPods: () => ReadonlySet<string>;
+  /** What pods hold of the host's NICs; undefined while that is not known. */
+  readonly held: () => readonly AllocatedNic[] | undefined;
   readonly logger: Logger;
   readonly observer?: WorkQueueObserver;
 }
@@ -27,6 +30,10 @@ export interface DiscoveryOptions {
 const settleMs = 200;
 /** What no event tells (a speed, a VF count) is seen at the latest after this, ms. */
 const resyncMs = 5 * 60_000;
+/** Whether a NIC that is gone still keeps its place is asked so often, ms: pods end without an event here. */
+const lostMs = 60_000;
+/** The same while it is not known what pods hold. */
+const unknownMs = 1_000;
 
 /** Keeps the node's HostInterface as its NICs are. */
 export class Discovery implements Runnable {
@@ -57,10 +64,14 @@ export class Discovery implements Runnable {
   }
 
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
-    const { writer } = this.#options;
-    const found = await this.#nics();
-    const waitMs = await writer.writeNics([...found, ...this.#moved(found)].sort(byName), signal);
-    return { requeueAfterMs: waitMs ?? resyncMs };
+    const { writer, held: heldNow, rules } = this.#options;
+    const { nics, addressed } = await this.#nics();
+    const found = [...nics, ...this.#moved(nics)];
+    const held = heldNow();
+    const lost = lostNics({ known: writer.nics(), found, addressed, held }).filter(nic => isOffered(nic, rules));
+    const waitMs = await writer.writeNics([...found, ...lost].sort(byName), signal);
+    const againMs = held ? lostMs : unknownMs;
+    return { requeueAfterMs: waitMs ?? (lost.length > 0 ? againMs : resyncMs) };
   }
 
   /** NICs that went into pods stay as they were known: they come back, and networks must not lose them meanwhile. */
@@ -71,7 +82,8 @@ export class Discovery implements Runnable {
     return writer.nics().filter(({ interfaceName }) => names.has(interfaceName) && !onHost.has(interfaceName));
   }
 
-  async #nics(): Promise<HostNic[]> {
+  /** The NICs that are offered, and the names of all links with an address. */
+  async #nics(): Promise<{ nics: HostNic[]; addressed: Set<string> }> {
     const { netlink, rules, primary } = this.#options;
     const [links, addresses, routes] = await netlink.run(null, [
       { op: 'link.list' },
@@ -83,7 +95,7 @@ export class Discovery implements Runnable {
         hostNic(link, addresses, await readDevice(link.name, vlanParent(link, links))),
       ),
     );
-    return nics.filter(nic => isOffered(nic, rules));
+    return { nics: nics.filter(nic => isOffered(nic, rules)), addressed: linksWithAddress({ links, addresses }) };
   }
 }
 

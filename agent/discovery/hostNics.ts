@@ -56,6 +56,11 @@ export function vlanParent(link: LinkInfo, links: readonly LinkInfo[]): string |
   return links.find(({ index }) => index === link.parentIndex)?.name;
 }
 
+/** Names of the links that have an address which counts, whatever keeps some of them from being NICs. */
+export function linksWithAddress({ links, addresses }: Omit<LinkDump, 'routes'>): Set<string> {
+  return new Set(links.filter(link => hostAddresses(link, addresses).length > 0).map(({ name }) => name));
+}
+
 /** A link's addresses. What router advertisements add in IPv6 counts where the link has nothing else, as on hosts with IPv6 by DHCP only. */
 function hostAddresses({ index }: LinkInfo, addresses: readonly AddressInfo[]): AddressInfo[] {
   const own = addresses.filter(info => info.dev === index && isHostAddress(info));

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Allocation, IPPool } from '../../core/api/types.ts';
+import type { AllocatedNic, Allocation, IPPool } from '../../core/api/types.ts';
 import type { Network } from '../../core/network/network.ts';
 import { isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
 import { emptyPool, readPool, type PoolContent } from '../../core/pool/content.ts';
@@ -79,6 +79,14 @@ export class PoolRecords implements Runnable {
   content(network: Network): PoolContent {
     const name = nodePoolName(network.name, this.#options.node);
     return this.#contentOf(this.#watches.get(name)?.get({ name }));
+  }
+
+  /** What pods hold of the node's NICs, with addresses of the node's pools; undefined while not every pool has been read. */
+  held(): AllocatedNic[] | undefined {
+    const isRead = (pool: string): boolean => this.#watches.get(pool)?.hasSynced ?? false;
+    if (!this.#running || !this.#options.view.synced() || !this.#wantedPools().every(isRead)) return undefined;
+    const live = [...this.all()].filter(({ allocation }) => allocation.state !== 'Released');
+    return live.flatMap(({ allocation }) => allocation.nics);
   }
 
   /** All records of the watched pools. */

@@ -7,6 +7,7 @@ import { apiVersion } from '../../core/api/names.ts';
 import type { HostInterface, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { assignInterfaceIndexes } from '../../core/layout/interfaceIndex.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
+import { membersOf } from '../../core/layout/members.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { cidrs, hostInterfaces, multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
@@ -80,9 +81,8 @@ export class Site implements AsyncDisposable {
     const object = { apiVersion, kind: 'MultiNicNetwork', metadata: { name }, spec };
     const created: MultiNicNetwork = await this.client.create(multiNicNetworks, object);
     const network = readNetwork(created);
-    const netAddresses = [...new Set(nics.flatMap(hif => hif.spec.interfaces.map(nic => nic.netAddress ?? '')))];
-    const positions = (spec.masterNets ?? netAddresses).map(netAddress => ({ netAddress, ordinal: 0 }));
-    const { interfaces } = assignInterfaceIndexes([], positions, layoutsOf(network));
+    const members = nics.flatMap(hif => membersOf(network, hif.spec));
+    const { interfaces } = assignInterfaceIndexes([], members, layoutsOf(network));
     const status = {
       computeResults: [],
       discovery: { existDaemon: 0, infoAvailable: 0, cidrProcessed: 0 },
