@@ -6,6 +6,7 @@ import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
+import { arpAnswersCondition } from './arpAnswers.ts';
 import { forwardingCondition } from './forwarding.ts';
 import type { Programmed } from './kernelRoutes.ts';
 import { reversePathCondition } from './reversePath.ts';
@@ -74,6 +75,7 @@ export class RouteKeeper implements Runnable {
       routesCondition(pass),
       await forwardingCondition(netlink, view),
       await reversePathCondition(netlink, view, node),
+      await arpAnswersCondition(netlink, view, node),
     ];
     const waitMs = (await writer.writeConditions(conditions, signal)) ?? Infinity;
     const resyncInMs = pass.failures.length > 0 ? failedMs : this.#completeAt + resyncMs - performance.now();

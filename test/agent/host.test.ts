@@ -160,6 +160,13 @@ describe('agent: its host', function () {
     namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=2');
     lookAgain();
     await eventually('a loose filter does not', async () => (await condition('ReversePath')) === 'True');
+    expect(await condition('ArpAnswers')).to.equal('True');
+    await site.addNetwork('flat', networkSpec({ type: 'ipvlan', mode: 'l3', vlanMode: 'l3' }, 221));
+    await eventually('one NIC answers for the other', async () => (await condition('ArpAnswers')) === 'False');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.arp_ignore=1');
+    lookAgain();
+    await eventually('each for itself', async () => (await condition('ArpAnswers')) === 'True');
+    await site.client.delete(multiNicNetworks, { name: 'flat' });
     namespace.ip('link', 'del', 'eth3');
     await eventually('one NIC less', async () => (await hif()).spec.interfaces.length === 2);
   });

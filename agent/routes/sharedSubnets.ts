@@ -1,0 +1,30 @@
+import { membersOf } from '../../core/layout/members.ts';
+import type { Network } from '../../core/network/network.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
+import type { Netlink } from '../netlink/netlink.ts';
+import { getSysctl, interfaceKey } from '../netlink/sysctl.ts';
+
+/** NICs of this node that some network uses which is meant, and that have another NIC in their IPv4 subnet. */
+export function sharedSubnetNics(view: ClusterView, node: string, isMeant: (network: Network) => boolean): string[] {
+  const host = view.host(node)?.spec;
+  if (!host) return [];
+  const shared = new Set<string>();
+  for (const { state } of view.networks()) {
+    if (!isMeant(state.network)) continue;
+    const bySubnet = Map.groupBy(membersOf(state.network, host), ({ netAddress }) => netAddress);
+    for (const [subnet, members] of bySubnet) {
+      if (members.length < 2 || subnet.includes(':')) continue;
+      for (const { nic } of members) shared.add(nic.interfaceName);
+    }
+  }
+  return [...shared].sort();
+}
+
+/** An IPv4 setting of which the higher of the NIC's and of all NICs' value counts (Documentation/networking/ip-sysctl.rst). */
+export async function effective(netlink: Netlink, nic: string, setting: string): Promise<number> {
+  const values = await netlink.run(null, [
+    { ...getSysctl(`ipv4/conf/all/${setting}`), ignore: ['ENOENT'] },
+    { ...getSysctl(interfaceKey(nic, 4, setting)), ignore: ['ENOENT'] },
+  ]);
+  return Math.max(...values.map(value => Number(value ?? 0)));
+}
