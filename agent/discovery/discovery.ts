@@ -8,7 +8,7 @@ import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
-import { hostNic, linksWithAddress, nicLinks, vlanParent, type PrimaryOptions } from './hostNics.ts';
+import { hostNic, isOnLink, linksWithAddress, nicLinks, vlanParent, type PrimaryOptions } from './hostNics.ts';
 import { lostNics } from './lostNics.ts';
 import { isOffered, type NicRules } from './nicRules.ts';
 import { readDevice } from './sysfs.ts';
@@ -52,10 +52,10 @@ export class Discovery implements Runnable {
     this.#work.trigger(settleMs);
   }
 
-  /** Links, addresses and the default route make a difference here; other routes and rules do not. */
+  /** Links, addresses, default routes and those to subnets on a link make a difference here; other routes and rules do not. */
   onKernelEvent(event: MonitorEvent): void {
     if (event.type === 'rule') return;
-    if (event.type === 'route' && !/^(0\.0\.0\.0|::)\/0$/.test(event.route.dst)) return;
+    if (event.type === 'route' && !/^(0\.0\.0\.0|::)\/0$/.test(event.route.dst) && !isOnLink(event.route)) return;
     this.trigger();
   }
 
@@ -92,7 +92,7 @@ export class Discovery implements Runnable {
     ]);
     const nics = await Promise.all(
       nicLinks({ links, addresses, routes }, primary).map(async link =>
-        hostNic(link, addresses, await readDevice(link.name, vlanParent(link, links))),
+        hostNic(link, { addresses, routes }, await readDevice(link.name, vlanParent(link, links))),
       ),
     );
     return { nics: nics.filter(nic => isOffered(nic, rules)), addressed: linksWithAddress({ links, addresses }) };

@@ -37,6 +37,11 @@ function defaultRoute(dev: LinkInfo, metric: number, dst = '0.0.0.0/0'): RouteIn
   };
 }
 
+/** What a router advertises, or an address with a subnet brings along. */
+function onLinkRoute(dev: LinkInfo, dst: string, over: Partial<RouteInfo> = {}): RouteInfo {
+  return { ...defaultRoute(dev, 256, dst), family: dst.includes(':') ? 6 : 4, scope: 'link', ...over };
+}
+
 function namesOf(dump: LinkDump, options = {}): string[] {
   return nicLinks(dump, options).map(({ name }) => name);
 }
@@ -140,8 +145,11 @@ describe('nicLinks', () => {
       address(both, 'fd00:2::11/64', lease),
     ];
     expect(namesOf({ links: [leased, both], addresses, routes: [] })).to.deep.equal(['eth1', 'eth2']);
-    expect(hostNic(leased, addresses, {})).to.include({ netAddress: 'fd00:1::11/128', hostIP: 'fd00:1::11' });
-    expect(hostNic(both, addresses, {}))
+    expect(hostNic(leased, { addresses, routes: [] }, {})).to.include({
+      netAddress: 'fd00:1::11/128',
+      hostIP: 'fd00:1::11',
+    });
+    expect(hostNic(both, { addresses, routes: [] }, {}))
       .to.include({ hostIP: '172.20.2.11' })
       .and.not.to.have.property('addresses');
   });
@@ -160,8 +168,41 @@ describe('vlanParent', () => {
 describe('hostNic', () => {
   it('has the alternative names that other hosts may have, too', () => {
     const eth1 = link('eth1', { altNames: ['enx0200000000aa', 'enp59s0f0', 'ens1f0'] });
-    expect(hostNic(eth1, [], {}).altNames).to.deep.equal(['enp59s0f0', 'ens1f0']);
-    expect(hostNic(link('eth2', { altNames: ['enx0200000000aa'] }), [], {})).not.to.have.property('altNames');
+    expect(hostNic(eth1, { addresses: [], routes: [] }, {}).altNames).to.deep.equal(['enp59s0f0', 'ens1f0']);
+    expect(
+      hostNic(link('eth2', { altNames: ['enx0200000000aa'] }), { addresses: [], routes: [] }, {}),
+    ).not.to.have.property('altNames');
+  });
+
+  it('is in the subnet that is on its link, where DHCPv6 gave it an address alone', () => {
+    const eth1 = link('eth1');
+    const addresses = [address(eth1, 'fd00:1::11/128', { permanent: false })];
+    const routes = [
+      onLinkRoute(link('eth2'), 'fd00:1::/80'),
+      onLinkRoute(eth1, 'fd00:1::/72', { gateway: 'fe80::1' }),
+      onLinkRoute(eth1, 'fd00:1::/76', { table: 1000 }),
+      onLinkRoute(eth1, 'fd00:1::11/128'),
+      onLinkRoute(eth1, 'fd00::/16'),
+      onLinkRoute(eth1, 'fd00:1::/64'),
+      onLinkRoute(eth1, '::/0'),
+    ];
+    expect(hostNic(eth1, { addresses, routes }, {})).to.include({ netAddress: 'fd00:1::/64', hostIP: 'fd00:1::11' });
+  });
+
+  it('has an address that moves from host to host behind its own', () => {
+    const eth1 = link('eth1');
+    // As the kernel tells them: of IPv6 the newest first.
+    const addresses = [
+      ...['10.1.0.9/32', '10.1.0.11/24', '10.9.9.9/32'],
+      ...['fd00:9::9/128', 'fd00:1::9/128', 'fd00:1::11/64'],
+    ].map(text => address(eth1, text));
+    const routes = [onLinkRoute(eth1, '10.1.0.0/24'), onLinkRoute(eth1, 'fd00:1::/64')];
+    const { addresses: found = [], hostIP } = hostNic(eth1, { addresses, routes }, {});
+    expect(hostIP).to.equal('10.1.0.11');
+    expect(found.map(each => `${each.hostIP} in ${each.netAddress}`)).to.deep.equal([
+      ...['10.1.0.11 in 10.1.0.0/24', '10.1.0.9 in 10.1.0.0/24', '10.9.9.9 in 10.9.9.9/32'],
+      ...['fd00:1::11 in fd00:1::/64', 'fd00:9::9 in fd00:9::9/128', 'fd00:1::9 in fd00:1::/64'],
+    ]);
   });
 
   it('records IPv4 first, all addresses where there are more, and whether traffic flows', () => {
@@ -171,7 +212,9 @@ describe('hostNic', () => {
       address(eth1, '172.20.1.17/24'),
       address(eth1, 'fe80::1/64', { scope: 'link' }),
     ];
-    expect(hostNic(eth1, addresses, { vendor: '15b3', product: '101d', pciAddress: '0000:3b:00.0' })).to.deep.equal({
+    expect(
+      hostNic(eth1, { addresses, routes: [] }, { vendor: '15b3', product: '101d', pciAddress: '0000:3b:00.0' }),
+    ).to.deep.equal({
       interfaceName: 'eth1',
       netAddress: '172.20.1.0/24',
       hostIP: '172.20.1.17',

@@ -1,7 +1,8 @@
 import type { HostNic } from '../../core/api/types.ts';
-import { formatAddress, parseAddress } from '../../core/net/address.ts';
-import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import { bitsOf, formatAddress, parseAddress } from '../../core/net/address.ts';
+import { contains, formatCidr, parseCidr, type IpCidr } from '../../core/net/cidr.ts';
 import { hostEndPrefix } from '../attach/attachment.ts';
+import { mainTable } from '../netlink/constants.ts';
 import type { AddressInfo, LinkInfo, RouteInfo } from '../netlink/types.ts';
 import { primaryLink } from './primary.ts';
 import type { Device } from './sysfs.ts';
@@ -85,13 +86,18 @@ function isSingle({ address, family }: AddressInfo): boolean {
 /** Of these no two hosts have the same, and the API server is spared them (systemd.net-naming-scheme(7), ID_NET_NAME_MAC). */
 const ofHardwareAddress = /^\w\wx[0-9a-f]{12}$/;
 
-/** The record of one NIC, as the HostInterface shows it. */
-export function hostNic(link: LinkInfo, addresses: readonly AddressInfo[], device: Device): HostNic {
-  const own = hostAddresses(link, addresses).map(hostAddressOf);
-  const sorted = [
-    ...own.filter(({ hostIP }) => !hostIP.includes(':')),
-    ...own.filter(({ hostIP }) => hostIP.includes(':')),
-  ];
+/**
+ * The record of one NIC, as the HostInterface shows it: IPv4 first, and of a family first what came with a subnet. An address without one may be
+ * the host's only one (DHCPv6), or one that moves from host to host, and the kernel tells the newest of IPv6 first.
+ */
+export function hostNic(link: LinkInfo, dump: Omit<LinkDump, 'links'>, device: Device): HostNic {
+  const own = hostAddresses(link, dump.addresses);
+  const ordered = [4, 6].flatMap(wanted => {
+    const ofFamily = own.filter(({ family }) => family === wanted);
+    return [...ofFamily.filter(info => !isSingle(info)), ...ofFamily.filter(isSingle)];
+  });
+  const nets = onLinkNets(link, dump.routes);
+  const sorted = ordered.map(info => hostAddressOf(info, nets));
   const [first] = sorted;
   const altNames = link.altNames.filter(name => !ofHardwareAddress.test(name)).sort();
   return {
@@ -106,8 +112,22 @@ export function hostNic(link: LinkInfo, addresses: readonly AddressInfo[], devic
   };
 }
 
+/** Subnets whose hosts the link reaches without a gateway, narrower ones first: DHCPv6 gives addresses alone, router advertisements say which these are. */
+function onLinkNets({ index }: LinkInfo, routes: readonly RouteInfo[]): IpCidr[] {
+  const direct = routes.filter(route => route.dev === index && isOnLink(route));
+  return direct.map(({ dst }) => parseCidr(dst)).sort((a, b) => b.prefix - a.prefix);
+}
+
+/** Whether a route says that a subnet is on a link. */
+export function isOnLink({ dst, gateway, type, table }: RouteInfo): boolean {
+  const { family, prefix } = parseCidr(dst);
+  return gateway === undefined && type === 'unicast' && table === mainTable && prefix > 0 && prefix < bitsOf(family);
+}
+
 /** In the one text form that everybody compares: RFC 5952, networks without host bits. */
-function hostAddressOf({ address }: AddressInfo): { netAddress: string; hostIP: string } {
-  const [ip = ''] = address.split('/');
-  return { netAddress: formatCidr(parseCidr(address)), hostIP: formatAddress(parseAddress(ip)) };
+function hostAddressOf(info: AddressInfo, nets: readonly IpCidr[]): { netAddress: string; hostIP: string } {
+  const [ip = ''] = info.address.split('/');
+  const address = parseAddress(ip);
+  const net = isSingle(info) ? nets.find(each => contains(each, address)) : undefined;
+  return { netAddress: formatCidr(net ?? parseCidr(info.address)), hostIP: formatAddress(address) };
 }

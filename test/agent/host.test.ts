@@ -41,6 +41,18 @@ describe('agent: its host', function () {
     await eventually('the address is gone', async () => (await hif()).spec.interfaces[0]?.addresses === undefined);
   });
 
+  it('takes a subnet that routers advertise for that of an address which came without one', async () => {
+    const { namespace } = site.hosts[0]!;
+    const subnets = async (): Promise<(string | undefined)[]> =>
+      ((await hif()).spec.interfaces[0]?.addresses ?? []).map(({ netAddress }) => netAddress);
+    namespace.ip('address', 'add', 'fd00:5::11/128', 'dev', 'eth1', 'nodad');
+    await eventually('the address', async () => (await subnets())[1] === 'fd00:5::11/128');
+    namespace.ip('route', 'add', 'fd00:5::/64', 'dev', 'eth1', 'proto', 'ra');
+    await eventually('its subnet', async () => (await subnets())[1] === 'fd00:5::/64');
+    namespace.batch(['route del fd00:5::/64 dev eth1', 'address del fd00:5::11/128 dev eth1']);
+    await eventually('it is gone', async () => (await subnets()).length === 0);
+  });
+
   it('tells of a link that flaps now and then, and how it is in the end', async () => {
     const { namespace } = site.hosts[0]!;
     const isTold = (state: 'up' | 'down', programmed: 'True' | 'False') => async () => {
