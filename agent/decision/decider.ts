@@ -1,11 +1,10 @@
 import { annotation } from '../../core/api/names.ts';
-import type { AllocatedNic, DeviceClass, HostInterfaceSpec } from '../../core/api/types.ts';
+import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
 import { readAttachments, type Attachments } from '../../core/annotation/attachments.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
 import { formatAddress, tryParseAddress } from '../../core/net/address.ts';
-import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import { takesMac } from '../../core/network/nicUse.ts';
 import { checkAskedAddresses } from '../../core/pod/askedAddresses.ts';
@@ -33,6 +32,7 @@ import type { KubeletDevices } from '../devices/kubeletDevices.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 import { attachmentNics } from './attachmentNics.ts';
 import { devicePlacement } from './devicePlacement.ts';
+import { mastersOf } from './masters.ts';
 import { devicesOfOthers, resourcesOf } from './otherDevices.ts';
 import { podDevices, type PodDevice } from './podDevices.ts';
 
@@ -115,7 +115,7 @@ export class Decider {
     }
     const { containerId, ifname, callIfname, configName, netns, pod, call } = wanted;
     const host = view.host(this.#options.node)?.spec;
-    const masters = this.#masters(network, granted.nics, host);
+    const masters = mastersOf(known.state, granted.nics, host, this.#options.node);
     return {
       containerId,
       ifname,
@@ -213,28 +213,6 @@ export class Decider {
     const deviceClass = await this.#options.findClass(name, signal);
     if (deviceClass) return deviceClass;
     throw new MultiNicError('MNN_CLASS_UNKNOWN', `network ${network.name}: there is no DeviceClass "${name}"`);
-  }
-
-  /**
-   * The host's NIC of each: as recorded, else the node's NICs in the recorded subnet, in order. So it is where the recorded one is not there any
-   * more, too: a host may call its NICs otherwise after a reboot, and the pods that it had before are started again.
-   */
-  #masters(network: Network, nics: readonly AllocatedNic[], host: HostInterfaceSpec | undefined): string[] {
-    const members = host ? membersOf(network, host) : [];
-    const used = new Set(nics.flatMap(({ master }) => master ?? []));
-    return nics.map(({ master, netAddress }) => {
-      if (master !== undefined && host?.interfaces.some(nic => nic.interfaceName === master)) return master;
-      const member = members.find(({ nic, netAddress: net }) => net === netAddress && !used.has(nic.interfaceName));
-      if (!member) {
-        if (master !== undefined) return master;
-        throw new MultiNicError(
-          'MNN_NODE_LACKS',
-          `network ${network.name}: node ${this.#options.node} has no (further) NIC in ${netAddress}`,
-        );
-      }
-      used.add(member.nic.interfaceName);
-      return member.nic.interfaceName;
-    });
   }
 }
 
