@@ -162,7 +162,7 @@ export function createAgent(
       checkRoom: known => {
         checkRoom(view, records, known, node);
       },
-      synced: Promise.all(copies.map(({ synced }) => synced)),
+      synced: Promise.all([...copies.map(({ synced }) => synced), discovery.known]),
       detached: entry => {
         releaser.detached(entry);
       },

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { AllocatedNic, HostNic } from '../../core/api/types.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
+import { abortable } from '../../kube/api/deadline.ts';
+import { isConflict, isRetryable } from '../../kube/api/errors.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
 import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
@@ -40,6 +42,7 @@ export class Discovery implements Runnable {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
   readonly #work: SingleWork;
+  readonly #known = Promise.withResolvers<void>();
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
@@ -59,8 +62,20 @@ export class Discovery implements Runnable {
     this.trigger();
   }
 
-  start(signal: AbortSignal): Promise<void> {
-    return this.#work.start(signal);
+  /**
+   * Resolves when the HostInterface, in the copy that all parts of this agent read, is what the host has, or cannot be made so: what it had before a
+   * reboot may be other NICs by now, of the same names.
+   */
+  get known(): Promise<void> {
+    return this.#known.promise;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const isRead = await abortable(this.#options.writer.synced, signal).then(
+      () => true,
+      () => false,
+    );
+    if (isRead) await this.#work.start(signal);
   }
 
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
@@ -69,9 +84,22 @@ export class Discovery implements Runnable {
     const found = [...nics, ...this.#moved(nics)];
     const held = heldNow();
     const lost = lostNics({ known: writer.nics(), found, addressed, held }).filter(nic => isOffered(nic, rules));
-    const waitMs = await writer.writeNics([...found, ...lost].sort(byName), signal);
+    const all = [...found, ...lost].sort(byName);
+    const waitMs = await this.#tell(all, signal);
     const againMs = held ? lostMs : unknownMs;
     return { requeueAfterMs: waitMs ?? (lost.length > 0 ? againMs : resyncMs) };
+  }
+
+  async #tell(nics: readonly HostNic[], signal: AbortSignal): Promise<number | undefined> {
+    const { writer } = this.#options;
+    try {
+      const waitMs = await writer.writeNics(nics, signal);
+      if (writer.isTold(nics)) this.#known.resolve();
+      return waitMs;
+    } catch (error) {
+      if (!isRetryable(error) && !isConflict(error)) this.#known.resolve();
+      throw error;
+    }
   }
 
   /** NICs that went into pods stay as they were known: they come back, and networks must not lose them meanwhile. */

@@ -107,3 +107,33 @@ describe('HostInterfaceWriter', () => {
     expect(told()).to.deep.equal(['RoutesProgrammed False', 'Forwarding False']);
   });
 });
+
+describe('HostInterfaceWriter, asked what is told', () => {
+  it('takes what the API server keeps, also where that knows no alternative names yet', async () => {
+    const spec = { hostName: 'n', interfaces: [eth(1)] };
+    const object: HostInterface = {
+      ...{ apiVersion: 'multinic.fms.io/v1', kind: 'HostInterface', spec },
+      metadata: { name: 'n', resourceVersion: '5' },
+    };
+    await using server = await AnsweringServer.start(({ method, url = '' }, response) => {
+      if (url.includes('watch=')) response.writeHead(200).flushHeaders();
+      else if (method === 'PUT') answerJson(response, 200, object);
+      else answerJson(response, 200, { metadata: { resourceVersion: '5' }, items: [object] });
+    });
+    const { client } = server;
+    const informer = new Informer<HostInterface>({ client, resource: hostInterfaces, logger });
+    const writer = new HostInterfaceWriter({ client, informer, node: 'n', log: logger });
+    expect(writer.isTold([eth(1)])).to.equal(false);
+    void informer.start();
+    await writer.synced;
+    try {
+      expect(writer.isTold([down(1)])).to.equal(true);
+      const named = [eth(1, { altNames: ['enp1s0'] })];
+      expect(writer.isTold(named)).to.equal(false);
+      await writer.writeNics(named, signal);
+      expect(writer.isTold(named)).to.equal(true);
+    } finally {
+      await informer.stop();
+    }
+  });
+});

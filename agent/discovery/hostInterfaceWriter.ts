@@ -53,6 +53,23 @@ export class HostInterfaceWriter {
     this.#written = undefined;
   }
 
+  /** Resolves when it is known whether there is a HostInterface. */
+  get synced(): Promise<void> {
+    return this.#informer.synced;
+  }
+
+  /**
+   * Whether the HostInterface has these NICs, links' states apart, in the copy that all parts of this agent read; or as much of them as the API server
+   * takes, which may know an older form; or its user owns it.
+   */
+  isTold(nics: readonly HostNic[]): boolean {
+    const told = this.#informer.get({ name: this.#node });
+    if (!told) return false;
+    const isWritten = this.#written?.metadata.resourceVersion === told.metadata.resourceVersion;
+    if (isWritten || isUnmanaged(told)) return true;
+    return isSame(withoutLinkStates(told.spec), withoutLinkStates(this.#specOf(nics)));
+  }
+
   /** The NICs as the HostInterface has them. */
   nics(): readonly HostNic[] {
     return this.#current()?.spec.interfaces ?? [];
@@ -64,7 +81,7 @@ export class HostInterfaceWriter {
    * @throws ApiError, TransportError
    */
   async writeNics(nics: readonly HostNic[], signal: AbortSignal): Promise<number | undefined> {
-    const spec = { hostName: this.#node, interfaces: [...nics] };
+    const spec = this.#specOf(nics);
     const current = this.#current();
     if (!current) {
       const object = { apiVersion, kind: 'HostInterface', metadata: { name: this.#node }, spec };
@@ -107,6 +124,10 @@ export class HostInterfaceWriter {
     // After a conflict the next attempt must rest on what the informer has, not on what was written last.
     this.#written = undefined;
     this.#written = await write();
+  }
+
+  #specOf(nics: readonly HostNic[]): HostInterfaceSpec {
+    return { hostName: this.#node, interfaces: [...nics] };
   }
 
   #current(): HostInterface | undefined {
