@@ -11,7 +11,7 @@ import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
 import { hostNic, isOnLink, linksWithAddress, nicLinks, vlanParent, type PrimaryOptions } from './hostNics.ts';
-import { lostNics } from './lostNics.ts';
+import { nicPlaces, placesCondition, placesConditionType, type NicPlaces } from './nicPlaces.ts';
 import { isOffered, type NicRules } from './nicRules.ts';
 import { readDevice } from './sysfs.ts';
 
@@ -32,8 +32,8 @@ export interface DiscoveryOptions {
 const settleMs = 200;
 /** What no event tells (a speed, a VF count) is seen at the latest after this, ms. */
 const resyncMs = 5 * 60_000;
-/** Whether a NIC that is gone still keeps its place is asked so often, ms: pods end without an event here. */
-const lostMs = 60_000;
+/** Whether pods still hold NICs in their places is asked so often, ms: pods end without an event here. */
+const heldMs = 60_000;
 /** The same while it is not known what pods hold. */
 const unknownMs = 1_000;
 
@@ -83,11 +83,21 @@ export class Discovery implements Runnable {
     const { nics, addressed } = await this.#nics();
     const found = [...nics, ...this.#moved(nics)];
     const held = heldNow();
-    const lost = lostNics({ known: writer.nics(), found, addressed, held }).filter(nic => isOffered(nic, rules));
-    const all = [...found, ...lost].sort(byName);
-    const waitMs = await this.#tell(all, signal);
-    const againMs = held ? lostMs : unknownMs;
-    return { requeueAfterMs: waitMs ?? (lost.length > 0 ? againMs : resyncMs) };
+    const { lost: all, early } = nicPlaces({ known: writer.nics(), found, addressed, held });
+    const lost = all.filter(nic => isOffered(nic, rules));
+    const offered = found.filter(nic => !early.includes(nic));
+    const waitMs = await this.#tell([...offered, ...lost].sort(byName), signal);
+    if (held) await this.#tellPlaces({ lost, early }, signal);
+    const isSteady = lost.length === 0 && early.length === 0;
+    return { requeueAfterMs: waitMs ?? (isSteady ? resyncMs : held ? heldMs : unknownMs) };
+  }
+
+  /** Of most hosts there is nothing to tell, ever, and every agent is sent what is told. */
+  async #tellPlaces(places: NicPlaces, signal: AbortSignal): Promise<void> {
+    const { writer } = this.#options;
+    const condition = placesCondition(places);
+    if (condition.status === 'True' && !writer.hasCondition(placesConditionType)) return;
+    await writer.writeConditions([condition], signal);
   }
 
   async #tell(nics: readonly HostNic[], signal: AbortSignal): Promise<number | undefined> {

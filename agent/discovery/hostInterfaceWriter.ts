@@ -70,6 +70,10 @@ export class HostInterfaceWriter {
     return isSame(withoutLinkStates(told.spec), withoutLinkStates(this.#specOf(nics)));
   }
 
+  hasCondition(type: string): boolean {
+    return this.#current()?.status?.conditions?.some(condition => condition.type === type) ?? false;
+  }
+
   /** The NICs as the HostInterface has them. */
   nics(): readonly HostNic[] {
     return this.#current()?.spec.interfaces ?? [];

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { placesConditionType } from '../../agent/discovery/nicPlaces.ts';
 import type { HostNic } from '../../core/api/types.ts';
 import { hostInterfaces } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
@@ -8,7 +9,7 @@ import { multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 
 /** A device that is reset or unplugged, a driver that is loaded again, a lease that is not renewed. */
-describe('agent: a NIC that goes away beside others in its subnet', function () {
+describe('agent: a NIC that goes, or comes, before others in its subnet', function () {
   this.timeout(120_000);
   let site: Site;
   let host: Host;
@@ -30,13 +31,17 @@ describe('agent: a NIC that goes away beside others in its subnet', function () 
     (await site.client.get(hostInterfaces, { name: nodeName })).spec.interfaces;
   const linkStates = async (): Promise<string[]> =>
     (await nicsOf(host)).map(({ interfaceName, linkState }) => `${interfaceName} ${linkState}`);
+  const inPlace = async (): Promise<string | undefined> => {
+    const { status } = await site.client.get(hostInterfaces, { name: host.nodeName });
+    return status?.conditions?.find(({ type }) => type === placesConditionType)?.message.replace(/ until .*/, '');
+  };
   /** The other host's routes to this one's pods: which block is behind which NIC. */
   const routes = (): string[] =>
     site.hosts[1]!.ownRoutes()
       .map(route => route.split(' ').slice(0, 5).join(' '))
       .sort();
 
-  it('leaves the pods on the others where they are, and comes back to its own place', async () => {
+  it('leaves the pods on the others where they are: one that goes keeps its place, one that comes waits', async () => {
     const config = await multusConfig(site, 'rails', { cniArgs: { nics: 3 } });
     const one = await multusConfig(site, 'rails', { cniArgs: { nics: 1 } });
     using sandbox = await Sandbox.make(site, host, 'on-all');
@@ -60,6 +65,16 @@ describe('agent: a NIC that goes away beside others in its subnet', function () 
     host.namespace.ip('address', 'add', '172.20.1.11/24', 'dev', 'eth1');
     await eventually('it is back', async () => (await linkStates()).includes('eth1 up'));
     expect(routes()).to.deep.equal(before);
+
+    host.namespace.batch([
+      'link add ath9 up type veth peer name peer9',
+      'link set peer9 up',
+      'address add 172.20.1.99/24 dev ath9',
+    ]);
+    await eventually('another one waits', async () => (await inPlace()) === 'ath9 is new and not offered');
+    expect(await linkStates()).to.deep.equal(['eth1 up', 'eth2 up', 'eth3 up']);
+    host.namespace.ip('link', 'del', 'ath9');
+    await eventually('it is gone', async () => (await inPlace()) === 'Every NIC that the host has is offered');
 
     host.namespace.ip('address', 'del', '172.20.1.11/24', 'dev', 'eth1');
     for (const each of [sandbox, later]) {

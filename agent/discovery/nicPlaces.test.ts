@@ -1,0 +1,81 @@
+import { expect } from 'chai';
+import type { HostNic } from '../../core/api/types.ts';
+import { nicPlaces, type Sighting } from './nicPlaces.ts';
+
+function nic(interfaceName: string, more: Partial<HostNic> = {}): HostNic {
+  const n = interfaceName.replaceAll(/\D/g, '');
+  return { interfaceName, netAddress: '10.0.0.0/24', hostIP: `10.0.0.${n}`, mac: `02:00:00:00:00:${n}`, ...more };
+}
+
+const addresses = ['10.1.0.1/24'];
+
+function places(over: Partial<Sighting>): string[] {
+  const sighting: Sighting = {
+    known: [nic('eth10'), nic('eth11'), nic('eth12')],
+    found: [nic('eth11'), nic('eth12')],
+    addressed: new Set(['eth11', 'eth12']),
+    held: [{ master: 'eth11', netAddress: '10.0.0.0/24', addresses }],
+    ...over,
+  };
+  const { lost, early } = nicPlaces(sighting);
+  const named = (what: string) => (each: HostNic) => `${what} ${each.interfaceName} ${each.linkState ?? ''}`.trim();
+  return [...lost.map(named('lost')), ...early.map(named('early'))];
+}
+
+describe('NICs that go', () => {
+  it('keep their places while pods hold addresses on NICs behind them in their subnet, and while nobody knows', () => {
+    expect(places({})).to.deep.equal(['lost eth10 down']);
+    expect(places({ held: undefined })).to.deep.equal(['lost eth10 down']);
+    expect(places({ held: [] })).to.deep.equal([]);
+    const elsewhere = { master: 'eth11', netAddress: '10.0.1.0/24', addresses };
+    expect(places({ held: [elsewhere, { ...elsewhere, netAddress: '10.0.0.0/24', master: 'eth9' }] })).to.deep.equal(
+      [],
+    );
+  });
+
+  it('count with all their addresses', () => {
+    const second = { netAddress: '10.0.0.0/24', hostIP: '10.0.0.10' };
+    const first = { netAddress: '10.0.7.0/24', hostIP: '10.0.7.1' };
+    expect(places({ known: [nic('eth10', { ...first, addresses: [first, second] })] })).to.deep.equal([
+      'lost eth10 down',
+    ]);
+  });
+
+  it('are none that have an address and do not count any more, or that go by another name now', () => {
+    expect(places({ addressed: new Set(['eth10', 'eth11', 'eth12']) })).to.deep.equal([]);
+    expect(places({ found: [nic('eth11'), nic('eth12'), { ...nic('eth10'), interfaceName: 'ens1' }] })).to.deep.equal(
+      [],
+    );
+    const bond = { ...nic('eth10'), interfaceName: 'bond0', mac: '02:00:00:00:00:99' };
+    expect(places({ found: [nic('eth11'), nic('eth12'), bond] })).to.deep.equal([]);
+  });
+
+  it('are not taken for a VLAN on them, which has their hardware address', () => {
+    const vlan = nic('eth10.5', { netAddress: '10.0.5.0/24', hostIP: '10.0.5.1', mac: '02:00:00:00:00:10' });
+    const known = [nic('eth10'), vlan, nic('eth11')];
+    expect(places({ known, found: [vlan, nic('eth11')] })).to.deep.equal(['lost eth10 down']);
+  });
+});
+
+describe('NICs that come', () => {
+  const [ten, eleven, other] = [
+    nic('eth10'),
+    nic('eth11'),
+    nic('eth5', { netAddress: '10.0.5.0/24', hostIP: '10.0.5.1' }),
+  ];
+  const known = [eleven, other];
+  const found = [ten, eleven, other];
+
+  it('wait while pods hold addresses on NICs behind them in their subnet, and while nobody knows', () => {
+    expect(places({ known, found })).to.deep.equal(['early eth10']);
+    expect(places({ known, found, held: undefined })).to.deep.equal(['early eth10']);
+    expect(places({ known, found, held: [] })).to.deep.equal([]);
+    expect(places({ known: [other], found: [nic('eth12'), other] })).to.deep.equal([]);
+    expect(places({ known: [], found, held: undefined })).to.deep.equal([]);
+  });
+
+  it('do not where they have only another name', () => {
+    const before = [nic('zeth', { hostIP: '10.0.0.10' }), eleven];
+    expect(places({ known: before, found })).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,81 @@
+import type { AllocatedNic, HostNic } from '../../core/api/types.ts';
+import { addressesOf } from '../../core/layout/members.ts';
+import { formatCidr } from '../../core/net/cidr.ts';
+import { compareNaturally } from '../../core/naturalOrder.ts';
+import type { ConditionState } from './hostInterfaceWriter.ts';
+
+/** What is known of a host's NICs at one moment. */
+export interface Sighting {
+  /** As the HostInterface has them. */
+  readonly known: readonly HostNic[];
+  /** Those that count as NICs now. */
+  readonly found: readonly HostNic[];
+  /** Names of all links that have an address, whatever keeps some of them from being NICs. */
+  readonly addressed: ReadonlySet<string>;
+  /** What pods hold of this host's NICs; undefined while that is not known. */
+  readonly held: readonly AllocatedNic[] | undefined;
+}
+
+/** What becomes of NICs that come and go before others of their subnets. */
+export interface NicPlaces {
+  /** Gone, or without an address: they keep their places, as down. */
+  readonly lost: readonly HostNic[];
+  /** Come anew: they wait. */
+  readonly early: readonly HostNic[];
+}
+
+/**
+ * A NIC's block follows from which one it is in its subnet, by name. So while pods hold addresses on a NIC, those before it in its subnet neither go
+ * nor come: it would move to a block of other addresses than its pods have, to which no route of another host leads then. A device that is reset, a
+ * lease that is not renewed, or virtual functions that get addresses by DHCP would do that.
+ */
+export function nicPlaces({ known, found, addressed, held = known.flatMap(asHeld) }: Sighting): NicPlaces {
+  const there = new Set(found.map(({ interfaceName }) => interfaceName));
+  const names = new Set(known.map(({ interfaceName }) => interfaceName));
+  const fresh = found.filter(({ interfaceName }) => !names.has(interfaceName));
+  const missing = known.filter(({ interfaceName }) => !there.has(interfaceName) && !addressed.has(interfaceName));
+  const isBefore = (nic: HostNic): boolean => isBeforeHeld(nic, held);
+  const lost = missing.filter(nic => isBefore(nic) && !fresh.some(other => isSame(nic, other)));
+  const early = fresh.filter(
+    nic => isBefore(nic) && !known.some(other => !there.has(other.interfaceName) && isSame(nic, other)),
+  );
+  return { lost: lost.map(nic => ({ ...nic, linkState: 'down' })), early };
+}
+
+/** While it is not known what pods hold they may hold everything. */
+function asHeld(nic: HostNic): AllocatedNic[] {
+  return [...subnetsOf(nic)].map(netAddress => ({ master: nic.interfaceName, netAddress, addresses: [] }));
+}
+
+function isBeforeHeld(nic: HostNic, held: readonly AllocatedNic[]): boolean {
+  const subnets = subnetsOf(nic);
+  return held.some(
+    ({ master, netAddress }) =>
+      master !== undefined && subnets.has(netAddress) && compareNaturally(master, nic.interfaceName) > 0,
+  );
+}
+
+/** Under another name. */
+function isSame(nic: HostNic, other: HostNic): boolean {
+  return (nic.mac !== undefined && nic.mac === other.mac) || (nic.hostIP !== undefined && nic.hostIP === other.hostIP);
+}
+
+function subnetsOf(nic: HostNic): Set<string> {
+  return new Set(addressesOf(nic).map(({ net }) => formatCidr(net)));
+}
+
+export const placesConditionType = 'NicsInPlace';
+
+/** Whether every NIC that counts is offered, and no other. */
+export function placesCondition({ lost, early }: NicPlaces): ConditionState {
+  const type = placesConditionType;
+  if (lost.length === 0 && early.length === 0) {
+    return { type, status: 'True', reason: 'AllOffered', message: 'Every NIC that the host has is offered' };
+  }
+  const until = 'until no pod holds addresses on NICs behind it in its subnet';
+  const message = [
+    ...lost.map(({ interfaceName }) => `${interfaceName} is gone, or has no address, and keeps its place ${until}`),
+    ...early.map(({ interfaceName }) => `${interfaceName} is new and not offered ${until}`),
+  ].join('; ');
+  return { type, status: 'False', reason: 'PlacesHeld', message };
+}
