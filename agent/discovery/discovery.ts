@@ -122,14 +122,14 @@ export class Discovery implements Runnable {
 
   /** The NICs that are offered, and the names of all links with an address. */
   async #nics(): Promise<{ nics: HostNic[]; addressed: Set<string> }> {
-    const { netlink, rules, primary } = this.#options;
+    const { netlink, rules, primary, writer } = this.#options;
     const [links, addresses, routes] = await netlink.run(null, [
       { op: 'link.list' },
       { op: 'address.list' },
       { op: 'route.list', table: mainTable },
     ]);
     const nics = await Promise.all(
-      nicLinks({ links, addresses, routes }, primary).map(async link =>
+      nicLinks({ links, addresses, routes }, primary, writer.nics()).map(async link =>
         hostNic(link, { addresses, routes }, await readDevice(link.name, vlanParent(link, links))),
       ),
     );

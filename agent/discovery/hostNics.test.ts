@@ -107,6 +107,21 @@ describe('nicLinks', () => {
     expect(namesOf({ ...dump, routes: [defaultRoute(a, 0)] }, { nodeIp: '10.1.0.1' })).to.deep.equal(['eth1']);
   });
 
+  it('leaves out the NIC with the address of the node also while only NICs that were offered have a default route', () => {
+    const [primary, one] = [link('eth0'), link('eth1')];
+    const dump = { ...addressed(primary, one), routes: [defaultRoute(one, 200)] };
+    const names = (...known: string[]): string[] =>
+      nicLinks(
+        dump,
+        { nodeIp: '10.0.0.1' },
+        known.map(interfaceName => ({ interfaceName })),
+      ).map(({ name }) => name);
+    expect(names('eth1')).to.deep.equal(['eth1']);
+    // Nobody has looked before, or it was so before.
+    expect(names()).to.deep.equal(['eth0']);
+    expect(names('eth0')).to.deep.equal(['eth0']);
+  });
+
   it('needs an address that means something', () => {
     const [none, local, temporary, global] = [link('a'), link('b'), link('c'), link('d')];
     const addresses = [

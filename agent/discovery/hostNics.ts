@@ -32,9 +32,17 @@ const nicKinds: ReadonlySet<string> = new Set(['veth', 'bond', 'team', 'vlan', '
 /**
  * The links that count as NICs of the host: those with an address, in natural order of their names. Left out are the primary network's
  * unless that is wanted, ports of bridges and bonds (a pod's veth is one), and host ends of pods that this agent or another plugin made.
+ * @param known what was offered so far
  */
-export function nicLinks(dump: LinkDump, { withPrimary = false, nodeIp }: PrimaryOptions = {}): LinkInfo[] {
-  const primary = withPrimary ? undefined : primaryLink(dump.routes, dump.addresses, nodeIp);
+export function nicLinks(
+  dump: LinkDump,
+  { withPrimary = false, nodeIp }: PrimaryOptions = {},
+  known: readonly HostNic[] = [],
+): LinkInfo[] {
+  const names = new Set(known.map(({ interfaceName }) => interfaceName));
+  const offered = new Set(dump.links.filter(({ name }) => names.has(name)).map(({ index }) => index));
+  const isOffered = (link: number): boolean => offered.has(link);
+  const primary = withPrimary ? undefined : primaryLink({ ...dump, nodeIp, isOffered });
   return dump.links
     .filter(link => link.index !== primary && isNicKind(link))
     .filter(link => {

@@ -2,16 +2,26 @@ import { compareAddresses, parseAddress, tryParseAddress, type IpAddress } from 
 import { mainTable } from '../netlink/constants.ts';
 import type { AddressInfo, RouteInfo } from '../netlink/types.ts';
 
+/** What tells the primary network's link. */
+export interface PrimaryHints {
+  readonly routes: readonly RouteInfo[];
+  readonly addresses: readonly AddressInfo[];
+  /** The node's address; undefined: not known. */
+  readonly nodeIp: string | undefined;
+  /** Whether a link has been offered as a NIC so far. */
+  readonly isOffered: (link: number) => boolean;
+}
+
 /**
- * The primary network's link: that of the default route, and where there is none (a closed cluster, a moment of a restart) that of the node's address.
- * @param nodeIp undefined: not known
+ * The primary network's link: that of the default route, and where there is none (a closed cluster) that of the node's address. So it is, too, where the
+ * default route has come to a NIC that was offered so far, and the other was not: for a moment of a restart the host has only the default routes of
+ * its other NICs.
  */
-export function primaryLink(
-  routes: readonly RouteInfo[],
-  addresses: readonly AddressInfo[],
-  nodeIp: string | undefined,
-): number | undefined {
-  return defaultLink(routes) ?? (nodeIp === undefined ? undefined : linkOf(nodeIp, addresses));
+export function primaryLink({ routes, addresses, nodeIp, isOffered }: PrimaryHints): number | undefined {
+  const byRoute = defaultLink(routes);
+  const byAddress = nodeIp === undefined ? undefined : linkOf(nodeIp, addresses);
+  if (byRoute === undefined || byAddress === undefined) return byRoute ?? byAddress;
+  return isOffered(byRoute) && !isOffered(byAddress) ? byAddress : byRoute;
 }
 
 function linkOf(ip: string, addresses: readonly AddressInfo[]): number | undefined {

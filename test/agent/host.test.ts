@@ -53,6 +53,28 @@ describe('agent: its host', function () {
     await eventually('it is gone', async () => (await subnets()).length === 0);
   });
 
+  it('offers the same NICs while its default route is away and another NIC has one', async () => {
+    const [host] = site.hosts;
+    const { namespace } = host!;
+    const mtuOf = async (mtu: number): Promise<string[]> => {
+      namespace.ip('link', 'set', 'eth2', 'mtu', String(mtu));
+      const found = await eventually('the change', async () => {
+        const { interfaces } = (await hif()).spec;
+        return interfaces.some(nic => nic.mtu === mtu) ? interfaces : undefined;
+      });
+      return found.map(({ interfaceName }) => interfaceName);
+    };
+    await host!.stopAgent('SIGTERM');
+    await host!.startAgent({}, ['--node-ip', '172.20.0.11']);
+    namespace.ip('route', 'add', 'default', 'via', '172.20.1.1', 'dev', 'eth1', 'metric', '200');
+    expect(await mtuOf(1401)).to.deep.equal(['eth1', 'eth2']);
+    namespace.ip('route', 'del', 'default', 'dev', 'eth0');
+    expect(await mtuOf(1402)).to.deep.equal(['eth1', 'eth2']);
+    namespace.ip('route', 'add', 'default', 'via', '172.20.0.1', 'dev', 'eth0');
+    namespace.ip('route', 'del', 'default', 'dev', 'eth1');
+    expect(await mtuOf(1400)).to.deep.equal(['eth1', 'eth2']);
+  });
+
   it('tells of a link that flaps now and then, and how it is in the end', async () => {
     const { namespace } = site.hosts[0]!;
     const isTold = (state: 'up' | 'down', programmed: 'True' | 'False') => async () => {
