@@ -6,6 +6,7 @@
  *  28, 33     delegates.test: "an IPAM plugin gives each NIC its address…", "STATUS and GC of CNI 1.1 reach the plugins…"
  *  30         decisions.test: "goes with GC where the runtime does not know it"
  */
+import { readlinkSync, statSync } from 'node:fs';
 import { expect } from 'chai';
 import {
   callings,
@@ -19,7 +20,9 @@ import {
   selecting,
 } from './cniCalls.ts';
 import { testTimeoutMs } from './inside.ts';
-import { errorOf, type Sandbox } from './sandbox.ts';
+import { eventually } from '../eventually.ts';
+import { Program } from './programs.ts';
+import { errorOf, resultOf, type Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 
 describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', function () {
@@ -67,6 +70,29 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
       expect(await callWith(test.host, env, test.config)).to.include({ exitCode: 0, stdout: '' });
       expect(await sandbox.check(test.config, result)).to.include({ exitCode: 0, stdout: '' });
       await sandbox.del(test.config);
+    });
+
+    it('9. of a namespace that was named by a process, which has ended or is another one by now, leaves nothing', async () => {
+      using sandbox = await test.make('named-by-process');
+      using other = await test.make('next-process');
+      await using program = new Program(sandbox.namespace.enter('sleep', '600'));
+      const netns = `/proc/${program.pid}/ns/net`;
+      const inode = statSync(sandbox.namespace.path).ino;
+      await eventually('it has entered', () => readlinkSync(netns) === `net:[${inode}]`);
+      resultOf(await sandbox.call('ADD', test.config, { netns }));
+      expect(sandbox.links()).to.deep.equal(['net1-0', 'net1-1']);
+      const over = { netns: other.namespace.path };
+      await other.add(test.config);
+      expect(await sandbox.call('DEL', test.config, over)).to.include({ exitCode: 0, stdout: '' });
+      expect(other.links()).to.deep.equal(['net1-0', 'net1-1']);
+      expect(sandbox.links()).to.deep.equal([]);
+      resultOf(await sandbox.call('ADD', test.config, { netns }));
+      await program.stop('SIGKILL');
+      expect(await sandbox.call('DEL', test.config, { netns })).to.include({ exitCode: 0, stdout: '' });
+      expect(await sandbox.call('DEL', test.config, over)).to.include({ exitCode: 0, stdout: '' });
+      expect(other.links()).to.deep.equal(['net1-0', 'net1-1']);
+      expect(sandbox.links()).to.deep.equal([]);
+      await other.del(test.config);
     });
 
     it('6. is not refused for what only ADD uses, as that was never made', async () => {
