@@ -92,10 +92,10 @@ export class Discovery implements Runnable {
     return { requeueAfterMs: waitMs ?? (isSteady ? resyncMs : held ? heldMs : unknownMs) };
   }
 
-  /** Of most hosts there is nothing to tell, ever, and every agent is sent what is told. */
+  /** Of most hosts there is nothing to tell, ever, and every agent is sent what is told. A user says alone which NICs there are. */
   async #tellPlaces(places: NicPlaces, signal: AbortSignal): Promise<void> {
     const { writer } = this.#options;
-    const condition = placesCondition(places);
+    const condition = placesCondition(writer.isUsers ? { lost: [], early: [] } : places);
     if (condition.status === 'True' && !writer.hasCondition(placesConditionType)) return;
     await writer.writeConditions([condition], signal);
   }

@@ -70,6 +70,12 @@ export class HostInterfaceWriter {
     return isSame(withoutLinkStates(told.spec), withoutLinkStates(this.#specOf(nics)));
   }
 
+  /** Whether the HostInterface is its user's. */
+  get isUsers(): boolean {
+    const current = this.#current();
+    return current !== undefined && isUnmanaged(current);
+  }
+
   hasCondition(type: string): boolean {
     return this.#current()?.status?.conditions?.some(condition => condition.type === type) ?? false;
   }

@@ -128,8 +128,9 @@ function onLinkNets({ index }: LinkInfo, routes: readonly RouteInfo[]): IpCidr[]
 
 /** Whether a route says that a subnet is on a link. */
 export function isOnLink({ dst, gateway, type, table }: RouteInfo): boolean {
+  if (gateway !== undefined || type !== 'unicast' || table !== mainTable) return false;
   const { family, prefix } = parseCidr(dst);
-  return gateway === undefined && type === 'unicast' && table === mainTable && prefix > 0 && prefix < bitsOf(family);
+  return prefix > 0 && prefix < bitsOf(family);
 }
 
 /** In the one text form that everybody compares: RFC 5952, networks without host bits. */
