@@ -25,6 +25,8 @@ export interface StatusSources {
   /** Undefined while they are not known. */
   deviceResources: (network: Network) => readonly string[] | undefined;
   unassignedHosts: (network: string) => readonly string[];
+  /** How many attachments fit on a node; undefined while that is not known. */
+  nodeCapacity: (known: KnownNetwork, node: string) => number | undefined;
 }
 
 type StatusTimes = Pick<ControllerTimes, 'statusIntervalMs' | 'interfaceAbsenceMs'>;
@@ -135,7 +137,7 @@ export class NetworkStatuses {
       network,
       survey.members.map(({ host: { metadata } }) => [
         metadata.name,
-        this.#capacityOf(network, metadata.name, hasIndex),
+        this.#capacityOf({ object, state }, metadata.name, hasIndex),
       ]),
     );
     const stored = object.status?.conditions?.find(({ type }) => type === 'DefinitionsReady');
@@ -164,11 +166,14 @@ export class NetworkStatuses {
     return resources ? { deviceResources: [...resources] } : {};
   }
 
-  #capacityOf({ name }: Network, host: string, hasIndex: (host: string) => boolean): HostCapacity {
+  #capacityOf(known: KnownNetwork, host: string, hasIndex: (host: string) => boolean): HostCapacity {
     const node = this.#context.informers.nodes.get(host);
     if (!node) return 'noNode';
     if (!hasIndex(host)) return 'noBlock';
-    return node.status?.allocatable?.[extendedResourceName(name)] === undefined ? 'waiting' : 'published';
+    const resource = extendedResourceName(known.state.network.name);
+    if (node.status?.allocatable?.[resource] !== undefined) return 'published';
+    // A node whose links are all down has none of the resource, which is what there is to publish.
+    return this.#sources.nodeCapacity(known, host) === 0 ? 'published' : 'waiting';
   }
 
   #tellReuse(object: MultiNicNetwork, status: MultiNicNetworkStatus, { free }: Reuse): void {

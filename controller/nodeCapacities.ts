@@ -1,41 +1,57 @@
-import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../core/api/names.ts';
+import { bandwidthResourceName, extendedResourceName, label, nicCountLabel } from '../core/api/names.ts';
 import { candidatesOf } from '../core/selection/candidates.ts';
 import { nodeBandwidth, nodeCapacity, usableNics, wholeQuantity } from '../core/status/nodeCapacity.ts';
+import {
+  claimsOf,
+  keepClaimed,
+  takesFrom,
+  type NodeClaims,
+  type NodeShares,
+  type Quantities,
+} from '../core/status/nodeClaims.ts';
 import type { KnownNetwork } from '../kube/view/clusterView.ts';
 import { isNotFound } from '../kube/api/errors.ts';
-import { nodes } from '../kube/api/resources.ts';
+import { nodes, pods, type Node } from '../kube/api/resources.ts';
+import type { WorkResult } from '../kube/process/workQueue.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { readableNetwork } from './readableNetwork.ts';
 
 /** Quantities by name; null takes one off. */
 type Patch = Record<string, string | null>;
 
-/** Name → quantity; undefined for a network that cannot be read, for which everything stays as it is. */
-type Quantities = Map<string, number | undefined>;
-
 /**
  * Keeps what the scheduler knows of networks on nodes: the extended resources multinic.fms.io/<network> (addresses) and
  * mbps.multinic.fms.io/<network> (bandwidth), and the label nics.multinic.fms.io/<network> (usable NICs). The kubelet leaves resources that
  * no device plugin owns alone, except that it sets them to 0 when it registers the node anew, which is seen and mended as any other
  * difference. One merge patch a node.
+ *
+ * Nothing that a node's pods have claimed is taken from it (see keepClaimed): links go down, and kubelets are restarted. For the same reason a
+ * node that has nothing left of a resource has it not at all, in the place of 0, which is the same to the scheduler.
  */
 export class NodeCapacities {
   readonly #context: LeaderContext;
+  readonly #keptMs: number;
 
-  constructor(context: LeaderContext) {
+  /** @param keptMs when a node that has more only for the sake of its pods is looked at again, ms: they may be gone */
+  constructor(context: LeaderContext, keptMs: number) {
     this.#context = context;
+    this.#keptMs = keptMs;
   }
 
   /** Handles one node. */
-  async reconcile(name: string, signal: AbortSignal): Promise<void> {
+  async reconcile(name: string, signal: AbortSignal): Promise<WorkResult> {
     const { informers, client } = this.#context;
     const node = informers.nodes.get(name);
-    if (!node) return;
-    const { resources, labels } = this.wanted(name);
+    if (!node) return {};
+    const wanted = this.wanted(name);
+    const has = sharesOf(node);
+    const isKept = takesFrom(has, wanted) && keepClaimed(wanted, has, await this.#claims(name, signal));
+    const result = isKept ? { requeueAfterMs: this.#keptMs } : {};
+    const { resources, labels } = wanted;
     const metadata = { labels: difference(node.metadata.labels, labels) };
     const capacity = difference(node.status?.capacity, resources);
     const allocatable = difference(node.status?.allocatable, resources);
-    if ([metadata.labels, capacity, allocatable].every(isEmpty)) return;
+    if ([metadata.labels, capacity, allocatable].every(isEmpty)) return result;
     try {
       // Of a Node the status carries its labels, too (k8s.io/kubernetes pkg/registry/core/node, nodeStatusStrategy keeps the spec only).
       const patch = { metadata, status: { capacity, allocatable } };
@@ -43,10 +59,23 @@ export class NodeCapacities {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+    return result;
+  }
+
+  /** Of the injected pods alone: what others ask for they have not been told to. */
+  async #claims(node: string, signal: AbortSignal): Promise<NodeClaims> {
+    const { items } = await this.#context.client.list(pods, {
+      fieldSelector: `spec.nodeName=${node}`,
+      labelSelector: `${label.injected}=true`,
+      // Found by node in the API server's cache.
+      resourceVersion: '0',
+      signal,
+    });
+    return claimsOf(items);
   }
 
   /** What the node is to have. A network with `schedulerResources: false` has nothing. */
-  wanted(node: string): { resources: Quantities; labels: Quantities } {
+  wanted(node: string): NodeShares {
     const { view, informers } = this.#context;
     const resources: Quantities = new Map();
     const labels: Quantities = new Map();
@@ -59,8 +88,8 @@ export class NodeCapacities {
       const set = (into: Quantities, key: string, quantity: number | undefined): void => {
         if (!known || quantity !== undefined) into.set(key, quantity);
       };
-      set(resources, extendedResourceName(name), known?.addresses);
-      set(resources, bandwidthResourceName(name), known?.mbps);
+      set(resources, extendedResourceName(name), unlessNone(known?.addresses));
+      set(resources, bandwidthResourceName(name), unlessNone(known?.mbps));
       set(labels, nicCountLabel(name), known?.nics);
     }
     return { resources, labels };
@@ -93,6 +122,16 @@ export class NodeCapacities {
     const taken = network.nodeIndependent ? undefined : hostAddresses;
     return nodeCapacity({ network, interfaces, members, hostIndex, hostAddresses: taken });
   }
+}
+
+function unlessNone(quantity: number | undefined): number | undefined {
+  return quantity === 0 ? undefined : quantity;
+}
+
+function sharesOf({ status, metadata }: Node): NodeShares {
+  const counts = (texts: Readonly<Record<string, string>> = {}): Quantities =>
+    new Map(Object.entries(texts).map(([name, text]) => [name, wholeQuantity(text)]));
+  return { resources: counts(status?.allocatable), labels: counts(metadata.labels) };
 }
 
 /** What to change so that the node has exactly the wanted quantities of ours. */

@@ -24,6 +24,9 @@ export interface Queues {
 /** Definitions and nodes worked on at the same time: enough to keep the API server busy, not more than it gives one client. */
 const concurrency = 8;
 
+/** A node that has more only for the sake of its pods is looked at again after so many sweeps: thousands may be, when a switch is down. */
+const sweepsKept = 4;
+
 /** How long a copy takes to show what was just written, or nearly always less. */
 const catchUpMs = 50;
 
@@ -31,13 +34,13 @@ const catchUpMs = 50;
 export function createQueues(
   context: LeaderContext,
   optional: OptionalResources,
-  times: Pick<ControllerTimes, 'statusIntervalMs' | 'interfaceAbsenceMs'>,
+  times: Pick<ControllerTimes, 'statusIntervalMs' | 'interfaceAbsenceMs' | 'sweepIntervalMs'>,
   observer: Metrics['queues'] | undefined,
 ): Queues {
   const blocks = new HostBlocks(context);
   const definitions = new Definitions(context, optional);
   const sriovObjects = new SriovObjects(context, optional);
-  const capacities = new NodeCapacities(context);
+  const capacities = new NodeCapacities(context, sweepsKept * times.sweepIntervalMs);
   const statuses = new NetworkStatuses(
     context,
     {
@@ -48,6 +51,7 @@ export function createQueues(
         return devices.kind === 'known' ? devices.resources?.split(',') : undefined;
       },
       unassignedHosts: network => blocks.unassigned(network),
+      nodeCapacity: (known, node) => capacities.capacity(known, node),
     },
     times,
   );

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pino from 'pino';
-import { label, nicCountLabel } from '../../core/api/names.ts';
+import { bandwidthResourceName, extendedResourceName, label, nicCountLabel } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
 import { Informer } from '../../kube/watch/informer.ts';
@@ -51,14 +51,15 @@ describe('Node capacity and sweeps, against a real API server', function () {
       ...host('n-0', 0, { down: true }),
       metadata: (await site.client.get(hostInterfaces, { name: 'n-0' })).metadata,
     });
-    await resourceIs('n-0', 'blocks', '0');
+    // Not 0, for which a restarted kubelet would fail the pods that it runs.
+    await resourceIs('n-0', 'blocks', undefined);
+    expect((await site.seen.condition('blocks', 'CapacityPublished'))?.status).to.equal('True');
 
     // What the kubelet does when it registers the node anew.
-    const zero = { 'multinic.fms.io/pages': '5', cpu: '4' };
+    const zero = { 'multinic.fms.io/pages': '0', cpu: '4' };
     await site.client.patch(nodes, { name: 'n-0' }, 'merge', { status: { capacity: zero } }, { subresource: 'status' });
-    await resourceIs('n-0', 'pages', '0');
+    await resourceIs('n-0', 'pages', undefined);
     await site.client.delete(multiNicNetworks, { name: 'blocks' });
-    await resourceIs('n-0', 'blocks', undefined);
     await site.client.delete(hostInterfaces, { name: 'n-0' });
     await resourceIs('n-0', 'pages', undefined);
     expect((await site.client.get(nodes, { name: 'n-0' })).status?.capacity?.cpu).to.equal('4');
@@ -88,6 +89,21 @@ describe('Node capacity and sweeps, against a real API server', function () {
     fast.spec.interfaces[0]!.linkState = 'down';
     await site.client.update(hostInterfaces, { ...fast, metadata });
     await tells('25k', '25k', '1');
+
+    // What a pod has been bound for stays, or a restarted kubelet would fail it.
+    fast.spec.interfaces[0]!.linkState = 'up';
+    const raised = await site.client.get(hostInterfaces, { name: 'n-bw' });
+    await site.client.update(hostInterfaces, { ...fast, metadata: raised.metadata });
+    await tells('50k', '50k', '2');
+    const wide = await site.client.create(pods, claimingPod('wide', 'n-bw', 'wide'));
+    fast.spec.interfaces[0]!.linkState = 'down';
+    const lowered = await site.client.get(hostInterfaces, { name: 'n-bw' });
+    await site.client.update(hostInterfaces, { ...fast, metadata: lowered.metadata });
+    await tells('40k', '40k', '2');
+    expect(await site.seen.resource('n-bw', 'wide')).to.equal('1');
+    await site.client.delete(pods, wide.metadata, { gracePeriodSeconds: 0 });
+    await tells('25k', '25k', '1');
+    expect(await site.seen.resource('n-bw', 'wide')).to.equal('62');
 
     await site.client.patch(multiNicNetworks, { name: 'wide' }, 'merge', { spec: { schedulerResources: false } });
     await tells(undefined, undefined, undefined);
@@ -319,6 +335,17 @@ describe('Node capacity and sweeps, against a real API server', function () {
     return createPoolWith(site.client, name, spec, allocations);
   }
 });
+
+/** A pod that needs two NICs, and is promised 40 Gbit/s. */
+function claimingPod(name: string, node: string, net: string): Pod {
+  const pod = podNamed(name, {}, node);
+  const quantities = { [extendedResourceName(net)]: '1', [bandwidthResourceName(net)]: '40k' };
+  const resources = { limits: quantities, requests: quantities };
+  const matchExpressions = [{ key: nicCountLabel(net), operator: 'Gt' as const, values: ['1'] }];
+  const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions }] } };
+  const containers = pod.spec.containers.map(container => ({ ...container, resources }));
+  return { ...pod, spec: { ...pod.spec, containers, affinity: { nodeAffinity: required } } };
+}
 
 function allocation(podUID: string, name: string): Allocation {
   const nics = [{ netAddress: '172.20.1.0/24', addresses: ['10.200.0.9/18'] }];

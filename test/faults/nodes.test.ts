@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { apiVersion } from '../../core/api/names.ts';
+import { annotation, apiVersion, extendedResourceName } from '../../core/api/names.ts';
 import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
@@ -125,6 +125,38 @@ describe('addresses, while nodes and their agents fail', function () {
         if (!(error instanceof ApiError && error.status === 404)) throw error;
       });
     }
+    await eventually('both pods to be gone', async () => (await client.list(pods, { namespace })).items.length === 0);
+    await settled(client);
+  });
+
+  it('the links of a node are down when its kubelet is restarted: its pods run on', async () => {
+    const node = cluster.nodes[1]!;
+    const wide = podOf('wide', node.name);
+    wide.metadata.annotations = { [annotation.networks]: '[{"name": "blocks", "cni-args": {"nics": 2}}]' };
+    await client.create(pods, wide);
+    await client.create(pods, podOf('narrow', node.name));
+    await eventually('both pods to run', () => allReady(['wide', 'narrow']));
+    const ports = node.nics.map(({ index }) => node.port(index));
+    await cluster.fabric.batch(ports.map(port => `link set ${port} down`));
+    try {
+      await eventually('the node to have no more addresses', async () => {
+        const { status } = await client.get(nodes, { name: node.name });
+        return !Object.keys(status?.allocatable ?? {}).some(name => name.startsWith(extendedResourceName('')));
+      });
+      await node.kubelet.restart();
+      // It is admitted after those that the node had.
+      const last = { ...podOf('last', node.name), metadata: { namespace: 'kube-system', name: 'last' } };
+      await client.create(pods, last);
+      await eventually('a pod without networks to run', async () => {
+        const { status } = await client.get(pods, last.metadata);
+        return status?.containerStatuses?.[0]?.ready;
+      });
+      await client.delete(pods, last.metadata, { gracePeriodSeconds: 0 });
+      expect(await allReady(['wide', 'narrow'])).to.equal(true);
+    } finally {
+      await cluster.fabric.batch(ports.map(port => `link set ${port} up`));
+    }
+    for (const name of ['wide', 'narrow']) await client.delete(pods, { namespace, name });
     await eventually('both pods to be gone', async () => (await client.list(pods, { namespace })).items.length === 0);
     await settled(client);
   });
