@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { AllocatedNic } from '../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
+import { claimsOnNode } from '../core/pool/claim.ts';
 import { isReservationFor, reservationId } from '../core/pool/reservationId.ts';
 import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../kube/grants/grant.ts';
 import { PoolDeadlineError } from '../kube/pools/poolDeadline.ts';
+import { PoolFullError } from '../kube/pools/poolFull.ts';
+import type { ClusterView } from '../kube/view/clusterView.ts';
 import { isNotReady, whenReady } from '../kube/grants/whenReady.ts';
 import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
@@ -34,7 +37,8 @@ export interface ReserveRequest {
 
 /**
  * Grants what does not wait for the scheduler: everything where the node is known, else what no node changes. All or nothing; but a
- * DaemonSet's pods come before their node's agent has told its NICs, or the controller given its block, and get theirs when bound.
+ * DaemonSet's pods come before their node's agent has told its NICs, or the controller given its block, or while other pods have the node's
+ * addresses, and get theirs when bound.
  *
  * The pod has no UID yet, so its records go under an id of their own. A pod that comes with one of its own name gets the same addresses
  * again if they are still only reserved; the records of a pod that exists are its own, whoever copies its annotations.
@@ -94,8 +98,30 @@ async function grantOne(
     };
     return await releases.grant(wanted.network, budget, () => whenReady(patienceMs(budget), grant));
   } catch (error) {
-    if (!isBound && isNotReady(error)) return undefined;
+    if (!isBound && (isNotReady(error) || (node !== undefined && isTaken(view, { ...wanted, node }, error))))
+      return undefined;
     throw error;
+  }
+}
+
+/**
+ * Whether other pods have what the pod lacks on its node, as far as the scheduler counts that: then it is the scheduler's to have it wait, or to
+ * preempt pods that matter less, which it never does for a pod that was refused.
+ */
+function isTaken(view: ClusterView, wanted: GrantRequest & { node: string }, error: unknown): boolean {
+  if (!isMultiNicError(error)) return false;
+  const known = view.mustHave(wanted.network);
+  const { network } = known.state;
+  if (network.nodeIndependent || network.spec.schedulerResources === false) return false;
+  if (error instanceof PoolFullError) return true;
+  if (error.code !== 'MNN_NODE_LACKS') return false;
+  try {
+    const { request, deviceClass } = wanted;
+    claimsOnNode(known.state, view.nodeState(known, wanted.node), { request, deviceClass });
+    return true;
+  } catch (alone) {
+    if (isMultiNicError(alone)) return false;
+    throw alone;
   }
 }
 
