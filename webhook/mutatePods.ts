@@ -12,7 +12,7 @@ import type { CallBudget } from './call.ts';
 import { namespaceFacts, whatIs, type ReviewContext } from './cluster.ts';
 import { allow, skip } from './decision.ts';
 import { checkAnyNodeFits } from './fit.ts';
-import { displayName, factsOf, podOf, type AdmittedPod } from './pod.ts';
+import { displayName, factsOf, isGated, podOf, type AdmittedPod } from './pod.ts';
 import { patienceMs, SetUpPatience } from './patience.ts';
 import { podPatch } from './podPatch.ts';
 import { grantAtCreate, type CreateGrants } from './reserve.ts';
@@ -54,7 +54,10 @@ export function mutatePods(context: ReviewContext): Reviewer {
     const reserved = facts.annotations[annotation.reservation];
     const grants = await grantAtCreate(
       context,
-      { wanted: chosenHere, node, isBound: isBound(pod.spec), claimant, reserved, dryRun: request.dryRun ?? false },
+      {
+        ...{ wanted: chosenHere, node, isBound: isBound(pod.spec), isGated: isGated(pod), claimant, reserved },
+        dryRun: request.dryRun ?? false,
+      },
       budget,
     );
     const elements = elementsWith(selected, grants);

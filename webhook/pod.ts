@@ -22,6 +22,8 @@ export interface AdmittedPod {
   };
   spec: Placement & {
     hostNetwork?: boolean;
+    /** Who holds it back from the scheduler (KEP-3521). */
+    schedulingGates?: { name?: string }[] | null;
     containers: AdmittedContainer[];
     initContainers?: AdmittedContainer[] | null;
   };
@@ -67,6 +69,7 @@ const podShape = objectOf(
     spec: objectOf({
       nodeName: text,
       hostNetwork: flag,
+      schedulingGates: orNull(listOf(objectOf({ name: text }))),
       affinity: objectOf({ nodeAffinity: objectOf({ requiredDuringSchedulingIgnoredDuringExecution: nodeSelector }) }),
       containers: orNull(listOf(container)),
       initContainers: orNull(listOf(container)),
@@ -103,4 +106,9 @@ export function displayName({ metadata }: AdmittedPod): string {
 
 export function isInjected(labels: Readonly<Record<string, string>> | null | undefined): boolean {
   return labels?.[label.injected] === 'true';
+}
+
+/** Whether something holds the pod back from the scheduler: a queue like Kueue, until it is the pod's turn. */
+export function isGated({ spec }: AdmittedPod): boolean {
+  return (spec.schedulingGates ?? []).length > 0;
 }

@@ -81,6 +81,15 @@ describe('attach policies, through the real API server, scheduler and leader', f
     ]);
   });
 
+  it('leaves it to the scheduler that other pods have the bandwidth of a DaemonSet’s node', async () => {
+    const matchFields = [{ key: 'metadata.name', operator: 'In', values: ['big'] }];
+    const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields }] } };
+    const onNode = { spec: { affinity: { nodeAffinity: required } } };
+    const greedy = await refusal(create('daemon-never', 'perf', { nics: 1, target: '900Gbps' }, onNode));
+    expect(greedy.message).to.contain('MNN_NODE_LACKS');
+    expect(attachmentsOf(await create('daemon-waits', 'perf', { nics: 1, target: '300Gbps' }, onNode))).to.equal(undefined);
+  });
+
   it('devClass: NICs of the class', async () => {
     const pod = await lands('class-a', 'class', { class: 'fast', nics: 3 });
     expect(pod.spec?.nodeName).to.equal('big');

@@ -225,4 +225,19 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
       return records.map(r => `${r.interface} ${r.podUID}`).join() === `net2 ${uid}`;
     });
   });
+
+  it('gives a pod nothing that is held back from the scheduler, as queues do: others are to run meanwhile', async () => {
+    const pod = podFrom('Job', { name: 'queued' }, { schedulingGates: [{ name: 'kueue.x-k8s.io/admission' }] });
+    const flat = { namespace: 'golden-flat' };
+    const gated = await mutated(pod, flat);
+    expect(parseNetworks(gated.metadata.annotations?.[annotation.networks] ?? '')).to.deep.equal([{ name: 'level' }]);
+    expect(gated.metadata.labels).to.include({ [label.injected]: 'true' });
+    expect(gated.metadata.annotations).not.to.have.property(annotation.reservation);
+    const { client } = running();
+    const held = async () => (await recordsOf(client, 'level')).filter(({ name }) => name === 'queued');
+    expect(await held()).to.deep.equal([]);
+    const open = await mutated({ ...gated, spec: { ...gated.spec, schedulingGates: [] } }, flat);
+    expect(open.metadata.annotations).to.have.property(annotation.reservation);
+    expect(await held()).to.have.length(1);
+  });
 });
