@@ -94,7 +94,7 @@ export class PodFates {
     const ageMs = this.#seen.ageMs(podUID);
     const pod = this.#podOf(podUID);
     if (pod && !isFailing(pod.status)) {
-      return isFinished(pod.status) && this.#isReadyOrGone(pod.spec?.nodeName ?? '', signal);
+      return isFinished(pod.status) && this.#isHeardOrGone(pod.spec?.nodeName ?? '', signal);
     }
     let gone = this.#gone.get(podUID);
     // Its containers are given the time to end that those of a deleted pod have.
@@ -154,13 +154,27 @@ export class PodFates {
   }
 
   async #isReadyOrGone(name: string, signal: AbortSignal): Promise<boolean> {
-    const node = this.#nodes.get(name) ?? (await this.#client.find(nodes, { name }, { signal }));
+    const node = await this.#nodeOf(name, signal);
     return node === undefined || isReady(node);
+  }
+
+  /** Of a pod that has ended, no more is to be done than its kubelet can do while it says itself that it is not ready: it shuts its node down, say. */
+  async #isHeardOrGone(name: string, signal: AbortSignal): Promise<boolean> {
+    const node = await this.#nodeOf(name, signal);
+    return node === undefined || readiness(node) === 'True' || readiness(node) === 'False';
+  }
+
+  async #nodeOf(name: string, signal: AbortSignal): Promise<Node | undefined> {
+    return this.#nodes.get(name) ?? (await this.#client.find(nodes, { name }, { signal }));
   }
 }
 
-function isReady({ status }: Node): boolean {
-  return status?.conditions?.some(condition => condition.type === 'Ready' && condition.status === 'True') ?? false;
+function isReady(node: Node): boolean {
+  return readiness(node) === 'True';
+}
+
+function readiness({ status }: Node): string | undefined {
+  return status?.conditions?.find(({ type }) => type === 'Ready')?.status;
 }
 
 /**

@@ -297,6 +297,26 @@ describe('Node capacity and sweeps, against a real API server', function () {
       await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
   });
 
+  it('releases what pods held that a node has ended before it was shut down', async () => {
+    await site.client.create(multiNicNetworks, network('ended', { subnet: '10.203.0.0/20' }, { hostBlock: 0 }));
+    await site.cluster.addFakeNodes([{ name: 'off' }]);
+    // As the kubelet itself says (KEP-2000); when it has been silent for long, the control plane says Unknown.
+    const conditions = [{ type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'node is shutting down' }];
+    await site.client.patch(nodes, { name: 'off' }, 'merge', { status: { conditions } }, { subresource: 'status' });
+    const { metadata } = await site.client.create(pods, podNamed('ended', {}, 'off'));
+    const record = allocation(metadata.uid ?? '', 'ended');
+    await createPool('ended.page.0', { network: 'ended', page: 0, blocks: [] }, [record]);
+    const terminated = { exitCode: 143 };
+    const container = { name: 'main', image: 'none', imageID: '', ready: false, restartCount: 0, state: { terminated } };
+    const status = { phase: 'Failed', reason: 'Terminated', containerStatuses: [container] };
+    await site.client.patch(pods, metadata, 'merge', { status }, { subresource: 'status' });
+    await eventually('the release', async () => {
+      const { allocations } = readPool(await site.seen.pool('ended.page.0'));
+      return allocations.every(({ state }) => state === 'Released');
+    });
+    await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+  });
+
   it('has agents release what no pod has, whatever the time of who gave it was', async () => {
     await site.client.create(multiNicNetworks, network('dated'));
     await site.cluster.addFakeNodes([{ name: 'n-0' }]);
