@@ -40,14 +40,15 @@ export function createInformers(client: KubeClient, logger: Logger, observer?: O
   };
 }
 
-/** Our resources and labels, and readiness: a Node carries kilobytes of image names that nobody here reads. */
+/** Our resources and labels, taints and readiness: a Node carries kilobytes of image names that nobody here reads. */
 function trimNode(node: resources.Node): resources.Node {
-  const { status } = node;
+  const { spec, status } = node;
   const { metadata, ...type } = headOf(node, 'creationTimestamp');
   const conditions = status?.conditions?.filter(({ type }) => type === 'Ready') ?? [];
   return {
     ...type,
     metadata: { ...metadata, labels: ours(node.metadata.labels) },
+    ...(spec?.taints && { spec: { taints: spec.taints } }),
     status: { capacity: ours(status?.capacity), allocatable: ours(status?.allocatable), conditions },
   };
 }

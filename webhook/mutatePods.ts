@@ -38,7 +38,8 @@ export function mutatePods(context: ReviewContext): Reviewer {
     await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, facts.annotations, budget);
     if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
-    const chosenHere = wanted.filter(({ known }) => !known.state.network.onNode);
+    // One that is held back, maybe for days, takes nothing before it is bound.
+    const chosenHere = isGated(pod) ? [] : wanted.filter(({ known }) => !known.state.network.onNode);
     const node = knownNode(pod.spec);
     const counted = wanted.filter(({ known }) => !known.state.network.handedOut);
     const unfit = counted.flatMap(({ known, request: nics, deviceClass }) =>
@@ -54,10 +55,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     const reserved = facts.annotations[annotation.reservation];
     const grants = await grantAtCreate(
       context,
-      {
-        ...{ wanted: chosenHere, node, isBound: isBound(pod.spec), isGated: isGated(pod), claimant, reserved },
-        dryRun: request.dryRun ?? false,
-      },
+      { wanted: chosenHere, node, isBound: isBound(pod.spec), claimant, reserved, dryRun: request.dryRun ?? false },
       budget,
     );
     const elements = elementsWith(selected, grants);

@@ -29,8 +29,6 @@ export interface ReserveRequest {
   node: string | undefined;
   /** Whether it has that node for good: then nothing can be granted later. */
   isBound: boolean;
-  /** Whether it is held back from the scheduler, maybe for days: then it takes nothing before it is bound. */
-  isGated: boolean;
   claimant: { namespace: string; name: string };
   /** The reservation that came with the pod: of an earlier round of this admission, or copied from another pod. */
   reserved: string | undefined;
@@ -51,14 +49,14 @@ export async function grantAtCreate(
   request: ReserveRequest,
   budget: CallBudget,
 ): Promise<CreateGrants> {
-  const { claimant, reserved, isGated } = request;
+  const { claimant, reserved } = request;
   const isOwn = reserved !== undefined && isReservationFor(reserved, claimant);
   const reservation = isOwn ? reserved : reservationId(randomUUID(), claimant);
   const granted = new Map<number, AllocatedNic[]>();
   const short = new Map<number, string>();
   const pools: string[] = [];
   try {
-    for (const item of isGated ? [] : request.wanted) {
+    for (const item of request.wanted) {
       const one = await grantOne(context, item, { ...request, reservation }, budget);
       if (!one) continue;
       granted.set(item.position, one.nics);

@@ -126,8 +126,9 @@ export class PodFates {
     // Seen, and never bound: it ran nowhere.
     if (name !== undefined && node === undefined) return true;
     if (node === undefined) return this.#runsNowhere(record) || this.#seen.ageMs(record.podUID) >= unknownNodeMs;
-    if (!(await this.#isReadyOrGone(node, signal))) return false;
-    if (!this.#nodes.get(node)) return true;
+    const found = await this.#nodeOf(node, signal);
+    if (!found || isOutOfService(found)) return true;
+    if (!isReady(found)) return false;
     const { askedAt, version } = this.#beatOf(node, signal);
     const beat = await version;
     return beat === undefined || hasEnded(gone, beat, askedAt);
@@ -153,20 +154,20 @@ export class PodFates {
     return beat;
   }
 
-  async #isReadyOrGone(name: string, signal: AbortSignal): Promise<boolean> {
-    const node = await this.#nodeOf(name, signal);
-    return node === undefined || isReady(node);
-  }
-
   /** Of a pod that has ended, no more is to be done than its kubelet can do while it says itself that it is not ready: it shuts its node down, say. */
   async #isHeardOrGone(name: string, signal: AbortSignal): Promise<boolean> {
     const node = await this.#nodeOf(name, signal);
-    return node === undefined || readiness(node) === 'True' || readiness(node) === 'False';
+    return !node || isOutOfService(node) || readiness(node) === 'True' || readiness(node) === 'False';
   }
 
   async #nodeOf(name: string, signal: AbortSignal): Promise<Node | undefined> {
     return this.#nodes.get(name) ?? (await this.#client.find(nodes, { name }, { signal }));
   }
+}
+
+/** Whether somebody says that the node is shut down, or fenced off, so that nothing of its pods runs there (KEP-2268, Non-graceful node shutdown). */
+function isOutOfService({ spec }: Node): boolean {
+  return spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/out-of-service') ?? false;
 }
 
 function isReady(node: Node): boolean {

@@ -257,10 +257,11 @@ describe('Node capacity and sweeps, against a real API server', function () {
 
   it('releases the pages of pods that are gone, but not while their node may still run them', async () => {
     await site.client.create(multiNicNetworks, network('paged', {}, { hostBlock: 0 }));
-    await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'cut-off' }, { name: 'leased' }]);
+    await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'cut-off' }, { name: 'fenced' }, { name: 'leased' }]);
     await site.client.create(leases, lease('leased', {}, 'kube-node-lease'));
     const alive = await site.client.create(pods, podNamed('alive', {}, 'n-0'));
     const lost = await site.client.create(pods, podNamed('lost', {}, 'cut-off'));
+    const off = await site.client.create(pods, podNamed('off', {}, 'fenced'));
     const gone = await site.client.create(pods, podNamed('gone', {}, 'n-0'));
     const unmarked = await site.client.create(pods, podNamed('unmarked', {}, 'n-0'));
     const finished = await site.client.create(pods, podNamed('finished', {}, 'n-0'));
@@ -271,7 +272,7 @@ describe('Node capacity and sweeps, against a real API server', function () {
     // As kubelets before 1.27 at the end of activeDeadlineSeconds.
     const container = { name: 'main', image: 'none', imageID: '', ready: false, restartCount: 0 };
     await tell(failing, { phase: 'Failed', containerStatuses: [{ ...container, state: { running: {} } }] });
-    const records = [alive, lost, gone, unmarked, finished, failing].map(({ metadata }) =>
+    const records = [alive, lost, off, gone, unmarked, finished, failing].map(({ metadata }) =>
       allocation(metadata.uid ?? '', metadata.name),
     );
     await createPool('paged.page.0', { network: 'paged', page: 0, blocks: [] }, records);
@@ -282,12 +283,17 @@ describe('Node capacity and sweeps, against a real API server', function () {
         return JSON.stringify(live) === JSON.stringify(names) && live;
       });
     // Until then the controller has seen all of them, and knows their nodes.
-    await held(['alive', 'lost', 'gone', 'unmarked', 'failing']);
+    await held(['alive', 'lost', 'off', 'gone', 'unmarked', 'failing']);
     const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown', message: '' }];
-    await site.client.patch(nodes, { name: 'cut-off' }, 'merge', { status: { conditions } }, { subresource: 'status' });
+    for (const name of ['cut-off', 'fenced'])
+      await site.client.patch(nodes, { name }, 'merge', { status: { conditions } }, { subresource: 'status' });
     // A watch by label tells of it as of a deletion.
     await site.client.patch(pods, unmarked.metadata, 'merge', { metadata: { labels: { [label.injected]: null } } });
-    for (const { metadata } of [lost, gone]) await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+    for (const { metadata } of [lost, off, gone]) await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+    await held(['alive', 'lost', 'off', 'unmarked', 'failing']);
+    // Whoever sets it has seen to it that the node is off.
+    const taints = [{ key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' }];
+    await site.client.patch(nodes, { name: 'fenced' }, 'merge', { spec: { taints } });
     await held(['alive', 'lost', 'unmarked', 'failing']);
     await site.client.delete(nodes, { name: 'cut-off' });
     await held(['alive', 'unmarked', 'failing']);
@@ -301,13 +307,22 @@ describe('Node capacity and sweeps, against a real API server', function () {
     await site.client.create(multiNicNetworks, network('ended', { subnet: '10.203.0.0/20' }, { hostBlock: 0 }));
     await site.cluster.addFakeNodes([{ name: 'off' }]);
     // As the kubelet itself says (KEP-2000); when it has been silent for long, the control plane says Unknown.
-    const conditions = [{ type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'node is shutting down' }];
+    const conditions = [
+      { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'node is shutting down' },
+    ];
     await site.client.patch(nodes, { name: 'off' }, 'merge', { status: { conditions } }, { subresource: 'status' });
     const { metadata } = await site.client.create(pods, podNamed('ended', {}, 'off'));
     const record = allocation(metadata.uid ?? '', 'ended');
     await createPool('ended.page.0', { network: 'ended', page: 0, blocks: [] }, [record]);
     const terminated = { exitCode: 143 };
-    const container = { name: 'main', image: 'none', imageID: '', ready: false, restartCount: 0, state: { terminated } };
+    const container = {
+      name: 'main',
+      image: 'none',
+      imageID: '',
+      ready: false,
+      restartCount: 0,
+      state: { terminated },
+    };
     const status = { phase: 'Failed', reason: 'Terminated', containerStatuses: [container] };
     await site.client.patch(pods, metadata, 'merge', { status }, { subresource: 'status' });
     await eventually('the release', async () => {
