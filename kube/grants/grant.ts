@@ -148,6 +148,7 @@ function pagePool(network: Network, page: number, nics: NicClaim[]): PoolRef {
     name: pagePoolName(network.name, page),
     spec: { network: network.name, page, blocks: blockTexts(nics) },
     networkUid: network.uid,
+    ...(network.generation !== undefined && { networkGeneration: network.generation }),
     capacity: pageCapacity(
       nics.flatMap(({ blocks }) => blocks),
       page,

@@ -135,6 +135,7 @@ function nodePool(
     name: nodePoolName(network.name, name),
     spec: { network: network.name, hostName: name, blocks: blocks.map(({ pod }) => formatCidr(pod)) },
     networkUid: network.uid,
+    ...(network.generation !== undefined && { networkGeneration: network.generation }),
     ...(counts.length > 0 && { capacity: Number(counts.reduce((a, b) => (a < b ? a : b), 1_000_000n)) }),
   };
 }

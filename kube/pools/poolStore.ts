@@ -16,8 +16,11 @@ import { readPool, type PoolContent } from '../../core/pool/content.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
 import { attachmentsIn } from '../../core/pool/resting.ts';
 import { pageSize } from '../../core/pool/pages.ts';
+import { formatRecord } from '../../core/pool/record.ts';
 import type { KubeClient } from '../api/client.ts';
+import { NetworkProof } from './networkProof.ts';
 import { PageDirectory } from './pageDirectory.ts';
+import { PoolDeadlineError } from './poolDeadline.ts';
 import { PoolFullError } from './poolFull.ts';
 import { PoolWriter, type Change } from './poolWriter.ts';
 import { ipPools } from '../api/resources.ts';
@@ -28,6 +31,8 @@ export interface PoolRef {
   spec: IPPoolSpec;
   /** UID of the MultiNicNetwork, which owns the pool. */
   networkUid: string;
+  /** Of the MultiNicNetwork that the claim was made of; absent: the claim does not rest on a copy of it that may lag. */
+  networkGeneration?: number;
   /** How many attachments fit, for people to read; absent where no addresses of ours are given. */
   capacity?: number;
 }
@@ -51,6 +56,13 @@ export interface PoolStoreOptions {
   untracked?: boolean;
 }
 
+/** What an allocation has made of a pool. */
+interface Written {
+  allocation: Allocation;
+  before: PoolContent;
+  after: PoolContent;
+}
+
 /** Idle pools whose last version is remembered, to write without reading first. */
 const maxRemembered = 4096;
 
@@ -65,11 +77,13 @@ export class PoolStore {
   readonly #now: () => Date;
   readonly #untracked: boolean;
   readonly #writers = new Map<string, PoolWriter>();
+  readonly #proof: NetworkProof;
   /** Where node-independent networks have room. */
   readonly pages: PageDirectory;
 
   constructor(client: KubeClient, options: PoolStoreOptions) {
     this.#client = client;
+    this.#proof = new NetworkProof(client);
     this.pages = new PageDirectory(client);
     this.#log = options.log;
     this.#coolDownMs = options.coolDownMs ?? 60_000;
@@ -93,7 +107,8 @@ export class PoolStore {
     options: PoolCallOptions,
   ): Promise<Allocation> {
     const { network, page } = pool.spec;
-    const { allocation, count } = await this.#change(pool.name, options, {
+    const deadline = performance.now() + options.timeoutMs;
+    const { allocation, before, after } = await this.#change(pool.name, options, {
       ifAbsent: () => newPool(pool),
       apply: (before, found) => {
         checkOwner(pool, found);
@@ -101,14 +116,40 @@ export class PoolStore {
         if (!grant.ok) throw refusal(pool, grant);
         const { capacity } = pool;
         const counted = capacity === undefined ? {} : { capacity };
-        const result = { allocation: grant.allocation, count: attachmentsIn((grant.content ?? before).allocations) };
+        const result = { allocation: grant.allocation, before, after: grant.content ?? before };
         return { content: grant.content && { ...grant.content, ...counted }, result };
       },
     });
+    if (after !== before && !options.dryRun) await this.#prove(pool, { allocation, before, after }, deadline);
+    const count = attachmentsIn(after.allocations);
     const next = page === undefined || options.dryRun ? undefined : this.pages.hasRecords(network, page, count);
     if (next !== undefined)
       this.#prepare({ ...pool, name: pagePoolName(network, next), spec: { ...pool.spec, page: next } });
     return allocation;
+  }
+
+  /** @throws MultiNicError MNN_NETWORK_NOT_READY where the network is another one by now: then nothing is kept of the record; PoolDeadlineError */
+  async #prove(
+    { name, spec, networkUid, networkGeneration }: PoolRef,
+    written: Written,
+    deadline: number,
+  ): Promise<void> {
+    if (networkGeneration === undefined) return;
+    const { allocation, before, after } = written;
+    const version = { uid: networkUid, generation: networkGeneration };
+    const left = (): number => Math.max(1, deadline - performance.now());
+    const isLatest =
+      this.#proof.isProven(before, version) ||
+      (await this.#proof.isLatest(spec.network, version, left()).catch((error: unknown) => {
+        throw new PoolDeadlineError(name, error);
+      }));
+    if (isLatest) {
+      this.#proof.keep(after, version);
+      return;
+    }
+    const own = formatRecord(allocation);
+    await this.release(name, record => formatRecord(record) === own, { timeoutMs: left() });
+    throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${spec.network} was changed just now`);
   }
 
   /** Nobody waits for it: it ends by itself, and what it does not achieve is done by who takes from the pool. */
@@ -132,6 +173,7 @@ export class PoolStore {
     return this.#change(pool, options, {
       apply: before => {
         const content = confirm(before, pod, this.#now());
+        if (content) this.#proof.carry(before, content);
         const { allocations } = content ?? before;
         const own = allocations.filter(r => r.podUID === pod.uid && r.state !== 'Released');
         // What a pod holds it holds for as long as it lives.

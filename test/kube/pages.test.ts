@@ -151,6 +151,36 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(await take('the-new')).to.include({ podUID: 'u' });
   });
 
+  it('give nothing that rests on an old copy of the network, as long as that could have been edited', async () => {
+    const shape = { subnet: '11.9.0.0/22', ipam: { interfaceBlock: 0 } };
+    const { view, ...stale } = await viewOf('edited', shape);
+    await stale[Symbol.asyncDispose]();
+    const store = new PoolStore(client, { log: silent });
+    const grant = (name: string): Promise<unknown> => {
+      const claimant = { podUID: name, namespace: 'default', name, interface: 'net1' };
+      const wanted = { network: 'edited', claimant, request: {} };
+      return grantAnywhere(view, store, wanted, { timeoutMs }).catch((error: unknown) => error);
+    };
+    const live = async (): Promise<string[]> => {
+      const { items } = await client.list(ipPools, { labelSelector: `${label.network}=edited` });
+      const lines = items.flatMap(({ status }) => status?.allocations ?? []);
+      return lines.filter(text => !text.startsWith('Released')).map(text => text.split(' ')[1]!);
+    };
+    const edit = (spec: object): Promise<unknown> =>
+      client.patch(multiNicNetworks, { name: 'edited' }, 'merge', { spec });
+    expect(await grant('first')).to.have.property('nics');
+    // While that pod lives no edit moves addresses.
+    await edit({ namespaces: ['default'] });
+    expect(await grant('second')).to.have.property('nics');
+    for (const { metadata } of (await client.list(ipPools)).items)
+      await store.release(metadata.name, ({ podUID }) => ['first', 'second'].includes(podUID), { timeoutMs });
+    await edit({ subnet: '11.10.0.0/22' });
+    expect(await grant('third')).to.have.property('code', 'MNN_NETWORK_NOT_READY');
+    await client.delete(multiNicNetworks, { name: 'edited' });
+    expect(await grant('fourth')).to.have.property('code', 'MNN_NETWORK_NOT_READY');
+    expect(await live()).to.deep.equal([]);
+  });
+
   it('that somebody has spoilt are passed over, and named where there is no other', async () => {
     await using view = await viewOf('spoilt', { subnet: '11.8.0.0/23', ipam: { interfaceBlock: 0 } });
     const store = new PoolStore(client, { log: silent });
