@@ -87,13 +87,13 @@ async function fill({ site, operations }: History, model: Model): Promise<void> 
     refusedAfter: 'nothing' as const,
     dryRun: false,
   };
+  const held = async (): Promise<number> => liveRecords(await site.user.list(ipPools)).length;
+  // A pod of a DaemonSet is made in any case: it waits for its node.
   const isGiven = async (kind: 'daemon' | 'flat'): Promise<boolean> => {
-    let given = false;
-    site.begin('fill', async () => {
-      given = await operations.create({ ...plain, kind, copied: undefined });
-    });
+    const before = await held();
+    site.begin('fill', async () => void (await operations.create({ ...plain, kind, copied: undefined })));
     await site.settle();
-    return given;
+    return (await held()) > before;
   };
   const all = { daemon: nodeCapacity, flat: pageCapacity * pageNumbers.length };
   for (const kind of ['daemon', 'flat'] as const) {
