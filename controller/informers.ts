@@ -40,7 +40,7 @@ export function createInformers(client: KubeClient, logger: Logger, observer?: O
   };
 }
 
-/** Our resources and labels, taints and readiness: a Node carries kilobytes of image names that nobody here reads. */
+/** Our resources and labels, taints, readiness and versions: a Node carries kilobytes of image names that nobody here reads. */
 function trimNode(node: resources.Node): resources.Node {
   const { spec, status } = node;
   const { metadata, ...type } = headOf(node, 'creationTimestamp');
@@ -49,7 +49,10 @@ function trimNode(node: resources.Node): resources.Node {
     ...type,
     metadata: { ...metadata, labels: ours(node.metadata.labels) },
     ...(spec?.taints && { spec: { taints: spec.taints } }),
-    status: { capacity: ours(status?.capacity), allocatable: ours(status?.allocatable), conditions },
+    status: {
+      ...{ capacity: ours(status?.capacity), allocatable: ours(status?.allocatable), conditions },
+      ...(status?.nodeInfo && { nodeInfo: status.nodeInfo }),
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import { eachOf } from '../../kube/process/eachOf.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { LeaderContext } from '../leaderContext.ts';
-import { fateOf, injectedPods } from './injectedPods.ts';
+import { fateOf, injectedPods, isFailing } from './injectedPods.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { PodFates } from './podFates.ts';
 import { poolRecords } from './poolRecords.ts';
@@ -48,7 +48,7 @@ export class PageSweeper implements Runnable {
     this.#fates = new PodFates(client, informers.nodes, this.#pods, options.recordGraceMs);
     this.#pods.addHandlers({
       updated: pod => {
-        if (fateOf(pod).isStopped) this.#wake();
+        if (fateOf(pod).isStopped || isFailing(pod.status)) this.#wake();
       },
       deleted: this.#wake,
     });

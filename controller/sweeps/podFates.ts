@@ -65,7 +65,9 @@ export class PodFates {
       deleted: pod => {
         const { uid } = pod.metadata;
         const isDoubtful = pod.metadata.deletionTimestamp === undefined;
-        if (uid !== undefined) this.#gone.set(uid, { ...fateOf(pod), foundAt: performance.now(), isDoubtful });
+        const fate = fateOf(pod);
+        const isStopped = fate.isStopped || this.#hasEnded(pod);
+        if (uid !== undefined) this.#gone.set(uid, { ...fate, isStopped, foundAt: performance.now(), isDoubtful });
       },
     });
   }
@@ -93,8 +95,8 @@ export class PodFates {
     const { podUID } = record;
     const ageMs = this.#seen.ageMs(podUID);
     const pod = this.#podOf(podUID);
-    if (pod && !isFailing(pod.status)) {
-      return isFinished(pod.status) && this.#isHeardOrGone(pod.spec?.nodeName ?? '', signal);
+    if (pod && (this.#hasEnded(pod) || !isFailing(pod.status))) {
+      return this.#hasEnded(pod) && this.#isHeardOrGone(pod.spec?.nodeName ?? '', signal);
     }
     let gone = this.#gone.get(podUID);
     // Its containers are given the time to end that those of a deleted pod have.
@@ -113,6 +115,13 @@ export class PodFates {
   #podOf(uid: string): Pod | undefined {
     const { value } = this.#pods.by('uid', uid).next() as IteratorResult<Pod, undefined>;
     return value;
+  }
+
+  /** Whether it has finished, or failed without a word of its containers: it was refused by its kubelet, or evicted. */
+  #hasEnded({ spec, status }: Pod): boolean {
+    if (isFinished(status)) return true;
+    const node = this.#nodes.get(spec?.nodeName ?? '');
+    return isFailing(status) && node !== undefined && saysFailedLast(node);
   }
 
   async #exists({ podUID, namespace, name }: Allocation, signal: AbortSignal): Promise<boolean> {
@@ -163,6 +172,13 @@ export class PodFates {
   async #nodeOf(name: string, signal: AbortSignal): Promise<Node | undefined> {
     return this.#nodes.get(name) ?? (await this.#client.find(nodes, { name }, { signal }));
   }
+}
+
+/** Whether the node's kubelet calls a pod failed only when none of its containers runs any more: Kubernetes 1.27 and later (KEP-3329). */
+function saysFailedLast({ status }: Node): boolean {
+  const { major, minor } =
+    /^v(?<major>\d+)\.(?<minor>\d+)\./.exec(status?.nodeInfo?.kubeletVersion ?? '')?.groups ?? {};
+  return Number(major) > 1 || (major === '1' && Number(minor) >= 27);
 }
 
 /** Whether somebody says that the node is shut down, or fenced off, so that nothing of its pods runs there (KEP-2268, Non-graceful node shutdown). */

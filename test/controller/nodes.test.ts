@@ -303,6 +303,33 @@ describe('Node capacity and sweeps, against a real API server', function () {
       await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
   });
 
+  it('releases what pods held that their kubelet has refused', async () => {
+    await site.client.create(multiNicNetworks, network('refused', { subnet: '10.204.0.0/20' }, { hostBlock: 0 }));
+    await site.cluster.addFakeNodes([{ name: 'older' }, { name: 'newer' }]);
+    const records: Allocation[] = [];
+    for (const [node, kubeletVersion] of [
+      ['older', 'v1.26.15'],
+      ['newer', 'v1.27.1+k3s1'],
+    ] as const) {
+      await site.client.create(leases, lease(node, {}, 'kube-node-lease'));
+      const nodeInfo = { kubeletVersion };
+      await site.client.patch(nodes, { name: node }, 'merge', { status: { nodeInfo } }, { subresource: 'status' });
+      const { metadata } = await site.client.create(pods, podNamed(`on-${node}`, {}, node));
+      records.push(allocation(metadata.uid ?? '', metadata.name));
+      // Kubernetes pkg/kubelet, rejectPod: there is nothing of containers, nor was there with evicted ones in older kubelets.
+      const status = { phase: 'Failed', reason: 'UnexpectedAdmissionError', message: 'Pod was rejected: no devices' };
+      await site.client.patch(pods, metadata, 'merge', { status }, { subresource: 'status' });
+    }
+    await createPool('refused.page.0', { network: 'refused', page: 0, blocks: [] }, records);
+    await eventually('the release', async () => {
+      const { allocations } = readPool(await site.seen.pool('refused.page.0'));
+      const live = allocations.filter(({ state }) => state !== 'Released').map(({ name }) => name);
+      return live.join() === 'on-older';
+    });
+    for (const name of ['on-older', 'on-newer'])
+      await site.client.delete(pods, { namespace: 'default', name }, { gracePeriodSeconds: 0 });
+  });
+
   it('releases what pods held that a node has ended before it was shut down', async () => {
     await site.client.create(multiNicNetworks, network('ended', { subnet: '10.203.0.0/20' }, { hostBlock: 0 }));
     await site.cluster.addFakeNodes([{ name: 'off' }]);
