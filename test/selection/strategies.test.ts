@@ -87,7 +87,9 @@ describe('attach policies, through the real API server, scheduler and leader', f
     const onNode = { spec: { affinity: { nodeAffinity: required } } };
     const greedy = await refusal(create('daemon-never', 'perf', { nics: 1, target: '900Gbps' }, onNode));
     expect(greedy.message).to.contain('MNN_NODE_LACKS');
-    expect(attachmentsOf(await create('daemon-waits', 'perf', { nics: 1, target: '300Gbps' }, onNode))).to.equal(undefined);
+    expect(attachmentsOf(await create('daemon-waits', 'perf', { nics: 1, target: '300Gbps' }, onNode))).to.equal(
+      undefined,
+    );
   });
 
   it('devClass: NICs of the class', async () => {
