@@ -1,7 +1,11 @@
 import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
 import type { PoolContent } from '../../core/pool/content.ts';
 import type { KubeClient } from '../api/client.ts';
+import { abortable, deadline } from '../api/deadline.ts';
 import { multiNicNetworks } from '../api/resources.ts';
+
+/** What a reading may take, ms, of which whoever asks for it waits as long as it has time. */
+const readingMs = 5_000;
 
 /** Which MultiNicNetwork a grant rests on, and which of its specifications. */
 export interface NetworkVersion {
@@ -18,6 +22,9 @@ export class NetworkProof {
   readonly #client: KubeClient;
   /** Record → the version that was the network's when the record was there already. */
   readonly #proven = new WeakMap<Allocation, string>();
+  /** By network: the end of the reading that is under way, and the one that follows it, shared by all who ask meanwhile. */
+  readonly #ends = new Map<string, Promise<void>>();
+  readonly #following = new Map<string, Promise<MultiNicNetwork | undefined>>();
 
   constructor(client: KubeClient) {
     this.#client = client;
@@ -42,10 +49,28 @@ export class NetworkProof {
     }
   }
 
-  /** Whether the API server has this version of the network now. @throws ApiError, TransportError */
+  /** Whether the API server has this version of the network, in a reading that began after the call. @throws ApiError, TransportError */
   async isLatest(name: string, version: NetworkVersion, timeoutMs: number): Promise<boolean> {
-    const found: MultiNicNetwork | undefined = await this.#client.find(multiNicNetworks, { name }, { timeoutMs });
+    using limit = deadline(undefined, timeoutMs, `network ${name}`);
+    const found = await abortable(this.#readAfresh(name), limit.signal);
     return found?.metadata.uid === version.uid && found.metadata.generation === version.generation;
+  }
+
+  #readAfresh(name: string): Promise<MultiNicNetwork | undefined> {
+    const end = this.#ends.get(name);
+    const reading = this.#following.get(name) ?? (end ? end.then(() => this.#read(name)) : this.#read(name));
+    if (end) this.#following.set(name, reading);
+    return reading;
+  }
+
+  #read(name: string): Promise<MultiNicNetwork | undefined> {
+    this.#following.delete(name);
+    const reading = this.#client.find(multiNicNetworks, { name }, { timeoutMs: readingMs });
+    const ended = (): void => {
+      this.#ends.delete(name);
+    };
+    this.#ends.set(name, reading.then(ended, ended));
+    return reading;
   }
 }
 
