@@ -28,6 +28,8 @@ export class KernelRoutes {
   #links: ReadonlyMap<string, number> = new Map();
   /** Indexes of the links that routes lead out of. */
   readonly #devices = new Set<number>();
+  /** Names of links that routes were to lead out of and that are not there: a bond or a VLAN is one only while it is set up. */
+  readonly #missing = new Set<string>();
   /** What the last pass deleted. */
   readonly #deleted = new Set<string>();
 
@@ -46,6 +48,7 @@ export class KernelRoutes {
     this.#tables = await this.#chooseTables(networks, rules, ownRules);
     this.#links = new Map(links.map(({ name, index }) => [name, index]));
     this.#devices.clear();
+    this.#missing.clear();
     const wantedRules = networks.flatMap(({ name, subnets }) => {
       const table = this.#tables.get(name);
       return table === undefined ? [] : subnets.map((from): WantedRule => ({ from, table }));
@@ -74,7 +77,7 @@ export class KernelRoutes {
   isConcernedBy(event: MonitorEvent): boolean {
     switch (event.type) {
       case 'link':
-        return this.#devices.has(event.link.index) || event.link.kind === null;
+        return this.#devices.has(event.link.index) || this.#missing.has(event.link.name) || event.link.kind === null;
       case 'address':
         return this.#devices.has(event.address.dev);
       case 'route': {
@@ -151,8 +154,10 @@ export class KernelRoutes {
       if (table === undefined) continue;
       for (const { dst, gateway, device, metric } of routes) {
         const dev = this.#links.get(device);
-        if (dev === undefined) lacking.add(`network ${name}: no link ${device}`);
-        else {
+        if (dev === undefined) {
+          this.#missing.add(device);
+          lacking.add(`network ${name}: no link ${device}`);
+        } else {
           this.#devices.add(dev);
           yield { op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol };
         }

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { netlinkIn } from '../../bench/support/ownNamespace.ts';
@@ -214,6 +215,20 @@ describe('agent: its routes', function () {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it('come back with a link that was made anew, of whatever kind, and also where a pass came between', async () => {
+    await using subject = await Subject.make();
+    populate(subject);
+    await subject.pass();
+    const before = subject.present();
+    subject.namespace.ip('link', 'del', 'eth1');
+    await setTimeout(200); // what tells of that has been heard
+    await subject.pass();
+    expect(subject.present()).to.have.length(before.length / 2);
+    plugIn(subject.namespace, 1);
+    await subject.settled();
+    expect(subject.present()).to.deep.equal(before);
   });
 
   it('cost what has changed: the kernel is read again only where it, a network or the own NICs have changed', async () => {
