@@ -41,7 +41,9 @@ describe('what a node is left for the sake of its pods', () => {
   });
 
   it('is the bandwidth that they were promised', () => {
-    const pods = [pod({ [mbps]: '20k' }), pod({ [mbps]: '20k' })];
+    const sidecar = { restartPolicy: 'Always', resources: { requests: { [mbps]: '20k' } } };
+    const init = { resources: { requests: { [mbps]: '9k' } } };
+    const pods = [pod({ [mbps]: '20k' }), { spec: { containers: [], initContainers: [sidecar, init] } }];
     expect(kept(full(), degraded(), pods)).to.include({ isKept: true, [mbps]: 40_000, [addresses]: 254 });
   });
 

@@ -14,9 +14,16 @@ export interface NodeShares {
 /** The parts of a Pod (core/v1) that claim something of its node. */
 export interface ClaimingPod {
   spec?: Pick<Placement, 'affinity'> & {
-    containers: readonly { resources?: { requests?: Readonly<Record<string, string>> } }[];
+    containers: readonly ClaimingContainer[];
+    initContainers?: readonly ClaimingContainer[];
   };
   status?: { phase?: string };
+}
+
+interface ClaimingContainer {
+  resources?: { requests?: Readonly<Record<string, string>> };
+  /** Of an init container `Always`: a sidecar. */
+  restartPolicy?: string;
 }
 
 /** What pods claim of their node: how much of each resource together, and the highest number that a label must have for one of them. */
@@ -31,7 +38,9 @@ export function claimsOf(pods: readonly ClaimingPod[]): NodeClaims {
   const labels = new Map<string, number>();
   for (const { spec, status } of pods) {
     if (!spec || status?.phase === 'Succeeded' || status?.phase === 'Failed') continue;
-    for (const [name, quantity] of spec.containers.flatMap(({ resources: r }) => Object.entries(r?.requests ?? {})))
+    const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+    const containers = [...spec.containers, ...sidecars];
+    for (const [name, quantity] of containers.flatMap(({ resources: r }) => Object.entries(r?.requests ?? {})))
       resources.set(name, (resources.get(name) ?? 0) + (wholeQuantity(quantity) ?? 0));
     for (const { key, operator, values: [value] = [] } of requirementsOf(spec)) {
       if (operator === 'Gt') labels.set(key, Math.max(Number(value) + 1, labels.get(key) ?? 0));
