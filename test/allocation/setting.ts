@@ -50,7 +50,8 @@ function network(
   return {
     apiVersion,
     kind: 'MultiNicNetwork',
-    metadata: { name, uid: `uid-of-${name}` },
+    // The one that every object has which was never edited: what is granted on it is checked against the API server.
+    metadata: { name, uid: `uid-of-${name}`, generation: 1 },
     spec: {
       subnet,
       ipam: JSON.stringify({ type: 'multi-nic-ipam', ...ipam }),
