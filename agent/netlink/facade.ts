@@ -62,6 +62,8 @@ export abstract class NetlinkFacade implements Netlink {
       sent = this.#batch(netns, piece, 'continue', signal).then(results => {
         outcomes.push(...shifted(results as Outcome[], outcomes.length));
       });
+      // Awaited below, but it may fail before, and what nobody handles at that moment ends the process.
+      sent.catch(() => undefined);
     };
     try {
       let piece: PackableOp[] = [];

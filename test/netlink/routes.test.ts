@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import { it } from 'mocha';
-import type { Op, Route, RouteChange, RouteInfo } from '../../agent/netlink/netlink.ts';
-import { describeEach, fixture, type IpHop, type IpLink, type IpRoute, type TestNamespace } from './support.ts';
+import { NetlinkError, type Op, type Route, type RouteChange, type RouteInfo } from '../../agent/netlink/netlink.ts';
+import {
+  describeEach,
+  fixture,
+  rejection,
+  type IpHop,
+  type IpLink,
+  type IpRoute,
+  type TestNamespace,
+} from './support.ts';
 
 /** Our number for routes in these tests; iproute2 prints unknown ones as they are. */
 const protocol = 201;
@@ -245,5 +253,20 @@ describe('netlink: many changes (koffi)', () => {
     expect(read).to.be.below(10_000);
     expect(await all).to.have.length(10_000);
     expect(await test.netlink.one(namespace.path, { op: 'route.list', table: 500 })).to.have.length(10_000);
+  });
+
+  it('fail with a piece, also while the next one is made: a rejection that nobody handles ends the process', async () => {
+    const unhandled: unknown[] = [];
+    const listener = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', listener);
+    try {
+      const routes = Array.from({ length: 3_000 }, () => ({ op: 'route.add', dst: '10.1.0.0/24' }) as const);
+      expect(await rejection(test.netlink.runAll('/run/netns/nltest-none', routes))).to.be.instanceOf(NetlinkError);
+      const signal = AbortSignal.abort(new Error('told to stop'));
+      expect(await rejection(test.netlink.runAll(null, routes, { signal }))).to.equal(signal.reason);
+    } finally {
+      process.off('unhandledRejection', listener);
+    }
+    expect(unhandled).to.deep.equal([]);
   });
 });
