@@ -47,7 +47,8 @@ describe('reachability of a NIC', () => {
     expect(asked(unknown)).to.equal('h0,h1,h2');
     expect(asked(after([0]))).to.equal('h3,h4,h5');
     expect(asked(after([0, 0]))).to.equal('h6,h7,h8');
-    expect(asked(after([0, 0, 0, 0, 0]))).to.equal('h6,h7,h8');
+    expect(asked(after([0, 0, 0]))).to.equal('h9,h10,h11');
+    expect(asked(after([0, 0, 0, 0]))).to.equal('h0,h1,h2');
     expect(asked(after([0, 0, 0, 1]))).to.equal('h0,h1,h2');
   });
 

@@ -20,9 +20,9 @@ export interface Reachability {
 
 export const unknown: Reachability = { reachable: undefined, silentRounds: 0, silent: [] };
 
-/** Whom to ask in the next round: after each silent one, others, so that a few hosts that are down make no NIC unreachable. */
+/** Whom to ask in the next round: after each silent one, others, so that a few hosts that are down neither make a NIC unreachable nor keep it so. */
 export function nextPeers({ peers }: ProbedNic, { silentRounds }: Reachability): Peer[] {
-  const start = (peersAsked * Math.min(silentRounds, silentLimit - 1)) % peers.length;
+  const start = (peersAsked * silentRounds) % peers.length;
   return [...peers.slice(start), ...peers.slice(0, start)].slice(0, peersAsked);
 }
 
