@@ -3,9 +3,9 @@ import { RTM } from './constants.ts';
 
 /** Opcodes of classic BPF (linux/filter.h, bpf_common.h): load a byte, compare, return. */
 const loadByte = 0x30;
-const jumpIfEqual = 0x15;
-const giveBack = 0x06;
-const everything = 0xffffffff;
+export const jumpIfEqual = 0x15;
+export const giveBack = 0x06;
+export const everything = 0xffffffff;
 
 /** Where a message has its type's low byte (struct nlmsghdr), and a route its protocol (struct rtmsg). */
 const typeAt = 4;
@@ -23,10 +23,11 @@ export function withoutNewRoutes(protocol: number): Buffer {
   ]);
 }
 
-/** struct sock_filter of each instruction: what to do, where to go on if true and if false, and with which constant. */
-function assemble(
-  instructions: readonly (readonly [code: number, ifTrue: number, ifFalse: number, k: number])[],
-): Buffer {
+/** struct sock_filter of one instruction: what to do, how many to skip if true and if false, and with which constant. */
+export type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, k: number];
+
+/** A program for attachFilter(). */
+export function assemble(instructions: readonly Instruction[]): Buffer {
   const bytes = Buffer.alloc(8 * instructions.length);
   for (const [i, [code, ifTrue, ifFalse, k]] of instructions.entries()) {
     bytes.writeUInt16LE(code, 8 * i);

@@ -1,3 +1,4 @@
+import { assemble, everything, giveBack, jumpIfEqual, type Instruction } from '../netlink/filter.ts';
 import type { Family } from '../netlink/types.ts';
 
 /**
@@ -5,7 +6,7 @@ import type { Family } from '../netlink/types.ts';
  * back as it was sent.
  */
 
-export const echoTypes = { 4: { request: 8, reply: 0 }, 6: { request: 128, reply: 129 } } as const;
+const echoTypes = { 4: { request: 8, reply: 0 }, 6: { request: 128, reply: 129 } } as const;
 
 const headerSize = 8;
 /** Bytes that tell answers to our requests from others'; the identifier's 16 bits may meet by chance. */
@@ -31,6 +32,30 @@ export function answeredSequence(family: Family, packet: Buffer, token: Uint8Arr
   if (message[0] !== echoTypes[family].reply) return undefined;
   const isOurs = message.subarray(headerSize, headerSize + tokenSize).equals(token);
   return isOurs ? message.readUInt16BE(6) : undefined;
+}
+
+/** Opcodes of classic BPF (linux/filter.h, bpf_common.h): the length of an IP header into X, and what stands at X + k into A. */
+const ipHeaderLength = 0xb1;
+const loadByteBehind = 0x50;
+const loadWordBehind = 0x40;
+
+/**
+ * A program for attachFilter() that lets only answers to requests with this token into a raw socket: who sends the host a flood of others would
+ * fill its buffer, so that ours are lost, and keep the agent busy.
+ */
+export function onlyAnswers(family: Family, token: Buffer): Buffer {
+  const skipHeader: Instruction[] = family === 4 ? [[ipHeaderLength, 0, 0, 0]] : [];
+  return assemble([
+    ...skipHeader,
+    [loadByteBehind, 0, 0, 0],
+    [jumpIfEqual, 0, 5, echoTypes[family].reply],
+    [loadWordBehind, 0, 0, headerSize],
+    [jumpIfEqual, 0, 3, token.readUInt32BE(0)],
+    [loadWordBehind, 0, 0, headerSize + 4],
+    [jumpIfEqual, 0, 1, token.readUInt32BE(4)],
+    [giveBack, 0, 0, everything],
+    [giveBack, 0, 0, 0],
+  ]);
 }
 
 /** The Internet checksum (RFC 1071) of an even number of bytes. */

@@ -3,15 +3,13 @@ import { AF } from '../netlink/constants.ts';
 import * as libc from '../netlink/libc.ts';
 import { parseAddress } from '../netlink/text.ts';
 import type { Family } from '../netlink/types.ts';
-import { answeredSequence, echoRequest, echoTypes } from './echo.ts';
+import { answeredSequence, echoRequest, onlyAnswers } from './echo.ts';
 
-/** Numbers of linux/in.h, in6.h, icmp.h and icmpv6.h; the filters' bits are types that do not come through. */
+/** Numbers of linux/in.h and in6.h. */
 const numbers = {
-  4: { domain: AF.INET, protocol: 1, level: 0, IP_UNICAST_IF: 50, filterLevel: 255 },
-  6: { domain: AF.INET6, protocol: 58, level: 41, IP_UNICAST_IF: 76, filterLevel: 58 },
+  4: { domain: AF.INET, protocol: 1, level: 0, IP_UNICAST_IF: 50 },
+  6: { domain: AF.INET6, protocol: 58, level: 41, IP_UNICAST_IF: 76 },
 } as const;
-const ICMP_FILTER = 1;
-const filterSize = { 4: 4, 6: 32 } as const;
 const packetSize = 256;
 
 /**
@@ -33,10 +31,10 @@ export class EchoSocket implements Disposable {
   constructor(family: Family, token: Buffer, answered: (sequence: number) => void) {
     this.#family = family;
     this.#token = token;
-    const { domain, protocol, filterLevel } = numbers[family];
+    const { domain, protocol } = numbers[family];
     this.#fd = libc.socket(domain, libc.SOCK_RAW_CLOEXEC, protocol);
     try {
-      libc.setsockopt(this.#fd, filterLevel, ICMP_FILTER, onlyReplies(family));
+      libc.attachFilter(this.#fd, onlyAnswers(family, token));
       this.#poll = koffi.node.poll(this.#fd, { readable: true }, () => {
         this.#read(answered);
       });
@@ -80,14 +78,6 @@ export class EchoSocket implements Disposable {
       throw error;
     }
   }
-}
-
-function onlyReplies(family: Family): Buffer {
-  const blocked = Buffer.alloc(filterSize[family], 0xff);
-  const { reply } = echoTypes[family];
-  // Words of 32 bits in the processor's order, which is little endian on every architecture that this project supports.
-  blocked[reply >>> 3] = 0xff & ~(1 << (reply & 7));
-  return blocked;
 }
 
 /** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)), without a port. */

@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { askPeers } from '../../agent/probe/askPeers.ts';
+import { tokenSize } from '../../agent/probe/echo.ts';
+import { EchoSocket } from '../../agent/probe/echoSocket.ts';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Condition, HostNic } from '../../core/api/types.ts';
 import { events, hostInterfaces } from '../../kube/api/resources.ts';
@@ -25,6 +28,22 @@ describe('agent: asking for echoes', () => {
     const [first, second, third] = await askPeers(questions, 1_000, never);
     expect([typeof first, second, typeof third]).to.deep.equal(['number', undefined, 'number']);
   });
+
+  for (const [family, host] of [
+    [4, '127.0.0.1'],
+    [6, '::1'],
+  ] as const) {
+    it(`hears it in IPv${family} in a flood of answers that others send`, async () => {
+      const [token, others] = [randomBytes(tokenSize), randomBytes(tokenSize)];
+      const answered = Promise.withResolvers<number>();
+      using socket = new EchoSocket(family, token, answered.resolve);
+      using flooding = new EchoSocket(family, others, () => undefined);
+      // The kernel answers each within the call, and nobody reads until this turn of the event loop is over.
+      for (let i = 0; i < 5_000; i += 1) flooding.send(loopback, host, i);
+      socket.send(loopback, host, 7);
+      expect(await answered.promise).to.equal(7);
+    });
+  }
 
   it('takes a NIC that has gone for one that does not answer', async () => {
     const gone = { device: 0x7fff_ffff, address: '127.0.0.1' };
