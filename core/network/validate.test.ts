@@ -197,6 +197,8 @@ describe('the rules of a network’s specification', () => {
         ['ipvlan in mode l3s', plugin('ipvlan', { mode: 'l3s' })],
         ['type ptp', plugin('ptp')],
         ['type aws-ipvlan', plugin('aws-ipvlan')],
+        ['type vlan', plugin('vlan', { vlanId: '5' })],
+        ['type dummy', plugin('dummy')],
       ] as const
     ).map(([what, type]): [string, Overrides, string] => [
       `no addresses for ${what}`,

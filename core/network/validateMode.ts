@@ -8,6 +8,9 @@ const severalNicIpams = new Set(['multi-config', 'host-device-ipam']);
 /** Types whose interfaces are on the link of the host's NIC: what L3 routes say of them no neighbour believes. */
 const linkTypes = new Set(['macvlan', 'sriov', 'host-device', 'mellanox', 'aws-ipvlan']);
 
+/** Types that are of no use, or fail, without addresses: our own, and reference plugins (containernetworking/plugins). */
+const addressedTypes = new Set(['ptp', 'aws-ipvlan', 'vlan', 'dummy']);
+
 const modesOf: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries({
     ipvlan: ['l2', 'l3', 'l3s'],
@@ -80,12 +83,12 @@ function checkAgreement({ spec: { plugin } }: Draft, vlanMode: string): Finding[
   return [warning('MNN_MODE_CONFLICT', path, `vlanMode is ${vlanMode}, plugin.args.mode ${mode}: ${mode} is used`)];
 }
 
-/** Interfaces that nothing reaches without an address. */
+/** Interfaces that nothing reaches without an address, and plugins that fail without an IPAM plugin, also at DEL: their pods would not end. */
 function checkWithoutAddresses({ spec: { plugin } }: Draft): Finding[] {
   const { mode = '' } = plugin.args ?? {};
-  const isRouted = plugin.type === 'ptp' || (plugin.type === 'ipvlan' && mode.startsWith('l3'));
-  if (!isRouted && plugin.type !== 'aws-ipvlan') return [];
-  const what = plugin.type === 'ipvlan' ? `ipvlan in mode ${mode}` : `type ${plugin.type}`;
+  const isRoutedIpvlan = plugin.type === 'ipvlan' && mode.startsWith('l3');
+  if (!isRoutedIpvlan && !addressedTypes.has(plugin.type)) return [];
+  const what = isRoutedIpvlan ? `ipvlan in mode ${mode}` : `type ${plugin.type}`;
   const detail = `names no IPAM plugin, but ${what} needs addresses: give it a "type", or use macvlan, ipvlan in mode l2, or a type that moves a NIC into the pod`;
   return [error('MNN_MODE_CONFLICT', 'spec.ipam', detail)];
 }
