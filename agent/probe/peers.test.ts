@@ -72,6 +72,18 @@ describe('the NICs that are probed', () => {
     expect(second?.peers.map(({ address }) => address)).to.have.members(['172.20.1.102', '172.20.1.104']);
   });
 
+  it('are also found where users write their subnets otherwise than agents', () => {
+    const written = (name: string, netAddress: string, hostIP: string): HostInterface =>
+      host(name, { interfaceName: 'eth1', netAddress, hostIP });
+    const hosts = [written('b', '172.20.1.2/24', '172.20.1.2'), written('c', 'FD01:0::/64', 'fd01::3')];
+    const both = [
+      { netAddress: '172.20.1.0/24', hostIP: '172.20.1.1' },
+      { netAddress: 'fd01::/64', hostIP: 'fd01::1' },
+    ].map((address, i) => ({ interfaceName: `eth${i}`, ...address }));
+    const asked = probedNics([network()], host('a', ...both), hosts).map(({ peers }) => peers.map(peer => peer.host));
+    expect(asked).to.deep.equal([['b'], ['c']]);
+  });
+
   it('are asked in each of their subnets, of both families, whichever makes them members', () => {
     const both = (n: number): HostNic =>
       nic('eth1', 1, n, {

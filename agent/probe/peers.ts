@@ -3,7 +3,7 @@ import { delegateType } from '../../core/delegate/delegateConf.ts';
 import { hash32 } from '../../core/hash.ts';
 import { membersOf, type Member } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
-import { formatCidr } from '../../core/net/cidr.ts';
+import { formatCidr, tryParseCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 import { nicUse } from '../../core/network/nicUse.ts';
 
@@ -94,12 +94,13 @@ function hostsAfter(
 ): Map<string, readonly Placed[]> {
   const start = hash32(self);
   const next = new Map(Array.from(subnets, subnet => [subnet, [] as Placed[]]));
+  const forms = new Map<string, string>();
   for (const host of hosts) {
     const { name } = host.metadata;
     if (name === self) continue;
     let placed: Placed | undefined;
     for (const [subnet, nearest] of next) {
-      if (!host.spec.interfaces.some(nic => isIn(nic, subnet))) continue;
+      if (!host.spec.interfaces.some(nic => isIn(nic, subnet, forms))) continue;
       placed ??= { host, distance: (hash32(name) - start) >>> 0 };
       insert(nearest, placed);
     }
@@ -107,9 +108,18 @@ function hostsAfter(
   return next;
 }
 
-/** By text: hosts are thousands, and agents write networks in their one form. */
-function isIn({ netAddress, addresses }: HostNic, subnet: string): boolean {
-  return netAddress === subnet || (addresses?.some(each => each.netAddress === subnet) ?? false);
+/** @param forms of texts, as they come: hosts are thousands and their subnets few, but users write them otherwise than agents do */
+function isIn({ netAddress = '', addresses = [] }: HostNic, subnet: string, forms: Map<string, string>): boolean {
+  return [netAddress, ...addresses.map(each => each.netAddress)].some(text => oneForm(text, forms) === subnet);
+}
+
+function oneForm(text: string, forms: Map<string, string>): string {
+  const known = forms.get(text);
+  if (known !== undefined) return known;
+  const net = tryParseCidr(text);
+  const form = net ? formatCidr(net) : '';
+  forms.set(text, form);
+  return form;
 }
 
 function insert(nearest: Placed[], placed: Placed): void {
