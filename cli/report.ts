@@ -13,7 +13,9 @@ export function tableReport({ findings, more }: AuditResult): string {
   const lines = rows.length > 0 ? columns([['KIND', 'NETWORK', 'OBJECTS', 'MESSAGE'], ...rows]) : [];
   const counts = countKinds(findings);
   const summary = findingKinds.map(kind => `${kind} ${counts[kind]}`).join(', ');
-  const rest = more > 0 ? [`${more} more were seen and are not told: mend these, and audit again`] : [];
+  // Of the first none may have been left at the second look.
+  const next = rows.length > 0 ? 'mend these, and audit again' : 'audit again';
+  const rest = more > 0 ? [`${more} more were seen and are not told: ${next}`] : [];
   return [...lines, `${findings.length} findings: ${summary}`, ...rest, ''].join('\n');
 }
 
