@@ -4,3 +4,11 @@ export function hash32(text: string): number {
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash;
 }
+
+/** The same, mixed (finalizer of MurmurHash3): in FNV-1a names that differ in their last character alone, as those of hosts, lie side by side. */
+export function mixedHash32(text: string): number {
+  let hash = hash32(text);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -113,6 +113,16 @@ describe('the NICs that are probed', () => {
     expect(new Set(askedBy.values())).to.deep.equal(new Set([3]));
   });
 
+  it('have peers in several racks, whose hosts have much of their names in common', () => {
+    const hosts = Array.from({ length: 256 }, (_, i) => host(`rack-${i >> 4}-node-${i & 15}`, nic('eth1', 1, i % 250)));
+    for (const each of hosts) {
+      const racks = probedNics([network()], each, hosts)[0]
+        ?.peers.slice(0, 9)
+        .map(peer => peer.host.split('-')[1]);
+      expect(new Set(racks), `${each.metadata.name} asks racks ${racks?.join()}`).to.have.property('size').above(3);
+    }
+  });
+
   it('keep their peers where a host comes that stands elsewhere in the ring', () => {
     const hosts = manyHosts(400);
     const changed = hosts.filter(each => {

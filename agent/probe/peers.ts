@@ -1,6 +1,6 @@
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
-import { hash32 } from '../../core/hash.ts';
+import { mixedHash32 } from '../../core/hash.ts';
 import { membersOf, type Member } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
 import { formatCidr, tryParseCidr } from '../../core/net/cidr.ts';
@@ -92,7 +92,7 @@ function hostsAfter(
   hosts: Iterable<HostInterface>,
   subnets: ReadonlySet<string>,
 ): Map<string, readonly Placed[]> {
-  const start = hash32(self);
+  const start = mixedHash32(self);
   const next = new Map(Array.from(subnets, subnet => [subnet, [] as Placed[]]));
   const forms = new Map<string, string>();
   for (const host of hosts) {
@@ -101,7 +101,7 @@ function hostsAfter(
     let placed: Placed | undefined;
     for (const [subnet, nearest] of next) {
       if (!host.spec.interfaces.some(nic => isIn(nic, subnet, forms))) continue;
-      placed ??= { host, distance: (hash32(name) - start) >>> 0 };
+      placed ??= { host, distance: (mixedHash32(name) - start) >>> 0 };
       insert(nearest, placed);
     }
   }
