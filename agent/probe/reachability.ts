@@ -14,25 +14,31 @@ export interface Reachability {
   readonly reachable: boolean | undefined;
   /** Rounds since the last answer. */
   readonly silentRounds: number;
+  /** Silent rounds ever, after each of which others are asked. */
+  readonly turn: number;
   /** Hosts that did not answer, up to the round in which it became unreachable. */
   readonly silent: readonly string[];
 }
 
-export const unknown: Reachability = { reachable: undefined, silentRounds: 0, silent: [] };
+export const unknown: Reachability = { reachable: undefined, silentRounds: 0, turn: 0, silent: [] };
 
-/** Whom to ask in the next round: after each silent one, others, so that a few hosts that are down neither make a NIC unreachable nor keep it so. */
-export function nextPeers({ peers }: ProbedNic, { silentRounds }: Reachability): Peer[] {
-  const start = (peersAsked * silentRounds) % peers.length;
+/**
+ * Whom to ask in the next round: after a silent one, others, so that a few hosts that are down neither make a NIC unreachable nor keep it so; else
+ * the same, so that a NIC that gets answers from some hosts alone does not come and go.
+ */
+export function nextPeers({ peers }: ProbedNic, { turn }: Reachability): Peer[] {
+  const start = (peersAsked * turn) % peers.length;
   return [...peers.slice(start), ...peers.slice(0, start)].slice(0, peersAsked);
 }
 
 /** What is known after one more round. @param asked hosts, at least one; @param answers how many of them answered */
 export function afterRound(before: Reachability, asked: readonly string[], answers: number): Reachability {
-  if (answers > 0) return { reachable: true, silentRounds: 0, silent: [] };
+  if (answers > 0) return { reachable: true, silentRounds: 0, turn: before.turn, silent: [] };
   const silentRounds = before.silentRounds + 1;
-  if (before.reachable === false) return { ...before, silentRounds };
+  const turn = before.turn + 1;
+  if (before.reachable === false) return { ...before, silentRounds, turn };
   const reachable = silentRounds < silentLimit ? before.reachable : false;
-  return { reachable, silentRounds, silent: [...new Set([...before.silent, ...asked])] };
+  return { reachable, silentRounds, turn, silent: [...new Set([...before.silent, ...asked])] };
 }
 
 /** In words, for a NIC that is unreachable. */
