@@ -58,7 +58,8 @@ export abstract class NetlinkFacade implements Netlink {
   async runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, { signal }: RunOptions = {}): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     let sent: Promise<void> | undefined;
-    const send = (piece: readonly PackableOp[]): void => {
+    const send = async (piece: readonly PackableOp[]): Promise<void> => {
+      await sent;
       sent = this.#batch(netns, piece, 'continue', signal).then(results => {
         outcomes.push(...shifted(results as Outcome[], outcomes.length));
       });
@@ -70,16 +71,12 @@ export abstract class NetlinkFacade implements Netlink {
       for (const op of ops) {
         piece.push(op);
         if (piece.length < pieceLength) continue;
-        await sent;
-        send(piece);
+        await send(piece);
         piece = [];
         // For the kernel to begin before the next piece is made.
         await setImmediate();
       }
-      if (piece.length > 0) {
-        await sent;
-        send(piece);
-      }
+      if (piece.length > 0) await send(piece);
     } finally {
       await sent;
     }
