@@ -72,6 +72,13 @@ describe('the NICs that are probed', () => {
     expect(second?.peers.map(({ address }) => address)).to.have.members(['172.20.1.102', '172.20.1.104']);
   });
 
+  it('have peers also where few hosts have as many NICs in the subnet', () => {
+    const two = (name: string, n: number): HostInterface => host(name, nic('eth1', 1, n), nic('eth3', 1, n + 1));
+    const hosts = [...manyHosts(200), two('b', 201), two('c', 211)];
+    const [, second] = probedNics([network()], two('a', 221), hosts);
+    expect(second?.peers.map(peer => peer.host)).to.have.members(['b', 'c']);
+  });
+
   it('are also found where users write their subnets otherwise than agents', () => {
     const written = (name: string, netAddress: string, hostIP: string): HostInterface =>
       host(name, { interfaceName: 'eth1', netAddress, hostIP });

@@ -1,6 +1,7 @@
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
 import { mixedHash32 } from '../../core/hash.ts';
+import type { NicPosition } from '../../core/layout/interfaceIndex.ts';
 import { membersOf, type Member } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
 import { formatCidr, tryParseCidr } from '../../core/net/cidr.ts';
@@ -24,7 +25,7 @@ export interface ProbedNic {
 
 type ProbedNetwork = Pick<Network, 'masterNets' | 'spec' | 'ipam'>;
 
-/** So many of the next hosts are looked at in each subnet: more than are asked, as some lack the NIC or have its link down. */
+/** So many of the next hosts are looked at for each NIC: more than are asked, as some have its link down. */
 const nextHosts = 16;
 
 /**
@@ -46,10 +47,14 @@ export function probedNics(
   const own = distinct
     .flatMap(network => membersOf(network, self.spec).map(member => ({ network, member })))
     .filter(({ member }) => !leaving.has(member.nic.interfaceName));
-  const next = hostsAfter(self.metadata.name, hosts, new Set(own.map(({ member }) => member.netAddress)));
+  const next = hostsAfter(
+    self.metadata.name,
+    hosts,
+    own.map(({ member }) => member),
+  );
   const probed = new Map<string, ProbedNic>();
   for (const { network, member } of own) {
-    const counterparts = (next.get(member.netAddress) ?? []).flatMap(({ host }) => {
+    const counterparts = (next.get(positionKey(member))?.nearest ?? []).flatMap(({ host }) => {
       const other = membersOf(network, host.spec).find(candidate => isCounterpart(candidate, member));
       return other ? [{ host: host.metadata.name, other }] : [];
     });
@@ -86,26 +91,40 @@ interface Placed {
   readonly distance: number;
 }
 
-/** The next hosts of the ring that have a NIC in the subnet, for each subnet. */
+/** A NIC position, and the next hosts of the ring that have it. */
+interface Nearest extends NicPosition {
+  readonly nearest: Placed[];
+}
+
+/** By positionKey. That a host has as many NICs in the subnet is enough here: which of them are members is looked at later. */
 function hostsAfter(
   self: string,
   hosts: Iterable<HostInterface>,
-  subnets: ReadonlySet<string>,
-): Map<string, readonly Placed[]> {
+  positions: readonly NicPosition[],
+): ReadonlyMap<string, Nearest> {
   const start = mixedHash32(self);
-  const next = new Map(Array.from(subnets, subnet => [subnet, [] as Placed[]]));
+  const next = new Map(
+    positions.map(({ netAddress, ordinal }): [string, Nearest] => [
+      positionKey({ netAddress, ordinal }),
+      { netAddress, ordinal, nearest: [] },
+    ]),
+  );
   const forms = new Map<string, string>();
   for (const host of hosts) {
     const { name } = host.metadata;
     if (name === self) continue;
     let placed: Placed | undefined;
-    for (const [subnet, nearest] of next) {
-      if (!host.spec.interfaces.some(nic => isIn(nic, subnet, forms))) continue;
+    for (const { netAddress, ordinal, nearest } of next.values()) {
+      if (host.spec.interfaces.filter(nic => isIn(nic, netAddress, forms)).length <= ordinal) continue;
       placed ??= { host, distance: (mixedHash32(name) - start) >>> 0 };
       insert(nearest, placed);
     }
   }
   return next;
+}
+
+function positionKey({ netAddress, ordinal }: NicPosition): string {
+  return `${netAddress} ${ordinal}`;
 }
 
 /** @param forms of texts, as they come: hosts are thousands and their subnets few, but users write them otherwise than agents do */
