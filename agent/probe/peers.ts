@@ -128,8 +128,9 @@ function positionKey({ netAddress, ordinal }: NicPosition): string {
 }
 
 /** @param forms of texts, as they come: hosts are thousands and their subnets few, but users write them otherwise than agents do */
-function isIn({ netAddress = '', addresses = [] }: HostNic, subnet: string, forms: Map<string, string>): boolean {
-  return [netAddress, ...addresses.map(each => each.netAddress)].some(text => oneForm(text, forms) === subnet);
+function isIn({ netAddress, addresses }: HostNic, subnet: string, forms: Map<string, string>): boolean {
+  const isForm = (text: string): boolean => text === subnet || oneForm(text, forms) === subnet;
+  return isForm(netAddress ?? '') || (addresses?.some(each => isForm(each.netAddress)) ?? false);
 }
 
 function oneForm(text: string, forms: Map<string, string>): string {
