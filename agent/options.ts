@@ -114,9 +114,9 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
   };
 }
 
-/** @returns seconds */
+/** Half of it is what an answer may take. @returns seconds */
 function readInterval(text: string): number {
   const seconds = text === '' ? NaN : Number(text);
-  if (seconds >= 0 && seconds <= 86_400) return seconds;
-  throw new Error(`--probe-interval must be seconds from 0 (never) to 86400, not ${text}`);
+  if (seconds === 0 || (seconds >= 0.1 && seconds <= 86_400)) return seconds;
+  throw new Error(`--probe-interval must be seconds, 0 (never) or from 0.1 to 86400, not ${text}`);
 }

@@ -3,7 +3,8 @@ const { reporters, Runner } = require('mocha');
 
 /**
  * Mocha's spec reporter, and a last line with the counts. In CI a skipped test fails the run, for what is not tested there is not
- * tested anywhere; but for those whose title says that the same run covers them in another way.
+ * tested anywhere; but for those whose title says that the same run covers them in another way. Promises that nobody handles, which would
+ * end a program and which Mocha passes over, are told.
  */
 const covered = ['(covered in User-Mode Linux)', '(covered by recorded calls)', '(covered by recorded data)'];
 
@@ -11,6 +12,13 @@ module.exports = class Reporter extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
     let uncovered = 0;
+    // Mocha's own listener tells of each once more.
+    const told = new WeakSet();
+    process.on('unhandledRejection', (reason, promise) => {
+      if (told.has(promise)) return;
+      told.add(promise);
+      console.log(`a rejected promise that nobody handles, during "${runner.currentRunnable?.fullTitle()}":`, reason);
+    });
     runner.on(Runner.constants.EVENT_TEST_PENDING, test => {
       if (!covered.some(ending => test.title.endsWith(ending))) uncovered++;
     });

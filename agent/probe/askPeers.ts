@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:os';
 import { abortable, deadline } from '../../kube/api/deadline.ts';
 import { SystemError } from '../netlink/libc.ts';
 import type { Family } from '../netlink/types.ts';
@@ -35,17 +36,27 @@ export async function askPeers(
     if (--unanswered === 0) allAnswered.resolve();
   };
   using closing = new DisposableStack();
-  const sockets = new Map<Family, EchoSocket>();
+  const sockets = new Map<Family, EchoSocket | undefined>();
   for (const [sequence, { device, address }] of questions.entries()) {
     const family = address.includes(':') ? 6 : 4;
-    const socket = sockets.get(family) ?? closing.use(new EchoSocket(family, token, answered));
-    sockets.set(family, socket);
+    if (!sockets.has(family)) sockets.set(family, closing.use(openSocket(family, token, answered)));
+    const socket = sockets.get(family);
     sentAt[sequence] = performance.now();
-    if (isSent(socket, device, address, sequence)) unanswered++;
+    if (socket && isSent(socket, device, address, sequence)) unanswered++;
   }
   using ending = deadline(signal, waitMs, 'echo requests');
   if (unanswered > 0) await abortable(allAnswered.promise, ending.signal).catch(() => undefined);
   return seconds;
+}
+
+/** Undefined where the kernel has no IPv6, and thus reaches nobody by it. */
+function openSocket(...options: ConstructorParameters<typeof EchoSocket>): EchoSocket | undefined {
+  try {
+    return new EchoSocket(...options);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === constants.errno.EAFNOSUPPORT) return undefined;
+    throw error;
+  }
 }
 
 /** A NIC may have gone into a pod meanwhile, or have no way to the address, or a filter of the host: no answer is all there is to know. */
