@@ -1,7 +1,7 @@
 import { annotation, component, label } from '../core/api/names.ts';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import { usesDevicePlugin } from '../core/delegate/deviceResource.ts';
-import { netAttachDefOf, pluginTypeOf, type NetAttachDef } from '../core/nad/netAttachDef.ts';
+import { definedPlugin, netAttachDefOf, type NetAttachDef } from '../core/nad/netAttachDef.ts';
 import { appliesTo } from '../core/network/network.ts';
 import type { DefinitionsState } from '../core/status/definitions.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/api/errors.ts';
@@ -151,12 +151,12 @@ function mended(found: NetworkAttachmentDefinition, wanted: NetAttachDef): Netwo
   };
 }
 
-/** With the resource as wanted. Where none is, that of a former type goes; what a user wrote for a type that has none from us stays. */
+/** With the resource as wanted. Where none is, that of before goes; what a user wrote for a network that has none from us stays. */
 function mendedAnnotations(found: NetworkAttachmentDefinition, wanted: NetAttachDef): Record<string, string> {
   const { [annotation.resourceName]: before, ...others } = found.metadata.annotations ?? {};
   const resources = wanted.metadata.annotations?.[annotation.resourceName];
   if (resources !== undefined) return { ...others, [annotation.resourceName]: resources };
-  const users = before !== undefined && !usesDevicePlugin({ type: pluginTypeOf(found) });
+  const users = before !== undefined && !usesDevicePlugin(definedPlugin(found));
   return users ? { ...others, [annotation.resourceName]: before } : others;
 }
 

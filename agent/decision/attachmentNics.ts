@@ -6,6 +6,7 @@ import { addressesOf } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
 import type { Network } from '../../core/network/network.ts';
 import { wantedOfNic } from '../../core/pool/claim.ts';
+import { requestKeys } from '../../core/selection/request.ts';
 import { linkName, type AttachmentNic, type MovedNic } from '../attach/attachment.ts';
 import type { Plugin } from '../attach/plugin.ts';
 import type { PodDevice } from './podDevices.ts';
@@ -57,7 +58,7 @@ export function attachmentNics(network: Network, plugin: Plugin, call: NicCall, 
       addresses: ipam.kind === 'given' ? ipam.addresses : [],
       ...(call.mac !== undefined && { mac: call.mac }),
       ...delegatePart(network, plugin, nic, handed),
-      ...(plugin.type === 'delegate' && movingTypes.has(plugin.name) && movedNic(chosen.host, master, device)),
+      ...((device !== undefined || isHostDevice(plugin)) && movedNic(chosen.host, master, device)),
     };
   });
 }
@@ -76,8 +77,10 @@ function delegatePart(
   return { delegate: { role: 'ipam', conf: ipamConf(name, spec.plugin, { ...nic, ipam }, handed) } };
 }
 
-/** Plugins that make no interface, but move one of the host into the pod. */
-const movingTypes: ReadonlySet<string> = new Set(['host-device', 'sriov']);
+/** Whether the plugin makes no interface, but moves a NIC of the host into the pod, also one that is no device plugin's. */
+function isHostDevice(plugin: Plugin): boolean {
+  return plugin.type === 'delegate' && plugin.name === 'host-device';
+}
 
 /** What the pod takes from the host: the device's own netdev, or without a device the NIC. A device that a user-space driver has has none. */
 function movedNic(
@@ -91,9 +94,9 @@ function movedNic(
   return { moves: { name, hostAddresses, ...(device && { device: device.deviceID }) } };
 }
 
-/** Our own decision is none of another plugin's business. */
+/** What is said to us is none of another plugin's business: to ib-sriov, which wants texts only, a number is even a mistake. */
 function handedOf({ runtimeConfig, cniArgs = {} }: NicCall): Handed {
-  const others = Object.entries(cniArgs).filter(([key]) => key !== attachmentsKey);
+  const others = Object.entries(cniArgs).filter(([key]) => key !== attachmentsKey && !requestKeys.has(key));
   return { runtimeConfig, cniArgs: Object.fromEntries(others) };
 }
 

@@ -1,4 +1,5 @@
 import type { PluginSpec } from '../api/types.ts';
+import { usesDevicePlugin } from './deviceResource.ts';
 import { pluginArgs } from './pluginArgs.ts';
 import type { NicIpam } from './nicIpam.ts';
 
@@ -49,7 +50,7 @@ export function delegateConf(network: string, plugin: PluginSpec, nic: DelegateN
     cniVersion: plugin.cniVersion,
     name: network,
     type,
-    ...nicKeys(type, nic),
+    ...nicKeys({ ...plugin, type }, nic),
     ipam: ipamSection(nic.ipam),
     ...(plugin.dns && { dns: plugin.dns }),
     ...runtimePart(plugin, nic, handed),
@@ -76,19 +77,13 @@ export function ipamConf(
   };
 }
 
-function nicKeys(type: string, { master, deviceID, ipam, hostIP, mac }: DelegateNic): Record<string, unknown> {
-  switch (type) {
-    case 'sriov':
-      return { deviceID, ...(mac !== undefined && { mac }) };
-    case 'host-device':
-      return deviceID === undefined ? { device: master } : {};
-    case 'aws-ipvlan': {
-      const [podIP = ''] = ipam.kind === 'given' ? (ipam.addresses[0] ?? '').split('/') : [];
-      return { master, primaryIP: hostIP ?? '', podIP };
-    }
-    default:
-      return { master, ...(deviceID !== undefined && { deviceID }), ...(mac !== undefined && { mac }) };
-  }
+function nicKeys(plugin: PluginSpec, { master, deviceID, ipam, hostIP, mac }: DelegateNic): Record<string, unknown> {
+  const own = mac === undefined ? {} : { mac };
+  if (plugin.type === 'host-device' && deviceID === undefined) return { device: master };
+  if (deviceID !== undefined || usesDevicePlugin(plugin)) return { deviceID, ...own };
+  if (plugin.type !== 'aws-ipvlan') return { master, ...own };
+  const [podIP = ''] = ipam.kind === 'given' ? (ipam.addresses[0] ?? '').split('/') : [];
+  return { master, primaryIP: hostIP ?? '', podIP };
 }
 
 function ipamSection(ipam: NicIpam): Record<string, unknown> {

@@ -18,7 +18,11 @@ describe('the resources of a network’s devices', () => {
     ['of host-device: one that exists', plugin('host-device', { resourceName: 'a.b/own' }), ['a.b/own']],
     ['of host-device without one: none', plugin('host-device'), []],
     ['of an empty name: none', plugin('host-device', { resourceName: '' }), []],
-    ['of other types: none', plugin('ipvlan', { resourceName: 'a.b/own' }), []],
+    ['of any other plugin: one that exists', plugin('ib-sriov', { resourceName: 'own' }), ['openshift.io/own']],
+    ['of any other plugin without one: none', plugin('ib-sriov'), []],
+    ...['ipvlan', 'macvlan', 'ptp', 'aws-ipvlan'].map(
+      type => [`of ${type}: none`, plugin(type, { resourceName: 'a.b/own' }), []] as const,
+    ),
   ] as const) {
     it(what, () => {
       expect(deviceResources('rdma-vf.2', spec, ['a/1', 'a/2'])).to.deep.equal(resources);

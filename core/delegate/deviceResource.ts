@@ -1,15 +1,19 @@
 import type { PluginSpec } from '../api/types.ts';
+import { nicUse } from '../network/nicUse.ts';
 
 /** Resource prefix of the SR-IOV network operator, where the predecessor's policies put their devices. */
 const sriovPrefix = 'openshift.io/';
 
 /**
  * Networks whose NICs a device plugin hands out: which ones a pod gets is known only once the kubelet has assigned them, so NICs and addresses
- * are chosen on the node. Of type host-device it is those that name a resource.
+ * are chosen on the node. Beside those whose type says so it is those of any plugin that name a resource, but for links that are made on a NIC
+ * which the host keeps.
  */
 export function usesDevicePlugin(plugin: Pick<PluginSpec, 'type' | 'args'>): boolean {
   const { type } = plugin;
-  return type === 'sriov' || type === 'mellanox' || (type === 'host-device' && existingResource(plugin) !== undefined);
+  if (type === 'sriov' || type === 'mellanox') return true;
+  const isOnNic = type === 'ptp' || nicUse(plugin, '') !== undefined;
+  return !isOnNic && existingResource(plugin) !== undefined;
 }
 
 /**

@@ -23,12 +23,12 @@ const knownTypes = new Set(['ipvlan', 'macvlan', 'ptp', 'aws-ipvlan', 'sriov', '
 /**
  * `spec.plugin.args`, which are texts, in the form that the plugin's own configuration has them: numbers as numbers, sriov's switches as
  * `on` and `off` however they were written. For a plugin that is not known here, a text that is JSON stands for that value: `"1500"` is a
- * number, `"true"` a boolean, `"[\"a\"]"` a list, and `"\"1500\""` a text after all.
+ * number, `"true"` a boolean, `"[\"a\"]"` a list, and `"\"1500\""` a text after all. The resource is for us and the kubelet, and left out.
  */
 export function pluginArgs(type: string, args: Readonly<Record<string, string>> = {}): Record<string, unknown> {
   const entries = Object.entries(args).flatMap(([name, text]): [string, unknown][] => {
-    if (!knownTypes.has(type)) return [[name, asJson(text)]];
     if (name === 'resourceName' || (type === 'sriov' && ofNodePolicy.has(name))) return [];
+    if (!knownTypes.has(type)) return [[name, asJson(text)]];
     const key = spellings.get(name) ?? name;
     return [[key, knownValue(key, text)]];
   });

@@ -1,5 +1,6 @@
 import { annotation, apiVersion, cniType, label } from '../api/names.ts';
-import type { ApiObject, MultiNicNetwork, ObjectMeta } from '../api/types.ts';
+import type { ApiObject, MultiNicNetwork, ObjectMeta, PluginSpec } from '../api/types.ts';
+import { existingResource } from '../delegate/deviceResource.ts';
 import { pluginArgs } from '../delegate/pluginArgs.ts';
 import { isRecord } from '../json.ts';
 import type { Network } from '../network/network.ts';
@@ -27,6 +28,7 @@ export interface NetConf {
  */
 export function netConfOf({ name, ipam, spec }: Network): NetConf {
   const { plugin } = spec;
+  const resourceName = existingResource(plugin);
   return {
     cniVersion: plugin.cniVersion,
     name,
@@ -39,6 +41,7 @@ export function netConfOf({ name, ipam, spec }: Network): NetConf {
       cniVersion: plugin.cniVersion,
       type: plugin.type,
       ...pluginArgs(plugin.type, plugin.args),
+      ...(resourceName !== undefined && { resourceName }),
     },
     ...(spec.subnet ? { subnet: spec.subnet } : {}),
     ...(spec.masterNets?.length ? { masterNets: spec.masterNets } : {}),
@@ -80,14 +83,14 @@ export function netAttachDefOf(
   };
 }
 
-/** The plugin type that a definition of ours was made for; empty where its configuration is not one of ours. */
-export function pluginTypeOf({ spec }: { spec?: { config?: string } }): string {
+/** The plugin that a definition of ours was made for, and its resource; of no type where its configuration is not one of ours. */
+export function definedPlugin({ spec }: { spec?: { config?: string } }): Pick<PluginSpec, 'type' | 'args'> {
   try {
     const config: unknown = JSON.parse(spec?.config ?? '');
-    if (isRecord(config) && isRecord(config.plugin) && typeof config.plugin.type === 'string')
-      return config.plugin.type;
+    const { type, resourceName } = isRecord(config) && isRecord(config.plugin) ? config.plugin : {};
+    if (typeof type === 'string') return { type, ...(typeof resourceName === 'string' && { args: { resourceName } }) };
   } catch {
     // Somebody broke it; it is mended soon.
   }
-  return '';
+  return { type: '' };
 }

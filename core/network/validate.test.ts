@@ -157,6 +157,11 @@ describe('the rules of a network’s specification', () => {
       'error MNN_MODE_CONFLICT spec.ipam: vlanMode l3 needs plugin type ipvlan or ptp, not macvlan',
     ],
     [
+      'l3 with devices of a device plugin',
+      { plugin: plugin('ib-sriov', { resourceName: 'nvidia.com/ib' }) },
+      'error MNN_MODE_CONFLICT spec.ipam: vlanMode l3 needs plugin type ipvlan or ptp, not ib-sriov',
+    ],
+    [
       'l3s with ptp',
       { plugin: plugin('ptp'), ipam: { vlanMode: 'l3s' } },
       'error MNN_MODE_CONFLICT spec.ipam: vlanMode l3s is a mode of ipvlan; ptp has l3',

@@ -1,3 +1,4 @@
+import { usesDevicePlugin } from '../delegate/deviceResource.ts';
 import type { Draft } from './draft.ts';
 import { error, warning, type Finding } from './finding.ts';
 import { givesAddresses, multiNicIpam } from './ipam.ts';
@@ -6,7 +7,7 @@ import { givesAddresses, multiNicIpam } from './ipam.ts';
 const severalNicIpams = new Set(['multi-config', 'host-device-ipam']);
 
 /** Types whose interfaces are on the link of the host's NIC: what L3 routes say of them no neighbour believes. */
-const linkTypes = new Set(['macvlan', 'sriov', 'host-device', 'mellanox', 'aws-ipvlan']);
+const linkTypes = new Set(['macvlan', 'host-device', 'aws-ipvlan']);
 
 /** Types that are of no use, or fail, without addresses: our own, and reference plugins (containernetworking/plugins). */
 const addressedTypes = new Set(['ptp', 'aws-ipvlan', 'vlan', 'dummy']);
@@ -97,7 +98,7 @@ function checkL3({ spec, ipam, subnets }: Draft): Finding[] {
   const findings: Finding[] = [];
   const { type } = spec.plugin;
   const vlanMode = ipam?.vlanMode ?? '';
-  if (linkTypes.has(type)) {
+  if (linkTypes.has(type) || usesDevicePlugin(spec.plugin)) {
     findings.push(
       error('MNN_MODE_CONFLICT', 'spec.ipam', `vlanMode ${vlanMode} needs plugin type ipvlan or ptp, not ${type}`),
     );

@@ -1,5 +1,6 @@
 import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
 import { cniType } from '../api/names.ts';
+import { existingResource } from '../delegate/deviceResource.ts';
 import { linkStates } from '../delegate/pluginArgs.ts';
 import type { Draft } from './draft.ts';
 import { error, warning, type Finding } from './finding.ts';
@@ -63,7 +64,9 @@ export function validatePlugin(draft: Draft): Finding[] {
   }
   const known = argsOf.get(type);
   if (!known) {
-    const detail = `"${type}" is none of ${[...argsOf.keys()].join(', ')}: it will be run as a CNI delegate`;
+    const resource = existingResource(draft.spec.plugin);
+    const devices = resource === undefined ? '' : `, once for each device of ${resource} that a pod gets`;
+    const detail = `"${type}" is none of ${[...argsOf.keys()].join(', ')}: it will be run as a CNI delegate${devices}`;
     findings.push(warning('MNN_PLUGIN_INVALID', 'spec.plugin.type', detail));
     return findings;
   }

@@ -45,6 +45,16 @@ describe('the rules of a network’s specification, where it may be so but surel
       'warning MNN_PLUGIN_INVALID spec.plugin.type: "bond" is none of ipvlan, macvlan, ptp, aws-ipvlan, sriov, host-device, mellanox: it will be run as a CNI delegate',
     ],
     [
+      'a plugin that is not known, of whose NICs the resource is',
+      { plugin: plugin('ib-sriov', { resourceName: 'nvidia.com/ib' }), ipam: l2 },
+      'warning MNN_PLUGIN_INVALID spec.plugin.type: "ib-sriov" is none of ipvlan, macvlan, ptp, aws-ipvlan, sriov, host-device, mellanox: it will be run as a CNI delegate, once for each device of nvidia.com/ib that a pod gets',
+    ],
+    [
+      'a resource of links that are made on NICs which the host keeps',
+      { plugin: plugin('macvlan', { resourceName: 'nvidia.com/ib' }), ipam: l2 },
+      'warning MNN_PLUGIN_INVALID spec.plugin.args.resourceName: is not an argument of macvlan and has no effect',
+    ],
+    [
       'an argument without effect',
       { plugin: plugin('ptp', { mode: 'l3' }) },
       'warning MNN_PLUGIN_INVALID spec.plugin.args.mode: is not an argument of ptp and has no effect',

@@ -16,6 +16,9 @@ export interface NicRequest {
   bestEffort?: boolean;
 }
 
+/** The keys of `cni-args` that readNicRequest reads. */
+export const requestKeys: ReadonlySet<string> = new Set(['nics', 'masters', 'master', 'class', 'target']);
+
 /**
  * Reads `cni-args`: `nics` (number, also as text), `masters` or its alias `master` (list, or one name, or names with commas
  * between), `class`, `target`. Keys that are not ours belong to other plugins and are left alone.

@@ -60,6 +60,18 @@ describe('agent: other plugins as delegates', function () {
     };
     await site.addNetwork('virtual', spec(ours, { type: 'sriov', args: sriov }, '10.231.0.0/16'));
     await site.addNetwork('shared', spec(ours, { type: 'sriov' }, '10.233.0.0/16'));
+    const infiniband = {
+      type: 'ib-sriov',
+      args: {
+        resourceName: 'nvidia.com/ib',
+        pkey: '0x7fff',
+        link_state: 'enable',
+        rdmaIsolation: 'true',
+        ibKubernetesEnabled: 'false',
+      },
+      capabilities: { infinibandGUID: true },
+    };
+    await site.addNetwork('infiniband', spec('{}', infiniband));
     await site.addNetwork('modern', spec({ type: 'recorded-ipam' }, { cniVersion: '1.1.0' }));
     await site.addNetwork('broken', spec(ours, { type: 'failing' }, '10.232.0.0/16'));
   });

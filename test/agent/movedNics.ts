@@ -190,6 +190,45 @@ export function movedNics(at: () => Site): void {
     ]);
   });
 
+  it('any other plugin whose network names a resource gets a device at each call, and nothing that the pod asks of us', async () => {
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'ib-sriov', { cniVersion: '1.0.0' });
+    using sandbox = await Sandbox.make(site, host, 'infiniband');
+    const config = await multusConfig(site, 'infiniband', {
+      cniArgs: { nics: 2, guid: '02:00:00:00:00:00:00:02' },
+      runtimeConfig: { infinibandGUID: '02:00:00:00:00:00:00:01' },
+    });
+    expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DEVICE_MISSING');
+    addVirtualFunctions(host, { '0000:c1:00.1': 'eth1', '0000:c1:00.2': 'eth2' });
+    const ids = ['0000:c1:00.1', '0000:c1:00.2'];
+    assignDevices(host, sandbox.pod.metadata.uid!, { 'nvidia.com/ib': { '-1': ids } });
+    const result = await sandbox.add(config);
+    expect((await sandbox.check(config, result)).stdout).to.equal('');
+    await sandbox.del(config);
+    const calls = plugin.calls.map(({ command, conf: { deviceID } }) => [command, deviceID]);
+    expect(calls).to.deep.equal([
+      ...ids.flatMap(id => [['ADD', id]]),
+      ...ids.flatMap(id => [['CHECK', id]]),
+      ...ids.toReversed().flatMap(id => [['DEL', id]]),
+    ]);
+    for (const { command, conf } of plugin.calls) {
+      const { deviceID, prevResult, ...rest } = conf;
+      expect(prevResult, command).to.deep.equal(command === 'ADD' ? undefined : { cniVersion: '1.0.0' });
+      expect(rest, command).to.deep.equal({
+        cniVersion: '1.0.0',
+        name: 'infiniband',
+        type: 'ib-sriov',
+        pkey: '0x7fff',
+        link_state: 'enable',
+        rdmaIsolation: true,
+        ibKubernetesEnabled: false,
+        ipam: {},
+        runtimeConfig: { infinibandGUID: '02:00:00:00:00:00:00:01', deviceID },
+        args: { cni: { guid: '02:00:00:00:00:00:00:02' } },
+      });
+    }
+    plugin.forget();
+  });
+
   it('two attachments of a pod share its devices, and get no other', async () => {
     const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0', interfaces: [{ name: 'any' }] });
     const before = plugin.calls.length;
@@ -208,40 +247,48 @@ export function movedNics(at: () => Site): void {
     expect(errorOf(await sandbox.call('ADD', config, { ifname: 'net3' })).details).to.contain('MNN_DEVICE_MISSING');
   });
 
-  describe('sriov, with functions that have a netdev', () => {
+  describe('functions that have a netdev', () => {
     const functions = { '0000:81:01.0': 'vf0', '0000:81:01.1': 'vf1' };
-    const config = (): Promise<object> => multusConfig(site, 'shared', { cniArgs: { nics: 1 } });
+    const resources = { shared: 'openshift.io/shared', infiniband: 'nvidia.com/ib' };
+    const config = (network: string): Promise<object> => multusConfig(site, network, { cniArgs: { nics: 1 } });
 
     before(() => {
       addVirtualFunctions(host, { '0000:81:01.0': 'eth1', '0000:81:01.1': 'eth2' }, functions);
       for (const vf of Object.values(functions)) {
         host.namespace.ip('link', 'add', vf, 'type', 'veth', 'peer', 'name', `${vf}-peer`);
       }
-      writeMovingPlugin(host, 'sriov', functions);
+      for (const type of ['sriov', 'ib-sriov']) writeMovingPlugin(host, type, functions);
     });
 
-    async function attached(name: string, device: keyof typeof functions): Promise<Sandbox> {
+    async function attached(
+      name: string,
+      device: keyof typeof functions,
+      network: keyof typeof resources,
+    ): Promise<Sandbox> {
       const sandbox = await Sandbox.make(site, host, name);
-      assignDevices(host, sandbox.pod.metadata.uid!, { 'openshift.io/shared': { '-1': [device] } });
-      await sandbox.add(await config());
+      assignDevices(host, sandbox.pod.metadata.uid!, { [resources[network]]: { '-1': [device] } });
+      await sandbox.add(await config(network));
       expect(sandbox.links()).to.deep.equal(['net1-0']);
       return sandbox;
     }
 
-    it('each comes back as it was, whatever the others were called', async () => {
+    it('each comes back as it was, whatever the others were called and whichever plugin took it', async () => {
       const before = Object.values(functions).map(described);
-      using first = await attached('first-function', '0000:81:01.0');
-      using second = await attached('second-function', '0000:81:01.1');
-      for (const sandbox of [first, second]) {
+      using first = await attached('first-function', '0000:81:01.0', 'shared');
+      using second = await attached('second-function', '0000:81:01.1', 'infiniband');
+      for (const [sandbox, network] of [
+        [first, 'shared'],
+        [second, 'infiniband'],
+      ] as const) {
         sandbox.namespace.batch(podsChanges('net1-0'));
-        await sandbox.del(await config());
+        await sandbox.del(await config(network));
       }
       expect(Object.values(functions).map(described)).to.deep.equal(before);
     });
 
     it('one whose namespace has vanished is found by its device', async () => {
       const before = described('vf0');
-      const sandbox = await attached('vanished-function', '0000:81:01.0');
+      const sandbox = await attached('vanished-function', '0000:81:01.0', 'shared');
       const { namespace } = sandbox;
       namespace.batch(podsChanges('net1-0'));
       // As the kernel does, which takes a namespace of tests and what is in it away together.
@@ -250,7 +297,7 @@ export function movedNics(at: () => Site): void {
       namespace[Symbol.dispose]();
       const folder = join(host.folder, 'sys/bus/pci/devices/0000:81:01.0/net');
       renameSync(join(folder, 'vf0'), join(folder, 'dev9'));
-      await sandbox.del(await config());
+      await sandbox.del(await config('shared'));
       expect(described('vf0')).to.deep.equal(before);
       renameSync(join(folder, 'dev9'), join(folder, 'vf0'));
     });

@@ -168,6 +168,18 @@ describe('Devices of other operators, against a real API server', function () {
     await eventually('nothing is left', async () => !(await policyOf('turned')) && !(await sriovNetworkOf('turned')));
   });
 
+  it('names the resource that a network of any other plugin names, as long as it does', async () => {
+    const resources = { 'ib-sriov': 'nvidia.com/ib', 'host-device': 'example.com/nic' };
+    for (const [type, resource] of Object.entries(resources)) {
+      await site.client.create(multiNicNetworks, network(`of-${type}`, plugin(type, { resourceName: resource })));
+      await annotated(`of-${type}`, resource);
+      await listed(`of-${type}`, resource);
+      await change(`of-${type}`, { plugin: { args: { resourceName: null } } });
+      await annotated(`of-${type}`, 'none');
+      await listed(`of-${type}`);
+    }
+  });
+
   it("leaves somebody else's policy of the same name alone and says what is wrong with it", async () => {
     await site.client.create(hostInterfaces, sriovHost('n-0', ['0000:3b:00.0']));
     await site.client.create(sriovNodePolicies, {

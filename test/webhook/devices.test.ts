@@ -34,6 +34,7 @@ describe('pods of networks whose NICs a device plugin hands out, through the rea
     await network('vf', {});
     await network('vf-too', { args: { resourceName: 'openshift.io/vf' } }, { schedulerResources: false });
     await network('whole', { type: 'host-device', args: { resourceName: 'example.com/nic' } });
+    await network('ib', { type: 'ib-sriov', args: { resourceName: 'nvidia.com/ib', pkey: '0x7fff' } });
     await network('rails', { type: 'mellanox' });
     await network('rails-later', { type: 'mellanox' });
     const status = { deviceResources: ['nvidia.com/rail1', 'nvidia.com/rail2'], lastSyncTime: '2026-01-01T00:00:00Z' };
@@ -69,9 +70,11 @@ describe('pods of networks whose NICs a device plugin hands out, through the rea
       { name: 'vf' },
       { name: 'vf-too' },
       { name: 'whole' },
+      { name: 'ib', 'cni-args': { nics: 3 } },
       { name: 'rails' },
     ]);
-    const wanted = { 'openshift.io/vf': '4', 'example.com/nic': '1', 'nvidia.com/rail1': '1', 'nvidia.com/rail2': '1' };
+    const rails = { 'nvidia.com/rail1': '1', 'nvidia.com/rail2': '1' };
+    const wanted = { 'openshift.io/vf': '4', 'example.com/nic': '1', 'nvidia.com/ib': '3', ...rails };
     expect(resourcesOf(pod)).to.deep.equal([both(wanted)]);
   });
 
