@@ -1,9 +1,11 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { parse } from 'yaml';
 import { dieAtVariable } from '../../agent/steps.ts';
 import { annotation } from '../../core/api/names.ts';
-import type { MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
+import type { MultiNicNetwork, MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
+import { blocks } from '../system/pages.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
 import type { Host } from './host.ts';
 import { movedNics } from './movedNics.ts';
@@ -20,6 +22,13 @@ function spec(ipam: object | string, plugin: Partial<PluginSpec>, subnet = ''): 
     ipam: typeof ipam === 'string' ? ipam : JSON.stringify(ipam),
     plugin: { cniVersion: '1.0.0', type: 'macvlan', ...plugin },
   };
+}
+
+/** The network of that name in the guide on devices. */
+function documented(name: string): MultiNicNetworkSpec {
+  const texts = blocks('docs/guides/sriov-and-mellanox.md', 'yaml');
+  const networks = texts.map(text => parse(text) as Partial<MultiNicNetwork>);
+  return networks.find(({ metadata }) => metadata?.name === name)!.spec!;
 }
 
 describe('agent: other plugins as delegates', function () {
@@ -60,18 +69,8 @@ describe('agent: other plugins as delegates', function () {
     };
     await site.addNetwork('virtual', spec(ours, { type: 'sriov', args: sriov }, '10.231.0.0/16'));
     await site.addNetwork('shared', spec(ours, { type: 'sriov' }, '10.233.0.0/16'));
-    const infiniband = {
-      type: 'ib-sriov',
-      args: {
-        resourceName: 'nvidia.com/ib',
-        pkey: '0x7fff',
-        link_state: 'enable',
-        rdmaIsolation: 'true',
-        ibKubernetesEnabled: 'false',
-      },
-      capabilities: { infinibandGUID: true },
-    };
-    await site.addNetwork('infiniband', spec('{}', infiniband));
+    const { ipam = '', plugin } = documented('infiniband');
+    await site.addNetwork('infiniband', spec(ipam, { ...plugin, cniVersion: '1.0.0' }));
     await site.addNetwork('modern', spec({ type: 'recorded-ipam' }, { cniVersion: '1.1.0' }));
     await site.addNetwork('broken', spec(ours, { type: 'failing' }, '10.232.0.0/16'));
   });

@@ -200,7 +200,7 @@ export function movedNics(at: () => Site): void {
     expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DEVICE_MISSING');
     addVirtualFunctions(host, { '0000:c1:00.1': 'eth1', '0000:c1:00.2': 'eth2' });
     const ids = ['0000:c1:00.1', '0000:c1:00.2'];
-    assignDevices(host, sandbox.pod.metadata.uid!, { 'nvidia.com/ib': { '-1': ids } });
+    assignDevices(host, sandbox.pod.metadata.uid!, { 'nvidia.com/ib_vf': { '-1': ids } });
     const result = await sandbox.add(config);
     expect((await sandbox.check(config, result)).stdout).to.equal('');
     await sandbox.del(config);
@@ -220,7 +220,6 @@ export function movedNics(at: () => Site): void {
         pkey: '0x7fff',
         link_state: 'enable',
         rdmaIsolation: true,
-        ibKubernetesEnabled: false,
         ipam: {},
         runtimeConfig: { infinibandGUID: '02:00:00:00:00:00:00:01', deviceID },
         args: { cni: { guid: '02:00:00:00:00:00:00:02' } },
@@ -249,7 +248,7 @@ export function movedNics(at: () => Site): void {
 
   describe('functions that have a netdev', () => {
     const functions = { '0000:81:01.0': 'vf0', '0000:81:01.1': 'vf1' };
-    const resources = { shared: 'openshift.io/shared', infiniband: 'nvidia.com/ib' };
+    const resources = { shared: 'openshift.io/shared', infiniband: 'nvidia.com/ib_vf' };
     const config = (network: string): Promise<object> => multusConfig(site, network, { cniArgs: { nics: 1 } });
 
     before(() => {
