@@ -132,7 +132,7 @@ describe('Devices of other operators, against a real API server', function () {
       kind: 'SriovNetwork',
       metadata: place('linked-net'),
     };
-    const input = JSON.stringify({ ...manifest, spec: { linkState: 'enable' } });
+    const input = JSON.stringify({ ...manifest, spec: { resourceName: 'linked', linkState: 'enable' } });
     await site.cluster.kubectl(['apply', '--server-side', '-f', '-'], { input });
     await change('linked', { plugin: { args: { vlan: '8' } } });
     await change('linked', { plugin: { args: { link_state: null } } });
