@@ -173,7 +173,7 @@ describe('agent: connectivity probe', function () {
     expect(metric('multinic_probe_requests_total')).to.have.length(4);
   });
 
-  it('names the NIC that is in another VLAN, with its link up, and not the one beside it in the subnet', async () => {
+  it('names the NIC that is in another layer 2, with its link up, and not the one beside it in the subnet', async () => {
     const { switches, client } = site;
     switches.ip('link', 'set', 'h1n3', 'master', 'swx');
     await eventually('eth3 is named', isTold('False', /^eth3 gets no answer in 172.20.1.0\/24 from host-\d, host-\d$/));
