@@ -45,6 +45,7 @@ export async function askPeers(
     if (socket && isSent(socket, device, address, sequence)) unanswered++;
   }
   using ending = deadline(signal, waitMs, 'echo requests');
+  // The end of the time, or of the agent, is no error: who has not answered by then has not.
   if (unanswered > 0) await abortable(allAnswered.promise, ending.signal).catch(() => undefined);
   return seconds;
 }

@@ -141,3 +141,9 @@ export class Observed {
 export async function createNamespace(client: KubeClient, name: string): Promise<void> {
   await client.create(namespaces, { metadata: { name } });
 }
+
+/** What a pod was given a good while ago. */
+export function allocation(podUID: string, name: string): Allocation {
+  const nics = [{ netAddress: '172.20.1.0/24', addresses: ['10.200.0.9/18'] }];
+  return { podUID, namespace: 'default', name, interface: 'net1', nics, state: 'Allocated', since: old() };
+}
