@@ -59,7 +59,7 @@ const table = {
   MNN_POOL_UNREADABLE:
     'Somebody has edited the pool: put the record back into its form, or delete the record if its pod is gone: kubectl edit --subresource=status ippool.',
   MNN_ADDRESS_TAKEN: 'Ask for another address, or none to get the next free one.',
-  MNN_ADDRESS_OUTSIDE: "Ask for an address inside the node's block of the network: kubectl describe ippool.",
+  MNN_ADDRESS_OUTSIDE: "Ask for an address inside a node's block of the network: kubectl get ippools.",
   MNN_ANNOTATIONS_TOO_LARGE:
     'Take annotations off the pod: Kubernetes allows 262144 bytes of keys and values in total.',
   MNN_ATTACHMENTS_CHANGED:

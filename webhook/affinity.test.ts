@@ -16,8 +16,11 @@ function termsOf({ spec }: AdmittedPod) {
   return spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
 }
 
-function patched(pod: AdmittedPod, labels = new Map([[key, 4]])): AdmittedPod {
-  return jsonpatch.apply_patch(pod, affinityOperations(pod, labels));
+const needs = { labels: new Map([[key, 4]]), node: 'n-1' };
+const only: NodeRequirement = { key: 'metadata.name', operator: 'In', values: ['n-1'] };
+
+function patched(pod: AdmittedPod): AdmittedPod {
+  return jsonpatch.apply_patch(pod, affinityOperations(pod, needs));
 }
 
 const requirement = fc.record({
@@ -41,7 +44,7 @@ const anyAffinity = fc.option(
   { nil: undefined },
 ) as fc.Arbitrary<Placement['affinity']>;
 
-describe('the node affinity of a pod that asks for several NICs', () => {
+describe('the node affinity of a pod', () => {
   it('is in every alternative that a node can meet, beside what the user wrote', () => {
     fc.assert(
       fc.property(anyAffinity, affinity => {
@@ -49,11 +52,11 @@ describe('the node affinity of a pod that asks for several NICs', () => {
         const terms = termsOf(patched(before)) ?? [];
         const old = termsOf(before) ?? [];
         expect(terms).to.have.length(Math.max(1, old.length));
-        for (const [i, { matchExpressions = [], ...rest }] of terms.entries()) {
-          const { matchExpressions: own = [], ...others } = old[i] ?? {};
-          const matchesNothing = old[i] !== undefined && own.length === 0 && !old[i].matchFields?.length;
-          expect(matchExpressions).to.deep.equal(matchesNothing ? own : [atLeast4, ...own]);
-          expect(rest).to.deep.equal(others);
+        for (const [i, { matchExpressions = [], matchFields = [] }] of terms.entries()) {
+          const { matchExpressions: labels = [], matchFields: fields = [] } = old[i] ?? {};
+          const matchesNothing = old[i] !== undefined && labels.length === 0 && fields.length === 0;
+          expect(matchExpressions).to.deep.equal(matchesNothing ? labels : [atLeast4, ...labels]);
+          expect(matchFields).to.deep.equal(matchesNothing ? fields : [only, ...fields]);
         }
         const after = patched(before).spec.affinity;
         expect({ ...after, nodeAffinity: undefined }).to.deep.equal({ ...affinity, nodeAffinity: undefined });
@@ -64,12 +67,23 @@ describe('the node affinity of a pod that asks for several NICs', () => {
   it('is not added twice', () => {
     fc.assert(
       fc.property(anyAffinity, affinity => {
-        expect(affinityOperations(patched(podWith(affinity)), new Map([[key, 4]]))).to.deep.equal([]);
+        expect(affinityOperations(patched(podWith(affinity)), needs)).to.deep.equal([]);
       }),
     );
   });
 
+  it('names only what is asked for', () => {
+    const [labelled] =
+      termsOf(
+        jsonpatch.apply_patch(podWith(undefined), affinityOperations(podWith(undefined), { labels: needs.labels })),
+      ) ?? [];
+    expect(labelled).to.deep.equal({ matchExpressions: [atLeast4] });
+    const [named] =
+      termsOf(jsonpatch.apply_patch(podWith(undefined), affinityOperations(podWith(undefined), { node: 'n-1' }))) ?? [];
+    expect(named).to.deep.equal({ matchFields: [only] });
+  });
+
   it('is left alone where nothing is asked', () => {
-    expect(affinityOperations(podWith(undefined), new Map())).to.deep.equal([]);
+    expect(affinityOperations(podWith(undefined), { labels: new Map() })).to.deep.equal([]);
   });
 });

@@ -2,11 +2,13 @@ import { annotation } from '../core/api/names.ts';
 import { readAttachments, sameAttachments, withAttachments } from '../core/annotation/attachments.ts';
 import { formatNetworks, parseNetworks, type NetworkSelection } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { askedHost } from '../core/pod/askedHost.ts';
 import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks, unknown, type SelectedNetwork, type SelectionSource } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
 import { wishOf } from '../core/selection/wish.ts';
 import { whenReady } from '../kube/grants/whenReady.ts';
+import type { ClusterView } from '../kube/view/clusterView.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
 import { namespaceFacts, whatIs, type ReviewContext } from './cluster.ts';
@@ -40,7 +42,8 @@ export function mutatePods(context: ReviewContext): Reviewer {
     if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
     // One that is held back, maybe for days, takes nothing before it is bound.
     const chosenHere = isGated(pod) ? [] : wanted.filter(({ known }) => !known.state.network.onNode);
-    const node = knownNode(pod.spec);
+    const fixed = knownNode(pod.spec);
+    const node = fixed ?? askedNode(context.view, wanted);
     const counted = wanted.filter(({ known }) => !known.state.network.handedOut);
     const unfit = counted.flatMap(({ known, request: nics, deviceClass }) =>
       node === undefined
@@ -64,7 +67,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
       networks: formatNetworks(elements),
       ...(grants.reservation !== undefined && { reservation: grants.reservation }),
       resources: share.resources,
-      ...(node === undefined && { nodeLabels: share.labels }),
+      ...(fixed === undefined && { needs: node === undefined ? { labels: share.labels } : { node } }),
     });
     return allow({
       patch: operations,
@@ -98,6 +101,18 @@ async function checkForeign(
       throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${element.name} was made only just now`);
     }
   }
+}
+
+/** The node whose blocks have the addresses that the pod asks for. @throws MultiNicError MNN_ADDRESS_OUTSIDE where it is not one node */
+function askedNode(view: ClusterView, wanted: readonly WantedAttachment[]): string | undefined {
+  const asked = wanted.flatMap(({ known: { state }, selected }) => {
+    const { name } = state.network;
+    return askedHost(state, selected.element.ips ?? [], view.hostIndexes(name)) ?? [];
+  });
+  const [node] = asked;
+  const other = asked.find(another => another !== node);
+  if (other === undefined) return node;
+  throw new MultiNicError('MNN_ADDRESS_OUTSIDE', `the pod asks for addresses of node ${node} and of node ${other}`);
 }
 
 /** The user's elements in their order, ours with what was granted. */

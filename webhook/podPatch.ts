@@ -1,7 +1,7 @@
 import { annotation, label } from '../core/api/names.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { wholeQuantity } from '../core/status/nodeCapacity.ts';
-import { affinityOperations } from './affinity.ts';
+import { affinityOperations, type NodeNeeds } from './affinity.ts';
 import { removeEntry, setEntries, type PatchOperation } from './jsonPatch.ts';
 import type { AdmittedPod } from './pod.ts';
 
@@ -13,8 +13,8 @@ export interface PodOutcome {
   reservation?: string;
   /** Extended resource → how much the node must have left of it. */
   resources: ReadonlyMap<string, number>;
-  /** Label of nodes → the least number that the pod's node has there. */
-  nodeLabels?: ReadonlyMap<string, number>;
+  /** What the scheduler has to look for. */
+  needs?: NodeNeeds;
 }
 
 /** Limit on keys and values of an object's annotations (k8s.io/apimachinery/pkg/api/validation, TotalAnnotationSizeLimitB). */
@@ -26,7 +26,7 @@ const maxAnnotationBytes = 262_144;
  */
 export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: PatchOperation[]; warnings: string[] } {
   const { metadata, spec } = pod;
-  const { networks, reservation, resources, nodeLabels = new Map() } = outcome;
+  const { networks, reservation, resources, needs = {} } = outcome;
   const annotations = {
     [annotation.networks]: networks,
     ...(reservation && { [annotation.reservation]: reservation }),
@@ -39,7 +39,7 @@ export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: P
       ...(reservation ? [] : removeEntry(['metadata', 'annotations'], metadata.annotations, annotation.reservation)),
       ...setEntries(['metadata', 'labels'], metadata.labels, { [label.injected]: 'true' }),
       ...operations,
-      ...affinityOperations(pod, nodeLabels),
+      ...affinityOperations(pod, needs),
     ],
     warnings,
   };

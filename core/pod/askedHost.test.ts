@@ -1,0 +1,60 @@
+import { expect } from 'chai';
+import { readNetwork } from '../network/network.ts';
+import { askedHost } from './askedHost.ts';
+
+const networkOf = (subnet: string | undefined, ipam: object) =>
+  readNetwork({
+    apiVersion: 'multinic.fms.io/v1',
+    kind: 'MultiNicNetwork',
+    metadata: { name: 'net' },
+    spec: {
+      ...(subnet !== undefined && { subnet }),
+      ipam: JSON.stringify({ type: 'multi-nic-ipam', ...ipam }),
+      multiNICIPAM: true,
+      plugin: { cniVersion: '1.0.0', type: 'ipvlan' },
+    },
+  });
+const indexes = new Map([
+  ['n-a', 0],
+  ['n-b', 1],
+]);
+const interfaces = [
+  { index: 0, netAddress: '172.20.0.0/16', ordinal: 0 },
+  { index: 1, netAddress: '172.21.0.0/16', ordinal: 0 },
+];
+
+describe('the host that has the addresses a pod asks for', () => {
+  const hostOf = (network: ReturnType<typeof networkOf>, ips: string[], known = indexes) =>
+    askedHost({ network, interfaces }, ips, known);
+  const routed = networkOf('10.200.0.0/16,fd00:200::/48', { hostBlock: 6, interfaceBlock: 2 });
+  const ofHostSubnets = networkOf(undefined, { hostBlock: 8, interfaceBlock: 0 });
+
+  it('is the one whose blocks they are in, whichever NICs and families these are', () => {
+    expect(hostOf(routed, ['10.200.1.7/18', '10.200.65.7/18'])).to.equal('n-b');
+    expect(hostOf(routed, ['10.200.1.7', 'fd00:200:0:100::7'])).to.equal('n-b');
+    expect(hostOf(routed, ['10.200.128.9'])).to.equal('n-a');
+  });
+
+  it('is found in networks that take their blocks from the host subnets', () => {
+    expect(hostOf(ofHostSubnets, ['172.20.1.9', '172.21.1.9'])).to.equal('n-b');
+    expect(() => hostOf(ofHostSubnets, ['172.22.1.9'])).to.throw("172.22.1.9 is in no node's block");
+  });
+
+  it('is none where the pod asks for nothing, and where addresses do not depend on the host', () => {
+    expect(hostOf(routed, [])).to.equal(undefined);
+    expect(hostOf(networkOf('10.200.0.0/16', { hostBlock: 0, vlanMode: 'l2' }), ['10.99.0.1'])).to.equal(undefined);
+  });
+
+  it('is not known before any host has its block', () => {
+    expect(hostOf(routed, ['10.200.1.7'], new Map())).to.equal(undefined);
+  });
+
+  it('is refused where no host has them all', () => {
+    expect(() => hostOf(routed, ['10.200.9.7'])).to.throw(
+      "MNN_ADDRESS_OUTSIDE: network net: 10.200.9.7 is in no node's block",
+    );
+    expect(() => hostOf(routed, ['10.200.1.7', '10.200.64.7'])).to.throw(
+      'in a block of node n-b, 10.200.64.7 in one of n-a',
+    );
+  });
+});

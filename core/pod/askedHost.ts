@@ -1,0 +1,41 @@
+import { MultiNicError } from '../errors.ts';
+import { hostIndexOf } from '../layout/hostBlocks.ts';
+import { tryParseAddress, type IpAddress } from '../net/address.ts';
+import { contains, tryParseCidr } from '../net/cidr.ts';
+import type { NetworkState } from '../pool/claim.ts';
+
+/**
+ * The host whose blocks have the addresses that a pod asks for, in a network where these depend on the host: it can run nowhere else.
+ * Undefined where the pod asks for none, and where no host has a block yet.
+ * @param hostIndexes host name → host index in the network
+ * @throws MultiNicError MNN_ADDRESS_OUTSIDE where no host has all of them
+ */
+export function askedHost(
+  { network, interfaces }: NetworkState,
+  ips: readonly string[],
+  hostIndexes: ReadonlyMap<string, number>,
+): string | undefined {
+  if (!network.ownAddresses || network.nodeIndependent || hostIndexes.size === 0) return undefined;
+  const indexOf = (address: IpAddress): number | undefined => {
+    const within = ({ netAddress }: { netAddress: string }): boolean => {
+      const net = tryParseCidr(netAddress);
+      return net !== undefined && contains(net, address);
+    };
+    return hostIndexOf(network, interfaces.find(within)?.netAddress ?? '', address);
+  };
+  const found = ips.map(ip => {
+    const address = tryParseAddress(ip.split('/')[0] ?? ip);
+    const index = address && indexOf(address);
+    const host = [...hostIndexes].find(([, other]) => other === index)?.[0];
+    if (host === undefined)
+      throw new MultiNicError('MNN_ADDRESS_OUTSIDE', `network ${network.name}: ${ip} is in no node's block`);
+    return { ip, host };
+  });
+  const [first] = found;
+  const other = found.find(({ host }) => host !== first?.host);
+  if (first && other) {
+    const detail = `network ${network.name}: ${first.ip} is in a block of node ${first.host}, ${other.ip} in one of ${other.host}`;
+    throw new MultiNicError('MNN_ADDRESS_OUTSIDE', detail);
+  }
+  return first?.host;
+}

@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { annotation } from '../../core/api/names.ts';
+import { pods, type Pod } from '../../kube/api/resources.ts';
+import { createNetwork } from './networks.ts';
+import { addressesOf, bound, createNamespace, podOf, recordsOf, refusal, useWebhookCluster } from './support.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
+
+describe('pods that ask for addresses of a node’s block, through the real API server', () => {
+  const running = useWebhookCluster();
+  const namespace = 'asked';
+  /** Host indexes go by the hosts' names here, so the second node has the second block of every NIC: 10.230.0.0/24 and 10.230.64.0/24 are the first's. */
+  const ofSecond = ['10.230.1.20', '10.230.65.20'];
+
+  before(async () => {
+    const { client, webhook } = running();
+    await installWebhooks(client, webhook);
+    await createNetwork(client, 'routed', { subnet: '10.230.0.0/16', namespaces: [namespace] });
+    await createNamespace(client, namespace);
+  });
+
+  const create = (name: string, ips: string[], rest: object = {}): Promise<Pod> => {
+    const annotations = { [annotation.networks]: JSON.stringify([{ name: 'routed', ips }]) };
+    return running().client.create(pods, podOf({ namespace, name, annotations, ...rest }));
+  };
+
+  it('are scheduled to that node, and have them before that', async () => {
+    const { client } = running();
+    const created = await create('static', ofSecond);
+    expect(addressesOf(created)).to.deep.equal(ofSecond.map(ip => `${ip}/18`));
+    const pod = await bound(client, { namespace, name: 'static' });
+    expect(pod.spec?.nodeName).to.equal('fake-2');
+    expect(addressesOf(pod)).to.deep.equal(addressesOf(created));
+    const records = await recordsOf(client, 'routed');
+    expect(records.map(({ pool, podUID }) => [pool, podUID])).to.deep.equal([['routed.fake-2', pod.metadata.uid]]);
+  });
+
+  it('keep the alternatives of their own affinity, of which none but that node is left', async () => {
+    const zones = ['a', 'b'].map(zone => ({ matchExpressions: [{ key: 'zone', operator: 'In', values: [zone] }] }));
+    const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: zones } };
+    const spec = { affinity: { nodeAffinity: required } };
+    const created = await create('zoned', ['10.230.1.21', '10.230.65.21'], { spec });
+    const terms = created.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+    const only = [{ key: 'metadata.name', operator: 'In', values: ['fake-2'] }];
+    expect(terms?.nodeSelectorTerms).to.deep.equal(zones.map(term => ({ ...term, matchFields: only })));
+  });
+
+  const refused: [string, string[], RegExp][] = [
+    ['addresses that another pod has', ofSecond, /MNN_ADDRESS_TAKEN: .* 10\.230\.1\.20 belongs to another pod/],
+    [
+      'addresses outside of the network',
+      ['10.99.0.1'],
+      /MNN_ADDRESS_OUTSIDE: network routed: 10\.99\.0\.1 is in no node's block/,
+    ],
+    [
+      'the block of no node',
+      ['10.230.9.1'],
+      /MNN_ADDRESS_OUTSIDE: network routed: 10\.230\.9\.1 is in no node's block/,
+    ],
+    [
+      'blocks of different nodes',
+      ['10.230.0.30', '10.230.65.30'],
+      /MNN_ADDRESS_OUTSIDE: network routed: 10\.230\.0\.30 is in a block of node fake-1, 10\.230\.65\.30 in one of fake-2/,
+    ],
+    [
+      'the wrong order of NICs',
+      ofSecond.toReversed().map(ip => `${ip}1`),
+      /MNN_ADDRESS_OUTSIDE: .* not a usable address of 10\.230\.1\.0\/24/,
+    ],
+  ];
+  for (const [what, ips, message] of refused) {
+    it(`are refused when they are created: ${what}`, async () => {
+      expect((await refusal(create('refused', ips))).message).to.match(message);
+      const live = await recordsOf(running().client, 'routed');
+      expect(live.filter(({ name }) => name === 'refused')).to.deep.equal([]);
+    });
+  }
+});
