@@ -49,8 +49,21 @@ describe('the wait for addresses that come back', () => {
     expect(crowd.filter(({ tries }) => tries === 1).length).to.equal(8);
   });
 
+  it('is for an address, too, that a pod asks for while another has it; in vain it says nothing of the others', async () => {
+    const patience = new ReleasePatience();
+    const taken = () => Promise.reject(new MultiNicError('MNN_ADDRESS_TAKEN', '10.0.0.9'));
+    let tries = 0;
+    expect(await grant(patience, 'net', () => (++tries > 2 ? Promise.resolve('granted') : taken()))).to.equal(
+      'granted',
+    );
+    expect(await grant(patience, 'net', taken)).to.have.property('code', 'MNN_ADDRESS_TAKEN');
+    expect(await grant(patience, 'net', fullFor('net', 1).run)).to.equal('granted');
+  });
+
   it('is for no other reason of a refusal', async () => {
-    const refuse = (): Promise<string> => Promise.reject(new MultiNicError('MNN_ADDRESS_TAKEN', '10.0.0.9'));
-    expect(await grant(new ReleasePatience(), 'net', refuse)).to.have.property('code', 'MNN_ADDRESS_TAKEN');
+    let tries = 0;
+    const refuse = (): Promise<string> => Promise.reject(new MultiNicError('MNN_NODE_LACKS', `try ${++tries}`));
+    expect(await grant(new ReleasePatience(), 'net', refuse)).to.have.property('code', 'MNN_NODE_LACKS');
+    expect(tries).to.equal(1);
   });
 });

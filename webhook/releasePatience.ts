@@ -1,5 +1,5 @@
+import { isMultiNicError, type ErrorCode, type MultiNicError } from '../core/errors.ts';
 import { sleep } from '../kube/api/deadline.ts';
-import { PoolFullError } from '../kube/pools/poolFull.ts';
 import type { CallBudget } from './call.ts';
 import { patienceMs } from './patience.ts';
 
@@ -9,8 +9,11 @@ const stepMs = 200;
 /** So many reviews wait at once: the others' turn must come too. */
 const mostWaiting = 32;
 
-/** After somebody has waited in vain, nobody waits for that network for so long, ms. */
+/** After somebody has waited in vain, nobody waits for the same in that network for so long, ms. */
 const lostMs = 10_000;
+
+/** What a pod is refused for that others' ends may mend: no address is left, or one that it asks for is another pod's. */
+const comesBack: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MNN_POOL_FULL', 'MNN_ADDRESS_TAKEN']);
 
 /**
  * Waits for addresses on their way back: of pods that have just been deleted, until the leader or their node's agent has released them,
@@ -18,26 +21,26 @@ const lostMs = 10_000;
  * reviews now and then, and all others are refused at once.
  */
 export class ReleasePatience {
-  /** When it was last waited for a network in vain. */
+  /** When it was last waited in vain, by network and reason. */
   readonly #lostAt = new Map<string, number>();
   #waiting = 0;
 
   /**
-   * Does a work again, for a second at most and half of the budget, while it fails because the network has no address left.
+   * Does a work again, for a second at most and half of the budget, while it fails because other pods have what it needs.
    * @throws the work's last error
    */
   async grant<T>(network: string, budget: CallBudget, work: () => Promise<T>): Promise<T> {
     try {
       const granted = await work();
-      this.#lostAt.delete(network);
+      this.#lostAt.delete(keyOf(network, 'MNN_POOL_FULL'));
       return granted;
     } catch (error) {
-      if (!(error instanceof PoolFullError) || !this.#isWorthIt(network)) throw error;
+      if (!mayComeBack(error) || !this.#isWorthIt(keyOf(network, error.code))) throw error;
       return await this.#retry(network, budget, work, error);
     }
   }
 
-  async #retry<T>(network: string, budget: CallBudget, work: () => Promise<T>, first: PoolFullError): Promise<T> {
+  async #retry<T>(network: string, budget: CallBudget, work: () => Promise<T>, first: MultiNicError): Promise<T> {
     const until = performance.now() + patienceMs(budget);
     let last = first;
     this.#waiting++;
@@ -47,19 +50,27 @@ export class ReleasePatience {
         try {
           return await work();
         } catch (error) {
-          if (!(error instanceof PoolFullError)) throw error;
+          if (!mayComeBack(error)) throw error;
           last = error;
         }
       }
     } finally {
       this.#waiting--;
     }
-    this.#lostAt.set(network, performance.now());
+    this.#lostAt.set(keyOf(network, last.code), performance.now());
     throw last;
   }
 
-  #isWorthIt(network: string): boolean {
-    const lostAt = this.#lostAt.get(network) ?? -Infinity;
+  #isWorthIt(key: string): boolean {
+    const lostAt = this.#lostAt.get(key) ?? -Infinity;
     return this.#waiting < mostWaiting && performance.now() - lostAt >= lostMs;
   }
+}
+
+function mayComeBack(error: unknown): error is MultiNicError {
+  return isMultiNicError(error) && comesBack.has(error.code);
+}
+
+function keyOf(network: string, reason: ErrorCode): string {
+  return `${network} ${reason}`;
 }

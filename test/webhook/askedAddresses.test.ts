@@ -1,29 +1,34 @@
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import { pods, type Pod } from '../../kube/api/resources.ts';
+import { startReleasers } from '../faults/releasers.ts';
 import { createNetwork } from './networks.ts';
 import { addressesOf, bound, createNamespace, podOf, recordsOf, refusal, useWebhookCluster } from './support.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 
-describe('pods that ask for addresses of a node’s block, through the real API server', () => {
+describe('pods that ask for addresses, through the real API server', () => {
   const running = useWebhookCluster();
   const namespace = 'asked';
+  let releasers: AsyncDisposable | undefined;
   /** Host indexes go by the hosts' names here, so the second node has the second block of every NIC: 10.230.0.0/24 and 10.230.64.0/24 are the first's. */
   const ofSecond = ['10.230.1.20', '10.230.65.20'];
 
   before(async () => {
-    const { client, webhook } = running();
+    const { client, cluster, webhook } = running();
     await installWebhooks(client, webhook);
     await createNetwork(client, 'routed', { subnet: '10.230.0.0/16', namespaces: [namespace] });
     await createNamespace(client, namespace);
+    releasers = await startReleasers(cluster, ['fake-2']);
   });
 
-  const create = (name: string, ips: string[], rest: object = {}): Promise<Pod> => {
+  after(() => releasers?.[Symbol.asyncDispose]());
+
+  const create = (name: string, ips: string[], rest: { spec?: object } = {}): Promise<Pod> => {
     const annotations = { [annotation.networks]: JSON.stringify([{ name: 'routed', ips }]) };
     return running().client.create(pods, podOf({ namespace, name, annotations, ...rest }));
   };
 
-  it('are scheduled to that node, and have them before that', async () => {
+  it('are scheduled to the node whose block has them, and have them before that', async () => {
     const { client } = running();
     const created = await create('static', ofSecond);
     expect(addressesOf(created)).to.deep.equal(ofSecond.map(ip => `${ip}/18`));
@@ -32,6 +37,13 @@ describe('pods that ask for addresses of a node’s block, through the real API 
     expect(addressesOf(pod)).to.deep.equal(addressesOf(created));
     const records = await recordsOf(client, 'routed');
     expect(records.map(({ pool, podUID }) => [pool, podUID])).to.deep.equal([['routed.fake-2', pod.metadata.uid]]);
+  });
+
+  it('get them as soon as the pod that had them is gone', async () => {
+    const { client } = running();
+    const ref = { namespace, name: 'static' };
+    await client.delete(pods, ref, { gracePeriodSeconds: 0 });
+    expect(addressesOf(await create(ref.name, ofSecond))).to.deep.equal(ofSecond.map(ip => `${ip}/18`));
   });
 
   it('keep the alternatives of their own affinity, of which none but that node is left', async () => {

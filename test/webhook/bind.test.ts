@@ -213,7 +213,7 @@ describe('binding, through the real API server and scheduler', () => {
     await client.create(pods, podOf({ namespace, name: 'static', ...asking(['10.200.0.200']) }));
     await bind('static', 'fake-1');
     expect(addressesOf(await read('static'))).to.deep.equal(['10.200.0.200/18']);
-    await client.create(pods, podOf({ namespace, name: 'outside', ...asking(['10.200.1.7']) }));
+    await client.create(pods, podOf({ namespace, name: 'outside', ...asking(['10.200.1.207']) }));
     expect((await refusal(bind('outside', 'fake-1'))).message).to.contain('MNN_ADDRESS_OUTSIDE');
   });
 
