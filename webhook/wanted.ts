@@ -12,6 +12,7 @@ import type { KnownNetwork } from '../kube/view/clusterView.ts';
 import type { CallBudget } from './call.ts';
 import { findClass, type ReviewContext } from './cluster.ts';
 import { macWarnings } from './macWarnings.ts';
+import { unknownKeyWarnings } from './unknownKeys.ts';
 
 /** One selection element that means a MultiNicNetwork, and what the pod asks of it. */
 export interface WantedAttachment {
@@ -57,7 +58,7 @@ export async function readWanted(
   return wanted;
 }
 
-/** What a request asks for that the network does not look at, and devices that it cannot be made to ask for. */
+/** What a request asks for that nobody looks at, and devices that it cannot be made to ask for. */
 export function unusedRequests({ known, request, selected }: WantedAttachment): string[] {
   const { object, state } = known;
   const { network } = state;
@@ -79,7 +80,8 @@ export function unusedRequests({ known, request, selected }: WantedAttachment): 
     const placeless = 'its addresses do not depend on the node, so no bandwidth of a node is kept';
     warnings.push(unused('target', looksAtBandwidth(strategy) && network.nodeIndependent ? placeless : blind));
   }
-  return [...warnings, ...macWarnings(network, request, selected.element.mac)];
+  const { element } = selected;
+  return [...warnings, ...unknownKeyWarnings(network, element), ...macWarnings(network, request, element.mac)];
 }
 
 /** What there is to explain of an attachment that got its NICs. */

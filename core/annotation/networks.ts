@@ -150,6 +150,11 @@ const optionalKeys = new Set([...optionalTexts, 'ips', 'mac', 'default-route', '
 /** The keys of an element by their names in small letters. */
 const keys = new Map(['name', ...optionalKeys, ...Object.keys(capabilities)].map(key => [key.toLowerCase(), key]));
 
+/** Whether a key of an element that was read means something, to us or to Multus; the last one is OVN-Kubernetes'. */
+export function isElementKey(key: string): boolean {
+  return keys.has(key.toLowerCase()) || key === 'ipam-claim-reference';
+}
+
 /**
  * As Go's encoding/json reads an element: keys in any case, the last of several, and null as nothing, which templates leave where a value is not
  * set. Read otherwise, an interface would have another name here than Multus gives it, and its addresses would be granted twice.

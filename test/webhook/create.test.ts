@@ -254,6 +254,7 @@ describe('creating pods, through the real API server', () => {
     expect(await ask({ nics: 'two' }))
       .to.contain('MNN_CNI_ARGS_INVALID')
       .and.contain('nics must be a whole number');
+    expect(await ask({ nic: 1 })).to.contain('cni-args for network routed has keys that have no effect: "nic"');
     expect(await ask({ target: '10Gbps' })).to.contain(
       'cni-args.target has no effect in network routed: strategy none does not look at it (MNN_CNI_ARGS_INVALID)',
     );
