@@ -17,6 +17,17 @@ describe('spec.ipam', () => {
     });
   });
 
+  it('is read with its keys in any case, as Go does', () => {
+    const { ipam } = parseIpam(
+      '{"Type":"multi-nic-ipam","hostblock":7,"VLANMode":"l3","excludeCidrs":["10.0.0.0/30"]}',
+    );
+    expect(ipam).to.include({ type: 'multi-nic-ipam', hostBlock: 7, vlanMode: 'l3' });
+    expect(ipam?.excludeCIDRs).to.deep.equal(['10.0.0.0/30']);
+    expect(parseIpam('{"type":"x","hostBlock":1,"hostblock":2}').findings.map(describeFinding).join()).to.match(
+      /twice/,
+    );
+  });
+
   it('keeps the keys of other IPAM plugins', () => {
     expect(parseIpam('{"type":"whereabouts","range":"10.0.0.0/24"}').ipam?.raw).to.deep.equal({
       type: 'whereabouts',

@@ -31,6 +31,19 @@ export function givesAddresses({ type }: Pick<Ipam, 'type'>): boolean {
 
 const vlanModes = ['', 'l2', 'l3', 'l3s'];
 
+/** The keys that are read here, by their names in small letters: CNI plugins, written in Go, read keys in any case. */
+const ownKeys = new Map(
+  ['type', 'hostBlock', 'interfaceBlock', 'vlanMode', 'excludeCIDRs', 'routes'].map(key => [key.toLowerCase(), key]),
+);
+
+/** Those that the predecessor's plugin had besides, and did not need. */
+const formerKeys = new Set(['dns', 'daemonip', 'daemonport']);
+
+/** Keys that mean nothing to `multi-nic-ipam`. */
+export function strangeKeys({ raw }: Ipam): string[] {
+  return Object.keys(raw).filter(key => !ownKeys.has(key.toLowerCase()) && !formerKeys.has(key.toLowerCase()));
+}
+
 /**
  * Reads the JSON text of `spec.ipam`; no text is the same as `{}`. Every finding names the line and column of the mistake.
  * @returns the IPAM where there is no error, and the findings
@@ -85,9 +98,10 @@ class IpamReader {
     for (const property of this.#root.children ?? []) {
       const [key, value] = property.children ?? [];
       if (typeof key?.value !== 'string' || !value) continue;
-      if (this.#keys.has(key.value)) this.#report(key, key.value, 'is given twice');
+      const name = ownKeys.get(key.value.toLowerCase()) ?? key.value;
+      if (this.#keys.has(name)) this.#report(key, name, 'is given twice');
       // As CNI plugins read it, which are written in Go: null says nothing.
-      if (value.type !== 'null') this.#keys.set(key.value, value);
+      if (value.type !== 'null') this.#keys.set(name, value);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { MultiNicNetwork } from '../api/types.ts';
 import { readDraft } from './draft.ts';
 import type { Finding } from './finding.ts';
+import { validateIpamKeys } from './validateIpamKeys.ts';
 import { validateExcludes, validateLayout } from './validateLayout.ts';
 import { validateIpamFlag, validateMode } from './validateMode.ts';
 import { validateOtherIpam } from './validateOtherIpam.ts';
@@ -18,6 +19,7 @@ export function validateSpecification(object: MultiNicNetwork): Finding[] {
     ...validateName(draft),
     ...validateFinalizers(object),
     ...draft.ipamFindings,
+    ...validateIpamKeys(draft),
     ...validateSubnet(draft),
     ...validateMasterNets(draft),
     ...validateExcludes(draft),

@@ -35,6 +35,11 @@ describe('the rules of a network’s specification, where it may be so but surel
       'warning MNN_IPAM_FLAG spec.multiNICIPAM: is false, but ipam.type is multi-nic-ipam: true is assumed',
     ],
     [
+      'a misspelt key',
+      { ipam: { excludeCIDR: ['10.200.0.0/24'] } },
+      'warning MNN_IPAM_INVALID spec.ipam: "excludeCIDR" is no key of multi-nic-ipam and has no effect',
+    ],
+    [
       'an ipvlan in l3 that nobody routes',
       { ipam: { vlanMode: '' } },
       'warning MNN_MODE_CONFLICT spec.ipam: vlanMode is absent, so no routes are made for ipvlan mode l3',

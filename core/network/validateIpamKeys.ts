@@ -1,0 +1,16 @@
+import type { Draft } from './draft.ts';
+import { warning, type Finding } from './finding.ts';
+import { strangeKeys } from './ipam.ts';
+
+/** So many keys are told. */
+const shownKeys = 5;
+
+/** A misspelt key would change nothing, and addresses that are to be left out would be given to pods. Other plugins' keys are their own. */
+export function validateIpamKeys({ ipam, ownAddresses }: Draft): Finding[] {
+  if (!ipam || !ownAddresses) return [];
+  return strangeKeys(ipam)
+    .slice(0, shownKeys)
+    .map(key =>
+      warning('MNN_IPAM_INVALID', 'spec.ipam', `${JSON.stringify(key)} is no key of multi-nic-ipam and has no effect`),
+    );
+}
