@@ -69,7 +69,7 @@ function trimPool(pool: IPPool): IPPool {
 const prefixes = [extendedResourceName(''), bandwidthResourceName(''), nicCountLabel('')];
 
 /** What is kept on nodes for the scheduler, of all their quantities or labels. */
-export function ours(entries: Readonly<Record<string, string>> | undefined): Record<string, string> {
+function ours(entries: Readonly<Record<string, string>> | undefined): Record<string, string> {
   return Object.fromEntries(
     Object.entries(entries ?? {}).filter(([name]) => prefixes.some(prefix => name.startsWith(prefix))),
   );

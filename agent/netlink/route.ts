@@ -1,10 +1,9 @@
-import { nested, readUint, type Attributes } from './attributes.ts';
-import { familyOf, parseRouteHeader, type RouteHeader } from './codec.ts';
+import { nested, parseAttributes, readUint, type Attributes } from './attributes.ts';
+import { familyOf, parseRouteHeader } from './codec.ts';
 import { RTA, RTAX, RTM_F_CLONED, RTNH_F } from './constants.ts';
 import { routeTypes, scopeName } from './names.ts';
 import { formatAddress, formatNetwork } from './text.ts';
 import type { NextHop, RouteInfo } from './types.ts';
-import { parseAttributes } from './attributes.ts';
 
 /** Bytes of struct rtnexthop (rtnetlink.h): length, flags, hops, interface index. */
 export const nextHopHeaderSize = 8;
@@ -32,11 +31,6 @@ export function parseRoute(payload: Buffer): RouteInfo | undefined {
     ...optional('advmss', readUint(metrics, RTAX.ADVMSS)),
     ...optional('nexthops', multipath === undefined ? undefined : parseNextHops(multipath)),
   };
-}
-
-/** The table of a route, read without the rest: dumps are filtered by it before they are decoded. */
-export function routeTable(header: RouteHeader, attributes: Attributes): number {
-  return readUint(attributes, RTA.TABLE) ?? header.table;
 }
 
 /** RTA_MULTIPATH: struct rtnexthop, each followed by its own attributes. */

@@ -8,12 +8,12 @@ const root = '/proc/sys/net/';
  * The value of a key under /proc/sys/net, without the newline. The kernel shows each thread the values of the thread's own
  * network namespace, whichever mount of /proc it reads, so this is called within the wanted one.
  */
-export function readSysctl(key: string): string {
+function readSysctl(key: string): string {
   return readFileSync(sysctlPath(key), 'utf8').trimEnd();
 }
 
 /** Writes a value in the calling thread's network namespace. */
-export function writeSysctl(key: string, value: string | number): void {
+function writeSysctl(key: string, value: string | number): void {
   // Without O_CREAT: a key that the kernel lacks must fail with ENOENT.
   writeFileSync(sysctlPath(key), `${value}\n`, { flag: 'r+' });
 }

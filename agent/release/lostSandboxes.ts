@@ -12,9 +12,10 @@ export interface LostSandboxesOptions {
   /** Does work on a sandbox while no CNI call for it is under way. */
   readonly exclusively: (containerId: string, work: () => Promise<void>) => Promise<void>;
   readonly logger: Logger;
-  /** How often to look, ms. Default 60,000. */
-  readonly intervalMs?: number;
 }
+
+/** How often to look. */
+const intervalMs = 60_000;
 
 /**
  * Takes away what is left of sandboxes whose network namespace is gone without a DEL: after a reboot of the host, or a runtime that lost
@@ -31,7 +32,7 @@ export class LostSandboxes implements Runnable {
   async start(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.sweep();
-      await sleep(this.#options.intervalMs ?? 60_000, signal);
+      await sleep(intervalMs, signal);
     }
   }
 

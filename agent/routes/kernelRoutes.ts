@@ -6,7 +6,7 @@ import { ownProtocol } from './ownership.ts';
 import type { NetworkChanges, NetworkRoutes } from './routePlan.ts';
 
 /** Our rules are asked before the main table (32766) and after what administrators usually put first. */
-export const rulePriority = 5400;
+const rulePriority = 5400;
 
 /** What one pass did. */
 export interface Programmed {

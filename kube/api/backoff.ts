@@ -28,11 +28,6 @@ export class Backoff {
     return base * (1 + jitter * random());
   }
 
-  /** How many delays were given since the last success. */
-  get failures(): number {
-    return this.#failures;
-  }
-
   /** It worked: start from the shortest delay again. */
   reset(): void {
     this.#failures = 0;

@@ -26,6 +26,8 @@ import { watchdog } from './watchdog.ts';
 /** Pages of a list are restarted this often when their continue token expires; then the list is read in one piece. */
 const maxListRestarts = 2;
 
+const defaultTimeoutMs = 30_000;
+
 /**
  * A client of the Kubernetes API. Objects are plain JSON, as they are on the wire. There is no rate limit on this side: the
  * API server's priority and fairness decides, and its Retry-After is honoured within a call's time-out.
@@ -35,14 +37,12 @@ const maxListRestarts = 2;
 export class KubeClient implements AsyncDisposable {
   readonly connection: Connection;
   readonly #transport: Transport;
-  readonly #timeoutMs: number;
   readonly #userAgent: string;
   readonly #clock = new ServerClock();
 
   constructor(connection: Connection, options: ClientOptions = {}) {
     this.connection = connection;
     this.#transport = createTransport(connection, options.maxConnections ?? 16);
-    this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#userAgent = options.userAgent ?? 'multi-nic';
   }
 
@@ -157,19 +157,10 @@ export class KubeClient implements AsyncDisposable {
   ): Promise<T> {
     return this.request('PATCH', pathOf(resource, ref, options.subresource), {
       ...options,
-      query: { ...writeQuery(options), force: options.force },
+      query: writeQuery(options),
       body: patch,
       contentType: contentTypes[type],
     });
-  }
-
-  /** Server-side apply: the fields given are the ones that `fieldManager` owns, no more and no less. */
-  async apply<T extends KubeObject>(
-    resource: Resource<T>,
-    object: T,
-    options: PatchOptions & { readonly fieldManager: string },
-  ): Promise<T> {
-    return this.patch(resource, object.metadata, 'apply', typed(resource, object), options);
   }
 
   async delete(resource: Resource, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
@@ -227,7 +218,7 @@ export class KubeClient implements AsyncDisposable {
     options: RequestOptions = {},
   ): Promise<Answer> {
     const what = `${method} ${path}`;
-    using limit = deadline(options.signal, options.timeoutMs ?? this.#timeoutMs, what);
+    using limit = deadline(options.signal, options.timeoutMs ?? defaultTimeoutMs, what);
     const request: TransportRequest = {
       method,
       path: withQuery(path, options.query ?? {}),

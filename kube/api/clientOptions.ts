@@ -14,7 +14,7 @@ export interface ReadOptions extends CallOptions {
 export interface WriteOptions extends CallOptions {
   /** Admission and validation run, nothing is stored. */
   readonly dryRun?: boolean;
-  /** Names the writer in managedFields; server-side apply needs it. */
+  /** Names the writer in managedFields. */
   readonly fieldManager?: string;
 }
 
@@ -42,12 +42,10 @@ export interface WatchOptions extends Selectors {
   readonly inactivityMs?: number;
 }
 
-export type PatchType = 'merge' | 'json' | 'strategic' | 'apply';
+export type PatchType = 'merge' | 'json';
 
 export interface PatchOptions extends WriteOptions {
   readonly subresource?: string;
-  /** Server-side apply: take over fields that others manage. */
-  readonly force?: boolean;
 }
 
 export interface DeleteOptions extends CallOptions {
@@ -74,6 +72,4 @@ export interface ClientOptions {
   readonly userAgent?: string;
   /** Connections for calls; watches have theirs besides. Default 16. */
   readonly maxConnections?: number;
-  /** Default time-out of a call in milliseconds. Default 30,000. */
-  readonly timeoutMs?: number;
 }

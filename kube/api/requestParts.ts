@@ -6,8 +6,6 @@ import type { KubeObject, Resource } from './types.ts';
 export const contentTypes: Record<PatchType, string> = {
   merge: 'application/merge-patch+json',
   json: 'application/json-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-  apply: 'application/apply-patch+yaml',
 };
 
 /** The path with the parameters that have a value. */

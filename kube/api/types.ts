@@ -37,16 +37,13 @@ export interface Resource<T extends KubeObject = KubeObject> {
 
 /** meta/v1 List, of one page. */
 export interface KubeList<T extends KubeObject> {
-  apiVersion?: string;
-  kind?: string;
-  metadata: { resourceVersion?: string; continue?: string; remainingItemCount?: number };
+  metadata: { resourceVersion?: string; continue?: string };
   items: T[];
 }
 
 /** meta/v1 Status, the body of every error answer. */
 export interface KubeStatus {
   kind: 'Status';
-  status?: string;
   message?: string;
   reason?: string;
   code?: number;
@@ -54,10 +51,6 @@ export interface KubeStatus {
 }
 
 export interface KubeStatusDetails {
-  name?: string;
-  group?: string;
-  kind?: string;
-  uid?: string;
   retryAfterSeconds?: number;
   causes?: { reason?: string; message?: string; field?: string }[];
 }

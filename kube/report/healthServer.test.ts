@@ -56,14 +56,6 @@ describe('HealthServer', () => {
     });
   });
 
-  it('is not ready any more while it drains, and stays alive', async () => {
-    const { server, get } = await serve();
-    expect((await get('/readyz')).status).to.equal(200);
-    server.drain();
-    expect((await get('/readyz')).status).to.equal(503);
-    expect((await get('/healthz')).status).to.equal(200);
-  });
-
   it('serves the metrics that the observers count', async () => {
     const metrics = createMetrics();
     const { get } = await serve({ registry: metrics.registry });

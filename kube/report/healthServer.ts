@@ -29,7 +29,6 @@ export class HealthServer implements Runnable {
   readonly #options: HealthServerOptions;
   readonly #server: Server;
   readonly #listening = Promise.withResolvers<void>();
-  #stopping = false;
 
   constructor(options: HealthServerOptions) {
     this.#options = options;
@@ -61,7 +60,6 @@ export class HealthServer implements Runnable {
         this.#server.once('error', reject);
       });
     }
-    this.#stopping = true;
     const closed = once(this.#server, 'close');
     this.#server.close();
     this.#server.closeAllConnections();
@@ -72,20 +70,14 @@ export class HealthServer implements Runnable {
     return this.#listening.promise;
   }
 
-  /** Readiness fails from now on while everything still works, so that no new requests are sent here before the end. */
-  drain(): void {
-    this.#stopping = true;
-  }
-
   /** Never rejects. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { live = {}, ready = {}, registry, logger } = this.#options;
     try {
       const path = new URL(request.url ?? '/', 'http://localhost').pathname;
       if (path === '/healthz') await report(response, live);
-      else if (path === '/readyz') {
-        await report(response, { ...ready, ...(this.#stopping && { stopping: () => 'the process is stopping' }) });
-      } else if (path === '/metrics' && registry) {
+      else if (path === '/readyz') await report(response, ready);
+      else if (path === '/metrics' && registry) {
         response.setHeader('content-type', registry.contentType).end(await registry.metrics());
       } else response.writeHead(404).end('not found\n');
     } catch (error) {

@@ -29,7 +29,6 @@ export class Informer<T extends KubeObject, Index extends string = never> {
   readonly #handlers = new Set<InformerHandlers<T>>();
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
-  #heardAt = -Infinity;
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(options: InformerOptions<T, Index>) {
@@ -38,7 +37,7 @@ export class Informer<T extends KubeObject, Index extends string = never> {
     this.#store = new Store(options.indexers ?? ({} as Record<Index, IndexFunction<T>>));
   }
 
-  /** Whether the copy was complete once. It may lag while the API server is away: see silentMs. */
+  /** Whether the copy was complete once. It may lag while the API server is away. */
   get hasSynced(): boolean {
     return this.#hasSynced;
   }
@@ -51,11 +50,6 @@ export class Informer<T extends KubeObject, Index extends string = never> {
   /** For runAll(): what is started after this one finds a complete copy. */
   ready(): Promise<void> {
     return this.synced;
-  }
-
-  /** Milliseconds since the API server was last heard; Infinity before the first list. */
-  get silentMs(): number {
-    return performance.now() - this.#heardAt;
   }
 
   get size(): number {
@@ -135,9 +129,6 @@ export class Informer<T extends KubeObject, Index extends string = never> {
           if (this.#store.delete(keyOf(object.metadata))) {
             this.#tell([{ type: 'deleted', object, finalStateUnknown: false }]);
           }
-        },
-        heard: () => {
-          this.#heardAt = performance.now();
         },
       },
     );

@@ -42,8 +42,6 @@ export interface Sink<T extends KubeObject> {
   replace(objects: T[]): void;
   set(object: T): void;
   delete(object: T): void;
-  /** The API server was heard. */
-  heard(): void;
 }
 
 /** A watch that lived this long was a success, even if nothing happened. */
@@ -102,7 +100,6 @@ export class Reflector<T extends KubeObject> {
     if (signal.aborted) return;
     this.#resourceVersion = resourceVersion;
     this.#listedVersion = resourceVersion;
-    this.#sink.heard();
     this.#sink.replace(items);
     observer?.listed?.(name, items.length);
     this.#recovered();
@@ -140,7 +137,6 @@ export class Reflector<T extends KubeObject> {
 
   #apply(event: WatchEvent<T>): void {
     const { transform, observer, name } = this.#options;
-    this.#sink.heard();
     observer?.event?.(name, event.type);
     const { resourceVersion } = event.object.metadata;
     if (event.type === 'DELETED') this.#sink.delete(transform(event.object));
