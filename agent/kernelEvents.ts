@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { whenAborted } from '../kube/api/whenAborted.ts';
 import type { Runnable } from '../kube/process/lifecycle.ts';
 import type { MonitorEvent, MonitorGroup } from './netlink/monitor.ts';
 import type { Netlink } from './netlink/netlink.ts';
@@ -38,11 +39,9 @@ export class KernelEvents implements Runnable {
 
   async start(signal: AbortSignal): Promise<void> {
     await using monitor = await this.#netlink.monitor(null, groups, { exceptNewRoutesOf: ownProtocol });
-    const stop = (): void => {
+    using _ = whenAborted(signal, () => {
       monitor.stop();
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
+    });
     this.#started.resolve();
     for await (const event of monitor) {
       // 'change' is how every event is told where koffi does not load.
@@ -50,6 +49,5 @@ export class KernelEvents implements Runnable {
         this.#log.info({ reason: event.reason }, 'kernel events were lost; looking at everything');
       for (const listener of this.#listeners) listener(event);
     }
-    signal.removeEventListener('abort', stop);
   }
 }

@@ -1,4 +1,5 @@
 import { TransportError } from './errors.ts';
+import { whenAborted } from './whenAborted.ts';
 
 /** A signal that aborts when the caller's does or when the time is over. Dispose it when the work is done. */
 export interface Deadline extends Disposable {
@@ -15,11 +16,9 @@ export interface Deadline extends Disposable {
  */
 export function deadline(signal: AbortSignal | undefined, timeoutMs: number, what: string): Deadline {
   const controller = new AbortController();
-  const onAbort = () => {
+  const following = whenAborted(signal, () => {
     controller.abort(signal?.reason);
-  };
-  if (signal?.aborted) onAbort();
-  else signal?.addEventListener('abort', onAbort, { once: true });
+  });
   const timer = Number.isFinite(timeoutMs)
     ? setTimeout(() => {
         controller.abort(new TransportError('timeout', `${what}: no answer within ${timeoutMs} ms`));
@@ -29,7 +28,7 @@ export function deadline(signal: AbortSignal | undefined, timeoutMs: number, wha
     signal: controller.signal,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      following[Symbol.dispose]();
     },
   };
 }
@@ -37,28 +36,18 @@ export function deadline(signal: AbortSignal | undefined, timeoutMs: number, wha
 /** Waits; resolves early, without an error, when the signal aborts. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return;
-  await new Promise<void>(resolve => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  using _ = whenAborted(signal, resolve);
+  await promise;
+  clearTimeout(timer);
 }
 
 /** Rejects with the signal's reason as soon as it aborts, however long the promise itself may take to notice. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const abort = Promise.withResolvers<never>();
-  const onAbort = () => {
+  using _ = whenAborted(signal, () => {
     abort.reject(signal.reason);
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, abort.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  });
+  return await Promise.race([promise, abort.promise]);
 }

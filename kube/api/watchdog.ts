@@ -1,4 +1,5 @@
 import { TransportError } from './errors.ts';
+import { whenAborted } from './whenAborted.ts';
 
 /** Aborts its signal when nothing was heard for too long. Dispose it when the stream has ended. */
 export interface Watchdog extends Disposable {
@@ -16,11 +17,9 @@ export interface Watchdog extends Disposable {
  */
 export function watchdog(signal: AbortSignal | undefined, inactivityMs: number, what: string): Watchdog {
   const controller = new AbortController();
-  const onAbort = () => {
+  const following = whenAborted(signal, () => {
     controller.abort(signal?.reason);
-  };
-  if (signal?.aborted) onAbort();
-  else signal?.addEventListener('abort', onAbort, { once: true });
+  });
   const timer = setTimeout(() => {
     controller.abort(new TransportError('inactive', `${what}: nothing received for ${inactivityMs} ms`));
   }, inactivityMs);
@@ -34,7 +33,7 @@ export function watchdog(signal: AbortSignal | undefined, inactivityMs: number, 
     },
     [Symbol.dispose]: () => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      following[Symbol.dispose]();
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Lease } from '../api/resources.ts';
+import { whenAborted } from '../api/whenAborted.ts';
 
 /** One time of leading, from being elected until the work of the leader has ended. */
 export class Term implements Disposable {
@@ -6,10 +7,7 @@ export class Term implements Disposable {
   held: Lease;
   readonly #leading = new AbortController();
   readonly #over = new AbortController();
-  readonly #stop: AbortSignal;
-  readonly #onStop = () => {
-    this.#leading.abort();
-  };
+  readonly #following: Disposable;
   #leadsUntil: number;
   #timer: NodeJS.Timeout | undefined;
   #lost = false;
@@ -20,10 +18,10 @@ export class Term implements Disposable {
    */
   constructor(held: Lease, stop: AbortSignal, leadsUntil: number) {
     this.held = held;
-    this.#stop = stop;
     this.#leadsUntil = leadsUntil;
-    if (stop.aborted) this.#onStop();
-    else stop.addEventListener('abort', this.#onStop, { once: true });
+    this.#following = whenAborted(stop, () => {
+      this.#leading.abort();
+    });
     this.extend(leadsUntil);
   }
 
@@ -74,6 +72,6 @@ export class Term implements Disposable {
 
   [Symbol.dispose](): void {
     this.end();
-    this.#stop.removeEventListener('abort', this.#onStop);
+    this.#following[Symbol.dispose]();
   }
 }

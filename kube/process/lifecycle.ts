@@ -1,3 +1,4 @@
+import { whenAborted } from '../api/whenAborted.ts';
 import type { Logger } from './log.ts';
 
 /** A part of a process that runs until it is told to stop. */
@@ -36,7 +37,8 @@ export async function runAll(signal: AbortSignal, runnables: readonly Runnable[]
   const { logger } = options;
   const running: Running[] = [];
   const failure = Promise.withResolvers<never>();
-  const stop = aborted(signal);
+  const stop = Promise.withResolvers<void>();
+  using _ = whenAborted(signal, stop.resolve);
   let failed: { readonly error: unknown } | undefined;
 
   const onFailure = (name: string, error: unknown) => {
@@ -59,7 +61,6 @@ export async function runAll(signal: AbortSignal, runnables: readonly Runnable[]
   } catch (error) {
     if (!failed) throw error;
   } finally {
-    stop.dispose();
     await stopInReverse(running, options);
   }
   if (failed) throw failed.error;
@@ -71,24 +72,18 @@ export function group(name: string, runnables: readonly Runnable[]): Runnable {
     name,
     start: async signal => {
       const controller = new AbortController();
-      const onAbort = () => {
+      using _ = whenAborted(signal, () => {
         controller.abort();
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      try {
-        const ends = runnables.map(runnable =>
-          runnable.start(controller.signal).catch((error: unknown) => {
-            controller.abort();
-            throw error;
-          }),
-        );
-        const outcomes = await Promise.allSettled(ends);
-        const failed = outcomes.find(outcome => outcome.status === 'rejected');
-        if (failed) throw failed.reason;
-      } finally {
-        signal.removeEventListener('abort', onAbort);
-      }
+      });
+      const ends = runnables.map(runnable =>
+        runnable.start(controller.signal).catch((error: unknown) => {
+          controller.abort();
+          throw error;
+        }),
+      );
+      const outcomes = await Promise.allSettled(ends);
+      const failed = outcomes.find(outcome => outcome.status === 'rejected');
+      if (failed) throw failed.reason;
     },
     ready: async () => {
       await Promise.all(runnables.map(async runnable => runnable.ready?.()));
@@ -147,20 +142,7 @@ async function stopInReverse(
 
 /** Resolves when the signal aborts: for parts whose work is done by others' calls. */
 export async function untilAborted(signal: AbortSignal): Promise<void> {
-  await aborted(signal).promise;
-}
-
-function aborted(signal: AbortSignal): { readonly promise: Promise<void>; dispose(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const onAbort = () => {
-    resolve();
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  return {
-    promise,
-    dispose: () => {
-      signal.removeEventListener('abort', onAbort);
-    },
-  };
+  using _ = whenAborted(signal, resolve);
+  await promise;
 }

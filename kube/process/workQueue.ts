@@ -1,4 +1,5 @@
 import { Backoff, type BackoffOptions } from '../api/backoff.ts';
+import { whenAborted } from '../api/whenAborted.ts';
 import type { Logger } from './log.ts';
 
 /** What a handler may return: when to look at the key again, though nothing went wrong. */
@@ -90,12 +91,9 @@ export class WorkQueue {
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#started) throw new Error(`work queue ${this.name} was started before`);
     this.#started = true;
-    const onAbort = () => void this.stop();
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
+    using _ = whenAborted(signal, () => void this.stop());
     this.#pump();
     await this.#ended.promise;
-    signal?.removeEventListener('abort', onAbort);
   }
 
   /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isNotFound } from '../api/errors.ts';
+import { whenAborted } from '../api/whenAborted.ts';
 import type { Logger } from '../process/log.ts';
 import { events } from '../api/resources.ts';
 import type { ObjectMeta } from '../../core/api/types.ts';
@@ -104,10 +105,9 @@ export class EventRecorder {
 
   /** Writes events until the signal aborts; then, for a moment, what still waits. */
   async start(signal: AbortSignal): Promise<void> {
-    const onAbort = () => {
+    using _ = whenAborted(signal, () => {
       this.#wake.resolve();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
+    });
     while (!signal.aborted) {
       await this.#wake.promise;
       this.#wake = Promise.withResolvers<void>();
@@ -121,7 +121,6 @@ export class EventRecorder {
       }
       this.#sayDropped();
     }
-    signal.removeEventListener('abort', onAbort);
     await this.#flush();
   }
 

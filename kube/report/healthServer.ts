@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { http } from '../api/http.ts';
-import type { Runnable } from '../process/lifecycle.ts';
+import { untilAborted, type Runnable } from '../process/lifecycle.ts';
 import type { Logger } from '../process/log.ts';
 
 /** Passes, or says what is wrong. */
@@ -48,18 +48,9 @@ export class HealthServer implements Runnable {
     this.#server.listen({ port, ...(host !== undefined && { host }) });
     await once(this.#server, 'listening');
     this.#listening.resolve();
-    if (!signal.aborted) {
-      await new Promise<void>((resolve, reject) => {
-        signal.addEventListener(
-          'abort',
-          () => {
-            resolve();
-          },
-          { once: true },
-        );
-        this.#server.once('error', reject);
-      });
-    }
+    const failure = Promise.withResolvers<never>();
+    this.#server.once('error', failure.reject);
+    await Promise.race([untilAborted(signal), failure.promise]);
     const closed = once(this.#server, 'close');
     this.#server.close();
     this.#server.closeAllConnections();

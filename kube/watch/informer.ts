@@ -1,6 +1,7 @@
 import { deepFreeze, Store, type IndexFunction } from './store.ts';
 import { notify, type Change, type InformerHandlers } from './informerHandlers.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
+import { whenAborted } from '../api/whenAborted.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../api/types.ts';
 
 export interface InformerOptions<T extends KubeObject, Index extends string = never> extends Omit<
@@ -90,12 +91,10 @@ export class Informer<T extends KubeObject, Index extends string = never> {
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#running) throw new Error(`informer ${this.name} was started before`);
     const controller = new AbortController();
-    const onAbort = () => {
+    using _ = whenAborted(signal, () => {
       controller.abort();
-    };
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    const ended = this.#reflect(controller.signal).finally(() => signal?.removeEventListener('abort', onAbort));
+    });
+    const ended = this.#reflect(controller.signal);
     this.#running = { controller, ended };
     await ended;
   }
