@@ -1,0 +1,42 @@
+import { component } from '../../core/api/names.ts';
+import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
+import { cidrs, hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { EventRecorder } from '../../kube/report/events.ts';
+import { ClusterView, type ViewSources } from '../../kube/view/clusterView.ts';
+import { Informer } from '../../kube/watch/informer.ts';
+import { hostTrimmer } from '../hosts/otherHosts.ts';
+import { PodSource } from '../pods/podSource.ts';
+import { PoolRecords } from '../records/poolRecords.ts';
+import type { AgentSetup } from './setup.ts';
+
+/** What the agent knows of the cluster, and tells it. */
+export interface ClusterParts {
+  readonly sources: ViewSources;
+  readonly view: ClusterView;
+  readonly pods: PodSource;
+  readonly store: PoolStore;
+  readonly records: PoolRecords;
+  readonly events: EventRecorder;
+}
+
+export function clusterParts({ client, logger, options, informers: observer }: AgentSetup): ClusterParts {
+  const node = options.nodeName;
+  const inform = <T extends KubeObject>(resource: Resource<T>, transform?: (object: T) => T): Informer<T> =>
+    new Informer<T>({ client, resource, logger, listFromCache: true, observer, ...(transform && { transform }) });
+  const sources = {
+    networks: inform<MultiNicNetwork>(multiNicNetworks),
+    cidrs: inform<Cidr>(cidrs),
+    hosts: inform<HostInterface>(hostInterfaces, hostTrimmer(node)),
+  };
+  const view = new ClusterView(sources, logger);
+  return {
+    sources,
+    view,
+    pods: new PodSource({ client, node, logger, observer }),
+    store: new PoolStore(client, { log: logger }),
+    records: new PoolRecords({ client, view, node, logger, observer }),
+    events: new EventRecorder({ client, logger, component: component.agent, instance: node }),
+  };
+}

@@ -1,0 +1,71 @@
+import { deviceClasses } from '../../kube/api/resources.ts';
+import { Attacher } from '../attach/attacher.ts';
+import { CniCalls } from '../cniServer/calls.ts';
+import { SocketServer } from '../cniServer/socketServer.ts';
+import { Decider } from '../decision/decider.ts';
+import { checkRoom } from '../decision/room.ts';
+import { Delegates } from '../delegate/delegates.ts';
+import { KubeletDevices } from '../devices/kubeletDevices.ts';
+import { AddsUnderWay } from '../pods/addsUnderWay.ts';
+import { LostSandboxes } from '../release/lostSandboxes.ts';
+import { Releaser } from '../release/releaser.ts';
+import { StatusWriter } from '../status/statusWriter.ts';
+import type { ClusterParts } from './cluster.ts';
+import type { AgentSetup } from './setup.ts';
+
+/** What makes pods' attachments, and what ends them. */
+export interface CniParts {
+  readonly releaser: Releaser;
+  readonly lost: LostSandboxes;
+  readonly status: StatusWriter;
+  readonly server: SocketServer;
+}
+
+/** @param synced resolves when everything is known that ADD rests on */
+export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promise<unknown>): CniParts {
+  const { client, netlink, checkpoint, logger, onStep, options, metrics, queues: observer } = setup;
+  const { view, pods, records, store } = cluster;
+  const node = options.nodeName;
+  const adds = new AddsUnderWay(pods);
+  const releaser = new Releaser({ pods, adds, records, store, checkpoint, logger, observer });
+  const status = new StatusWriter(client, logger, observer);
+  const delegates = new Delegates(options.cniPath);
+  const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, log: logger, onStep });
+  const calls = new CniCalls(
+    {
+      ...{ log: logger, netlink, attacher, checkpoint, adds, view, delegates, onStep, synced },
+      decider: createDecider(setup, cluster),
+      checkRoom: known => {
+        checkRoom(view, records, known, node);
+      },
+      detached: entry => {
+        releaser.detached(entry);
+      },
+      publish: (pod, elements) => {
+        status.publish(pod, elements);
+      },
+    },
+    metrics.calls,
+  );
+  const lost = new LostSandboxes({
+    checkpoint,
+    detach: entry => attacher.detach(entry),
+    detached: entry => {
+      releaser.detached(entry);
+    },
+    exclusively: (containerId, work) => calls.exclusively(containerId, work),
+    logger,
+  });
+  const server = new SocketServer({ path: options.socket, answer: request => calls.answer(request), logger });
+  return { releaser, lost, status, server };
+}
+
+function createDecider({ client, checkpoint, logger, options }: AgentSetup, cluster: ClusterParts): Decider {
+  const { view, records, store, events } = cluster;
+  const { nodeName: node, sysfs, kubeletDir } = options;
+  return new Decider({
+    ...{ view, records, store, node, checkpoint, events, sysfs },
+    kubelet: new KubeletDevices(kubeletDir, logger),
+    findClass: (name, signal) => client.find(deviceClasses, { name }, { signal }),
+  });
+}

@@ -1,0 +1,80 @@
+import type { HostInterface } from '../../core/api/types.ts';
+import { sameInterfaces, sameSpec } from '../../core/network/versions.ts';
+import { HostRoutes } from '../attach/hostRoutes.ts';
+import { Discovery } from '../discovery/discovery.ts';
+import { HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
+import { KernelEvents } from '../kernelEvents.ts';
+import { ConnectivityProbe } from '../probe/connectivityProbe.ts';
+import { RouteKeeper } from '../routes/routeKeeper.ts';
+import type { ClusterParts } from './cluster.ts';
+import type { AgentSetup } from './setup.ts';
+
+/** What looks after the host's network, whatever pods come and go. */
+export interface HostParts {
+  readonly kernelEvents: KernelEvents;
+  readonly discovery: Discovery;
+  readonly routes: RouteKeeper;
+  readonly hostRoutes: HostRoutes;
+  readonly probe: ConnectivityProbe;
+}
+
+/** The parts, told of what changes in the kernel and in the cluster. */
+export function hostParts(setup: AgentSetup, cluster: ClusterParts): HostParts {
+  const { client, netlink, checkpoint, logger, options, metrics, queues: observer } = setup;
+  const { sources, view, records, events } = cluster;
+  const node = options.nodeName;
+  const writer = new HostInterfaceWriter({ client, informer: sources.hosts, node, log: logger });
+  const shared = { netlink, view, writer, node, logger, observer };
+  const parts = {
+    kernelEvents: new KernelEvents(netlink, logger),
+    discovery: new Discovery({
+      ...{ netlink, writer, logger, observer, rules: options.rules, primary: options.primary },
+      inPods: () => checkpoint.movedNics(),
+      held: () => records.held(),
+    }),
+    routes: new RouteKeeper({ ...shared, programmed: metrics.routes }),
+    hostRoutes: new HostRoutes({ netlink, checkpoint, logger, observer }),
+    probe: new ConnectivityProbe({ ...shared, events, intervalMs: options.probeIntervalMs, answered: metrics.probe }),
+  };
+  followKernel(parts);
+  followCluster(parts, writer, cluster, node);
+  return parts;
+}
+
+function followKernel({ kernelEvents, discovery, routes, hostRoutes }: HostParts): void {
+  kernelEvents.addListener(event => {
+    hostRoutes.onKernelEvent(event);
+    discovery.onKernelEvent(event);
+    routes.onKernelEvent(event);
+  });
+}
+
+function followCluster(
+  { discovery, routes }: HostParts,
+  writer: HostInterfaceWriter,
+  { sources, records }: ClusterParts,
+  node: string,
+): void {
+  const onChange = (): void => {
+    routes.onClusterChange();
+    records.refresh();
+  };
+  const onHost = ({ metadata }: HostInterface): void => {
+    if (metadata.name === node) {
+      writer.changed();
+      discovery.trigger();
+      records.refresh();
+    }
+    routes.onClusterChange();
+  };
+  sources.networks.addHandlers({
+    added: onChange,
+    // The rest of the status is of no concern here, and changes often.
+    updated: (object, previous) => {
+      if (!sameSpec(object, previous) || !sameInterfaces(object, previous)) onChange();
+    },
+    deleted: onChange,
+  });
+  sources.cidrs.addHandlers({ added: onChange, updated: onChange, deleted: onChange });
+  sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
+}
