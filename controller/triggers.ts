@@ -3,6 +3,7 @@ import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/t
 import { sameInterfaces, sameSpec } from '../core/network/versions.ts';
 import type { Namespace, Node } from '../kube/api/resources.ts';
 import { keyOf } from '../kube/api/types.ts';
+import type { InformerHandlers } from '../kube/watch/informerHandlers.ts';
 import type { ControllerTimes } from './controllerOptions.ts';
 import { isActive } from './definitions.ts';
 import type { LeaderContext } from './leaderContext.ts';
@@ -18,9 +19,15 @@ export function addTriggers(
   { batchMs, statusIntervalMs }: Pick<ControllerTimes, 'batchMs' | 'statusIntervalMs'>,
 ): void {
   const { informers } = context;
-  const everyNetwork = (visit: (network: string) => void): void => {
-    for (const { metadata } of informers.networks.list()) visit(metadata.name);
-  };
+  informers.networks.addHandlers(onNetworks(queues, context, batchMs));
+  informers.hosts.addHandlers(onHosts(queues, context, batchMs));
+  informers.cidrs.addHandlers(onPages(queues, batchMs));
+  informers.nodes.addHandlers(onNodes(queues, context, batchMs));
+  informers.pools.addHandlers(onPools(queues, context, statusIntervalMs));
+  informers.namespaces.addHandlers(onNamespaces(queues, context, batchMs));
+}
+
+function onNetworks(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<MultiNicNetwork> {
   const sharing = (object: MultiNicNetwork): void => {
     for (const { other } of context.view.sharing(object)) addNetwork(queues, context, other.object.metadata.name);
   };
@@ -28,40 +35,40 @@ export function addTriggers(
     addNetwork(queues, context, object.metadata.name);
     sharing(object);
   };
-  informers.networks.addHandlers({
+  return {
     added: network,
     updated: (object, previous) => {
       if (!sameSpec(object, previous)) {
         network(object);
         sharing(previous);
       } else if (!sameInterfaces(object, previous)) {
-        for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
+        for (const { metadata } of context.informers.nodes.list()) queues.capacities.add(metadata.name);
       }
       queues.statuses.addAfter(object.metadata.name, batchMs);
     },
     deleted: network,
-  });
+  };
+}
 
+function onHosts(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<HostInterface> {
   const host = ({ metadata }: HostInterface): void => {
     queues.capacities.addAfter(metadata.name, batchMs);
-    everyNetwork(name => {
+    for (const name of networkNames(context)) {
       queues.hostBlocks.addAfter(name, batchMs);
       queues.sriovObjects.addAfter(name, batchMs);
-    });
+    }
   };
-  informers.hosts.addHandlers({
+  return {
     added: host,
     updated: (object, previous) => {
       if (!sameSpec(object, previous)) host(object);
-      else {
-        everyNetwork(name => {
-          queues.statuses.addAfter(name, batchMs);
-        });
-      }
+      else for (const name of networkNames(context)) queues.statuses.addAfter(name, batchMs);
     },
     deleted: host,
-  });
+  };
+}
 
+function onPages(queues: Queues, batchMs: number): InformerHandlers<Cidr> {
   const page = (now: Cidr | undefined, before: Cidr | undefined): void => {
     for (const name of changedHosts(now, before)) queues.capacities.addAfter(name, batchMs);
     const name = (now ?? before)?.spec.network;
@@ -70,7 +77,7 @@ export function addTriggers(
     // Somebody else's change of a page, or ours: then there is nothing to do.
     queues.hostBlocks.addAfter(name, batchMs);
   };
-  informers.cidrs.addHandlers({
+  return {
     added: object => {
       page(object, undefined);
     },
@@ -78,54 +85,60 @@ export function addTriggers(
     deleted: object => {
       page(undefined, object);
     },
-  });
+  };
+}
 
-  informers.nodes.addHandlers({
+function onNodes(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<Node> {
+  return {
     added: ({ metadata }) => {
       queues.capacities.addAfter(metadata.name, batchMs);
-      everyNetwork(name => {
-        queues.statuses.addAfter(name, batchMs);
-      });
+      for (const name of networkNames(context)) queues.statuses.addAfter(name, batchMs);
     },
     updated: (node, previous) => {
       if (sameResources(node, previous)) return;
       queues.capacities.addAfter(node.metadata.name, batchMs);
-      everyNetwork(name => {
+      for (const name of networkNames(context)) {
         if (!sameResource(node, previous, extendedResourceName(name))) queues.statuses.addAfter(name, batchMs);
-      });
+      }
     },
     deleted: () => {
-      everyNetwork(name => {
-        queues.hostBlocks.addAfter(name, batchMs);
-      });
+      for (const name of networkNames(context)) queues.hostBlocks.addAfter(name, batchMs);
     },
-  });
-
-  const pool = ({ spec: { network: name } }: IPPool): void => {
-    if (informers.networks.get(name)) queues.statuses.addAfter(name, statusIntervalMs);
   };
-  informers.pools.addHandlers({
+}
+
+function onPools(queues: Queues, { informers }: LeaderContext, statusIntervalMs: number): InformerHandlers<IPPool> {
+  const pool = ({ spec: { network } }: IPPool): void => {
+    if (informers.networks.get(network)) queues.statuses.addAfter(network, statusIntervalMs);
+  };
+  return {
     added: pool,
     updated: (object, previous) => {
       if (object.status?.used !== previous.status?.used) pool(object);
     },
     deleted: pool,
-  });
+  };
+}
 
+function onNamespaces(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<Namespace> {
   const namespace = ({ metadata }: Namespace): void => {
-    everyNetwork(name => {
+    for (const name of networkNames(context)) {
       queues.definitions.add(keyOf({ namespace: metadata.name, name }));
       queues.statuses.addAfter(name, batchMs);
-    });
+    }
   };
-  informers.namespaces.addHandlers({
+  return {
     added: namespace,
     updated: (now, before) => {
       // Others write labels and annotations of thousands of namespaces all the time.
       if (isActive(now) !== isActive(before)) namespace(now);
     },
     deleted: namespace,
-  });
+  };
+}
+
+function* networkNames({ informers }: LeaderContext): Generator<string> {
+  for (const { metadata } of informers.networks.list()) yield metadata.name;
 }
 
 function sameResources(a: Node, b: Node): boolean {
