@@ -18,49 +18,54 @@ const layers = {
   cli: ['core', 'kube'],
 };
 
-/** The same inside kube/, from the bottom up: each folder may import those before it. */
-const kubeLayers = ['api', 'process', 'watch', 'report', 'leader', 'view', 'pools', 'grants', 'audit'];
+/** The same inside core/ and kube/, from the bottom up: each folder may import those before it, and the files beside the folders. */
+const innerLayers = {
+  core: words(
+    'net api annotation cni network layout delegate selection pod nad sriov routes pool status audit predecessor validation',
+  ),
+  kube: words('api process watch report leader view pools grants audit'),
+};
+
+function words(text) {
+  return text.split(' ');
+}
 
 const folders = [...Object.keys(layers), 'test', 'bench'];
 
-const layerRules = Object.entries(layers).map(([folder, allowed]) => ({
-  files: [`${folder}/**/*.ts`],
-  ignores: [`${folder}/**/*.test.ts`],
-  rules: {
-    'no-console': folder === 'cli' ? 'off' : 'error',
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: folders
-          .filter(other => other !== folder && !allowed.includes(other))
-          .map(other => ({
-            // core/cni is core's own: from core/<folder>/ one step up is still inside.
-            regex: folder === 'core' && other === 'cni' ? '^(\\.\\./){2,}cni/' : `^(\\.\\./)+${other}/`,
-            message: `${folder}/ may import ${allowed.join(', ') || 'nothing else of the project'} only.`,
-          })),
-      },
-    ],
-  },
-}));
+const outsideOf = folder =>
+  folders
+    .filter(other => other !== folder && !layers[folder].includes(other))
+    .map(other => ({
+      // core/cni is core's own: from core/<folder>/ one step up is still inside.
+      regex: folder === 'core' && other === 'cni' ? '^(\\.\\./){2,}cni/' : `^(\\.\\./)+${other}/`,
+      message: `${folder}/ may import ${layers[folder].join(', ') || 'nothing else of the project'} only.`,
+    }));
 
-const kubeLayerRules = kubeLayers.map((folder, i) => ({
-  files: [`kube/${folder}/**/*.ts`],
+const noImports = (files, patterns) => ({
+  files: [`${files}/**/*.ts`],
   ignores: ['**/*.test.ts'],
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: [
-          { regex: '^(\\.\\./){2,}(?!core/)', message: 'kube/ may import core only.' },
-          {
-            regex: `^\\.\\./(${kubeLayers.slice(i + 1).join('|') || '\\b\\B'})/`,
-            message: `kube/${folder}/ may import ${kubeLayers.slice(0, i).join(', ') || 'nothing else of kube/'} only.`,
-          },
-        ],
-      },
-    ],
+  rules: { 'no-restricted-imports': ['error', { patterns }] },
+});
+
+const layerRules = Object.keys(layers).flatMap(folder => [
+  noImports(folder, outsideOf(folder)),
+  {
+    files: [`${folder}/**/*.ts`],
+    ignores: ['**/*.test.ts'],
+    rules: { 'no-console': folder === 'cli' ? 'off' : 'error' },
   },
-}));
+]);
+
+const innerLayerRules = Object.entries(innerLayers).flatMap(([top, inner]) =>
+  inner.map((folder, i) => {
+    const allowed = inner.slice(0, i).join(', ') || `no other folder of ${top}/`;
+    const above = inner.slice(i + 1).map(other => ({
+      regex: `^\\.\\./${other}/`,
+      message: `${top}/${folder}/ may import ${allowed} only.`,
+    }));
+    return noImports(`${top}/${folder}`, [...outsideOf(top), ...above]);
+  }),
+);
 
 /** core/ is pure: no I/O, no clock, no randomness. */
 const corePurity = {
@@ -112,7 +117,7 @@ export default tseslint.config(
     },
   },
   ...layerRules,
-  ...kubeLayerRules,
+  ...innerLayerRules,
   corePurity,
   {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],

@@ -1,4 +1,4 @@
-import { newPage } from '../core/api/cidrPage.ts';
+import { newPage } from '../core/layout/cidrPage.ts';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { changedPages, hostIndexes, pageName, type HostPage } from '../core/layout/hostIndex.ts';

@@ -1,6 +1,6 @@
 import { annotation, component, label } from '../core/api/names.ts';
 import type { MultiNicNetwork } from '../core/api/types.ts';
-import { usesDevicePlugin } from '../core/delegate/deviceResource.ts';
+import { usesDevicePlugin } from '../core/network/deviceResource.ts';
 import { definedPlugin, netAttachDefOf, type NetAttachDef } from '../core/nad/netAttachDef.ts';
 import { appliesTo } from '../core/network/network.ts';
 import type { DefinitionsState } from '../core/status/definitions.ts';

@@ -1,4 +1,4 @@
-import { newPage } from '../core/api/cidrPage.ts';
+import { newPage } from '../core/layout/cidrPage.ts';
 import { component, label } from '../core/api/names.ts';
 import type { Cidr, MultiNicNetwork } from '../core/api/types.ts';
 import { auditedPool } from '../core/audit/readPool.ts';

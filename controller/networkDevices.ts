@@ -1,5 +1,5 @@
 import type { Network } from '../core/network/network.ts';
-import { deviceResource } from '../core/delegate/deviceResource.ts';
+import { deviceResource } from '../core/network/deviceResource.ts';
 import { mellanoxResources, noNicClusterPolicies, type MellanoxResources } from '../core/sriov/mellanoxResources.ts';
 import type { DevicesProblem } from '../core/status/definitions.ts';
 import type { OptionalResources } from './optionalResources.ts';

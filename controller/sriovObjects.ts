@@ -1,7 +1,7 @@
 import { isSetByAlone } from '../core/api/fieldOwners.ts';
 import { component } from '../core/api/names.ts';
 import type { ApiObject, ObjectMeta } from '../core/api/types.ts';
-import { ownResource } from '../core/delegate/deviceResource.ts';
+import { ownResource } from '../core/network/deviceResource.ts';
 import type { Network } from '../core/network/network.ts';
 import { mendedSpec } from '../core/sriov/mend.ts';
 import * as sriov from '../core/sriov/objects.ts';

@@ -1,8 +1,8 @@
 import { label } from '../core/api/names.ts';
 import type { MultiNicNetwork } from '../core/api/types.ts';
-import { readDraft } from '../core/network/draft.ts';
+import { readDraft } from '../core/validation/draft.ts';
 import type { Finding } from '../core/network/finding.ts';
-import { compareSpecs, validateChange, validateDeletion } from '../core/network/validateChange.ts';
+import { compareSpecs, validateChange, validateDeletion } from '../core/validation/validateChange.ts';
 import { readPool } from '../core/pool/content.ts';
 import { listPoolRows } from '../kube/pools/poolTable.ts';
 import { ipPools } from '../kube/api/resources.ts';

@@ -1,5 +1,5 @@
 import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../core/api/names.ts';
-import { deviceResources, devicesWanted } from '../core/delegate/deviceResource.ts';
+import { deviceResources, devicesWanted } from '../core/network/deviceResource.ts';
 import { targetOf } from '../core/selection/wish.ts';
 import type { WantedAttachment } from './wanted.ts';
 

@@ -3,7 +3,7 @@ import { networkOwner } from '../core/api/owner.ts';
 import { auditedPool } from '../core/audit/readPool.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
-import { validateDeletion } from '../core/network/validateChange.ts';
+import { validateDeletion } from '../core/validation/validateChange.ts';
 import { listOf, objectOf, text } from '../core/shape.ts';
 import { multiNicNetworks, nodes } from '../kube/api/resources.ts';
 import type { Reviewer } from './app.ts';

@@ -1,6 +1,6 @@
 import type { AllocatedNic, DeviceClass } from '../core/api/types.ts';
 import { annotation } from '../core/api/names.ts';
-import { deviceResources } from '../core/delegate/deviceResource.ts';
+import { deviceResources } from '../core/network/deviceResource.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { checkAskedAddresses } from '../core/pod/askedAddresses.ts';
 import type { SelectedNetwork } from '../core/pod/selectNetworks.ts';

@@ -1,7 +1,7 @@
 import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { cniType } from '../../core/api/names.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
-import { multiConfigIpam } from '../../core/delegate/nicIpam.ts';
+import { multiConfigIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { IpvlanMode, MacvlanMode } from '../netlink/types.ts';
 import { nicUse, type NicUse } from '../../core/network/nicUse.ts';

@@ -1,9 +1,10 @@
 import { attachmentsKey } from '../../core/api/names.ts';
 import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
 import { delegateConf, ipamConf, type DelegateNic, type Handed } from '../../core/delegate/delegateConf.ts';
-import { hostDeviceIpam, nicIpam } from '../../core/delegate/nicIpam.ts';
+import { nicIpam } from '../../core/delegate/nicIpam.ts';
 import { addressesOf } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
+import { hostDeviceIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import { wantedOfNic } from '../../core/pool/claim.ts';
 import { requestKeys } from '../../core/selection/request.ts';

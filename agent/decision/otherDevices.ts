@@ -1,6 +1,6 @@
 import { annotation } from '../../core/api/names.ts';
 import { interfaceNames, parseNetworks } from '../../core/annotation/networks.ts';
-import { deviceResources, devicesWanted } from '../../core/delegate/deviceResource.ts';
+import { deviceResources, devicesWanted } from '../../core/network/deviceResource.ts';
 import { readNicRequest } from '../../core/selection/request.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Pod } from '../../kube/api/resources.ts';

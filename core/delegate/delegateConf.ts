@@ -1,5 +1,5 @@
 import type { PluginSpec } from '../api/types.ts';
-import { usesDevicePlugin } from './deviceResource.ts';
+import { usesDevicePlugin } from '../network/deviceResource.ts';
 import { pluginArgs } from './pluginArgs.ts';
 import type { NicIpam } from './nicIpam.ts';
 

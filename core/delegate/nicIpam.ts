@@ -1,17 +1,12 @@
 import { MultiNicError } from '../errors.ts';
 import { formatInterface, tryParseCidr } from '../net/cidr.ts';
-import { givesAddresses, multiNicIpam, type Ipam } from '../network/ipam.ts';
+import { givesAddresses, hostDeviceIpam, multiConfigIpam, multiNicIpam, type Ipam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
 /** Where the addresses of one NIC come from: known already, or from an IPAM plugin with this configuration. */
 export type NicIpam =
   | { readonly kind: 'given'; readonly addresses: readonly string[] }
   | { readonly kind: 'plugin'; readonly section: Record<string, unknown> };
-
-/** `ipam.type` with a section of its own for each NIC: `ipam_type`, and `args` by the NIC's name on the host. */
-export const multiConfigIpam = 'multi-config';
-/** `ipam.type` that gives the pod the addresses that the host has on the NIC which it gets. */
-export const hostDeviceIpam = 'host-device-ipam';
 
 export interface IpamNic {
   /** The host's NIC. */

@@ -1,6 +1,6 @@
 import { annotation, apiVersion, cniType, label } from '../api/names.ts';
 import type { ApiObject, MultiNicNetwork, ObjectMeta, PluginSpec } from '../api/types.ts';
-import { existingResource } from '../delegate/deviceResource.ts';
+import { existingResource } from '../network/deviceResource.ts';
 import { pluginArgs } from '../delegate/pluginArgs.ts';
 import { isRecord } from '../json.ts';
 import type { Network } from '../network/network.ts';

@@ -18,8 +18,19 @@ export interface IpamRoute {
   gw?: string;
 }
 
-/** IPAM types that this project implements; any other is the name of a CNI IPAM plugin on the node. */
+// IPAM types that this project implements; any other is the name of a CNI IPAM plugin on the node.
+
+/** Addresses come from our own pools. */
 export const multiNicIpam = 'multi-nic-ipam';
+/** With a section of its own for each NIC: `ipam_type`, and `args` by the NIC's name on the host. */
+export const multiConfigIpam = 'multi-config';
+/** Gives the pod the addresses that the host has on the NIC which it gets. */
+export const hostDeviceIpam = 'host-device-ipam';
+
+/** Whether each host's block is routed to it. */
+export function isRouted({ type, vlanMode }: Pick<Ipam, 'type' | 'vlanMode'>): boolean {
+  return type === multiNicIpam && (vlanMode === 'l3' || vlanMode === 'l3s');
+}
 
 /**
  * Whether interfaces get addresses. A configuration without an IPAM plugin makes links alone (CNI 1.1, section 1 "Plugin configuration

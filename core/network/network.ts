@@ -1,8 +1,8 @@
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
-import { usesDevicePlugin } from '../delegate/deviceResource.ts';
+import { usesDevicePlugin } from './deviceResource.ts';
 import { MultiNicError } from '../errors.ts';
 import { parseCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
-import { multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
+import { isRouted, multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
 
 /** A MultiNicNetwork once read: what every part works with instead of the raw spec. */
 export interface Network {
@@ -51,7 +51,7 @@ export function readNetwork(object: MultiNicNetwork): Network {
     ipam,
     excludes: ipam.excludeCIDRs.flatMap(text => parseExclude(text) ?? []),
     ownAddresses: ipam.type === multiNicIpam,
-    l3: ipam.type === multiNicIpam && (ipam.vlanMode === 'l3' || ipam.vlanMode === 'l3s'),
+    l3: isRouted(ipam),
     nodeIndependent: ipam.type === multiNicIpam && ipam.hostBlock === 0,
     handedOut,
     onNode: handedOut || spec.attachPolicy?.strategy === 'topology',

@@ -1,8 +1,9 @@
+import type { InterfaceIndex } from '../api/types.ts';
 import { MultiNicError } from '../errors.ts';
 import { hostIndexOf } from '../layout/hostBlocks.ts';
 import { tryParseAddress, type IpAddress } from '../net/address.ts';
 import { contains, tryParseCidr } from '../net/cidr.ts';
-import type { NetworkState } from '../pool/claim.ts';
+import type { Network } from '../network/network.ts';
 
 /**
  * The host whose blocks have the addresses that a pod asks for, in a network where these depend on the host: it can run nowhere else.
@@ -11,7 +12,7 @@ import type { NetworkState } from '../pool/claim.ts';
  * @throws MultiNicError MNN_ADDRESS_OUTSIDE where no host has all of them
  */
 export function askedHost(
-  { network, interfaces }: NetworkState,
+  { network, interfaces }: { network: Network; interfaces: readonly InterfaceIndex[] },
   ips: readonly string[],
   hostIndexes: ReadonlyMap<string, number>,
 ): string | undefined {

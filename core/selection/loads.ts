@@ -1,5 +1,5 @@
 import type { Allocation } from '../api/types.ts';
-import { usesDevicePlugin } from '../delegate/deviceResource.ts';
+import { usesDevicePlugin } from '../network/deviceResource.ts';
 import type { Member } from '../layout/members.ts';
 import type { Network } from '../network/network.ts';
 import { strategyOf } from './wish.ts';

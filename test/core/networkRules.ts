@@ -1,7 +1,7 @@
 /** What the tests of the specification's rules share. */
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import type { Finding } from '../../core/network/finding.ts';
-import { validateSpecification } from '../../core/network/validate.ts';
+import { validateSpecification } from '../../core/validation/validate.ts';
 
 export type Overrides = Partial<Omit<MultiNicNetworkSpec, 'ipam'>> & { name?: string; ipam?: object | string };
 

@@ -11,7 +11,7 @@ import type { AuditedNetwork } from '../../core/audit/types.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
 import { readNetwork } from '../../core/network/network.ts';
-import { validateSpecification } from '../../core/network/validate.ts';
+import { validateSpecification } from '../../core/validation/validate.ts';
 import { isHeldBy } from '../../core/pool/allocate.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
 import { routeBase } from '../../core/routes/desiredRoutes.ts';

@@ -1,6 +1,6 @@
 import type { Draft } from './draft.ts';
-import { warning, type Finding } from './finding.ts';
-import { strangeKeys } from './ipam.ts';
+import { warning, type Finding } from '../network/finding.ts';
+import { strangeKeys } from '../network/ipam.ts';
 
 /** So many keys are told. */
 const shownKeys = 5;

@@ -5,11 +5,11 @@ import { addressesOf, membersOf } from '../layout/members.ts';
 import { formatAddress, type IpAddress } from '../net/address.ts';
 import { contains, covers, formatCidr, overlap, tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import { cidrsOf, draftLayouts, readDraft, type Draft } from './draft.ts';
-import { error, warning, type Finding } from './finding.ts';
-import { multiNicIpam } from './ipam.ts';
-import type { Network } from './network.ts';
-import { nicUse } from './nicUse.ts';
-import { shareHostSubnets } from './sharedRange.ts';
+import { error, warning, type Finding } from '../network/finding.ts';
+import { multiNicIpam } from '../network/ipam.ts';
+import type { Network } from '../network/network.ts';
+import { nicUse } from '../network/nicUse.ts';
+import { shareHostSubnets } from '../network/sharedRange.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
 import { checkSharing } from './validateSharing.ts';
 

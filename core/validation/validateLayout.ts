@@ -3,7 +3,7 @@ import { capacityOf, usableCount, type Layout } from '../layout/layout.ts';
 import { bitsOf } from '../net/address.ts';
 import { covers, formatCidr } from '../net/cidr.ts';
 import { cidrsOf, draftLayouts, type Draft } from './draft.ts';
-import { error, type Finding } from './finding.ts';
+import { error, type Finding } from '../network/finding.ts';
 
 /** A block with fewer usable addresses than this serves nobody. */
 export const leastAddresses = 4n;

@@ -1,5 +1,5 @@
 import type { PluginSpec } from '../api/types.ts';
-import { nicUse } from '../network/nicUse.ts';
+import { nicUse } from './nicUse.ts';
 
 /** Resource prefix of the SR-IOV network operator, where the predecessor's policies put their devices. */
 const sriovPrefix = 'openshift.io/';

@@ -1,10 +1,10 @@
-import { usesDevicePlugin } from '../delegate/deviceResource.ts';
+import { usesDevicePlugin } from '../network/deviceResource.ts';
 import type { Draft } from './draft.ts';
-import { error, warning, type Finding } from './finding.ts';
-import { givesAddresses, multiNicIpam } from './ipam.ts';
+import { error, warning, type Finding } from '../network/finding.ts';
+import { givesAddresses, hostDeviceIpam, multiConfigIpam, multiNicIpam } from '../network/ipam.ts';
 
 /** IPAM types that give the addresses of several NICs in one call, besides our own. */
-const severalNicIpams = new Set(['multi-config', 'host-device-ipam']);
+const severalNicIpams = new Set([multiConfigIpam, hostDeviceIpam]);
 
 /** Types whose interfaces are on the link of the host's NIC: what L3 routes say of them no neighbour believes. */
 const linkTypes = new Set(['macvlan', 'host-device', 'aws-ipvlan']);

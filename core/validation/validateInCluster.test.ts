@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { HostInterfaceSpec, MultiNicNetwork, PluginSpec } from '../api/types.ts';
-import { readNetwork } from './network.ts';
+import { readNetwork } from '../network/network.ts';
 import { compareSpecs, validateChange, validateDeletion } from './validateChange.ts';
 import { validateInCluster, type ClusterFacts } from './validateInCluster.ts';
 

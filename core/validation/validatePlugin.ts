@@ -1,9 +1,9 @@
 import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
 import { cniType } from '../api/names.ts';
-import { existingResource } from '../delegate/deviceResource.ts';
+import { existingResource } from '../network/deviceResource.ts';
 import { linkStates } from '../delegate/pluginArgs.ts';
 import type { Draft } from './draft.ts';
-import { error, warning, type Finding } from './finding.ts';
+import { error, warning, type Finding } from '../network/finding.ts';
 import { isExecutable } from './validateOtherIpam.ts';
 
 const link = ['master', 'mode', 'mtu'];

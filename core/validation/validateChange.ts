@@ -2,7 +2,7 @@ import type { Allocation, MultiNicNetwork } from '../api/types.ts';
 import { tryParseAddress, type IpAddress } from '../net/address.ts';
 import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
 import { cidrsOf, readDraft, type Draft } from './draft.ts';
-import { error, type Finding } from './finding.ts';
+import { error, type Finding } from '../network/finding.ts';
 
 /** A part of the layout that differs: addresses would move. */
 export interface LayoutChange {

@@ -2,9 +2,9 @@ import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
 import { tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import { tryParseAddress } from '../net/address.ts';
 import type { Layout } from '../layout/layout.ts';
-import type { Finding } from './finding.ts';
-import { multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
-import { parseExclude, splitSubnets } from './network.ts';
+import type { Finding } from '../network/finding.ts';
+import { isRouted, multiNicIpam, parseIpam, type Ipam } from '../network/ipam.ts';
+import { parseExclude, splitSubnets } from '../network/network.ts';
 
 /** A network of a specification that is being checked: what could be read of it, with the place it came from. */
 export interface DraftCidr {
@@ -46,7 +46,7 @@ export function readDraft({ metadata, spec }: MultiNicNetwork): Draft {
     })),
     excludes: (ipam?.excludeCIDRs ?? []).map(text => ({ path: 'spec.ipam', text, cidr: parseExclude(text) })),
     ownAddresses,
-    l3: ownAddresses && (ipam.vlanMode === 'l3' || ipam.vlanMode === 'l3s'),
+    l3: ipam !== undefined && isRouted(ipam),
   };
 }
 

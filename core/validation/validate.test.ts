@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { parseAllDocuments } from 'yaml';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
-import { describe as text } from './finding.ts';
+import { describe as text } from '../network/finding.ts';
 import { validateSpecification } from './validate.ts';
 import { check, l2, lines, network, plugin, type Overrides } from '../../test/core/networkRules.ts';
 

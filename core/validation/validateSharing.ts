@@ -2,9 +2,9 @@ import type { HostInterfaceSpec } from '../api/types.ts';
 import { membersOf } from '../layout/members.ts';
 import { overlap, type IpCidr } from '../net/cidr.ts';
 import { cidrsOf, type Draft } from './draft.ts';
-import { warning, type Finding } from './finding.ts';
-import type { Network } from './network.ts';
-import { nicConflict, nicUse } from './nicUse.ts';
+import { warning, type Finding } from '../network/finding.ts';
+import type { Network } from '../network/network.ts';
+import { nicConflict, nicUse } from '../network/nicUse.ts';
 
 /**
  * Networks whose links cannot be on one NIC at the same time, and which select the same NIC of some host. A warning: they get along as

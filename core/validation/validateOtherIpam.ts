@@ -1,9 +1,8 @@
 import { delegateType } from '../delegate/delegateConf.ts';
-import { hostDeviceIpam, multiConfigIpam } from '../delegate/nicIpam.ts';
 import { isRecord } from '../json.ts';
 import type { Draft } from './draft.ts';
-import { error, warning, type Finding } from './finding.ts';
-import { givesAddresses } from './ipam.ts';
+import { error, warning, type Finding } from '../network/finding.ts';
+import { givesAddresses, hostDeviceIpam, multiConfigIpam } from '../network/ipam.ts';
 
 const path = 'spec.ipam';
 
