@@ -1,7 +1,8 @@
 import type { ReadIp } from '../../core/cni/readResult.ts';
 import type { ResultInterface, ResultRoute } from '../../core/cni/result.ts';
 import { tryParseAddress } from '../../core/net/address.ts';
-import { contains, formatInterface, parseCidr } from '../../core/net/cidr.ts';
+import { contains, parseCidr } from '../../core/net/cidr.ts';
+import { formatInterface } from '../../core/net/interfaceAddress.ts';
 import type { DelegateResult } from '../delegate/delegates.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ResultRoute } from '../../core/cni/result.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { Plugin } from './plugin.ts';
 
 /** One attachment to be made: everything is decided. */
@@ -63,8 +64,7 @@ export function linkName(ifname: string, i: number): string {
 
 /** `10.0.0.5/19` → `10.0.0.5/32`. */
 export function hostAddress(address: string, family: 4 | 6): string {
-  const [ip = ''] = address.split('/');
-  return `${ip}/${family === 4 ? 32 : 128}`;
+  return `${withoutPrefix(address)}/${family === 4 ? 32 : 128}`;
 }
 
 /** Prefix of the host ends of ptp links: discovery leaves them alone by it. */

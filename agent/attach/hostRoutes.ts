@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
 import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
@@ -73,9 +74,8 @@ export class HostRoutes implements Runnable {
 }
 
 function changesFor([dst, { dev, mac }]: [string, HostEnd]): (RouteChange | NeighbourChange)[] {
-  const [address = ''] = dst.split('/');
   return [
-    ...(mac === undefined ? [] : [{ op: 'neighbour.replace' as const, dev, address, mac }]),
+    ...(mac === undefined ? [] : [{ op: 'neighbour.replace' as const, dev, address: withoutPrefix(dst), mac }]),
     { op: 'route.replace', dst, dev, protocol: ownProtocol, scope: 'link' },
   ];
 }

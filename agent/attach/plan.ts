@@ -1,4 +1,5 @@
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownProtocol } from '../routes/ownership.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
@@ -131,7 +132,7 @@ function ptpWays({ nics }: Attachment): PodRoute[] {
     addresses.map((address): PodRoute => {
       const network = parseCidr(address);
       const gateway = linkGateways[network.family];
-      const [src = ''] = address.split('/');
+      const src = withoutPrefix(address);
       const onlink = network.family === 4 ? { onlink: true } : {};
       return {
         link: name,
@@ -182,13 +183,10 @@ function ptpHost({ containerId }: Attachment, { name, addresses, mac }: Attachme
       ? [setSysctl(interfaceKey(dev, 6, 'forwarding'), 1), setSysctl(interfaceKey(dev, 6, 'accept_ra'), 0)]
       : []),
     { op: 'link.set', dev, up: true },
-    ...networks.flatMap(({ address, family }): Op[] => {
-      const [ip = ''] = address.split('/');
-      return [
-        { op: 'neighbour.replace', dev, address: ip, mac: podMac },
-        { op: 'route.replace', dst: hostAddress(address, family), dev, protocol: ownProtocol, scope: 'link' },
-      ];
-    }),
+    ...networks.flatMap(({ address, family }): Op[] => [
+      { op: 'neighbour.replace', dev, address: withoutPrefix(address), mac: podMac },
+      { op: 'route.replace', dst: hostAddress(address, family), dev, protocol: ownProtocol, scope: 'link' },
+    ]),
   ];
 }
 

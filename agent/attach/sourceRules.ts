@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { compareCidrs, contains, formatCidr, parseCidr, type IpCidr } from '../../core/net/cidr.ts';
 import { parseAddress } from '../../core/net/address.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { NextHop, Op } from '../netlink/types.ts';
 import { hopsOf, type CheckpointEntry } from '../checkpoint/entry.ts';
 import { linkLocal, withHops, type PodRoute } from './podRoutes.ts';
@@ -56,7 +57,7 @@ export function sourceRuleOps(
   routes: readonly PodRoute[],
 ): Op[] {
   return rules.flatMap(({ link, from, table }): Op[] => {
-    const [src = ''] = from.split('/');
+    const src = withoutPrefix(from);
     const subnets = subnetsOf(nics.find(({ name }) => name === link)).filter(net => contains(net, parseAddress(src)));
     const onLink = subnets.map((net): Op => {
       return { op: 'route.replace', dst: formatCidr(net), dev: link, table, scope: 'link', src };

@@ -4,6 +4,7 @@ import { delegateConf, ipamConf, type DelegateNic, type Handed } from '../../cor
 import { nicIpam } from '../../core/delegate/nicIpam.ts';
 import { addressesOf } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { hostDeviceIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import { wantedOfNic } from '../../core/pool/claim.ts';
@@ -110,5 +111,5 @@ function addressesOnHost(host: HostInterfaceSpec | undefined, master: string): s
 
 function optionalHostIp(addresses: readonly string[]): { hostIP?: string } {
   const first = addresses.find(address => !address.includes(':'));
-  return first === undefined ? {} : { hostIP: first.split('/')[0] ?? first };
+  return first === undefined ? {} : { hostIP: withoutPrefix(first) };
 }

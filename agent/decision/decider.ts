@@ -4,7 +4,7 @@ import { readAttachments, type Attachments } from '../../core/annotation/attachm
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
-import { formatAddress, tryParseAddress } from '../../core/net/address.ts';
+import { bareAddress } from '../../core/net/interfaceAddress.ts';
 import type { Network } from '../../core/network/network.ts';
 import { takesMac } from '../../core/network/nicUse.ts';
 import { checkAskedAddresses } from '../../core/pod/askedAddresses.ts';
@@ -261,19 +261,12 @@ function claimantOf({ pod, ifname }: Wanted): Claimant {
 
 /** CONVENTIONS.md of CNI: a plugin that is given `ips` must use them, or fail. */
 function checkIps(nics: readonly AllocatedNic[], ips: readonly string[]): void {
-  const held = new Set(nics.flatMap(({ addresses }) => addresses.map(withoutPrefix)));
-  const missing = ips.filter(ip => !held.has(withoutPrefix(ip)));
+  const held = new Set(nics.flatMap(({ addresses }) => addresses.map(bareAddress)));
+  const missing = ips.filter(ip => !held.has(bareAddress(ip)));
   if (missing.length === 0) return;
   throw cniError(
     cniCodes.noAttachment,
     'MNN_IPS_DIFFER',
     `the pod asks for ${missing.join(', ')}, but holds ${[...held].join(', ')}`,
   );
-}
-
-/** In the one form that everybody compares: `FD00::05/64` → `fd00::5`. What is no address stays what it is. */
-function withoutPrefix(text: string): string {
-  const [ip = ''] = text.split('/');
-  const address = tryParseAddress(ip);
-  return address ? formatAddress(address) : ip;
 }

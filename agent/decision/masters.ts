@@ -6,6 +6,7 @@ import { vlanCidr } from '../../core/layout/layout.ts';
 import { membersOf, type Member } from '../../core/layout/members.ts';
 import { parseAddress } from '../../core/net/address.ts';
 import { contains } from '../../core/net/cidr.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { NetworkState } from '../../core/pool/claim.ts';
 
 /**
@@ -51,8 +52,5 @@ function isRight(
   const index = indexOf(interfaces, member);
   if (index === undefined) return false;
   const vlans = layoutsOf(network).flatMap(layout => vlanCidr(layout, index) ?? []);
-  return addresses.some(text => {
-    const [ip = ''] = text.split('/');
-    return vlans.some(vlan => contains(vlan, parseAddress(ip)));
-  });
+  return addresses.some(text => vlans.some(vlan => contains(vlan, parseAddress(withoutPrefix(text)))));
 }

@@ -1,6 +1,7 @@
 import type { HostNic } from '../../core/api/types.ts';
 import { bitsOf, formatAddress, parseAddress } from '../../core/net/address.ts';
 import { contains, formatCidr, parseCidr, type IpCidr } from '../../core/net/cidr.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { hostEndPrefix } from '../attach/attachment.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { AddressInfo, LinkInfo, RouteInfo } from '../netlink/types.ts';
@@ -135,8 +136,7 @@ export function isOnLink({ dst, gateway, type, table }: RouteInfo): boolean {
 
 /** In the one text form that everybody compares: RFC 5952, networks without host bits. */
 function hostAddressOf(info: AddressInfo, nets: readonly IpCidr[]): { netAddress: string; hostIP: string } {
-  const [ip = ''] = info.address.split('/');
-  const address = parseAddress(ip);
+  const address = parseAddress(withoutPrefix(info.address));
   const net = isSingle(info) ? nets.find(each => contains(each, address)) : undefined;
   return { netAddress: formatCidr(net ?? parseCidr(info.address)), hostIP: formatAddress(address) };
 }

@@ -1,4 +1,5 @@
 import { compareAddresses, parseAddress, tryParseAddress, type IpAddress } from '../../core/net/address.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { AddressInfo, RouteInfo } from '../netlink/types.ts';
 
@@ -30,8 +31,7 @@ function linkOf(ip: string, addresses: readonly AddressInfo[]): number | undefin
 }
 
 function isAddress(withPrefix: string, wanted: IpAddress): boolean {
-  const [ip = ''] = withPrefix.split('/');
-  return compareAddresses(parseAddress(ip), wanted) === 0;
+  return compareAddresses(parseAddress(withoutPrefix(withPrefix)), wanted) === 0;
 }
 
 /** Of several default routes that of lowest metric, IPv4 before IPv6. */

@@ -1,5 +1,6 @@
 import { interfacesOf } from '../../core/cni/readResult.ts';
 import type { CniResult } from '../../core/cni/result.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 
 /** One element of k8s.v1.cni.cncf.io/network-status (multi-net-spec v1.3 §5.3), as Multus writes it. */
 export interface NetworkStatus {
@@ -59,8 +60,4 @@ export function attachmentStatus(
 /** The annotation's text, laid out as Multus does. */
 export function formatNetworkStatus(status: readonly NetworkStatus[]): string {
   return `[${status.map(item => JSON.stringify(item, null, 4)).join(',')}]`;
-}
-
-function withoutPrefix(address: string): string {
-  return address.split('/')[0] ?? address;
 }

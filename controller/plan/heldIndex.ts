@@ -1,6 +1,6 @@
 import type { Allocation } from '../../core/api/types.ts';
 import { hostIndexOf } from '../../core/layout/hostBlocks.ts';
-import { tryParseAddress } from '../../core/net/address.ts';
+import { tryAddressOf } from '../../core/net/interfaceAddress.ts';
 import type { Network } from '../../core/network/network.ts';
 
 /** The host index that a node's records tell: that of the first address that is the network's. */
@@ -8,7 +8,7 @@ export function heldIndex(network: Network, records: readonly Allocation[]): num
   for (const { nics } of records) {
     for (const { netAddress, addresses } of nics) {
       for (const text of addresses) {
-        const address = tryParseAddress(text.split('/')[0] ?? text);
+        const address = tryAddressOf(text);
         const index = address && hostIndexOf(network, netAddress, address);
         if (index !== undefined) return index;
       }

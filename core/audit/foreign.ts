@@ -1,10 +1,10 @@
 import type { AllocatedNic } from '../api/types.ts';
 import { blocksOf } from '../layout/hostBlocks.ts';
-import { tryParseAddress } from '../net/address.ts';
 import { contains } from '../net/cidr.ts';
+import { bareAddress, tryAddressOf } from '../net/interfaceAddress.ts';
 import { pageNumber } from '../pool/pages.ts';
 import type { AuditedNetwork, AuditedPool, AuditFinding } from './types.ts';
-import { addressesOf, bare, podName, poolName, type AuditView } from './view.ts';
+import { addressesOf, podName, poolName, type AuditView } from './view.ts';
 
 /** Pools of networks and nodes that do not exist, records outside of their pool's blocks, and interfaces that no record explains. */
 export function findForeign(view: AuditView): AuditFinding[] {
@@ -34,7 +34,7 @@ function outsideBlocks({ live, networks, nodes }: AuditView): AuditFinding[] {
         kind: 'foreign',
         network: pool.spec.network,
         objects: [podName(record), poolName(pool)],
-        message: `${outside.map(bare).join(', ')} lies outside of what the network has there; delete and re-create the pod`,
+        message: `${outside.map(bareAddress).join(', ')} lies outside of what the network has there; delete and re-create the pod`,
       },
     ];
   });
@@ -43,7 +43,7 @@ function outsideBlocks({ live, networks, nodes }: AuditView): AuditFinding[] {
 function isInside(known: AuditedNetwork, { spec }: AuditedPool, nic: AllocatedNic, text: string): boolean {
   const { network, interfaces, hostIndexes } = known;
   const hostIndex = network.nodeIndependent ? 0 : hostIndexes.get(spec.hostName ?? '');
-  const address = tryParseAddress(bare(text));
+  const address = tryAddressOf(text);
   if (!network.ownAddresses || hostIndex === undefined || !address) return false;
   const { netAddress } = nic;
   const positions =
@@ -64,7 +64,7 @@ function unexplained({ pods, networks, byPod }: AuditView): AuditFinding[] {
       const decided = new Set(pod.attachments.flatMap(({ nics }) => addressesOf(nics)));
       return pod.interfaces.flatMap((link): AuditFinding[] => {
         if (!networks.get(link.network)?.network.ownAddresses) return [];
-        const strange = link.addresses.map(bare).filter(address => !held.has(address) && !decided.has(address));
+        const strange = link.addresses.map(bareAddress).filter(address => !held.has(address) && !decided.has(address));
         if (strange.length === 0) return [];
         return [
           {

@@ -1,6 +1,6 @@
 import type { Allocation } from '../api/types.ts';
 import { hasOwnMacs } from '../network/nicUse.ts';
-import { formatAddress, tryParseAddress } from '../net/address.ts';
+import { bareAddress } from '../net/interfaceAddress.ts';
 import type { AuditedNetwork, AuditedPod, AuditedPool, AuditInput } from './types.ts';
 
 /** A record that holds addresses, where it is, and its pod where there is one. */
@@ -38,15 +38,8 @@ export function viewOf(input: AuditInput): AuditView {
   return { ...input, live, byPod };
 }
 
-/** An address without prefix length, the same text for the same address. */
-export function bare(text: string): string {
-  const [address = text] = text.split('/', 1);
-  const parsed = tryParseAddress(address);
-  return parsed ? formatAddress(parsed) : address;
-}
-
 export function addressesOf(nics: readonly { addresses: readonly string[] }[]): string[] {
-  return nics.flatMap(({ addresses }) => addresses.map(bare));
+  return nics.flatMap(({ addresses }) => addresses.map(bareAddress));
 }
 
 /** An address that a pod uses, and should use alone. */
@@ -75,7 +68,7 @@ export function usedAddresses(
   const decided = attachments.map(({ network, nics }) => ({ network, addresses: addressesOf(nics) }));
   const actual = interfaces
     .filter(({ network }) => networks.get(network)?.network.ownAddresses)
-    .map(({ network, addresses }) => ({ network, addresses: addresses.map(bare) }));
+    .map(({ network, addresses }) => ({ network, addresses: addresses.map(bareAddress) }));
   const given = [...decided, ...actual].flatMap(({ network, addresses }) =>
     addresses.map((address): UsedAddress => ({ network, address })),
   );

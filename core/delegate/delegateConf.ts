@@ -1,4 +1,5 @@
 import type { PluginSpec } from '../api/types.ts';
+import { withoutPrefix } from '../net/interfaceAddress.ts';
 import { usesDevicePlugin } from '../network/deviceResource.ts';
 import { pluginArgs } from './pluginArgs.ts';
 import type { NicIpam } from './nicIpam.ts';
@@ -82,7 +83,7 @@ function nicKeys(plugin: PluginSpec, { master, deviceID, ipam, hostIP, mac }: De
   if (plugin.type === 'host-device' && deviceID === undefined) return { device: master };
   if (deviceID !== undefined || usesDevicePlugin(plugin)) return { deviceID, ...own };
   if (plugin.type !== 'aws-ipvlan') return { master, ...own };
-  const [podIP = ''] = ipam.kind === 'given' ? (ipam.addresses[0] ?? '').split('/') : [];
+  const podIP = ipam.kind === 'given' ? withoutPrefix(ipam.addresses[0] ?? '') : '';
   return { master, primaryIP: hostIP ?? '', podIP };
 }
 

@@ -1,5 +1,6 @@
 import { MultiNicError } from '../errors.ts';
-import { formatInterface, tryParseCidr } from '../net/cidr.ts';
+import { tryParseCidr } from '../net/cidr.ts';
+import { formatInterface } from '../net/interfaceAddress.ts';
 import { givesAddresses, hostDeviceIpam, multiConfigIpam, multiNicIpam, type Ipam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 

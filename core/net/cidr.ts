@@ -1,5 +1,5 @@
 import { MultiNicError } from '../errors.ts';
-import { bitsOf, formatAddress, parseAddress, tryParseAddress, type IpAddress } from './address.ts';
+import { bitsOf, formatAddress, tryParseAddress, type IpAddress } from './address.ts';
 import { parsePrefix } from './dotted.ts';
 
 /** A network: its first address and its prefix length. `base` has no bit set behind the prefix. */
@@ -37,12 +37,6 @@ export function cidrOf(address: IpAddress, prefix: number): IpCidr {
 /** `address/prefix` text of a network. */
 export function formatCidr(cidr: IpCidr): string {
   return `${formatAddress({ family: cidr.family, value: cidr.base })}/${cidr.prefix}`;
-}
-
-/** The text of an address with its prefix length in the one form that everybody compares: `FD00::05/64` → `fd00::5/64`. @throws MultiNicError MNN_CIDR_INVALID */
-export function formatInterface(text: string): string {
-  const { prefix } = parseCidr(text);
-  return `${formatAddress(parseAddress(text.slice(0, text.lastIndexOf('/'))))}/${prefix}`;
 }
 
 /** How many addresses the network has. */

@@ -2,6 +2,7 @@ import type { Allocation, AllocatedNic } from '../api/types.ts';
 import type { Block } from '../layout/hostBlocks.ts';
 import { formatAddress, tryParseAddress } from '../net/address.ts';
 import { contains, formatCidr } from '../net/cidr.ts';
+import { tryAddressOf, withoutPrefix } from '../net/interfaceAddress.ts';
 import type { PoolContent } from './content.ts';
 import { nextFree, type AddressRange } from './freeAddress.ts';
 import { pageOf } from './pages.ts';
@@ -146,9 +147,7 @@ function takeWanted(range: AddressRange, name: string, taken: Taken, wanted: str
 }
 
 function wantedIn(wanted: string[] | undefined, block: Block): string | undefined {
-  return wanted
-    ?.map(text => text.split('/')[0] ?? text)
-    .find(text => tryParseAddress(text)?.family === block.pod.family);
+  return wanted?.map(withoutPrefix).find(text => tryParseAddress(text)?.family === block.pod.family);
 }
 
 /**
@@ -183,7 +182,7 @@ function sameNics(held: readonly AllocatedNic[], wanted: readonly NicClaim[]): b
 
 /** A record from before a change of the layout is not granted again. */
 function inBlocks(nic: AllocatedNic, claim: NicClaim): boolean {
-  const addresses = nic.addresses.flatMap(text => tryParseAddress(text.split('/')[0] ?? '') ?? []);
+  const addresses = nic.addresses.flatMap(text => tryAddressOf(text) ?? []);
   return (
     addresses.length === claim.blocks.length &&
     claim.blocks.every(({ pod }) => addresses.some(address => contains(pod, address)))
@@ -196,7 +195,7 @@ function takenAddresses(allocations: readonly Allocation[], rules: Rules): Taken
   for (const record of allocations) {
     const target = record.state === 'Released' ? cooling : held;
     if (record.state === 'Released' && !isCooling(record, rules)) continue;
-    for (const nic of record.nics) for (const address of nic.addresses) target.add(address.split('/')[0] ?? address);
+    for (const nic of record.nics) for (const address of nic.addresses) target.add(withoutPrefix(address));
   }
   return { held, cooling, now: new Set() };
 }

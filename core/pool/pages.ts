@@ -1,7 +1,8 @@
 import { usableCount } from '../layout/layout.ts';
 import type { Block } from '../layout/hostBlocks.ts';
-import { bitsOf, tryParseAddress } from '../net/address.ts';
+import { bitsOf } from '../net/address.ts';
 import { contains, lastOf, overlap, sizeOf, type IpCidr } from '../net/cidr.ts';
+import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { AddressRange } from './freeAddress.ts';
 
 /**
@@ -31,7 +32,7 @@ export function pageNumber({ base }: Block['pod'], address: bigint): number {
 /** The page of the first of the addresses (with or without prefix length) that lies in one of the ranges. */
 export function pageAround(ranges: readonly Range[], addresses: readonly string[]): number | undefined {
   for (const text of addresses) {
-    const address = tryParseAddress(text.split('/')[0] ?? text);
+    const address = tryAddressOf(text);
     const range = address && ranges.find(({ pod }) => contains(pod, address));
     if (range) return pageNumber(range.pod, address.value);
   }

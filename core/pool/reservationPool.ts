@@ -1,6 +1,7 @@
 import type { AllocatedNic } from '../api/types.ts';
-import { tryParseAddress, type IpAddress } from '../net/address.ts';
+import type { IpAddress } from '../net/address.ts';
 import { cidrOf, contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { Network } from '../network/network.ts';
 import { keepsRecords } from '../selection/loads.ts';
 import { nodePoolName, pagePoolName } from './name.ts';
@@ -21,7 +22,7 @@ export function reservationPool(
   if (!network.nodeIndependent) return node === undefined ? undefined : nodePoolName(network.name, node);
   for (const { netAddress, addresses } of attachments) {
     for (const text of addresses) {
-      const address = tryParseAddress(text.split('/')[0] ?? text);
+      const address = tryAddressOf(text);
       const block = address && blockAround(network, netAddress, address);
       if (block) return pagePoolName(network.name, pageNumber(block, address.value));
     }

@@ -1,5 +1,5 @@
 import type { AuditedPod } from '../audit/types.ts';
-import { bare } from '../audit/view.ts';
+import { bareAddress } from '../net/interfaceAddress.ts';
 import { interfaceNames, readNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import { auditedPod, type PodObject } from '../audit/readPod.ts';
@@ -35,7 +35,7 @@ export function attachmentsOf(pod: ImportedPod, network: string, recorded: reado
   const names = pod.selections.flatMap(selection => (selection.network === network ? [selection.interface] : []));
   const links = pod.interfaces.filter(link => link.network === network && link.addresses.length > 0);
   if (links.length === 0) {
-    return recorded.length === 0 ? [] : [{ interface: onlyOne(names), addresses: recorded.map(bare) }];
+    return recorded.length === 0 ? [] : [{ interface: onlyOne(names), addresses: recorded.map(bareAddress) }];
   }
   const byName = new Map<string | undefined, string[]>();
   for (const link of links) {
@@ -43,7 +43,7 @@ export function attachmentsOf(pod: ImportedPod, network: string, recorded: reado
       names.find(known => link.interface === known || link.interface.startsWith(`${known}-`)) ??
       (names.length > 0 ? onlyOne(names) : link.interface.replace(/-\d+$/, ''));
     const key = name === '' ? undefined : name;
-    byName.set(key, [...(byName.get(key) ?? []), ...link.addresses.map(bare)]);
+    byName.set(key, [...(byName.get(key) ?? []), ...link.addresses.map(bareAddress)]);
   }
   return [...byName].map(([name, addresses]) => ({ interface: name, addresses }));
 }

@@ -1,6 +1,6 @@
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
 import { tryParseCidr, type IpCidr } from '../net/cidr.ts';
-import { tryParseAddress } from '../net/address.ts';
+import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { Layout } from '../layout/layout.ts';
 import type { Finding } from '../network/finding.ts';
 import { isRouted, multiNicIpam, parseIpam, type Ipam } from '../network/ipam.ts';
@@ -68,6 +68,6 @@ export function draftLayouts({ ipam, ownAddresses, subnets, excludes }: Draft): 
 
 /** Whether bits are set behind the prefix. */
 export function hasHostBits({ text, cidr }: DraftCidr): boolean {
-  const address = tryParseAddress(text.split('/')[0] ?? '');
+  const address = tryAddressOf(text);
   return cidr !== undefined && address !== undefined && address.value !== cidr.base;
 }

@@ -1,6 +1,7 @@
 import type { Allocation, MultiNicNetwork } from '../api/types.ts';
-import { tryParseAddress, type IpAddress } from '../net/address.ts';
+import type { IpAddress } from '../net/address.ts';
 import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
+import { tryAddressOf } from '../net/interfaceAddress.ts';
 import { cidrsOf, readDraft, type Draft } from './draft.ts';
 import { error, type Finding } from '../network/finding.ts';
 
@@ -78,7 +79,7 @@ function checkExcludes({ excludes }: Draft, held: readonly Allocation[]): Findin
 }
 
 function addressesIn(nics: Allocation['nics']): IpAddress[] {
-  return nics.flatMap(nic => nic.addresses.flatMap(text => tryParseAddress(text.split('/')[0] ?? text) ?? []));
+  return nics.flatMap(nic => nic.addresses.flatMap(text => tryAddressOf(text) ?? []));
 }
 
 function holder({ podUID, reservation, namespace, name }: Allocation): string {

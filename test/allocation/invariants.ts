@@ -1,5 +1,5 @@
 import { auditedPod } from '../../core/audit/readPod.ts';
-import { bare } from '../../core/audit/view.ts';
+import { bareAddress } from '../../core/net/interfaceAddress.ts';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { ipPools, pods } from '../../kube/api/resources.ts';
@@ -71,7 +71,7 @@ function sharedRecords(records: readonly HeldRecord[]): string[] {
 }
 
 function sharedUses(uses: readonly Use[]): string[] {
-  return repeated(uses.flatMap(use => use.addresses.map(address => [bare(address), use] as const)))
+  return repeated(uses.flatMap(use => use.addresses.map(address => [bareAddress(address), use] as const)))
     .filter(([, holders]) => new Set(holders.map(({ uid }) => uid)).size > 1)
     .map(([address, holders]) => `${address} is used by ${holders.map(({ uid }) => uid).join(' and ')}`);
 }
@@ -86,7 +86,7 @@ function unheld(uses: readonly (Use & { reservation?: string })[], records: read
         (record.podUID === uid || (record.podUID === '' && record.reservation === reservation)),
     );
     const held = new Set(own.flatMap(addressesOf));
-    const lost = addresses.map(bare).filter(address => !held.has(address));
+    const lost = addresses.map(bareAddress).filter(address => !held.has(address));
     return lost.length === 0 ? [] : [`${uid} uses ${lost.join(', ')} of ${network}, which no record of its own holds`];
   });
 }
@@ -108,7 +108,7 @@ export function describe({ pool, state, name, podUID, reservation = '' }: HeldRe
 }
 
 function addressesOf({ nics }: Allocation): string[] {
-  return nics.flatMap(({ addresses }) => addresses.map(bare));
+  return nics.flatMap(({ addresses }) => addresses.map(bareAddress));
 }
 
 function repeated<T>(pairs: readonly (readonly [string, T])[]): [string, T[]][] {

@@ -1,5 +1,5 @@
 import { auditedPod } from '../../core/audit/readPod.ts';
-import { bare } from '../../core/audit/view.ts';
+import { bareAddress } from '../../core/net/interfaceAddress.ts';
 import { annotation } from '../../core/api/names.ts';
 import { nodes, pods, type Pod } from '../../kube/api/resources.ts';
 import { AdmissionChain, isBroken, Refused } from './admissionChain.ts';
@@ -179,7 +179,7 @@ export class Operations {
   async #report(name: string, uses: readonly Use[]): Promise<void> {
     const status = uses.flatMap(({ network, interface: ifname, addresses }) =>
       addresses.map((address, i) => ({
-        ...{ name: `${namespace}/${network}`, interface: `${ifname}-${i}`, ips: [bare(address)], dns: {} },
+        ...{ name: `${namespace}/${network}`, interface: `${ifname}-${i}`, ips: [bareAddress(address)], dns: {} },
       })),
     );
     await this.#site.user.annotate(pods, { name, namespace }, { [annotation.networkStatus]: JSON.stringify(status) });

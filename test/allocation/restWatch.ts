@@ -1,5 +1,5 @@
 import type { IPPool } from '../../core/api/types.ts';
-import { bare } from '../../core/audit/view.ts';
+import { bareAddress } from '../../core/net/interfaceAddress.ts';
 import { readPool } from '../../core/pool/content.ts';
 import type { EventLog, LoggedChange } from './eventLog.ts';
 import { nodeCapacity, pageCapacity } from './setting.ts';
@@ -67,5 +67,7 @@ export class RestWatch {
 function heldIn(pool: IPPool | undefined): Map<string, string> {
   const live = readPool(pool).allocations.filter(({ state }) => state !== 'Released');
   const nics = live.flatMap(record => record.nics);
-  return new Map(nics.flatMap(({ addresses, netAddress }) => addresses.map(text => [bare(text), netAddress] as const)));
+  return new Map(
+    nics.flatMap(({ addresses, netAddress }) => addresses.map(text => [bareAddress(text), netAddress] as const)),
+  );
 }
