@@ -42,7 +42,7 @@ async function remove(client: KubeClient, resource: Resource, name: string, spec
     const found = await client.find(resource, { name });
     if (!found || isOurs(found)) return;
     const { uid } = found.metadata;
-    await client.delete(resource, { name }, { ...(uid && { preconditions: { uid } }) });
+    await client.delete(resource, { name }, { preconditions: { uid } });
     if (found.metadata.finalizers) {
       await client.patch(resource, { name }, 'merge', { metadata: { uid, finalizers: null }, spec });
     }

@@ -82,11 +82,8 @@ export class Definitions {
     const options = { signal, fieldManager: component.controller };
     if (read.kind === 'gone' || !appliesTo(read.known.object.spec, namespace)) {
       if (found && isOurs(found, name)) {
-        const { uid } = found.metadata;
-        await client.delete(networkAttachmentDefinitions, found.metadata, {
-          signal,
-          preconditions: uid ? { uid } : {},
-        });
+        const preconditions = { uid: found.metadata.uid };
+        await client.delete(networkAttachmentDefinitions, found.metadata, { signal, preconditions });
       }
       return {};
     }

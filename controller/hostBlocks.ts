@@ -4,6 +4,7 @@ import type { Cidr, MultiNicNetwork } from '../core/api/types.ts';
 import { auditedPool } from '../core/audit/readPool.ts';
 import { hostIndexes, type HostPage } from '../core/layout/hostIndex.ts';
 import type { Network } from '../core/network/network.ts';
+import type { DeleteOptions } from '../kube/api/clientOptions.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, nodes } from '../kube/api/resources.ts';
 import type { LeaderContext } from './leaderContext.ts';
@@ -55,7 +56,7 @@ export class HostBlocks {
     const cached = [...informers.cidrs.list()].filter(({ spec }) => spec.network === network.name);
     const plan = this.#plan(object, network, cached, () => true);
     this.#unassigned.set(network.name, plan.unassigned);
-    if (isNothing(plan) && cached.every(page => isOwned(page, object))) return;
+    if (plan.changed.length === 0 && cached.every(page => isOwned(page, object))) return;
     const stored = await this.#readPages(object, signal);
     const gone = await this.#confirmGone(this.#plan(object, network, stored, () => true).gone, signal);
     const held = await this.#readHeld(network, stored, signal);
@@ -120,7 +121,7 @@ export class HostBlocks {
       signal,
     });
     for (const page of items) {
-      if (!isOwned(page, object)) await client.delete(cidrs, page.metadata, { signal, ...preconditions(page) });
+      if (!isOwned(page, object)) await client.delete(cidrs, page.metadata, { signal, preconditions: asSeen(page) });
     }
     return items.filter(page => isOwned(page, object)).sort((a, b) => a.spec.page - b.spec.page);
   }
@@ -149,7 +150,8 @@ export class HostBlocks {
       const before = stored.find(({ spec }) => spec.page === page);
       const spec = { network: object.metadata.name, page, hosts };
       if (!before) await client.create(cidrs, newPage(object, spec), options);
-      else if (hosts.length === 0) await client.delete(cidrs, before.metadata, { signal, ...preconditions(before) });
+      else if (hosts.length === 0)
+        await client.delete(cidrs, before.metadata, { signal, preconditions: asSeen(before) });
       else await client.update(cidrs, { ...before, spec }, options);
     }
   }
@@ -159,11 +161,7 @@ function isOwned(page: Cidr, { metadata }: MultiNicNetwork): boolean {
   return networkOwner(page.metadata)?.uid === metadata.uid;
 }
 
-function isNothing({ changed }: HostPagesPlan): boolean {
-  return changed.length === 0;
-}
-
-function preconditions({ metadata }: Cidr): { preconditions: { uid?: string; resourceVersion?: string } } {
-  const { uid, resourceVersion } = metadata;
-  return { preconditions: { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) } };
+/** Preconditions of a delete: the page has not changed since. */
+function asSeen({ metadata: { uid, resourceVersion } }: Cidr): NonNullable<DeleteOptions['preconditions']> {
+  return { uid, resourceVersion };
 }

@@ -131,8 +131,7 @@ export class SriovObjects {
     }
     if (!isOurs(found.metadata, network) || found.metadata.deletionTimestamp !== undefined) return;
     if (!wanted) {
-      const { uid } = found.metadata;
-      await client.delete(resource, found.metadata, { signal, preconditions: uid ? { uid } : {} });
+      await client.delete(resource, found.metadata, { signal, preconditions: { uid: found.metadata.uid } });
       return;
     }
     const metadata = mendedMetadata(found.metadata, wanted.metadata);

@@ -1,5 +1,6 @@
 import type { AllocatedNic } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { isUp } from '../core/layout/members.ts';
 import type { Network } from '../core/network/network.ts';
 import type { NodeState } from '../core/pool/claim.ts';
 import { candidatesOf } from '../core/selection/candidates.ts';
@@ -48,7 +49,7 @@ function summary(lacking: ReadonlyMap<string, readonly string[]>): string {
  */
 export function checkNodeHas(network: Network, node: NodeState, attachments: readonly AllocatedNic[]): void {
   const members = node.host ? candidatesOf(network, node.host) : [];
-  const free = members.filter(({ nic }) => nic.linkState !== 'down');
+  const free = members.filter(isUp);
   for (const { netAddress, master } of attachments) {
     const i = free.findIndex(
       m => m.netAddress === netAddress && (master ?? m.nic.interfaceName) === m.nic.interfaceName,

@@ -11,7 +11,7 @@ import { MultiNicError } from '../core/errors.ts';
 import { checkApplies } from '../core/pod/selectNetworks.ts';
 import { holderOf } from '../core/pool/allocate.ts';
 import { reservationPool } from '../core/pool/reservationPool.ts';
-import { explainShort, type Choice } from '../core/selection/explain.ts';
+import { explainShort, type AttachmentChoice } from '../core/selection/explain.ts';
 import { strategyOf } from '../core/selection/wish.ts';
 import { grantOnNode, type Granted } from '../kube/grants/grant.ts';
 import { tellChoice } from '../kube/grants/tellChoice.ts';
@@ -59,7 +59,7 @@ export function mutateBindings(context: ReviewContext): Reviewer {
     const elements = parseNetworks(annotations[annotation.networks] ?? '');
     const wanted = await wantedOf(context, { elements, annotations, namespace }, budget);
     const dryRun = request.dryRun ?? false;
-    const choices: Choice[] = [];
+    const choices: AttachmentChoice[] = [];
     for (const item of wanted) {
       if (item.known.state.network.onNode) continue;
       const { nics, short } = await grantOne(context, item, { pod, namespace, node, dryRun, elements }, budget);

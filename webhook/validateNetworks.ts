@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MultiNicNetwork } from '../core/api/types.ts';
-import { isMultiNicError, MultiNicError } from '../core/errors.ts';
+import { MultiNicError } from '../core/errors.ts';
 import type { Finding } from '../core/network/finding.ts';
 import { validateSpecification } from '../core/validation/validate.ts';
 import { validateInCluster, type ClusterFacts } from '../core/validation/validateInCluster.ts';
-import { readNetwork, type Network } from '../core/network/network.ts';
+import { tryReadNetwork } from '../core/network/network.ts';
 import { multiNicNetworks } from '../kube/api/resources.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';
@@ -77,19 +77,9 @@ async function factsOf(
 ): Promise<ClusterFacts> {
   const { items } = await client.list(multiNicNetworks, { timeoutMs: budget.remainingMs() });
   return {
-    networks: items.flatMap(object => readable(object) ?? []),
+    networks: items.flatMap(object => tryReadNetwork(object) ?? []),
     hosts: [...view.hosts()].map(({ spec }) => spec),
     namespaceExists: name => namespaces.get(name) !== undefined,
     deviceClasses: deviceClasses.size,
   };
-}
-
-/** Undefined where it was stored while no webhook checked it, and cannot be read: its own status says so. */
-function readable(object: MultiNicNetwork): Network | undefined {
-  try {
-    return readNetwork(object);
-  } catch (error) {
-    if (isMultiNicError(error)) return undefined;
-    throw error;
-  }
 }

@@ -4,7 +4,7 @@ import { deviceResources } from '../core/network/deviceResource.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { checkAskedAddresses } from '../core/pod/askedAddresses.ts';
 import type { SelectedNetwork } from '../core/pod/selectNetworks.ts';
-import type { Choice } from '../core/selection/explain.ts';
+import type { AttachmentChoice } from '../core/selection/explain.ts';
 import { readNicRequest, type NicRequest } from '../core/selection/request.ts';
 import { looksAtBandwidth } from '../core/selection/select.ts';
 import { keepsPromises, strategyOf } from '../core/selection/wish.ts';
@@ -89,6 +89,6 @@ export function choiceOf(
   { selected, known, request }: WantedAttachment,
   nics: readonly AllocatedNic[],
   short?: string,
-): Choice {
+): AttachmentChoice {
   return { network: known.state.network, ifname: selected.ifname, request, nics, short };
 }

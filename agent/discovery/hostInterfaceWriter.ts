@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import { apiVersion, component, label } from '../../core/api/names.ts';
+import { apiVersion, component } from '../../core/api/names.ts';
+import { isUsers } from '../../core/api/owner.ts';
 import type { Condition, HostInterface, HostInterfaceSpec, HostNic } from '../../core/api/types.ts';
+import { routesProgrammed } from '../../core/status/routes.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
@@ -17,7 +19,7 @@ export type ConditionState = Omit<Condition, 'lastTransitionTime' | 'observedGen
 export const linkStateMs = 5_000;
 
 /** Conditions that come and go with a link. */
-const linkConditions: ReadonlySet<string> = new Set(['RoutesProgrammed']);
+const linkConditions: ReadonlySet<string> = new Set([routesProgrammed]);
 
 export interface HostInterfaceWriterOptions {
   readonly client: KubeClient;
@@ -66,14 +68,14 @@ export class HostInterfaceWriter {
     const told = this.#informer.get({ name: this.#node });
     if (!told) return false;
     const isWritten = this.#written?.metadata.resourceVersion === told.metadata.resourceVersion;
-    if (isWritten || isUnmanaged(told)) return true;
+    if (isWritten || isUsers(told)) return true;
     return isSame(withoutLinkStates(told.spec), withoutLinkStates(this.#specOf(nics)));
   }
 
   /** Whether the HostInterface is its user's. */
   get isUsers(): boolean {
     const current = this.#current();
-    return current !== undefined && isUnmanaged(current);
+    return current !== undefined && isUsers(current);
   }
 
   hasCondition(type: string): boolean {
@@ -98,7 +100,7 @@ export class HostInterfaceWriter {
       await this.#write(() => this.#create(object, signal));
       return undefined;
     }
-    if (isUnmanaged(current) || isSame(current.spec, spec)) return undefined;
+    if (isUsers(current) || isSame(current.spec, spec)) return undefined;
     const isOfLinks = isSame(withoutLinkStates(current.spec), withoutLinkStates(spec));
     const waitMs = isOfLinks ? this.#toldAt.nics + linkStateMs - this.#now() : 0;
     if (waitMs > 0) return waitMs;
@@ -154,11 +156,6 @@ export class HostInterfaceWriter {
       throw error;
     }
   }
-}
-
-/** The predecessor's controller compares without regard to case. */
-export function isUnmanaged({ metadata }: Pick<HostInterface, 'metadata'>): boolean {
-  return metadata.labels?.[label.unmanaged]?.toLowerCase() === 'true';
 }
 
 /** The conditions with these states, and the types of those that differ in more than the time. */

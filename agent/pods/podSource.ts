@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { annotation, mirrorAnnotation } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
+import type { CallOptions } from '../../kube/api/clientOptions.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 import { pods, type Pod } from '../../kube/api/resources.ts';
@@ -39,11 +40,7 @@ export class PodSource {
    * which the kubelet gave it.
    * @throws ApiError, TransportError
    */
-  async find(
-    ref: ObjectRef,
-    uid: string | undefined,
-    options: { signal?: AbortSignal } = {},
-  ): Promise<Pod | undefined> {
+  async find(ref: ObjectRef, uid: string | undefined, options?: CallOptions): Promise<Pod | undefined> {
     const isIt = (pod: Pod | undefined): boolean =>
       pod !== undefined &&
       (uid === undefined || pod.metadata.uid === uid || pod.metadata.annotations?.[mirrorAnnotation] === uid);
@@ -54,7 +51,7 @@ export class PodSource {
   }
 
   /** The pod as the API server says now, on whatever node. @throws ApiError, TransportError */
-  async live(ref: ObjectRef, options: { signal?: AbortSignal } = {}): Promise<Pod | undefined> {
+  async live(ref: ObjectRef, options: CallOptions = {}): Promise<Pod | undefined> {
     const pod = await this.#client.find(pods, ref, options);
     return pod && trimPod(pod);
   }
@@ -72,7 +69,7 @@ export class PodSource {
   async isPast(ref: ObjectRef, uid: string, signal?: AbortSignal): Promise<boolean> {
     const known = this.byUid(uid);
     if (known) return isEnding(known);
-    const pod = await this.live(ref, signal ? { signal } : {});
+    const pod = await this.live(ref, { signal });
     if (pod?.metadata.uid !== uid || isEnding(pod)) return true;
     const { nodeName = '' } = pod.spec ?? {};
     return nodeName !== '' && nodeName !== this.#node;

@@ -2,7 +2,7 @@ import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
 import { mixedHash32 } from '../../core/hash.ts';
 import type { NicPosition } from '../../core/layout/interfaceIndex.ts';
-import { membersOf, type Member } from '../../core/layout/members.ts';
+import { isUp, membersOf, type Member } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
 import { formatCidr, tryParseCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
@@ -72,8 +72,8 @@ function movesNics({ spec: { plugin }, ipam }: ProbedNetwork): boolean {
   return delegateType(plugin.type) === 'host-device' || nicUse(plugin, ipam.vlanMode)?.mode === 'passthru';
 }
 
-function isCounterpart({ netAddress, ordinal, nic }: Member, own: Member): boolean {
-  return netAddress === own.netAddress && ordinal === own.ordinal && nic.linkState !== 'down';
+function isCounterpart(other: Member, own: Member): boolean {
+  return other.netAddress === own.netAddress && other.ordinal === own.ordinal && isUp(other);
 }
 
 function subnetsOf({ hostAddresses }: Member): string[] {

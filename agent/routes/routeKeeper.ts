@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { routesProgrammed } from '../../core/status/routes.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
@@ -85,7 +86,7 @@ export class RouteKeeper implements Runnable {
 
 /** Without counts: every agent watches these objects, so they change only where something flips. */
 function routesCondition({ failures }: Programmed): ConditionState {
-  const type = 'RoutesProgrammed';
+  const type = routesProgrammed;
   if (failures.length === 0) {
     return { type, status: 'True', reason: 'Programmed', message: 'The routes of every L3 network are in the kernel' };
   }

@@ -1,5 +1,5 @@
-import { label } from '../../core/api/names.ts';
-import type { Cidr, HostInterface, IPPool } from '../../core/api/types.ts';
+import { isUsers } from '../../core/api/owner.ts';
+import type { Cidr, IPPool } from '../../core/api/types.ts';
 import { isOurs } from '../../core/predecessor/objects.ts';
 import { isConflict, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
@@ -42,10 +42,6 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
   }
 }
 
-function isUsers({ metadata }: HostInterface): boolean {
-  return metadata.labels?.[label.unmanaged]?.toLowerCase() === 'true';
-}
-
 /** Asks each question once a sweep. */
 function memo(ask: (name: string) => Promise<boolean>): (name: string) => Promise<boolean> {
   const answers = new Map<string, Promise<boolean>>();
@@ -65,8 +61,7 @@ async function remove(
 ): Promise<void> {
   const { name, uid, resourceVersion } = metadata;
   try {
-    const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
-    await client.delete(resource, { name }, { signal, preconditions });
+    await client.delete(resource, { name }, { signal, preconditions: { uid, resourceVersion } });
     log.info({ [resource.kind]: name }, 'deleted: its node or network is gone');
   } catch (error) {
     if (!isConflict(error) && !isNotFound(error)) throw error;

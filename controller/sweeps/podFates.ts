@@ -1,6 +1,7 @@
 import type { Allocation } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
+import { isReady, readyCondition } from '../../kube/api/readiness.ts';
 import { leases, nodes, pods, type Node, type Pod } from '../../kube/api/resources.ts';
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { fateOf, isFailing, isFinished, type PodFate } from './injectedPods.ts';
@@ -166,7 +167,9 @@ export class PodFates {
   /** Of a pod that has ended, no more is to be done than its kubelet can do while it says itself that it is not ready: it shuts its node down, say. */
   async #isHeardOrGone(name: string, signal: AbortSignal): Promise<boolean> {
     const node = await this.#nodeOf(name, signal);
-    return !node || isOutOfService(node) || readiness(node) === 'True' || readiness(node) === 'False';
+    if (!node || isOutOfService(node)) return true;
+    const { status } = readyCondition(node) ?? {};
+    return status === 'True' || status === 'False';
   }
 
   async #nodeOf(name: string, signal: AbortSignal): Promise<Node | undefined> {
@@ -186,20 +189,12 @@ function isOutOfService({ spec }: Node): boolean {
   return spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/out-of-service') ?? false;
 }
 
-function isReady(node: Node): boolean {
-  return readiness(node) === 'True';
-}
-
-function readiness({ status }: Node): string | undefined {
-  return status?.conditions?.find(({ type }) => type === 'Ready')?.status;
-}
-
 /**
  * Whether the node's kubelet has not been heard since long before a time, ms since 1970: it knows of no pod that was made then. That leaves
  * room for clocks that differ. A kubelet that says itself that its node is not ready hears of pods.
  */
-function wasCutOff({ status }: Node, time: number): boolean {
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+function wasCutOff(node: Node, time: number): boolean {
+  const ready = readyCondition(node);
   if (ready?.status !== 'Unknown' || ready.lastTransitionTime === undefined) return false;
   return Date.parse(ready.lastTransitionTime) + unknownNodeMs < time;
 }

@@ -1,5 +1,5 @@
-import { apiGroup, apiVersion } from './names.ts';
-import type { MultiNicNetwork, ObjectMeta, OwnerReference } from './types.ts';
+import { apiGroup, apiVersion, label } from './names.ts';
+import type { HostInterface, MultiNicNetwork, ObjectMeta, OwnerReference } from './types.ts';
 
 /** The reference by which the garbage collector removes an object with its network. */
 export function ownedBy(network: MultiNicNetwork): OwnerReference {
@@ -10,4 +10,9 @@ export function ownedBy(network: MultiNicNetwork): OwnerReference {
 /** The MultiNicNetwork that owns the object, if one does. */
 export function networkOwner({ ownerReferences = [] }: ObjectMeta): OwnerReference | undefined {
   return ownerReferences.find(owner => owner.kind === 'MultiNicNetwork' && owner.apiVersion.startsWith(`${apiGroup}/`));
+}
+
+/** Whether the HostInterface is written by its user, so that the agent leaves it alone. The predecessor's controller compares without regard to case. */
+export function isUsers({ metadata }: Pick<HostInterface, 'metadata'>): boolean {
+  return metadata.labels?.[label.unmanaged]?.toLowerCase() === 'true';
 }

@@ -33,6 +33,11 @@ export function membersOf(network: Pick<Network, 'masterNets'>, host: HostInterf
   return members;
 }
 
+/** A NIC whose state nobody tells counts as up. */
+export function isUp({ nic }: Pick<Member, 'nic'>): boolean {
+  return nic.linkState !== 'down';
+}
+
 type Candidate = Pick<Member, 'nic' | 'hostAddresses'> & { net: IpCidr; rank: number };
 
 function memberOf(masterNets: readonly IpCidr[], nic: HostNic): Candidate | undefined {

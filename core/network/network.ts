@@ -1,6 +1,6 @@
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
 import { usesDevicePlugin } from './deviceResource.ts';
-import { MultiNicError } from '../errors.ts';
+import { isMultiNicError, MultiNicError } from '../errors.ts';
 import { parseCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import { isRouted, multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
 
@@ -57,6 +57,16 @@ export function readNetwork(object: MultiNicNetwork): Network {
     onNode: handedOut || spec.attachPolicy?.strategy === 'topology',
     spec,
   };
+}
+
+/** As readNetwork, but undefined where no webhook checked it when it was stored, and it cannot be read: its own status says so. */
+export function tryReadNetwork(object: MultiNicNetwork): Network | undefined {
+  try {
+    return readNetwork(object);
+  } catch (error) {
+    if (isMultiNicError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** `spec.subnet` may name one network of each family with a comma between. */

@@ -47,7 +47,7 @@ interface SpeedClass {
   nics: Candidate[];
 }
 
-interface Pick {
+interface Picked {
   speed: number;
   available: number;
   nics: Candidate[];
@@ -59,8 +59,8 @@ interface Pick {
  */
 function cheapest(left: readonly Candidate[], size: number, targetMbps: number): Candidate[] {
   const classes = speedClasses(left);
-  let best: Pick | undefined;
-  const search = (from: number, open: number, pick: Pick): void => {
+  let best: Picked | undefined;
+  const search = (from: number, open: number, pick: Picked): void => {
     if (best && !isBetter(pick, best)) return;
     if (open === 0) {
       if (pick.available >= targetMbps) best = pick;
@@ -83,7 +83,7 @@ function cheapest(left: readonly Candidate[], size: number, targetMbps: number):
 }
 
 /** Whether a pick, or what may still become of it, can beat another: speeds only add up. */
-function isBetter(pick: Pick, than: Pick): boolean {
+function isBetter(pick: Picked, than: Picked): boolean {
   return pick.speed < than.speed || (pick.speed === than.speed && pick.available > than.available);
 }
 

@@ -5,7 +5,7 @@ import type { NicRequest } from './request.ts';
 import { strategyOf, targetOf } from './wish.ts';
 
 /** What an attachment asked for, and got. */
-export interface Choice {
+export interface AttachmentChoice {
   readonly network: Network;
   readonly ifname: string;
   readonly request: NicRequest;
@@ -15,7 +15,7 @@ export interface Choice {
 }
 
 /** For people, in one line: which NICs and addresses the pod got on the node, and by which rule. */
-export function explain(node: string, choices: readonly Choice[]): string {
+export function explain(node: string, choices: readonly AttachmentChoice[]): string {
   const parts = choices.map(
     choice => `${whyOf(choice)}: ${choice.nics.map((nic, i) => nicText(choice, nic, i)).join(', ')}`,
   );
@@ -23,14 +23,14 @@ export function explain(node: string, choices: readonly Choice[]): string {
 }
 
 /** What was granted only in part; undefined where nothing was. */
-export function explainShort(node: string, choices: readonly Choice[]): string | undefined {
+export function explainShort(node: string, choices: readonly AttachmentChoice[]): string | undefined {
   const parts = choices.flatMap(({ network, short }) =>
     short === undefined ? [] : [`network ${network.name}: node ${node} lacks ${short}`],
   );
   return parts.length === 0 ? undefined : `best effort: ${parts.join('; ')}`;
 }
 
-function whyOf({ network, request }: Choice): string {
+function whyOf({ network, request }: AttachmentChoice): string {
   const target = targetOf(network, request);
   const rules = [
     strategyOf(network),
@@ -42,7 +42,11 @@ function whyOf({ network, request }: Choice): string {
   return `network ${network.name} (${rules.join(', ')})`;
 }
 
-function nicText({ ifname }: Choice, { master, netAddress, addresses, promisedMbps }: AllocatedNic, i: number): string {
+function nicText(
+  { ifname }: AttachmentChoice,
+  { master, netAddress, addresses, promisedMbps }: AllocatedNic,
+  i: number,
+): string {
   const promised = promisedMbps === undefined ? [] : [formatBandwidth(promisedMbps)];
   return [`${ifname}-${i}`, master ?? netAddress, ...addresses, ...promised].join(' ');
 }

@@ -1,3 +1,4 @@
+import { isUp } from '../layout/members.ts';
 import { isOfClass } from './devClass.ts';
 import type { Candidate, Wish } from './types.ts';
 
@@ -10,7 +11,7 @@ export type Usable =
  * pod names NICs all others. A name that is not among the rest is refused; best effort goes without it.
  */
 export function usableOf(candidates: readonly Candidate[], { masters, deviceClass, bestEffort = false }: Wish): Usable {
-  const up = candidates.filter(({ member }) => member.nic.linkState !== 'down');
+  const up = candidates.filter(({ member }) => isUp(member));
   const free = up.filter(({ takenBy }) => takenBy === undefined);
   const usable = deviceClass ? free.filter(({ member }) => isOfClass(member.nic, deviceClass)) : free;
   const taken = up.filter(candidate => !free.includes(candidate));

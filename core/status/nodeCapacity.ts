@@ -1,7 +1,7 @@
 import type { InterfaceIndex } from '../api/types.ts';
 import { blocksOf, type Block } from '../layout/hostBlocks.ts';
 import { isUsable, usableCount } from '../layout/layout.ts';
-import type { Member } from '../layout/members.ts';
+import { isUp, type Member } from '../layout/members.ts';
 import type { AddressIndex } from '../net/addressIndex.ts';
 import { formatCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
@@ -36,7 +36,7 @@ export function nodeCapacity({
   if (!network.ownAddresses || members.length === 0) return undefined;
   const index = network.nodeIndependent ? 0 : hostIndex;
   if (index === undefined) return undefined;
-  const up = members.filter(({ nic }) => nic.linkState !== 'down');
+  const up = members.filter(isUp);
   if (up.length === 0) return 0;
   const ranges = new Map<string, { block: Block; nics: number }>();
   for (const member of up) {
@@ -49,12 +49,17 @@ export function nodeCapacity({
     }
   }
   const counts = [...ranges.values()].map(({ block, nics }) => freeFor(block, hostAddresses) / BigInt(nics));
+  return leastOf(counts);
+}
+
+/** For so many pods there are addresses, where each takes one of every range. */
+export function leastOf(counts: readonly bigint[]): number {
   return Number(counts.reduce((least, count) => (count < least ? count : least), BigInt(capacityLimit)));
 }
 
 /** NICs that a pod can get: those whose link is not down. */
 export function usableNics(members: readonly Member[]): number {
-  return members.filter(({ nic }) => nic.linkState !== 'down').length;
+  return members.filter(isUp).length;
 }
 
 /**
@@ -64,7 +69,7 @@ export function usableNics(members: readonly Member[]): number {
  */
 export function nodeBandwidth(network: Network, members: readonly Member[]): number | undefined {
   if (!keepsPromises(network) || members.length === 0) return undefined;
-  const up = members.filter(({ nic }) => nic.linkState !== 'down');
+  const up = members.filter(isUp);
   return up.reduce((sum, { nic }) => sum + (nic.speedMbps ?? 0), 0);
 }
 

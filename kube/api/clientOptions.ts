@@ -1,7 +1,7 @@
 /** Options of every call. */
 export interface CallOptions {
   /** Ends the call; the promise is rejected with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Milliseconds for the whole call, retries included. Default 30,000. */
   readonly timeoutMs?: number;
 }
@@ -33,7 +33,7 @@ export interface ListOptions<T> extends ReadOptions, Selectors {
 }
 
 export interface WatchOptions extends Selectors {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Start after this version. */
   readonly resourceVersion: string;
   /** Seconds until the API server ends the watch. */
@@ -51,7 +51,7 @@ export interface PatchOptions extends WriteOptions {
 export interface DeleteOptions extends CallOptions {
   readonly dryRun?: boolean;
   /** The delete is refused with a conflict where the object is another one by now. */
-  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly preconditions?: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined };
   readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
   readonly gracePeriodSeconds?: number;
 }

@@ -37,18 +37,17 @@ const mostFindings = 1000;
  */
 export async function auditCluster(client: KubeClient, options: ClusterAuditOptions): Promise<AuditResult> {
   const { settleMs, graceMs = 60_000, reservationMs = 60_000, concurrency = 8, network, signal } = options;
-  const call = { concurrency, ...(signal && { signal }) };
   const rules = (): AuditRules => ({ now: new Date(), graceMs, reservationMs });
   const isMeant = (finding: AuditFinding): boolean =>
     network === undefined || finding.network.split(',').includes(network);
-  const all = await firstLook(client, await readFrame(client, signal), rules(), call);
+  const all = await firstLook(client, await readFrame(client, signal), rules(), { concurrency, signal });
   const first = all.filter(({ finding }) => isMeant(finding));
   if (first.length === 0) return { findings: [], more: 0 };
   await sleep(settleMs, signal);
   signal?.throwIfAborted();
   const frame = await readFrame(client, signal);
   const suspects = first.slice(0, mostFindings);
-  const second = await secondLook(client, frame, suspects, rules, call);
+  const second = await secondLook(client, frame, suspects, rules, { concurrency, signal });
   const findings = confirmed(
     suspects.map(({ finding }) => finding),
     second.filter(isMeant),

@@ -28,19 +28,18 @@ export async function firstLook(
   client: KubeClient,
   frame: AuditFrame,
   rules: AuditRules,
-  { concurrency, signal }: { concurrency: number; signal?: AbortSignal },
+  { concurrency, signal }: { concurrency: number; signal: AbortSignal | undefined },
 ): Promise<Suspicion[]> {
-  const options = signal ? { signal } : {};
   const suspicions: Suspicion[] = [];
   const suspect = (findings: readonly AuditFinding[], pools: readonly AuditedPool[]): void => {
     const names = pools.map(({ name }) => name);
     for (const finding of findings) suspicions.push({ finding, pools: names });
   };
   const read = async (name: string): Promise<AuditedPool[]> => {
-    const pool = await client.find(ipPools, { name }, options);
+    const pool = await client.find(ipPools, { name }, { signal });
     return pool ? [auditedPool(pool)] : [];
   };
-  const rows = await listPoolRows(client, options);
+  const rows = await listPoolRows(client, { signal });
   const byNode = Map.groupBy(rows, ({ hostName }) => (frame.nodes.has(hostName ?? '') ? hostName : undefined));
 
   const pages = new PageRecords();
@@ -53,7 +52,7 @@ export async function firstLook(
 
   const users = new AddressUsers();
   await eachOf([unscheduled, ...frame.nodes.keys()], concurrency, async node => {
-    const here = await podsOn(client, node, options);
+    const here = await podsOn(client, node, signal);
     const own = await Promise.all((byNode.get(node) ?? []).map(({ name }) => read(name)));
     const pools = [...own.flat(), ...pages.take(here)];
     suspect([...audit({ ...frame, pods: here, pools }, rules), ...users.see(here, frame.networks)], pools);
@@ -65,11 +64,8 @@ export async function firstLook(
 }
 
 /** From the API server's cache, where pods are found by their node. */
-async function podsOn(client: KubeClient, node: string, options: { signal?: AbortSignal }): Promise<AuditedPod[]> {
-  const { items } = await client.list(pods, {
-    ...options,
-    fieldSelector: `spec.nodeName=${node}`,
-    resourceVersion: '0',
-  });
+async function podsOn(client: KubeClient, node: string, signal: AbortSignal | undefined): Promise<AuditedPod[]> {
+  const fieldSelector = `spec.nodeName=${node}`;
+  const { items } = await client.list(pods, { signal, fieldSelector, resourceVersion: '0' });
   return items.map(auditedPod);
 }

@@ -1,9 +1,9 @@
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import type { AuditedNetwork, AuditInput } from '../../core/audit/types.ts';
-import { isMultiNicError } from '../../core/errors.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
-import { readNetwork } from '../../core/network/network.ts';
+import { tryReadNetwork } from '../../core/network/network.ts';
 import type { KubeClient } from '../api/client.ts';
+import { isReady } from '../api/readiness.ts';
 import { cidrs, multiNicNetworks, nodes, type Node } from '../api/resources.ts';
 
 /** What every part of an audit is compared with. */
@@ -13,10 +13,9 @@ export type AuditFrame = Pick<AuditInput, 'networks' | 'nodes'>;
 const nodesAtOnce = 100;
 
 export async function readFrame(client: KubeClient, signal: AbortSignal | undefined): Promise<AuditFrame> {
-  const options = signal ? { signal } : {};
-  const { items: objects } = await client.list(multiNicNetworks, options);
-  const { items: pages } = await client.list(cidrs, options);
-  const { items: nodeObjects } = await client.list(nodes, { ...options, limit: nodesAtOnce, transform: trimNode });
+  const { items: objects } = await client.list(multiNicNetworks, { signal });
+  const { items: pages } = await client.list(cidrs, { signal });
+  const { items: nodeObjects } = await client.list(nodes, { signal, limit: nodesAtOnce, transform: trimNode });
   const pagesOf = Map.groupBy(pages, ({ spec }) => spec.network);
   return {
     networks: new Map(
@@ -30,13 +29,8 @@ export async function readFrame(client: KubeClient, signal: AbortSignal | undefi
 }
 
 function auditedNetwork(object: MultiNicNetwork, indexes: ReadonlyMap<string, number>): AuditedNetwork | undefined {
-  try {
-    return { network: readNetwork(object), interfaces: object.status?.interfaces ?? [], hostIndexes: indexes };
-  } catch (error) {
-    // Its status says so.
-    if (isMultiNicError(error)) return undefined;
-    throw error;
-  }
+  const network = tryReadNetwork(object);
+  return network && { network, interfaces: object.status?.interfaces ?? [], hostIndexes: indexes };
 }
 
 function trimNode({ metadata: { name }, status }: Node): Node {
@@ -44,8 +38,4 @@ function trimNode({ metadata: { name }, status }: Node): Node {
     metadata: { name },
     status: { conditions: status?.conditions?.filter(({ type }) => type === 'Ready') ?? [] },
   };
-}
-
-function isReady({ status }: Node): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
 }

@@ -18,14 +18,13 @@ export async function secondLook(
   frame: AuditFrame,
   suspicions: readonly Suspicion[],
   rules: () => AuditRules,
-  { concurrency, signal }: { concurrency: number; signal?: AbortSignal },
+  { concurrency, signal }: { concurrency: number; signal: AbortSignal | undefined },
 ): Promise<AuditFinding[]> {
-  const options = signal ? { signal } : {};
   const objects = new Set(suspicions.flatMap(({ finding }) => finding.objects));
   const seen: AuditedPod[] = [];
   await eachOf(named(objects, 'pod'), concurrency, async text => {
     const [namespace = '', name = ''] = text.split(/\/(.*)/s, 2);
-    const pod = await client.find(pods, { namespace, name }, options);
+    const pod = await client.find(pods, { namespace, name }, { signal });
     if (pod) seen.push(auditedPod(pod));
   });
   const names = new Set([
@@ -35,7 +34,7 @@ export async function secondLook(
   ]);
   const pools: AuditedPool[] = [];
   await eachOf(names, concurrency, async name => {
-    const pool = await client.find(ipPools, { name }, options);
+    const pool = await client.find(ipPools, { name }, { signal });
     if (pool) pools.push(auditedPool(pool));
   });
   return audit({ ...frame, pods: seen, pools }, rules());

@@ -12,6 +12,7 @@ import { candidatesOf } from '../../core/selection/candidates.ts';
 import { stillMeets } from '../../core/selection/held.ts';
 import { candidatesWith, loadsOf, sumLoads, takesWholeNic, type NicLoads } from '../../core/selection/loads.ts';
 import { keepsPromises, wishOf } from '../../core/selection/wish.ts';
+import { leastOf } from '../../core/status/nodeCapacity.ts';
 import type { KnownNetwork } from '../view/clusterView.ts';
 import { sleep } from '../api/deadline.ts';
 import type { PoolCallOptions, PoolRef, PoolStore } from '../pools/poolStore.ts';
@@ -136,6 +137,6 @@ function nodePool(
     spec: { network: network.name, hostName: name, blocks: blocks.map(({ pod }) => formatCidr(pod)) },
     networkUid: network.uid,
     ...(network.generation !== undefined && { networkGeneration: network.generation }),
-    ...(counts.length > 0 && { capacity: Number(counts.reduce((a, b) => (a < b ? a : b), 1_000_000n)) }),
+    ...(counts.length > 0 && { capacity: leastOf(counts) }),
   };
 }

@@ -1,4 +1,4 @@
-import { explain, explainShort, type Choice } from '../../core/selection/explain.ts';
+import { explain, explainShort, type AttachmentChoice } from '../../core/selection/explain.ts';
 import type { EventRecorder, EventSubject } from '../report/events.ts';
 
 /** Tells with the pod's events which NICs were chosen, and why: `kubectl describe pod` shows them. */
@@ -6,7 +6,7 @@ export function tellChoice(
   events: Pick<EventRecorder, 'record'>,
   { metadata }: Pick<EventSubject, 'metadata'>,
   node: string,
-  choices: readonly Choice[],
+  choices: readonly AttachmentChoice[],
 ): void {
   if (choices.length === 0) return;
   const subject = { apiVersion: 'v1', kind: 'Pod', metadata };

@@ -17,7 +17,7 @@ export interface LeaseLock {
 export function leaseLock(client: KubeClient, ref: ObjectRef, identity: string, leaseDurationMs: number): LeaseLock {
   const leaseDurationSeconds = Math.ceil(leaseDurationMs / 1000);
   return {
-    read: (timeoutMs, signal) => client.find(leases, ref, { timeoutMs, ...(signal && { signal }) }),
+    read: (timeoutMs, signal) => client.find(leases, ref, { timeoutMs, signal }),
     take: (previous, timeoutMs, signal) => {
       const now = microTime();
       const spec = {

@@ -112,7 +112,7 @@ export class ClusterView implements NetworkDirectory {
   network(name: string): KnownNetwork | undefined {
     const object = this.#sources.networks.get(name);
     if (!object) return undefined;
-    const known = this.#read.get(object) ?? this.#readNetwork(object);
+    const known = this.#networkOf(object);
     if (known instanceof Error) throw known;
     return known;
   }
@@ -129,7 +129,7 @@ export class ClusterView implements NetworkDirectory {
    * neither has been seen when the other is checked, and some are from times without a webhook.
    */
   sharing(object: MultiNicNetwork): { other: KnownNetwork; range: string }[] {
-    const known = this.#read.get(object) ?? this.#readNetwork(object);
+    const known = this.#networkOf(object);
     if (known instanceof Error) return [];
     return this.networks().flatMap(other => {
       if (other.object.metadata.name === object.metadata.name) return [];
@@ -149,7 +149,7 @@ export class ClusterView implements NetworkDirectory {
   /** All networks whose spec can be read. */
   networks(): KnownNetwork[] {
     return [...this.#sources.networks.list()].flatMap(object => {
-      const known = this.#read.get(object) ?? this.#readNetwork(object);
+      const known = this.#networkOf(object);
       return known instanceof Error ? [] : [known];
     });
   }
@@ -207,8 +207,9 @@ export class ClusterView implements NetworkDirectory {
     return new MultiNicError('MNN_OVERLAP', detail);
   }
 
-  #readNetwork(object: MultiNicNetwork): KnownNetwork | Error {
-    let known: KnownNetwork | Error;
+  #networkOf(object: MultiNicNetwork): KnownNetwork | Error {
+    let known = this.#read.get(object);
+    if (known) return known;
     try {
       known = { object, state: { network: readNetwork(object), interfaces: object.status?.interfaces ?? [] } };
     } catch (error) {

@@ -63,7 +63,5 @@ export class HostAddresses {
 }
 
 function addressesOf(network: Pick<Network, 'masterNets'>, host: HostInterfaceSpec): IpAddress[] {
-  return membersOf(network, host).flatMap(({ hostAddresses }) =>
-    hostAddresses.flatMap(({ address }) => (address ? [address] : [])),
-  );
+  return membersOf(network, host).flatMap(member => member.hostAddresses.flatMap(({ address }) => address ?? []));
 }
