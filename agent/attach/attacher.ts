@@ -90,7 +90,7 @@ export class Attacher {
       this.#finished.add(entry.current);
       return resultOf(ready, entry.current, links, answers);
     } catch (error) {
-      await this.#rollBack(entry.current);
+      await this.#rollBack(entry.current, error);
       throw error;
     }
   }
@@ -174,9 +174,9 @@ export class Attacher {
   }
 
   /** A rollback that fails leaves the entry, so that DEL or the next ADD finds what is left. */
-  async #rollBack(entry: CheckpointEntry): Promise<void> {
+  async #rollBack(entry: CheckpointEntry, failure: unknown): Promise<void> {
     try {
-      await this.detach(entry);
+      await this.#detacher.detach(entry, failure);
     } catch (error) {
       const { containerId, ifname } = entry;
       this.#options.log.error({ err: error, container: containerId, ifname }, 'rolling back failed');

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
+import { saysTheSame } from '../delegate/pluginError.ts';
 import { NetlinkError, type Netlink, type Op } from '../netlink/netlink.ts';
 import type { OnStep } from '../steps.ts';
 import { bringBack, takeName, undoRenaming } from './movedNics.ts';
@@ -32,9 +33,10 @@ export class Detacher {
   /**
    * In the reverse order of making, and on after a failure: one plugin that cannot be called must not keep the rest. The entry goes last,
    * and only where nothing is left.
+   * @param failedAdd what has just kept the attachment from being made
    * @throws the first failure
    */
-  async detach(entry: CheckpointEntry): Promise<void> {
+  async detach(entry: CheckpointEntry, failedAdd?: unknown): Promise<void> {
     const { checkpoint, onStep } = this.#options;
     // The path may name another sandbox's namespace by now (a process id given again): nothing there is ours.
     const isThere = namespaceIdentity(entry.netns) === entry.netnsId;
@@ -48,14 +50,15 @@ export class Detacher {
       }
       onStep(step);
     };
+    const callDel = (link: CheckpointLink): Promise<void> => this.#callDel(entry, link, netns, failedAdd);
     for (const link of entry.links.toReversed()) {
-      if (link.delegate?.role === 'plugin') await attempt(() => this.#callDel(entry, link, netns), 'del.delegate');
+      if (link.delegate?.role === 'plugin') await attempt(() => callDel(link), 'del.delegate');
     }
     // Both ends of a ptp link go with either. Those of the pods go side by side, those of the host one after another.
     if (isThere) await attempt(() => this.#deleteInPod(entry), 'del.pod');
     await attempt(() => this.#deleteOnHost(entry), 'del.host');
     for (const link of entry.links.toReversed()) {
-      if (link.delegate?.role === 'ipam') await attempt(() => this.#callDel(entry, link, netns), 'del.ipam');
+      if (link.delegate?.role === 'ipam') await attempt(() => callDel(link), 'del.ipam');
     }
     if (entry.links.some(({ moves }) => moves))
       await attempt(() => bringBack(this.#options, entry, isThere), 'del.moved');
@@ -64,13 +67,23 @@ export class Detacher {
     onStep('del.forgotten');
   }
 
-  async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string): Promise<void> {
+  /**
+   * A plugin that says to DEL what it said to ADD is not there, does not like its configuration, or misses a daemon: there is nothing for it to
+   * undo but a link that some leave behind. With the entry kept it would say so for ever, and the pod could not end.
+   */
+  async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string, failedAdd: unknown): Promise<void> {
     const { delegates, netlink } = this.#options;
     const { delegate } = link;
     if (netns !== '') await undoRenaming(netlink, netns, link);
     if (!delegate || (await this.#nothingMoved(link, delegate, netns))) return;
     if (link.moves && netns !== '') await netlink.one(netns, takeName(link.name, entry.ifname));
-    await delegates.del(delegate, callOf(entry, link, netns), delegate.printed);
+    try {
+      await delegates.del(delegate, callOf(entry, link, netns), delegate.printed);
+    } catch (error) {
+      if (delegate.printed || !saysTheSame(failedAdd, error)) throw error;
+      if (netns === '' || link.moves) return;
+      await netlink.one(netns, { op: 'link.del', dev: link.name, ignore: ['ENODEV', 'EOPNOTSUPP'] });
+    }
   }
 
   /**

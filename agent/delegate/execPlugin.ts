@@ -1,7 +1,9 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { CniCommand } from '../../core/cni/call.ts';
-import { CniError, cniCodes, cniError } from '../../core/cni/error.ts';
+import { cniCodes, type CniError } from '../../core/cni/error.ts';
+import { errorTable } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
+import { PluginError } from './pluginError.ts';
 
 /** One call of a plugin's executable. */
 export interface PluginCall {
@@ -106,13 +108,19 @@ function run({ executable, env, conf }: PluginCall, signal: AbortSignal | undefi
 function failureOf({ executable, command }: PluginCall, ending: Ending): CniError {
   const who = `plugin ${executable}, ${command}`;
   const own = errorObject(ending.stdout);
-  if (own) return new CniError(own.code, `${who}: ${own.msg}`, own.details);
+  if (own) return new PluginError(own.code, `${who}: ${own.msg}`, own.details, JSON.stringify(own));
   const { code, signal, stderr, startError, tooLong } = ending;
   const ended = signal === null ? `ended with ${code ?? 'nothing'}` : `was ended by ${signal}`;
   const how = startError?.message ?? (tooLong ? `printed more than ${maxOutput} bytes` : ended);
   const log = stderr.trim().slice(-shownLog);
-  const detail = `${who}: ${how}${log === '' ? '' : `: ${log}`}`;
-  return cniError(cniCodes.delegateFailed, 'MNN_DELEGATE_FAILED', detail, { cause: startError });
+  const words = startError?.message ?? (signal === null && !tooLong ? log : '');
+  return new PluginError(
+    cniCodes.delegateFailed,
+    `${who}: ${how}${log === '' ? '' : `: ${log}`}`,
+    `MNN_DELEGATE_FAILED: ${errorTable.MNN_DELEGATE_FAILED}`,
+    words,
+    { cause: startError },
+  );
 }
 
 /** CNI 1.1, section 5 "Error"; details are optional there. */

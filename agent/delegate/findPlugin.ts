@@ -1,6 +1,8 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
+import { cniCodes } from '../../core/cni/error.ts';
+import { errorTable } from '../../core/errors.ts';
+import { PluginError } from './pluginError.ts';
 
 /**
  * The executable of a plugin type: the first of that name in the folders (CNI 1.1, section 2 "CNI_PATH").
@@ -24,7 +26,8 @@ async function isExecutable(path: string): Promise<boolean> {
   }
 }
 
-function missing(type: string, what: string, folders: readonly string[]): CniError {
-  const detail = `the CNI plugin "${type}" is ${what} (searched in ${folders.join(', ') || 'no folder'})`;
-  return cniError(cniCodes.delegateFailed, 'MNN_DELEGATE_MISSING', detail);
+function missing(type: string, what: string, folders: readonly string[]): PluginError {
+  const words = `the CNI plugin "${type}" is ${what} (searched in ${folders.join(', ') || 'no folder'})`;
+  const details = `MNN_DELEGATE_MISSING: ${errorTable.MNN_DELEGATE_MISSING}`;
+  return new PluginError(cniCodes.delegateFailed, words, details, words);
 }

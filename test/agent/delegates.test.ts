@@ -227,6 +227,56 @@ describe('agent: other plugins as delegates', function () {
     expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
   });
 
+  describe('a pod whose plugin refuses ADD and DEL alike can end:', () => {
+    const entries = (): string[] => readdirSync(join(host.folder, 'state', 'attachments'));
+    const dhcp = { type: 'dhcp', daemonSocketPath: '/run/no-such-daemon.sock' };
+    for (const [i, [what, network, words]] of (
+      [
+        ['one that is not there', spec(ours, { type: 'absent' }, '10.234.0.0/16'), 'is not there'],
+        ['an IPAM plugin that is not there', spec({ type: 'absent-ipam' }, {}), 'is not there'],
+        ['one that does not know the version', spec({ type: 'static' }, { cniVersion: '1.1.0' }), 'incompatible'],
+        ['one that cannot read it', spec(ours, { type: 'bridge', args: { mtu: '9k' } }, '10.235.0.0/16'), 'unmarshal'],
+        ['one that misses its daemon', spec(dhcp, {}), 'no-such-daemon.sock'],
+      ] as const
+    ).entries()) {
+      it(what, async () => {
+        await site.addNetwork(`refused-${i}`, network);
+        const config = await multusConfig(site, `refused-${i}`, { cniArgs: { nics: 1 } });
+        using sandbox = await Sandbox.make(site, host, `refused-${i}`);
+        expect(errorOf(await sandbox.call('ADD', config)).msg).to.contain(words);
+        await sandbox.del(config);
+        expect(entries()).to.deep.equal([]);
+        expect(sandbox.links()).to.deep.equal([]);
+      });
+    }
+
+    it('but not while it fails otherwise', async () => {
+      const full = { cniVersion: '1.0.0', code: 11, msg: 'the disk is full' };
+      const failing = new ScriptedPlugin(host.ownPlugins, 'failing', {});
+      failing.answer('{"code":117,"msg":"no luck"}', { DEL: full });
+      const config = await multusConfig(site, 'broken', { cniArgs: { nics: 1 } });
+      using sandbox = await Sandbox.make(site, host, 'left');
+      expect(errorOf(await sandbox.call('ADD', config)).code).to.equal(117);
+      expect(errorOf(await sandbox.call('DEL', config)).msg).to.contain('the disk is full');
+      failing.answer({});
+      await sandbox.del(config);
+      expect(entries()).to.deep.equal([]);
+    });
+
+    it('nor where it was ended each time, with what it had made', async () => {
+      const script = join(host.ownPlugins, 'failing');
+      writeFileSync(script, '#!/bin/sh\necho started >&2; kill -9 $$\n', { mode: 0o755 });
+      const config = await multusConfig(site, 'broken', { cniArgs: { nics: 1 } });
+      using sandbox = await Sandbox.make(site, host, 'ended');
+      expect(errorOf(await sandbox.call('ADD', config)).msg).to.contain('was ended by SIGKILL');
+      expect(errorOf(await sandbox.call('DEL', config)).msg).to.contain('was ended by SIGKILL');
+      const mended = new ScriptedPlugin(host.ownPlugins, 'failing', {});
+      await sandbox.del(config);
+      expect(mended.calls.at(-1)?.command).to.equal('DEL');
+      expect(entries()).to.deep.equal([]);
+    });
+  });
+
   it('a namespace that goes while it is being attached to is said to be none', async () => {
     const answer = JSON.stringify({ cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] });
     const script = `#!/bin/sh\nip netns del "$(basename "$CNI_NETNS")"\necho '${answer}'\n`;
