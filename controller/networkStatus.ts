@@ -6,6 +6,7 @@ import { definitionsSummary, type DefinitionsState, type DevicesProblem } from '
 import { describePosition, hostsState } from '../core/status/hosts.ts';
 import { networkStatus, sameButCounts, sameStatus, unusableStatus } from '../core/status/networkStatus.ts';
 import { routeState } from '../core/status/routes.ts';
+import { hostsApart } from '../core/status/survey.ts';
 import type { Network } from '../core/network/network.ts';
 import type { KnownNetwork } from '../kube/view/clusterView.ts';
 import { isConflict, isNotFound } from '../kube/api/errors.ts';
@@ -148,7 +149,7 @@ export class NetworkStatuses {
     );
     // A host without a Node has no agent that could report: it is one that a user described.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
-    const routes = routeState(network, withAgent, view.networkNames(), hasIndex);
+    const routes = routeState(network, withAgent, view.networkNames(), hasIndex, hostsApart(survey));
     const addresses = network.ownAddresses
       ? { addresses: this.#context.addresses.of(network.name, network.nodeIndependent) }
       : {};

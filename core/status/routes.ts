@@ -18,12 +18,14 @@ export interface RouteState {
  * that fail, and one that names none of the cluster's speaks for all.
  * @param networkNames all networks of the cluster
  * @param hasBlock whether a host has its address block; without it there are no routes to it yet
+ * @param apart hosts that share no subnet with another one: routes go by NICs in one subnet, so there are none to them
  */
 export function routeState(
   network: { name: string; l3: boolean },
   hosts: readonly MemberHost[],
   networkNames: Iterable<string>,
   hasBlock: (host: string) => boolean,
+  apart: ReadonlySet<string> = new Set(),
 ): RouteState {
   if (!network.l3) return state('N/A', '', 'NotNeeded', 'the network is not in l3 or l3s mode');
   const known = new Set(networkNames);
@@ -42,7 +44,13 @@ export function routeState(
     const who = by.waiting.length > 0 ? `: ${listNames(by.waiting)}` : '';
     return state('WaitForRoutes', `waiting for route update${who}`, 'Waiting');
   }
-  return state('Success', '', 'RoutesProgrammed', `routes to ${by.done.length} hosts are in place`);
+  const reached = by.done.filter(name => !apart.has(name));
+  if (apart.size === 0)
+    return state('Success', '', 'RoutesProgrammed', `routes to ${reached.length} hosts are in place`);
+  const why = `no NIC in a subnet that another host is in, so no routes lead to their pods: ${listNames([...apart])}`;
+  if (reached.length === 0) return state('Failed', `all hosts have ${why}`, 'NoSharedSubnet');
+  const who = apart.size === 1 ? '1 host has' : `${apart.size} hosts have`;
+  return state('Success', `${who} ${why}`, 'RoutesProgrammed');
 }
 
 type HostRoutes = 'failed' | 'unknown' | 'waiting' | 'done';

@@ -10,6 +10,8 @@ import { networkStatus, sameButCounts, sameStatus, unusableStatus } from './netw
 import { routeState } from './routes.ts';
 import { surveyHosts } from './survey.ts';
 import { layoutProblem } from './layoutProblem.ts';
+import { hostsApart, surveyHosts } from './survey.ts';
+import { layoutProblem } from './usable.ts';
 
 const now = new Date('2026-05-01T10:00:00.500Z');
 
@@ -122,6 +124,25 @@ describe('routeState', () => {
     expect(failing('the kernel refuses')).to.equal('Failed');
     expect(failing('other: 3 routes are missing')).to.equal('Success');
     expect(failing('net-2, other: 3 routes are missing')).to.equal('Success');
+  });
+
+  it('is Failed where no two hosts share a subnet, and names the hosts that share none', () => {
+    const wide = network({}, { masterNets: [] });
+    const stateOf = (hosts: HostInterface[]) => {
+      const survey = surveyHosts(wide, hosts);
+      return routeState(l3, survey.members, ['net'], () => true, hostsApart(survey));
+    };
+    const alone = host('b', ['172.20.9.0/31', '172.20.9.2/31'], { status: 'True' });
+    const failed = stateOf([done, alone]);
+    expect(failed).to.deep.include({ routeStatus: 'Failed' });
+    expect(failed.message).to.contain('so no routes lead to their pods: a, b');
+    const some = stateOf([done, alone, host('c', [one, two], { status: 'True' })]);
+    expect(some).to.deep.include({ routeStatus: 'Success' });
+    expect(some.message).to.equal(
+      '1 host has no NIC in a subnet that another host is in, so no routes lead to their pods: b',
+    );
+    expect(stateOf([done])).to.deep.include({ routeStatus: 'Success', message: '' });
+    expect(stateOf([done, host('d', [two], { status: 'Unknown' }), alone]).routeStatus).to.equal('Unknown');
   });
 
   it('puts failures before silence, and silence before waiting', () => {

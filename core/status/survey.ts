@@ -57,6 +57,14 @@ export function surveyHosts(
   return survey;
 }
 
+/** Hosts, by name, that have no NIC in a subnet where another one has one, too; of a single host nothing else is to be expected. */
+export function hostsApart({ members, perSubnet }: Survey): Set<string> {
+  if (members.length < 2) return new Set();
+  const shared = new Set(perSubnet.flatMap(({ netAddress, numOfHosts }) => (numOfHosts > 1 ? [netAddress] : [])));
+  const apart = members.filter(host => !host.members.some(({ netAddress }) => shared.has(netAddress)));
+  return new Set(apart.map(({ host }) => host.metadata.name));
+}
+
 /** Host subnets by their place in masterNets, then by address. */
 function inOrder(masterNets: readonly IpCidr[], netAddresses: Iterable<string>): string[] {
   const ranked = [...netAddresses].flatMap(netAddress => {

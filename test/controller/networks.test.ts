@@ -167,6 +167,13 @@ describe('Networks, against a real API server', function () {
     expect(after.metadata.resourceVersion).to.equal(before.metadata.resourceVersion);
   });
 
+  /** What a host's agent says of its L3 routes. */
+  async function report(name: string, status: 'True' | 'False', message: string): Promise<void> {
+    const lastTransitionTime = '2026-01-01T00:00:00Z';
+    const conditions = [{ type: 'RoutesProgrammed', status, reason: 'Test', message, lastTransitionTime }];
+    await site.client.patch(hostInterfaces, { name }, 'merge', { status: { conditions } }, { subresource: 'status' });
+  }
+
   it('sums up the routes that agents report', async () => {
     const names = ['n-0', 'n-1'];
     await site.cluster.addFakeNodes(names.map(name => ({ name })));
@@ -181,27 +188,35 @@ describe('Networks, against a real API server', function () {
         const status = await site.seen.status('l3');
         return status?.routeStatus === state && status;
       });
-    const report = async (name: string, status: 'True' | 'False', message: string) => {
-      const condition = {
-        type: 'RoutesProgrammed',
-        status,
-        reason: 'Test',
-        message,
-        lastTransitionTime: '2026-01-01T00:00:00Z',
-      };
-      await site.client.patch(
-        hostInterfaces,
-        { name },
-        'merge',
-        { status: { conditions: [condition] } },
-        { subresource: 'status' },
-      );
-    };
     await routes('WaitForRoutes');
     for (const name of names) await report(name, 'True', 'all routes are in place');
     await routes('Success');
     await eventually('configStatus Success', async () => (await site.seen.status('l3'))?.configStatus === 'Success');
     await report('n-1', 'False', 'l3: table 1000 cannot be written');
     expect((await routes('Failed')).message).to.equal('some route cannot be applied, need attention: n-1');
+  });
+
+  it('says so where hosts share no subnet, as in fabrics that are routed to each NIC: no L3 routes lead from one to the other', async () => {
+    const names = ['p-0', 'p-1', 'p-2'];
+    await site.cluster.addFakeNodes(names.map(name => ({ name })));
+    const add = async (name: string, netAddress: string) => {
+      const { spec, ...rest } = host(name, 0);
+      const interfaces = [{ ...spec.interfaces[0]!, netAddress, hostIP: netAddress.split('/')[0]! }];
+      await site.client.create(hostInterfaces, { ...rest, spec: { ...spec, interfaces } });
+      await report(name, 'True', 'all routes are in place');
+    };
+    await add('p-0', '172.20.1.0/31');
+    await add('p-1', '172.20.1.2/31');
+    await site.client.create(multiNicNetworks, network('routed', {}, { vlanMode: 'l3' }));
+    const says = (what: object) =>
+      eventually(JSON.stringify(what), async () => {
+        const { routeStatus, message, conditions = [] } = (await site.seen.status('routed')) ?? {};
+        const ready = conditions.find(({ type }) => type === 'RoutesReady')?.reason;
+        return JSON.stringify({ routeStatus, ready, message }) === JSON.stringify(what);
+      });
+    const why = 'no NIC in a subnet that another host is in, so no routes lead to their pods';
+    await says({ routeStatus: 'Failed', ready: 'NoSharedSubnet', message: `all hosts have ${why}: p-0, p-1` });
+    await add('p-2', '172.20.1.2/31');
+    await says({ routeStatus: 'Success', ready: 'RoutesProgrammed', message: `1 host has ${why}: p-0` });
   });
 });
