@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseAllDocuments, stringify } from 'yaml';
+import { apiVersion } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { capacityOf } from '../../core/layout/layout.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
@@ -103,6 +104,22 @@ describe('manifests/samples', () => {
       discovery: { existDaemon: 1, infoAvailable: 0, cidrProcessed: 0 },
       computeResults: [],
     });
+  });
+
+  it('a network without an IPAM is stored with an empty one: agents of 0.1.0 attach no pod while there is a network without the field', async () => {
+    await using client = await KubeClient.connect({ kubeconfig: cluster().kubeconfig });
+    const plugin = { cniVersion: '1.0.0', type: 'macvlan' };
+    for (const [i, ipam] of [{}, { ipam: null as unknown as string }].entries()) {
+      const metadata = { name: `segment-${i}` };
+      await client.create(multiNicNetworks, {
+        apiVersion,
+        kind: 'MultiNicNetwork',
+        metadata,
+        spec: { ...ipam, plugin },
+      });
+      expect((await client.get(multiNicNetworks, metadata)).spec.ipam).to.equal('{}');
+      await client.delete(multiNicNetworks, metadata);
+    }
   });
 
   it('a HostInterface may carry the statistics that the predecessor declared', async () => {
