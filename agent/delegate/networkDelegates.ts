@@ -1,6 +1,7 @@
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { delegateConf, ipamConf, type DelegateNic } from '../../core/delegate/delegateConf.ts';
 import { configuredMasters, nicIpam } from '../../core/delegate/nicIpam.ts';
+import { givesAddresses } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import { pluginOf } from '../attach/plugin.ts';
 
@@ -18,7 +19,10 @@ export function networkDelegates(network: Network): Delegate[] {
     const nic: DelegateNic = { master, ipam, wanted: [] };
     const { name, spec } = network;
     if (plugin.type === 'delegate') {
-      return [{ role: 'plugin', conf: delegateConf(name, spec.plugin, nic, nothing) }];
+      const conf = delegateConf(name, spec.plugin, nic, nothing);
+      // Our own addresses reach a plugin as those of the IPAM plugin `static`: it is to be there, whichever they will be.
+      const isStatic = ipam.kind === 'given' && givesAddresses(network.ipam);
+      return [{ role: 'plugin', conf: isStatic ? { ...conf, ipam: { type: 'static' } } : conf }];
     }
     if (ipam.kind === 'given') return [];
     return [{ role: 'ipam', conf: ipamConf(name, spec.plugin, { ...nic, ipam }, nothing) }];

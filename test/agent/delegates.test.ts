@@ -306,6 +306,19 @@ describe('agent: other plugins as delegates', function () {
     expect(sandbox.links()).to.deep.equal([]);
   });
 
+  it('STATUS and GC name the IPAM plugin of our own addresses, as ADD does: vlan and dummy fail without one', async () => {
+    const needy = new ScriptedPlugin(host.ownPlugins, 'needy', {});
+    await site.addNetwork('needy', spec(ours, { type: 'needy', cniVersion: '1.1.0' }, '10.236.0.0/16'));
+    const config = await multusConfig(site, 'needy');
+    expect(await host.cni({ command: 'STATUS', containerId: '', config })).to.include({ exitCode: 0 });
+    const none = { ...config, 'cni.dev/valid-attachments': [] };
+    expect(await host.cni({ command: 'GC', containerId: '', ifname: '', config: none })).to.include({ exitCode: 0 });
+    expect(needy.calls.map(({ command, conf }) => [command, conf.ipam])).to.deep.equal([
+      ['STATUS', { type: 'static' }],
+      ['GC', { type: 'static' }],
+    ]);
+  });
+
   describe('GC, where the plugin is told what else is in use', () => {
     const answer = { cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] };
 
