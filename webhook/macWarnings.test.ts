@@ -10,10 +10,12 @@ function network(type: string): Parameters<typeof macWarnings>[0] {
 }
 
 describe('warnings of a hardware address that a pod asks for', () => {
-  it('say that interfaces of ipvlan have that of their NIC', () => {
-    expect(macWarnings(network('ipvlan'), { nics: 1 }, mac)).to.deep.equal([
-      'mac has no effect in network train: interfaces of ipvlan have the hardware address of their NIC (MNN_MAC_SHARED)',
-    ]);
+  it('say that interfaces of ipvlan, and NICs that go into pods, have that of their NIC', () => {
+    for (const type of ['ipvlan', 'aws-ipvlan', 'host-device', 'mellanox']) {
+      expect(macWarnings(network(type), { nics: 1 }, mac)).to.deep.equal([
+        `mac has no effect in network train: interfaces of ${type} have the hardware address of their NIC (MNN_MAC_SHARED)`,
+      ]);
+    }
   });
 
   it('say that it is for one NIC, unless the pod asks for one', () => {

@@ -3,8 +3,8 @@ import { takesMac } from '../core/network/nicUse.ts';
 import type { NicRequest } from '../core/selection/request.ts';
 
 /**
- * What a hardware address that the pod asks for comes to. It is told, not refused: nodes may have one NIC of the network only, and ipvlan has always
- * passed it over.
+ * What a hardware address that the pod asks for comes to. It is told, not refused: nodes may have one NIC of the network only, and ipvlan and
+ * host-device have always passed it over.
  * @param mac of the pod's selection element
  */
 export function macWarnings(
@@ -14,7 +14,7 @@ export function macWarnings(
 ): string[] {
   if (mac === '') return [];
   if (!takesMac(network)) {
-    const why = 'interfaces of ipvlan have the hardware address of their NIC';
+    const why = `interfaces of ${network.spec.plugin.type} have the hardware address of their NIC`;
     return [`mac has no effect in network ${network.name}: ${why} (MNN_MAC_SHARED)`];
   }
   if ((nics ?? masters?.length) === 1) return [];

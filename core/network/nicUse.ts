@@ -19,15 +19,18 @@ export function nicUse(
   return undefined;
 }
 
-/** Whether pods are neighbours in layer 2 by hardware addresses of their own: ipvlan has the NIC's, and on a ptp link there is only the host. */
+/** Whether pods are neighbours in layer 2 by hardware addresses that they ask for; on a ptp link there is only the host. */
 export function hasOwnMacs(network: Pick<Network, 'spec' | 'ipam'>): boolean {
   return network.spec.plugin.type !== 'ptp' && takesMac(network);
 }
 
-/** Whether an interface can have the hardware address that its pod asks for. */
+/** Whether an interface can have the hardware address that its pod asks for: ipvlan has the NIC's, and the plugin host-device knows of none. */
 export function takesMac({ spec, ipam }: Pick<Network, 'spec' | 'ipam'>): boolean {
-  return nicUse(spec.plugin, ipam.vlanMode)?.kind !== 'ipvlan';
+  return !movesNic.has(spec.plugin.type) && nicUse(spec.plugin, ipam.vlanMode)?.kind !== 'ipvlan';
 }
+
+/** Types whose plugin is host-device. */
+const movesNic: ReadonlySet<string> = new Set(['host-device', 'mellanox']);
 
 /**
  * Why links of two uses cannot be on one NIC at the same time; undefined where they can. A NIC has one receive handler, so it carries

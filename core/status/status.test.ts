@@ -8,10 +8,8 @@ import { definitionsSummary, type DefinitionsState, type DevicesProblem } from '
 import { hostsState, type Allocated } from './hosts.ts';
 import { networkStatus, sameButCounts, sameStatus, unusableStatus } from './networkStatus.ts';
 import { routeState } from './routes.ts';
-import { surveyHosts } from './survey.ts';
 import { layoutProblem } from './layoutProblem.ts';
 import { hostsApart, surveyHosts } from './survey.ts';
-import { layoutProblem } from './usable.ts';
 
 const now = new Date('2026-05-01T10:00:00.500Z');
 
