@@ -1,6 +1,6 @@
 import { Backoff, spread } from './backoff.ts';
 import { sleep } from './deadline.ts';
-import { ApiError, TransportError } from './errors.ts';
+import { ApiError, isRetryable, TransportError } from './errors.ts';
 
 /**
  * Repeats a request, within its deadline, where that cannot do it twice: the server says that it did not act and when to
@@ -17,6 +17,35 @@ export async function retrying<T>(method: string, signal: AbortSignal, attempt: 
       await sleep(waitMs, signal);
       // The server's own words say more than "no answer in time" would.
       if (signal.aborted) throw error;
+    }
+  }
+}
+
+/** Pauses before what an API server in need did not do is asked of it again: whoever waits for it waits twice as long at most. */
+export function patientBackoff(): Backoff {
+  return new Backoff({ minMs: 50, maxMs: 5_000 });
+}
+
+/**
+ * Repeats a work, less and less often, while it comes to nothing for reasons that may pass: for work without which a pod would be refused.
+ * @param timeoutMs for all of it
+ * @param work is told what is left of that, ms
+ * @throws what the work throws; at the end of the time the API server's last words, where it said any
+ */
+export async function untilAnswered<T>(timeoutMs: number, work: (leftMs: number) => Promise<T>): Promise<T> {
+  const until = performance.now() + timeoutMs;
+  const backoff = patientBackoff();
+  let answer: ApiError | undefined;
+  for (;;) {
+    try {
+      return await work(Math.max(1, until - performance.now()));
+    } catch (error) {
+      if (error instanceof ApiError) answer = error;
+      if (!isRetryable(error)) throw error;
+      const waitMs = backoff.next();
+      // Of a request that the deadline ended, the answers before say more.
+      if (performance.now() + waitMs >= until) throw answer ?? error;
+      await sleep(waitMs);
     }
   }
 }

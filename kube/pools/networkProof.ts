@@ -3,6 +3,7 @@ import type { PoolContent } from '../../core/pool/content.ts';
 import type { KubeClient } from '../api/client.ts';
 import { abortable, deadline } from '../api/deadline.ts';
 import { multiNicNetworks } from '../api/resources.ts';
+import { untilAnswered } from '../api/retry.ts';
 
 /** What a reading may take, ms, of which whoever asks for it waits as long as it has time. */
 const readingMs = 5_000;
@@ -65,7 +66,7 @@ export class NetworkProof {
 
   #read(name: string): Promise<MultiNicNetwork | undefined> {
     this.#following.delete(name);
-    const reading = this.#client.find(multiNicNetworks, { name }, { timeoutMs: readingMs });
+    const reading = untilAnswered(readingMs, timeoutMs => this.#client.find(multiNicNetworks, { name }, { timeoutMs }));
     const ended = (): void => {
       this.#ends.delete(name);
     };

@@ -1,11 +1,7 @@
 import { lowestPages, type PageSpan } from '../../core/pool/pages.ts';
 import type { KubeClient } from '../api/client.ts';
-import { sleep } from '../api/deadline.ts';
-import { ApiError, isRetryable } from '../api/errors.ts';
+import { untilAnswered } from '../api/retry.ts';
 import { listPoolRows, type PoolRow } from './poolTable.ts';
-
-/** Pause before a request that came to nothing is made again. */
-const retryMs = 50;
 
 /** Pages that were full are looked at again after this, ms: addresses come back. */
 const staleMs = 60_000;
@@ -126,27 +122,10 @@ export class PageDirectory {
   }
 
   #read(network: string, known: Known, timeoutMs: number): Promise<Known> {
-    known.reading ??= this.#rows(network, timeoutMs)
+    known.reading ??= untilAnswered(timeoutMs, leftMs => listPoolRows(this.#client, { network, timeoutMs: leftMs }))
       .then(rows => this.#remember(network, rows, known))
       .finally(() => delete known.reading);
     return known.reading;
-  }
-
-  /** A pod is not refused because one request came to nothing. */
-  async #rows(network: string, timeoutMs: number): Promise<PoolRow[]> {
-    const until = performance.now() + timeoutMs;
-    let answer: ApiError | undefined;
-    for (;;) {
-      try {
-        return await listPoolRows(this.#client, { network, timeoutMs: Math.max(1, until - performance.now()) });
-      } catch (error) {
-        if (error instanceof ApiError) answer = error;
-        if (!isRetryable(error)) throw error;
-        // Of a request that the deadline ended, the answers before say more.
-        if (performance.now() + retryMs >= until) throw answer ?? error;
-        await sleep(retryMs);
-      }
-    }
   }
 }
 

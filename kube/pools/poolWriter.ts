@@ -6,6 +6,7 @@ import type { CallOptions } from '../api/clientOptions.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isConflict, isNotFound, isRetryable } from '../api/errors.ts';
 import { ipPools } from '../api/resources.ts';
+import { patientBackoff } from '../api/retry.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
 
 /** What a change makes of a pool. */
@@ -58,9 +59,6 @@ const freshMs = 2000;
 /** What a request may take that no change has asked for, ms: changes that come meanwhile wait for it. */
 const unaskedTimeoutMs = 1000;
 
-/** Pause before a write that failed otherwise than by a conflict is tried again. */
-const retryMs = 50;
-
 /** Writes one pool: collects the changes that wait, applies them to the latest version and writes them at once. */
 export class PoolWriter {
   readonly #client: KubeClient;
@@ -75,6 +73,8 @@ export class PoolWriter {
   #knownAt = -Infinity;
   /** What was read of the pool last. */
   #content: PoolContent | undefined;
+  /** What the API server said of the last try, where that failed. */
+  #lastError: unknown;
 
   constructor(client: KubeClient, name: string, options: PoolWriterOptions) {
     this.#client = client;
@@ -92,7 +92,7 @@ export class PoolWriter {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     // The caller is answered in time also while a request of the batch hangs.
     const timer = setTimeout(() => {
-      reject(this.#deadline(undefined));
+      reject(this.#deadline());
     }, change.timeoutMs);
     const settle = (result: unknown): void => {
       resolve(result as T);
@@ -143,19 +143,20 @@ export class PoolWriter {
   /** Answers every change that waits, also those that come while it tries. */
   async #settle(): Promise<void> {
     let open: Waiting[] = [];
-    let lastError: unknown;
+    this.#lastError = undefined;
+    const backoff = patientBackoff();
     for (let isFirst = true; ; isFirst = false) {
       open = [...open, ...this.#waiting];
       this.#waiting = [];
       const now = performance.now();
-      for (const late of open.filter(({ deadline }) => deadline <= now)) late.reject(this.#deadline(lastError));
+      for (const late of open.filter(({ deadline }) => deadline <= now)) late.reject(this.#deadline());
       open = open.filter(({ deadline }) => deadline > now);
       // A dry run has no write that would prove its copy the latest.
       const mayBeOld = isFirst && open.some(({ dryRun }) => !dryRun);
       try {
         if (open.length === 0 || (await this.#attempt(open, mayBeOld))) return;
       } catch (error) {
-        lastError = error;
+        this.#lastError = error;
         this.#known = undefined;
         if (isConflict(error) || isAlreadyExists(error)) {
           // Whoever wrote first has mostly more to write. Who waits for as long as a try takes meets others less often, and takes along
@@ -168,7 +169,7 @@ export class PoolWriter {
           return;
         }
         this.#options.log.warn({ pool: this.#name, err: error }, 'writing the pool failed, trying again');
-        await sleep(retryMs);
+        await sleep(backoff.next());
       }
     }
   }
@@ -252,7 +253,7 @@ export class PoolWriter {
     }
   }
 
-  #deadline(cause: unknown): PoolDeadlineError {
-    return new PoolDeadlineError(this.#name, cause);
+  #deadline(): PoolDeadlineError {
+    return new PoolDeadlineError(this.#name, this.#lastError);
   }
 }

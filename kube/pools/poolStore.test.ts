@@ -1,0 +1,93 @@
+import { json } from 'node:stream/consumers';
+import { expect } from 'chai';
+import pino from 'pino';
+import { failure, type ApiAnswer } from '../../test/allocation/apiBackend.ts';
+import { ObjectStore } from '../../test/allocation/objectStore.ts';
+import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
+import { apiVersion } from '../../core/api/names.ts';
+import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
+import type { Claim } from '../../core/pool/allocate.ts';
+import { parseCidr } from '../../core/net/cidr.ts';
+import { multiNicNetworks } from '../api/resources.ts';
+import { PoolStore, type PoolRef } from './poolStore.ts';
+
+/** What the API server says while etcd's quota is used up: it reads, and stores nothing. */
+const noSpace = failure(500, 'InternalError', 'etcdserver: mvcc: database space exceeded');
+
+const pool: PoolRef = {
+  name: 'net.node',
+  spec: { network: 'net', hostName: 'node', blocks: [] },
+  networkUid: 'uid-of-net',
+  networkGeneration: 1,
+};
+
+function claim(name: string): Claim {
+  const block = { pod: parseCidr('10.0.0.0/24'), vlan: parseCidr('10.0.0.0/16'), excludes: [] };
+  const claimant = { podUID: name, namespace: 'default', name, interface: 'net1' };
+  return { claimant, nics: [{ netAddress: '172.20.1.0/24', blocks: [block] }] };
+}
+
+/** What only a server that misbehaves on purpose can show; test/allocation has histories of single faults. */
+describe('PoolStore, against a server that misbehaves', () => {
+  let server: AnsweringServer;
+  let store: PoolStore;
+  /** Answers in the place of the API server; undefined: it answers itself. */
+  let answer: (method: string, url: string, act: () => Promise<ApiAnswer>) => Promise<ApiAnswer> | undefined;
+  let requests: number;
+
+  beforeEach(async () => {
+    const objects = new ObjectStore();
+    requests = 0;
+    answer = () => undefined;
+    server = await AnsweringServer.start((request, response) => {
+      const { method = '', url = '', headers } = request;
+      requests++;
+      void (async () => {
+        const body = method === 'GET' ? undefined : await json(request);
+        const act = () => objects.call({ method, url, accept: headers.accept ?? '', body });
+        const { status, body: text } = await (answer(method, url, act) ?? act());
+        answerJson(response, status, text);
+      })();
+    });
+    store = new PoolStore(server.client, { log: pino({ enabled: false }) });
+    const metadata = { name: 'net', uid: pool.networkUid, generation: 1 };
+    await server.client.create(multiNicNetworks, { apiVersion, kind: 'MultiNicNetwork', metadata } as MultiNicNetwork);
+  });
+
+  afterEach(() => server[Symbol.asyncDispose]());
+
+  const take = (name: string, timeoutMs = 4_700): Promise<Allocation> =>
+    store.allocate(pool, claim(name), { timeoutMs });
+  const refusal = (work: Promise<unknown>): Promise<unknown> =>
+    work.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+  it('asks one that stores nothing less and less often, and goes on when it does again', async () => {
+    await take('first');
+    let isFull = true;
+    answer = method => (isFull && method === 'PUT' ? Promise.resolve(noSpace) : undefined);
+    const before = requests;
+    const second = take('second');
+    await new Promise(resolve => setTimeout(resolve, 1_500));
+    expect(requests - before).to.be.within(4, 14);
+    isFull = false;
+    expect(await second).to.include({ podUID: 'second' });
+    isFull = true;
+    const third = await refusal(take('third', 300));
+    expect(third).to.include({ code: 'MNN_DEADLINE' }).and.have.property('message').that.contains('space exceeded');
+  }).timeout(10_000);
+
+  it('reads the network again where that failed, as a pod would else be refused for it', async () => {
+    const failures = [500, 503, 504];
+    answer = (_, url) => {
+      const code = url.includes('/multinicnetworks/') ? failures.shift() : undefined;
+      return code === undefined
+        ? undefined
+        : Promise.resolve(failure(code, 'InternalError', 'etcdserver: leader changed'));
+    };
+    expect(await take('first')).to.include({ podUID: 'first' });
+    expect(failures).to.deep.equal([]);
+  });
+});
