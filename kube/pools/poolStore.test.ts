@@ -90,4 +90,27 @@ describe('PoolStore, against a server that misbehaves', () => {
     expect(await take('first')).to.include({ podUID: 'first' });
     expect(failures).to.deep.equal([]);
   });
+
+  it('checks a first record that it finds, as whoever wrote that may not have: until then the network may have been edited', async () => {
+    const edit = (generation: number): void => {
+      answer = (method, url) =>
+        url.includes('/multinicnetworks/') && method === 'GET'
+          ? Promise.resolve({ status: 200, body: { metadata: { name: 'net', uid: pool.networkUid, generation } } })
+          : undefined;
+    };
+    const refusedWith = async (code: string, timeoutMs?: number): Promise<void> => {
+      expect(await refusal(take('first', timeoutMs))).to.have.property('code', code);
+    };
+    answer = (_, url) => (url.includes('/multinicnetworks/') ? Promise.resolve(noSpace) : undefined);
+    await refusedWith('MNN_DEADLINE', 200);
+    edit(2);
+    await refusedWith('MNN_NETWORK_NOT_READY');
+    // What a pod has it keeps: of this pod nobody knows whether it runs.
+    const [kept] = (await store.read(pool.name, 1000)).allocations;
+    expect(kept).to.include({ podUID: 'first', state: 'Allocated' });
+    edit(1);
+    expect(await take('first')).to.deep.equal(kept);
+    edit(2);
+    expect(await take('first'), 'checked, and alive').to.deep.equal(kept);
+  });
 });

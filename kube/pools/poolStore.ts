@@ -120,7 +120,7 @@ export class PoolStore {
         return { content: grant.content && { ...grant.content, ...counted }, result };
       },
     });
-    if (after !== before && !options.dryRun) await this.#prove(pool, { allocation, before, after }, deadline);
+    if (!options.dryRun) await this.#prove(pool, { allocation, before, after }, deadline);
     const count = attachmentsIn(after.allocations);
     const next = page === undefined || options.dryRun ? undefined : this.pages.hasRecords(network, page, count);
     if (next !== undefined)
@@ -128,7 +128,10 @@ export class PoolStore {
     return allocation;
   }
 
-  /** @throws MultiNicError MNN_NETWORK_NOT_READY where the network is another one by now: then nothing is kept of the record; PoolDeadlineError */
+  /**
+   * Of a record that was found nobody knows whether its writer came to this: it died, or its answer was lost.
+   * @throws MultiNicError MNN_NETWORK_NOT_READY where the network is another one by now: then nothing is kept of a new record; PoolDeadlineError
+   */
   async #prove(
     { name, spec, networkUid, networkGeneration }: PoolRef,
     written: Written,
@@ -147,8 +150,11 @@ export class PoolStore {
       this.#proof.keep(after, version);
       return;
     }
-    const own = formatRecord(allocation);
-    await this.release(name, record => formatRecord(record) === own, { timeoutMs: left() });
+    // What was there before may be of a pod that runs: it is granted again, or another in its place, once our copy has caught up.
+    if (after !== before) {
+      const own = formatRecord(allocation);
+      await this.release(name, record => formatRecord(record) === own, { timeoutMs: left() });
+    }
     throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${spec.network} was changed just now`);
   }
 
