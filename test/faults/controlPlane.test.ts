@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { outOfSpace } from '../kube/support.ts';
 import { recordsOf } from '../webhook/support.ts';
 import { limited } from './limited.ts';
 import { settled } from './settled.ts';
@@ -74,6 +75,19 @@ describe('addresses, while programs of the control plane fail', function () {
         await sleep(20_000);
       } finally {
         cluster.etcd.resume();
+      }
+    });
+  });
+
+  it('etcd stores nothing for 20 s, as its quota is used up', async () => {
+    const { cluster } = site;
+    await weather('full', 400, async (_ended, created) => {
+      await created(150);
+      await outOfSpace(cluster, 'ACTIVATE');
+      try {
+        await sleep(20_000);
+      } finally {
+        await outOfSpace(cluster, 'DEACTIVATE');
       }
     });
   });

@@ -30,10 +30,10 @@ export async function createLeases(client: KubeClient, names: readonly string[])
 }
 
 /** Speaks to etcd behind the API server's back, through its JSON gateway (etcd.io: "Why gRPC gateway"). */
-export async function etcd<Answer>(cluster: Cluster, method: string, body: object): Promise<Answer> {
+export async function etcd<Answer>(cluster: Cluster, method: string, body: object, service = 'kv'): Promise<Answer> {
   const argv = readFileSync(`/proc/${cluster.etcd.pid}/cmdline`, 'utf8').split('\0');
   const endpoint = argv[argv.indexOf('--listen-client-urls') + 1];
-  const response = await fetch(`${endpoint}/v3/kv/${method}`, { method: 'POST', body: JSON.stringify(body) });
+  const response = await fetch(`${endpoint}/v3/${service}/${method}`, { method: 'POST', body: JSON.stringify(body) });
   if (!response.ok) throw new Error(`etcd ${method}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Answer;
 }
@@ -44,6 +44,11 @@ export async function compact(cluster: Cluster): Promise<void> {
   const written = { key: base64('/test/compaction'), value: '' };
   const { header } = await etcd<{ header: { revision: string } }>(cluster, 'put', written);
   await etcd(cluster, 'compaction', { revision: header.revision, physical: true });
+}
+
+/** Has etcd store nothing, as where its quota is used up, until that is taken back: reads go on. */
+export async function outOfSpace(cluster: Cluster, action: 'ACTIVATE' | 'DEACTIVATE'): Promise<void> {
+  await etcd(cluster, 'alarm', { action, alarm: 'NOSPACE' }, 'maintenance');
 }
 
 export function base64(text: string): string {
