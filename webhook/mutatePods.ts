@@ -16,7 +16,7 @@ import { allow, skip } from './decision.ts';
 import { checkAnyNodeFits } from './fit.ts';
 import { displayName, factsOf, isGated, podOf, type AdmittedPod } from './pod.ts';
 import { patienceMs, SetUpPatience } from './patience.ts';
-import { podPatch } from './podPatch.ts';
+import { checkAnnotationSize, podPatch } from './podPatch.ts';
 import { grantAtCreate, type CreateGrants } from './reserve.ts';
 import { schedulerShare, type SchedulerShare } from './schedulerShare.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
@@ -33,6 +33,8 @@ export function mutatePods(context: ReviewContext): Reviewer {
     const optIn = await namespaceFacts(context, namespace, budget);
     const reason = skipReason(facts, optIn.labels);
     if (reason !== undefined) return skip(reason);
+    // The API server refuses it, too, but only after us.
+    checkAnnotationSize(facts.annotations);
 
     const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
     await whenReady(patienceMs(budget), () => checkForeign(context, { source, selected, namespace }, budget));

@@ -52,10 +52,7 @@ export function checkAnnotationSize(annotations: Readonly<Record<string, string>
     0,
   );
   if (bytes <= maxAnnotationBytes) return;
-  throw new MultiNicError(
-    'MNN_ANNOTATIONS_TOO_LARGE',
-    `with its attachments the pod's annotations have ${bytes} bytes`,
-  );
+  throw new MultiNicError('MNN_ANNOTATIONS_TOO_LARGE', `the pod's annotations have ${bytes} bytes`);
 }
 
 /**

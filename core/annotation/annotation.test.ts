@@ -5,6 +5,8 @@ import { readAttachments, sameAttachments, withAttachments, withoutAttachments }
 import { gatewayFamilies } from './defaultRoutes.ts';
 import { formatNetworks, interfaceNames, macOf, parseNetworks, runtimeConfigOf } from './networks.ts';
 
+const asElement = (name: string) => ({ name });
+
 describe('network-selection annotation', () => {
   it('reads the comma form', () => {
     expect(parseNetworks('train-net, other/storage@store0 ,a@b')).to.deep.equal([
@@ -86,6 +88,17 @@ describe('network-selection annotation', () => {
       expect(() => parseNetworks(text)).to.throw(what);
     });
   }
+
+  it('refuses more networks than any pod has interfaces, in both forms, before it looks at them', () => {
+    const hundred = Array.from({ length: 100 }, () => 'ok');
+    for (const write of [
+      (names: string[]) => names.join(),
+      (names: string[]) => JSON.stringify(names.map(asElement)),
+    ]) {
+      expect(parseNetworks(write(hundred))).to.have.length(100);
+      expect(() => parseNetworks(write([...hundred, 'NOT OK']))).to.throw(/selects more than 100 networks/);
+    }
+  });
 
   it('lets one element have the default route of a family, and another one that of the other', () => {
     const elements = [

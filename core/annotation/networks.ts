@@ -86,8 +86,22 @@ export function macOf({ mac = '' }: NetworkSelection, i: number): string | undef
   throw invalid(i, `mac must be a hardware address of six bytes, not ${JSON.stringify(mac)}`);
 }
 
+/**
+ * Networks that a pod may select: more than any has interfaces. Its author could else keep a webhook busy for seconds, or take all its memory, with
+ * the text of one annotation.
+ */
+const mostElements = 100;
+
+/** @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID where a pod selects more networks than any may */
+export function checkCount(count: number): void {
+  if (count <= mostElements) return;
+  throw new MultiNicError('MNN_NETWORKS_ANNOTATION_INVALID', `the pod selects more than ${mostElements} networks`);
+}
+
 function parseCommaForm(text: string): NetworkSelection[] {
-  return text.split(',').map((part, i) => {
+  const parts = text.split(',', mostElements + 1);
+  checkCount(parts.length);
+  return parts.map((part, i) => {
     const match = /^(?:([^/@\s]+)\/)?([^/@\s]+)(?:@([^/@\s]+))?$/.exec(part.trim());
     if (!match?.[2]) throw invalid(i, `"${part.trim()}" is not [namespace/]name[@interface]`);
     const [, namespace, name, ifname] = match;
@@ -110,6 +124,7 @@ function parseJsonForm(text: string): NetworkSelection[] {
   if (!Array.isArray(value)) {
     throw new MultiNicError('MNN_NETWORKS_ANNOTATION_INVALID', 'the annotation is JSON, but not a list');
   }
+  checkCount(value.length);
   const elements = value.map(checkElement);
   const rival = rivalDefaultRoute(elements);
   if (rival) {

@@ -43,6 +43,13 @@ describe('which networks a pod gets', () => {
   it('none where the annotation is there and empty', () => {
     expect(select(pod({ [annotation.ourNetworks]: '' }))).to.deep.equal([]);
   });
+  it('no more than any pod has interfaces, of those that an annotation names', () => {
+    const named = (count: number) => pod({ [annotation.ourNetworks]: Array(count).fill('net-a').join() });
+    expect(select(named(100))).to.have.length(100);
+    expect(() => select(named(101))).to.throw(
+      /MNN_NETWORKS_ANNOTATION_INVALID: the pod selects more than 100 networks/,
+    );
+  });
   it('drops attachments that came with the pod', () => {
     const forged = [{ name: 'net-a', 'cni-args': { nics: 1, [attachmentsKey]: [{ netAddress: 'x', addresses: [] }] } }];
     const { selected } = selectNetworks(pod({ [annotation.networks]: JSON.stringify(forged) }), {}, directory);

@@ -1,6 +1,6 @@
 import { annotation } from '../api/names.ts';
 import type { NetworkSelection } from '../annotation/networks.ts';
-import { interfaceNames, isInterfaceName, macOf, parseNetworks } from '../annotation/networks.ts';
+import { checkCount, interfaceNames, isInterfaceName, macOf, parseNetworks } from '../annotation/networks.ts';
 import { readAttachments, withoutAttachments, type Attachments } from '../annotation/attachments.ts';
 import { MultiNicError } from '../errors.ts';
 import type { PodFacts } from './skip.ts';
@@ -92,7 +92,9 @@ function findElements(
   ].find(({ value }) => value !== undefined);
   if (named) {
     const names = (named.value ?? '').split(',').map(name => name.trim());
-    return { source: named.source, elements: names.filter(name => name !== '').map(name => ({ name })), strict: true };
+    const given = names.filter(name => name !== '');
+    checkCount(given.length);
+    return { source: named.source, elements: given.map(name => ({ name })), strict: true };
   }
   return {
     source: 'all networks',

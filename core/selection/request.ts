@@ -16,6 +16,9 @@ export interface NicRequest {
   bestEffort?: boolean;
 }
 
+/** NICs that an element may ask for, by number or by name. */
+const mostNics = 1024;
+
 /** The keys of `cni-args` that readNicRequest reads. */
 export const requestKeys: ReadonlySet<string> = new Set(['nics', 'masters', 'master', 'class', 'target']);
 
@@ -53,8 +56,8 @@ export function readNicRequest(
 function readCount(value: unknown, where: string): number | undefined {
   if (value === undefined || value === '') return undefined;
   const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-  if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > 1024) {
-    throw invalid(where, 'nics', 'a whole number from 0 to 1024', value);
+  if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > mostNics) {
+    throw invalid(where, 'nics', `a whole number from 0 to ${mostNics}`, value);
   }
   return count === 0 ? undefined : count;
 }
@@ -66,6 +69,9 @@ function readNames(value: unknown, key: string, where: string): string[] | undef
     throw invalid(where, key, 'a list of NIC names', value);
   }
   const given = names.filter(name => name !== '');
+  if (given.length > mostNics) {
+    throw new MultiNicError('MNN_CNI_ARGS_INVALID', `${where}: ${key} names more than ${mostNics} NICs`);
+  }
   const twice = given.find((name, i) => given.indexOf(name) !== i);
   if (twice !== undefined) throw new MultiNicError('MNN_CNI_ARGS_INVALID', `${where}: ${key} names ${twice} twice`);
   return given.length > 0 ? given : undefined;

@@ -135,4 +135,11 @@ describe('cni-args', () => {
       expect(() => readNicRequest(bad, 'element 1')).to.throw(/MNN_CNI_ARGS_INVALID: element 1/);
     });
   }
+  it('are refused where they name more NICs than may be asked for', () => {
+    const named = (count: number): string => Array.from({ length: count }, (_, i) => `eth${i}`).join();
+    expect(readNicRequest({ masters: named(1024) }, 'element 1').masters).to.have.length(1024);
+    expect(() => readNicRequest({ masters: named(1025) }, 'element 1')).to.throw(
+      'MNN_CNI_ARGS_INVALID: element 1: masters names more than 1024 NICs',
+    );
+  });
 });

@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { annotation } from '../../core/api/names.ts';
 import { fault } from './answers.ts';
 import { mutated, mutations, type Mutations } from './mutations.ts';
 import { seedReviews, type Seeds } from './seeds.ts';
-import { startFuzzSite, type FuzzSite } from './site.ts';
+import { namespace, startFuzzSite, type FuzzSite } from './site.ts';
 
 /** Of each path; more find more. */
 const cases = Number(process.env.FUZZ_CASES ?? 35_000);
@@ -76,6 +77,31 @@ describe('admission webhooks, whatever is sent to them', function () {
       }
     }
     expect(site.webhook.pid).to.equal(pid);
+  });
+
+  it('refuse annotations that would take all memory or time, as quickly as others are answered', async () => {
+    const names = Array.from({ length: 1_000_000 }, (_, i) => i.toString(36));
+    const many = Array.from({ length: 10_000 }, () => 'flat').join();
+    const costly: Record<string, string>[] = [
+      { [annotation.networks]: names.join() },
+      { [annotation.ourNetworks]: names.map(() => 'flat').join() },
+      { [annotation.networks]: many },
+      { [annotation.networks]: JSON.stringify([{ name: 'train', 'cni-args': { masters: names.slice(0, 48_000) } }]) },
+    ];
+    for (const annotations of costly) {
+      const object = { metadata: { name: 'costly', annotations }, spec: { containers: [{ name: 'main' }] } };
+      const pods = { group: '', version: 'v1' };
+      const request = {
+        ...{ uid: 'costly', kind: { ...pods, kind: 'Pod' }, resource: { ...pods, resource: 'pods' } },
+        ...{ operation: 'CREATE', namespace, userInfo: {}, object },
+      };
+      const body = JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request });
+      const started = performance.now();
+      const answer = await site.post('/mutate-pods', body);
+      expect(JSON.parse(answer.body)).to.have.nested.property('response.allowed', false);
+      expect(performance.now() - started, 'ms').to.be.below(2000);
+    }
+    expect(site.webhook.running).to.equal(true);
   });
 
   async function send(path: string, from: number, to: number): Promise<void> {
