@@ -100,6 +100,16 @@ describe('network-selection annotation', () => {
     }
   });
 
+  it('refuses what is nested too deep to be written again', () => {
+    const nested = (levels: number) => `[{"name":"ok","cni-args":{"x":${'['.repeat(levels)}${']'.repeat(levels)}}}]`;
+    expect(formatNetworks(parseNetworks(nested(98)))).to.equal(nested(98));
+    for (const levels of [99, 100_000]) {
+      expect(() => parseNetworks(nested(levels))).to.throw(
+        /MNN_NETWORKS_ANNOTATION_INVALID: element 1: it is nested more than 100 levels deep/,
+      );
+    }
+  });
+
   it('lets one element have the default route of a family, and another one that of the other', () => {
     const elements = [
       { name: 'a', 'default-route': ['10.0.0.1', '10.0.0.2'] },

@@ -1,5 +1,5 @@
 import { isMultiNicError, MultiNicError } from '../errors.ts';
-import { isRecord } from '../json.ts';
+import { isDeeperThan, isRecord } from '../json.ts';
 import { tryParseAddress } from '../net/address.ts';
 import { tryParseCidr } from '../net/cidr.ts';
 import { readMac } from '../net/mac.ts';
@@ -137,8 +137,12 @@ function parseJsonForm(text: string): NetworkSelection[] {
   return elements;
 }
 
+/** Levels of objects and lists in an element: JSON that is nested a few thousand deep can be read, but neither written nor compared. */
+const mostLevels = 100;
+
 function checkElement(given: unknown, i: number): NetworkSelection {
   if (!isRecord(given)) throw invalid(i, 'it is not an object');
+  if (isDeeperThan(given, mostLevels)) throw invalid(i, `it is nested more than ${mostLevels} levels deep`);
   const value = asMultusReads(given);
   if (typeof value.name !== 'string' || !isDnsName(value.name)) {
     throw invalid(i, `name must be a DNS-1123 name, not ${JSON.stringify(value.name)}`);

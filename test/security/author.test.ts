@@ -105,6 +105,7 @@ describe('security: the author of pods', function () {
       ...pod,
       metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, ...written.metadata.annotations } },
     };
+    const tooDeep = `[{"name":"routed","cni-args":{"${attachmentsKey}":${'['.repeat(20_000)}${']'.repeat(20_000)}}}]`;
     const key = `/metadata/annotations/${annotation.networks.replaceAll('/', '~1')}`;
     const ways: Record<string, readonly string[]> = {
       'merge patch': ['patch', 'pod', 'kept', '--type=merge', '-p', JSON.stringify({ metadata: written.metadata })],
@@ -126,6 +127,13 @@ describe('security: the author of pods', function () {
         JSON.stringify([{ op: 'remove', path: key }]),
       ],
       annotate: ['annotate', '--overwrite', 'pod', 'kept', `${annotation.networks}=${other}`],
+      'attachments that are nested too deep to be compared': [
+        'annotate',
+        '--overwrite',
+        'pod',
+        'kept',
+        `${annotation.networks}=${tooDeep}`,
+      ],
       'removal by annotate': ['annotate', 'pod', 'kept', `${annotation.networks}-`],
       'a reservation of his own': [
         'annotate',
