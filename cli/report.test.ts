@@ -10,4 +10,12 @@ describe('The report of an audit', () => {
     expect(last(leak)).to.equal('7 more were seen and are not told: mend these, and audit again');
     expect(last()).to.equal('7 more were seen and are not told: audit again');
   });
+
+  it('shows what pods’ authors write as it is, and a terminal does nothing of it', () => {
+    const forged = '10.0.0.1\u001b[2J\n0 findings: all is well\u202e';
+    const finding: AuditFinding = { kind: 'missing', network: 'net', objects: ['pod default/a'], message: forged };
+    const report = tableReport({ findings: [finding], more: 0 });
+    expect(report.split('\n')).to.have.length(4);
+    expect(report).to.contain(String.raw`10.0.0.1\u{1b}[2J\u{a}0 findings: all is well\u{202e}`);
+  });
 });

@@ -9,7 +9,9 @@ export function jsonReport({ findings, more }: AuditResult): string {
 
 /** A table of the findings where there are any, and a line of counts. */
 export function tableReport({ findings, more }: AuditResult): string {
-  const rows = findings.map(({ kind, network, objects, message }) => [kind, network, objects.join(', '), message]);
+  const rows = findings.map(({ kind, network, objects, message }) =>
+    [kind, network, objects.join(', '), message].map(printable),
+  );
   const lines = rows.length > 0 ? columns([['KIND', 'NETWORK', 'OBJECTS', 'MESSAGE'], ...rows]) : [];
   const counts = countKinds(findings);
   const summary = findingKinds.map(kind => `${kind} ${counts[kind]}`).join(', ');
@@ -17,6 +19,11 @@ export function tableReport({ findings, more }: AuditResult): string {
   const next = rows.length > 0 ? 'mend these, and audit again' : 'audit again';
   const rest = more > 0 ? [`${more} more were seen and are not told: ${next}`] : [];
   return [...lines, `${findings.length} findings: ${summary}`, ...rest, ''].join('\n');
+}
+
+/** Addresses and names of interfaces come from annotations, which may be anything: here nothing of it moves a terminal's cursor, or is a line of its own. */
+function printable(cell: string): string {
+  return cell.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, sign => `\\u{${sign.codePointAt(0)?.toString(16) ?? ''}}`);
 }
 
 function columns(rows: readonly string[][]): string[] {
