@@ -11,6 +11,7 @@ import {
   type NetworkAttachmentDefinition,
 } from '../kube/api/resources.ts';
 import { keyOf, refOf } from '../kube/api/types.ts';
+import { headOf } from '../kube/watch/head.ts';
 import type { WorkResult } from '../kube/process/workQueue.ts';
 import type { LeaderContext } from './leaderContext.ts';
 import { networkDevices } from './networkDevices.ts';
@@ -98,6 +99,14 @@ export class Definitions {
     }
     return {};
   }
+}
+
+/**
+ * What is kept of a definition: of somebody else's only that it is there. Pods' authors may be let write any number of them, which as a whole could
+ * fill the leader's memory.
+ */
+export function trimDefinition(definition: NetworkAttachmentDefinition): NetworkAttachmentDefinition {
+  return isOurs(definition, definition.metadata.name) ? definition : { ...headOf(definition), spec: {} };
 }
 
 /** All definitions that the network has or should have, as keys. */

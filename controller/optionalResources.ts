@@ -7,6 +7,7 @@ import type { KubeObject, Resource } from '../kube/api/types.ts';
 import type { SriovNetwork, SriovNodePolicy } from '../core/sriov/objects.ts';
 import { sriovNamespace } from '../core/sriov/objects.ts';
 import type { NicClusterPolicy } from '../core/sriov/mellanoxResources.ts';
+import { trimDefinition } from './definitions.ts';
 import { OptionalResource } from './optionalResource.ts';
 
 /** What other systems install: Multus, the SR-IOV network operator, the NVIDIA network operator. */
@@ -27,15 +28,17 @@ export interface OptionalResourcesOptions {
 /** Makes them, with the informers of their objects; nothing runs before run(). */
 export function createOptionalResources(options: OptionalResourcesOptions): OptionalResources {
   const { client, log, recheckMs, observer } = options;
-  const optional = <T extends KubeObject>(resource: Resource<T>, namespace?: string): OptionalResource<T> => {
-    const selected = { client, resource, logger: log, ...(namespace !== undefined && { namespace }) };
-    const informer = new Informer<T>({ ...selected, ...(observer && { observer }) });
+  const optional = <T extends KubeObject>(
+    resource: Resource<T>,
+    selected: Pick<InformerOptions<T>, 'namespace' | 'transform'> = {},
+  ): OptionalResource<T> => {
+    const informer = new Informer<T>({ client, resource, logger: log, ...selected, ...(observer && { observer }) });
     return new OptionalResource({ client, resource, informer, log, recheckMs });
   };
   return {
-    definitions: optional(resources.networkAttachmentDefinitions),
-    sriovPolicies: optional(resources.sriovNodePolicies, sriovNamespace),
-    sriovNetworks: optional(resources.sriovNetworks, sriovNamespace),
+    definitions: optional(resources.networkAttachmentDefinitions, { transform: trimDefinition }),
+    sriovPolicies: optional(resources.sriovNodePolicies, { namespace: sriovNamespace }),
+    sriovNetworks: optional(resources.sriovNetworks, { namespace: sriovNamespace }),
     clusterPolicies: optional(resources.nicClusterPolicies),
   };
 }

@@ -3,6 +3,7 @@ import type { KubeClient } from '../kube/api/client.ts';
 import type { ClusterView } from '../kube/view/clusterView.ts';
 import type { EventRecorder } from '../kube/report/events.ts';
 import type { HostProfiles } from '../kube/view/hostProfiles.ts';
+import { headOf } from '../kube/watch/head.ts';
 import type { Informer } from '../kube/watch/informer.ts';
 import type { Logger } from '../kube/process/log.ts';
 import type { PoolStore } from '../kube/pools/poolStore.ts';
@@ -78,6 +79,19 @@ export async function whatIs(
   ]);
   if (network) return 'MultiNicNetwork';
   return definition && 'NetworkAttachmentDefinition';
+}
+
+/** Characters of a pod's labels and annotations up to which they are kept: most pods have a tenth. */
+const mostKept = 32_768;
+
+/**
+ * What is kept of a pod that has no node yet: its annotations, labels and UID are all that is looked at when it is bound. Of one that has very much
+ * of them only that it is there, and it is asked for when it is bound: some thousand of those would fill all replicas' memory.
+ */
+export function trimUnassigned(pod: Pod): Pod {
+  const { labels, annotations } = pod.metadata;
+  const isLarge = JSON.stringify([labels, annotations]).length > mostKept;
+  return isLarge ? headOf(pod) : headOf(pod, 'labels', 'annotations');
 }
 
 /** The pod that is being bound; from memory where it is there and is the one meant. Undefined where it does not exist. */

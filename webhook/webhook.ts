@@ -7,7 +7,6 @@ import type { KubeClient } from '../kube/api/client.ts';
 import { ClusterView } from '../kube/view/clusterView.ts';
 import { EventRecorder } from '../kube/report/events.ts';
 import { HostProfiles } from '../kube/view/hostProfiles.ts';
-import { headOf } from '../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../kube/watch/informer.ts';
 import type { Check } from '../kube/report/healthServer.ts';
 import { group, type Runnable } from '../kube/process/lifecycle.ts';
@@ -18,7 +17,7 @@ import * as resources from '../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../kube/api/types.ts';
 import { createApp } from './app.ts';
 import { BodyBudget } from './bodyBudget.ts';
-import type { ReviewContext } from './cluster.ts';
+import { trimUnassigned, type ReviewContext } from './cluster.ts';
 import { Reservations } from './reservations.ts';
 import { Exhaustion } from './exhaustion.ts';
 import { Gate } from './gate.ts';
@@ -156,8 +155,7 @@ function createInformers({ client, logger, informerObserver }: WebhookOptions): 
       name: 'unassigned pods',
       fieldSelector: 'spec.nodeName=',
       labelSelector: `${label.injected}=true`,
-      // Of a pod that is bound, its annotations, labels and UID are all that is looked at.
-      transform: pod => headOf(pod, 'labels', 'annotations'),
+      transform: trimUnassigned,
     }),
   };
 }

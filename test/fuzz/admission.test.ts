@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { annotation } from '../../core/api/names.ts';
+import { networkAttachmentDefinitions, pods } from '../../kube/api/resources.ts';
 import { fault } from './answers.ts';
 import { mutated, mutations, type Mutations } from './mutations.ts';
 import { seedReviews, type Seeds } from './seeds.ts';
@@ -90,9 +91,9 @@ describe('admission webhooks, whatever is sent to them', function () {
     ];
     for (const annotations of costly) {
       const object = { metadata: { name: 'costly', annotations }, spec: { containers: [{ name: 'main' }] } };
-      const pods = { group: '', version: 'v1' };
+      const core = { group: '', version: 'v1' };
       const request = {
-        ...{ uid: 'costly', kind: { ...pods, kind: 'Pod' }, resource: { ...pods, resource: 'pods' } },
+        ...{ uid: 'costly', kind: { ...core, kind: 'Pod' }, resource: { ...core, resource: 'pods' } },
         ...{ operation: 'CREATE', namespace, userInfo: {}, object },
       };
       const body = JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request });
@@ -102,6 +103,25 @@ describe('admission webhooks, whatever is sent to them', function () {
       expect(performance.now() - started, 'ms').to.be.below(2000);
     }
     expect(site.webhook.running).to.equal(true);
+  });
+
+  it('hold little of pods that wait, and of definitions, however much is written into them', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `large-${i}`);
+    const large = 'x'.repeat(250_000);
+    const before = await site.heapMiB();
+    for (const name of names) {
+      const metadata = { name, namespace, annotations: { [annotation.networks]: 'train', large } };
+      const spec = { schedulerName: 'nobody', containers: [{ name: 'main', image: 'pause' }] };
+      await site.client.create(pods, { metadata, spec });
+      await site.client.create(networkAttachmentDefinitions, {
+        metadata: { name, namespace },
+        spec: { config: large },
+      });
+    }
+    await sleep(2000);
+    const after = await site.heapMiB();
+    expect(after - before, 'MiB').to.be.below(10);
+    await Promise.all(names.map(name => site.client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0 })));
   });
 
   async function send(path: string, from: number, to: number): Promise<void> {

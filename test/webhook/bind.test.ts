@@ -97,6 +97,16 @@ describe('binding, through the real API server and scheduler', () => {
     expect((await recordsFor(pod)).map(record => record.interface)).to.deep.equal(['fast']);
   });
 
+  it('binds a pod that has more in its annotations than is kept of pods that wait', async () => {
+    const { client } = running();
+    const large = 'x'.repeat(200_000);
+    await client.create(pods, podOf({ namespace, name: 'large', annotations: { large } }));
+    const pod = await bound(client, { namespace, name: 'large' });
+    expect((await recordsFor(pod))[0]?.nics).to.deep.equal(attachmentsOf(pod));
+    expect(addressesOf(pod)).to.have.length(2);
+    expect(pod.metadata.annotations?.large).to.equal(large);
+  });
+
   it('reserves nothing in a dry run, and still shows what it would take', async () => {
     const { client, webhook } = running();
     await client.create(pods, podOf({ namespace, name: 'dry', spec: byHand }));
