@@ -35,6 +35,7 @@ import { devicePlacement } from './devicePlacement.ts';
 import { mastersOf } from './masters.ts';
 import { devicesOfOthers, resourcesOf } from './otherDevices.ts';
 import { podDevices, type PodDevice } from './podDevices.ts';
+import { checkRecorded } from './recorded.ts';
 
 /** How long the node's copies may lag behind those of whoever admitted the pod, ms: a runtime that is refused makes the sandbox anew. */
 const lagMs = 5000;
@@ -105,6 +106,7 @@ export class Decider {
     const plugin = pluginOf(network);
     const devices = await this.#devices(known, wanted, budget.signal);
     const granted = await this.#grant(known, wanted, devices, budget);
+    checkRecorded(network, granted.nics);
     if (network.ownAddresses) checkIps(granted.nics, wanted.ips);
     if (wanted.mac !== undefined && granted.nics.length > 1 && takesMac(network)) {
       throw cniError(

@@ -8,7 +8,8 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey } from '../../core/api/names.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
-import { readPool } from '../../core/pool/content.ts';
+import { formatPool, readPool } from '../../core/pool/content.ts';
+import { sleep } from '../../kube/api/deadline.ts';
 import { ipPools, pods } from '../../kube/api/resources.ts';
 import { chainedConfig, podArgs, primaryResult, selecting } from '../agent/cniCalls.ts';
 import { addVirtualFunctions, assignDevices } from '../agent/devices.ts';
@@ -128,6 +129,23 @@ describe('security: forged data on the node', function () {
     expect(await copy.call('DEL', chained, { ifname: 'eth0' })).to.include({ exitCode: 0 });
     expect(await held('open', 'victim')).to.deep.equal(record);
     await victim.del(config);
+  });
+
+  it('an address of no network, written into the pool with the rights of another node, makes no route on the host', async () => {
+    using sandbox = await Sandbox.make(site, host, 'lured');
+    const apiServer = '198.51.100.1';
+    const record = {
+      ...{ podUID: sandbox.pod.metadata.uid!, namespace: 'default', name: 'lured', interface: 'net1' },
+      nics: [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [`${apiServer}/19`] }],
+      ...{ state: 'Allocated' as const, since: new Date().toISOString() },
+    };
+    const pool = await site.client.get(ipPools, { name: `open.${host.nodeName}` });
+    const content = readPool(pool);
+    const status = formatPool({ ...content, allocations: [...content.allocations, record] });
+    await site.client.updateStatus(ipPools, { ...pool, status });
+    await sleep(1000); // until the agent's copy has it
+    expect(await refused(sandbox, await multusConfig(site, 'open'))).to.equal('MNN_POOL_UNREADABLE');
+    expect(host.namespace.ip('route', 'show', 'table', 'all')).not.to.contain(apiServer);
   });
 
   it('plugins that are called in turn get the granted address, whatever cni-args say', async () => {
