@@ -1,8 +1,9 @@
 import type { InterfaceIndex } from '../api/types.ts';
 import { MultiNicError } from '../errors.ts';
 import { hostIndexOf } from '../layout/hostBlocks.ts';
-import { tryParseAddress, type IpAddress } from '../net/address.ts';
+import type { IpAddress } from '../net/address.ts';
 import { contains, tryParseCidr } from '../net/cidr.ts';
+import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { Network } from '../network/network.ts';
 
 /**
@@ -25,7 +26,7 @@ export function askedHost(
     return hostIndexOf(network, interfaces.find(within)?.netAddress ?? '', address);
   };
   const found = ips.map(ip => {
-    const address = tryParseAddress(ip.split('/')[0] ?? ip);
+    const address = tryAddressOf(ip);
     const index = address && indexOf(address);
     const host = [...hostIndexes].find(([, other]) => other === index)?.[0];
     if (host === undefined)
