@@ -10,13 +10,13 @@ describe('pods that ask for addresses, through the real API server', () => {
   const running = useWebhookCluster();
   const namespace = 'asked';
   let releasers: AsyncDisposable | undefined;
-  /** Host indexes go by the hosts' names here, so the second node has the second block of every NIC: 10.230.0.0/24 and 10.230.64.0/24 are the first's. */
-  const ofSecond = ['10.230.1.20', '10.230.65.20'];
+  /** Host indexes go by the hosts' names here, so the second node has the second block of every NIC: 10.239.0.0/24 and 10.239.64.0/24 are the first's. */
+  const ofSecond = ['10.239.1.20', '10.239.65.20'];
 
   before(async () => {
     const { client, cluster, webhook } = running();
     await installWebhooks(client, webhook);
-    await createNetwork(client, 'routed', { subnet: '10.230.0.0/16', namespaces: [namespace] });
+    await createNetwork(client, 'static', { subnet: '10.239.0.0/16', namespaces: [namespace] });
     await createNamespace(client, namespace);
     releasers = await startReleasers(cluster, ['fake-2']);
   });
@@ -24,7 +24,7 @@ describe('pods that ask for addresses, through the real API server', () => {
   after(() => releasers?.[Symbol.asyncDispose]());
 
   const create = (name: string, ips: string[], rest: { spec?: object } = {}): Promise<Pod> => {
-    const annotations = { [annotation.networks]: JSON.stringify([{ name: 'routed', ips }]) };
+    const annotations = { [annotation.networks]: JSON.stringify([{ name: 'static', ips }]) };
     return running().client.create(pods, podOf({ namespace, name, annotations, ...rest }));
   };
 
@@ -35,8 +35,8 @@ describe('pods that ask for addresses, through the real API server', () => {
     const pod = await bound(client, { namespace, name: 'static' });
     expect(pod.spec?.nodeName).to.equal('fake-2');
     expect(addressesOf(pod)).to.deep.equal(addressesOf(created));
-    const records = await recordsOf(client, 'routed');
-    expect(records.map(({ pool, podUID }) => [pool, podUID])).to.deep.equal([['routed.fake-2', pod.metadata.uid]]);
+    const records = await recordsOf(client, 'static');
+    expect(records.map(({ pool, podUID }) => [pool, podUID])).to.deep.equal([['static.fake-2', pod.metadata.uid]]);
   });
 
   it('get them as soon as the pod that had them is gone', async () => {
@@ -50,39 +50,39 @@ describe('pods that ask for addresses, through the real API server', () => {
     const zones = ['a', 'b'].map(zone => ({ matchExpressions: [{ key: 'zone', operator: 'In', values: [zone] }] }));
     const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: zones } };
     const spec = { affinity: { nodeAffinity: required } };
-    const created = await create('zoned', ['10.230.1.21', '10.230.65.21'], { spec });
+    const created = await create('zoned', ['10.239.1.21', '10.239.65.21'], { spec });
     const terms = created.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
     const only = [{ key: 'metadata.name', operator: 'In', values: ['fake-2'] }];
     expect(terms?.nodeSelectorTerms).to.deep.equal(zones.map(term => ({ ...term, matchFields: only })));
   });
 
   const refused: [string, string[], RegExp][] = [
-    ['addresses that another pod has', ofSecond, /MNN_ADDRESS_TAKEN: .* 10\.230\.1\.20 belongs to another pod/],
+    ['addresses that another pod has', ofSecond, /MNN_ADDRESS_TAKEN: .* 10\.239\.1\.20 belongs to another pod/],
     [
       'addresses outside of the network',
       ['10.99.0.1'],
-      /MNN_ADDRESS_OUTSIDE: network routed: 10\.99\.0\.1 is in no node's block/,
+      /MNN_ADDRESS_OUTSIDE: network static: 10\.99\.0\.1 is in no node's block/,
     ],
     [
       'the block of no node',
-      ['10.230.9.1'],
-      /MNN_ADDRESS_OUTSIDE: network routed: 10\.230\.9\.1 is in no node's block/,
+      ['10.239.9.1'],
+      /MNN_ADDRESS_OUTSIDE: network static: 10\.239\.9\.1 is in no node's block/,
     ],
     [
       'blocks of different nodes',
-      ['10.230.0.30', '10.230.65.30'],
-      /MNN_ADDRESS_OUTSIDE: network routed: 10\.230\.0\.30 is in a block of node fake-1, 10\.230\.65\.30 in one of fake-2/,
+      ['10.239.0.30', '10.239.65.30'],
+      /MNN_ADDRESS_OUTSIDE: network static: 10\.239\.0\.30 is in a block of node fake-1, 10\.239\.65\.30 in one of fake-2/,
     ],
     [
       'the wrong order of NICs',
       ofSecond.toReversed().map(ip => `${ip}1`),
-      /MNN_ADDRESS_OUTSIDE: .* not a usable address of 10\.230\.1\.0\/24/,
+      /MNN_ADDRESS_OUTSIDE: .* not a usable address of 10\.239\.1\.0\/24/,
     ],
   ];
   for (const [what, ips, message] of refused) {
     it(`are refused when they are created: ${what}`, async () => {
       expect((await refusal(create('refused', ips))).message).to.match(message);
-      const live = await recordsOf(running().client, 'routed');
+      const live = await recordsOf(running().client, 'static');
       expect(live.filter(({ name }) => name === 'refused')).to.deep.equal([]);
     });
   }
