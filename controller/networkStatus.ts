@@ -149,7 +149,8 @@ export class NetworkStatuses {
     );
     // A host without a Node has no agent that could report: it is one that a user described.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
-    const routes = routeState(network, withAgent, view.networkNames(), hasIndex, hostsApart(survey));
+    const apart = new Map(network.subnets.map(({ family }) => [family, hostsApart(survey, family)]));
+    const routes = routeState(network, withAgent, view.networkNames(), hasIndex, apart);
     const addresses = network.ownAddresses
       ? { addresses: this.#context.addresses.of(network.name, network.nodeIndependent) }
       : {};

@@ -5,6 +5,9 @@ import type { MemberHost } from './survey.ts';
 /** The condition of a HostInterface in which its agent says whether all L3 routes of the node are in its kernel. */
 export const routesProgrammed = 'RoutesProgrammed';
 
+/** Hosts by name, of each family. */
+export type HostsApart = ReadonlyMap<4 | 6, ReadonlySet<string>>;
+
 /** Where the routes of one network stand, over all its hosts. */
 export interface RouteState {
   routeStatus: RouteStatus;
@@ -18,14 +21,14 @@ export interface RouteState {
  * that fail, and one that names none of the cluster's speaks for all.
  * @param networkNames all networks of the cluster
  * @param hasBlock whether a host has its address block; without it there are no routes to it yet
- * @param apart hosts that share no subnet with another one: routes go by NICs in one subnet, so there are none to them
+ * @param apart hosts to whose pods no routes lead, of each family that the network's addresses are of
  */
 export function routeState(
   network: { name: string; l3: boolean },
   hosts: readonly MemberHost[],
   networkNames: Iterable<string>,
   hasBlock: (host: string) => boolean,
-  apart: ReadonlySet<string> = new Set(),
+  apart: HostsApart = new Map(),
 ): RouteState {
   if (!network.l3) return state('N/A', '', 'NotNeeded', 'the network is not in l3 or l3s mode');
   const known = new Set(networkNames);
@@ -44,13 +47,18 @@ export function routeState(
     const who = by.waiting.length > 0 ? `: ${listNames(by.waiting)}` : '';
     return state('WaitForRoutes', `waiting for route update${who}`, 'Waiting');
   }
-  const reached = by.done.filter(name => !apart.has(name));
-  if (apart.size === 0)
-    return state('Success', '', 'RoutesProgrammed', `routes to ${reached.length} hosts are in place`);
-  const why = `no NIC in a subnet that another host is in, so no routes lead to their pods: ${listNames([...apart])}`;
-  if (reached.length === 0) return state('Failed', `all hosts have ${why}`, 'NoSharedSubnet');
-  const who = apart.size === 1 ? '1 host has' : `${apart.size} hosts have`;
-  return state('Success', `${who} ${why}`, 'RoutesProgrammed');
+  const lacks = [...apart].filter(([, names]) => names.size > 0);
+  if (lacks.length === 0)
+    return state('Success', '', 'RoutesProgrammed', `routes to ${by.done.length} hosts are in place`);
+  const message = lacks.map(([family, names]) => noRoutes(family, names)).join('; ');
+  const isReached = (name: string): boolean => [...apart.values()].some(names => !names.has(name));
+  return by.done.some(isReached) ? state('Success', message, 'RoutesProgrammed') : state('Failed', message, 'NoRoutes');
+}
+
+function noRoutes(family: 4 | 6, names: ReadonlySet<string>): string {
+  const who = names.size === 1 ? '1 host has' : `${names.size} hosts have`;
+  const what = `no IPv${family} address on a NIC in a subnet that another host is in, so no IPv${family} routes lead to their pods`;
+  return `${who} ${what}: ${listNames([...names])}`;
 }
 
 type HostRoutes = 'failed' | 'unknown' | 'waiting' | 'done';

@@ -124,23 +124,38 @@ describe('routeState', () => {
     expect(failing('net-2, other: 3 routes are missing')).to.equal('Success');
   });
 
-  it('is Failed where no two hosts share a subnet, and names the hosts that share none', () => {
-    const wide = network({}, { masterNets: [] });
-    const stateOf = (hosts: HostInterface[]) => {
-      const survey = surveyHosts(wide, hosts);
-      return routeState(l3, survey.members, ['net'], () => true, hostsApart(survey));
+  describe('names the hosts that no routes lead to', () => {
+    const report = { status: 'True' as const };
+    const at = (name: string, ...places: [netAddress: string, hostIP: string][]): HostInterface => {
+      const interfaces = places.map(([netAddress, hostIP], i) => ({ interfaceName: `eth${i}`, netAddress, hostIP }));
+      const made = host(name, [], report);
+      return { ...made, spec: { ...made.spec, interfaces } };
     };
-    const alone = host('b', ['172.20.9.0/31', '172.20.9.2/31'], { status: 'True' });
-    const failed = stateOf([done, alone]);
-    expect(failed).to.deep.include({ routeStatus: 'Failed' });
-    expect(failed.message).to.contain('so no routes lead to their pods: a, b');
-    const some = stateOf([done, alone, host('c', [one, two], { status: 'True' })]);
-    expect(some).to.deep.include({ routeStatus: 'Success' });
-    expect(some.message).to.equal(
-      '1 host has no NIC in a subnet that another host is in, so no routes lead to their pods: b',
-    );
-    expect(stateOf([done])).to.deep.include({ routeStatus: 'Success', message: '' });
-    expect(stateOf([done, host('d', [two], { status: 'Unknown' }), alone]).routeStatus).to.equal('Unknown');
+    const stateOf = (hosts: HostInterface[], families: (4 | 6)[] = [4]) => {
+      const survey = surveyHosts(network({}, { masterNets: [] }), hosts);
+      const apart = new Map(families.map(family => [family, hostsApart(survey, family)]));
+      return routeState(l3, survey.members, ['net'], () => true, apart);
+    };
+    const [a, c] = [at('a', [two, '172.20.2.1']), at('c', [one, '172.20.1.3'], [two, '172.20.2.3'])];
+    const alone = at('b', ['172.20.9.0/31', '172.20.9.0'], ['172.20.9.2/31', '172.20.9.2']);
+    const why = (family: 4 | 6): string =>
+      `no IPv${family} address on a NIC in a subnet that another host is in, so no IPv${family} routes lead to their pods`;
+
+    it('and is Failed where no two share a subnet', () => {
+      expect(stateOf([a, alone])).to.deep.include({ routeStatus: 'Failed', message: `2 hosts have ${why(4)}: a, b` });
+      expect(stateOf([a, alone, c])).to.deep.include({ routeStatus: 'Success', message: `1 host has ${why(4)}: b` });
+      expect(stateOf([a, c])).to.deep.include({ routeStatus: 'Success', message: '' });
+      expect(stateOf([alone])).to.deep.include({ routeStatus: 'Success', message: '' });
+    });
+
+    it('also where their NICs have no address of a family that pods have', () => {
+      const lacks = { routeStatus: 'Success', message: `2 hosts have ${why(6)}: a, c` };
+      expect(stateOf([a, c], [4, 6])).to.deep.include(lacks);
+      expect(stateOf([a, c], [6])).to.deep.include({ ...lacks, routeStatus: 'Failed' });
+      expect(stateOf([a, alone], [4, 6]).message).to.equal(
+        `2 hosts have ${why(4)}: a, b; 2 hosts have ${why(6)}: a, b`,
+      );
+    });
   });
 
   it('puts failures before silence, and silence before waiting', () => {

@@ -57,11 +57,16 @@ export function surveyHosts(
   return survey;
 }
 
-/** Hosts, by name, that have no NIC in a subnet where another one has one, too; of a single host nothing else is to be expected. */
-export function hostsApart({ members, perSubnet }: Survey): Set<string> {
+/**
+ * Hosts, by name, to whose pods no L3 routes of the family lead: those go by an address of the host in a subnet that another one is in, too. Of a
+ * single host nothing is to be expected.
+ */
+export function hostsApart({ members, perSubnet }: Survey, family: 4 | 6): Set<string> {
   if (members.length < 2) return new Set();
   const shared = new Set(perSubnet.flatMap(({ netAddress, numOfHosts }) => (numOfHosts > 1 ? [netAddress] : [])));
-  const apart = members.filter(host => !host.members.some(({ netAddress }) => shared.has(netAddress)));
+  const isWay = ({ netAddress, hostAddresses }: Member): boolean =>
+    shared.has(netAddress) && hostAddresses.some(({ address }) => address?.family === family);
+  const apart = members.filter(host => !host.members.some(isWay));
   return new Set(apart.map(({ host }) => host.metadata.name));
 }
 

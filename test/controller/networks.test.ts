@@ -214,8 +214,8 @@ describe('Networks, against a real API server', function () {
         const ready = conditions.find(({ type }) => type === 'RoutesReady')?.reason;
         return JSON.stringify({ routeStatus, ready, message }) === JSON.stringify(what);
       });
-    const why = 'no NIC in a subnet that another host is in, so no routes lead to their pods';
-    await says({ routeStatus: 'Failed', ready: 'NoSharedSubnet', message: `all hosts have ${why}: p-0, p-1` });
+    const why = 'no IPv4 address on a NIC in a subnet that another host is in, so no IPv4 routes lead to their pods';
+    await says({ routeStatus: 'Failed', ready: 'NoRoutes', message: `2 hosts have ${why}: p-0, p-1` });
     await add('p-2', '172.20.1.2/31');
     await says({ routeStatus: 'Success', ready: 'RoutesProgrammed', message: `1 host has ${why}: p-0` });
   });
