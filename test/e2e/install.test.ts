@@ -227,8 +227,8 @@ describe('an installation from images with the manifests', function () {
   for (const name of ['self-managed', 'cert-manager', 'openshift']) {
     it(`${name}: is rolled out, decides the networks of pods, and leaves nothing behind`, async () => {
       const { major, minor } = cluster.version;
-      // `current` is self-managed with what API servers can do since 1.28.
-      const overlay = name === 'self-managed' && (major > 1 || minor >= 28) ? 'current' : name;
+      // `current` is self-managed with what API servers can do since 1.29.
+      const overlay = name === 'self-managed' && (major > 1 || minor >= 29) ? 'current' : name;
       await applyManifests(cluster, definitionCrd, 'test/manifests/foreignCrds.yaml');
       await install(cluster, overlay);
       await cluster.kubectl(['apply', '-f', '-'], { input: networkOnNodes() });

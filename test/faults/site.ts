@@ -20,14 +20,17 @@ export interface FaultSite extends AsyncDisposable {
   readonly replicas: Replicas;
 }
 
-/** Pods of the namespace `faults` get two networks: one with a block for each node, and one whose addresses do not depend on it. */
-export async function startFaultSite(): Promise<FaultSite> {
+/**
+ * Pods of the namespace `faults` get two networks: one with a block for each node, and one whose addresses do not depend on it.
+ * @param apiServerArgs more of them
+ */
+export async function startFaultSite(apiServerArgs: readonly string[] = []): Promise<FaultSite> {
   await using parts = new AsyncDisposableStack();
   const cluster = parts.use(
     await startCluster({
       name: 'faults',
       fakeNodes: nodeNames.map(name => ({ name })),
-      apiServerArgs: [`--request-timeout=${requestTimeoutS}s`],
+      apiServerArgs: [`--request-timeout=${requestTimeoutS}s`, ...apiServerArgs],
     }),
   );
   await applyManifests(cluster, 'manifests/base/crds', definitionCrd);

@@ -77,7 +77,7 @@ describe('Overlays', function () {
     it(`${overlay}: applies whole, again without a change, and leaves nothing when deleted`, async () => {
       const { major, minor } = cluster().version;
       const file = installFile(overlay);
-      if (overlay === 'current' && major === 1 && minor < 28) {
+      if (overlay === 'current' && major === 1 && minor < 29) {
         const args = ['apply', '--dry-run=server', '-f', file];
         expect((await cluster().kubectl(args, { allowFailure: true })).stderr).to.match(
           /unknown field|no matches for kind/,
