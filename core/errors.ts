@@ -58,7 +58,8 @@ const table = {
   MNN_POOL_FULL: 'Free addresses by deleting pods, or use a network with a wider subnet or fewer hostBlock bits.',
   MNN_POOL_UNREADABLE:
     'Somebody has edited the pool: put the record back into its form, or delete the record if its pod is gone: kubectl edit --subresource=status ippool.',
-  MNN_ADDRESS_TAKEN: 'Ask for another address, or none to get the next free one.',
+  MNN_ADDRESS_TAKEN:
+    'Ask for another address, or none to get the next free one. Where the pod asked for none, delete it or the pod that is named.',
   MNN_ADDRESS_OUTSIDE: "Ask for an address inside a node's block of the network: kubectl get ippools.",
   MNN_ANNOTATIONS_TOO_LARGE:
     'Take annotations off the pod: Kubernetes allows 262144 bytes of keys and values in total.',

@@ -17,7 +17,7 @@ import { namespaceIdentity } from './namespaceIdentity.ts';
 import { NicClaims } from './nicClaims.ts';
 import { planOf, type Plan } from './plan.ts';
 import { resultOf } from './result.ts';
-import { refuseTakenAddresses } from './takenAddresses.ts';
+import { refuseHeldAddresses, refuseTakenAddresses } from './takenAddresses.ts';
 
 export interface AttacherOptions {
   readonly netlink: Netlink;
@@ -78,6 +78,7 @@ export class Attacher {
 
   async #attachTo(attachment: Attachment, netnsId: string, signal: AbortSignal): Promise<CniResult> {
     const { checkpoint, netlink } = this.#options;
+    refuseHeldAddresses(attachment, checkpoint.list());
     const entry = new Entry(intentOf(attachment, netnsId), this.#options);
     try {
       const answers = await this.#callDelegates(attachment, entry, signal);

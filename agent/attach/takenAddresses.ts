@@ -35,3 +35,25 @@ export function refuseTakenAddresses(attachment: Attachment, entries: Iterable<C
     }
   }
 }
+
+/**
+ * What the pool gave, unless another pod of the node has it: somebody has edited the pool, or restored an older content of it, so it lacks the
+ * record of a pod that runs. Addresses that other IPAM plugins give are theirs to answer for.
+ * @param attachment before its delegates are called
+ * @param entries of the whole node, the attachment's own may be among them
+ * @throws CniError code 100
+ */
+export function refuseHeldAddresses({ network, pod, nics }: Attachment, entries: Iterable<CheckpointEntry>): void {
+  const wanted = new Set(nics.flatMap(({ addresses }) => addresses.map(withoutPrefix)));
+  for (const entry of entries) {
+    if (entry.network !== network || entry.pod.uid === pod.uid) continue;
+    const taken = entry.links.flatMap(({ addresses }) => addresses.map(withoutPrefix)).find(ip => wanted.has(ip));
+    if (taken === undefined) continue;
+    const detail = `network ${network}: pod ${entry.pod.namespace}/${entry.pod.name} of this node has ${taken}, and its pool no record of that: see kubectl multinic audit`;
+    throw cniError(cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN', detail);
+  }
+}
+
+function withoutPrefix(address: string): string {
+  return address.split('/')[0] ?? address;
+}

@@ -115,6 +115,23 @@ describe('agent: what a pod gets', function () {
     await eventually('release', async () => (await record('open', 'recorded'))?.state === 'Released');
   });
 
+  it('is no address that another pod of the node has, though the pool says nothing of it, as after a restoration', async () => {
+    const host = site.hosts[0]!;
+    const config = await multusConfig(site, 'switched', { cniArgs: { nics: 2 } });
+    using before = await Sandbox.make(site, host, 'before');
+    using after = await Sandbox.make(site, host, 'after');
+    const { ips } = await before.add(config);
+    const pool = await site.client.get(ipPools, { name: `switched.${host.nodeName}` });
+    await site.client.updateStatus(ipPools, { ...pool, status: { allocations: [], cursors: [], used: 0 } });
+    const { msg, details } = errorOf(await after.call('ADD', config));
+    expect(msg).to.contain('pod default/before').and.contain('kubectl multinic audit');
+    expect(details).to.contain('MNN_ADDRESS_TAKEN');
+    expect(after.links()).to.deep.equal([]);
+    await before.del(config);
+    expect((await after.add(config)).ips).to.deep.equal(ips);
+    await after.del(config);
+  });
+
   it('is on the NIC of the recorded subnet where the host calls that otherwise, after a reboot for example', async () => {
     const config = await multusConfig(site, 'switched', { cniArgs: { nics: 2 } });
     const [host] = site.hosts;
