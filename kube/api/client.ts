@@ -1,5 +1,6 @@
 import { answerOf, toTransportError } from './answer.ts';
 import type {
+  CallOptions,
   ClientOptions,
   DeleteOptions,
   ListOptions,
@@ -8,6 +9,7 @@ import type {
   Query,
   ReadOptions,
   RequestOptions,
+  Selectors,
   WatchOptions,
   WriteOptions,
 } from './clientOptions.ts';
@@ -108,6 +110,15 @@ export class KubeClient implements AsyncDisposable {
       }
     } while (page.metadata.continue);
     return { items, resourceVersion: page.metadata.resourceVersion ?? '' };
+  }
+
+  /** The version that the API server's storage has reached. Of selectors, any but an object's name would have all objects read for it. */
+  async latestVersion(resource: Resource, options: CallOptions & Selectors = {}): Promise<string> {
+    const { fieldSelector } = options;
+    const query = { limit: 1, fieldSelector: fieldSelector?.startsWith('metadata.name=') ? fieldSelector : undefined };
+    const path = pathOf(resource, selected({ namespace: options.namespace }));
+    const { metadata } = await this.request<KubeList<KubeObject>>('GET', path, { ...options, query });
+    return metadata.resourceVersion ?? '';
   }
 
   async create<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteOptions = {}): Promise<T> {

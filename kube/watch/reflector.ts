@@ -8,7 +8,7 @@ import type { KubeObject, Resource } from '../api/types.ts';
 import type { WatchEvent } from '../api/watchEvents.ts';
 
 export interface ReflectorOptions<T extends KubeObject> extends Selectors {
-  readonly client: Pick<KubeClient, 'list' | 'watch'>;
+  readonly client: Pick<KubeClient, 'list' | 'watch' | 'latestVersion'>;
   readonly resource: Resource<T>;
   readonly logger: Logger;
   /** Shown in logs and metrics. */
@@ -46,6 +46,9 @@ export interface Sink<T extends KubeObject> {
 
 /** A watch that lived this long was a success, even if nothing happened. */
 const healthyWatchMs = 5_000;
+
+/** What the question may take whether a silent watch has missed anything, ms. */
+const probeMs = 10_000;
 
 /**
  * Answers to a watch that only ask for patience. After any other refusal (410 and whatever else is wrong with continuing from
@@ -151,9 +154,31 @@ export class Reflector<T extends KubeObject> {
     if (!listing && error instanceof ApiError && !overloaded.includes(error.status)) this.#listNext();
     this.#report(error, listing);
     // Silence has cost enough time already, and the server is asked for no more than a watch.
-    if (error instanceof TransportError && error.code === 'inactive') return;
+    if (error instanceof TransportError && error.code === 'inactive') {
+      if (await this.#isAhead(signal)) this.#startAnew();
+      return;
+    }
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterS ?? 0) * 1000 : 0;
     await sleep(Math.max(this.#backoff.next(), spread(retryAfterMs)), signal);
+  }
+
+  /**
+   * Whether the storage was brought back to a time before the version that was seen last: a watch from there is silent until as much has been
+   * written again, whatever changes.
+   */
+  async #isAhead(signal: AbortSignal): Promise<boolean> {
+    const { client, resource } = this.#options;
+    const options = { ...this.#selectors(), signal, timeoutMs: probeMs };
+    const latest = await client.latestVersion(resource, options).catch(() => '');
+    const [seen = '', now = ''] = [this.#resourceVersion, latest];
+    return isNumber(seen) && isNumber(now) && BigInt(now) < BigInt(seen);
+  }
+
+  #startAnew(): void {
+    const { listFromCache, logger, name } = this.#options;
+    logger.warn({ informer: name }, 'the API server has gone back in time: everything is read again');
+    this.#listFrom = listFromCache ? '0' : undefined;
+    this.#resourceVersion = undefined;
   }
 
   /** A version at which no watch got anywhere is not asked for again. */
@@ -190,6 +215,11 @@ export class Reflector<T extends KubeObject> {
       ...(fieldSelector !== undefined && { fieldSelector }),
     };
   }
+}
+
+/** Resource versions that can be compared are whole numbers (kubernetes.io: "Resource versions"). */
+function isNumber(version: string): boolean {
+  return /^\d+$/.test(version);
 }
 
 /** The API server's cache did not come so far in time ("Too large resource version"). */

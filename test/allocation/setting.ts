@@ -149,6 +149,7 @@ function constant(objects: readonly KubeObject[]): ConstructorParameters<typeof 
   return {
     list: <T extends KubeObject>() => Promise.resolve({ items: structuredClone(objects) as T[], resourceVersion: '1' }),
     watch: (_resource, { signal }) => silence(signal),
+    latestVersion: () => Promise.resolve('1'),
   };
 }
 

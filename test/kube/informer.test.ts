@@ -8,7 +8,7 @@ import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 import { customResourceDefinitions, leases, multiNicNetworks, type Lease } from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
-import { base64, compact, createLeases, etcd, lease, readableLogger, silent } from './support.ts';
+import { base64, compact, createLeases, etcd, lease, readableLogger, silent, takeSnapshot } from './support.ts';
 
 type Seen = [change: string, name: string, finalStateUnknown?: boolean];
 
@@ -139,6 +139,20 @@ describe('Informer, against a real API server', function () {
     await client.create(leases, lease('after-silence'));
     await eventually('the object', () => informer.get('default/after-silence'));
     expect(lists()).to.equal(1);
+  });
+
+  it('goes back in time with etcd, where that is restored from a snapshot', async () => {
+    const { informer, seen } = await watchLeases({ inactivityMs: 1000, listFromCache: true });
+    await client.create(leases, lease('kept'));
+    await using snapshot = await takeSnapshot(cluster);
+    await createLeases(client, ['forgotten', ...Array.from({ length: 400 }, (_, i) => `filler-${i}`)]);
+    await eventually('the object', () => informer.get('default/forgotten'));
+    await snapshot.restore();
+    await eventually('it to be gone', () => informer.get('default/forgotten') === undefined);
+    expect(seen).to.deep.include(['deleted', 'forgotten', true]);
+    expect(informer.get('default/kept')).to.be.an('object');
+    await client.create(leases, lease('after-restoration'));
+    await eventually('the object', () => informer.get('default/after-restoration'));
   });
 
   it('waits for a resource that is not installed yet, and says so once', async () => {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import pino from 'pino';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { leases, type Lease } from '../../kube/api/resources.ts';
@@ -29,10 +30,39 @@ export async function createLeases(client: KubeClient, names: readonly string[])
   await Promise.all(Array.from({ length: 16 }, work));
 }
 
+/** What etcd has now, which it can be brought back to: as an administrator does after a disaster, who restarts the API server, too. */
+export async function takeSnapshot(cluster: Cluster): Promise<AsyncDisposable & { restore(): Promise<void> }> {
+  const folder = etcdArgument(cluster, '--data-dir');
+  const copy = `${folder}-snapshot`;
+  const whileStopped = async (work: () => void): Promise<void> => {
+    await cluster.apiServer.stop();
+    await cluster.etcd.stop();
+    work();
+    cluster.etcd.start();
+    cluster.apiServer.start();
+    await cluster.waitUntilReady();
+  };
+  await whileStopped(() => {
+    cpSync(folder, copy, { recursive: true });
+  });
+  return {
+    restore: () =>
+      whileStopped(() => {
+        rmSync(folder, { recursive: true });
+        cpSync(copy, folder, { recursive: true });
+      }),
+    [Symbol.asyncDispose]: () => rm(copy, { recursive: true }),
+  };
+}
+
+function etcdArgument(cluster: Cluster, name: string): string {
+  const argv = readFileSync(`/proc/${cluster.etcd.pid}/cmdline`, 'utf8').split('\0');
+  return argv[argv.indexOf(name) + 1] ?? '';
+}
+
 /** Speaks to etcd behind the API server's back, through its JSON gateway (etcd.io: "Why gRPC gateway"). */
 export async function etcd<Answer>(cluster: Cluster, method: string, body: object, service = 'kv'): Promise<Answer> {
-  const argv = readFileSync(`/proc/${cluster.etcd.pid}/cmdline`, 'utf8').split('\0');
-  const endpoint = argv[argv.indexOf('--listen-client-urls') + 1];
+  const endpoint = etcdArgument(cluster, '--listen-client-urls');
   const response = await fetch(`${endpoint}/v3/${service}/${method}`, { method: 'POST', body: JSON.stringify(body) });
   if (!response.ok) throw new Error(`etcd ${method}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Answer;
