@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { apiVersion } from '../api/names.ts';
 import type { Allocation } from '../api/types.ts';
+import { parseCidr } from '../net/cidr.ts';
 import { readNetwork } from '../network/network.ts';
 import { allocate } from '../pool/allocate.ts';
 import { claimsAnywhere, claimsOnNode } from '../pool/claim.ts';
@@ -296,6 +297,25 @@ describe('audit', () => {
         const findings = run(withPod(moved, { ...chosen, attachments: [], interfaces: [] }));
         expect(kinds(findings)).to.deep.equal(['foreign']);
         expect(findings[0]?.message).to.contain(address.split('/')[0]);
+      }),
+    );
+  });
+
+  it('foreign: an address that was excluded while the pod got it', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const { network: name, nics } = chosen.attachments[0]!;
+        const [address = ''] = nics[0]!.addresses[0]!.split('/');
+        const known = networks.get(name)!;
+        const excludes = [{ ...parseCidr(`${address}/32`) }];
+        const changed = new Map([...networks, [name, { ...known, network: { ...known.network, excludes } }]]);
+        const [finding, ...more] = run({ ...input, networks: changed });
+        expect(more).to.deep.equal([]);
+        expect(finding).to.deep.include({ kind: 'foreign', network: name });
+        expect(finding?.objects[0]).to.equal(`pod ns/${chosen.name}`);
+        expect(finding?.message)
+          .to.match(/excludeCIDRs.*delete and re-create the pod/)
+          .and.contain(address);
       }),
     );
   });

@@ -27,32 +27,41 @@ function outsideBlocks({ live, networks, nodes }: AuditView): AuditFinding[] {
     const known = networks.get(pool.spec.network);
     const { hostName } = pool.spec;
     if (!known || (hostName !== undefined && !nodes.has(hostName))) return [];
-    const outside = record.nics.flatMap(nic => nic.addresses.filter(text => !isInside(known, pool, nic, text)));
-    if (outside.length === 0) return [];
-    return [
-      {
-        kind: 'foreign',
-        network: pool.spec.network,
-        objects: [podName(record), poolName(pool)],
-        message: `${outside.map(bareAddress).join(', ')} lies outside of what the network has there; delete and re-create the pod`,
-      },
-    ];
+    const misplaced = (fault: string): string[] =>
+      record.nics.flatMap(nic => nic.addresses.filter(text => faultOf(known, pool, nic, text) === fault));
+    return [...faults].flatMap(([fault, what]): AuditFinding[] => {
+      const addresses = misplaced(fault).map(bareAddress).join(', ');
+      if (addresses === '') return [];
+      const message = `${addresses} ${what}; delete and re-create the pod`;
+      return [{ kind: 'foreign', network: pool.spec.network, objects: [podName(record), poolName(pool)], message }];
+    });
   });
 }
 
-function isInside(known: AuditedNetwork, { spec }: AuditedPool, nic: AllocatedNic, text: string): boolean {
-  const { network, interfaces, hostIndexes } = known;
+/** What may be wrong with the place of an address. */
+const faults = new Map([
+  ['outside', 'lies outside of what the network has there'],
+  ['excluded', 'lies in excludeCIDRs, which were added while the pod got it'],
+] as const);
+
+function faultOf(
+  { network, interfaces, hostIndexes }: AuditedNetwork,
+  { spec }: AuditedPool,
+  { netAddress }: AllocatedNic,
+  text: string,
+): 'outside' | 'excluded' | undefined {
   const hostIndex = network.nodeIndependent ? 0 : hostIndexes.get(spec.hostName ?? '');
   const address = tryAddressOf(text);
-  if (!network.ownAddresses || hostIndex === undefined || !address) return false;
-  const { netAddress } = nic;
+  if (!network.ownAddresses || hostIndex === undefined || !address) return 'outside';
   const positions =
     network.subnets.length === 0 ? [{ netAddress, ordinal: 0 }] : interfaces.filter(i => i.netAddress === netAddress);
-  return positions
+  const block = positions
     .flatMap(position => blocksOf(network, interfaces, position, hostIndex))
-    .some(
+    .find(
       ({ pod }) => contains(pod, address) && (spec.page === undefined || pageNumber(pod, address.value) === spec.page),
     );
+  if (!block) return 'outside';
+  return block.excludes.some(exclude => contains(exclude, address)) ? 'excluded' : undefined;
 }
 
 function unexplained({ pods, networks, byPod }: AuditView): AuditFinding[] {
