@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import pino from 'pino';
@@ -84,5 +84,17 @@ describe('HealthServer', () => {
     const error = await server.start(new AbortController().signal).catch((thrown: unknown) => thrown);
     taken.close();
     expect(error).to.have.property('code', 'EADDRINUSE');
+  });
+
+  it('answers whoever looks around on the node’s ports, and writes nothing of it into the log', async () => {
+    const lines: string[] = [];
+    const { server } = await serve({ logger: pino({}, { write: line => lines.push(line) }) });
+    const socket = connect(server.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', chunk => (answer += String(chunk)));
+    socket.end('GET // HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await once(socket, 'close');
+    expect(answer).to.match(/^HTTP\/1.1 404 /);
+    expect(lines).to.deep.equal([]);
   });
 });

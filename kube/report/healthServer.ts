@@ -65,7 +65,7 @@ export class HealthServer implements Runnable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { live = {}, ready = {}, registry, logger } = this.#options;
     try {
-      const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+      const [path] = request.url?.split('?') ?? [];
       if (path === '/healthz') await report(response, live);
       else if (path === '/readyz') await report(response, ready);
       else if (path === '/metrics' && registry) {
