@@ -148,6 +148,38 @@ describe('security: forged data on the node', function () {
     expect(host.namespace.ip('route', 'show', 'table', 'all')).not.to.contain(apiServer);
   });
 
+  it('a pod of type ptp reaches nobody with an IPv4 address that is not its own', async () => {
+    const config = await multusConfig(site, 'open');
+    using forger = await Sandbox.make(site, host, 'forger');
+    using victim = await Sandbox.make(site, host, 'aped');
+    using other = await Sandbox.make(site, host, 'other');
+    const [[own], [victims], [target]] = [
+      plain(await forger.add(config)),
+      plain(await victim.add(config)),
+      plain(await other.add(config)),
+    ] as [string[], string[], string[]];
+    const received = (): number =>
+      Number(other.namespace.exec('cat', '/sys/class/net/net1-0/statistics/rx_packets').trim());
+    /** How many more packets the target has got. */
+    const sent = (source: string): number => {
+      const before = received();
+      try {
+        forger.namespace.exec('ping', '-c', '3', '-i', '0.1', '-W', '1', '-I', source, target!);
+      } catch {
+        // Nothing comes back to who forges.
+      }
+      return received() - before;
+    };
+    forger.namespace.batch([
+      'link set lo up',
+      `address add ${victims}/32 dev lo`,
+      'address add 198.51.100.9/32 dev lo',
+    ]);
+    expect(sent(own!)).to.be.at.least(3);
+    for (const forged of [victims!, '198.51.100.9']) expect(sent(forged), forged).to.be.below(3);
+    for (const sandbox of [forger, victim, other]) await sandbox.del(config);
+  });
+
   it('plugins that are called in turn get the granted address, whatever cni-args say', async () => {
     using sandbox = await Sandbox.make(site, host, 'around');
     const forged = ['10.211.31.1/19'];
