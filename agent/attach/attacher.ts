@@ -1,4 +1,4 @@
-import { isInterfaceName } from '../../core/annotation/networks.ts';
+import { isInterfaceName } from '../../core/net/interfaceName.ts';
 import { cniError, cniCodes, type CniError } from '../../core/cni/error.ts';
 import type { CniResult } from '../../core/cni/result.ts';
 import type { Logger } from 'pino';

@@ -3,6 +3,7 @@ import { isDeeperThan, isRecord } from '../json.ts';
 import { tryParseAddress } from '../net/address.ts';
 import { tryParseCidr } from '../net/cidr.ts';
 import { readMac } from '../net/mac.ts';
+import { isInterfaceName } from '../net/interfaceName.ts';
 import { rivalDefaultRoute } from './defaultRoutes.ts';
 
 /**
@@ -202,15 +203,6 @@ function checkWishes(value: Record<string, unknown>, i: number): void {
   if (route !== undefined && !(isStringList(route) && route.every(gateway => tryParseAddress(gateway)))) {
     throw invalid(i, `default-route must be a list of gateway addresses, not ${JSON.stringify(route)}`);
   }
-}
-
-/** The longest name of an interface, bytes: IFNAMSIZ without the end mark (linux/if.h). */
-const maxInterfaceName = 15;
-
-/** dev_valid_name() of the kernel (net/core/dev.c). */
-export function isInterfaceName(value: unknown): value is string {
-  if (typeof value !== 'string' || !/^(?!\.{1,2}$)[^\s/:]+$/.test(value)) return false;
-  return new TextEncoder().encode(value).length <= maxInterfaceName;
 }
 
 function isDnsName(value: string): boolean {

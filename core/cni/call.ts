@@ -1,4 +1,4 @@
-import { isInterfaceName } from '../annotation/networks.ts';
+import { isInterfaceName } from '../net/interfaceName.ts';
 import { cniCodes, cniError, type CniError } from './error.ts';
 import type { CniEnvironment, CniVariable } from './wire.ts';
 

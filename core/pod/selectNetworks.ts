@@ -1,6 +1,7 @@
 import { annotation } from '../api/names.ts';
 import type { NetworkSelection } from '../annotation/networks.ts';
-import { checkCount, interfaceNames, isInterfaceName, macOf, parseNetworks } from '../annotation/networks.ts';
+import { checkCount, interfaceNames, macOf, parseNetworks } from '../annotation/networks.ts';
+import { isInterfaceName } from '../net/interfaceName.ts';
 import { readAttachments, withoutAttachments, type Attachments } from '../annotation/attachments.ts';
 import { MultiNicError } from '../errors.ts';
 import type { PodFacts } from './skip.ts';
