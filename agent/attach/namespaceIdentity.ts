@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { namespaceExists } from '../netlink/namespace.ts';
+import { isSystemError } from '../systemErrors.ts';
 
 /**
  * Which network namespace a path is: device and inode, which are the namespace's own (namespaces(7)). Undefined where the path is
@@ -11,7 +12,7 @@ export function namespaceIdentity(path: string): string | undefined {
     const { dev, ino } = statSync(path, { bigint: true });
     return `${dev}:${ino}`;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
   }
 }

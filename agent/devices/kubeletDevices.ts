@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { MultiNicError } from '../../core/errors.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import type { Pod } from '../../kube/api/resources.ts';
+import { isSystemError } from '../systemErrors.ts';
 import type { AssignedDevice } from './assignedDevice.ts';
 import { readCheckpoint } from './kubeletCheckpoint.ts';
 import { podResources, type PodName } from './podResources.ts';
@@ -46,7 +47,7 @@ export class KubeletDevices {
       return { why: 'PodResources does not list the pod' };
     } catch (error) {
       if (signal.aborted) throw error;
-      const isServed = !(error instanceof Error && 'code' in error && error.code === 'ENOENT');
+      const isServed = !isSystemError(error, 'ENOENT');
       this.#log[isServed ? 'warn' : 'debug'](
         { err: error, ...pod },
         'no answer of PodResources: reading the checkpoint',

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { access, chmod, constants, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cniType } from '../../core/api/names.ts';
+import { orUndefined } from '../systemErrors.ts';
 import { replaceFile } from './replaceFile.ts';
 
 const mode = 0o755;
@@ -15,7 +15,8 @@ const mode = 0o755;
 export async function installExecutable(source: string, folder: string): Promise<boolean> {
   const target = join(folder, cniType);
   const program = await readFile(source);
-  const isNew = digestOf(program) !== (await digestIfThere(target));
+  const present = await orUndefined(readFile(target));
+  const isNew = !present?.equals(program);
   try {
     if (isNew) {
       await mkdir(folder, { recursive: true });
@@ -43,17 +44,4 @@ async function mayBeStarted(path: string): Promise<void> {
 /** Takes the CNI executable away; one that is not there is none to take. */
 export async function removeExecutable(folder: string): Promise<void> {
   await rm(join(folder, cniType), { force: true });
-}
-
-async function digestIfThere(path: string): Promise<string | undefined> {
-  try {
-    return digestOf(await readFile(path));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-function digestOf(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }

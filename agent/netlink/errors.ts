@@ -7,11 +7,6 @@ export function errnoName(errno: number): ErrnoName {
   return name.startsWith('E') ? (name as ErrnoName) : `E${errno}`;
 }
 
-/** Whether a thrown value is one of Node's errors of a system call with that errno. */
-export function isSystemError(error: unknown, code: ErrnoName): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
 /** What the kernel refused, or a system call: with a positive errno and the kernel's own words, where it had any. */
 export abstract class ErrnoError extends Error {
   abstract readonly errno: number;

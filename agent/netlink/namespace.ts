@@ -1,5 +1,5 @@
 import { statfsSync, statSync } from 'node:fs';
-import { isSystemError } from './errors.ts';
+import { isSystemError } from '../systemErrors.ts';
 import type { NetnsPath } from './types.ts';
 
 // Synchronous: the kernel answers for what is in its memory in a few µs, where the way through the thread pool takes hundreds.
@@ -23,7 +23,7 @@ export function namespaceExists(path: NetnsPath): boolean {
   try {
     return statfsSync(path).type === NSFS_MAGIC;
   } catch (error) {
-    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return false;
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return false;
     throw error;
   }
 }

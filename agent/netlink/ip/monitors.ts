@@ -3,7 +3,8 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isSystemError, NetlinkError, NetlinkWorkerError } from '../errors.ts';
+import { isSystemError } from '../../systemErrors.ts';
+import { NetlinkError, NetlinkWorkerError } from '../errors.ts';
 import { BatchFailure } from '../failure.ts';
 import type { MonitorEvent, MonitorGroup } from '../events.ts';
 import type { EventSink } from '../monitor.ts';
@@ -147,7 +148,7 @@ async function hasGroups(pid: number): Promise<boolean> {
     });
   } catch (error) {
     // It closes and opens files while it starts; its end is noticed elsewhere.
-    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ESRCH')) return false;
+    if (isSystemError(error, 'ENOENT', 'ESRCH')) return false;
     throw error;
   }
 }
