@@ -53,6 +53,17 @@ export function ptpSpec(octet: number, ipam: object = {}): MultiNicNetworkSpec {
   return { ...spec, ipam: JSON.stringify({ ...(JSON.parse(spec.ipam ?? '{}') as object), ...ipam }) };
 }
 
+/** A network of both families, with two routes of spec.ipam.routes to one destination. */
+export const dualStack: MultiNicNetworkSpec = {
+  ...ptpSpec(0, {
+    routes: [
+      { dst: '192.0.2.0/24', gw: '10.212.0.1' },
+      { dst: '192.0.2.0/24', gw: '10.212.32.1' },
+    ],
+  }),
+  subnet: '10.212.0.0/16,fd00:212::/48',
+};
+
 /** Of spec.ipam.routes, with all that CNI 1.1 knows of a route. */
 export const fullRoute = { dst: '192.0.2.0/24', mtu: 1400, advmss: 1300, priority: 7, table: 1007 };
 

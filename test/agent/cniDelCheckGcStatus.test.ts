@@ -1,10 +1,10 @@
 /**
  * The CNI specification, line by line, by the real executable and agent: its section 2 "DEL", "CHECK", "GC" and "STATUS". What other tests show already:
  *  9          attach.test: "DEL succeeds when the namespace is gone, and takes the host's part away"
- *  25         decisions.test: "can be taken away while the API server is away", shim.test: "says so to every verb with its code…"
+ *  25         releases.test: "can be taken away while the API server is away", shim.test: "says so to every verb with its code…"
  *  27         attach.test: "CHECK names what was changed"
  *  28, 33     delegates.test: "an IPAM plugin gives each NIC its address…", "STATUS and GC of CNI 1.1 reach the plugins…"
- *  30         decisions.test: "goes with GC where the runtime does not know it"
+ *  30         releases.test: "goes with GC where the runtime does not know it"
  */
 import { readlinkSync, statSync } from 'node:fs';
 import { expect } from 'chai';

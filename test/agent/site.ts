@@ -4,13 +4,14 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { apiVersion } from '../../core/api/names.ts';
-import type { HostInterface, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
+import type { Allocation, HostInterface, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { assignInterfaceIndexes } from '../../core/layout/interfaceIndex.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import { readNetwork } from '../../core/network/network.ts';
+import { readPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { cidrs, hostInterfaces, multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { ensureDebianPrograms } from '../cluster/debianPrograms.ts';
 import { buildCni } from '../../build/buildCni.ts';
@@ -114,6 +115,12 @@ export class Site implements AsyncDisposable {
       spec: { nodeName: host.nodeName, containers: [{ name: 'main', image: 'none' }] },
     } as unknown as Pod;
     return this.client.create(pods, pod);
+  }
+
+  /** The pod's record in the first host's pool of the network. */
+  async recordOf(network: string, pod: string): Promise<Allocation | undefined> {
+    const pool = await this.client.find(ipPools, { name: `${network}.${this.hosts[0]!.nodeName}` });
+    return readPool(pool).allocations.find(({ name }) => name === pod);
   }
 
   /** Removes a pod's object at once, as the kubelet does in the end. */
