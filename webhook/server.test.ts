@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -8,9 +8,9 @@ import { connect } from 'node:tls';
 import { expect } from 'chai';
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { createAuthority, type KeyAndCertificate } from '../certs/authority.ts';
-import { authorityFile, keyPairFiles } from '../certs/reload.ts';
+import { keyPairFiles } from '../certs/reload.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { authority, issue, review } from '../test/webhook/tlsReviews.ts';
 import { maxBodyBytes } from './body.ts';
 import { BodyBudget } from './bodyBudget.ts';
 import { createApp, type Reviewer } from './app.ts';
@@ -23,22 +23,6 @@ import { AdmissionServer } from './server.ts';
 const logger = pino({ enabled: false });
 const folder = mkdtempSync(join(tmpdir(), 'multi-nic-server-'));
 const certificate = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
-
-const validity = { now: new Date(), lifetimeMs: 3_600_000 };
-const authority = createAuthority({ commonName: 'test CA' }, validity);
-
-async function issue(commonName: string): Promise<void> {
-  const leaf = await (await authority).issue({ ...validity, subject: { commonName }, serverNames: ['127.0.0.1'] });
-  writeFileSync(certificate.cert, leaf.certificate);
-  writeFileSync(certificate.key, leaf.privateKey);
-}
-
-function review(uid: string, more: object = {}): object {
-  const kind = { group: '', version: 'v1', kind: 'Pod' };
-  const resource = { group: '', version: 'v1', resource: 'pods' };
-  const body = { uid, kind, resource, operation: 'CREATE', object: {}, userInfo: {}, ...more };
-  return { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request: body };
-}
 
 describe('the admission server', () => {
   const registry = new Registry();
@@ -71,7 +55,7 @@ describe('the admission server', () => {
   let ended: Promise<void>;
 
   before(async () => {
-    await issue('first');
+    await issue(certificate, 'first');
     ended = server.start(stopping.signal);
     await Promise.race([server.listening, ended]);
   });
@@ -208,7 +192,7 @@ describe('the admission server', () => {
   });
 
   it('serves a renewed certificate without a restart', async () => {
-    await issue('second');
+    await issue(certificate, 'second');
     const { certificate: ca } = await authority;
     for (;;) {
       const socket = connect({ host: '127.0.0.1', port: server.port, ca });
@@ -245,83 +229,5 @@ describe('the admission server', () => {
     release.pop()?.();
     expect((await last).response.allowed).to.equal(true);
     await ended;
-  });
-});
-
-describe('the admission server that asks for client certificates', () => {
-  const own = mkdtempSync(join(tmpdir(), 'multi-nic-clients-'));
-  const paths = { cert: join(own, 'tls.crt'), key: join(own, 'tls.key') };
-  const clientAuthority = join(own, 'clients.crt');
-  const gate = new Gate({ concurrency: 1, queue: 0 });
-  const bodies = new BodyBudget(maxBodyBytes);
-  const metrics = admissionMetrics(new Registry(), gate, bodies);
-  const app = createApp({ reviewers: { '/allow': () => allow() }, gate, bodies, metrics, logger });
-  const server = new AdmissionServer(app, {
-    ...{ port: 0, host: '127.0.0.1', drainMs: 0, logger },
-    certificate: keyPairFiles(paths),
-    clients: { authority: authorityFile(clientAuthority, 20), names: new Set(['apiserver']) },
-  });
-  const stopping = new AbortController();
-  let ended: Promise<void>;
-
-  before(async () => {
-    const leaf = await (
-      await authority
-    ).issue({ ...validity, subject: { commonName: 's' }, serverNames: ['127.0.0.1'] });
-    writeFileSync(paths.cert, leaf.certificate);
-    writeFileSync(paths.key, leaf.privateKey);
-    ended = server.start(stopping.signal);
-    writeFileSync(clientAuthority, (await authority).certificate);
-    await Promise.race([server.listening, ended]);
-  });
-
-  after(async () => {
-    stopping.abort();
-    await ended;
-    rmSync(own, { recursive: true });
-  });
-
-  /** Status of the answer, or what ended the connection. */
-  async function call(client?: KeyAndCertificate): Promise<number | string | undefined> {
-    const { certificate: ca } = await authority;
-    const tls = client && { cert: client.certificate, key: client.privateKey };
-    const sent = request({
-      host: '127.0.0.1',
-      port: server.port,
-      ca,
-      path: '/allow',
-      method: 'POST',
-      agent: false,
-      ...tls,
-    });
-    const answer = once(sent.end(JSON.stringify(review('u'))), 'response') as Promise<[IncomingMessage]>;
-    try {
-      const [response] = await answer;
-      response.resume();
-      return response.statusCode;
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code;
-    }
-  }
-
-  it('serves the API server, and nobody without a certificate, with another authority’s or another name', async () => {
-    const other = await createAuthority({ commonName: 'other' }, validity);
-    const subject = { commonName: 'apiserver' };
-    expect(await call(await (await authority).issue({ ...validity, subject }))).to.equal(200);
-    expect(await call()).to.match(/^ERR_SSL|ECONNRESET/);
-    expect(await call(await other.issue({ ...validity, subject }))).to.match(/^ERR_SSL|ECONNRESET/);
-    expect(await call(await (await authority).issue({ ...validity, subject: { commonName: 'pod' } }))).to.equal(
-      'ECONNRESET',
-    );
-  });
-
-  it('follows the authority of clients', async () => {
-    const next = await createAuthority({ commonName: 'next' }, validity);
-    const client = await next.issue({ ...validity, subject: { commonName: 'apiserver' } });
-    expect(await call(client)).not.to.equal(200);
-    writeFileSync(clientAuthority, (await authority).certificate + next.certificate);
-    while ((await call(client)) !== 200) await new Promise(setImmediate);
-    writeFileSync(clientAuthority, (await authority).certificate);
-    while ((await call(client)) === 200) await new Promise(setImmediate);
   });
 });
