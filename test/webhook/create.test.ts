@@ -6,7 +6,6 @@ import { annotation, extendedResourceName, label } from '../../core/api/names.ts
 import { events, pods, type Pod } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
-import { freePort } from '../cluster/ports.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
 import {
   addressesOf,
@@ -268,83 +267,6 @@ describe('creating pods, through the real API server', () => {
     expect(error.message).to.contain('MNN_ADDRESS_OUTSIDE');
     await eventually('what was reserved to be given back', async () => {
       return isDeepStrictEqual(await recordsOf(client, 'routed'), before);
-    });
-  });
-
-  describe('what admission decided', () => {
-    const patch = (body: object) =>
-      running().client.patch(pods, { namespace: 'flat', name: 'kept' }, 'merge', { metadata: body });
-    let pod: Pod;
-
-    before(async () => {
-      pod = await create({ namespace: 'flat', name: 'kept', spec: { schedulerName: 'nobody' } });
-    });
-
-    it('cannot be changed, nor its marks', async () => {
-      const moved = (pod.metadata.annotations?.[annotation.networks] ?? '').replace('10.221.', '10.99.');
-      const changes = [
-        { annotations: { [annotation.networks]: moved } },
-        { annotations: { [annotation.networks]: null } },
-        { annotations: { [annotation.reservation]: randomUUID() } },
-        { labels: { [label.injected]: null } },
-      ];
-      for (const change of changes) {
-        expect((await refusal(patch(change))).message).to.contain('MNN_ATTACHMENTS_CHANGED');
-      }
-    });
-
-    it('does not keep other annotations, labels and networks from changing', async () => {
-      const elements = [...elementsOf(pod), { name: 'later' }];
-      const annotations = { [annotation.networks]: JSON.stringify(elements), note: 'x' };
-      const after = await patch({ annotations, labels: { tier: 'a' } });
-      expect(after.metadata).to.have.nested.property('labels.tier', 'a');
-    });
-
-    for (const [how, flags] of [
-      ['', []],
-      [', by the server', ['--server-side']],
-    ] as const) {
-      it(`is kept where the pod's manifest is applied again${how}`, async () => {
-        const { cluster, client } = running();
-        const name = `again-${flags.length}`;
-        const apply = async (labels: Record<string, string>): Promise<void> => {
-          const selection = networks(' create/routed@data ,routed');
-          const input = JSON.stringify(podOf({ namespace, name, labels, ...selection }));
-          await cluster.kubectl(['apply', ...flags, '-f', '-'], { input });
-        };
-        await apply({ tier: 'a' });
-        const first = await bound(client, { namespace, name });
-        expect(attachmentsOf(first)).to.have.length(2);
-        await apply({ tier: 'b' });
-        const second = await client.get(pods, { namespace, name });
-        expect(second.metadata.labels).to.include({ tier: 'b', [label.injected]: 'true' });
-        expect(second.metadata.annotations?.[annotation.networks]).to.equal(
-          first.metadata.annotations?.[annotation.networks],
-        );
-      });
-    }
-
-    it('holds up nobody who changes something else of a pod while no webhook answers, as the controllers of Jobs do', async () => {
-      const { client, webhook } = running();
-      await installWebhooks(client, { ...webhook, port: await freePort() });
-      try {
-        const after = await patch({ labels: { tier: 'b' } });
-        expect(after.metadata).to.have.nested.property('labels.tier', 'b');
-      } finally {
-        await installWebhooks(client, webhook);
-      }
-    });
-
-    it('can be changed by the agent', async () => {
-      const { cluster, client } = running();
-      const user = 'system:serviceaccount:multi-nic-system:multi-nic-agent';
-      const kubeconfig = await cluster.kubeconfigFor(user, ['system:masters']);
-      const text = JSON.stringify([{ name: 'flat' }]);
-      await cluster.kubectl(
-        ['-n', 'flat', 'annotate', '--overwrite', 'pod', 'kept', `${annotation.networks}=${text}`],
-        { kubeconfig },
-      );
-      expect(elementsOf(await client.get(pods, { namespace: 'flat', name: 'kept' }))).to.deep.equal([{ name: 'flat' }]);
     });
   });
 });

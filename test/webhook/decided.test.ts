@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { annotation, label } from '../../core/api/names.ts';
+import { pods, type Pod } from '../../kube/api/resources.ts';
+import { freePort } from '../cluster/ports.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { createNetwork } from './networks.ts';
+import { attachmentsOf, bound, createNamespace, elementsOf, podOf, refusal, useWebhookCluster } from './support.ts';
+
+describe('what admission decided', () => {
+  const running = useWebhookCluster();
+  const namespace = 'settled';
+  const patch = (body: object) =>
+    running().client.patch(pods, { namespace, name: 'kept' }, 'merge', { metadata: body });
+  let pod: Pod;
+
+  before(async () => {
+    const { client, webhook } = running();
+    await installWebhooks(client, webhook);
+    await createNetwork(client, 'settled', {
+      subnet: '10.224.0.0/16',
+      hostBlock: 0,
+      vlanMode: 'l2',
+      namespaces: [namespace],
+    });
+    await createNetwork(client, 'again', { subnet: '10.225.0.0/16', namespaces: ['again'] });
+    for (const name of [namespace, 'again']) await createNamespace(client, name);
+    pod = await client.create(pods, podOf({ namespace, name: 'kept', spec: { schedulerName: 'nobody' } }));
+  });
+
+  it('cannot be changed, nor its marks', async () => {
+    const moved = (pod.metadata.annotations?.[annotation.networks] ?? '').replace('10.224.', '10.99.');
+    const changes = [
+      { annotations: { [annotation.networks]: moved } },
+      { annotations: { [annotation.networks]: null } },
+      { annotations: { [annotation.reservation]: randomUUID() } },
+      { labels: { [label.injected]: null } },
+    ];
+    for (const change of changes) {
+      expect((await refusal(patch(change))).message).to.contain('MNN_ATTACHMENTS_CHANGED');
+    }
+  });
+
+  it('does not keep other annotations, labels and networks from changing', async () => {
+    const elements = [...elementsOf(pod), { name: 'later' }];
+    const annotations = { [annotation.networks]: JSON.stringify(elements), note: 'x' };
+    const after = await patch({ annotations, labels: { tier: 'a' } });
+    expect(after.metadata).to.have.nested.property('labels.tier', 'a');
+  });
+
+  for (const [how, flags] of [
+    ['', []],
+    [', by the server', ['--server-side']],
+  ] as const) {
+    it(`is kept where the pod's manifest is applied again${how}`, async () => {
+      const { cluster, client } = running();
+      const name = `again-${flags.length}`;
+      const apply = async (labels: Record<string, string>): Promise<void> => {
+        const annotations = { [annotation.networks]: ' again/again@data ,again' };
+        const input = JSON.stringify(podOf({ namespace: 'again', name, labels, annotations }));
+        await cluster.kubectl(['apply', ...flags, '-f', '-'], { input });
+      };
+      await apply({ tier: 'a' });
+      const first = await bound(client, { namespace: 'again', name });
+      expect(attachmentsOf(first)).to.have.length(2);
+      await apply({ tier: 'b' });
+      const second = await client.get(pods, { namespace: 'again', name });
+      expect(second.metadata.labels).to.include({ tier: 'b', [label.injected]: 'true' });
+      expect(second.metadata.annotations?.[annotation.networks]).to.equal(
+        first.metadata.annotations?.[annotation.networks],
+      );
+    });
+  }
+
+  it('holds up nobody who changes something else of a pod while no webhook answers, as the controllers of Jobs do', async () => {
+    const { client, webhook } = running();
+    await installWebhooks(client, { ...webhook, port: await freePort() });
+    try {
+      const after = await patch({ labels: { tier: 'b' } });
+      expect(after.metadata).to.have.nested.property('labels.tier', 'b');
+    } finally {
+      await installWebhooks(client, webhook);
+    }
+  });
+
+  it('can be changed by the agent', async () => {
+    const { cluster, client } = running();
+    const user = 'system:serviceaccount:multi-nic-system:multi-nic-agent';
+    const kubeconfig = await cluster.kubeconfigFor(user, ['system:masters']);
+    const text = JSON.stringify([{ name: 'settled' }]);
+    await cluster.kubectl(
+      ['-n', namespace, 'annotate', '--overwrite', 'pod', 'kept', `${annotation.networks}=${text}`],
+      { kubeconfig },
+    );
+    expect(elementsOf(await client.get(pods, { namespace, name: 'kept' }))).to.deep.equal([{ name: 'settled' }]);
+  });
+});
