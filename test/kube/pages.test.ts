@@ -5,17 +5,15 @@ import type { Holder } from '../../core/pool/allocate.ts';
 import { cidrOf, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { ClusterView } from '../../kube/view/clusterView.ts';
 import { grantAnywhere, grantOnNode, type Granted } from '../../kube/grants/grant.ts';
-import { Informer } from '../../kube/watch/informer.ts';
 import { PageDirectory } from '../../kube/pools/pageDirectory.ts';
 import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import { PoolStore, type PoolRef } from '../../kube/pools/poolStore.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
-import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import { hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
 import { applyManifests } from '../system/apply.ts';
 import { eventually } from '../eventually.ts';
+import { networkView } from './networkView.ts';
 import { silent } from './support.ts';
 
 const timeoutMs = 10_000;
@@ -49,39 +47,6 @@ describe('pages of a node-independent network, against a real API server', funct
     const all: number[] = [];
     for await (const page of directory.candidates(network, { count }, timeoutMs)) all.push(page);
     return all;
-  }
-
-  /** The network, as the controller would leave it, and a view that knows it. */
-  async function viewOf(
-    name: string,
-    { subnet, ipam }: { subnet: string; ipam: { interfaceBlock: number; excludeCIDRs?: readonly string[] } },
-  ): Promise<AsyncDisposable & { view: ClusterView }> {
-    const spec = {
-      subnet,
-      ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 0, vlanMode: 'l2', ...ipam }),
-      multiNICIPAM: true,
-      plugin: { cniVersion: '1.0.0', type: 'macvlan' },
-    };
-    const object = { apiVersion, kind: 'MultiNicNetwork', metadata: { name }, spec };
-    const { metadata } = await client.create(multiNicNetworks, object);
-    const interfaces = Array.from({ length: 2 ** ipam.interfaceBlock }, (_, index) => {
-      return { netAddress: `172.20.${index + 1}.0/24`, ordinal: 0, index };
-    });
-    await client.patch(multiNicNetworks, metadata, 'merge', { status: { interfaces } }, { subresource: 'status' });
-    const inform = <T extends KubeObject>(resource: Resource<T>) =>
-      new Informer<T>({ client, resource, logger: silent });
-    const sources = { networks: inform(multiNicNetworks), cidrs: inform(cidrs), hosts: inform(hostInterfaces) };
-    const view = new ClusterView(sources, silent);
-    const watching = new AbortController();
-    const ended = Promise.all(Object.values(sources).map(informer => informer.start(watching.signal)));
-    await eventually('the network', () => view.network(name)?.state.interfaces.length === interfaces.length);
-    return {
-      view,
-      [Symbol.asyncDispose]: async () => {
-        watching.abort();
-        await ended;
-      },
-    };
   }
 
   it('that are full are learned from the columns of all, not one by one', async () => {
@@ -153,7 +118,7 @@ describe('pages of a node-independent network, against a real API server', funct
 
   it('give nothing that rests on an old copy of the network, as long as that could have been edited', async () => {
     const shape = { subnet: '11.9.0.0/22', ipam: { interfaceBlock: 0 } };
-    const { view, ...stale } = await viewOf('edited', shape);
+    const { view, ...stale } = await networkView(client, 'edited', shape);
     await stale[Symbol.asyncDispose]();
     const store = new PoolStore(client, { log: silent });
     const grant = (name: string): Promise<unknown> => {
@@ -182,7 +147,7 @@ describe('pages of a node-independent network, against a real API server', funct
   });
 
   it('that somebody has spoilt are passed over, and named where there is no other', async () => {
-    await using view = await viewOf('spoilt', { subnet: '11.8.0.0/23', ipam: { interfaceBlock: 0 } });
+    await using view = await networkView(client, 'spoilt', { subnet: '11.8.0.0/23', ipam: { interfaceBlock: 0 } });
     const store = new PoolStore(client, { log: silent });
     const grant = (i: number): Promise<Granted | undefined> => {
       const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
@@ -201,7 +166,7 @@ describe('pages of a node-independent network, against a real API server', funct
   });
 
   it('are counted up to 2^53: an IPv6 address beyond them is refused as what it is', async () => {
-    await using six = await viewOf('six', { subnet: 'fd00:7::/64', ipam: { interfaceBlock: 0 } });
+    await using six = await networkView(client, 'six', { subnet: 'fd00:7::/64', ipam: { interfaceBlock: 0 } });
     const store = new PoolStore(client, { log: silent });
     const ask = (ip: string): Promise<unknown> => {
       const claimant = { podUID: ip, namespace: 'default', name: 'pod', interface: 'net1' };
@@ -276,7 +241,10 @@ describe('pages of a node-independent network, against a real API server', funct
   });
 
   it('give out every address once, by writers that know nothing of each other, and then say that they are full', async () => {
-    await using flat = await viewOf('flat', { subnet: '10.0.0.0/8', ipam: { interfaceBlock: 0, excludeCIDRs } });
+    await using flat = await networkView(client, 'flat', {
+      subnet: '10.0.0.0/8',
+      ipam: { interfaceBlock: 0, excludeCIDRs },
+    });
     // They write as webhooks and the leader do: with the right to say who set which field of a pool, namely nobody.
     const stores = Array.from({ length: 3 }, () => new PoolStore(client, { log: silent, untracked: true }));
     const grant = (i: number): Promise<Granted | undefined> => {
@@ -318,7 +286,7 @@ describe('pages of a node-independent network, against a real API server', funct
       spec: { hostName: 'host-1', interfaces },
     };
     await client.create(hostInterfaces, host);
-    await using left = await viewOf('left', { subnet: '11.9.0.0/28', ipam: { interfaceBlock: 1 } });
+    await using left = await networkView(client, 'left', { subnet: '11.9.0.0/28', ipam: { interfaceBlock: 1 } });
     await eventually('the host', () => left.view.host('host-1'));
     const store = new PoolStore(client, { log: silent, untracked: true });
     const grant = async (i: number, master: string): Promise<string[]> => {
