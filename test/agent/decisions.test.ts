@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
-import { hostInterfaces, pods } from '../../kube/api/resources.ts';
+import { hostInterfaces, ipPools, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { dualStack, ptpSpec } from './cniCalls.ts';
 import { assignDevices } from './devices.ts';

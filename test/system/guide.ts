@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { renderingKubectl } from '../../build/kubectl.ts';
 import { run } from '../../build/run.ts';
@@ -43,9 +43,8 @@ export async function followGuide(
 /** A folder for the PATH with kubectl-multinic in it, as docs/reference/kubectl-multinic.md says. */
 async function pluginFolder(runFolder: string): Promise<string> {
   const folder = join(runFolder, 'bin');
-  const program = join(folder, 'kubectl-multinic');
   await mkdir(folder, { recursive: true });
-  await writeFile(program, `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'cli/main.ts')}' "$@"\n`);
-  await chmod(program, 0o755);
+  const script = shellBlock('kubectl-multinic: plugin').text.replaceAll('/usr/local/bin', folder);
+  await run(['sh', '-eu', '-c', script], { cwd: root });
   return folder;
 }
