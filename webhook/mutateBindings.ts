@@ -9,7 +9,7 @@ import {
 } from '../core/annotation/networks.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { checkApplies } from '../core/pod/selectNetworks.ts';
-import { holderOf } from '../core/pool/allocate.ts';
+import { holderOf } from '../core/pool/holder.ts';
 import { reservationPool } from '../core/pool/reservationPool.ts';
 import { explainShort, type AttachmentChoice } from '../core/selection/explain.ts';
 import { strategyOf } from '../core/selection/wish.ts';

@@ -1,4 +1,4 @@
-import type { Holder } from '../core/pool/allocate.ts';
+import type { Holder } from '../core/pool/holder.ts';
 import { untilAborted, type Runnable } from '../kube/process/lifecycle.ts';
 import type { Logger } from '../kube/process/log.ts';
 import type { PoolCallOptions, PoolStore } from '../kube/pools/poolStore.ts';

@@ -7,7 +7,7 @@ import type { Network } from '../core/network/network.ts';
 import { isBound, knownNode } from '../core/pod/knownNode.ts';
 import { selectNetworks } from '../core/pod/selectNetworks.ts';
 import { skipReason, type PodFacts } from '../core/pod/skip.ts';
-import type { Holder } from '../core/pool/allocate.ts';
+import type { Holder } from '../core/pool/holder.ts';
 import { reservationPool } from '../core/pool/reservationPool.ts';
 import type { Reviewer } from './app.ts';
 import type { CallBudget } from './call.ts';

@@ -9,7 +9,7 @@ import type { Network } from '../../core/network/network.ts';
 import { takesMac } from '../../core/network/nicUse.ts';
 import { checkAskedAddresses } from '../../core/pod/askedAddresses.ts';
 import { checkApplies } from '../../core/pod/selectNetworks.ts';
-import { holderOf, isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
+import { holderOf, isHeldBy, type Claimant } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';

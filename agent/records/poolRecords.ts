@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { AllocatedNic, Allocation, IPPool } from '../../core/api/types.ts';
 import type { Network } from '../../core/network/network.ts';
-import { isHeldBy, type Claimant } from '../../core/pool/allocate.ts';
+import { isHeldBy, type Claimant } from '../../core/pool/holder.ts';
 import { emptyPool, readPool, type PoolContent } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';

@@ -6,16 +6,8 @@ import { tryAddressOf, withoutPrefix } from '../net/interfaceAddress.ts';
 import type { PoolContent } from './content.ts';
 import { nextFree, type AddressRange } from './freeAddress.ts';
 import { pageOf } from './pages.ts';
-import { resting, restingWithout } from './resting.ts';
-
-/** Who wants addresses. The pod's UID, or before it is known the reservation, together with the interface identify the attachment. */
-export interface Claimant {
-  podUID: string;
-  reservation?: string;
-  namespace: string;
-  name: string;
-  interface: string;
-}
+import { isHeldBy, type Claimant } from './holder.ts';
+import { isCooling, restingWithout, type Rules } from './resting.ts';
 
 /** One NIC that wants an address from each of its blocks. */
 export interface NicClaim {
@@ -40,12 +32,6 @@ export type Grant =
   | { ok: true; allocation: Allocation; content: PoolContent | undefined }
   | { ok: false; reason: 'full'; block: string }
   | { ok: false; reason: 'taken' | 'outside' | 'otherPage'; address: string; block: string };
-
-export interface Rules {
-  now: Date;
-  /** A released address is not given out again for so long, unless nothing else is left. */
-  coolDownMs: number;
-}
 
 /**
  * Takes one address a NIC and family from the pool, all or none. The same attachment gets the same addresses again, as long as
@@ -150,21 +136,6 @@ function wantedIn(wanted: string[] | undefined, block: Block): string | undefine
   return wanted?.map(withoutPrefix).find(text => tryParseAddress(text)?.family === block.pod.family);
 }
 
-/**
- * Whether the record is this attachment's, and alive. A pod that exists finds its records by its UID alone. A reservation's id can be copied
- * from the annotations of a pod whose records are not confirmed yet, so it only finds what is still reserved, in its namespace, for a pod
- * that is being created.
- */
-export function isHeldBy(record: Allocation, claimant: Claimant): boolean {
-  if (record.state === 'Released' || record.interface !== claimant.interface) return false;
-  if (record.podUID !== '' || claimant.podUID !== '') return record.podUID === claimant.podUID;
-  return (
-    record.reservation !== undefined &&
-    record.reservation === claimant.reservation &&
-    record.namespace === claimant.namespace
-  );
-}
-
 function sameNics(held: readonly AllocatedNic[], wanted: readonly NicClaim[]): boolean {
   return (
     held.length === wanted.length &&
@@ -198,65 +169,4 @@ function takenAddresses(allocations: readonly Allocation[], rules: Rules): Taken
     for (const nic of record.nics) for (const address of nic.addresses) target.add(withoutPrefix(address));
   }
   return { held, cooling, now: new Set() };
-}
-
-function isCooling(record: Allocation, { now, coolDownMs }: Rules): boolean {
-  return now.getTime() - Date.parse(record.since) < coolDownMs;
-}
-
-/**
- * Marks the records that match as released; they rest for the cool-down. Released records past it are dropped on the way.
- * @returns the pool's new content; undefined where nothing changes
- */
-export function release(
-  before: PoolContent,
-  matches: (record: Allocation) => boolean,
-  rules: Rules,
-): PoolContent | undefined {
-  const kept: Allocation[] = [];
-  const released: Allocation[] = [];
-  for (const record of before.allocations) {
-    if (record.state === 'Released' ? isCooling(record, rules) : !matches(record)) kept.push(record);
-    else if (record.state !== 'Released') released.push(record);
-  }
-  if (kept.length === before.allocations.length) return undefined;
-  return { ...before, allocations: [...kept, ...resting(released, rules.now.toISOString())] };
-}
-
-/** A pod that exists, and the reservation that was made when it was created. */
-export interface Holder {
-  uid: string;
-  name: string;
-  namespace: string;
-  reservation?: string | undefined;
-  /** Its interfaces in the network. What was reserved for others is released: another webhook has moved the elements since. Default: any. */
-  interfaces?: readonly string[];
-}
-
-export function holderOf({ podUID: uid, name, namespace, reservation }: Claimant): Holder {
-  return { uid, name, namespace, reservation };
-}
-
-/** Whether the record is a reservation that was made for the pod, and not confirmed yet. */
-export function isReservedFor(record: Allocation, { namespace, reservation }: Holder): boolean {
-  return (
-    reservation !== undefined &&
-    record.reservation === reservation &&
-    record.state === 'Reserved' &&
-    record.namespace === namespace
-  );
-}
-
-/** Gives a reservation made at creation to the pod, once its UID and name are known. Undefined where there is nothing to do. */
-export function confirm(before: PoolContent, pod: Holder, now: Date): PoolContent | undefined {
-  let changed = false;
-  const allocations = before.allocations.map(record => {
-    if (!isReservedFor(record, pod)) return record;
-    changed = true;
-    const { uid: podUID, name, interfaces = [record.interface] } = pod;
-    const since = now.toISOString();
-    if (!interfaces.includes(record.interface)) return { ...record, state: 'Released' as const, since };
-    return { ...record, podUID, name, state: 'Allocated' as const, since };
-  });
-  return changed ? { ...before, allocations } : undefined;
 }

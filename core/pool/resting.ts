@@ -1,14 +1,45 @@
 import type { AllocatedNic, Allocation } from '../api/types.ts';
+import type { PoolContent } from './content.ts';
+
+export interface Rules {
+  now: Date;
+  /** A released address is not given out again for so long, unless nothing else is left. */
+  coolDownMs: number;
+}
 
 /** In the place of a pod's namespace, name and interface where several pods' addresses rest in one record: no name can be that. */
 const several = '*';
+
+/**
+ * Marks the records that match as released; they rest for the cool-down. Released records past it are dropped on the way.
+ * @returns the pool's new content; undefined where nothing changes
+ */
+export function release(
+  before: PoolContent,
+  matches: (record: Allocation) => boolean,
+  rules: Rules,
+): PoolContent | undefined {
+  const kept: Allocation[] = [];
+  const released: Allocation[] = [];
+  for (const record of before.allocations) {
+    if (record.state === 'Released' ? isCooling(record, rules) : !matches(record)) kept.push(record);
+    else if (record.state !== 'Released') released.push(record);
+  }
+  if (kept.length === before.allocations.length) return undefined;
+  return { ...before, allocations: [...kept, ...resting(released, rules.now.toISOString())] };
+}
+
+/** Whether the addresses of a released record still rest. */
+export function isCooling(record: Allocation, { now, coolDownMs }: Rules): boolean {
+  return now.getTime() - Date.parse(record.since) < coolDownMs;
+}
 
 /**
  * What has been released, as it rests until others get it. Of several attachments one record is made: the API server's work for a pool grows
  * with its lines, and after hundreds of pods have ended at once, each write would carry a line for each of them for a minute.
  * @param since RFC 3339: when all of them were released
  */
-export function resting(released: readonly Allocation[], since: string): Allocation[] {
+function resting(released: readonly Allocation[], since: string): Allocation[] {
   const [first, ...others] = released;
   if (!first) return [];
   if (others.length === 0) return [{ ...first, state: 'Released', since }];

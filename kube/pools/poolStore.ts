@@ -3,18 +3,11 @@ import { apiVersion, label } from '../../core/api/names.ts';
 import { networkOwner } from '../../core/api/owner.ts';
 import type { Allocation, IPPool, IPPoolSpec } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import {
-  allocate,
-  confirm,
-  isReservedFor,
-  release,
-  type Claim,
-  type Holder,
-  type Rules,
-} from '../../core/pool/allocate.ts';
+import { allocate, type Claim } from '../../core/pool/allocate.ts';
+import { confirm, isReservedFor, type Holder } from '../../core/pool/holder.ts';
+import { release, type Rules, attachmentsIn } from '../../core/pool/resting.ts';
 import { readPool, type PoolContent } from '../../core/pool/content.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
-import { attachmentsIn } from '../../core/pool/resting.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { formatRecord } from '../../core/pool/record.ts';
 import type { KubeClient } from '../api/client.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
-import type { Holder } from '../../core/pool/allocate.ts';
+import type { Holder } from '../../core/pool/holder.ts';
 import { cidrOf, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
