@@ -6,6 +6,9 @@ import type { HostsState } from './hosts.ts';
 import type { RouteState } from './routes.ts';
 import type { Survey } from './survey.ts';
 
+/** How many host subnets a status lists. Where fabrics are routed to each NIC there are tens of thousands, which no object has room for. */
+const mostSubnets = 1000;
+
 /** Where a status is written to. */
 export interface StatusOf {
   stored: MultiNicNetworkStatus | undefined;
@@ -45,7 +48,7 @@ export function networkStatus(facts: NetworkFacts, { stored, generation, now }: 
   };
   const configMessages = config.flatMap(part => (part.configStatus === 'Success' ? [] : [part.condition.message]));
   return {
-    computeResults: survey.perSubnet,
+    computeResults: survey.perSubnet.slice(0, mostSubnets),
     discovery: { existDaemon: survey.hosts, infoAvailable: survey.withNics, cidrProcessed: hosts.processed },
     configStatus,
     routeStatus: routes.routeStatus,

@@ -229,8 +229,11 @@ describe('hostsState', () => {
 describe('networkStatus', () => {
   const of = { stored: undefined, generation: 4, now };
 
-  function status(stored?: MultiNicNetworkStatus, node: HostCapacity = 'published'): MultiNicNetworkStatus {
-    const survey = surveyHosts(network(), [host('a', [two])]);
+  function status(
+    stored?: MultiNicNetworkStatus,
+    node: HostCapacity = 'published',
+    survey = surveyHosts(network(), [host('a', [two])]),
+  ): MultiNicNetworkStatus {
     const hosts = hostsState(network(), survey, {
       hasIndex: () => true,
       indexes: 64,
@@ -282,6 +285,18 @@ describe('networkStatus', () => {
     expect(sameStatus(first, more)).to.equal(false);
     expect(sameButCounts(first, more)).to.equal(true);
     expect(sameButCounts(first, { ...more, message: 'else' })).to.equal(false);
+  });
+
+  it('does not grow with hosts whose NICs each have a subnet of their own: a status of megabytes cannot be stored', () => {
+    const pointToPoint = (i: number): string => `172.${16 + (i >> 15)}.${(i >> 7) & 255}.${(i << 1) & 255}/31`;
+    const hosts = Array.from({ length: 5000 }, (_, i) => {
+      const nics = Array.from({ length: 8 }, (_nic, n) => pointToPoint(8 * i + n));
+      return host(`h-${i}`, nics);
+    });
+    const survey = surveyHosts({ masterNets: [] }, hosts);
+    expect(survey.perSubnet).to.have.length(40_000);
+    const made = status(undefined, 'published', survey);
+    expect(JSON.stringify(made).length).to.be.lessThan(100_000);
   });
 
   it('keeps interface indexes of a network whose spec became unusable', () => {
