@@ -29,10 +29,10 @@ describe('Informer, on how it asks for lists', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  function start(options: { listFromCache: boolean }): void {
+  function start({ minMs = 1, ...options }: { listFromCache: boolean; minMs?: number }): void {
     const logger = pino({ enabled: false });
     const { client } = server;
-    informer = new Informer({ client, logger, resource: leases, backoff: new Backoff({ minMs: 1 }), ...options });
+    informer = new Informer({ client, logger, resource: leases, backoff: new Backoff({ minMs }), ...options });
     void informer.start();
   }
 
@@ -64,6 +64,16 @@ describe('Informer, on how it asks for lists', () => {
       { limit: '500' },
       { limit: '0', resourceVersion: '20' },
     ]);
+  });
+
+  it('asks less and less often where each watch soon says that it cannot go on', async () => {
+    answer = (query, response) => {
+      if (query.has('watch')) watch(response, '20');
+      else list(response, '10');
+    };
+    start({ listFromCache: true, minMs: 20 });
+    await new Promise(resolve => setTimeout(resolve, 1000));
+    expect(lists.length).to.be.within(3, 8);
   });
 
   it('asks for the latest where it must not miss anything', async () => {

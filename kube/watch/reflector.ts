@@ -131,8 +131,11 @@ export class Reflector<T extends KubeObject> {
       throw error;
     } finally {
       if (!signal.aborted) observer?.watchEnded?.(name, reason);
-      if (performance.now() - started >= healthyWatchMs) healthy = true;
-      if (healthy) this.#backoff.reset();
+      if (performance.now() - started >= healthyWatchMs) {
+        healthy = true;
+        // What was heard before says nothing: each of many watches may tell a change or two, and then that it cannot go on.
+        this.#backoff.reset();
+      }
     }
     // Watches that end at once, again and again, must not become a storm of requests.
     if (!healthy) await sleep(this.#backoff.next(), signal);
