@@ -31,6 +31,9 @@ export interface ClientPolicy {
   names?: ReadonlySet<string>;
 }
 
+/** How long a client may take over the TLS handshake: who connects and says nothing holds memory, and may have come thousands of times. */
+const handshakeMs = 10_000;
+
 /** Longest review: the largest timeoutSeconds that a configuration may have, and a little. */
 const maxReviewMs = 31_000;
 
@@ -142,7 +145,8 @@ export class AdmissionServer implements Runnable {
   #createServer(tls: SecureContextOptions): Server {
     const { clients, logger } = this.#options;
     const isAsked = clients !== undefined;
-    const options = { ...tls, ALPNProtocols: ['http/1.1'], requestCert: isAsked, rejectUnauthorized: isAsked };
+    const asked = { requestCert: isAsked, rejectUnauthorized: isAsked };
+    const options = { ...tls, ...asked, ALPNProtocols: ['http/1.1'], handshakeTimeout: handshakeMs };
     const server = createServer(options, this.#app);
     server.on('secureConnection', (socket: TLSSocket) => {
       const names = clients?.names;

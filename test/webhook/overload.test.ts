@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
@@ -182,6 +183,14 @@ describe('the admission server, of bodies', function () {
     expect((await after).allowed).to.equal(true);
     expect(await registry.metrics()).to.match(/multinic_admission_unread_total\{code="MNN_DEADLINE"\} 1\n/);
   });
+
+  it('cuts off who connects and says nothing', async () => {
+    const socket = connectPlain(server.port, '127.0.0.1');
+    await once(socket, 'connect');
+    const before = performance.now();
+    await once(socket.resume(), 'close');
+    expect(performance.now() - before, 'ms').to.be.below(20_000);
+  }).timeout(40_000);
 
   it('gives the bytes of a sender back that has gone', async () => {
     const { socket, closed } = await slowly('30s');
