@@ -1,6 +1,6 @@
 import { preferMemory } from '../agent/engine.ts';
 import type { RouteChange } from '../agent/netlink/types.ts';
-import { KoffiNetlink } from '../agent/netlink/koffi-netlink.ts';
+import { KoffiNetlink } from '../agent/netlink/koffiNetlink.ts';
 import type { Netlink } from '../agent/netlink/netlink.ts';
 import { RouteProgrammer } from '../agent/routes/routeProgrammer.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';

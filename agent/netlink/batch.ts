@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { BatchFailure, settle, toFailure, type OnFailure } from './failure.ts';
 import { SystemError } from './libc.ts';
 import { parseLink } from './link.ts';
-import { writeLinkGet } from './link-requests.ts';
+import { writeLinkGet } from './linkRequests.ts';
 import { runList, type ListOp } from './queries.ts';
 import { RefusedError, sendSize, type NetlinkSocket } from './socket.ts';
 import { runSysctl } from './sysctl.ts';

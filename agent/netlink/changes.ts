@@ -1,9 +1,9 @@
 import type { Writer } from './attributes.ts';
 import { writeAddressChange } from './address.ts';
 import type { Context } from './context.ts';
-import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkDelGroup, writeLinkSet } from './link-requests.ts';
+import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkDelGroup, writeLinkSet } from './linkRequests.ts';
 import { writeNeighbourChange } from './neighbour.ts';
-import { writeRouteChange } from './route-requests.ts';
+import { writeRouteChange } from './routeRequests.ts';
 import { writeRuleChange } from './rule.ts';
 import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Op, RouteChange, RuleChange } from './types.ts';
 

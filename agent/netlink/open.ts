@@ -21,7 +21,7 @@ export async function openNetlink(choice: NetlinkChoice = 'auto', onFallback?: O
   if (choice === 'ip') return openIp();
   try {
     // Loaded only here: where koffi has no build the import itself throws.
-    const { KoffiNetlink } = await import('./koffi-netlink.ts');
+    const { KoffiNetlink } = await import('./koffiNetlink.ts');
     return new KoffiNetlink();
   } catch (error) {
     if (choice === 'koffi') throw error;
@@ -40,6 +40,6 @@ async function openIp(why = ''): Promise<Netlink> {
       throw new Error(`netlink by way of ip needs the program ${program}: install ${inPackage}${why}`, { cause });
     }
   }
-  const { IpNetlink } = await import('./ip/ip-netlink.ts');
+  const { IpNetlink } = await import('./ip/ipNetlink.ts');
   return new IpNetlink();
 }

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { KoffiNetlink } from '../../agent/netlink/koffi-netlink.ts';
+import { KoffiNetlink } from '../../agent/netlink/koffiNetlink.ts';
 import * as libc from '../../agent/netlink/libc.ts';
 import type { EventSink } from '../../agent/netlink/monitor.ts';
 import type { Netlink } from '../../agent/netlink/netlink.ts';

@@ -1,7 +1,7 @@
 import { Writer } from '../../agent/netlink/attributes.ts';
 import { eachMessage, parseAcknowledgement, type Acknowledgement } from '../../agent/netlink/codec.ts';
 import * as libc from '../../agent/netlink/libc.ts';
-import { writeRouteChange } from '../../agent/netlink/route-requests.ts';
+import { writeRouteChange } from '../../agent/netlink/routeRequests.ts';
 import { NetlinkSocket } from '../../agent/netlink/socket.ts';
 import type { RouteChange } from '../../agent/netlink/types.ts';
 

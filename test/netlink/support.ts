@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { IpNetlink } from '../../agent/netlink/ip/ip-netlink.ts';
-import { KoffiNetlink } from '../../agent/netlink/koffi-netlink.ts';
+import { IpNetlink } from '../../agent/netlink/ip/ipNetlink.ts';
+import { KoffiNetlink } from '../../agent/netlink/koffiNetlink.ts';
 import type { Netlink, NetlinkBackend, OperState, RouteType, Scope } from '../../agent/netlink/netlink.ts';
 
 /** A fresh network namespace, removed with `await using` or `using`. */

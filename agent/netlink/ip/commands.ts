@@ -1,7 +1,7 @@
 import { isPackable, type PackableOp } from '../changes.ts';
 import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Rule, RuleChange } from '../types.ts';
-import { linkWords } from './link-commands.ts';
-import { routeWords } from './route-commands.ts';
+import { linkWords } from './linkCommands.ts';
+import { routeWords } from './routeCommands.ts';
 import { device, flag, option, verb, type NameOf } from './words.ts';
 
 /** The words after `ip` that do what an operation says (ip-link(8) and so on). */

@@ -1,16 +1,16 @@
 import { constants } from 'node:os';
 import { mainTable } from '../constants.ts';
 import { keepsAddress, keepsRoute, keepsRule } from '../filters.ts';
-import { writeLinkGet } from '../link-requests.ts';
+import { writeLinkGet } from '../linkRequests.ts';
 import { Writer } from '../attributes.ts';
 import type { Family, LinkInfo, LinkRef, QueryOp, Result, RouteInfo, RouteList, RuleInfo, RuleList } from '../types.ts';
 import { errorOf, IpError } from './answers.ts';
 import type { IpAddressesJson, IpLinkJson, IpRouteJson, IpRuleJson } from './json.ts';
 import { execute, type Place } from './program.ts';
-import { readAddresses } from './read-address.ts';
-import { indexesOf, readLink } from './read-link.ts';
-import { readRoute } from './read-route.ts';
-import { readRule } from './read-rule.ts';
+import { readAddresses } from './readAddress.ts';
+import { indexesOf, readLink } from './readLink.ts';
+import { readRoute } from './readRoute.ts';
+import { readRule } from './readRule.ts';
 
 /** Executes a query. Throws IpError; InvalidArgument for what no link can be called. */
 export async function query(op: QueryOp, place: Place): Promise<Result> {

@@ -2,8 +2,8 @@ import { RTNH_F } from '../constants.ts';
 import { routeTypes, scopeName } from '../names.ts';
 import type { Family, NextHop, RouteInfo } from '../types.ts';
 import type { IpHopJson, IpRouteJson } from './json.ts';
-import { canonical } from './read-address.ts';
-import { indexOf, type Indexes } from './read-link.ts';
+import { canonical } from './readAddress.ts';
+import { indexOf, type Indexes } from './readLink.ts';
 
 /** RTNH_F_* and RTM_F_* (rtnetlink.h) as `ip` names them. */
 const flagBits: Readonly<Record<string, number>> = {

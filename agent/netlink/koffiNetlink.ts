@@ -3,7 +3,7 @@ import { NetlinkFacade } from './facade.ts';
 import { BatchFailure, toFailure, type OnFailure } from './failure.ts';
 import type { EventSink } from './monitor.ts';
 import { NetlinkSocket } from './socket.ts';
-import { ThreadNamespace } from './thread-namespace.ts';
+import { ThreadNamespace } from './threadNamespace.ts';
 import type { NetnsPath, Op, Result } from './types.ts';
 import { Watcher } from './watcher.ts';
 

@@ -1,6 +1,6 @@
 import type { Family, Rule, RuleAction, RuleInfo } from '../types.ts';
 import type { IpRuleJson } from './json.ts';
-import { canonical } from './read-address.ts';
+import { canonical } from './readAddress.ts';
 
 /** With -N `ip` prints FR_ACT_* (fib_rules.h), without it words; nothing for 'lookup'. */
 const actions: Readonly<Record<string, RuleAction>> = {
