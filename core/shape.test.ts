@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { flag, listOf, mapOf, objectOf, orNull, quantity, text, type Shape } from './shape.ts';
+import { flag, listOf, mapOf, objectOf, orNull, quantity, text, upTo, type Shape } from './shape.ts';
 
 const shape = objectOf(
   { name: text, ready: flag, labels: orNull(mapOf(text)), items: listOf(objectOf({ size: quantity }, ['size'])) },
@@ -28,6 +28,15 @@ describe('a shape', () => {
       expect((shape satisfies Shape)(value, 'it')).to.equal(fault);
     });
   }
+
+  it('says what is longer than it may be before it looks into it', () => {
+    const few = upTo(2, listOf(text));
+    expect(few(['a', 'b'], 'it')).to.equal(undefined);
+    expect(few(['a', 'b', 1], 'it')).to.equal('it is longer than 2');
+    expect(upTo(2, text)('abc', 'it')).to.equal('it is longer than 2');
+    expect(upTo(1, mapOf(text))({ a: 'x', b: 'y' }, 'it')).to.equal('it is longer than 1');
+    expect(upTo(1, flag)(5, 'it')).to.equal('it is not a boolean');
+  });
 
   it('takes a key like any other', () => {
     expect(mapOf(text)(JSON.parse('{"__proto__": 1}'), 'it')).to.equal('it["__proto__"] is not a string');

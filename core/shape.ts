@@ -26,6 +26,16 @@ export function listOf(item: Shape): Shape {
   };
 }
 
+/** A text of at most so many characters, or a list or object of at most so many entries. */
+export function upTo(most: number, shape: Shape): Shape {
+  return (value, path) => (sizeOf(value) > most ? `${path} is longer than ${most}` : shape(value, path));
+}
+
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length;
+  return isRecord(value) ? Object.keys(value).length : 0;
+}
+
 export function mapOf(item: Shape): Shape {
   return (value, path) => {
     if (!isRecord(value)) return `${path} is not an object`;

@@ -11,7 +11,7 @@ import type { CallBudget } from './call.ts';
 import type { ReviewContext } from './cluster.ts';
 import { allow, decideByFindings } from './decision.ts';
 import { isRecord } from '../core/json.ts';
-import { flag, listOf, mapOf, objectOf, text } from '../core/shape.ts';
+import { flag, listOf, mapOf, objectOf, text, upTo } from '../core/shape.ts';
 import { findUseOfChange, findUseOfDeleted } from './networkUse.ts';
 import { namedMetadataShape } from './pod.ts';
 import { checkShape } from './review.ts';
@@ -49,19 +49,23 @@ function hasLegalName(findings: readonly Finding[]): boolean {
 }
 
 const pluginShape = objectOf({
-  ...{ cniVersion: text, type: text, args: mapOf(text), capabilities: mapOf(flag) },
+  ...{ cniVersion: text, type: text, args: upTo(64, mapOf(text)), capabilities: upTo(64, mapOf(flag)) },
   dns: objectOf({ nameservers: listOf(text), domain: text, search: listOf(text), options: listOf(text) }),
 });
 
 const specShape = objectOf(
   {
-    ...{ subnet: text, masterNets: listOf(text), ipam: text, multiNICIPAM: flag, plugin: pluginShape },
-    ...{ attachPolicy: objectOf({ strategy: text, target: text }), schedulerResources: flag, namespaces: listOf(text) },
+    ...{ subnet: upTo(128, text), masterNets: upTo(256, listOf(text)), ipam: upTo(65_536, text), multiNICIPAM: flag },
+    ...{ attachPolicy: objectOf({ strategy: text, target: text }), namespaces: upTo(4096, listOf(text)) },
+    ...{ schedulerResources: flag, plugin: pluginShape },
   },
   ['plugin'],
 );
 
-/** The schema says so, too: this is for what comes by another way. */
+/**
+ * The schema says so, too: this is for what comes by another way. Whoever reaches the port could else keep us busy for minutes with one network, as
+ * subnets and excludes are compared each with each.
+ */
 const networkShape = objectOf({ metadata: namedMetadataShape, spec: specShape }, ['metadata', 'spec']);
 
 function networkOf(object: unknown): MultiNicNetwork {

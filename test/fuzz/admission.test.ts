@@ -105,6 +105,23 @@ describe('admission webhooks, whatever is sent to them', function () {
     expect(site.webhook.running).to.equal(true);
   });
 
+  it('refuse networks that are larger than the schema lets them be, as quickly', async () => {
+    const addresses = Array.from({ length: 20_000 }, (_, i) => `10.201.${i >> 8}.${i % 256}/32`);
+    const [seed] = (seeds['/validate-networks'] ?? []) as { request: { object: { spec: object } } }[];
+    const { spec } = seed!.request.object;
+    const ipam = { type: 'multi-nic-ipam', hostBlock: 6, interfaceBlock: 2, excludeCIDRs: addresses };
+    for (const large of [{ masterNets: addresses }, { subnet: '10.0.0.0/8', ipam: JSON.stringify(ipam) }]) {
+      const { request } = structuredClone(seed!);
+      request.object.spec = { ...spec, ...large };
+      const started = performance.now();
+      const body = JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request });
+      expect((await site.post('/validate-networks', body)).body).to.match(
+        /MNN_REVIEW_INVALID: object\.spec\.\w+ is longer than/,
+      );
+      expect(performance.now() - started, 'ms').to.be.below(2000);
+    }
+  });
+
   it('hold little of pods that wait, and of definitions, however much is written into them', async () => {
     const names = Array.from({ length: 100 }, (_, i) => `large-${i}`);
     const large = 'x'.repeat(250_000);
