@@ -100,7 +100,7 @@ describe('admission webhooks, whatever is sent to them', function () {
       const started = performance.now();
       const answer = await site.post('/mutate-pods', body);
       expect(JSON.parse(answer.body)).to.have.nested.property('response.allowed', false);
-      expect(performance.now() - started, 'ms').to.be.below(2000);
+      expect(performance.now() - started, 'ms').to.be.below(5000);
     }
     expect(site.webhook.running).to.equal(true);
   });
@@ -118,7 +118,7 @@ describe('admission webhooks, whatever is sent to them', function () {
       expect((await site.post('/validate-networks', body)).body).to.match(
         /MNN_REVIEW_INVALID: object\.spec\.\w+ is longer than/,
       );
-      expect(performance.now() - started, 'ms').to.be.below(2000);
+      expect(performance.now() - started, 'ms').to.be.below(5000);
     }
   });
 
