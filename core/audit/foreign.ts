@@ -1,5 +1,5 @@
 import type { AllocatedNic } from '../api/types.ts';
-import { blocksOf } from '../layout/hostBlocks.ts';
+import { blocksOf, type Block } from '../layout/hostBlocks.ts';
 import { contains } from '../net/cidr.ts';
 import { bareAddress, tryAddressOf } from '../net/interfaceAddress.ts';
 import { pageNumber } from '../pool/pages.ts';
@@ -23,45 +23,54 @@ function foreignPools({ live, networks, nodes }: AuditView): AuditFinding[] {
 }
 
 function outsideBlocks({ live, networks, nodes }: AuditView): AuditFinding[] {
+  const placeOf = makePlaceOf();
   return live.flatMap(({ record, pool }): AuditFinding[] => {
     const known = networks.get(pool.spec.network);
     const { hostName } = pool.spec;
     if (!known || (hostName !== undefined && !nodes.has(hostName))) return [];
-    const misplaced = (fault: string): string[] =>
-      record.nics.flatMap(nic => nic.addresses.filter(text => faultOf(known, pool, nic, text) === fault));
-    return [...faults].flatMap(([fault, what]): AuditFinding[] => {
-      const addresses = misplaced(fault).map(bareAddress).join(', ');
-      if (addresses === '') return [];
-      const message = `${addresses} ${what}; delete and re-create the pod`;
+    const places = Map.groupBy(
+      record.nics.flatMap(nic => nic.addresses.map(text => ({ text, place: placeOf(known, pool, nic, text) }))),
+      ({ place }) => place,
+    );
+    return (['outside', 'excluded'] as const).flatMap((place): AuditFinding[] => {
+      const addresses = places.get(place)?.map(({ text }) => bareAddress(text));
+      if (!addresses) return [];
+      const message = `${addresses.join(', ')} ${wrongPlaces[place]}; delete and re-create the pod`;
       return [{ kind: 'foreign', network: pool.spec.network, objects: [podName(record), poolName(pool)], message }];
     });
   });
 }
 
-/** What may be wrong with the place of an address. */
-const faults = new Map([
-  ['outside', 'lies outside of what the network has there'],
-  ['excluded', 'lies in excludeCIDRs, which were added while the pod got it'],
-] as const);
+type Place = 'inside' | keyof typeof wrongPlaces;
 
-function faultOf(
-  { network, interfaces, hostIndexes }: AuditedNetwork,
-  { spec }: AuditedPool,
-  { netAddress }: AllocatedNic,
-  text: string,
-): 'outside' | 'excluded' | undefined {
-  const hostIndex = network.nodeIndependent ? 0 : hostIndexes.get(spec.hostName ?? '');
-  const address = tryAddressOf(text);
-  if (!network.ownAddresses || hostIndex === undefined || !address) return 'outside';
-  const positions =
-    network.subnets.length === 0 ? [{ netAddress, ordinal: 0 }] : interfaces.filter(i => i.netAddress === netAddress);
-  const block = positions
-    .flatMap(position => blocksOf(network, interfaces, position, hostIndex))
-    .find(
+const wrongPlaces = {
+  outside: 'lies outside of what the network has there',
+  excluded: 'lies in excludeCIDRs, which were added while the pod got it',
+};
+
+/** Says where an address lies. The blocks of a NIC are worked out once: thousands of addresses are looked at. */
+function makePlaceOf(): (known: AuditedNetwork, pool: AuditedPool, nic: AllocatedNic, text: string) => Place {
+  const known = new Map<string, Block[]>();
+  return (audited, { spec }, { netAddress }, text) => {
+    const { network, hostIndexes } = audited;
+    const hostIndex = network.nodeIndependent ? 0 : hostIndexes.get(spec.hostName ?? '');
+    const address = tryAddressOf(text);
+    if (!network.ownAddresses || hostIndex === undefined || !address) return 'outside';
+    const key = `${network.name} ${hostIndex} ${netAddress}`;
+    const blocks = known.get(key) ?? blocksAt(audited, hostIndex, netAddress);
+    known.set(key, blocks);
+    const block = blocks.find(
       ({ pod }) => contains(pod, address) && (spec.page === undefined || pageNumber(pod, address.value) === spec.page),
     );
-  if (!block) return 'outside';
-  return block.excludes.some(exclude => contains(exclude, address)) ? 'excluded' : undefined;
+    if (!block) return 'outside';
+    return block.excludes.some(exclude => contains(exclude, address)) ? 'excluded' : 'inside';
+  };
+}
+
+function blocksAt({ network, interfaces }: AuditedNetwork, hostIndex: number, netAddress: string): Block[] {
+  const positions =
+    network.subnets.length === 0 ? [{ netAddress, ordinal: 0 }] : interfaces.filter(i => i.netAddress === netAddress);
+  return positions.flatMap(position => blocksOf(network, interfaces, position, hostIndex));
 }
 
 function unexplained({ pods, networks, byPod }: AuditView): AuditFinding[] {

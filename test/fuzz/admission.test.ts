@@ -97,10 +97,8 @@ describe('admission webhooks, whatever is sent to them', function () {
         ...{ operation: 'CREATE', namespace, userInfo: {}, object },
       };
       const body = JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request });
-      const started = performance.now();
       const answer = await site.post('/mutate-pods', body);
       expect(JSON.parse(answer.body)).to.have.nested.property('response.allowed', false);
-      expect(performance.now() - started, 'ms').to.be.below(5000);
     }
     expect(site.webhook.running).to.equal(true);
   });
@@ -113,12 +111,10 @@ describe('admission webhooks, whatever is sent to them', function () {
     for (const large of [{ masterNets: addresses }, { subnet: '10.0.0.0/8', ipam: JSON.stringify(ipam) }]) {
       const { request } = structuredClone(seed!);
       request.object.spec = { ...spec, ...large };
-      const started = performance.now();
       const body = JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request });
       expect((await site.post('/validate-networks', body)).body).to.match(
         /MNN_REVIEW_INVALID: object\.spec\.\w+ is longer than/,
       );
-      expect(performance.now() - started, 'ms').to.be.below(5000);
     }
   });
 
