@@ -34,19 +34,21 @@ describe('PoolStore, against a server that misbehaves', () => {
   /** Answers in the place of the API server; undefined: it answers itself. */
   let answer: (method: string, url: string, act: () => Promise<ApiAnswer>) => Promise<ApiAnswer> | undefined;
   let requests: number;
+  let headers: Record<string, string>;
 
   beforeEach(async () => {
     const objects = new ObjectStore();
     requests = 0;
+    headers = {};
     answer = () => undefined;
     server = await AnsweringServer.start((request, response) => {
-      const { method = '', url = '', headers } = request;
+      const { method = '', url = '' } = request;
       requests++;
       void (async () => {
         const body = method === 'GET' ? undefined : await json(request);
-        const act = () => objects.call({ method, url, accept: headers.accept ?? '', body });
+        const act = () => objects.call({ method, url, accept: request.headers.accept ?? '', body });
         const { status, body: text } = await (answer(method, url, act) ?? act());
-        answerJson(response, status, text);
+        answerJson(response, status, text, headers);
       })();
     });
     store = new PoolStore(server.client, { log: pino({ enabled: false }) });
@@ -78,6 +80,20 @@ describe('PoolStore, against a server that misbehaves', () => {
     const third = await refusal(take('third', 300));
     expect(third).to.include({ code: 'MNN_DEADLINE' }).and.have.property('message').that.contains('space exceeded');
   }).timeout(10_000);
+
+  it('says at the deadline what the server that has it wait says, and what is without an answer', async () => {
+    const refusedAt = async (timeoutMs: number): Promise<string> => String(await refusal(take('pod', timeoutMs)));
+    answer = method =>
+      method === 'PUT' ? Promise.resolve(failure(429, 'TooManyRequests', 'too many requests')) : undefined;
+    headers = { 'retry-after': '1' };
+    expect(await refusedAt(300))
+      .to.contain('MNN_DEADLINE')
+      .and.contain('429 too many requests');
+    answer = method => (method === 'PUT' ? new Promise(() => undefined) : undefined);
+    expect(await refusedAt(300))
+      .to.contain('MNN_DEADLINE')
+      .and.contain('PUT /apis/multinic.fms.io/v1/ippools/net.node/status: no answer');
+  });
 
   it('reads the network again where that failed, as a pod would else be refused for it', async () => {
     const failures = [500, 503, 504];

@@ -59,6 +59,9 @@ const freshMs = 2000;
 /** What a request may take that no change has asked for, ms: changes that come meanwhile wait for it. */
 const unaskedTimeoutMs = 1000;
 
+/** A request ends so long before its changes' deadline, ms: then it is known what it failed with. */
+const lastWordsMs = 20;
+
 /** Writes one pool: collects the changes that wait, applies them to the latest version and writes them at once. */
 export class PoolWriter {
   readonly #client: KubeClient;
@@ -180,8 +183,9 @@ export class PoolWriter {
    * @returns false where it did, and nothing was written that would prove it the latest
    */
   async #attempt(batch: Waiting[], mayBeOld: boolean): Promise<boolean> {
-    const timeoutMs = Math.max(1, Math.max(...batch.map(({ deadline }) => deadline)) - performance.now());
-    const pool = await this.#copy(mayBeOld, timeoutMs);
+    const last = Math.max(...batch.map(({ deadline }) => deadline));
+    const left = (): number => Math.max(1, last - lastWordsMs - performance.now());
+    const pool = await this.#copy(mayBeOld, left());
     let content = (this.#content = readPool(pool, this.#content));
     let changed = false;
     const outcomes = batch.map((change): Outcome => {
@@ -198,7 +202,7 @@ export class PoolWriter {
     });
     // Only a PUT proves that the copy was the latest; most answers that rest on none must not rest on an old copy.
     if (!changed && mayBeOld && !outcomes.every(outcome => outcome.ok && outcome.holds)) return false;
-    if (changed) await this.#write(pool, content, batch, timeoutMs);
+    if (changed) await this.#write(pool, content, batch, left);
     for (const [i, change] of batch.entries()) {
       const outcome = outcomes[i];
       if (outcome?.ok) change.resolve(outcome.result);
@@ -227,10 +231,11 @@ export class PoolWriter {
     return pool;
   }
 
-  async #write(pool: IPPool | undefined, content: PoolContent, batch: Waiting[], timeoutMs: number): Promise<void> {
-    const base = pool ?? (await this.#create(batch, timeoutMs));
+  async #write(pool: IPPool | undefined, content: PoolContent, batch: Waiting[], left: () => number): Promise<void> {
+    const base = pool ?? (await this.#create(batch, left()));
     this.#content = content;
-    this.#know(await this.#client.updateStatus(ipPools, { ...base, status: formatPool(content) }, { timeoutMs }));
+    const next = { ...base, status: formatPool(content) };
+    this.#know(await this.#client.updateStatus(ipPools, next, { timeoutMs: left() }));
   }
 
   async #create(batch: Waiting[], timeoutMs: number): Promise<IPPool> {
