@@ -13,6 +13,7 @@ import { holderOf } from '../core/pool/holder.ts';
 import { reservationPool } from '../core/pool/reservationPool.ts';
 import { explainShort, type AttachmentChoice } from '../core/selection/explain.ts';
 import { strategyOf } from '../core/selection/wish.ts';
+import { claimantOf } from '../kube/grants/claimantOf.ts';
 import { grantOnNode, type Granted } from '../kube/grants/grant.ts';
 import { tellChoice } from '../kube/grants/tellChoice.ts';
 import { whenReady } from '../kube/grants/whenReady.ts';
@@ -62,7 +63,7 @@ export function mutateBindings(context: ReviewContext): Reviewer {
     const choices: AttachmentChoice[] = [];
     for (const item of wanted) {
       if (item.known.state.network.onNode) continue;
-      const { nics, short } = await grantOne(context, item, { pod, namespace, node, dryRun, elements }, budget);
+      const { nics, short } = await grantOne(context, item, { pod, node, dryRun, elements }, budget);
       choices.push(choiceOf(item, nics, short));
       const element = elements[item.position];
       if (element) elements[item.position] = withAttachments(element, nics);
@@ -124,7 +125,6 @@ async function wantedOf(
 
 interface BoundPod {
   pod: Pod;
-  namespace: string;
   node: string;
   dryRun: boolean;
   /** All its networks. */
@@ -135,18 +135,11 @@ interface BoundPod {
 async function grantOne(
   { view, store, releases, reservations }: ReviewContext,
   { selected, known, request, deviceClass }: WantedAttachment,
-  { pod, namespace, node, dryRun, elements }: BoundPod,
+  { pod, node, dryRun, elements }: BoundPod,
   budget: CallBudget,
 ): Promise<Pick<Granted, 'nics' | 'short'>> {
   const { network } = known.state;
-  const reservation = pod.metadata.annotations?.[annotation.reservation];
-  const claimant = {
-    podUID: pod.metadata.uid ?? '',
-    ...(reservation !== undefined && { reservation }),
-    namespace,
-    name: pod.metadata.name,
-    interface: selected.ifname,
-  };
+  const claimant = claimantOf(pod, selected.ifname);
   const held = readAttachments(selected.element['cni-args']);
   const pool = held && network.nodeIndependent && reservationPool(network, held, node);
   if (pool) {

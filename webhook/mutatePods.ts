@@ -22,8 +22,9 @@ import { schedulerShare, type SchedulerShare } from './schedulerShare.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 
 /**
- * POST /mutate-pods and, while other replicas are asked after this one, /try-pods; pods CREATE: decides which networks the pod gets, refuses what no node can serve, and grants NICs and addresses
- * where they do not depend on the scheduler's choice. Everything else is granted when the pod is bound.
+ * POST /mutate-pods and, while other replicas are asked after this one, /try-pods; pods CREATE: decides which networks the pod gets, refuses
+ * what no node can serve, and grants NICs and addresses where they do not depend on the scheduler's choice. Everything else is granted when
+ * the pod is bound.
  */
 export function mutatePods(context: ReviewContext): Reviewer {
   const patience = new SetUpPatience(context.view);
@@ -46,16 +47,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     const chosenHere = isGated(pod) ? [] : wanted.filter(({ known }) => !known.state.network.onNode);
     const fixed = knownNode(pod.spec);
     const node = fixed ?? askedNode(context.view, wanted);
-    const counted = wanted.filter(({ known }) => !known.state.network.handedOut);
-    const unfit = counted.flatMap(({ known, request: nics, deviceClass }) =>
-      node === undefined
-        ? checkAnyNodeFits(
-            known.state.network,
-            wishOf(known.state.network, nics, deviceClass),
-            context.profiles.of(known),
-          )
-        : [],
-    );
+    const unfit = node === undefined ? wanted.flatMap(item => checkFits(context, item)) : [];
     const claimant = { namespace, name: displayName(pod) };
     const reserved = facts.annotations[annotation.reservation];
     const grants = await grantAtCreate(
@@ -115,6 +107,13 @@ function askedNode(view: ClusterView, wanted: readonly WantedAttachment[]): stri
   const other = asked.find(another => another !== node);
   if (other === undefined) return node;
   throw new MultiNicError('MNN_ADDRESS_OUTSIDE', `the pod asks for addresses of node ${node} and of node ${other}`);
+}
+
+/** @returns warnings @throws MultiNicError MNN_NO_NODE_FITS */
+function checkFits({ profiles }: ReviewContext, { known, request, deviceClass }: WantedAttachment): string[] {
+  const { network } = known.state;
+  if (network.handedOut) return [];
+  return checkAnyNodeFits(network, wishOf(network, request, deviceClass), profiles.of(known));
 }
 
 /** The user's elements in their order, ours with what was granted. */

@@ -15,7 +15,7 @@ import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/r
 import { readMac } from '../../core/net/mac.ts';
 import { abortable } from '../../kube/api/deadline.ts';
 import type { Pod } from '../../kube/api/resources.ts';
-import type { Budget, Wanted } from '../decision/decider.ts';
+import type { Budget, Wanted } from '../decision/wanted.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import { attachmentStatus, primaryStatus } from '../status/networkStatus.ts';

@@ -5,7 +5,7 @@ import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/ve
 import { wireVersion, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import { isRetryable } from '../../kube/api/errors.ts';
-import type { Budget } from '../decision/decider.ts';
+import type { Budget } from '../decision/wanted.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { collectGarbage } from './collectGarbage.ts';

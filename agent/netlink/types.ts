@@ -1,6 +1,6 @@
 /**
- * The operations of the netlink layer and what they return: plain data. Addresses are text ('10.1.0.5', 'fd00::5'), networks are 'address/prefix', hardware addresses are
- * 'aa:bb:cc:dd:ee:ff', sizes are bytes.
+ * The operations of the netlink layer and what they return: plain data. Addresses are text ('10.1.0.5', 'fd00::5'), networks are
+ * 'address/prefix', hardware addresses are 'aa:bb:cc:dd:ee:ff', sizes are bytes.
  */
 import type { AddressAdd, AddressDel, AddressInfo, AddressList } from './types/addresses.ts';
 import type { ErrnoName } from './types/common.ts';

@@ -1,6 +1,9 @@
 /** The numbers in the text of addresses, read and written for speed: one cluster can have tens of thousands. */
 
-/** An IPv4 address as an unsigned 32-bit number; undefined where the text is not four decimal numbers up to 255 without leading zeros (which some read as octal). */
+/**
+ * An IPv4 address as an unsigned 32-bit number; undefined where the text is not four decimal numbers up to 255 without leading zeros (which
+ * some read as octal).
+ */
 export function parseDotted(text: string): number | undefined {
   let value = 0;
   let dots = 0;

@@ -5,10 +5,10 @@ import { availableMbps, type Candidate, type Choice, type Wish } from './types.t
 
 /**
  * Strategy `costOpt`: the cheapest NICs that have the target left together: the fewest, of those the slowest (by the sum of their speeds),
- * of those the least promised, and among NICs that are equal in this the network's order. With a count, so many NICs, and the cheapest of those. Without a target the
- * `count` slowest, and without either all, as with `none`. The result is in the network's order. Refused where all that the strategy may
- * take have less left than the target. NICs at their limit are passed over; so is one of unknown speed where there is a target, and
- * without one it comes last.
+ * of those the least promised, and among NICs that are equal in this the network's order. With a count, so many NICs, and the cheapest of
+ * those. Without a target the `count` slowest, and without either all, as with `none`. The result is in the network's order. Refused where
+ * all that the strategy may take have less left than the target. NICs at their limit are passed over; so is one of unknown speed where there
+ * is a target, and without one it comes last.
  */
 export function costOpt(usable: readonly Candidate[], wish: Wish): Choice {
   const { targetMbps, count, bestEffort = false } = wish;

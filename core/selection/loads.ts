@@ -19,8 +19,8 @@ export interface NicLoad {
 export type NicLoads = ReadonlyMap<string, NicLoad>;
 
 /**
- * A type that moves the NIC into the pod: one pod at a time has it, as long as it lives. A device plugin keeps pods apart itself. Links that only keep others off a NIC (macvlan
- * passthru) end with their sandbox; of those the agent knows.
+ * A type that moves the NIC into the pod: one pod at a time has it, as long as it lives. A device plugin keeps pods apart itself. Links that
+ * only keep others off a NIC (macvlan passthru) end with their sandbox; of those the agent knows.
  */
 export function takesWholeNic({ spec: { plugin } }: Pick<Network, 'spec'>): boolean {
   return plugin.type === 'host-device' && !usesDevicePlugin(plugin);

@@ -37,7 +37,10 @@ function nicNames(network: Network, host: HostInterfaceSpec): string[] {
   return candidatesOf(network, host).map(({ nic }) => nic.interfaceName);
 }
 
-/** What the networks' attachments on the node have of its NICs now, as the API server says. @throws ApiError, TransportError, MultiNicError MNN_POOL_UNREADABLE */
+/**
+ * What the networks' attachments on the node have of its NICs now, as the API server says.
+ * @throws ApiError, TransportError, MultiNicError MNN_POOL_UNREADABLE
+ */
 export async function readLoads(
   store: PoolStore,
   networks: readonly Network[],

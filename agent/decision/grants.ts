@@ -1,0 +1,143 @@
+import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
+import { readAttachments, type Attachments } from '../../core/annotation/attachments.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import type { Network } from '../../core/network/network.ts';
+import { holderOf, isHeldBy, type Claimant } from '../../core/pool/holder.ts';
+import { reservationPool } from '../../core/pool/reservationPool.ts';
+import { keepsRecords } from '../../core/selection/loads.ts';
+import type { NicRequest } from '../../core/selection/request.ts';
+import type { DevicePlacement } from '../../core/selection/types.ts';
+import { classOf, strategyOf } from '../../core/selection/wish.ts';
+import type { Pod } from '../../kube/api/resources.ts';
+import { claimantOf } from '../../kube/grants/claimantOf.ts';
+import { grantOnNode, type Granted } from '../../kube/grants/grant.ts';
+import { sharersOf } from '../../kube/grants/sharedNics.ts';
+import { tellChoice } from '../../kube/grants/tellChoice.ts';
+import { whenReady } from '../../kube/grants/whenReady.ts';
+import type { PoolStore } from '../../kube/pools/poolStore.ts';
+import type { EventRecorder } from '../../kube/report/events.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
+import type { KubeletDevices } from '../devices/kubeletDevices.ts';
+import type { PoolRecords } from '../records/poolRecords.ts';
+import { devicePlacement } from './devicePlacement.ts';
+import type { PodDevice } from './podDevices.ts';
+import { lagMs, requestOf, type Budget, type Wanted } from './wanted.ts';
+
+export interface GrantsOptions {
+  readonly view: ClusterView;
+  readonly records: PoolRecords;
+  readonly store: PoolStore;
+  readonly node: string;
+  readonly kubelet: KubeletDevices;
+  readonly events: Pick<EventRecorder, 'record'>;
+  /** Where sysfs is mounted. */
+  readonly sysfs: string;
+  /** The DeviceClass of that name, asked of the API server: few pods name one, so none is watched. */
+  readonly findClass: (name: string, signal: AbortSignal) => Promise<DeviceClass | undefined>;
+}
+
+/**
+ * What attachments hold of a network's NICs and addresses. The record in the pool is the truth: what the pod's annotation says of addresses
+ * only tells where to look for it, as a pod's author can write annotations. Without a record the agent chooses and takes addresses itself.
+ */
+export class Grants {
+  readonly #options: GrantsOptions;
+
+  constructor(options: GrantsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What the record that there is holds, else a new one.
+   * @param devices that the kubelet assigned for it
+   * @throws MultiNicError of the grant or the devices, ApiError, TransportError
+   */
+  async of(known: KnownNetwork, wanted: Wanted, devices: readonly PodDevice[], budget: Budget): Promise<Granted> {
+    const { signal, remainingMs } = budget;
+    const { view, store, node, events } = this.#options;
+    const { network } = known.state;
+    const claimant = claimantOf(wanted.pod, wanted.ifname);
+    const attachments = readAttachments(wanted.cniArgs);
+    const held = await this.#held(network, claimant, attachments, remainingMs);
+    if (held) return held;
+    const request = requestFor(network, requestOf(wanted), attachments, devices);
+    const tell = ({ nics, short }: Pick<Granted, 'nics' | 'short'>): void => {
+      tellChoice(events, wanted.pod, node, [{ network, ifname: wanted.ifname, request, nics, short }]);
+    };
+    if (devices.length > 0 && !network.ownAddresses) {
+      const nics = devices.map(onDevice);
+      tell({ nics });
+      return { nics, pool: undefined };
+    }
+    const deviceClass = await this.#deviceClass(network, request, signal);
+    const placement = await this.#placement(network, wanted.pod, signal);
+    const grantee = { network: network.name, node, claimant, request, ips: wanted.ips, deviceClass, placement };
+    const granted = await whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
+    tell(granted);
+    return granted;
+  }
+
+  /** What the record that is known holds; undefined where it may not be right, or none is known. */
+  async #held(
+    network: Network,
+    claimant: Claimant,
+    attachments: Attachments | undefined,
+    remainingMs: () => number,
+  ): Promise<Granted | undefined> {
+    const { records, store, node } = this.#options;
+    const held = records.known(network, claimant);
+    if (held && (attachments || !this.#mayBeUnsettled(network))) {
+      return { nics: held.allocation.nics, pool: held.pool };
+    }
+    const hinted = attachments && reservationPool(network, attachments, node);
+    if (hinted === undefined) return undefined;
+    const own = await store.confirm(hinted, holderOf(claimant), { timeoutMs: remainingMs() }, claimant.interface);
+    const record = own.find(one => isHeldBy(one, claimant));
+    return record && { nics: record.nics, pool: hinted };
+  }
+
+  /**
+   * Whether a record may stand that nobody has compared with those of other networks on the same NICs: who wrote it may have died before.
+   * Where its decision has reached the pod, it has not. Granting again finds out.
+   */
+  #mayBeUnsettled(network: Network): boolean {
+    const { view, node } = this.#options;
+    const host = view.host(node)?.spec;
+    return host !== undefined && sharersOf(view, network, host).length > 0;
+  }
+
+  /** Undefined where the strategy does not look at it. @throws MultiNicError MNN_KUBELET_DEVICES */
+  async #placement(network: Network, pod: Pod, signal: AbortSignal): Promise<DevicePlacement | undefined> {
+    if (strategyOf(network) !== 'topology' || network.handedOut) return undefined;
+    const { kubelet, sysfs } = this.#options;
+    return devicePlacement(await kubelet.of(pod, signal), sysfs);
+  }
+
+  /** @throws MultiNicError MNN_CLASS_UNKNOWN, ApiError, TransportError */
+  async #deviceClass(network: Network, request: NicRequest, signal: AbortSignal): Promise<DeviceClass | undefined> {
+    const name = classOf(network, request);
+    if (name === undefined) return undefined;
+    const deviceClass = await this.#options.findClass(name, signal);
+    if (deviceClass) return deviceClass;
+    throw new MultiNicError('MNN_CLASS_UNKNOWN', `network ${network.name}: there is no DeviceClass "${name}"`);
+  }
+}
+
+/**
+ * Devices decide for themselves. Where no pool has a record, the NICs that admission chose are a wish like the pod's own: the grant checks
+ * that they are the network's.
+ */
+function requestFor(
+  network: Network,
+  asked: NicRequest,
+  attachments: Attachments | undefined,
+  devices: readonly PodDevice[],
+): NicRequest {
+  if (devices.length > 0) return { masters: devices.map(({ master }) => master) };
+  const chosen = attachments?.flatMap(({ master }) => master ?? []);
+  return keepsRecords(network) || !chosen?.length ? asked : { ...asked, masters: chosen, nics: chosen.length };
+}
+
+function onDevice({ master }: PodDevice): AllocatedNic {
+  return { master, netAddress: '', addresses: [] };
+}

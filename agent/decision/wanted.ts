@@ -1,0 +1,38 @@
+import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
+import type { Pod } from '../../kube/api/resources.ts';
+
+/** How long the node's copies may lag behind those of whoever admitted the pod, ms: a runtime that is refused makes the sandbox anew. */
+export const lagMs = 5000;
+
+/** What a call asks for: one network for one interface of one pod. */
+export interface Wanted {
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly callIfname: string;
+  readonly configName: string;
+  readonly netns: string;
+  readonly network: string;
+  readonly pod: Pod;
+  /** CNI_ARGS and CNI_PATH of the call. */
+  readonly call: { readonly args: string; readonly path: string };
+  readonly cniArgs: Record<string, unknown> | undefined;
+  readonly ips: readonly string[];
+  readonly mac: string | undefined;
+  readonly deviceID: string | undefined;
+  /** Gateways of the selection's `default-route`, where it is the agent's to make. */
+  readonly defaultRoute: readonly string[];
+  /** Families whose default route the pod's selection gives to an attachment, this one or another. */
+  readonly defaultFamilies: readonly (4 | 6)[];
+  readonly runtimeConfig: Readonly<Record<string, unknown>>;
+}
+
+/** Within which a decision must be made. */
+export interface Budget {
+  readonly signal: AbortSignal;
+  readonly remainingMs: () => number;
+}
+
+/** Which NICs the selection of the network asks for. */
+export function requestOf({ network, cniArgs, pod }: Wanted): NicRequest {
+  return readNicRequest(cniArgs, `the selection of ${network}`, pod.metadata.annotations);
+}
