@@ -83,12 +83,7 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
       cert: { type: 'string' },
       key: { type: 'string' },
       'server-name': { type: 'string', multiple: true },
-      'cert-lifetime': { type: 'string', default: formatDuration(leaf.lifetimeMs) },
-      'cert-renew-before': { type: 'string', default: formatDuration(leaf.renewBeforeMs) },
-      'ca-lifetime': { type: 'string', default: formatDuration(authority.lifetimeMs) },
-      'ca-renew-before': { type: 'string', default: formatDuration(authority.renewBeforeMs) },
-      'ca-propagation': { type: 'string', default: formatDuration(propagationMs) },
-      'ca-overlap': { type: 'string', default: formatDuration(overlapMs) },
+      ...policyOptions,
       'client-ca-file': { type: 'string' },
       'client-name': { type: 'string', multiple: true },
       help: { type: 'boolean', default: false },
@@ -99,14 +94,7 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
   const accounts = ['multi-nic-webhook', 'multi-nic-agent'].map(name => `system:serviceaccount:${namespace}:${name}`);
   const clients = clientsOf(values['client-ca-file'], values['client-name']);
   const certificate = certificateOf(values['cert-secret'], values.cert, values.key);
-  const duration = (flag: keyof typeof values): number => parseDuration(`--${flag}`, String(values[flag]));
-  const policy = {
-    authority: { lifetimeMs: duration('ca-lifetime'), renewBeforeMs: duration('ca-renew-before') },
-    leaf: { lifetimeMs: duration('cert-lifetime'), renewBeforeMs: duration('cert-renew-before') },
-    propagationMs: duration('ca-propagation'),
-    overlapMs: duration('ca-overlap'),
-  };
-  checkPolicy(policy);
+  const policy = policyOf(values);
   const serverNames = values['server-name'] ?? [`${certificates.service}.${namespace}.svc`];
   return {
     port: wholeNumber('--port', values.port, 0, 65_535),
@@ -125,6 +113,28 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
     },
     systemUsers: new Set(values['system-user'] ?? accounts),
   };
+}
+
+const policyOptions = {
+  'cert-lifetime': { type: 'string', default: formatDuration(leaf.lifetimeMs) },
+  'cert-renew-before': { type: 'string', default: formatDuration(leaf.renewBeforeMs) },
+  'ca-lifetime': { type: 'string', default: formatDuration(authority.lifetimeMs) },
+  'ca-renew-before': { type: 'string', default: formatDuration(authority.renewBeforeMs) },
+  'ca-propagation': { type: 'string', default: formatDuration(propagationMs) },
+  'ca-overlap': { type: 'string', default: formatDuration(overlapMs) },
+} as const;
+
+/** @throws RangeError where one is no duration, or they do not go together */
+function policyOf(values: Readonly<Record<keyof typeof policyOptions, string>>): RotationPolicy {
+  const duration = (flag: keyof typeof policyOptions): number => parseDuration(`--${flag}`, values[flag]);
+  const policy = {
+    authority: { lifetimeMs: duration('ca-lifetime'), renewBeforeMs: duration('ca-renew-before') },
+    leaf: { lifetimeMs: duration('cert-lifetime'), renewBeforeMs: duration('cert-renew-before') },
+    propagationMs: duration('ca-propagation'),
+    overlapMs: duration('ca-overlap'),
+  };
+  checkPolicy(policy);
+  return policy;
 }
 
 function certificateOf(secret: string, cert: string | undefined, key: string | undefined): Flags['certificate'] {
