@@ -1,6 +1,6 @@
+import type { Logger } from 'pino';
 import { systemNamespace } from '../core/api/names.ts';
 import type { KubeClient } from '../kube/api/client.ts';
-import type { Logger } from '../kube/process/log.ts';
 import type { Metrics } from '../kube/report/metrics.ts';
 import type { CertificateOptions } from './certificates/options.ts';
 

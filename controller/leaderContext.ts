@@ -1,4 +1,4 @@
-import type { Logger } from '../kube/process/log.ts';
+import type { Logger } from 'pino';
 import type { ClusterView } from '../kube/view/clusterView.ts';
 import type { KubeClient } from '../kube/api/client.ts';
 import type { EventRecorder } from '../kube/report/events.ts';

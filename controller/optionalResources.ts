@@ -1,7 +1,7 @@
+import type { Logger } from 'pino';
 import type { KubeClient } from '../kube/api/client.ts';
 import { Informer, type InformerOptions } from '../kube/watch/informer.ts';
 import type { Runnable } from '../kube/process/lifecycle.ts';
-import type { Logger } from '../kube/process/log.ts';
 import * as resources from '../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../kube/api/types.ts';
 import type { SriovNetwork, SriovNodePolicy } from '../core/sriov/objects.ts';

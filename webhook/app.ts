@@ -1,6 +1,6 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { Logger } from 'pino';
 import { isMultiNicError, type MultiNicError } from '../core/errors.ts';
-import type { Logger } from '../kube/process/log.ts';
 import { readBody, uidIn, type Body } from './body.ts';
 import type { BodyBudget, BodyShare } from './bodyBudget.ts';
 import { callBudget, within, type CallBudget } from './call.ts';

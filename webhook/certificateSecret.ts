@@ -1,10 +1,10 @@
+import type { Logger } from 'pino';
 import type { KeyAndCertificate } from '../certs/authority.ts';
 import { readContent, secretKey } from '../certs/content.ts';
 import type { Follow } from '../certs/reload.ts';
 import { MultiNicError } from '../core/errors.ts';
 import type { KubeClient } from '../kube/api/client.ts';
 import { Informer } from '../kube/watch/informer.ts';
-import type { Logger } from '../kube/process/log.ts';
 import type { ReflectorObserver } from '../kube/watch/reflector.ts';
 import { secrets, type Secret } from '../kube/api/resources.ts';
 

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { DeviceClass } from '../core/api/types.ts';
 import type { KubeClient } from '../kube/api/client.ts';
 import type { ClusterView } from '../kube/view/clusterView.ts';
@@ -5,7 +6,6 @@ import type { EventRecorder } from '../kube/report/events.ts';
 import type { HostProfiles } from '../kube/view/hostProfiles.ts';
 import { headOf } from '../kube/watch/head.ts';
 import type { Informer } from '../kube/watch/informer.ts';
-import type { Logger } from '../kube/process/log.ts';
 import type { PoolStore } from '../kube/pools/poolStore.ts';
 import {
   deviceClasses,

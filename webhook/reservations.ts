@@ -1,6 +1,6 @@
+import type { Logger } from 'pino';
 import type { Holder } from '../core/pool/holder.ts';
 import { untilAborted, type Runnable } from '../kube/process/lifecycle.ts';
-import type { Logger } from '../kube/process/log.ts';
 import type { PoolCallOptions, PoolStore } from '../kube/pools/poolStore.ts';
 
 /** What is done without anybody waiting, and goes along with other changes of its pool: sooner than most pods are bound. */

@@ -4,11 +4,11 @@ import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
 import type { KeyAndCertificate } from '../certs/authority.ts';
 import type { Follow } from '../certs/reload.ts';
 import { sleep } from '../kube/api/deadline.ts';
 import type { Runnable } from '../kube/process/lifecycle.ts';
-import type { Logger } from '../kube/process/log.ts';
 
 export interface ServerOptions {
   /** 0 takes a free one. */

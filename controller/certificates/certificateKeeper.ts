@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { mergeBundles, isOurs, type BundledCertificate } from '../../certs/bundle.ts';
 import {
   factsOf,
@@ -18,7 +19,6 @@ import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 import { group, type Runnable } from '../../kube/process/lifecycle.ts';
-import type { Logger } from '../../kube/process/log.ts';
 import { secrets, type Secret } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { WorkQueue, type WorkResult } from '../../kube/process/workQueue.ts';

@@ -1,8 +1,8 @@
+import type { Logger } from 'pino';
 import { label } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import { Informer } from '../../kube/watch/informer.ts';
-import type { Logger } from '../../kube/process/log.ts';
 import { pods, type Pod } from '../../kube/api/resources.ts';
 
 /** What a pod came to. */

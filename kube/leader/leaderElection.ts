@@ -1,10 +1,10 @@
+import type { Logger } from 'pino';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isConflict } from '../api/errors.ts';
 import { Term } from './leaderTerm.ts';
 import { leaseLock, type LeaseLock } from './leaseLock.ts';
 import { untilAborted, type Runnable } from '../process/lifecycle.ts';
-import type { Logger } from '../process/log.ts';
 import type { Lease } from '../api/resources.ts';
 
 export interface LeaderElectionOptions {

@@ -1,5 +1,5 @@
+import type { Logger } from 'pino';
 import { whenAborted } from '../api/whenAborted.ts';
-import type { Logger } from './log.ts';
 
 /** A part of a process that runs until it is told to stop. */
 export interface Runnable {

@@ -1,7 +1,5 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 
-export type { Logger } from 'pino';
-
 /**
  * The logger of a process: one JSON object a line on standard output, `component` in each, times in ISO 8601, levels by
  * name. The level is $LOG_LEVEL (trace, debug, info, warn, error, fatal, silent), else info.

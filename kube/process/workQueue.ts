@@ -1,6 +1,6 @@
+import type { Logger } from 'pino';
 import { Backoff, type BackoffOptions } from '../api/backoff.ts';
 import { whenAborted } from '../api/whenAborted.ts';
-import type { Logger } from './log.ts';
 
 /** What a handler may return: when to look at the key again, though nothing went wrong. */
 export interface WorkResult {

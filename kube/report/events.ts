@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isNotFound } from '../api/errors.ts';
 import { whenAborted } from '../api/whenAborted.ts';
-import type { Logger } from '../process/log.ts';
 import { events } from '../api/resources.ts';
 import type { ObjectMeta } from '../../core/api/types.ts';
 

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { Logger } from 'pino';
 import { http } from '../api/http.ts';
 import { untilAborted, type Runnable } from '../process/lifecycle.ts';
-import type { Logger } from '../process/log.ts';
 
 /** Passes, or says what is wrong. */
 export type Check = () => true | string | Promise<true | string>;

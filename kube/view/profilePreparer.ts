@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import type { ClusterView } from './clusterView.ts';
 import type { HostProfiles } from './hostProfiles.ts';
 import type { Runnable } from '../process/lifecycle.ts';
-import type { Logger } from '../process/log.ts';
 import { SingleWork } from '../process/singleWork.ts';
 import type { WorkQueueObserver } from '../process/workQueue.ts';
 
