@@ -18,12 +18,15 @@ const layers = {
   cli: ['core', 'kube'],
 };
 
-/** The same inside core/ and kube/, from the bottom up: each folder may import those before it, and the files beside the folders. */
+/** The same inside core/, kube/ and agent/, from the bottom up: each folder may import those before it, and the files beside the folders. */
 const innerLayers = {
   core: words(
     'net api annotation cni network layout delegate selection pod nad sriov routes pool status audit predecessor validation',
   ),
   kube: words('api process watch report leader view pools grants audit'),
+  agent: words(
+    'base netlink checkpoint devices discovery routes hosts probe records pods delegate attach decision status release cniServer install parts',
+  ),
 };
 
 function words(text) {
@@ -60,7 +63,7 @@ const innerLayerRules = Object.entries(innerLayers).flatMap(([top, inner]) =>
   inner.map((folder, i) => {
     const allowed = inner.slice(0, i).join(', ') || `no other folder of ${top}/`;
     const above = inner.slice(i + 1).map(other => ({
-      regex: `^\\.\\./${other}/`,
+      regex: `^(\\.\\./)+${other}/`,
       message: `${top}/${folder}/ may import ${allowed} only.`,
     }));
     return noImports(`${top}/${folder}`, [...outsideOf(top), ...above]);

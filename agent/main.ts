@@ -12,7 +12,7 @@ import { Installation } from './install/installation.ts';
 import { uninstall } from './install/uninstall.ts';
 import { openNetlink } from './netlink/open.ts';
 import { readOptions, usage, type AgentOptions } from './options.ts';
-import { dieAt, dieAtVariable } from './steps.ts';
+import { dieAt, dieAtVariable } from './base/steps.ts';
 
 preferMemory();
 

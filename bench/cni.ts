@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { planOf } from '../agent/attach/plan.ts';
 import type { Attachment } from '../agent/attach/attachment.ts';
-import { pluginOf } from '../agent/attach/plugin.ts';
+import { pluginOf } from '../agent/delegate/plugin.ts';
 import type { Netlink } from '../agent/netlink/netlink.ts';
 import type { AllocatedNic } from '../core/api/types.ts';
 import { readNetwork } from '../core/network/network.ts';

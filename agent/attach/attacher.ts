@@ -6,7 +6,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { DelegateResult, Delegates } from '../delegate/delegates.ts';
 import type { LinkInfo, Netlink } from '../netlink/netlink.ts';
-import type { OnStep } from '../steps.ts';
+import type { OnStep } from '../base/steps.ts';
 import { withAnswers, type Answers } from './answers.ts';
 import { attachFailure, noNamespace } from './attachFailure.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';

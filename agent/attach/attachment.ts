@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { ResultRoute } from '../../core/cni/result.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
-import type { Plugin } from './plugin.ts';
+import { hostEndPrefix } from '../base/ownership.ts';
+import type { Plugin } from '../delegate/plugin.ts';
 
 /** One attachment to be made: everything is decided. */
 export interface Attachment {
@@ -66,9 +67,6 @@ export function linkName(ifname: string, i: number): string {
 export function hostAddress(address: string, family: 4 | 6): string {
   return `${withoutPrefix(address)}/${family === 4 ? 32 : 128}`;
 }
-
-/** Prefix of the host ends of ptp links: discovery leaves them alone by it. */
-export const hostEndPrefix = 'mnp';
 
 /** Name of the host end of a ptp link: the same for the same sandbox and link, so it is found again without any record. */
 export function hostEndName(containerId: string, link: string): string {

@@ -4,7 +4,7 @@ import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../che
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
 import { saysTheSame } from '../delegate/pluginError.ts';
 import { NetlinkError, type Netlink, type Op } from '../netlink/netlink.ts';
-import type { OnStep } from '../steps.ts';
+import type { OnStep } from '../base/steps.ts';
 import { bringBack, takeName, undoRenaming } from './movedNics.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { removeRuleOps } from './sourceRules.ts';

@@ -11,7 +11,7 @@ import type { LinkInfo } from '../netlink/netlink.ts';
 import { hostAddress, hostEndName, type Attachment, type AttachmentNic } from './attachment.ts';
 import { bootId } from './movedNics.ts';
 import type { Plan } from './plan.ts';
-import { useOf } from './plugin.ts';
+import { useOf } from '../delegate/plugin.ts';
 
 /** The checkpoint entry of an attachment before anything of it exists: no link is named that need not be looked for. */
 export function intentOf(attachment: Attachment, netnsId: string): CheckpointEntry {

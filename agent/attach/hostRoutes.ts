@@ -7,8 +7,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { NeighbourChange, Netlink, RouteChange } from '../netlink/netlink.ts';
-import { ownProtocol } from '../routes/ownership.ts';
-import { hostEndPrefix } from './attachment.ts';
+import { hostEndPrefix, ownProtocol } from '../base/ownership.ts';
 
 export interface HostRoutesOptions {
   readonly netlink: Netlink;

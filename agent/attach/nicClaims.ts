@@ -4,7 +4,7 @@ import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { NetlinkError, type Netlink } from '../netlink/netlink.ts';
 import type { Attachment } from './attachment.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
-import { useOf } from './plugin.ts';
+import { useOf } from '../delegate/plugin.ts';
 
 /**
  * Keeps links that exclude each other off one NIC. The kernel itself refuses ipvlan beside macvlan, but not ipvlan in another mode: that

@@ -7,7 +7,7 @@ import { hostEndName, ptpMac, type Attachment } from './attachment.ts';
 import { intentOf, withPlan } from './entries.ts';
 import { planOf } from './plan.ts';
 import { refuseTakenAddresses } from './takenAddresses.ts';
-import { pluginOf } from './plugin.ts';
+import { pluginOf } from '../delegate/plugin.ts';
 import { podRoutes } from './podRoutes.ts';
 import { resultOf } from './result.ts';
 

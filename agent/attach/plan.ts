@@ -1,12 +1,12 @@
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
-import { ownProtocol } from '../routes/ownership.ts';
+import { ownProtocol } from '../base/ownership.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
 import { hostAddress, hostEndName, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
 import { defaultRouteOps, noRoutesBefore } from './defaultRoutes.ts';
-import type { NativePlugin } from './plugin.ts';
+import type { NativePlugin } from '../delegate/plugin.ts';
 import { linkGateways, podRoutes, type PodRoute } from './podRoutes.ts';
 import { sourceRuleOps, sourceRules, type SourceRule } from './sourceRules.ts';
 

@@ -11,7 +11,7 @@ import { check } from './check.ts';
 import { collectGarbage } from './collectGarbage.ts';
 import type { CniContext } from './context.ts';
 import { remove } from './remove.ts';
-import { KeyedSerial } from '../serial.ts';
+import { KeyedSerial } from '../base/serial.ts';
 import { status } from './status.ts';
 
 /**

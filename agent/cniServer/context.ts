@@ -7,7 +7,7 @@ import type { Decider } from '../decision/decider.ts';
 import type { Delegates } from '../delegate/delegates.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { AddsUnderWay } from '../pods/addsUnderWay.ts';
-import type { OnStep } from '../steps.ts';
+import type { OnStep } from '../base/steps.ts';
 import type { NetworkStatus } from '../status/networkStatus.ts';
 
 /** What answering CNI calls needs. */

@@ -10,7 +10,7 @@ import type { Network } from '../../core/network/network.ts';
 import { wantedOfNic } from '../../core/pool/claim.ts';
 import { requestKeys } from '../../core/selection/request.ts';
 import { linkName, type AttachmentNic, type MovedNic } from '../attach/attachment.ts';
-import type { Plugin } from '../attach/plugin.ts';
+import type { Plugin } from '../delegate/plugin.ts';
 import type { PodDevice } from './podDevices.ts';
 
 /** What a call says about the NICs of one attachment. */

@@ -10,7 +10,7 @@ import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Attachment } from '../attach/attachment.ts';
 import { withoutDefaults } from '../attach/defaultRoutes.ts';
-import { pluginOf } from '../attach/plugin.ts';
+import { pluginOf } from '../delegate/plugin.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate } from '../checkpoint/entry.ts';
 import { attachmentNics } from './attachmentNics.ts';

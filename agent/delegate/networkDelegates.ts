@@ -3,7 +3,7 @@ import { delegateConf, ipamConf, type DelegateNic } from '../../core/delegate/de
 import { configuredMasters, nicIpam } from '../../core/delegate/nicIpam.ts';
 import { givesAddresses } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
-import { pluginOf } from '../attach/plugin.ts';
+import { pluginOf } from './plugin.ts';
 
 const nothing = { runtimeConfig: {}, cniArgs: {} };
 

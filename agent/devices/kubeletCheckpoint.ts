@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../core/json.ts';
-import { orUndefined } from '../systemErrors.ts';
+import { orUndefined } from '../base/systemErrors.ts';
 import { inOrder, type AssignedDevice } from './assignedDevice.ts';
 
 /**

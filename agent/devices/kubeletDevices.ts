@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { MultiNicError } from '../../core/errors.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import type { Pod } from '../../kube/api/resources.ts';
-import { isSystemError } from '../systemErrors.ts';
+import { isSystemError } from '../base/systemErrors.ts';
 import type { AssignedDevice } from './assignedDevice.ts';
 import { readCheckpoint } from './kubeletCheckpoint.ts';
 import { podResources, type PodName } from './podResources.ts';

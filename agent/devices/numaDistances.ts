@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nearOrFar } from '../../core/selection/topology.ts';
 import type { NumaDistance } from '../../core/selection/types.ts';
-import { orUndefined } from '../systemErrors.ts';
+import { orUndefined } from '../base/systemErrors.ts';
 
 /**
  * The kernel's table of distances between NUMA nodes (Documentation/ABI/stable/sysfs-devices-node: each node's `distance` has one number

@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { orUndefined } from '../systemErrors.ts';
+import { orUndefined } from '../base/systemErrors.ts';
 
 /** A PCI network device, and the host's NIC that it is, or is a virtual function of. */
 export interface PciNic {

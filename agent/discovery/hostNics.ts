@@ -2,7 +2,7 @@ import type { HostNic } from '../../core/api/types.ts';
 import { bitsOf, formatAddress, parseAddress } from '../../core/net/address.ts';
 import { contains, formatCidr, parseCidr, type IpCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
-import { hostEndPrefix } from '../attach/attachment.ts';
+import { hostEndPrefix } from '../base/ownership.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { AddressInfo, LinkInfo, RouteInfo } from '../netlink/types.ts';
 import { primaryLink } from './primary.ts';

@@ -1,7 +1,7 @@
 import { access, chmod, constants, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cniType } from '../../core/api/names.ts';
-import { orUndefined } from '../systemErrors.ts';
+import { orUndefined } from '../base/systemErrors.ts';
 import { replaceFile } from './replaceFile.ts';
 
 const mode = 0o755;

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { Limit } from '../limit.ts';
-import { KeyedSerial } from '../serial.ts';
+import { Limit } from '../base/limit.ts';
+import { KeyedSerial } from '../base/serial.ts';
 import type { PackableOp } from './changes.ts';
 import { NetlinkError, NetlinkWorkerError } from './errors.ts';
 import type { MonitorGroup, Subscription } from './events.ts';

@@ -1,5 +1,5 @@
 import { statfsSync, statSync } from 'node:fs';
-import { isSystemError } from '../systemErrors.ts';
+import { isSystemError } from '../base/systemErrors.ts';
 import type { NetnsPath } from './types.ts';
 
 // Synchronous: the kernel answers for what is in its memory in a few µs, where the way through the thread pool takes hundreds.

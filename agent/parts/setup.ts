@@ -5,7 +5,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { AgentMetrics } from '../metrics.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { AgentOptions } from '../options.ts';
-import type { OnStep } from '../steps.ts';
+import type { OnStep } from '../base/steps.ts';
 
 /** What the agent stands on; whoever opened it closes it. */
 export interface AgentBase {

@@ -2,7 +2,7 @@ import { diffRoutes, type Difference, type WantedRoute, type WantedRule } from '
 import { assignTables, isOwnTable } from '../../core/routes/tables.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink, Outcome, RouteChange, RouteInfo, Rule, RuleChange, RuleInfo } from '../netlink/netlink.ts';
-import { ownProtocol } from './ownership.ts';
+import { ownProtocol } from '../base/ownership.ts';
 import type { NetworkChanges, NetworkRoutes } from './routePlan.ts';
 
 /** Our rules are asked before the main table (32766) and after what administrators usually put first. */

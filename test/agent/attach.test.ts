@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hostEndPrefix } from '../../agent/attach/attachment.ts';
+import { hostEndPrefix } from '../../agent/base/ownership.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { isInside, testTimeoutMs } from './inside.ts';
 import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { dieAtVariable, steps } from '../../agent/steps.ts';
+import { dieAtVariable, steps } from '../../agent/base/steps.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { ipPools } from '../../kube/api/resources.ts';
 import type { Host } from './host.ts';

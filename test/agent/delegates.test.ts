@@ -2,7 +2,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { dieAtVariable } from '../../agent/steps.ts';
+import { dieAtVariable } from '../../agent/base/steps.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
 import { blocks } from '../system/pages.ts';

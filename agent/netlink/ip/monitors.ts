@@ -3,7 +3,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isSystemError } from '../../systemErrors.ts';
+import { isSystemError } from '../../base/systemErrors.ts';
 import { NetlinkError, NetlinkWorkerError } from '../errors.ts';
 import { BatchFailure } from '../failure.ts';
 import type { MonitorEvent, MonitorGroup } from '../events.ts';
