@@ -10,6 +10,7 @@ import { Site } from './site.ts';
 
 /** What the suites about CNI calls use. */
 export interface CniFixture {
+  readonly site: Site;
   readonly host: Host;
   /** The call for network `plain`, of type ptp, with two NICs. */
   readonly config: Record<string, unknown>;
@@ -29,6 +30,9 @@ export function cniFixture(networks: Readonly<Record<string, MultiNicNetworkSpec
   let site: Site;
   let config: Record<string, unknown>;
   const fixture: CniFixture = {
+    get site() {
+      return site;
+    },
     get host() {
       return site.hosts[0]!;
     },

@@ -2,30 +2,22 @@ import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import { pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
-import { chainedConfig, dualStack, emptyResult, ptpSpec, selecting } from './cniCalls.ts';
-import type { Host } from './host.ts';
-import { errorOf, Sandbox } from './sandbox.ts';
-import { Site } from './site.ts';
+import { chainedConfig, cniFixture, dualStack, emptyResult, ptpSpec, selecting } from './cniCalls.ts';
+import { testTimeoutMs } from './inside.ts';
+import { errorOf } from './sandbox.ts';
 
 describe('agent: what a pod gets in a chained call', function () {
-  this.timeout(60_000);
-  let site: Site;
-  let host: Host;
-
-  before(async function () {
-    this.timeout(300_000);
-    site = await Site.start({ hosts: 1, nics: 2 });
-    host = site.hosts[0]!;
-    await site.addNetwork('open', ptpSpec(210));
-    await site.addNetwork('closed', { ...ptpSpec(211), namespaces: ['elsewhere'] });
-    await site.addNetwork('six', dualStack);
-    await site.addNetwork('way-out', ptpSpec(216, { routes: [{ dst: '0.0.0.0/0' }, { dst: '192.0.2.0/24' }] }));
+  this.timeout(testTimeoutMs);
+  const test = cniFixture({
+    open: ptpSpec(210),
+    closed: { ...ptpSpec(211), namespaces: ['elsewhere'] },
+    six: dualStack,
+    'way-out': ptpSpec(216, { routes: [{ dst: '0.0.0.0/0' }, { dst: '192.0.2.0/24' }] }),
   });
-  after(() => site?.[Symbol.asyncDispose]());
 
   it('takes all default routes without Multus where the pod wants it so', async () => {
     const element = { name: 'six', 'cni-args': { nics: 2 }, 'default-route': ['10.212.0.9', 'fd00:212::9'] };
-    using sandbox = await Sandbox.make(site, host, 'default-route', selecting(element));
+    using sandbox = await test.make('default-route', selecting(element));
     const { namespace } = sandbox;
     namespace.batch([
       'link add eth0 type veth peer name out',
@@ -55,7 +47,7 @@ describe('agent: what a pod gets in a chained call', function () {
   it('has the default route that it chose, also where its other networks have one', async () => {
     const chosen = { name: 'six', 'cni-args': { nics: 1 }, 'default-route': ['10.212.0.9'] };
     const networks = selecting({ name: 'way-out' }, chosen, { name: 'way-out' });
-    using sandbox = await Sandbox.make(site, host, 'chosen', networks);
+    using sandbox = await test.make('chosen', networks);
     const { namespace } = sandbox;
     const config = chainedConfig('1.0.0', emptyResult);
     await sandbox.add(config, 'eth0');
@@ -67,7 +59,7 @@ describe('agent: what a pod gets in a chained call', function () {
 
   it('comes all at once without Multus, with the status that Multus would write', async () => {
     const networks = selecting({ name: 'open', 'cni-args': { nics: 1 } }, { name: 'six' });
-    using sandbox = await Sandbox.make(site, host, 'chained', networks);
+    using sandbox = await test.make('chained', networks);
     const prevResult = {
       cniVersion: '1.0.0',
       interfaces: [
@@ -83,7 +75,7 @@ describe('agent: what a pod gets in a chained call', function () {
     expect(result).to.deep.equal(prevResult);
     expect(sandbox.links()).to.deep.equal(['net1-0', 'net2-0', 'net2-1']);
     const text = await eventually('the status', async () => {
-      const pod = await site.client.get(pods, { namespace: 'default', name: 'chained' });
+      const pod = await test.site.client.get(pods, { namespace: 'default', name: 'chained' });
       return pod.metadata.annotations?.[annotation.networkStatus];
     });
     const status = JSON.parse(text) as {
@@ -115,7 +107,7 @@ describe('agent: what a pod gets in a chained call', function () {
   });
 
   it('is all or nothing in a chained call', async () => {
-    using sandbox = await Sandbox.make(site, host, 'half', selecting({ name: 'open' }, { name: 'closed' }));
+    using sandbox = await test.make('half', selecting({ name: 'open' }, { name: 'closed' }));
     const config = { cniVersion: '1.0.0', name: 'primary', type: 'multi-nic', prevResult: { cniVersion: '1.0.0' } };
     expect(errorOf(await sandbox.call('ADD', config, { ifname: 'eth0' })).code).to.equal(100);
     expect(sandbox.links()).to.deep.equal([]);
