@@ -1,5 +1,6 @@
 import { cniCodes, cniError, toCniError, type CniCode, type CniError } from '../../core/cni/error.ts';
 import type { ErrorCode } from '../../core/errors.ts';
+import { PluginHung } from '../delegate/pluginError.ts';
 import { NetlinkError, NetlinkWorkerError, type ErrnoName, type Failure } from '../netlink/netlink.ts';
 import type { Attachment } from './attachment.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
@@ -52,6 +53,7 @@ export function answerTo({ operation, code }: Pick<Failure, 'operation' | 'code'
  */
 export function attachFailure(attachment: Attachment, error: unknown, signal: AbortSignal): CniError {
   const { network, netns, nics } = attachment;
+  if (error instanceof PluginHung) return error;
   if (signal.aborted) {
     const detail = `network ${network}: the call took too long`;
     return cniError(cniCodes.tryAgainLater, 'MNN_CNI_DEADLINE', detail, { cause: error });

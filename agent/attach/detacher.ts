@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
-import { saysTheSame } from '../delegate/pluginError.ts';
+import { PluginHung, saysTheSame } from '../delegate/pluginError.ts';
 import { NetlinkError, type Netlink, type Op } from '../netlink/netlink.ts';
 import type { OnStep } from '../base/steps.ts';
 import { bringBack, takeName, undoRenaming } from './movedNics.ts';
@@ -50,7 +50,16 @@ export class Detacher {
       }
       onStep(step);
     };
-    const callDel = (link: CheckpointLink): Promise<void> => this.#callDel(entry, link, netns, failedAdd);
+    let last = failedAdd;
+    const callDel = async (link: CheckpointLink): Promise<void> => {
+      try {
+        await this.#callDel(entry, link, netns, last instanceof PluginHung);
+      } catch (error) {
+        last = error;
+        if (link.delegate?.printed || !saysTheSame(failedAdd, error)) throw error;
+        await this.#deleteRefused(link, netns);
+      }
+    };
     for (const link of entry.links.toReversed()) {
       if (link.delegate?.role === 'plugin') await attempt(() => callDel(link), 'del.delegate');
     }
@@ -67,23 +76,22 @@ export class Detacher {
     onStep('del.forgotten');
   }
 
-  /**
-   * A plugin that says to DEL what it said to ADD is not there, does not like its configuration, or misses a daemon: there is nothing for it to
-   * undo but a link that some leave behind. With the entry kept it would say so for ever, and the pod could not end.
-   */
-  async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string, failedAdd: unknown): Promise<void> {
+  async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string, hasHung: boolean): Promise<void> {
     const { delegates, netlink } = this.#options;
     const { delegate } = link;
     if (netns !== '') await undoRenaming(netlink, netns, link);
     if (!delegate || (await this.#nothingMoved(link, delegate, netns))) return;
     if (link.moves && netns !== '') await netlink.one(netns, takeName(link.name, entry.ifname));
-    try {
-      await delegates.del(delegate, callOf(entry, link, netns), delegate.printed);
-    } catch (error) {
-      if (delegate.printed || !saysTheSame(failedAdd, error)) throw error;
-      if (netns === '' || link.moves) return;
-      await netlink.one(netns, { op: 'link.del', dev: link.name, ignore: ['ENODEV', 'EOPNOTSUPP'] });
-    }
+    await delegates.del(delegate, callOf(entry, link, netns), delegate.printed, hasHung);
+  }
+
+  /**
+   * A plugin that says to DEL what it said to ADD is not there, does not like its configuration, or misses a daemon: there is nothing for it to
+   * undo but a link that some leave behind. With the entry kept it would say so for ever, and the pod could not end.
+   */
+  async #deleteRefused({ name: dev, moves }: CheckpointLink, netns: string): Promise<void> {
+    if (netns === '' || moves) return;
+    await this.#options.netlink.one(netns, { op: 'link.del', dev, ignore: ['ENODEV', 'EOPNOTSUPP'] });
   }
 
   /**

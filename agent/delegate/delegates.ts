@@ -1,6 +1,7 @@
 import type { CniCommand } from '../../core/cni/call.ts';
 import type { ValidAttachment } from '../../core/cni/config.ts';
 import { cniCodes, cniError, type CniCode } from '../../core/cni/error.ts';
+import { errorTable } from '../../core/errors.ts';
 import { readResult, type ReadResult } from '../../core/cni/readResult.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { isRecord } from '../../core/json.ts';
@@ -8,6 +9,7 @@ import { tryParseCidr } from '../../core/net/cidr.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import { execPlugin } from './execPlugin.ts';
 import { findPlugin } from './findPlugin.ts';
+import { PluginHung } from './pluginError.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
 
 /** The parameters that another plugin is called with for one interface. */
@@ -28,6 +30,12 @@ export interface DelegateResult {
   readonly result: ReadResult;
 }
 
+/** Within which a plugin has to answer. */
+interface Bounds {
+  readonly signal?: AbortSignal;
+  readonly limitMs?: number;
+}
+
 /** A result as it is handed back. */
 type Printed = DelegateResult['printed'];
 
@@ -44,18 +52,26 @@ const limitsMs: Readonly<Record<CniCommand, number>> = {
   VERSION: 3_000,
 };
 
+/** How long DEL of a plugin may take that has just hung, ms: there may be more NICs, and the executable waits for all of them. */
+const impatientMs = 2_000;
+
 /** Calls other CNI plugins on behalf of a network (CNI 1.1, section 4). Calls for one container must not overlap. */
 export class Delegates {
   readonly #folders: readonly string[];
+  readonly #limitsMs: typeof limitsMs;
 
-  /** @param folders where plugins are looked for after the call's own CNI_PATH */
-  constructor(folders: readonly string[]) {
+  /**
+   * @param folders where plugins are looked for after the call's own CNI_PATH
+   * @param limits other limits, ms
+   */
+  constructor(folders: readonly string[], limits: Partial<typeof limitsMs> = {}) {
     this.#folders = folders;
+    this.#limitsMs = { ...limitsMs, ...limits };
   }
 
-  /** @throws CniError the plugin's own; 103 where there is none, it died, or gave nothing to work with, 6 where its answer is no result */
+  /** @throws CniError the plugin's own; 11 where the signal ended it, 103 where there is none, it died, or gave nothing to work with, 6 where its answer is no result */
   async add(delegate: Delegate, call: DelegateCall, signal: AbortSignal): Promise<DelegateResult> {
-    const stdout = await this.#exec('ADD', delegate, call, {}, signal);
+    const stdout = await this.#exec('ADD', delegate, call, {}, { signal });
     let printed: unknown;
     try {
       printed = JSON.parse(stdout);
@@ -69,10 +85,14 @@ export class Delegates {
     return { printed, result };
   }
 
-  /** Takes away what is left of what ADD made. @throws CniError */
-  async del(delegate: Delegate, call: DelegateCall, prevResult: Printed | undefined): Promise<void> {
+  /**
+   * Takes away what is left of what ADD made.
+   * @param hasHung whether the plugin has just been ended
+   * @throws CniError
+   */
+  async del(delegate: Delegate, call: DelegateCall, prevResult: Printed | undefined, hasHung: boolean): Promise<void> {
     const more = prevResult && isAtLeast(delegate, '0.4.0') ? { prevResult } : {};
-    await this.#exec('DEL', delegate, call, more);
+    await this.#exec('DEL', delegate, call, more, hasHung ? { limitMs: impatientMs } : {});
   }
 
   /** A plugin that speaks no more than 0.3 is not asked: CHECK came later. @throws CniError */
@@ -108,19 +128,23 @@ export class Delegates {
     delegate: Delegate,
     call: DelegateCall,
     more: object = {},
-    signal?: AbortSignal,
+    { signal, limitMs = this.#limitsMs[command] }: Bounds = {},
   ): Promise<string> {
+    signal?.throwIfAborted();
     const folders = this.#foldersOf(call.path);
     const executable = await findPlugin(executableOf(delegate), folders);
     const conf = { ...delegate.conf, ...more };
-    using limit = deadline(signal, limitsMs[command], command);
+    using limit = deadline(signal, limitMs, command);
     try {
       return await execPlugin({ executable, command, env: environment(command, call, folders), conf }, limit.signal);
     } catch (error) {
-      if (!limit.signal.aborted || signal?.aborted) throw error;
+      if (!limit.signal.aborted) throw error;
       const code = command === 'STATUS' ? cniCodes.notAvailable : cniCodes.tryAgainLater;
-      const detail = `plugin ${executable}, ${command}: it was ended after ${limitsMs[command]} ms`;
-      throw cniError(code, 'MNN_DELEGATE_FAILED', detail, { cause: error });
+      const why = signal?.aborted ? 'the call took too long' : `it took ${limitMs} ms`;
+      const details = `MNN_DELEGATE_FAILED: ${errorTable.MNN_DELEGATE_FAILED}`;
+      throw new PluginHung(code, `plugin ${executable}, ${command}: it was ended, as ${why}`, details, {
+        cause: error,
+      });
     }
   }
 }

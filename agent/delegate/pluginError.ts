@@ -15,3 +15,6 @@ export class PluginError extends CniError {
 export function saysTheSame(one: unknown, other: unknown): boolean {
   return one instanceof PluginError && other instanceof PluginError && one.words !== '' && one.words === other.words;
 }
+
+/** That a plugin had to be ended. */
+export class PluginHung extends CniError {}
