@@ -5,7 +5,7 @@ import { loadsOf } from '../core/selection/loads.ts';
 import { wishOf } from '../core/selection/wish.ts';
 import { HostProfiles, type HostProfile } from '../kube/view/hostProfiles.ts';
 import { hostsATurn } from '../kube/view/profilePreparer.ts';
-import { checkAnyNodeFits } from '../webhook/fit.ts';
+import { checkAnyNodeFits } from '../webhook/pods/fit.ts';
 import { runBenchmark, type Reporter } from './frame.ts';
 import { hostName, largeCluster } from './support/largeCluster.ts';
 import { PlannedCluster } from './support/plannedView.ts';

@@ -3,7 +3,7 @@ import { checkPolicy, defaultPolicy, type RotationPolicy } from '../certs/plan.t
 import type { KeyPairPaths } from '../certs/reload.ts';
 import { certificates, systemNamespace } from '../core/api/names.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { defaultLimits, type WebhookLimits } from './limits.ts';
+import { defaultLimits, type WebhookLimits } from './server/limits.ts';
 
 /** What the program was started with. */
 export interface Flags {

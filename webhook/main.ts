@@ -11,7 +11,7 @@ import { createLogger } from '../kube/process/log.ts';
 import { createMetrics } from '../kube/report/metrics.ts';
 import { certificateSecret, type CertificateSecretOptions } from './certificateSecret.ts';
 import { help, parseFlags, type Flags } from './flags.ts';
-import type { ClientPolicy } from './server.ts';
+import type { ClientPolicy } from './server/server.ts';
 import { createWebhook } from './webhook.ts';
 
 async function serve(flags: Flags): Promise<void> {

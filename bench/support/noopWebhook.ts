@@ -5,12 +5,12 @@ import { keyPairFiles } from '../../certs/reload.ts';
 import { runAll, terminationSignal } from '../../kube/process/lifecycle.ts';
 import { createLogger } from '../../kube/process/log.ts';
 import { HealthServer } from '../../kube/report/healthServer.ts';
-import { createApp } from '../../webhook/app.ts';
-import { BodyBudget } from '../../webhook/bodyBudget.ts';
-import { Gate } from '../../webhook/gate.ts';
-import { defaultLimits } from '../../webhook/limits.ts';
-import { admissionMetrics } from '../../webhook/metrics.ts';
-import { AdmissionServer } from '../../webhook/server.ts';
+import { createApp } from '../../webhook/server/app.ts';
+import { BodyBudget } from '../../webhook/server/bodyBudget.ts';
+import { Gate } from '../../webhook/server/gate.ts';
+import { defaultLimits } from '../../webhook/server/limits.ts';
+import { admissionMetrics } from '../../webhook/server/metrics.ts';
+import { AdmissionServer } from '../../webhook/server/server.ts';
 import { noopReviewers } from './noopReviewers.ts';
 
 const text = { type: 'string', default: '' } as const;

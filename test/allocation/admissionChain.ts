@@ -2,8 +2,8 @@ import jsonpatch from 'jsonpatch';
 import { isMultiNicError } from '../../core/errors.ts';
 import { ApiError, TransportError } from '../../kube/api/errors.ts';
 import type { Pod } from '../../kube/api/resources.ts';
-import type { Decision } from '../../webhook/decision.ts';
-import type { AdmissionRequest } from '../../webhook/review.ts';
+import type { Decision } from '../../webhook/review/decision.ts';
+import type { AdmissionRequest } from '../../webhook/review/review.ts';
 import { namespace } from './setting.ts';
 import { Unreachable, type WebhookReplica } from './webhookReplica.ts';
 
@@ -72,7 +72,7 @@ export class AdmissionChain {
   }
 }
 
-/** Whether the webhook gave no answer, or 500 (see webhook/app.ts): then failurePolicy decides. */
+/** Whether the webhook gave no answer, or 500 (see webhook/server/app.ts): then failurePolicy decides. */
 function isUnavailable(error: unknown): boolean {
   return error instanceof Unreachable || error instanceof ApiError || error instanceof TransportError;
 }

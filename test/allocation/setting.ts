@@ -15,7 +15,7 @@ import {
   type Node,
 } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
-import { Quotas } from '../../webhook/quotas.ts';
+import { Quotas } from '../../webhook/context/quotas.ts';
 
 export const silent = pino({ enabled: false });
 export const namespace = 'work';

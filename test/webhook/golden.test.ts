@@ -7,7 +7,7 @@ import jsonpatch from 'jsonpatch';
 import { annotation, attachmentsKey, extendedResourceName, label } from '../../core/api/names.ts';
 import { parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { withoutAttachments } from '../../core/annotation/attachments.ts';
-import type { ReviewAnswer } from '../../webhook/review.ts';
+import type { ReviewAnswer } from '../../webhook/review/review.ts';
 import { createNetwork } from './networks.ts';
 import { eventually } from '../eventually.ts';
 import { createNamespace, recordsOf, useWebhookCluster } from './support.ts';

@@ -1,0 +1,36 @@
+import { expect } from 'chai';
+import { Registry } from 'prom-client';
+import { apiVersion } from '../../core/api/names.ts';
+import type { MultiNicNetwork } from '../../core/api/types.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import type { KnownNetwork } from '../../kube/view/clusterView.ts';
+import { PoolFullError } from '../../kube/pools/poolFull.ts';
+import { Exhaustion } from './exhaustion.ts';
+
+describe('a network without addresses', () => {
+  const object = { apiVersion, kind: 'MultiNicNetwork', metadata: { name: 'net' } } as MultiNicNetwork;
+  const view = { network: (name: string) => (name === 'net' ? ({ object } as KnownNetwork) : undefined) };
+
+  it('is counted with every refusal, and told as an event now and then', async () => {
+    const registry = new Registry();
+    const events: unknown[][] = [];
+    let now = 0;
+    const exhaustion = new Exhaustion({
+      registry,
+      view,
+      events: { record: (...event) => void events.push(event) },
+      now: () => now,
+    });
+    const refuse = (network: string) => {
+      exhaustion.refused(new PoolFullError(network, `network ${network}: no address is left`));
+    };
+    exhaustion.refused(new MultiNicError('MNN_NODE_LACKS', 'another reason'));
+    for (now of [0, 9_999, 10_000]) refuse('net');
+    refuse('deleted');
+    expect(events.map(([subject]) => subject)).to.deep.equal([object, object]);
+    expect(events[0]?.slice(1, 3)).to.deep.equal(['Warning', 'PoolExhausted']);
+    expect(events[0]?.[3]).to.match(/^network net: no address is left\. Free addresses by/);
+    const text = await registry.metrics();
+    expect(text).to.contain('multinic_pool_exhausted_total{network="net"} 3');
+  });
+});

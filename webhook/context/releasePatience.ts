@@ -1,0 +1,76 @@
+import { isMultiNicError, type ErrorCode, type MultiNicError } from '../../core/errors.ts';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { CallBudget } from '../review/call.ts';
+import { patienceMs } from './patience.ts';
+
+/** All who wait look again at the same times, so that they share the requests that it takes, ms. */
+const stepMs = 200;
+
+/** So many reviews wait at once: the others' turn must come too. */
+const mostWaiting = 32;
+
+/** After somebody has waited in vain, nobody waits for the same in that network for so long, ms. */
+const lostMs = 10_000;
+
+/** What a pod is refused for that others' ends may mend: no address is left, or one that it asks for is another pod's. */
+const comesBack: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MNN_POOL_FULL', 'MNN_ADDRESS_TAKEN']);
+
+/**
+ * Waits for addresses on their way back: of pods that have just been deleted, until the leader or their node's agent has released them,
+ * which takes it about a second. Whether there are any is found out by waiting. So a network whose pods live is waited for by a few
+ * reviews now and then, and all others are refused at once.
+ */
+export class ReleasePatience {
+  /** When it was last waited in vain, by network and reason. */
+  readonly #lostAt = new Map<string, number>();
+  #waiting = 0;
+
+  /**
+   * Does a work again, for a second at most and half of the budget, while it fails because other pods have what it needs.
+   * @throws the work's last error
+   */
+  async grant<T>(network: string, budget: CallBudget, work: () => Promise<T>): Promise<T> {
+    try {
+      const granted = await work();
+      this.#lostAt.delete(keyOf(network, 'MNN_POOL_FULL'));
+      return granted;
+    } catch (error) {
+      if (!mayComeBack(error) || !this.#isWorthIt(keyOf(network, error.code))) throw error;
+      return await this.#retry(network, budget, work, error);
+    }
+  }
+
+  async #retry<T>(network: string, budget: CallBudget, work: () => Promise<T>, first: MultiNicError): Promise<T> {
+    const until = performance.now() + patienceMs(budget);
+    let last = first;
+    this.#waiting++;
+    try {
+      while (performance.now() + stepMs < until) {
+        await sleep(stepMs - (performance.now() % stepMs));
+        try {
+          return await work();
+        } catch (error) {
+          if (!mayComeBack(error)) throw error;
+          last = error;
+        }
+      }
+    } finally {
+      this.#waiting--;
+    }
+    this.#lostAt.set(keyOf(network, last.code), performance.now());
+    throw last;
+  }
+
+  #isWorthIt(key: string): boolean {
+    const lostAt = this.#lostAt.get(key) ?? -Infinity;
+    return this.#waiting < mostWaiting && performance.now() - lostAt >= lostMs;
+  }
+}
+
+function mayComeBack(error: unknown): error is MultiNicError {
+  return isMultiNicError(error) && comesBack.has(error.code);
+}
+
+function keyOf(network: string, reason: ErrorCode): string {
+  return `${network} ${reason}`;
+}

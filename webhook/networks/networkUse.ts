@@ -1,0 +1,44 @@
+import { label } from '../../core/api/names.ts';
+import type { MultiNicNetwork } from '../../core/api/types.ts';
+import { readDraft } from '../../core/validation/draft.ts';
+import type { Finding } from '../../core/network/finding.ts';
+import { compareSpecs, validateChange, validateDeletion } from '../../core/validation/validateChange.ts';
+import { readPool } from '../../core/pool/content.ts';
+import { listPoolRows } from '../../kube/pools/poolTable.ts';
+import { ipPools } from '../../kube/api/resources.ts';
+import type { CallBudget } from '../review/call.ts';
+import type { ReviewContext } from '../context/cluster.ts';
+
+/** What a change does to pods that hold addresses. Only where these could move is the API server asked who has any. */
+export async function findUseOfChange(
+  { client }: ReviewContext,
+  before: MultiNicNetwork,
+  after: MultiNicNetwork,
+  budget: CallBudget,
+): Promise<Finding[]> {
+  const change = compareSpecs(before, after);
+  if (change.layout.length === 0 && !change.excludes) return [];
+  const { items } = await client.list(ipPools, {
+    labelSelector: `${label.network}=${after.metadata.name}`,
+    timeoutMs: budget.remainingMs(),
+  });
+  const allocations = items.flatMap(pool => readPool(pool).allocations);
+  return validateChange(after, change, allocations);
+}
+
+/** Pods that hold addresses of a network that is to go. One pool that has any is enough, so of thousands the columns tell which to read. */
+export async function findUseOfDeleted(
+  { client }: ReviewContext,
+  network: MultiNicNetwork,
+  budget: CallBudget,
+): Promise<Finding[]> {
+  if (!readDraft(network).ownAddresses) return [];
+  const rows = await listPoolRows(client, { network: network.metadata.name, timeoutMs: budget.remainingMs() });
+  for (const { name, used = 0 } of rows) {
+    if (used === 0) continue;
+    const pool = await client.find(ipPools, { name }, { timeoutMs: budget.remainingMs() });
+    const findings = validateDeletion(readPool(pool).allocations);
+    if (findings.length > 0) return findings;
+  }
+  return [];
+}

@@ -1,0 +1,89 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { MultiNicNetwork } from '../../core/api/types.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import type { Finding } from '../../core/network/finding.ts';
+import { validateSpecification } from '../../core/validation/validate.ts';
+import { validateInCluster, type ClusterFacts } from '../../core/validation/validateInCluster.ts';
+import { tryReadNetwork } from '../../core/network/network.ts';
+import { multiNicNetworks } from '../../kube/api/resources.ts';
+import type { Reviewer } from '../server/app.ts';
+import type { CallBudget } from '../review/call.ts';
+import type { ReviewContext } from '../context/cluster.ts';
+import { allow, decideByFindings } from '../review/decision.ts';
+import { isRecord } from '../../core/json.ts';
+import { flag, listOf, mapOf, objectOf, text, upTo } from '../../core/shape.ts';
+import { findUseOfChange, findUseOfDeleted } from './networkUse.ts';
+import { namedMetadataShape } from '../review/pod.ts';
+import { checkShape } from '../review/review.ts';
+
+/**
+ * POST /validate-networks, multinicnetworks CREATE and UPDATE: says everything that is wrong in one answer. What the specification
+ * alone tells is in core/; here it meets the other networks, the hosts and the pods that use it. DELETE: not while pods use it.
+ */
+export function validateNetworks(context: ReviewContext): Reviewer {
+  return async (request, budget) => {
+    if (request.operation === 'DELETE') {
+      const network = networkOf(request.oldObject);
+      const findings = hasLegalName(validateSpecification(network))
+        ? await findUseOfDeleted(context, network, budget)
+        : [];
+      return decideByFindings({ kind: 'MultiNicNetwork', name: network.metadata.name }, findings);
+    }
+    const after = networkOf(request.object);
+    const before = request.operation === 'UPDATE' ? networkOf(request.oldObject) : undefined;
+    // Labels, finalizers and what else is no business of ours must change whatever the cluster has become since.
+    if (before && isDeepStrictEqual(before.spec, after.spec)) return allow();
+    const ownFindings = validateSpecification(after);
+    const findings: Finding[] = [
+      ...ownFindings,
+      ...validateInCluster(after, await factsOf(context, budget)),
+      ...(before && hasLegalName(ownFindings) ? await findUseOfChange(context, before, after, budget) : []),
+    ];
+    return decideByFindings({ kind: 'MultiNicNetwork', name: after.metadata.name }, findings);
+  };
+}
+
+/** A name that no object can have is no label's value either: nobody has addresses of it. */
+function hasLegalName(findings: readonly Finding[]): boolean {
+  return !findings.some(({ code }) => code === 'MNN_NAME_INVALID');
+}
+
+const pluginShape = objectOf({
+  ...{ cniVersion: text, type: text, args: upTo(64, mapOf(text)), capabilities: upTo(64, mapOf(flag)) },
+  dns: objectOf({ nameservers: listOf(text), domain: text, search: listOf(text), options: listOf(text) }),
+});
+
+const specShape = objectOf(
+  {
+    ...{ subnet: upTo(128, text), masterNets: upTo(256, listOf(text)), ipam: upTo(65_536, text), multiNICIPAM: flag },
+    ...{ attachPolicy: objectOf({ strategy: text, target: text }), namespaces: upTo(4096, listOf(text)) },
+    ...{ schedulerResources: flag, plugin: pluginShape },
+  },
+  ['plugin'],
+);
+
+/**
+ * The schema says so, too: this is for what comes by another way. Whoever reaches the port could else keep us busy for minutes with one network, as
+ * subnets and excludes are compared each with each.
+ */
+const networkShape = objectOf({ metadata: namedMetadataShape, spec: specShape }, ['metadata', 'spec']);
+
+function networkOf(object: unknown): MultiNicNetwork {
+  if (!isRecord(object)) throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no MultiNicNetwork');
+  checkShape(object, networkShape, 'object');
+  return object as unknown as MultiNicNetwork;
+}
+
+/** Networks are asked of the API server: of two that come in one `kubectl apply` the second must meet the first, which no copy has yet. */
+async function factsOf(
+  { client, view, namespaces, deviceClasses }: ReviewContext,
+  budget: CallBudget,
+): Promise<ClusterFacts> {
+  const { items } = await client.list(multiNicNetworks, { timeoutMs: budget.remainingMs() });
+  return {
+    networks: items.flatMap(object => tryReadNetwork(object) ?? []),
+    hosts: [...view.hosts()].map(({ spec }) => spec),
+    namespaceExists: name => namespaces.get(name) !== undefined,
+    deviceClasses: deviceClasses.size,
+  };
+}

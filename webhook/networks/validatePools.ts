@@ -1,0 +1,57 @@
+import type { IPPool } from '../../core/api/types.ts';
+import { networkOwner } from '../../core/api/owner.ts';
+import { auditedPool } from '../../core/audit/readPool.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { isRecord } from '../../core/json.ts';
+import { validateDeletion } from '../../core/validation/validateChange.ts';
+import { listOf, objectOf, text } from '../../core/shape.ts';
+import { multiNicNetworks, nodes } from '../../kube/api/resources.ts';
+import type { Reviewer } from '../server/app.ts';
+import type { CallBudget } from '../review/call.ts';
+import type { ReviewContext } from '../context/cluster.ts';
+import { allow, decideByFindings, skip } from '../review/decision.ts';
+import { checkShape } from '../review/review.ts';
+
+/**
+ * POST /validate-pools, ippools DELETE: not by hand while pods hold addresses of it, which others would get. What is cleaned up goes: of a network
+ * or a node that is gone, whoever deletes it (the garbage collector, the leader, an administrator).
+ */
+export function validatePools(context: ReviewContext): Reviewer {
+  return async ({ oldObject }, budget) => {
+    const pool = poolOf(oldObject);
+    const findings = validateDeletion(auditedPool(pool).allocations);
+    if (findings.length === 0) return allow();
+    if (!(await hasUse(context, pool, budget))) return skip('its network or node is gone');
+    return decideByFindings({ kind: 'IPPool', name: pool.metadata.name }, findings);
+  };
+}
+
+/** Whether there are the network and the node that the pool was made for, as the API server says now. */
+async function hasUse({ client }: ReviewContext, { metadata, spec }: IPPool, budget: CallBudget): Promise<boolean> {
+  const options = { timeoutMs: budget.remainingMs() };
+  const network = await client.find(multiNicNetworks, { name: spec.network }, options);
+  if (!network || network.metadata.deletionTimestamp !== undefined) return false;
+  const owner = networkOwner(metadata);
+  // Of an earlier network of that name.
+  if (owner && owner.uid !== network.metadata.uid) return false;
+  return spec.hostName === undefined || (await client.find(nodes, { name: spec.hostName }, options)) !== undefined;
+}
+
+const ownerShape = objectOf({ apiVersion: text, kind: text, uid: text }, ['apiVersion', 'kind', 'uid']);
+const metadataShape = objectOf({ name: text, ownerReferences: listOf(ownerShape) }, ['name']);
+
+const poolShape = objectOf(
+  {
+    metadata: metadataShape,
+    // The predecessor's have neither.
+    spec: objectOf({ network: text, hostName: text }),
+    status: objectOf({ allocations: listOf(text) }),
+  },
+  ['metadata', 'spec'],
+);
+
+function poolOf(object: unknown): IPPool {
+  if (!isRecord(object)) throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no IPPool');
+  checkShape(object, poolShape, 'oldObject');
+  return object as unknown as IPPool;
+}

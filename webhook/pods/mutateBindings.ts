@@ -1,0 +1,178 @@
+import { annotation } from '../../core/api/names.ts';
+import { readAttachments, withAttachments } from '../../core/annotation/attachments.ts';
+import {
+  formatNetworks,
+  interfaceNames,
+  interfacesIn,
+  parseNetworks,
+  type NetworkSelection,
+} from '../../core/annotation/networks.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { checkApplies } from '../../core/pod/selectNetworks.ts';
+import { holderOf } from '../../core/pool/holder.ts';
+import { reservationPool } from '../../core/pool/reservationPool.ts';
+import { explainShort, type AttachmentChoice } from '../../core/selection/explain.ts';
+import { strategyOf } from '../../core/selection/wish.ts';
+import { claimantOf } from '../../kube/grants/claimantOf.ts';
+import { grantOnNode, type Granted } from '../../kube/grants/grant.ts';
+import { tellChoice } from '../../kube/grants/tellChoice.ts';
+import { whenReady } from '../../kube/grants/whenReady.ts';
+import type { Pod } from '../../kube/api/resources.ts';
+import type { Reviewer } from '../server/app.ts';
+import type { CallBudget } from '../review/call.ts';
+import { unassignedPod, type ReviewContext } from '../context/cluster.ts';
+import { allow, skip } from '../review/decision.ts';
+import { checkNodeHas } from './fit.ts';
+import { isRecord } from '../../core/json.ts';
+import { objectOf, text } from '../../core/shape.ts';
+import { removeEntry, setEntries } from '../review/jsonPatch.ts';
+import { isInjected, namedMetadataShape } from '../review/pod.ts';
+import { checkAnnotationSize } from './podPatch.ts';
+import { patienceMs } from '../context/patience.ts';
+import { checkShape, type AdmissionRequest } from '../review/review.ts';
+import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
+
+/** core/v1 Binding. */
+interface Binding {
+  metadata: { name: string; uid?: string; annotations?: Record<string, string> | null };
+  target: { kind?: string; name: string };
+}
+
+/**
+ * POST /mutate-bindings, pods/binding and bindings CREATE: the node is known now, so its NICs are chosen and their addresses taken. The
+ * API server copies a Binding's annotations to the pod in the write that gives it its node, so what a Binding made by hand says of
+ * them is overwritten.
+ */
+export function mutateBindings(context: ReviewContext): Reviewer {
+  return async (request, budget) => {
+    const { binding, namespace } = bindingOf(request);
+    const node = binding.target.name;
+    const ref = { namespace, name: binding.metadata.name };
+    const pod = await unassignedPod(
+      context,
+      { ...ref, ...(binding.metadata.uid && { uid: binding.metadata.uid }) },
+      budget,
+    );
+    const reason = whyNot(pod);
+    if (!pod || reason !== undefined) return skip(reason ?? '');
+
+    const { annotations = {} } = pod.metadata;
+    const elements = parseNetworks(annotations[annotation.networks] ?? '');
+    const wanted = await wantedOf(context, { elements, annotations, namespace }, budget);
+    const dryRun = request.dryRun ?? false;
+    const choices: AttachmentChoice[] = [];
+    for (const item of wanted) {
+      if (item.known.state.network.onNode) continue;
+      const { nics, short } = await grantOne(context, item, { pod, node, dryRun, elements }, budget);
+      choices.push(choiceOf(item, nics, short));
+      const element = elements[item.position];
+      if (element) elements[item.position] = withAttachments(element, nics);
+    }
+    const networks = { [annotation.networks]: formatNetworks(elements) };
+    checkAnnotationSize({ ...annotations, ...binding.metadata.annotations, ...networks });
+    const at = ['metadata', 'annotations'];
+    const short = explainShort(node, choices);
+    if (!dryRun) tellChoice(context.events, pod, node, choices);
+    return allow({
+      patch: [
+        ...setEntries(at, binding.metadata.annotations, networks),
+        ...removeEntry(at, binding.metadata.annotations, annotation.reservation),
+      ],
+      ...(short !== undefined && { warnings: [short] }),
+      audit: { ...auditOf(node, wanted, elements), ...(short !== undefined && { short }) },
+    });
+  };
+}
+
+const bindingShape = objectOf(
+  { metadata: namedMetadataShape, target: objectOf({ kind: text, name: text }, ['name']) },
+  ['metadata', 'target'],
+);
+
+function bindingOf({ object, namespace }: AdmissionRequest): { binding: Binding; namespace: string } {
+  if (!isRecord(object) || namespace === undefined)
+    throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no binding');
+  checkShape(object, bindingShape, 'object');
+  return { binding: object as unknown as Binding, namespace };
+}
+
+/** Why the pod is left alone; undefined where it is not. Those that cannot be bound are refused by the API server itself. */
+function whyNot(pod: Pod | undefined): string | undefined {
+  if (!pod) return 'the pod does not exist';
+  if (pod.spec?.nodeName) return 'the pod is bound already';
+  if (!isInjected(pod.metadata.labels)) return 'the pod is not injected';
+  return undefined;
+}
+
+/**
+ * The annotation need not be what was decided at creation: a pod that opted out then may carry our label of its author's hand.
+ * @throws MultiNicError MNN_NETWORK_NOT_ALLOWED
+ */
+async function wantedOf(
+  context: ReviewContext,
+  pod: { elements: readonly NetworkSelection[]; annotations: Readonly<Record<string, string>>; namespace: string },
+  budget: CallBudget,
+): Promise<WantedAttachment[]> {
+  const { elements, annotations, namespace } = pod;
+  const ifnames = interfaceNames(elements);
+  const selected = elements.map((element, i) => {
+    const network = context.view.exists(element.name) ? element.name : undefined;
+    if (network !== undefined) checkApplies(context.view, network, namespace);
+    return { element, ifname: ifnames[i] ?? '', ...(network !== undefined && { network }) };
+  });
+  return readWanted(context, selected, annotations, budget);
+}
+
+interface BoundPod {
+  pod: Pod;
+  node: string;
+  dryRun: boolean;
+  /** All its networks. */
+  elements: readonly NetworkSelection[];
+}
+
+/** @throws MultiNicError as grantOnNode */
+async function grantOne(
+  { view, store, releases, reservations }: ReviewContext,
+  { selected, known, request, deviceClass }: WantedAttachment,
+  { pod, node, dryRun, elements }: BoundPod,
+  budget: CallBudget,
+): Promise<Pick<Granted, 'nics' | 'short'>> {
+  const { network } = known.state;
+  const claimant = claimantOf(pod, selected.ifname);
+  const held = readAttachments(selected.element['cni-args']);
+  const pool = held && network.nodeIndependent && reservationPool(network, held, node);
+  if (pool) {
+    // Nobody waits for the confirmation, which may be under way since the pod was created.
+    const holder = { ...holderOf(claimant), interfaces: interfacesIn(elements, network.name) };
+    const options = { timeoutMs: budget.remainingMs(), dryRun };
+    const record = await store.find(pool, holder, claimant.interface, options);
+    if (record?.state === 'Reserved' && !dryRun) reservations.confirm(pool, holder);
+    if (record) {
+      checkNodeHas(network, view.nodeState(known, node), record.nics);
+      return { nics: record.nics };
+    }
+  }
+  const ips = selected.element.ips && { ips: selected.element.ips };
+  const wanted = { network: selected.network, claimant, request, deviceClass, node, ...ips };
+  const grant = (): Promise<Granted> => grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun });
+  return releases.grant(network.name, budget, () => whenReady(patienceMs(budget), grant));
+}
+
+function auditOf(
+  node: string,
+  wanted: readonly WantedAttachment[],
+  elements: ReturnType<typeof parseNetworks>,
+): Record<string, string> {
+  const nics = wanted.flatMap(({ position }) => readAttachments(elements[position]?.['cni-args']) ?? []);
+  const addresses = nics.flatMap(nic => nic.addresses);
+  const promised = nics.map(({ promisedMbps = 0 }) => promisedMbps);
+  return {
+    node,
+    networks: wanted.map(({ selected }) => `${selected.network}@${selected.ifname}`).join(','),
+    masters: nics.map(({ master, netAddress }) => master ?? netAddress).join(','),
+    strategies: wanted.map(({ known }) => strategyOf(known.state.network)).join(','),
+    ...(addresses.length > 0 && { addresses: addresses.join(',') }),
+    ...(promised.some(mbps => mbps > 0) && { promisedMbps: promised.join(',') }),
+  };
+}

@@ -1,0 +1,174 @@
+import { annotation } from '../../core/api/names.ts';
+import { readAttachments, sameAttachments, withAttachments } from '../../core/annotation/attachments.ts';
+import { formatNetworks, parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { askedHost } from '../../core/pod/askedHost.ts';
+import { isBound, knownNode } from '../../core/pod/knownNode.ts';
+import { selectNetworks, unknown, type SelectedNetwork, type SelectionSource } from '../../core/pod/selectNetworks.ts';
+import { skipReason, type PodFacts } from '../../core/pod/skip.ts';
+import { wishOf } from '../../core/selection/wish.ts';
+import { whenReady } from '../../kube/grants/whenReady.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
+import type { Reviewer } from '../server/app.ts';
+import type { CallBudget } from '../review/call.ts';
+import { namespaceFacts, whatIs, type ReviewContext } from '../context/cluster.ts';
+import { allow, skip } from '../review/decision.ts';
+import { checkAnyNodeFits } from './fit.ts';
+import { displayName, factsOf, isGated, podOf, type AdmittedPod } from '../review/pod.ts';
+import { patienceMs, SetUpPatience } from '../context/patience.ts';
+import { checkAnnotationSize, podPatch } from './podPatch.ts';
+import { grantAtCreate, type CreateGrants } from './reserve.ts';
+import { schedulerShare, type SchedulerShare } from './schedulerShare.ts';
+import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
+
+/**
+ * POST /mutate-pods and, while other replicas are asked after this one, /try-pods; pods CREATE: decides which networks the pod gets, refuses
+ * what no node can serve, and grants NICs and addresses where they do not depend on the scheduler's choice. Everything else is granted when
+ * the pod is bound.
+ */
+export function mutatePods(context: ReviewContext): Reviewer {
+  const patience = new SetUpPatience(context.view);
+  return async (request, budget) => {
+    const { pod, namespace } = podOf(request);
+    const facts = factsOf(pod, namespace);
+    const optIn = await namespaceFacts(context, namespace, budget);
+    const reason = skipReason(facts, optIn.labels);
+    if (reason !== undefined) return skip(reason);
+    // The API server refuses it, too, but only after us.
+    checkAnnotationSize(facts.annotations);
+
+    const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
+    await whenReady(patienceMs(budget), () => checkForeign(context, { source, selected, namespace }, budget));
+    const ours = selected.flatMap(({ network }) => network ?? []);
+    await patience.wait(ours, budget);
+    const wanted = await readWanted(context, selected, facts.annotations, budget);
+    if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
+    // One that is held back, maybe for days, takes nothing before it is bound.
+    const chosenHere = isGated(pod) ? [] : wanted.filter(({ known }) => !known.state.network.onNode);
+    const fixed = knownNode(pod.spec);
+    const node = fixed ?? askedNode(context.view, wanted);
+    const unfit = node === undefined ? wanted.flatMap(item => checkFits(context, item)) : [];
+    const claimant = { namespace, name: displayName(pod) };
+    const reserved = facts.annotations[annotation.reservation];
+    const grants = await grantAtCreate(
+      context,
+      { wanted: chosenHere, node, isBound: isBound(pod.spec), claimant, reserved, dryRun: request.dryRun ?? false },
+      budget,
+    );
+    const elements = elementsWith(selected, grants);
+    const share = schedulerShare(wanted, resource => context.quotas.forbids(namespace, resource));
+    const { operations, warnings } = podPatch(pod, {
+      networks: formatNetworks(elements),
+      ...(grants.reservation !== undefined && { reservation: grants.reservation }),
+      resources: share.resources,
+      ...(fixed === undefined && { needs: node === undefined ? { labels: share.labels } : { node } }),
+    });
+    return allow({
+      patch: operations,
+      warnings: [
+        ...droppedWarnings(facts, elements),
+        ...wanted.flatMap(unusedRequests),
+        ...unfit,
+        ...warnings,
+        ...adjusted(wanted, grants, share),
+      ],
+      audit: { ...auditOf(source, wanted, grants, pod), ...shareAudit(share) },
+    });
+  };
+}
+
+/**
+ * Elements that are no MultiNicNetwork belong to somebody else, if there is such a NetworkAttachmentDefinition.
+ * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NETWORK_NOT_READY
+ */
+async function checkForeign(
+  context: ReviewContext,
+  { source, selected, namespace }: { source: SelectionSource; selected: readonly SelectedNetwork[]; namespace: string },
+  budget: CallBudget,
+): Promise<void> {
+  for (const { element, network } of selected) {
+    if (network !== undefined) continue;
+    const ref = { namespace: element.namespace ?? namespace, name: element.name };
+    const what = await whatIs(context, ref, budget);
+    if (what === undefined) throw unknown(element.name, source);
+    if (what === 'MultiNicNetwork') {
+      throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${element.name} was made only just now`);
+    }
+  }
+}
+
+/** The node whose blocks have the addresses that the pod asks for. @throws MultiNicError MNN_ADDRESS_OUTSIDE where it is not one node */
+function askedNode(view: ClusterView, wanted: readonly WantedAttachment[]): string | undefined {
+  const asked = wanted.flatMap(({ known: { state }, selected }) => {
+    const { name } = state.network;
+    return askedHost(state, selected.element.ips ?? [], view.hostIndexes(name)) ?? [];
+  });
+  const [node] = asked;
+  const other = asked.find(another => another !== node);
+  if (other === undefined) return node;
+  throw new MultiNicError('MNN_ADDRESS_OUTSIDE', `the pod asks for addresses of node ${node} and of node ${other}`);
+}
+
+/** @returns warnings @throws MultiNicError MNN_NO_NODE_FITS */
+function checkFits({ profiles }: ReviewContext, { known, request, deviceClass }: WantedAttachment): string[] {
+  const { network } = known.state;
+  if (network.handedOut) return [];
+  return checkAnyNodeFits(network, wishOf(network, request, deviceClass), profiles.of(known));
+}
+
+/** The user's elements in their order, ours with what was granted. */
+function elementsWith(selected: readonly SelectedNetwork[], { granted }: CreateGrants): NetworkSelection[] {
+  return selected.map(({ element }, position) => {
+    const nics = granted.get(position);
+    return nics ? withAttachments(element, nics) : element;
+  });
+}
+
+/** What the pod did not get as it asked, or as the scheduler should know it. */
+function adjusted(
+  wanted: readonly WantedAttachment[],
+  { short }: CreateGrants,
+  { forbidden }: SchedulerShare,
+): string[] {
+  const granted = wanted.flatMap(({ position, selected }) => {
+    const lacks = short.get(position);
+    return lacks === undefined
+      ? []
+      : [`network ${selected.network}: granted as far as it goes, the node lacks ${lacks}`];
+  });
+  const uncounted = forbidden.map(
+    resource => `a quota of the namespace allows no ${resource}, so the scheduler does not count it for this pod`,
+  );
+  return [...granted, ...uncounted];
+}
+
+function shareAudit({ resources, labels }: SchedulerShare): Record<string, string> {
+  const asked = [...resources, ...labels].map(([name, quantity]) => `${name}=${quantity}`);
+  return asked.length > 0 ? { scheduler: asked.join(',') } : {};
+}
+
+/** Attachments that came with the pod (copied from another, as a rule) and were not granted again. */
+function droppedWarnings(facts: PodFacts, after: readonly NetworkSelection[]): string[] {
+  const before = parseNetworks(facts.annotations[annotation.networks] ?? '');
+  return before.flatMap((element, i) => {
+    const came = readAttachments(element['cni-args']);
+    if (!came || sameAttachments(came, readAttachments(after[i]?.['cni-args']))) return [];
+    return `network ${element.name}: the attachments that came with the pod were dropped; they are another pod's`;
+  });
+}
+
+function auditOf(
+  source: SelectionSource,
+  wanted: readonly WantedAttachment[],
+  { granted }: CreateGrants,
+  pod: AdmittedPod,
+): Record<string, string> {
+  const addresses = [...granted.values()].flatMap(nics => nics.flatMap(nic => nic.addresses));
+  const node = knownNode(pod.spec);
+  return {
+    source,
+    networks: wanted.map(({ selected }) => `${selected.network}@${selected.ifname}`).join(','),
+    ...(node !== undefined && { node }),
+    ...(addresses.length > 0 && { addresses: addresses.join(',') }),
+  };
+}

@@ -1,0 +1,88 @@
+import { annotation, label } from '../../core/api/names.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { wholeQuantity } from '../../core/status/nodeCapacity.ts';
+import { affinityOperations, type NodeNeeds } from './affinity.ts';
+import { removeEntry, setEntries, type PatchOperation } from '../review/jsonPatch.ts';
+import type { AdmittedPod } from '../review/pod.ts';
+
+/** What the mutating webhook decided for a pod. */
+export interface PodOutcome {
+  /** Text of the networks annotation. */
+  networks: string;
+  /** Id of the reservation, where addresses were granted. */
+  reservation?: string;
+  /** Extended resource → how much the node must have left of it. */
+  resources: ReadonlyMap<string, number>;
+  /** What the scheduler has to look for. */
+  needs?: NodeNeeds;
+}
+
+/** Limit on keys and values of an object's annotations (k8s.io/apimachinery/pkg/api/validation, TotalAnnotationSizeLimitB). */
+const maxAnnotationBytes = 262_144;
+
+/**
+ * The patch that writes the outcome into the pod, touching nothing else: for a pod that has it already, no operation.
+ * @throws MultiNicError MNN_ANNOTATIONS_TOO_LARGE
+ */
+export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: PatchOperation[]; warnings: string[] } {
+  const { metadata, spec } = pod;
+  const { networks, reservation, resources, needs = {} } = outcome;
+  const annotations = {
+    [annotation.networks]: networks,
+    ...(reservation && { [annotation.reservation]: reservation }),
+  };
+  checkAnnotationSize({ ...metadata.annotations, ...annotations });
+  const { operations, warnings } = resourceOperations(spec, resources);
+  return {
+    operations: [
+      ...setEntries(['metadata', 'annotations'], metadata.annotations, annotations),
+      ...(reservation ? [] : removeEntry(['metadata', 'annotations'], metadata.annotations, annotation.reservation)),
+      ...setEntries(['metadata', 'labels'], metadata.labels, { [label.injected]: 'true' }),
+      ...operations,
+      ...affinityOperations(pod, needs),
+    ],
+    warnings,
+  };
+}
+
+/** @throws MultiNicError MNN_ANNOTATIONS_TOO_LARGE */
+export function checkAnnotationSize(annotations: Readonly<Record<string, string>>): void {
+  const bytes = Object.entries(annotations).reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
+    0,
+  );
+  if (bytes <= maxAnnotationBytes) return;
+  throw new MultiNicError('MNN_ANNOTATIONS_TOO_LARGE', `the pod's annotations have ${bytes} bytes`);
+}
+
+/**
+ * The scheduler counts what all containers ask for, sidecars among them (KEP-753); ours goes to the first, unless the user asked in any. Devices of
+ * other init containers the kubelet gives to the first container as well.
+ */
+function resourceOperations(
+  { containers, initContainers }: AdmittedPod['spec'],
+  resources: ReadonlyMap<string, number>,
+): { operations: PatchOperation[]; warnings: string[] } {
+  const missing: Record<string, string> = {};
+  const warnings: string[] = [];
+  const sidecars = (initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  for (const [name, count] of resources) {
+    const asked = [...containers, ...sidecars].flatMap(
+      ({ resources: r }) => r?.requests?.[name] ?? r?.limits?.[name] ?? [],
+    );
+    if (asked.length === 0) missing[name] = String(count);
+    else if (asked.reduce<number>((sum, quantity) => sum + (wholeQuantity(String(quantity)) ?? 0), 0) < count) {
+      warnings.push(`the containers ask for ${asked.join(' + ')} ${name}, the pod's networks take ${count}`);
+    }
+  }
+  const [first] = containers;
+  if (!first || Object.keys(missing).length === 0) return { operations: [], warnings };
+  const at = ['spec', 'containers', 0, 'resources'];
+  const operations = first.resources
+    ? [
+        ...setEntries([...at, 'limits'], first.resources.limits, missing),
+        ...setEntries([...at, 'requests'], first.resources.requests, missing),
+      ]
+    : setEntries(at, undefined, { limits: missing, requests: missing });
+  return { operations, warnings };
+}

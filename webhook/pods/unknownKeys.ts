@@ -1,0 +1,40 @@
+import { attachmentsKey } from '../../core/api/names.ts';
+import { isElementKey, type NetworkSelection } from '../../core/annotation/networks.ts';
+import type { Network } from '../../core/network/network.ts';
+import { requestKeys } from '../../core/selection/request.ts';
+
+/** Types that the agent makes itself, so that nothing but it reads `cni-args`. */
+const ownTypes: ReadonlySet<string> = new Set(['ipvlan', 'macvlan', 'ptp']);
+
+/** A warning names so many keys, and so many characters of each. */
+const shownKeys = 3;
+const shownCharacters = 40;
+
+/**
+ * What nobody reads in an element for the network: a misspelt key changes nothing, and the pod's author would not know. Keys with a dot are of
+ * somebody's own name space, and `cni-args` are left to the plugins where there are others than ours.
+ */
+export function unknownKeyWarnings(network: Network, element: NetworkSelection): string[] {
+  const { name, spec, ownAddresses } = network;
+  const strange = Object.keys(element).filter(key => !isElementKey(key) && !key.includes('.'));
+  const areOurs = ownAddresses && ownTypes.has(spec.plugin.type);
+  const args = Object.keys((areOurs ? element['cni-args'] : undefined) ?? {}).filter(
+    key => !requestKeys.has(key) && key !== attachmentsKey && !key.includes('.'),
+  );
+  return [
+    ...warning(`the element for network ${name}`, strange, 'MNN_NETWORKS_ANNOTATION_INVALID'),
+    ...warning(
+      `cni-args for network ${name}`,
+      args,
+      'MNN_CNI_ARGS_INVALID',
+      `; it reads ${[...requestKeys].join(', ')}`,
+    ),
+  ];
+}
+
+function warning(where: string, keys: readonly string[], code: string, hint = ''): string[] {
+  if (keys.length === 0) return [];
+  const shown = keys.slice(0, shownKeys).map(key => JSON.stringify(key.slice(0, shownCharacters)));
+  const more = keys.length > shownKeys ? ` and ${keys.length - shownKeys} more` : '';
+  return [`${where} has keys that have no effect: ${shown.join(', ')}${more}${hint} (${code})`];
+}

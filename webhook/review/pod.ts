@@ -1,0 +1,114 @@
+import { label } from '../../core/api/names.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import type { Placement } from '../../core/pod/knownNode.ts';
+import type { PodFacts } from '../../core/pod/skip.ts';
+import { isRecord } from '../../core/json.ts';
+import { flag, listOf, mapOf, objectOf, orNull, quantity, text } from '../../core/shape.ts';
+import { checkShape, type AdmissionRequest } from './review.ts';
+
+export interface PodReviewOptions {
+  /** Users that may change attachments: the system's own service accounts, as system:serviceaccount:<namespace>:<name>. */
+  systemUsers: ReadonlySet<string>;
+}
+
+/** A pod in a review, as far as it is looked at. A map that is empty is absent. */
+export interface AdmittedPod {
+  metadata: {
+    name?: string;
+    generateName?: string;
+    uid?: string;
+    labels?: Record<string, string> | null;
+    annotations?: Record<string, string> | null;
+  };
+  spec: Placement & {
+    hostNetwork?: boolean;
+    /** Who holds it back from the scheduler (KEP-3521). */
+    schedulingGates?: { name?: string }[] | null;
+    containers: AdmittedContainer[];
+    initContainers?: AdmittedContainer[] | null;
+  };
+}
+
+export interface AdmittedContainer {
+  name: string;
+  resources?: ContainerResources | null;
+  /** Of an init container `Always`: a sidecar. */
+  restartPolicy?: string;
+}
+
+export interface ContainerResources {
+  requests?: Record<string, string | number> | null;
+  limits?: Record<string, string | number> | null;
+}
+
+const metadata = {
+  name: text,
+  generateName: text,
+  uid: text,
+  labels: orNull(mapOf(text)),
+  annotations: orNull(mapOf(text)),
+  finalizers: orNull(listOf(text)),
+};
+
+/** The meta/v1 ObjectMeta of what has its name. */
+export const namedMetadataShape = objectOf(metadata, ['name']);
+
+const requirement = objectOf({ key: text, operator: text, values: listOf(text) });
+const nodeSelector = objectOf({
+  nodeSelectorTerms: orNull(
+    listOf(objectOf({ matchFields: listOf(requirement), matchExpressions: listOf(requirement) })),
+  ),
+});
+const resources = orNull(objectOf({ requests: orNull(mapOf(quantity)), limits: orNull(mapOf(quantity)) }));
+const container = objectOf({ name: text, resources, restartPolicy: text });
+
+/** core/v1 Pod, as far as AdmittedPod has it. */
+const podShape = objectOf(
+  {
+    metadata: objectOf(metadata),
+    spec: objectOf({
+      nodeName: text,
+      hostNetwork: flag,
+      schedulingGates: orNull(listOf(objectOf({ name: text }))),
+      affinity: objectOf({ nodeAffinity: objectOf({ requiredDuringSchedulingIgnoredDuringExecution: nodeSelector }) }),
+      containers: orNull(listOf(container)),
+      initContainers: orNull(listOf(container)),
+    }),
+  },
+  ['metadata', 'spec'],
+);
+
+/** @throws MultiNicError MNN_REVIEW_INVALID where the request has no pod or no namespace */
+export function podOf(request: AdmissionRequest): { pod: AdmittedPod; namespace: string } {
+  const { object, namespace } = request;
+  if (!isRecord(object) || namespace === undefined)
+    throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no pod');
+  checkShape(object, podShape, 'object');
+  const pod = object as unknown as AdmittedPod;
+  // Webhooks mutate before the API server says that there must be one.
+  return { pod: { ...pod, spec: { ...pod.spec, containers: pod.spec.containers ?? [] } }, namespace };
+}
+
+/** @param namespace the request's: the object's own may be absent */
+export function factsOf({ metadata, spec }: AdmittedPod, namespace: string): PodFacts {
+  return {
+    namespace,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    hostNetwork: spec.hostNetwork === true,
+  };
+}
+
+/** For records and messages: the name, or the beginning that the API server will complete. */
+export function displayName({ metadata }: AdmittedPod): string {
+  return metadata.name ?? metadata.generateName ?? '';
+}
+
+export function isInjected(labels: Readonly<Record<string, string>> | null | undefined): boolean {
+  return labels?.[label.injected] === 'true';
+}
+
+/** Whether something holds the pod back from the scheduler: a queue like Kueue, until it is the pod's turn. */
+export function isGated({ spec }: AdmittedPod): boolean {
+  return (spec.schedulingGates ?? []).length > 0;
+}

@@ -1,0 +1,183 @@
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { Logger } from 'pino';
+import { isMultiNicError, type MultiNicError } from '../../core/errors.ts';
+import { readBody, uidIn, type Body } from './body.ts';
+import type { BodyBudget, BodyShare } from './bodyBudget.ts';
+import { callBudget, within, type CallBudget } from '../review/call.ts';
+import { deny, refusalStatus, type Decision } from '../review/decision.ts';
+import type { Gate } from './gate.ts';
+import type { AdmissionMetrics } from './metrics.ts';
+import { formatReview, readReview, type AdmissionRequest } from '../review/review.ts';
+
+/** Decides about one request. A MultiNicError that it throws is a refusal; anything else is answered 500, and failurePolicy rules. */
+export type Reviewer = (request: AdmissionRequest, budget: CallBudget) => Promise<Decision> | Decision;
+
+export interface AppOptions {
+  /** Path, for example /mutate-pods → who decides there. */
+  reviewers: Readonly<Record<string, Reviewer>>;
+  /** Those of the paths after which another replica is asked: for want of time or room nobody is refused there. */
+  askedAgain?: readonly string[];
+  gate: Gate;
+  bodies: BodyBudget;
+  metrics: AdmissionMetrics;
+  logger: Logger;
+  /** Told that a review comes. */
+  arrived?: () => void;
+  /** Told of refusals that a MultiNicError was the reason of, dry runs apart. */
+  refused?: (error: MultiNicError) => void;
+}
+
+/** The HTTP application: one POST path a review kind. Refusals are answers with status 200; only what is no review gets another. */
+export function createApp(options: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  const paths = Object.keys(options.reviewers);
+  for (const path of paths) app.post(path, (request, response) => answer(request, response, path, options));
+  app.use((_request, response) => {
+    sendStatus(response, 404, 'NotFound', `POST one of ${paths.join(', ')}`);
+  });
+  app.use(failed(options.logger));
+  return app;
+}
+
+async function answer(http: Request, response: Response, path: string, options: AppOptions): Promise<void> {
+  const { bodies, metrics, logger, arrived } = options;
+  const started = performance.now();
+  arrived?.();
+  const budget = callBudget(http.query.timeout);
+  using share = bodies.share();
+  const request = await receive({ http, response, path, share, budget }, options);
+  if (!request) return;
+  let decision: Decision | undefined;
+  try {
+    decision = await decide(path, request, budget, options);
+    reply(response, request.uid, decision);
+  } finally {
+    const ms = performance.now() - started;
+    const { operation, dryRun = false } = request;
+    metrics.answered({
+      kind: request.kind.kind,
+      operation,
+      result: decision?.result ?? 'failed',
+      dryRun,
+      seconds: ms / 1000,
+    });
+    if (decision) logger.info(logLine(path, request, decision, ms), 'reviewed');
+  }
+}
+
+async function decide(
+  path: string,
+  request: AdmissionRequest,
+  budget: CallBudget,
+  options: AppOptions,
+): Promise<Decision> {
+  const { gate, refused } = options;
+  const reviewer = options.reviewers[path];
+  if (!reviewer) throw new Error(`nobody decides at ${path}`);
+  try {
+    return await gate.run(budget, () => within(budget, (async () => reviewer(request, budget))()));
+  } catch (error) {
+    if (!isMultiNicError(error)) throw error;
+    if (!request.dryRun) refused?.(error);
+    return refusal(path, error, options);
+  }
+}
+
+/** Where another replica is asked next, a refusal that only says "busy" is none. */
+function refusal(path: string, error: MultiNicError, { askedAgain = [] }: AppOptions): Decision {
+  const isBusy = error.code === 'MNN_DEADLINE' || error.code === 'MNN_OVERLOADED';
+  const decision = deny(error);
+  return isBusy && askedAgain.includes(path) ? { ...decision, result: 'passed' } : decision;
+}
+
+/** The decision; no answer where the review is passed on, so that failurePolicy Ignore has the next replica asked. */
+function reply(response: Response, uid: string, decision: Decision): void {
+  const { result, status } = decision;
+  if (result === 'passed' && status) sendStatus(response, status.code, status.reason, status.message);
+  else response.json(formatReview(uid, decision));
+}
+
+interface Arrival {
+  http: Request;
+  response: Response;
+  path: string;
+  share: BodyShare;
+  budget: CallBudget;
+}
+
+/** The request of a review; undefined where there is nothing to decide about, which has been answered if anybody waits for it. */
+async function receive(
+  { http, response, path, share, budget }: Arrival,
+  options: AppOptions,
+): Promise<AdmissionRequest | undefined> {
+  const { metrics, logger } = options;
+  try {
+    const body = await readBody(http, share, budget);
+    if (body.ok) return readReview(body.text);
+    metrics.unread(body.error.code);
+    logger.warn({ reason: body.error.message }, 'review refused unread');
+    refuseUnread(response, path, body, options);
+  } catch (error) {
+    if (!http.complete) {
+      metrics.unread(isMultiNicError(error) ? error.code : 'broken');
+      logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'a review did not come whole');
+      return undefined;
+    }
+    if (!isMultiNicError(error)) throw error;
+    sendStatus(response, 400, 'BadRequest', error.message);
+  }
+  return undefined;
+}
+
+/** As a decision, if the beginning of the body says about what. */
+function refuseUnread(
+  response: Response,
+  path: string,
+  { start, error }: Extract<Body, { ok: false }>,
+  options: AppOptions,
+): void {
+  const uid = uidIn(start);
+  const { code, reason } = refusalStatus(error.code);
+  if (uid === undefined) sendStatus(response, code, reason, error.message);
+  else reply(response, uid, refusal(path, error, options));
+}
+
+/** One line a request; never the object itself. */
+function logLine(path: string, request: AdmissionRequest, decision: Decision, ms: number): object {
+  const { uid, namespace, name, operation, dryRun } = request;
+  const metadata = (request.object as { metadata?: { name?: string; generateName?: string } } | undefined)?.metadata;
+  return {
+    path,
+    uid,
+    operation,
+    namespace,
+    name: metadata?.name ?? name,
+    generateName: metadata?.generateName,
+    ...(dryRun && { dryRun }),
+    result: decision.result,
+    reason: decision.reason,
+    ...decision.audit,
+    ms: Math.round(ms * 100) / 100,
+  };
+}
+
+/** Express hands over what a handler threw: nobody decided, so the configuration's failurePolicy has to. */
+function failed(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    logger.error({ err: error, path: request.path }, 'a review failed');
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    sendStatus(response, 500, 'InternalError', 'the review failed; the log of multi-nic-webhook says why');
+  };
+}
+
+/** A meta/v1 Status, whose message the API server shows to the user. */
+function sendStatus(response: Response, code: number, reason: string, message: string): void {
+  response
+    .status(code)
+    .json({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code, reason, message });
+}

@@ -1,0 +1,198 @@
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import type { KeyAndCertificate } from '../../certs/authority.ts';
+import type { Follow } from '../../certs/reload.ts';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+
+export interface ServerOptions {
+  /** 0 takes a free one. */
+  port: number;
+  host?: string;
+  /** What it serves with. It waits for the first; later ones are for new connections, those that there are go on. */
+  certificate: Follow<KeyAndCertificate>;
+  /** Default: everybody who reaches the port is served. */
+  clients?: ClientPolicy;
+  /** Between failing readiness and closing the port: how long endpoints take to leave every API server. Default 5,000 ms. */
+  drainMs?: number;
+  logger: Logger;
+}
+
+/** Only clients with a certificate of this authority are served. */
+export interface ClientPolicy {
+  /** PEM of the authority's certificates; followed as well. */
+  authority: Follow<string>;
+  /** Common names that their certificates may have. Default: any. */
+  names?: ReadonlySet<string>;
+}
+
+/** How long a client may take over the TLS handshake: who connects and says nothing holds memory, and may have come thousands of times. */
+const handshakeMs = 10_000;
+
+/** Longest review: the largest timeoutSeconds that a configuration may have, and a little. */
+const maxReviewMs = 31_000;
+
+/** How long reviews that are under way may take to end: more than the timeoutSeconds that our configurations have. */
+const closeMs = 12_000;
+
+/** For the last answers to leave; their connections end themselves after that. */
+const flushMs = 100;
+
+/** The HTTPS server of the admission webhooks. HTTP/1.1 only: one connection an API server needs, kept alive, is enough. */
+export class AdmissionServer implements Runnable {
+  readonly name = 'admission server';
+  readonly #app: RequestListener;
+  readonly #options: ServerOptions;
+  readonly #listening = Promise.withResolvers<undefined>();
+  readonly #complete = Promise.withResolvers<undefined>();
+  #pair: KeyAndCertificate | undefined;
+  #clientAuthority: string | undefined;
+  #server: Server | undefined;
+  #accepting = false;
+  #underWay = 0;
+  #answered: (() => void) | undefined;
+
+  constructor(app: RequestListener, options: ServerOptions) {
+    this.#app = app;
+    this.#options = options;
+  }
+
+  /** Whether new reviews are welcome: false before the certificate is loaded, and from the beginning of the end. */
+  get accepting(): boolean {
+    return this.#accepting;
+  }
+
+  /** The port it listens on. */
+  get port(): number {
+    return (this.#server?.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  /** When the certificate that it serves expires; undefined before there is one. */
+  get expiry(): Date | undefined {
+    return this.#pair && new X509Certificate(this.#pair.certificate).validToDate;
+  }
+
+  /** Resolves when it listens. Not ready(): nothing may wait for the certificate that the controller, started later, will make. */
+  get listening(): Promise<undefined> {
+    return this.#listening.promise;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { logger, port, host } = this.#options;
+    const following = this.#follow(signal);
+    await Promise.race([this.#complete.promise, following]);
+    const tls = this.#secureContext();
+    if (!signal.aborted && tls) {
+      const server = this.#createServer(tls);
+      this.#server = server;
+      server.listen(port, host);
+      await once(server, 'listening');
+      this.#accepting = true;
+      this.#listening.resolve(undefined);
+      logger.info({ port: this.port }, 'admission server listens');
+      await following;
+      await this.#stop(server);
+    }
+    await following;
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { certificate, clients, logger } = this.#options;
+    const use = (what: string, more: object): void => {
+      logger.info(more, `${what} loaded`);
+      const tls = this.#secureContext();
+      if (!tls) return;
+      this.#server?.setSecureContext(tls);
+      this.#complete.resolve(undefined);
+    };
+    const failed = (error: Error): void => {
+      const { message } = error;
+      const what = this.#server ? 'cannot be read again; the last one stays' : 'cannot be read, waiting for it';
+      logger[this.#server ? 'error' : 'warn']({ reason: message }, `the certificate to serve with ${what}`);
+    };
+    await Promise.all([
+      certificate(signal, {
+        failed,
+        changed: pair => {
+          this.#pair = pair;
+          use('serving certificate', { expires: this.expiry?.toISOString() });
+        },
+      }),
+      clients?.authority(signal, {
+        failed,
+        changed: authority => {
+          this.#clientAuthority = authority;
+          use('authority of clients', {});
+        },
+      }),
+    ]);
+  }
+
+  /** Undefined until everything that it takes is there. */
+  #secureContext(): SecureContextOptions | undefined {
+    if (!this.#pair) return undefined;
+    const { certificate: cert, privateKey: key } = this.#pair;
+    const tls = { cert, key, minVersion: 'TLSv1.2' as const };
+    if (!this.#options.clients) return tls;
+    return this.#clientAuthority === undefined ? undefined : { ...tls, ca: this.#clientAuthority };
+  }
+
+  #createServer(tls: SecureContextOptions): Server {
+    const { clients, logger } = this.#options;
+    const isAsked = clients !== undefined;
+    const asked = { requestCert: isAsked, rejectUnauthorized: isAsked };
+    const options = { ...tls, ...asked, ALPNProtocols: ['http/1.1'], handshakeTimeout: handshakeMs };
+    const server = createServer(options, this.#app);
+    server.on('secureConnection', (socket: TLSSocket) => {
+      const names = clients?.names;
+      // An object without properties where there is no certificate, whatever the type says.
+      const name = names && (socket.getPeerCertificate().subject as { CN?: string } | undefined)?.CN;
+      if (!names || (name !== undefined && names.has(name))) return;
+      logger.warn({ client: name }, 'connection refused: its client certificate has another name');
+      socket.destroy();
+    });
+    // The API server keeps connections for 90 s; one that we close first resets the review that is on its way.
+    server.keepAliveTimeout = 90_000;
+    server.headersTimeout = 32_000;
+    server.requestTimeout = maxReviewMs;
+    server.prependListener('request', (_request, response) => {
+      this.#underWay++;
+      response.once('close', () => {
+        this.#underWay--;
+        this.#answered?.();
+      });
+      // Sends the API server to another replica, and lets the connection end with the answer.
+      if (!this.#accepting) response.setHeader('connection', 'close');
+    });
+    return server;
+  }
+
+  async #stop(server: Server): Promise<void> {
+    this.#accepting = false;
+    await sleep(this.#options.drainMs ?? 5000);
+    const closed = once(server, 'close');
+    server.close();
+    await this.#quiet();
+    await Promise.race([closed, sleep(flushMs)]);
+    // Not only the idle ones: clients open connections ahead, and one that never had a request does not count as idle.
+    server.closeAllConnections();
+    await closed;
+  }
+
+  /** Resolves when no review is under way, or when those that are have had their time. */
+  async #quiet(): Promise<void> {
+    if (this.#underWay === 0) return;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, closeMs, undefined);
+    this.#answered = () => {
+      if (this.#underWay === 0) resolve(undefined);
+    };
+    await promise;
+    clearTimeout(timer);
+  }
+}
