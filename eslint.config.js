@@ -18,13 +18,14 @@ const layers = {
   cli: ['core', 'kube'],
 };
 
-/** The same inside core/, kube/, webhook/ and agent/, from the bottom up: each folder may import those before it, and the files beside the folders. */
+/** The same inside core/, kube/, webhook/, controller/ and agent/, from the bottom up: each folder may import those before it, and the files beside the folders. */
 const innerLayers = {
   core: words(
     'net api annotation cni network layout delegate selection pod nad sriov routes pool status audit predecessor validation',
   ),
   kube: words('api process watch report leader view pools grants audit'),
   webhook: words('review server context networks pods'),
+  controller: words('certificates context plan reconcilers sweeps'),
   agent: words(
     'base netlink checkpoint devices discovery routes hosts probe records pods delegate attach decision status release cniServer install parts',
   ),

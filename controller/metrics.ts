@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import { findingKinds } from '../core/audit/types.ts';
-import type { LeaderContext } from './leaderContext.ts';
+import type { LeaderContext } from './context/leaderContext.ts';
 
 /** Registers what is known of networks; computed when asked for, and only in the replica that leads. */
 export function registerNetworkMetrics(registry: Registry, leading: () => LeaderContext | undefined): void {

@@ -1,9 +1,9 @@
 import type { NetworkAttachmentDefinition } from '../kube/api/resources.ts';
 import { networkOfSriovNetwork, sriovNamespace } from '../core/sriov/objects.ts';
 import { keyOf, type KubeObject } from '../kube/api/types.ts';
-import { definitionKeys } from './definitions.ts';
-import type { LeaderContext } from './leaderContext.ts';
-import type { OptionalResources } from './optionalResources.ts';
+import { definitionKeys } from './reconcilers/definitions.ts';
+import type { LeaderContext } from './context/leaderContext.ts';
+import type { OptionalResources } from './context/optionalResources.ts';
 import { networkOwner } from '../core/api/owner.ts';
 import type { Queues } from './queues.ts';
 

@@ -3,14 +3,14 @@ import type { MultiNicNetwork } from '../core/api/types.ts';
 import type { Metrics } from '../kube/report/metrics.ts';
 import { WorkQueue, type WorkQueueOptions } from '../kube/process/workQueue.ts';
 import type { ControllerTimes } from './controllerOptions.ts';
-import { Definitions, definitionKeys } from './definitions.ts';
-import { HostBlocks } from './hostBlocks.ts';
-import type { LeaderContext } from './leaderContext.ts';
-import { mellanoxProblem, networkDevices } from './networkDevices.ts';
-import { NetworkStatuses } from './networkStatus.ts';
-import { NodeCapacities } from './nodeCapacities.ts';
-import type { OptionalResources } from './optionalResources.ts';
-import { SriovObjects } from './sriovObjects.ts';
+import { Definitions, definitionKeys } from './reconcilers/definitions.ts';
+import { HostBlocks } from './reconcilers/hostBlocks.ts';
+import type { LeaderContext } from './context/leaderContext.ts';
+import { mellanoxProblem, networkDevices } from './context/networkDevices.ts';
+import { NetworkStatuses } from './reconcilers/networkStatus.ts';
+import { NodeCapacities } from './reconcilers/nodeCapacities.ts';
+import type { OptionalResources } from './context/optionalResources.ts';
+import { SriovObjects } from './reconcilers/sriovObjects.ts';
 
 /** One queue a reconciler. Keys are names of networks, of nodes, or `namespace/network`. */
 export interface Queues {

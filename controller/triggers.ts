@@ -5,8 +5,8 @@ import type { Namespace, Node } from '../kube/api/resources.ts';
 import { keyOf } from '../kube/api/types.ts';
 import type { InformerHandlers } from '../kube/watch/informerHandlers.ts';
 import type { ControllerTimes } from './controllerOptions.ts';
-import { isActive } from './definitions.ts';
-import type { LeaderContext } from './leaderContext.ts';
+import { isActive } from './reconcilers/definitions.ts';
+import type { LeaderContext } from './context/leaderContext.ts';
 import { addNetwork, type Queues } from './queues.ts';
 
 /**

@@ -4,7 +4,7 @@ import { isOurs } from '../../core/predecessor/objects.ts';
 import { isConflict, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
-import type { LeaderContext } from '../leaderContext.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 import { mayRun } from './injectedPods.ts';
 
 /**

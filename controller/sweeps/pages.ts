@@ -5,7 +5,7 @@ import type { Informer } from '../../kube/watch/informer.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import type { Pod } from '../../kube/api/resources.ts';
-import type { LeaderContext } from '../leaderContext.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 import { fateOf, injectedPods, isFailing } from './injectedPods.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { PodFates } from './podFates.ts';

@@ -1,6 +1,6 @@
 import type { Allocation, AllocationState, IPPool } from '../../core/api/types.ts';
 import { recordsIn } from '../../core/pool/content.ts';
-import type { LeaderContext } from '../leaderContext.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 
 /** By object, which is one version of a pool: sweeps come every few seconds, and to say it once of each is enough. */
 const told = new WeakSet<IPPool>();

@@ -3,7 +3,7 @@ import type { Allocation } from '../../core/api/types.ts';
 import { pods, type Pod } from '../../kube/api/resources.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
-import type { LeaderContext } from '../leaderContext.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import type { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';

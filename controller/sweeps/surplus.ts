@@ -4,7 +4,7 @@ import type { AuditedPod } from '../../core/audit/types.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { pods } from '../../kube/api/resources.ts';
-import type { LeaderContext } from '../leaderContext.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 import type { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { poolRecords } from './poolRecords.ts';

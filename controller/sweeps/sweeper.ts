@@ -1,6 +1,6 @@
 import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
-import type { LeaderContext } from '../leaderContext.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 import { sweepOrphans } from './orphans.ts';
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { sweepReservations } from './reservations.ts';

@@ -1,5 +1,6 @@
 import { annotation, apiVersion, cniType, label } from '../api/names.ts';
 import type { ApiObject, MultiNicNetwork, ObjectMeta, PluginSpec } from '../api/types.ts';
+import { networkOwner } from '../api/owner.ts';
 import { existingResource } from '../network/deviceResource.ts';
 import { pluginArgs } from '../delegate/pluginArgs.ts';
 import { isRecord } from '../json.ts';
@@ -93,4 +94,14 @@ export function definedPlugin({ spec }: { spec?: { config?: string } }): Pick<Pl
     // Somebody broke it; it is mended soon.
   }
   return { type: '' };
+}
+
+/**
+ * Whether we may change a definition: a MultiNicNetwork of its name owns it, or, before owner references were written, the predecessor
+ * left its label and nobody owns it.
+ */
+export function isOurs({ metadata }: Pick<ApiObject<unknown>, 'metadata'>, network: string): boolean {
+  const owner = networkOwner(metadata);
+  if (owner) return owner.name === network;
+  return metadata.labels?.[label.generated] === 'true' && (metadata.ownerReferences ?? []).length === 0;
 }

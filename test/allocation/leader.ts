@@ -1,8 +1,8 @@
-import { AddressCounts } from '../../controller/addressCounts.ts';
+import { AddressCounts } from '../../controller/context/addressCounts.ts';
 import { defaultTimes } from '../../controller/controllerOptions.ts';
-import { createInformers, type LeaderInformers } from '../../controller/informers.ts';
-import type { LeaderContext } from '../../controller/leaderContext.ts';
-import { NetworkSurveys } from '../../controller/networkSurveys.ts';
+import { createInformers, type LeaderInformers } from '../../controller/context/informers.ts';
+import type { LeaderContext } from '../../controller/context/leaderContext.ts';
+import { NetworkSurveys } from '../../controller/context/networkSurveys.ts';
 import { PageSweeper } from '../../controller/sweeps/pages.ts';
 import { createSweeper } from '../../controller/sweeps/sweeper.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';

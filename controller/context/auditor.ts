@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import { countKinds } from '../core/audit/audit.ts';
-import type { FindingKind } from '../core/audit/types.ts';
-import { auditCluster } from '../kube/audit/clusterAudit.ts';
-import type { KubeClient } from '../kube/api/client.ts';
-import { sleep } from '../kube/api/deadline.ts';
-import type { Runnable } from '../kube/process/lifecycle.ts';
+import { countKinds } from '../../core/audit/audit.ts';
+import type { FindingKind } from '../../core/audit/types.ts';
+import { auditCluster } from '../../kube/audit/clusterAudit.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
 
 /** What the last audit came to. */
 export interface AuditReport {

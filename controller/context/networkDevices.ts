@@ -1,7 +1,7 @@
-import type { Network } from '../core/network/network.ts';
-import { deviceResource } from '../core/network/deviceResource.ts';
-import { mellanoxResources, noNicClusterPolicies, type MellanoxResources } from '../core/sriov/mellanoxResources.ts';
-import type { DevicesProblem } from '../core/status/definitions.ts';
+import type { Network } from '../../core/network/network.ts';
+import { deviceResource } from '../../core/network/deviceResource.ts';
+import { mellanoxResources, noNicClusterPolicies, type MellanoxResources } from '../../core/sriov/mellanoxResources.ts';
+import type { DevicesProblem } from '../../core/status/definitions.ts';
 import type { OptionalResources } from './optionalResources.ts';
 
 /** What the annotation resourceName of a network's definitions says: nothing for types without devices; unknown while it is. */

@@ -1,17 +1,17 @@
-import type { InterfaceIndex, IPPool } from '../core/api/types.ts';
-import { label } from '../core/api/names.ts';
-import { auditedPod } from '../core/audit/readPod.ts';
-import { auditedPool } from '../core/audit/readPool.ts';
-import { addressesOf, podName } from '../core/audit/view.ts';
-import { interfaceIndexOf } from '../core/layout/hostBlocks.ts';
-import { isSamePosition } from '../core/layout/interfaceIndex.ts';
-import { membersOf } from '../core/layout/members.ts';
-import { tryParseAddress } from '../core/net/address.ts';
-import type { Network } from '../core/network/network.ts';
-import { hostInterfaces, ipPools, pods } from '../kube/api/resources.ts';
-import type { KubeObject } from '../kube/api/types.ts';
-import { headOf } from '../kube/watch/head.ts';
-import type { LeaderContext } from './leaderContext.ts';
+import type { InterfaceIndex, IPPool } from '../../core/api/types.ts';
+import { label } from '../../core/api/names.ts';
+import { auditedPod } from '../../core/audit/readPod.ts';
+import { auditedPool } from '../../core/audit/readPool.ts';
+import { addressesOf, podName } from '../../core/audit/view.ts';
+import { interfaceIndexOf } from '../../core/layout/hostBlocks.ts';
+import { isSamePosition } from '../../core/layout/interfaceIndex.ts';
+import { membersOf } from '../../core/layout/members.ts';
+import { tryParseAddress } from '../../core/net/address.ts';
+import type { Network } from '../../core/network/network.ts';
+import { hostInterfaces, ipPools, pods } from '../../kube/api/resources.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
+import { headOf } from '../../kube/watch/head.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 
 /** What of a leader's context is needed. */
 export interface IndexContext extends Pick<LeaderContext, 'client'> {

@@ -1,8 +1,8 @@
-import type { HostInterface } from '../core/api/types.ts';
-import { membersOf, type Member } from '../core/layout/members.ts';
-import { formatCidr } from '../core/net/cidr.ts';
-import type { Network } from '../core/network/network.ts';
-import { surveyHosts, type Survey } from '../core/status/survey.ts';
+import type { HostInterface } from '../../core/api/types.ts';
+import { membersOf, type Member } from '../../core/layout/members.ts';
+import { formatCidr } from '../../core/net/cidr.ts';
+import type { Network } from '../../core/network/network.ts';
+import { surveyHosts, type Survey } from '../../core/status/survey.ts';
 
 /**
  * What the hosts have of each network. Which NICs of a host are members is remembered with the host's object, so a survey of thousands

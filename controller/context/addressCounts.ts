@@ -1,6 +1,6 @@
-import { extendedResourceName } from '../core/api/names.ts';
-import type { AddressCounts as Counts, IPPool } from '../core/api/types.ts';
-import { wholeQuantity } from '../core/status/nodeCapacity.ts';
+import { extendedResourceName } from '../../core/api/names.ts';
+import type { AddressCounts as Counts, IPPool } from '../../core/api/types.ts';
+import { wholeQuantity } from '../../core/status/nodeCapacity.ts';
 import type { LeaderInformers } from './informers.ts';
 
 /** How many attachments hold addresses of each network. A pool that changes costs what it differs in, not a look at all pools. */

@@ -1,23 +1,22 @@
-import { annotation, component, label } from '../core/api/names.ts';
-import type { MultiNicNetwork } from '../core/api/types.ts';
-import { usesDevicePlugin } from '../core/network/deviceResource.ts';
-import { definedPlugin, netAttachDefOf, type NetAttachDef } from '../core/nad/netAttachDef.ts';
-import { appliesTo } from '../core/network/network.ts';
-import type { DefinitionsState } from '../core/status/definitions.ts';
-import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../kube/api/errors.ts';
+import { annotation, component } from '../../core/api/names.ts';
+import type { MultiNicNetwork } from '../../core/api/types.ts';
+import { usesDevicePlugin } from '../../core/network/deviceResource.ts';
+import { definedPlugin, isOurs, netAttachDefOf, type NetAttachDef } from '../../core/nad/netAttachDef.ts';
+import { appliesTo } from '../../core/network/network.ts';
+import type { DefinitionsState } from '../../core/status/definitions.ts';
+import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../kube/api/errors.ts';
 import {
   networkAttachmentDefinitions,
   type Namespace,
   type NetworkAttachmentDefinition,
-} from '../kube/api/resources.ts';
-import { keyOf, refOf } from '../kube/api/types.ts';
-import { headOf } from '../kube/watch/head.ts';
-import type { WorkResult } from '../kube/process/workQueue.ts';
-import type { LeaderContext } from './leaderContext.ts';
-import { networkDevices } from './networkDevices.ts';
-import type { OptionalResources } from './optionalResources.ts';
-import { networkOwner } from '../core/api/owner.ts';
-import { readableNetwork } from './readableNetwork.ts';
+} from '../../kube/api/resources.ts';
+import { keyOf, refOf } from '../../kube/api/types.ts';
+import type { WorkResult } from '../../kube/process/workQueue.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
+import { networkDevices } from '../context/networkDevices.ts';
+import type { OptionalResources } from '../context/optionalResources.ts';
+import { networkOwner } from '../../core/api/owner.ts';
+import { readableNetwork } from '../context/readableNetwork.ts';
 
 /** After a write that came too late the copies will show why, and bring the key back; this is for when they do not. */
 const recheckMs = 30_000;
@@ -101,14 +100,6 @@ export class Definitions {
   }
 }
 
-/**
- * What is kept of a definition: of somebody else's only that it is there. Pods' authors may be let write any number of them, which as a whole could
- * fill the leader's memory.
- */
-export function trimDefinition(definition: NetworkAttachmentDefinition): NetworkAttachmentDefinition {
-  return isOurs(definition, definition.metadata.name) ? definition : { ...headOf(definition), spec: {} };
-}
-
 /** All definitions that the network has or should have, as keys. */
 export function definitionKeys(network: string, namespaces: Iterable<Namespace>): string[] {
   return [...namespaces].map(({ metadata }) => keyOf({ namespace: metadata.name, name: network }));
@@ -117,16 +108,6 @@ export function definitionKeys(network: string, namespaces: Iterable<Namespace>)
 /** Whether things can be made in the namespace. */
 export function isActive({ metadata, status }: Namespace): boolean {
   return metadata.deletionTimestamp === undefined && status?.phase !== 'Terminating';
-}
-
-/**
- * Whether we may change a definition: a MultiNicNetwork of its name owns it, or, before owner references were written, the predecessor
- * left its label and nobody owns it.
- */
-function isOurs({ metadata }: NetworkAttachmentDefinition, network: string): boolean {
-  const owner = networkOwner(metadata);
-  if (owner) return owner.name === network;
-  return metadata.labels?.[label.generated] === 'true' && (metadata.ownerReferences ?? []).length === 0;
 }
 
 function isSame(found: NetworkAttachmentDefinition, wanted: NetAttachDef): boolean {

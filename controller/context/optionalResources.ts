@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
-import type { KubeClient } from '../kube/api/client.ts';
-import { Informer, type InformerOptions } from '../kube/watch/informer.ts';
-import type { Runnable } from '../kube/process/lifecycle.ts';
-import * as resources from '../kube/api/resources.ts';
-import type { KubeObject, Resource } from '../kube/api/types.ts';
-import type { SriovNetwork, SriovNodePolicy } from '../core/sriov/objects.ts';
-import { sriovNamespace } from '../core/sriov/objects.ts';
-import type { NicClusterPolicy } from '../core/sriov/mellanoxResources.ts';
-import { trimDefinition } from './definitions.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import * as resources from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import type { SriovNetwork, SriovNodePolicy } from '../../core/sriov/objects.ts';
+import { sriovNamespace } from '../../core/sriov/objects.ts';
+import type { NicClusterPolicy } from '../../core/sriov/mellanoxResources.ts';
+import { isOurs } from '../../core/nad/netAttachDef.ts';
+import { headOf } from '../../kube/watch/head.ts';
 import { OptionalResource } from './optionalResource.ts';
 
 /** What other systems install: Multus, the SR-IOV network operator, the NVIDIA network operator. */
@@ -49,4 +50,12 @@ export function runOptionalResources(all: OptionalResources, onChange: () => voi
     name,
     start: signal => resource.run(signal, onChange),
   }));
+}
+
+/**
+ * What is kept of a definition: of somebody else's only that it is there. Pods' authors may be let write any number of them, which as a whole could
+ * fill the leader's memory.
+ */
+function trimDefinition(definition: resources.NetworkAttachmentDefinition): resources.NetworkAttachmentDefinition {
+  return isOurs(definition, definition.metadata.name) ? definition : { ...headOf(definition), spec: {} };
 }

@@ -1,6 +1,6 @@
-import { bandwidthResourceName, extendedResourceName, label, nicCountLabel } from '../core/api/names.ts';
-import { candidatesOf } from '../core/selection/candidates.ts';
-import { nodeBandwidth, nodeCapacity, usableNics, wholeQuantity } from '../core/status/nodeCapacity.ts';
+import { bandwidthResourceName, extendedResourceName, label, nicCountLabel } from '../../core/api/names.ts';
+import { candidatesOf } from '../../core/selection/candidates.ts';
+import { nodeBandwidth, nodeCapacity, usableNics, wholeQuantity } from '../../core/status/nodeCapacity.ts';
 import {
   claimsOf,
   keepClaimed,
@@ -8,13 +8,13 @@ import {
   type NodeClaims,
   type NodeShares,
   type Quantities,
-} from '../core/status/nodeClaims.ts';
-import type { KnownNetwork } from '../kube/view/clusterView.ts';
-import { isNotFound } from '../kube/api/errors.ts';
-import { nodes, pods, type Node } from '../kube/api/resources.ts';
-import type { WorkResult } from '../kube/process/workQueue.ts';
-import type { LeaderContext } from './leaderContext.ts';
-import { readableNetwork } from './readableNetwork.ts';
+} from '../../core/status/nodeClaims.ts';
+import type { KnownNetwork } from '../../kube/view/clusterView.ts';
+import { isNotFound } from '../../kube/api/errors.ts';
+import { nodes, pods, type Node } from '../../kube/api/resources.ts';
+import type { WorkResult } from '../../kube/process/workQueue.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
+import { readableNetwork } from '../context/readableNetwork.ts';
 
 /** Quantities by name; null takes one off. */
 type Patch = Record<string, string | null>;

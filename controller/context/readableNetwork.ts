@@ -1,6 +1,6 @@
-import { isMultiNicError } from '../core/errors.ts';
-import { layoutProblem } from '../core/status/layoutProblem.ts';
-import type { ClusterView, KnownNetwork } from '../kube/view/clusterView.ts';
+import { isMultiNicError } from '../../core/errors.ts';
+import { layoutProblem } from '../../core/status/layoutProblem.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 
 /** A network as the reconcilers see it: `gone`, `unusable` with the finding, or usable. */
 export type Readable =
