@@ -15,7 +15,8 @@ import type { ClusterView } from '../view/clusterView.ts';
 import { grantInNodePool } from './nodeGrant.ts';
 import type { NetworkPages } from '../pools/pageDirectory.ts';
 import { PoolFullError } from '../pools/poolFull.ts';
-import type { PoolCallOptions, PoolRef, PoolStore } from '../pools/poolStore.ts';
+import type { PoolRef } from '../pools/poolRef.ts';
+import type { PoolCallOptions, PoolStore } from '../pools/poolStore.ts';
 import { sharersOf } from './sharedNics.ts';
 
 /** One attachment that wants NICs and addresses. */

@@ -16,7 +16,8 @@ import { keepsPromises, wishOf } from '../../core/selection/wish.ts';
 import { leastOf } from '../../core/status/nodeCapacity.ts';
 import type { KnownNetwork } from '../view/clusterView.ts';
 import { sleep } from '../api/deadline.ts';
-import type { PoolCallOptions, PoolRef, PoolStore } from '../pools/poolStore.ts';
+import type { PoolRef } from '../pools/poolRef.ts';
+import type { PoolCallOptions, PoolStore } from '../pools/poolStore.ts';
 import { readLoads } from './sharedNics.ts';
 
 /** One attachment of a network that keeps its records in the pool of the node. */

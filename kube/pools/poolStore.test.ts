@@ -9,7 +9,8 @@ import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
 import type { Claim } from '../../core/pool/allocate.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
 import { multiNicNetworks } from '../api/resources.ts';
-import { PoolStore, type PoolRef } from './poolStore.ts';
+import type { PoolRef } from './poolRef.ts';
+import { PoolStore } from './poolStore.ts';
 
 /** What the API server says while etcd's quota is used up: it reads, and stores nothing. */
 const noSpace = failure(500, 'InternalError', 'etcdserver: mvcc: database space exceeded');

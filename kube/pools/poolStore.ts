@@ -1,34 +1,20 @@
 import type { Logger } from 'pino';
-import { apiVersion, label } from '../../core/api/names.ts';
-import { networkOwner } from '../../core/api/owner.ts';
-import type { Allocation, IPPool, IPPoolSpec } from '../../core/api/types.ts';
+import type { Allocation } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { allocate, type Claim } from '../../core/pool/allocate.ts';
 import { confirm, isReservedFor, type Holder } from '../../core/pool/holder.ts';
 import { release, type Rules, attachmentsIn } from '../../core/pool/resting.ts';
 import { readPool, type PoolContent } from '../../core/pool/content.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
-import { pageSize } from '../../core/pool/pages.ts';
 import { formatRecord } from '../../core/pool/record.ts';
 import type { KubeClient } from '../api/client.ts';
 import { NetworkProof } from './networkProof.ts';
 import { PageDirectory } from './pageDirectory.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
-import { PoolFullError } from './poolFull.ts';
+import { checkOwner, newPool, type PoolRef } from './poolRef.ts';
 import { PoolWriter, type Change } from './poolWriter.ts';
+import { refusal } from './refusal.ts';
 import { ipPools } from '../api/resources.ts';
-
-/** A pool: its name, and what it is made with by the first allocation. */
-export interface PoolRef {
-  name: string;
-  spec: IPPoolSpec;
-  /** UID of the MultiNicNetwork, which owns the pool. */
-  networkUid: string;
-  /** Of the MultiNicNetwork that the claim was made of; absent: the claim does not rest on a copy of it that may lag. */
-  networkGeneration?: number;
-  /** How many attachments fit, for people to read; absent where no addresses of ours are given. */
-  capacity?: number;
-}
 
 export interface PoolCallOptions {
   /** What the call may take in all, conflicts and retries included. */
@@ -41,10 +27,6 @@ export interface PoolCallOptions {
 
 export interface PoolStoreOptions {
   log: Logger;
-  /** How long a released address rests. Default one minute. */
-  coolDownMs?: number;
-  /** Default: the wall clock. */
-  now?: () => Date;
   /** Pools are to have no managedFields (decision 0014); for who may update ippools, not only their status. Default false. */
   untracked?: boolean;
 }
@@ -56,6 +38,9 @@ interface Written {
   after: PoolContent;
 }
 
+/** How long a released address rests, ms: whoever still sends to the pod that had it has noticed by then. */
+const coolDownMs = 60_000;
+
 /** Idle pools whose last version is remembered, to write without reading first. */
 const maxRemembered = 4096;
 
@@ -66,8 +51,6 @@ const maxRemembered = 4096;
 export class PoolStore {
   readonly #client: KubeClient;
   readonly #log: Logger;
-  readonly #coolDownMs: number;
-  readonly #now: () => Date;
   readonly #untracked: boolean;
   readonly #writers = new Map<string, PoolWriter>();
   readonly #proof: NetworkProof;
@@ -79,8 +62,6 @@ export class PoolStore {
     this.#proof = new NetworkProof(client);
     this.pages = new PageDirectory(client);
     this.#log = options.log;
-    this.#coolDownMs = options.coolDownMs ?? 60_000;
-    this.#now = options.now ?? (() => new Date());
     this.#untracked = options.untracked ?? false;
   }
 
@@ -171,7 +152,7 @@ export class PoolStore {
   confirm(pool: string, pod: Holder, options: PoolCallOptions, interfaceName?: string): Promise<Allocation[]> {
     return this.#change(pool, options, {
       apply: before => {
-        const content = confirm(before, pod, this.#now());
+        const content = confirm(before, pod, new Date());
         if (content) this.#proof.carry(before, content);
         const { allocations } = content ?? before;
         const own = allocations.filter(r => r.podUID === pod.uid && r.state !== 'Released');
@@ -198,7 +179,7 @@ export class PoolStore {
   }
 
   #rules(): Rules {
-    return { now: this.#now(), coolDownMs: this.#coolDownMs };
+    return { now: new Date(), coolDownMs };
   }
 
   #change<T>(name: string, options: PoolCallOptions, change: Pick<Change<T>, 'ifAbsent' | 'apply'>): Promise<T> {
@@ -220,52 +201,5 @@ export class PoolStore {
       if (this.#writers.size <= maxRemembered) return;
       if (writer.idle) this.#writers.delete(name);
     }
-  }
-}
-
-function newPool({ name, spec, networkUid }: PoolRef): IPPool {
-  return {
-    apiVersion,
-    kind: 'IPPool',
-    metadata: {
-      name,
-      labels: { [label.network]: spec.network },
-      ownerReferences: [{ apiVersion, kind: 'MultiNicNetwork', name: spec.network, uid: networkUid }],
-    },
-    spec,
-  };
-}
-
-/**
- * A pool may be left of a network that was deleted and made again: Kubernetes' garbage collector is about to delete it, with what is written
- * into it until then.
- */
-function checkOwner({ name, spec: { network }, networkUid }: PoolRef, found: IPPool | undefined): void {
-  const owner = found && networkOwner(found.metadata);
-  if (!owner || owner.uid === networkUid) return;
-  const detail = `network ${network} was deleted and made again, and ippool ${name} of the old one is not deleted yet`;
-  throw new MultiNicError('MNN_NETWORK_NOT_READY', detail);
-}
-
-function refusal({ name, spec }: PoolRef, grant: Exclude<ReturnType<typeof allocate>, { ok: true }>): MultiNicError {
-  const where = `network ${spec.network}${spec.hostName === undefined ? '' : ` on node ${spec.hostName}`}`;
-  switch (grant.reason) {
-    case 'full':
-      return new PoolFullError(spec.network, `${where}: no address is left in ${grant.block} (ippool ${name})`);
-    case 'taken':
-      return new MultiNicError(
-        'MNN_ADDRESS_TAKEN',
-        `${where}: ${grant.address} belongs to another pod (ippool ${name})`,
-      );
-    case 'outside':
-      return new MultiNicError(
-        'MNN_ADDRESS_OUTSIDE',
-        `${where}: ${grant.address} is not a usable address of ${grant.block}`,
-      );
-    case 'otherPage':
-      return new MultiNicError(
-        'MNN_ADDRESS_OUTSIDE',
-        `${where}: ${grant.address} is not in page ${spec.page} of ${grant.block}, as the pod's other addresses are in theirs: all must lie in the same ${pageSize} addresses of their blocks`,
-      );
   }
 }

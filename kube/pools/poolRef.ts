@@ -1,0 +1,42 @@
+import { apiVersion, label } from '../../core/api/names.ts';
+import { networkOwner } from '../../core/api/owner.ts';
+import type { IPPool, IPPoolSpec } from '../../core/api/types.ts';
+import { MultiNicError } from '../../core/errors.ts';
+
+/** A pool: its name, and what it is made with by the first allocation. */
+export interface PoolRef {
+  name: string;
+  spec: IPPoolSpec;
+  /** UID of the MultiNicNetwork, which owns the pool. */
+  networkUid: string;
+  /** Of the MultiNicNetwork that the claim was made of; absent: the claim does not rest on a copy of it that may lag. */
+  networkGeneration?: number;
+  /** How many attachments fit, for people to read; absent where no addresses of ours are given. */
+  capacity?: number;
+}
+
+/** The object that the first allocation makes. */
+export function newPool({ name, spec, networkUid }: PoolRef): IPPool {
+  return {
+    apiVersion,
+    kind: 'IPPool',
+    metadata: {
+      name,
+      labels: { [label.network]: spec.network },
+      ownerReferences: [{ apiVersion, kind: 'MultiNicNetwork', name: spec.network, uid: networkUid }],
+    },
+    spec,
+  };
+}
+
+/**
+ * A pool may be left of a network that was deleted and made again: Kubernetes' garbage collector is about to delete it, with what is written
+ * into it until then.
+ * @throws MultiNicError MNN_NETWORK_NOT_READY
+ */
+export function checkOwner({ name, spec: { network }, networkUid }: PoolRef, found: IPPool | undefined): void {
+  const owner = found && networkOwner(found.metadata);
+  if (!owner || owner.uid === networkUid) return;
+  const detail = `network ${network} was deleted and made again, and ippool ${name} of the old one is not deleted yet`;
+  throw new MultiNicError('MNN_NETWORK_NOT_READY', detail);
+}
