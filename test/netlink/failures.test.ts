@@ -234,7 +234,7 @@ describe('netlink: the way back from a namespace (koffi)', () => {
     const modules = new URL('../../agent/netlink/', import.meta.url).href;
     const script = `
       import { openSync } from 'node:fs';
-      import { KoffiNetlink } from '${modules}koffi-netlink.ts';
+      import { KoffiNetlink } from '${modules}koffiNetlink.ts';
       import * as libc from '${modules}libc.ts';
       const home = openSync('/');
       libc.close(home);
