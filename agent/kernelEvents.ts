@@ -19,13 +19,13 @@ const groups: readonly MonitorGroup[] = [
 export class KernelEvents implements Runnable {
   readonly name = 'kernel events';
   readonly #netlink: Netlink;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #listeners: ((event: MonitorEvent) => void)[] = [];
   readonly #started = Promise.withResolvers<void>();
 
-  constructor(netlink: Netlink, log: Logger) {
+  constructor(netlink: Netlink, logger: Logger) {
     this.#netlink = netlink;
-    this.#log = log;
+    this.#logger = logger;
   }
 
   /** Called for each event, from the start on; it should only note that something is to be looked at. */
@@ -46,7 +46,7 @@ export class KernelEvents implements Runnable {
     for await (const event of monitor) {
       // 'change' is how every event is told where koffi does not load.
       if (event.type === 'resync' && event.reason !== 'change')
-        this.#log.info({ reason: event.reason }, 'kernel events were lost; looking at everything');
+        this.#logger.info({ reason: event.reason }, 'kernel events were lost; looking at everything');
       for (const listener of this.#listeners) listener(event);
     }
   }

@@ -50,7 +50,7 @@ export async function runImport(flags: ImportFlags): Promise<{ report: string; i
     );
   }
   const state = await readCluster(client);
-  const store = new PoolStore(client, { log: createLogger('kubectl-multinic', process.stderr), untracked: true });
+  const store = new PoolStore(client, { logger: createLogger('kubectl-multinic', process.stderr), untracked: true });
   const refusals: MultiNicError[] = [];
   const imports: NetworkImport[] = [];
   for (const cidr of chosen) {

@@ -8,7 +8,7 @@ import { AnsweringServer, answerJson } from '../test/answeringServer.ts';
 import { eventually } from '../test/eventually.ts';
 import { createController } from './controller.ts';
 
-const log = pino({ enabled: false });
+const logger = pino({ enabled: false });
 const election = { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 100 };
 const leaseOf = (holderIdentity: string): object => ({
   kind: 'Lease',
@@ -33,7 +33,7 @@ describe('Controller, where the API server does not answer', () => {
     const { client } = server;
     const calls = Array.from({ length: 64 }, (_, i) => client.get(ipPools, { name: `p-${i}` }).catch(() => undefined));
     await eventually('all connections in use', () => stuck >= 16);
-    const controller = createController({ client, log, options: { election } });
+    const controller = createController({ client, logger, options: { election } });
     const stop = new AbortController();
     const running = controller.start(stop.signal);
     try {
@@ -66,7 +66,7 @@ describe('Controller, where the API server does not answer', () => {
         answerJson(response, 200, poolAt(pathname) ?? { metadata: { resourceVersion: '1' }, items: itemsOf(pathname) });
     });
     const options = { election, times: { reservationMs: 0, sweepIntervalMs: 100 } };
-    const controller = createController({ client: server.client, log, options });
+    const controller = createController({ client: server.client, logger, options });
     const stop = new AbortController();
     const running = controller.start(stop.signal);
     try {

@@ -19,10 +19,10 @@ export interface Controller extends Runnable {
 }
 
 /** Makes the controller of one process. Nothing runs before start(). */
-export function createController({ client, log, metrics, options = {} }: ControllerOptions): Controller {
+export function createController({ client, logger, metrics, options = {} }: ControllerOptions): Controller {
   const times = { ...defaultTimes, ...options.times };
   const identity = options.identity ?? `${hostname()}_${randomUUID()}`;
-  const events = new EventRecorder({ client, logger: log, component: component.controller, instance: hostname() });
+  const events = new EventRecorder({ client, logger, component: component.controller, instance: hostname() });
   let session: LeaderSession | undefined;
   if (metrics) {
     registerNetworkMetrics(metrics.registry, () => session?.context);
@@ -37,11 +37,11 @@ export function createController({ client, log, metrics, options = {} }: Control
     client: leaseClient,
     lease: { ...lease, ...(options.namespace !== undefined && { namespace: options.namespace }) },
     identity,
-    logger: log,
+    logger,
     ...options.election,
     ...(metrics && { observer: metrics.leadership }),
     onStarted: async signal => {
-      session = createLeaderSession({ client, log, options, ...(metrics && { metrics }) }, events, times);
+      session = createLeaderSession({ client, logger, options, ...(metrics && { metrics }) }, events, times);
       try {
         await session.run(signal);
       } finally {

@@ -39,7 +39,7 @@ export const defaultTimes: ControllerTimes = {
 
 export interface ControllerOptions {
   client: KubeClient;
-  log: Logger;
+  logger: Logger;
   metrics?: Metrics;
   options?: {
     /** Where the lease is. Default: multi-nic-system. */

@@ -26,34 +26,34 @@ export interface LeaderSession {
 
 /** Makes a session; run() starts it and resolves when all of it has ended. */
 export function createLeaderSession(
-  { client, log, metrics, options }: ControllerOptions,
+  { client, logger, metrics, options }: ControllerOptions,
   events: LeaderContext['events'],
   times: ControllerTimes,
 ): LeaderSession {
-  const informers = createInformers(client, log, metrics?.informers);
+  const informers = createInformers(client, logger, metrics?.informers);
   const { auditIntervalMs, reservationMs, recordGraceMs } = times;
-  const auditor = new Auditor({ client, log, intervalMs: auditIntervalMs, reservationMs });
+  const auditor = new Auditor({ client, logger, intervalMs: auditIntervalMs, reservationMs });
   const context: LeaderContext = {
     client,
-    log,
+    logger,
     events,
     informers,
-    view: new ClusterView(informers, log),
+    view: new ClusterView(informers, logger),
     surveys: new NetworkSurveys(() => informers.hosts.list()),
-    pools: new PoolStore(client, { log, untracked: true }),
+    pools: new PoolStore(client, { logger, untracked: true }),
     addresses: new AddressCounts(informers),
     auditor,
   };
   const optional = createOptionalResources({
     client,
-    log,
+    logger,
     recheckMs: times.definitionRecheckMs,
     observer: metrics?.informers,
   });
   const queues = createQueues(context, optional, times, metrics?.queues);
   const certificates =
     options?.certificates &&
-    new CertificateKeeper({ client, log, events, options: options.certificates, observer: metrics?.informers });
+    new CertificateKeeper({ client, logger, events, options: options.certificates, observer: metrics?.informers });
   const resync = (): void => {
     for (const { metadata } of informers.networks.list()) addNetwork(queues, context, metadata.name);
     for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
@@ -80,7 +80,7 @@ export function createLeaderSession(
           repeated('resync', times.resyncMs, resync),
         ],
         // Whoever leads next waits for the last of them.
-        { logger: log, stopTogether: true },
+        { logger, stopTogether: true },
       ),
   };
 }

@@ -10,20 +10,20 @@ import { createController } from './controller.ts';
  * The controller alone, for debugging and tests; in a cluster it runs in the webhook's process. Takes the connection that kubectl would,
  * $POD_NAMESPACE for the lease, and $METRICS_PORT (default any free one) for metrics and probes.
  */
-const log = createLogger(component.controller);
-using termination = terminationSignal(log);
+const logger = createLogger(component.controller);
+using termination = terminationSignal(logger);
 await using client = await KubeClient.connect({ userAgent: component.controller });
 const metrics = createMetrics();
 const health = new HealthServer({
   port: Number(process.env.METRICS_PORT ?? 0),
-  logger: log,
+  logger,
   registry: metrics.registry,
 });
 const { POD_NAMESPACE } = process.env;
 const controller = createController({
   client,
-  log,
+  logger,
   metrics,
   options: POD_NAMESPACE ? { namespace: POD_NAMESPACE } : {},
 });
-await runAll(termination.signal, [health, controller], { logger: log });
+await runAll(termination.signal, [health, controller], { logger });

@@ -58,7 +58,7 @@ export function createQueues(
   const queue = (name: string, handler: WorkQueueOptions['handler'], keysAtOnce = 1): WorkQueue =>
     new WorkQueue({
       name,
-      logger: context.log,
+      logger: context.logger,
       concurrency: keysAtOnce,
       ...(observer && { observer }),
       handler: async (key, signal) => {

@@ -41,7 +41,7 @@ async function serve(flags: Flags): Promise<void> {
   });
   const { namespace } = flags;
   const options = { namespace, ...certificatesOf(flags) };
-  const controller = createController({ client, log: logger, metrics, options });
+  const controller = createController({ client, logger, metrics, options });
   const parts = [health, ...webhook.runnables, ...(flags.controller ? [controller] : [])];
   await runAll(termination.signal, parts, { logger });
 }

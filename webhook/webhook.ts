@@ -68,7 +68,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const { client, logger } = options;
   const { networks, cidrs, hosts, namespaces, deviceClasses, quotas, unassignedPods } = createInformers(options);
   const view = new ClusterView({ networks, cidrs, hosts }, logger);
-  const store = new PoolStore(client, { log: logger, untracked: true });
+  const store = new PoolStore(client, { logger, untracked: true });
   const traffic = new Traffic();
   const events = new EventRecorder({
     ...{ client, logger, component: component.webhook, instance: hostname() },

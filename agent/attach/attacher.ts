@@ -25,7 +25,7 @@ export interface AttacherOptions {
   readonly delegates: Delegates;
   /** Where sysfs is mounted. */
   readonly sysfs: string;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly onStep: OnStep;
 }
 
@@ -180,7 +180,7 @@ export class Attacher {
       await this.#detacher.detach(entry, failure);
     } catch (error) {
       const { containerId, ifname } = entry;
-      this.#options.log.error({ err: error, container: containerId, ifname }, 'rolling back failed');
+      this.#options.logger.error({ err: error, container: containerId, ifname }, 'rolling back failed');
     }
   }
 }

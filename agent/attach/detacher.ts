@@ -15,7 +15,7 @@ export interface DetacherOptions {
   readonly delegates: Delegates;
   /** Where sysfs is mounted. */
   readonly sysfs: string;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly onStep: OnStep;
 }
 

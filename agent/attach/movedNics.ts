@@ -21,7 +21,7 @@ export interface BringBackOptions {
   readonly netlink: Netlink;
   /** Where sysfs is mounted. */
   readonly sysfs: string;
-  readonly log: Logger;
+  readonly logger: Logger;
 }
 
 /** Takes an attachment's own name off its link, if that has it: the kernel lets no NIC into a namespace where another one has the same. */
@@ -59,7 +59,7 @@ export async function undoRenaming(
  * @param isThere whether the pod's namespace still is; if not, the NICs may be on their way
  */
 export async function bringBack(options: BringBackOptions, entry: CheckpointEntry, isThere: boolean): Promise<void> {
-  const { log } = options;
+  const { logger } = options;
   const until = performance.now() + (isThere ? 0 : returnMs);
   for (const link of entry.links) {
     const { master, moves } = link;
@@ -69,11 +69,11 @@ export async function bringBack(options: BringBackOptions, entry: CheckpointEntr
     const isLink = entry.state !== 'done' || link.mac !== undefined;
     const back = await returned(options, nic, isLink ? until : 0);
     if (!back) {
-      if (isLink) log.warn({ nic: nic.name, pod: entry.pod }, 'a NIC did not come back from a pod');
+      if (isLink) logger.warn({ nic: nic.name, pod: entry.pod }, 'a NIC did not come back from a pod');
       continue;
     }
     await restore(options, back, nic, entry.ifname);
-    log.info({ nic: nic.name, addresses: nic.hostAddresses }, 'a NIC is back from a pod');
+    logger.info({ nic: nic.name, addresses: nic.hostAddresses }, 'a NIC is back from a pod');
   }
 }
 
@@ -102,7 +102,12 @@ function isNic({ name, alias, mac, permanentMac }: LinkInfo, nic: Nic): boolean 
   return alias === nic.name && isKnown;
 }
 
-async function restore({ netlink, log }: BringBackOptions, link: LinkInfo, nic: Nic, altName: string): Promise<void> {
+async function restore(
+  { netlink, logger }: BringBackOptions,
+  link: LinkInfo,
+  nic: Nic,
+  altName: string,
+): Promise<void> {
   const { index: dev } = link;
   const { name, mac = link.mac, mtu = link.mtu, up = true } = nic;
   const isRenamed = link.name !== name;
@@ -117,7 +122,7 @@ async function restore({ netlink, log }: BringBackOptions, link: LinkInfo, nic: 
   ]);
   for (const change of changes) {
     const outcome = await netlink.one(null, { ...change, ignore: refusals });
-    if (!outcome.done) log.warn({ nic: name, ...outcome.failure }, 'what a pod changed of a NIC stays changed');
+    if (!outcome.done) logger.warn({ nic: name, ...outcome.failure }, 'what a pod changed of a NIC stays changed');
   }
   await netlink.run(null, [
     ...(up ? [{ op: 'link.set' as const, dev, up }] : []),

@@ -28,8 +28,8 @@ function entry(containerId: string, over: Partial<CheckpointEntry> = {}): Checkp
 describe('Checkpoint', () => {
   let folder: string;
   const warnings: string[] = [];
-  const log = pino({ level: 'warn' }, { write: line => warnings.push(line) });
-  const open = (): Promise<Checkpoint> => Checkpoint.open(folder, log);
+  const logger = pino({ level: 'warn' }, { write: line => warnings.push(line) });
+  const open = (): Promise<Checkpoint> => Checkpoint.open(folder, logger);
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'multi-nic-checkpoint-'));

@@ -21,24 +21,24 @@ type Identity = Pick<CheckpointEntry, 'containerId' | 'ifname'>;
  */
 export class Checkpoint {
   readonly #folder: string;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #entries = new Map<string, CheckpointEntry>();
   /** Names of files that are no entries, without their suffix. */
   readonly #unreadable = new Set<string>();
   /** Makes names of unfinished files unique. */
   #writes = 0;
 
-  private constructor(folder: string, log: Logger) {
+  private constructor(folder: string, logger: Logger) {
     this.#folder = folder;
-    this.#log = log;
+    this.#logger = logger;
   }
 
   /** Reads what an earlier process left. Files that are no entries are reported and left where they are; unfinished ones go. */
-  static async open(stateFolder: string, log: Logger): Promise<Checkpoint> {
+  static async open(stateFolder: string, logger: Logger): Promise<Checkpoint> {
     const folder = folderIn(stateFolder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await chmod(folder, 0o700);
-    const checkpoint = new Checkpoint(folder, log);
+    const checkpoint = new Checkpoint(folder, logger);
     await checkpoint.#load();
     return checkpoint;
   }
@@ -139,11 +139,11 @@ export class Checkpoint {
     try {
       entry = JSON.parse(await readFile(path, 'utf8'));
     } catch (error) {
-      this.#log.warn({ path, err: error }, 'checkpoint: a file is not whole; ignored');
+      this.#logger.warn({ path, err: error }, 'checkpoint: a file is not whole; ignored');
       return undefined;
     }
     if (isEntry(entry)) return entry;
-    this.#log.warn({ path }, 'checkpoint: a file is not of this version; ignored');
+    this.#logger.warn({ path }, 'checkpoint: a file is not of this version; ignored');
     return undefined;
   }
 

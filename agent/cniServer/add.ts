@@ -90,14 +90,14 @@ function resultBefore(config: CniConfig): Record<string, unknown> {
 }
 
 /** The pod's attachments to our networks; what else it selects needs Multus. */
-function chainedWanted({ view, log }: CniContext, { call, config, pod }: PodCall): Wanted[] {
+function chainedWanted({ view, logger }: CniContext, { call, config, pod }: PodCall): Wanted[] {
   const elements = parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
   const ifnames = interfaceNames(elements);
   const defaultFamilies = gatewayFamilies(elements.filter(({ name }) => view.exists(name)));
   return elements.flatMap((element, i): Wanted[] => {
     const { name: network } = element;
     if (!view.exists(network)) {
-      log.warn({ pod: pod.metadata.name, network }, 'not a MultiNicNetwork: needs Multus, not attached');
+      logger.warn({ pod: pod.metadata.name, network }, 'not a MultiNicNetwork: needs Multus, not attached');
       return [];
     }
     const asked = { ...askedBy(element, i), defaultFamilies };
@@ -152,12 +152,15 @@ async function addOne({ decider, attacher, onStep }: CniContext, wanted: Wanted,
 }
 
 /** Takes away what this call made before it failed; what cannot be is left to DEL. */
-async function removeAll({ checkpoint, attacher, log }: CniContext, { containerId, ifname }: CniCall): Promise<void> {
+async function removeAll(
+  { checkpoint, attacher, logger }: CniContext,
+  { containerId, ifname }: CniCall,
+): Promise<void> {
   for (const entry of checkpoint.ofCall(containerId, ifname)) {
     try {
       await attacher.detach(entry);
     } catch (error) {
-      log.error({ err: error, container: containerId, ifname: entry.ifname }, 'rolling back failed');
+      logger.error({ err: error, container: containerId, ifname: entry.ifname }, 'rolling back failed');
     }
   }
 }

@@ -10,7 +10,7 @@ const logger = pino({ level: 'silent' });
 
 /** What ADD rests on before it decides. */
 function callsWith(context: Pick<CniContext, 'synced'> & Partial<CniContext>): CniCalls {
-  return new CniCalls({ log: logger, ...context } as CniContext, undefined, { addLimitMs: 100 });
+  return new CniCalls({ logger, ...context } as CniContext, undefined, { addLimitMs: 100 });
 }
 
 async function add(calls: CniCalls): Promise<unknown[]> {

@@ -66,7 +66,7 @@ export class CniCalls {
     const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname, CNI_ARGS: args } = env;
     const level = command === 'STATUS' ? 'debug' : 'warn';
     const why = code === cniCodes.internal ? { err: cause } : {};
-    this.#context.log[level](
+    this.#context.logger[level](
       { command, container, ifname, args, code, details, ...why },
       `CNI call failed: ${message}`,
     );

@@ -12,7 +12,7 @@ import type { NetworkStatus } from '../status/networkStatus.ts';
 
 /** What answering CNI calls needs. */
 export interface CniContext {
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly netlink: Netlink;
   readonly attacher: Attacher;
   readonly checkpoint: Checkpoint;

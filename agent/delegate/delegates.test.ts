@@ -42,7 +42,12 @@ describe('a plugin that hangs', function () {
 
   it('is waited for once: the executable does not wait as long as for each of many NICs', async () => {
     const delegates = new Delegates([folder], { DEL: 4_000 });
-    const options = { netlink: { run: () => [] }, delegates, log: pino({ level: 'silent' }), onStep: () => undefined };
+    const options = {
+      netlink: { run: () => [] },
+      delegates,
+      logger: pino({ level: 'silent' }),
+      onStep: () => undefined,
+    };
     const detacher = new Detacher(options as unknown as DetacherOptions);
     const links = ['net1-0', 'net1-1'].map(name => ({ name, addresses: [], routes: [], delegate }));
     const entry = { version: checkpointVersion, containerId: 'c', netns: '/none', netnsId: 'x', links };

@@ -62,7 +62,7 @@ const [get, list, alpha] = [
 describe('KubeletDevices', () => {
   let folder: string;
   const logged: string[] = [];
-  const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(line) });
+  const logger = pino({ level: 'debug' }, { write: (line: string) => logged.push(line) });
   const pod = { metadata: { namespace: 'team', name: 'w-0', uid: 'u1' }, spec: { containers: [] } };
 
   beforeEach(async () => {
@@ -75,7 +75,7 @@ describe('KubeletDevices', () => {
 
   const socket = () => join(folder, 'pod-resources/kubelet.sock');
   const serve = (methods: Record<string, Method>) => GrpcServer.listen(socket(), methods);
-  const devices = (signal = new AbortController().signal) => new KubeletDevices(folder, log).of(pod, signal);
+  const devices = (signal = new AbortController().signal) => new KubeletDevices(folder, logger).of(pod, signal);
   const checkpoint = (entries: object[]) =>
     writeFile(
       join(folder, 'device-plugins/kubelet_internal_checkpoint'),

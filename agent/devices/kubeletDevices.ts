@@ -13,12 +13,12 @@ const answerMs = 2000;
 /** Which devices the kubelet has assigned to pods. */
 export class KubeletDevices {
   readonly #kubeletDir: string;
-  readonly #log: Logger;
+  readonly #logger: Logger;
 
   /** @param kubeletDir for example /var/lib/kubelet */
-  constructor(kubeletDir: string, log: Logger) {
+  constructor(kubeletDir: string, logger: Logger) {
     this.#kubeletDir = kubeletDir;
-    this.#log = log;
+    this.#logger = logger;
   }
 
   /**
@@ -43,12 +43,12 @@ export class KubeletDevices {
     try {
       const devices = await podResources(this.#kubeletDir, pod, limit.signal);
       if (devices) return { devices };
-      this.#log.info(pod, 'PodResources does not list the pod: reading the checkpoint');
+      this.#logger.info(pod, 'PodResources does not list the pod: reading the checkpoint');
       return { why: 'PodResources does not list the pod' };
     } catch (error) {
       if (signal.aborted) throw error;
       const isServed = !isSystemError(error, 'ENOENT');
-      this.#log[isServed ? 'warn' : 'debug'](
+      this.#logger[isServed ? 'warn' : 'debug'](
         { err: error, ...pod },
         'no answer of PodResources: reading the checkpoint',
       );

@@ -45,7 +45,7 @@ describe('HostInterfaceWriter', () => {
     });
     const { client } = server;
     const informer = new Informer<HostInterface>({ client, resource: hostInterfaces, logger });
-    writer = new HostInterfaceWriter({ client, informer, node: 'n', log: logger, now: () => nowMs });
+    writer = new HostInterfaceWriter({ client, informer, node: 'n', logger, now: () => nowMs });
     await writer.writeNics([eth(1), eth(2)], signal);
   });
 
@@ -122,7 +122,7 @@ describe('HostInterfaceWriter, asked what is told', () => {
     });
     const { client } = server;
     const informer = new Informer<HostInterface>({ client, resource: hostInterfaces, logger });
-    const writer = new HostInterfaceWriter({ client, informer, node: 'n', log: logger });
+    const writer = new HostInterfaceWriter({ client, informer, node: 'n', logger });
     expect(writer.isTold([eth(1)])).to.equal(false);
     void informer.start();
     await writer.synced;

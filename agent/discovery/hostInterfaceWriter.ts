@@ -25,7 +25,7 @@ export interface HostInterfaceWriterOptions {
   readonly client: KubeClient;
   readonly informer: Informer<HostInterface>;
   readonly node: string;
-  readonly log: Logger;
+  readonly logger: Logger;
   /** A clock that never goes back, ms. Default: performance.now. */
   readonly now?: () => number;
 }
@@ -35,18 +35,18 @@ export class HostInterfaceWriter {
   readonly #client: KubeClient;
   readonly #informer: Informer<HostInterface>;
   readonly #node: string;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #now: () => number;
   /** Newer than the informer's where our own write has not come back yet. */
   #written: HostInterface | undefined;
   /** When the NICs and the conditions were written because of links alone. */
   readonly #toldAt = { nics: -Infinity, conditions: -Infinity };
 
-  constructor({ client, informer, node, log, now }: HostInterfaceWriterOptions) {
+  constructor({ client, informer, node, logger, now }: HostInterfaceWriterOptions) {
     this.#client = client;
     this.#informer = informer;
     this.#node = node;
-    this.#log = log;
+    this.#logger = logger;
     this.#now = now ?? (() => performance.now());
   }
 
@@ -104,7 +104,7 @@ export class HostInterfaceWriter {
     const isOfLinks = isSame(withoutLinkStates(current.spec), withoutLinkStates(spec));
     const waitMs = isOfLinks ? this.#toldAt.nics + linkStateMs - this.#now() : 0;
     if (waitMs > 0) return waitMs;
-    this.#log.info({ nics: nics.map(({ interfaceName }) => interfaceName) }, 'the NICs of the node have changed');
+    this.#logger.info({ nics: nics.map(({ interfaceName }) => interfaceName) }, 'the NICs of the node have changed');
     const options = { signal, fieldManager: component.agent };
     await this.#write(() => this.#client.update(hostInterfaces, { ...current, spec }, options));
     if (isOfLinks) this.#toldAt.nics = this.#now();

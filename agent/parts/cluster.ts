@@ -35,7 +35,7 @@ export function clusterParts({ client, logger, options, informers: observer }: A
     sources,
     view,
     pods: new PodSource({ client, node, logger, observer }),
-    store: new PoolStore(client, { log: logger }),
+    store: new PoolStore(client, { logger }),
     records: new PoolRecords({ client, view, node, logger, observer }),
     events: new EventRecorder({ client, logger, component: component.agent, instance: node }),
   };

@@ -30,10 +30,10 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const releaser = new Releaser({ pods, adds, records, store, checkpoint, logger, observer });
   const status = new StatusWriter(client, logger, observer);
   const delegates = new Delegates(options.cniPath);
-  const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, log: logger, onStep });
+  const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, logger, onStep });
   const calls = new CniCalls(
     {
-      ...{ log: logger, netlink, attacher, checkpoint, adds, view, delegates, onStep, synced },
+      ...{ logger, netlink, attacher, checkpoint, adds, view, delegates, onStep, synced },
       decider: createDecider(setup, cluster),
       checkRoom: known => {
         checkRoom(view, records, known, node);

@@ -23,7 +23,7 @@ export function hostParts(setup: AgentSetup, cluster: ClusterParts): HostParts {
   const { client, netlink, checkpoint, logger, options, metrics, queues: observer } = setup;
   const { sources, view, records, events } = cluster;
   const node = options.nodeName;
-  const writer = new HostInterfaceWriter({ client, informer: sources.hosts, node, log: logger });
+  const writer = new HostInterfaceWriter({ client, informer: sources.hosts, node, logger });
   const shared = { netlink, view, writer, node, logger, observer };
   const parts = {
     kernelEvents: new KernelEvents(netlink, logger),

@@ -70,7 +70,7 @@ export async function handlerCosts({ client }: AdmissionSite, report: Reporter):
   };
   const { namespaces, deviceClasses, unassignedPods } = informers;
   const view = new ClusterView(informers, logger);
-  const store = new PoolStore(client, { log: logger });
+  const store = new PoolStore(client, { logger });
   const context: ReviewContext = {
     ...{ client, view, store, namespaces, deviceClasses, unassignedPods, logger },
     profiles: new HostProfiles(view),

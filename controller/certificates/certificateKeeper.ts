@@ -41,7 +41,7 @@ export interface CertificateReport {
 
 export interface CertificateKeeperParts {
   client: KubeClient;
-  log: Logger;
+  logger: Logger;
   events: Pick<EventRecorder, 'record'>;
   options: CertificateOptions;
   observer?: InformerOptions<KubeObject>['observer'] | undefined;
@@ -92,10 +92,10 @@ export class CertificateKeeper implements Runnable {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { log, options } = this.#parts;
+    const { logger, options } = this.#parts;
     const queue = new WorkQueue({
       name: 'certificates',
-      logger: log,
+      logger,
       backoff: { maxMs: 5_000 },
       handler: (_key, stopping) => this.#turn(stopping),
     });
@@ -113,7 +113,7 @@ export class CertificateKeeper implements Runnable {
 
   /** Tells when to look; what there is is read anew each time, as a copy may be late. So only metadata are kept. */
   #informer(resource: Resource, { namespace, name }: { namespace?: string; name: string }): Informer<KubeObject> {
-    const { client, log: logger, observer } = this.#parts;
+    const { client, logger, observer } = this.#parts;
     return new Informer<KubeObject>({
       ...{ client, logger, resource, name: `certificates: ${resource.plural}`, fieldSelector: `metadata.name=${name}` },
       ...(namespace !== undefined && { namespace }),
@@ -227,10 +227,10 @@ export class CertificateKeeper implements Runnable {
   }
 
   #leaveTo(keeper: string, { content }: View): WorkResult {
-    const { log, options } = this.#parts;
+    const { logger, options } = this.#parts;
     this.#say(factsOf(content, options.serverNames), 'kept-by-others');
     const error = new MultiNicError('MNN_CERT_KEPT_BY_OTHERS', keeper);
-    log.error({ reason: error.message }, 'certificates are left alone');
+    logger.error({ reason: error.message }, 'certificates are left alone');
     return { requeueAfterMs: pollMs };
   }
 
@@ -239,10 +239,10 @@ export class CertificateKeeper implements Runnable {
   }
 
   #tell(step: TakenStep, secret: Secret | undefined, why: string): void {
-    const { log, events, options } = this.#parts;
+    const { logger, events, options } = this.#parts;
     const [reason, what] = told[step.do];
     this.#steps.set(step.do, { count: (this.#steps.get(step.do)?.count ?? 0) + 1, last: new Date() });
-    log.info({ step: step.do, why, secret: options.secret }, what);
+    logger.info({ step: step.do, why, secret: options.secret }, what);
     if (!secret) return;
     // Not the Secret itself: an event is kept for a while.
     const subject = { apiVersion: 'v1', kind: 'Secret', metadata: secret.metadata };

@@ -16,7 +16,7 @@ export interface AuditReport {
 
 export interface AuditorOptions {
   client: KubeClient;
-  log: Logger;
+  logger: Logger;
   /** Between two audits, and before the first, in milliseconds. */
   intervalMs: number;
   /** How long a reservation may wait for its pod, in milliseconds. */
@@ -48,24 +48,25 @@ export class Auditor implements Runnable {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { intervalMs, log } = this.#options;
+    const { intervalMs, logger } = this.#options;
     for (;;) {
       await sleep(intervalMs, signal);
       if (signal.aborted) return;
       await this.#audit(signal).catch((error: unknown) => {
-        if (!signal.aborted) log.warn({ err: error }, 'the audit ended early, to be tried again');
+        if (!signal.aborted) logger.warn({ err: error }, 'the audit ended early, to be tried again');
       });
     }
   }
 
   async #audit(signal: AbortSignal): Promise<void> {
-    const { client, log, intervalMs, reservationMs } = this.#options;
+    const { client, logger, intervalMs, reservationMs } = this.#options;
     const pauseMs = Math.min(settleMs, intervalMs);
     const options = { settleMs: pauseMs, graceMs, reservationMs, concurrency, signal };
     const { findings, more } = await auditCluster(client, options);
     const counts = countKinds(findings);
     this.#report = { counts, more, endedAt: new Date() };
-    for (const finding of findings.slice(0, mostTold)) log.warn(finding, 'audit: pods, pools and interfaces disagree');
-    log.info({ findings: findings.length, ...counts, more }, 'audited; kubectl multinic audit lists the findings');
+    for (const finding of findings.slice(0, mostTold))
+      logger.warn(finding, 'audit: pods, pools and interfaces disagree');
+    logger.info({ findings: findings.length, ...counts, more }, 'audited; kubectl multinic audit lists the findings');
   }
 }

@@ -11,7 +11,7 @@ import type { NetworkSurveys } from './networkSurveys.ts';
 /** What every reconciler works with, for one time of leading. */
 export interface LeaderContext {
   client: KubeClient;
-  log: Logger;
+  logger: Logger;
   events: Pick<EventRecorder, 'record'>;
   informers: LeaderInformers;
   view: ClusterView;

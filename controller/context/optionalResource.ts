@@ -11,7 +11,7 @@ export interface OptionalResourceOptions<T extends KubeObject> {
   resource: Resource<T>;
   /** Not started yet. */
   informer: Informer<T>;
-  log: Logger;
+  logger: Logger;
   /** How often to ask whether the resource is there now, in milliseconds. */
   recheckMs: number;
 }
@@ -37,11 +37,11 @@ export class OptionalResource<T extends KubeObject> {
    * @param onChange called whenever the answer changes
    */
   async run(signal: AbortSignal, onChange: () => void): Promise<void> {
-    const { resource, log, recheckMs } = this.#options;
+    const { resource, logger, recheckMs } = this.#options;
     while (!signal.aborted && !(await this.#isServed(signal))) {
       if (this.#installed === undefined && !signal.aborted) {
         this.#installed = false;
-        log.info({ kind: resource.kind }, 'the cluster does not have the resource: going on without until it has');
+        logger.info({ kind: resource.kind }, 'the cluster does not have the resource: going on without until it has');
         onChange();
       }
       await sleep(recheckMs, signal);
@@ -57,7 +57,7 @@ export class OptionalResource<T extends KubeObject> {
 
   /** False where the API server does not list the resource. A failure of any other kind says nothing: asked again. */
   async #isServed(signal: AbortSignal): Promise<boolean> {
-    const { client, resource, log, recheckMs } = this.#options;
+    const { client, resource, logger, recheckMs } = this.#options;
     while (!signal.aborted) {
       try {
         const path = `/apis/${apiVersionOf(resource)}`;
@@ -66,7 +66,7 @@ export class OptionalResource<T extends KubeObject> {
       } catch (error) {
         if (isNotFound(error)) return false;
         if (!signal.aborted)
-          log.warn({ err: error, kind: resource.kind }, 'the resource cannot be asked for, going on');
+          logger.warn({ err: error, kind: resource.kind }, 'the resource cannot be asked for, going on');
         await sleep(Math.min(5_000, recheckMs), signal);
       }
     }

@@ -21,20 +21,20 @@ export interface OptionalResources {
 
 export interface OptionalResourcesOptions {
   client: KubeClient;
-  log: Logger;
+  logger: Logger;
   recheckMs: number;
   observer?: InformerOptions<KubeObject>['observer'];
 }
 
 /** Makes them, with the informers of their objects; nothing runs before run(). */
 export function createOptionalResources(options: OptionalResourcesOptions): OptionalResources {
-  const { client, log, recheckMs, observer } = options;
+  const { client, logger, recheckMs, observer } = options;
   const optional = <T extends KubeObject>(
     resource: Resource<T>,
     selected: Pick<InformerOptions<T>, 'namespace' | 'transform'> = {},
   ): OptionalResource<T> => {
-    const informer = new Informer<T>({ client, resource, logger: log, ...selected, ...(observer && { observer }) });
-    return new OptionalResource({ client, resource, informer, log, recheckMs });
+    const informer = new Informer<T>({ client, resource, logger, ...selected, ...(observer && { observer }) });
+    return new OptionalResource({ client, resource, informer, logger, recheckMs });
   };
   return {
     definitions: optional(resources.networkAttachmentDefinitions, { transform: trimDefinition }),

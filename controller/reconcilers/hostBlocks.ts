@@ -63,7 +63,7 @@ export class HostBlocks {
     const decided = this.#plan(object, network, stored, host => gone.has(host), held);
     await this.#write(object, stored, decided.changed, signal);
     this.#unassigned.set(network.name, decided.unassigned);
-    this.#context.log.info(
+    this.#context.logger.info(
       { network: network.name, pages: decided.changed.length, freed: decided.gone, full: decided.unassigned.length },
       'host indexes written',
     );

@@ -23,7 +23,7 @@ export const noReuse: Reuse = { free: new Set(), kept: [] };
 const longestGoodMs = 60_000;
 
 /** What of a leader's context is needed. */
-export type ReuseContext = IndexContext & Pick<LeaderContext, 'log' | 'surveys'>;
+export type ReuseContext = IndexContext & Pick<LeaderContext, 'logger' | 'surveys'>;
 
 type Gone = InterfaceIndex & { goneSince: string };
 
@@ -91,13 +91,16 @@ export class InterfaceReuse {
   }
 
   async #look(network: Network, due: readonly Gone[], signal: AbortSignal): Promise<Look> {
-    const { log } = this.#context;
+    const { logger } = this.#context;
     const last = this.#looks.get(network.name);
     const isGood = last !== undefined && performance.now() - last.at < this.#goodForMs;
     if (isGood && due.every(({ index }) => last.asked.has(index))) return last;
     const holders = await indexHolders(this.#context, network, due, signal).catch((error: unknown) => {
       signal.throwIfAborted();
-      log.warn({ err: error, network: network.name }, 'who holds addresses under interface indexes could not be asked');
+      logger.warn(
+        { err: error, network: network.name },
+        'who holds addresses under interface indexes could not be asked',
+      );
       return new Map(due.map(({ index }) => [index, 'the API server did not say who holds addresses under it']));
     });
     const look = { at: performance.now(), asked: new Set(due.map(({ index }) => index)), holders };

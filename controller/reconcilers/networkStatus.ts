@@ -179,14 +179,14 @@ export class NetworkStatuses {
   }
 
   #tellReuse(object: MultiNicNetwork, status: MultiNicNetworkStatus, { free }: Reuse): void {
-    const { events, log } = this.#context;
+    const { events, logger } = this.#context;
     for (const before of object.status?.interfaces ?? []) {
       const now = status.interfaces?.find(({ index }) => index === before.index);
       if (!free.has(before.index) || !now || isSamePosition(before, now)) continue;
       const detail =
         `interface index ${now.index} is that of ${describePosition(now)} from now on: no host has had ` +
         `${describePosition(before)} since ${before.goneSince}, and nobody holds addresses under it`;
-      log.info({ network: object.metadata.name, before, now }, 'interface index given to another NIC');
+      logger.info({ network: object.metadata.name, before, now }, 'interface index given to another NIC');
       events.record(object, 'Normal', 'InterfaceIndexReused', detail);
     }
   }

@@ -54,7 +54,7 @@ function memo(ask: (name: string) => Promise<boolean>): (name: string) => Promis
 
 /** Deletes the object as it was seen; one that changed since is looked at again in the next sweep. */
 async function remove(
-  { client, log }: LeaderContext,
+  { client, logger }: LeaderContext,
   resource: Resource,
   { metadata }: KubeObject,
   signal: AbortSignal,
@@ -62,7 +62,7 @@ async function remove(
   const { name, uid, resourceVersion } = metadata;
   try {
     await client.delete(resource, { name }, { signal, preconditions: { uid, resourceVersion } });
-    log.info({ [resource.kind]: name }, 'deleted: its node or network is gone');
+    logger.info({ [resource.kind]: name }, 'deleted: its node or network is gone');
   } catch (error) {
     if (!isConflict(error) && !isNotFound(error)) throw error;
   }

@@ -43,8 +43,8 @@ export class PageSweeper implements Runnable {
   constructor(context: LeaderContext, options: PageSweeperOptions) {
     this.#context = context;
     this.#options = options;
-    const { client, informers, log } = context;
-    this.#pods = injectedPods(client, log);
+    const { client, informers, logger } = context;
+    this.#pods = injectedPods(client, logger);
     this.#fates = new PodFates(client, informers.nodes, this.#pods, options.recordGraceMs);
     this.#pods.addHandlers({
       updated: pod => {
@@ -71,7 +71,7 @@ export class PageSweeper implements Runnable {
       if (this.#pods.hasSynced) {
         await this.#sweep(signal).catch((error: unknown) => {
           if (!signal.aborted)
-            this.#context.log.warn({ err: error }, 'a sweep of pages ended early, to be tried again');
+            this.#context.logger.warn({ err: error }, 'a sweep of pages ended early, to be tried again');
         });
       }
       await sleep(intervalMs, this.#waiting.signal);
@@ -95,7 +95,7 @@ export class PageSweeper implements Runnable {
   };
 
   async #sweep(signal: AbortSignal): Promise<void> {
-    const { pools, log } = this.#context;
+    const { pools, logger } = this.#context;
     const uids = new Set<string>();
     this.#fates.begin();
     await eachOf(this.#pages(), pagesAtOnce, async page => {
@@ -112,7 +112,7 @@ export class PageSweeper implements Runnable {
       const isOver = ({ state, podUID }: Allocation): boolean => state === 'Allocated' && over.has(podUID);
       signal.throwIfAborted();
       await pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
-      log.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
+      logger.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
     });
     this.#fates.keep(uids);
   }

@@ -6,12 +6,16 @@ import type { LeaderContext } from '../context/leaderContext.ts';
 const told = new WeakSet<IPPool>();
 
 /** The pool's records in a state; none where it cannot be read, which is told and keeps no other pool from being swept. */
-export function poolRecords({ log }: Pick<LeaderContext, 'log'>, pool: IPPool, state: AllocationState): Allocation[] {
+export function poolRecords(
+  { logger }: Pick<LeaderContext, 'logger'>,
+  pool: IPPool,
+  state: AllocationState,
+): Allocation[] {
   try {
     return recordsIn(pool, state);
   } catch (error) {
     if (!told.has(pool))
-      log.error({ err: error, pool: pool.metadata.name }, 'the pool cannot be read, and is not swept');
+      logger.error({ err: error, pool: pool.metadata.name }, 'the pool cannot be read, and is not swept');
     told.add(pool);
     return [];
   }

@@ -26,7 +26,7 @@ export async function sweepReservations(
   { timeoutMs, seen }: { timeoutMs: number; seen: FirstSeen },
   signal: AbortSignal,
 ): Promise<void> {
-  const { informers, pools, log } = context;
+  const { informers, pools, logger } = context;
   const reserved = [...informers.pools.list()].flatMap(pool =>
     poolRecords(context, pool, 'Reserved').map(record => ({
       pool: pool.metadata.name,
@@ -54,7 +54,10 @@ export async function sweepReservations(
         addressesOf(record.nics).join() === addresses;
       await pools.release(pool, matches, options);
     }
-    log.info({ pool, namespace, pod: pod?.metadata.name }, pod ? 'reservation confirmed late' : 'reservation released');
+    logger.info(
+      { pool, namespace, pod: pod?.metadata.name },
+      pod ? 'reservation confirmed late' : 'reservation released',
+    );
   };
   // Those of one pool go in one write. After an outage there are hundreds, and a write for each would take minutes.
   await eachOf(Map.groupBy(overdue, ({ pool }) => pool).values(), poolsAtOnce, async held => {

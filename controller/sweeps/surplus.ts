@@ -63,7 +63,7 @@ function heldTwice(records: readonly PageRecord[]): Map<string, Several> {
 }
 
 async function releaseSurplus(
-  { client, pools, log }: LeaderContext,
+  { client, pools, logger }: LeaderContext,
   held: Several,
   signal: AbortSignal,
 ): Promise<void> {
@@ -80,7 +80,7 @@ async function releaseSurplus(
       addressesOf(other.nics).join() === addresses;
     signal.throwIfAborted();
     await pools.release(pool, isIt, { timeoutMs: releaseTimeoutMs });
-    log.info({ pool, namespace, pod: name, addresses }, 'addresses released that the pod held besides its own');
+    logger.info({ pool, namespace, pod: name, addresses }, 'addresses released that the pod held besides its own');
   }
 }
 

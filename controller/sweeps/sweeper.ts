@@ -31,7 +31,7 @@ export function createSweeper(context: LeaderContext, options: SweeperOptions): 
         for (const [name, sweep] of Object.entries(sweeps)) {
           await sweep(signal).catch((error: unknown) => {
             if (!signal.aborted)
-              context.log.warn({ err: error, sweep: name }, 'a sweep ended early, to be tried again');
+              context.logger.warn({ err: error, sweep: name }, 'a sweep ended early, to be tried again');
           });
         }
         await sleep(intervalMs, signal);

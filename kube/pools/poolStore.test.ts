@@ -52,7 +52,7 @@ describe('PoolStore, against a server that misbehaves', () => {
         answerJson(response, status, text, headers);
       })();
     });
-    store = new PoolStore(server.client, { log: pino({ enabled: false }) });
+    store = new PoolStore(server.client, { logger: pino({ enabled: false }) });
     const metadata = { name: 'net', uid: pool.networkUid, generation: 1 };
     await server.client.create(multiNicNetworks, { apiVersion, kind: 'MultiNicNetwork', metadata } as MultiNicNetwork);
   });

@@ -26,7 +26,7 @@ export interface PoolCallOptions {
 }
 
 export interface PoolStoreOptions {
-  log: Logger;
+  logger: Logger;
   /** Pools are to have no managedFields (decision 0014); for who may update ippools, not only their status. Default false. */
   untracked?: boolean;
 }
@@ -50,7 +50,7 @@ const maxRemembered = 4096;
  */
 export class PoolStore {
   readonly #client: KubeClient;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #untracked: boolean;
   readonly #writers = new Map<string, PoolWriter>();
   readonly #proof: NetworkProof;
@@ -61,7 +61,7 @@ export class PoolStore {
     this.#client = client;
     this.#proof = new NetworkProof(client);
     this.pages = new PageDirectory(client);
-    this.#log = options.log;
+    this.#logger = options.logger;
     this.#untracked = options.untracked ?? false;
   }
 
@@ -188,7 +188,8 @@ export class PoolStore {
 
   #writer(name: string): PoolWriter {
     const writer =
-      this.#writers.get(name) ?? new PoolWriter(this.#client, name, { log: this.#log, untracked: this.#untracked });
+      this.#writers.get(name) ??
+      new PoolWriter(this.#client, name, { logger: this.#logger, untracked: this.#untracked });
     // Re-inserted at the end: the map's order is the order of use.
     this.#writers.delete(name);
     this.#writers.set(name, writer);

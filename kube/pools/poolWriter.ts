@@ -43,7 +43,7 @@ interface Waiting extends Change<unknown> {
 }
 
 export interface PoolWriterOptions {
-  log: Logger;
+  logger: Logger;
   /** The pool is to have no managedFields; takes the right to update ippools. */
   untracked: boolean;
 }
@@ -119,7 +119,7 @@ export class PoolWriter {
     try {
       this.#know((await this.#read('0', limit)) ?? (await this.#client.create(ipPools, template, limit)));
     } catch (error) {
-      this.#options.log.debug(
+      this.#options.logger.debug(
         { pool: this.#name, err: error },
         'the pool is not made ready: who takes from it will make it',
       );
@@ -171,7 +171,7 @@ export class PoolWriter {
           for (const change of open) change.reject(error);
           return;
         }
-        this.#options.log.warn({ pool: this.#name, err: error }, 'writing the pool failed, trying again');
+        this.#options.logger.warn({ pool: this.#name, err: error }, 'writing the pool failed, trying again');
         await sleep(backoff.next());
       }
     }
@@ -254,7 +254,7 @@ export class PoolWriter {
       this.#known = await this.#client.update(ipPools, { ...pool, metadata }, { timeoutMs: unaskedTimeoutMs });
     } catch (error) {
       this.#known = undefined;
-      this.#options.log.debug({ pool: this.#name, err: error }, 'the pool keeps its managedFields for now');
+      this.#options.logger.debug({ pool: this.#name, err: error }, 'the pool keeps its managedFields for now');
     }
   }
 

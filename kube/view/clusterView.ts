@@ -28,7 +28,7 @@ export interface KnownNetwork {
 /** What one process knows of networks, hosts and host indexes: from its informers, so without a request. */
 export class ClusterView implements NetworkDirectory {
   readonly #sources: ViewSources;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
   readonly #read = new WeakMap<MultiNicNetwork, KnownNetwork | Error>();
   /** By network, since networks changed last: see {@link mustBeAlone}. */
@@ -39,9 +39,9 @@ export class ClusterView implements NetworkDirectory {
   readonly #networkListeners: (() => void)[] = [];
   readonly #hostAddresses: HostAddresses;
 
-  constructor(sources: ViewSources, log: Logger) {
+  constructor(sources: ViewSources, logger: Logger) {
     this.#sources = sources;
-    this.#log = log;
+    this.#logger = logger;
     this.#hostAddresses = new HostAddresses({
       names: () => Array.from(sources.hosts.list(), ({ metadata }) => metadata.name),
       find: name => this.host(name)?.spec,
@@ -215,7 +215,7 @@ export class ClusterView implements NetworkDirectory {
     } catch (error) {
       if (!isMultiNicError(error)) throw error;
       // Stored while no webhook checked it. It is told once a version, and in its status by the controller.
-      this.#log.warn({ network: object.metadata.name, err: error }, 'the network cannot be used');
+      this.#logger.warn({ network: object.metadata.name, err: error }, 'the network cannot be used');
       known = error;
     }
     this.#read.set(object, known);

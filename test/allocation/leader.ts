@@ -23,12 +23,12 @@ export class Leader {
     const informers: LeaderInformers = { ...createInformers(client, silent), networks, cidrs, hosts, namespaces };
     this.#context = {
       client,
-      log: silent,
+      logger: silent,
       events: { record: () => undefined },
       informers,
       view,
       surveys: new NetworkSurveys(() => hosts.list()),
-      pools: new PoolStore(client, { log: silent, untracked: true }),
+      pools: new PoolStore(client, { logger: silent, untracked: true }),
       addresses: new AddressCounts(informers),
       auditor: { report: undefined },
     };

@@ -50,7 +50,7 @@ export class NodeAgent {
     const logger = silent;
     const pods = new PodSource({ client, node, logger });
     const records = new PoolRecords({ client, view, node, logger });
-    const store = new PoolStore(client, { log: logger });
+    const store = new PoolStore(client, { logger });
     this.#pods = pods;
     this.#records = records;
     this.#adds = new AddsUnderWay(pods);

@@ -38,7 +38,7 @@ export class WebhookReplica {
       fieldSelector: 'spec.nodeName=',
       labelSelector: `${label.injected}=true`,
     });
-    const store = new PoolStore(client, { log: silent, untracked: true });
+    const store = new PoolStore(client, { logger: silent, untracked: true });
     const context: ReviewContext = {
       client,
       view: setting.view,

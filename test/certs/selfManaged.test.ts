@@ -178,7 +178,7 @@ describe('self-managed certificates, against a real API server', function () {
     const { rotation } = parseFlags(rotations)!;
     const second = new CertificateKeeper({
       client: site.client,
-      log: silent,
+      logger: silent,
       events: { record: () => undefined },
       options: { ...rotation!, secret: secretRef, configurations: certificates.service },
     });

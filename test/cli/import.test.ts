@@ -207,7 +207,7 @@ describe('kubectl-multinic import, against a real API server', function () {
     const network = readNetwork(object);
     const position = { netAddress: '172.20.2.0/24', ordinal: 0 };
     const blocks = blocksOf(network, object.status?.interfaces ?? [], position, 4);
-    const store = new PoolStore(client, { log: createLogger('test') });
+    const store = new PoolStore(client, { logger: createLogger('test') });
     const spec = { network: 'train', hostName: 'n-0', blocks: [] };
     const ref = { name: nodePoolName('train', 'n-0'), spec, networkUid: network.uid };
     const taken = [];

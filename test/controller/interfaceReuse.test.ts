@@ -8,7 +8,7 @@ import { readNetwork } from '../../core/network/network.ts';
 import { AnsweringServer, answerJson } from '../answeringServer.ts';
 import { host, network } from './support.ts';
 
-const log = pino({ level: 'silent' });
+const logger = pino({ level: 'silent' });
 const absenceMs = 10 * 60_000;
 const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
 
@@ -40,7 +40,12 @@ describe('Interface indexes for NICs that none is left for', () => {
     });
     const { client } = server;
     const hosts = [host('n-0', 0)];
-    const context = { client, log, informers: createInformers(client, log), surveys: new NetworkSurveys(() => hosts) };
+    const context = {
+      client,
+      logger,
+      informers: createInformers(client, logger),
+      surveys: new NetworkSurveys(() => hosts),
+    };
     const object = network('net', { masterNets: [] }, { interfaceBlock });
     const known = {
       object: { ...object, status: { interfaces: stored } as never },

@@ -98,7 +98,7 @@ export function runController(client: KubeClient, times: Times = {}): Running {
   const metrics = createMetrics();
   const controller = createController({
     client,
-    log: pino({ level: process.env.LOG_LEVEL ?? 'error' }, pino.destination(2)),
+    logger: pino({ level: process.env.LOG_LEVEL ?? 'error' }, pino.destination(2)),
     metrics,
     options: {
       times: {

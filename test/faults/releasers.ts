@@ -32,7 +32,7 @@ export async function startReleasers(cluster: Cluster, names: readonly string[])
   for (const node of names) {
     const pods = new PodSource({ client, node, logger });
     const records = new PoolRecords({ client, view, node, logger });
-    const store = new PoolStore(client, { log: logger });
+    const store = new PoolStore(client, { logger });
     const checkpoint = await Checkpoint.open(join(folder, node), logger);
     const { sweepIntervalMs: sweepMs, recordGraceMs: graceMs } = controllerTimes;
     const adds = new AddsUnderWay(pods);

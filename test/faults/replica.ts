@@ -33,7 +33,7 @@ const health = new HealthServer({
 });
 const controller = createController({
   client,
-  log: logger,
+  logger,
   metrics,
   options: { namespace: systemNamespace, times: controllerTimes, election },
 });

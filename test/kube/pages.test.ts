@@ -78,7 +78,7 @@ describe('pages of a node-independent network, against a real API server', funct
   it('have what may wait written along with the next change, or alone when its time has come', async () => {
     const spec = { network: 'patient', page: 0, blocks: [] };
     const pool = { name: 'patient.page.0', spec, networkUid: 'of-no-network' };
-    const store = new PoolStore(client, { log: silent });
+    const store = new PoolStore(client, { logger: silent });
     const reserve = (reservation: string): Promise<Allocation> => {
       const claimant = { podUID: '', reservation, namespace: 'default', name: 'worker-', interface: 'net1' };
       return store.allocate(pool, { claimant, nics: [{ netAddress: '172.20.1.0/24', blocks: [] }] }, { timeoutMs });
@@ -102,7 +102,7 @@ describe('pages of a node-independent network, against a real API server', funct
     const pool = { name: 'again.page.0', spec: { network: 'again', page: 0, blocks: [] } };
     const claimant = { podUID: 'u', namespace: 'default', name: 'worker-1', interface: 'net1' };
     const take = (networkUid: string): Promise<unknown> =>
-      new PoolStore(client, { log: silent })
+      new PoolStore(client, { logger: silent })
         .allocate(
           { ...pool, networkUid },
           { claimant, nics: [{ netAddress: '172.20.1.0/24', blocks: [] }] },
@@ -121,7 +121,7 @@ describe('pages of a node-independent network, against a real API server', funct
     const shape = { subnet: '11.9.0.0/22', ipam: { interfaceBlock: 0 } };
     const { view, ...stale } = await networkView(client, 'edited', shape);
     await stale[Symbol.asyncDispose]();
-    const store = new PoolStore(client, { log: silent });
+    const store = new PoolStore(client, { logger: silent });
     const grant = (name: string): Promise<unknown> => {
       const claimant = { podUID: name, namespace: 'default', name, interface: 'net1' };
       const wanted = { network: 'edited', claimant, request: {} };
@@ -149,7 +149,7 @@ describe('pages of a node-independent network, against a real API server', funct
 
   it('that somebody has spoilt are passed over, and named where there is no other', async () => {
     await using view = await networkView(client, 'spoilt', { subnet: '11.8.0.0/23', ipam: { interfaceBlock: 0 } });
-    const store = new PoolStore(client, { log: silent });
+    const store = new PoolStore(client, { logger: silent });
     const grant = (i: number): Promise<Granted | undefined> => {
       const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
       return grantAnywhere(view.view, store, { network: 'spoilt', claimant, request: {} }, { timeoutMs });
@@ -168,7 +168,7 @@ describe('pages of a node-independent network, against a real API server', funct
 
   it('are counted up to 2^53: an IPv6 address beyond them is refused as what it is', async () => {
     await using six = await networkView(client, 'six', { subnet: 'fd00:7::/64', ipam: { interfaceBlock: 0 } });
-    const store = new PoolStore(client, { log: silent });
+    const store = new PoolStore(client, { logger: silent });
     const ask = (ip: string): Promise<unknown> => {
       const claimant = { podUID: ip, namespace: 'default', name: 'pod', interface: 'net1' };
       const wanted = { network: 'six', claimant, request: {}, ips: [ip] };
@@ -190,9 +190,9 @@ describe('pages of a node-independent network, against a real API server', funct
     const pool = { name: 'asked.page.0', spec, networkUid: 'of-no-network' };
     const nics = [{ netAddress: '172.20.1.0/24', blocks: [] }];
     const claimant = { podUID: '', reservation: 'its', namespace: 'default', name: 'worker-', interface: 'net1' };
-    await new PoolStore(client, { log: silent }).allocate(pool, { claimant, nics }, { timeoutMs });
+    await new PoolStore(client, { logger: silent }).allocate(pool, { claimant, nics }, { timeoutMs });
     const written = await client.get(ipPools, { name: pool.name });
-    const store = new PoolStore(client, { log: silent });
+    const store = new PoolStore(client, { logger: silent });
     const find = (pod: Partial<Holder>, ifname = 'net1'): Promise<Allocation | undefined> =>
       store.find(pool.name, { ...{ uid: 'u', namespace: 'default', name: 'worker-1' }, ...pod }, ifname, { timeoutMs });
     expect(await find({ reservation: 'its' })).to.include({ state: 'Reserved', reservation: 'its' });
@@ -210,7 +210,7 @@ describe('pages of a node-independent network, against a real API server', funct
   });
 
   it('are made before the one that is taken from is crowded', async () => {
-    const store = new PoolStore(client, { log: silent, untracked: true });
+    const store = new PoolStore(client, { logger: silent, untracked: true });
     const pool = (page: number): PoolRef => ({
       ...{ name: `ahead.page.${page}`, networkUid: 'of-no-network' },
       spec: { network: 'ahead', page, blocks: [] },
@@ -247,7 +247,7 @@ describe('pages of a node-independent network, against a real API server', funct
       ipam: { interfaceBlock: 0, excludeCIDRs },
     });
     // They write as webhooks and the leader do: with the right to say who set which field of a pool, namely nobody.
-    const stores = Array.from({ length: 3 }, () => new PoolStore(client, { log: silent, untracked: true }));
+    const stores = Array.from({ length: 3 }, () => new PoolStore(client, { logger: silent, untracked: true }));
     const grant = (i: number): Promise<Granted | undefined> => {
       const store = stores[i % stores.length]!;
       const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
@@ -270,7 +270,7 @@ describe('pages of a node-independent network, against a real API server', funct
     const { items } = await client.list(ipPools, { labelSelector: `${label.network}=flat` });
     expect(items.map(({ metadata }) => metadata.managedFields)).to.deep.equal(Array.from({ length: pages }));
     // What comes back is found again, whoever looks. An agent gives it back, which may not say who set which field.
-    const agent = new PoolStore(client, { log: silent });
+    const agent = new PoolStore(client, { logger: silent });
     await agent.release('flat.page.65534', ({ podUID }) => podUID !== '', { timeoutMs });
     // Until the API server's cache has it, a writer is told that all are full.
     expect((await eventually('a free address', () => grant(addresses))).pool).to.equal('flat.page.65534');
@@ -289,7 +289,7 @@ describe('pages of a node-independent network, against a real API server', funct
     await client.create(hostInterfaces, host);
     await using left = await networkView(client, 'left', { subnet: '11.9.0.0/28', ipam: { interfaceBlock: 1 } });
     await eventually('the host', () => left.view.host('host-1'));
-    const store = new PoolStore(client, { log: silent, untracked: true });
+    const store = new PoolStore(client, { logger: silent, untracked: true });
     const grant = async (i: number, master: string): Promise<string[]> => {
       const claimant = { podUID: `pod-${i}`, namespace: 'default', name: `pod-${i}`, interface: 'net1' };
       const wanted = { network: 'left', node: 'host-1', claimant, request: { masters: [master] } };

@@ -167,7 +167,7 @@ describe('applying networks, through the real API server', () => {
     expect(inUse.message).to.contain('pod used/user').and.contain('MNN_IN_USE');
     await client.delete(pods, { namespace: 'used', name: 'user' }, { gracePeriodSeconds: 0 });
     for (const { name } of (await listPoolRows(client, { network: 'used' })).filter(({ used }) => used)) {
-      await new PoolStore(client, { log: silent }).release(name, () => true, { timeoutMs: 10_000 });
+      await new PoolStore(client, { logger: silent }).release(name, () => true, { timeoutMs: 10_000 });
     }
     await eventually('the deletion', () =>
       client.delete(multiNicNetworks, ref).then(
