@@ -40,6 +40,12 @@ export interface ClusterPrograms {
   node?: { programs: NodePrograms; images: Images };
 }
 
+/** A pod that a token is bound to. */
+interface PodIdentity {
+  name: string;
+  uid: string;
+}
+
 /** Finds or makes the programs for a cluster. */
 export async function clusterPrograms(realNodes: boolean): Promise<ClusterPrograms> {
   const controlPlane = await controlPlanePrograms();
@@ -128,18 +134,21 @@ export class Cluster implements AsyncDisposable {
     return writeKubeconfig(pki, this.runFolder, server, { commonName: user, organizations: groups });
   }
 
-  /** A token of a service account, as its pods get one (TokenRequest), for two hours. */
-  async tokenFor({ namespace, name }: { namespace: string; name: string }): Promise<string> {
+  /** A token of a service account, as its pods get one (TokenRequest), for two hours. Of a pod: it ends with that, and newer servers say its node in it. */
+  async tokenFor({ namespace, name }: { namespace: string; name: string }, pod?: PodIdentity): Promise<string> {
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
-    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 7200 } };
-    const { stdout } = await this.kubectl(['create', '--raw', path, '-f', '-'], { input: JSON.stringify(request) });
+    const boundObjectRef = pod && { apiVersion: 'v1', kind: 'Pod', name: pod.name, uid: pod.uid };
+    const spec = { expirationSeconds: 7200, ...(boundObjectRef && { boundObjectRef }) };
+    const input = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec });
+    const { stdout } = await this.kubectl(['create', '--raw', path, '-f', '-'], { input });
     return (JSON.parse(stdout) as { status: { token: string } }).status.token;
   }
 
   /** Writes a kubeconfig with such a token and returns its path: unlike a certificate it is not verified anew for each request. */
-  async tokenKubeconfigFor(account: { namespace: string; name: string }): Promise<string> {
+  async tokenKubeconfigFor(account: { namespace: string; name: string }, pod?: PodIdentity): Promise<string> {
     const { pki, server } = this.#running;
-    return writeTokenKubeconfig(pki, this.runFolder, server, account.name, await this.tokenFor(account));
+    const name = pod ? `${account.name}-${pod.name}` : account.name;
+    return writeTokenKubeconfig(pki, this.runFolder, server, name, await this.tokenFor(account, pod));
   }
 
   /** Runs kubectl as administrator (or as another kubeconfig's user) and returns what it printed. */

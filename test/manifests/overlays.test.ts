@@ -207,7 +207,12 @@ describe('Overlays', function () {
         'registry.example/multi-nic-webhook:0.1.0',
       ]);
       const kinds = objects.map(({ kind }) => kind);
-      expect(kinds).to.include.members(['Certificate', 'PodDisruptionBudget', 'PrometheusRule']);
+      expect(kinds).to.include.members([
+        'Certificate',
+        'PodDisruptionBudget',
+        'PrometheusRule',
+        'ValidatingAdmissionPolicy',
+      ]);
       expect(containers.flatMap(({ args }) => args ?? [])).to.include('--chain=/etc/cni/net.d');
     } finally {
       rmSync(folder, { recursive: true });
