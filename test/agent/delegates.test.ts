@@ -1,28 +1,18 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { dieAtVariable } from '../../agent/base/steps.ts';
 import { annotation } from '../../core/api/names.ts';
-import type { MultiNicNetwork, MultiNicNetworkSpec, PluginSpec } from '../../core/api/types.ts';
+import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { blocks } from '../system/pages.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
 import type { Host } from './host.ts';
 import { movedNics } from './movedNics.ts';
 import { errorOf, multusConfig, Sandbox } from './sandbox.ts';
-import { ScriptedPlugin } from './scriptedPlugin.ts';
+import { ours, spec } from './delegateSpec.ts';
 import { Site } from './site.ts';
 import { withoutAddresses } from './withoutAddresses.ts';
-
-const ours = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3 });
-
-function spec(ipam: object | string, plugin: Partial<PluginSpec>, subnet = ''): MultiNicNetworkSpec {
-  return {
-    ...(subnet !== '' && { subnet, multiNICIPAM: true }),
-    ipam: typeof ipam === 'string' ? ipam : JSON.stringify(ipam),
-    plugin: { cniVersion: '1.0.0', type: 'macvlan', ...plugin },
-  };
-}
 
 /** The network of that name in the guide on devices. */
 function documented(name: string): MultiNicNetworkSpec {
@@ -71,8 +61,6 @@ describe('agent: other plugins as delegates', function () {
     await site.addNetwork('shared', spec(ours, { type: 'sriov' }, '10.233.0.0/16'));
     const { ipam = '', plugin } = documented('infiniband');
     await site.addNetwork('infiniband', spec(ipam, { ...plugin, cniVersion: '1.0.0' }));
-    await site.addNetwork('modern', spec({ type: 'recorded-ipam' }, { cniVersion: '1.1.0' }));
-    await site.addNetwork('broken', spec(ours, { type: 'failing' }, '10.232.0.0/16'));
   });
   after(() => site[Symbol.asyncDispose]());
 
@@ -143,28 +131,6 @@ describe('agent: other plugins as delegates', function () {
     await sandbox.del(asking);
   });
 
-  it('an IPAM plugin whose answer no interface can be made with is named, and asked to take it back', async () => {
-    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
-    const unusable = [
-      [{ cniVersion: '1.1.0' }, 'it gave no address'],
-      [{ cniVersion: '0.2.0', ip4: { ip: '192.0.2.9/24' } }, 'it gave no address'],
-      [{ ips: [{ address: '192.0.2.9' }] }, 'it gave the address "192.0.2.9", which is none with a prefix length'],
-      [
-        { ips: [{ address: '192.0.2.9/24' }], routes: [{ dst: 'default' }] },
-        'it gave a route to "default", which is no network',
-      ],
-    ] as const;
-    for (const [i, [answer, what]] of unusable.entries()) {
-      const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
-      using sandbox = await Sandbox.make(site, host, `unusable-${i}`);
-      const { code, msg } = errorOf(await sandbox.call('ADD', config));
-      expect([code, msg]).to.deep.equal([103, `plugin recorded-ipam, ADD: ${what}`]);
-      expect(plugin.calls.at(-1)?.command).to.equal('DEL');
-      expect(sandbox.links()).to.deep.equal([]);
-      plugin.forget();
-    }
-  });
-
   it('an IPAM plugin that knows the capability ips gets what the pod asks for', async () => {
     const config = await multusConfig(site, 'asked', {
       cniArgs: { masters: ['eth3'] },
@@ -207,158 +173,6 @@ describe('agent: other plugins as delegates', function () {
     expect(sandbox.namespace.ip('route', 'show', '192.0.2.0/24')).to.contain('dev net1-0');
     expect(await sandbox.call('CHECK', config, { ifname: 'eth0' })).to.include({ exitCode: 0, stdout: '' });
     expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
-  });
-
-  it('what was made before a delegate failed is taken away again', async () => {
-    const failing = new ScriptedPlugin(host.ownPlugins, 'failing', '{"cniVersion":"1.0.0","code":117,"msg":"no luck"}');
-    const config = await multusConfig(site, 'broken', { cniArgs: { nics: 2 } });
-    using sandbox = await Sandbox.make(site, host, 'broken');
-    const { code, msg } = errorOf(await sandbox.call('ADD', config));
-    expect([code, msg]).to.deep.equal([117, `plugin ${host.ownPlugins}/failing, ADD: no luck`]);
-    expect(failing.calls.map(({ command, ifname }) => `${command} ${ifname}`)).to.deep.equal([
-      'ADD net1-0',
-      'DEL net1-0',
-    ]);
-    // Scripts forget to say so with their exit code: taken for a result, the pod would run without the interface.
-    failing.answer({ cniVersion: '1.0.0', code: 118, msg: 'no luck, quietly' });
-    expect(errorOf(await sandbox.call('ADD', config))).to.include({ code: 118 });
-    failing.answer('out of words');
-    expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DELEGATE_FAILED');
-    expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
-  });
-
-  describe('a pod whose plugin refuses ADD and DEL alike can end:', () => {
-    const entries = (): string[] => readdirSync(join(host.folder, 'state', 'attachments'));
-    const dhcp = { type: 'dhcp', daemonSocketPath: '/run/no-such-daemon.sock' };
-    for (const [i, [what, network, words]] of (
-      [
-        ['one that is not there', spec(ours, { type: 'absent' }, '10.234.0.0/16'), 'is not there'],
-        ['an IPAM plugin that is not there', spec({ type: 'absent-ipam' }, {}), 'is not there'],
-        ['one that does not know the version', spec({ type: 'static' }, { cniVersion: '1.1.0' }), 'incompatible'],
-        ['one that cannot read it', spec(ours, { type: 'bridge', args: { mtu: '9k' } }, '10.235.0.0/16'), 'unmarshal'],
-        ['one that misses its daemon', spec(dhcp, {}), 'no-such-daemon.sock'],
-      ] as const
-    ).entries()) {
-      it(what, async () => {
-        await site.addNetwork(`refused-${i}`, network);
-        const config = await multusConfig(site, `refused-${i}`, { cniArgs: { nics: 1 } });
-        using sandbox = await Sandbox.make(site, host, `refused-${i}`);
-        expect(errorOf(await sandbox.call('ADD', config)).msg).to.contain(words);
-        await sandbox.del(config);
-        expect(entries()).to.deep.equal([]);
-        expect(sandbox.links()).to.deep.equal([]);
-      });
-    }
-
-    it('but not while it fails otherwise', async () => {
-      const full = { cniVersion: '1.0.0', code: 11, msg: 'the disk is full' };
-      const failing = new ScriptedPlugin(host.ownPlugins, 'failing', {});
-      failing.answer('{"code":117,"msg":"no luck"}', { DEL: full });
-      const config = await multusConfig(site, 'broken', { cniArgs: { nics: 1 } });
-      using sandbox = await Sandbox.make(site, host, 'left');
-      expect(errorOf(await sandbox.call('ADD', config)).code).to.equal(117);
-      expect(errorOf(await sandbox.call('DEL', config)).msg).to.contain('the disk is full');
-      failing.answer({});
-      await sandbox.del(config);
-      expect(entries()).to.deep.equal([]);
-    });
-
-    it('nor where it was ended each time, with what it had made', async () => {
-      const script = join(host.ownPlugins, 'failing');
-      writeFileSync(script, '#!/bin/sh\necho started >&2; kill -9 $$\n', { mode: 0o755 });
-      const config = await multusConfig(site, 'broken', { cniArgs: { nics: 1 } });
-      using sandbox = await Sandbox.make(site, host, 'ended');
-      expect(errorOf(await sandbox.call('ADD', config)).msg).to.contain('was ended by SIGKILL');
-      expect(errorOf(await sandbox.call('DEL', config)).msg).to.contain('was ended by SIGKILL');
-      const mended = new ScriptedPlugin(host.ownPlugins, 'failing', {});
-      await sandbox.del(config);
-      expect(mended.calls.at(-1)?.command).to.equal('DEL');
-      expect(entries()).to.deep.equal([]);
-    });
-  });
-
-  it('a namespace that goes while it is being attached to is said to be none', async () => {
-    const answer = JSON.stringify({ cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] });
-    const script = `#!/bin/sh\nip netns del "$(basename "$CNI_NETNS")"\necho '${answer}'\n`;
-    writeFileSync(join(host.ownPlugins, 'recorded-ipam'), script, { mode: 0o755 });
-    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
-    using sandbox = await Sandbox.make(site, host, 'short-lived');
-    const { code, details } = errorOf(await sandbox.call('ADD', config));
-    expect([code, details.split(':')[0]]).to.deep.equal([8, 'MNN_CNI_NETNS']);
-  });
-
-  it('STATUS and GC of CNI 1.1 reach the plugins that the network is made with', async () => {
-    const answer = { cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] };
-    const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
-    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
-    using sandbox = await Sandbox.make(site, host, 'modern');
-    await sandbox.add(config);
-    expect(await sandbox.call('STATUS', config)).to.include({ exitCode: 0, stdout: '' });
-    const valid = [{ containerID: sandbox.containerId, ifname: 'net1' }];
-    expect(await sandbox.call('GC', { ...config, 'cni.dev/valid-attachments': valid })).to.include({ exitCode: 0 });
-    const [add, status, gc] = plugin.calls;
-    expect([add?.command, status?.command, gc?.command]).to.deep.equal(['ADD', 'STATUS', 'GC']);
-    expect(gc?.conf['cni.dev/valid-attachments']).to.deep.equal([
-      { containerID: sandbox.containerId, ifname: 'net1-0' },
-    ]);
-    expect(sandbox.links()).to.deep.equal(['net1-0']);
-    expect(await sandbox.call('GC', { ...config, 'cni.dev/valid-attachments': [] })).to.include({ exitCode: 0 });
-    expect(sandbox.links()).to.deep.equal([]);
-  });
-
-  it('STATUS and GC name the IPAM plugin of our own addresses, as ADD does: vlan and dummy fail without one', async () => {
-    const needy = new ScriptedPlugin(host.ownPlugins, 'needy', {});
-    await site.addNetwork('needy', spec(ours, { type: 'needy', cniVersion: '1.1.0' }, '10.236.0.0/16'));
-    const config = await multusConfig(site, 'needy');
-    expect(await host.cni({ command: 'STATUS', containerId: '', config })).to.include({ exitCode: 0 });
-    const none = { ...config, 'cni.dev/valid-attachments': [] };
-    expect(await host.cni({ command: 'GC', containerId: '', ifname: '', config: none })).to.include({ exitCode: 0 });
-    expect(needy.calls.map(({ command, conf }) => [command, conf.ipam])).to.deep.equal([
-      ['STATUS', { type: 'static' }],
-      ['GC', { type: 'static' }],
-    ]);
-  });
-
-  describe('GC, where the plugin is told what else is in use', () => {
-    const answer = { cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] };
-
-    /** What the plugin is told after GC with these attachments. */
-    async function told(plugin: ScriptedPlugin, valid: readonly object[]): Promise<unknown> {
-      const config = { ...(await multusConfig(site, 'modern')), 'cni.dev/valid-attachments': valid };
-      expect(await host.cni({ command: 'GC', containerId: '', ifname: '', config })).to.include({ exitCode: 0 });
-      return plugin.calls.at(-1)?.conf['cni.dev/valid-attachments'];
-    }
-
-    it('an attachment that was made without Multus', async () => {
-      const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
-      const networks = JSON.stringify([{ name: 'modern', 'cni-args': { nics: 1 } }]);
-      using sandbox = await Sandbox.make(site, host, 'chained', { [annotation.networks]: networks });
-      const config = chainedConfig('1.0.0', emptyResult);
-      expect(await sandbox.call('ADD', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
-      expect(await told(plugin, [])).to.deep.equal([{ containerID: sandbox.containerId, ifname: 'net1-0' }]);
-      expect(sandbox.links()).to.deep.equal(['net1-0']);
-      expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
-    });
-
-    it('an attachment of the runtime whose entry was lost, and not one that the runtime does not know', async () => {
-      const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
-      const config = await multusConfig(site, 'modern', { cniArgs: { nics: 2 } });
-      using sandbox = await Sandbox.make(site, host, 'kept');
-      using forgotten = await Sandbox.make(site, host, 'forgotten');
-      for (const one of [sandbox, forgotten]) await one.add(config);
-      await host.stopAgent('SIGKILL');
-      const folder = join(host.folder, 'state', 'attachments');
-      for (const file of readdirSync(folder)) rmSync(join(folder, file));
-      await host.startAgent();
-      const { containerId: containerID } = sandbox;
-      const known = await told(plugin, [{ containerID, ifname: 'net1' }]);
-      expect(known).to.deep.include.members([
-        { containerID, ifname: 'net1-0' },
-        { containerID, ifname: 'net1-1' },
-      ]);
-      expect(JSON.stringify(known)).not.to.contain(forgotten.containerId);
-      for (const one of [sandbox, forgotten]) await one.del(config);
-    });
   });
 
   describe('networks without addresses', () => {

@@ -1,0 +1,122 @@
+import { expect } from 'chai';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ours, spec } from './delegateSpec.ts';
+import type { Host } from './host.ts';
+import { errorOf, multusConfig, Sandbox } from './sandbox.ts';
+import { ScriptedPlugin } from './scriptedPlugin.ts';
+import { Site } from './site.ts';
+
+describe('agent: other plugins that fail', function () {
+  this.timeout(120_000);
+  let site: Site;
+  let host: Host;
+
+  before(async () => {
+    site = await Site.start({ hosts: 1, nics: 2 });
+    host = site.hosts[0]!;
+    await site.addNetwork('broken', spec(ours, { type: 'failing' }, '10.232.0.0/16'));
+    await site.addNetwork('modern', spec({ type: 'recorded-ipam' }, { cniVersion: '1.1.0' }));
+  });
+  after(() => site[Symbol.asyncDispose]());
+
+  it('an IPAM plugin whose answer no interface can be made with is named, and asked to take it back', async () => {
+    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
+    const unusable = [
+      [{ cniVersion: '1.1.0' }, 'it gave no address'],
+      [{ cniVersion: '0.2.0', ip4: { ip: '192.0.2.9/24' } }, 'it gave no address'],
+      [{ ips: [{ address: '192.0.2.9' }] }, 'it gave the address "192.0.2.9", which is none with a prefix length'],
+      [
+        { ips: [{ address: '192.0.2.9/24' }], routes: [{ dst: 'default' }] },
+        'it gave a route to "default", which is no network',
+      ],
+    ] as const;
+    for (const [i, [answer, what]] of unusable.entries()) {
+      const plugin = new ScriptedPlugin(host.ownPlugins, 'recorded-ipam', answer);
+      using sandbox = await Sandbox.make(site, host, `unusable-${i}`);
+      const { code, msg } = errorOf(await sandbox.call('ADD', config));
+      expect([code, msg]).to.deep.equal([103, `plugin recorded-ipam, ADD: ${what}`]);
+      expect(plugin.calls.at(-1)?.command).to.equal('DEL');
+      expect(sandbox.links()).to.deep.equal([]);
+      plugin.forget();
+    }
+  });
+
+  it('what was made before a delegate failed is taken away again', async () => {
+    const failing = new ScriptedPlugin(host.ownPlugins, 'failing', '{"cniVersion":"1.0.0","code":117,"msg":"no luck"}');
+    const config = await multusConfig(site, 'broken', { cniArgs: { nics: 2 } });
+    using sandbox = await Sandbox.make(site, host, 'broken');
+    const { code, msg } = errorOf(await sandbox.call('ADD', config));
+    expect([code, msg]).to.deep.equal([117, `plugin ${host.ownPlugins}/failing, ADD: no luck`]);
+    expect(failing.calls.map(({ command, ifname }) => `${command} ${ifname}`)).to.deep.equal([
+      'ADD net1-0',
+      'DEL net1-0',
+    ]);
+    // Scripts forget to say so with their exit code: taken for a result, the pod would run without the interface.
+    failing.answer({ cniVersion: '1.0.0', code: 118, msg: 'no luck, quietly' });
+    expect(errorOf(await sandbox.call('ADD', config))).to.include({ code: 118 });
+    failing.answer('out of words');
+    expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DELEGATE_FAILED');
+    expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
+  });
+
+  describe('a pod whose plugin refuses ADD and DEL alike can end:', () => {
+    const entries = (): string[] => readdirSync(join(host.folder, 'state', 'attachments'));
+    const dhcp = { type: 'dhcp', daemonSocketPath: '/run/no-such-daemon.sock' };
+    for (const [i, [what, network, words]] of (
+      [
+        ['one that is not there', spec(ours, { type: 'absent' }, '10.234.0.0/16'), 'is not there'],
+        ['an IPAM plugin that is not there', spec({ type: 'absent-ipam' }, {}), 'is not there'],
+        ['one that does not know the version', spec({ type: 'static' }, { cniVersion: '1.1.0' }), 'incompatible'],
+        ['one that cannot read it', spec(ours, { type: 'bridge', args: { mtu: '9k' } }, '10.235.0.0/16'), 'unmarshal'],
+        ['one that misses its daemon', spec(dhcp, {}), 'no-such-daemon.sock'],
+      ] as const
+    ).entries()) {
+      it(what, async () => {
+        await site.addNetwork(`refused-${i}`, network);
+        const config = await multusConfig(site, `refused-${i}`, { cniArgs: { nics: 1 } });
+        using sandbox = await Sandbox.make(site, host, `refused-${i}`);
+        expect(errorOf(await sandbox.call('ADD', config)).msg).to.contain(words);
+        await sandbox.del(config);
+        expect(entries()).to.deep.equal([]);
+        expect(sandbox.links()).to.deep.equal([]);
+      });
+    }
+
+    it('but not while it fails otherwise', async () => {
+      const full = { cniVersion: '1.0.0', code: 11, msg: 'the disk is full' };
+      const failing = new ScriptedPlugin(host.ownPlugins, 'failing', {});
+      failing.answer('{"code":117,"msg":"no luck"}', { DEL: full });
+      const config = await multusConfig(site, 'broken', { cniArgs: { nics: 1 } });
+      using sandbox = await Sandbox.make(site, host, 'left');
+      expect(errorOf(await sandbox.call('ADD', config)).code).to.equal(117);
+      expect(errorOf(await sandbox.call('DEL', config)).msg).to.contain('the disk is full');
+      failing.answer({});
+      await sandbox.del(config);
+      expect(entries()).to.deep.equal([]);
+    });
+
+    it('nor where it was ended each time, with what it had made', async () => {
+      const script = join(host.ownPlugins, 'failing');
+      writeFileSync(script, '#!/bin/sh\necho started >&2; kill -9 $$\n', { mode: 0o755 });
+      const config = await multusConfig(site, 'broken', { cniArgs: { nics: 1 } });
+      using sandbox = await Sandbox.make(site, host, 'ended');
+      expect(errorOf(await sandbox.call('ADD', config)).msg).to.contain('was ended by SIGKILL');
+      expect(errorOf(await sandbox.call('DEL', config)).msg).to.contain('was ended by SIGKILL');
+      const mended = new ScriptedPlugin(host.ownPlugins, 'failing', {});
+      await sandbox.del(config);
+      expect(mended.calls.at(-1)?.command).to.equal('DEL');
+      expect(entries()).to.deep.equal([]);
+    });
+  });
+
+  it('a namespace that goes while it is being attached to is said to be none', async () => {
+    const answer = JSON.stringify({ cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] });
+    const script = `#!/bin/sh\nip netns del "$(basename "$CNI_NETNS")"\necho '${answer}'\n`;
+    writeFileSync(join(host.ownPlugins, 'recorded-ipam'), script, { mode: 0o755 });
+    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
+    using sandbox = await Sandbox.make(site, host, 'short-lived');
+    const { code, details } = errorOf(await sandbox.call('ADD', config));
+    expect([code, details.split(':')[0]]).to.deep.equal([8, 'MNN_CNI_NETNS']);
+  });
+});
