@@ -51,7 +51,8 @@ describe('component node-isolation', function () {
     await using otherAgent = await agentOf(otherPod);
     await using nowhere = await agentOf();
 
-    const isRefused = async (): Promise<boolean> => (await refusal(nowhere.create(ipPools, poolOf(own)))) !== '';
+    const isRefused = async (): Promise<boolean> =>
+      (await refusal(nowhere.create(ipPools, poolOf(own), { dryRun: true }))) !== '';
     await eventually('the API server to go by the policy', isRefused);
     await refused('says of no node', nowhere.create(hostInterfaces, hostOf(own)));
 
