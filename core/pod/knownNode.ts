@@ -29,14 +29,23 @@ export function isBound({ nodeName }: Placement): boolean {
 }
 
 /**
- * The only node that the pod can run on: spec.nodeName, or the node that the DaemonSet controller writes as a required node affinity on
- * metadata.name. Undefined where the scheduler will choose.
+ * The only node that the pod can run on: spec.nodeName, or the one that each term of its required node affinity names by metadata.name, as the
+ * DaemonSet controller writes it, and admission for a pod that asks for a node's addresses. Undefined where the scheduler will choose.
  */
 export function knownNode({ nodeName, affinity }: Placement): string | undefined {
   if (nodeName !== undefined && nodeName !== '') return nodeName;
   const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const [only] = terms;
-  if (terms.length !== 1 || !only) return undefined;
-  const field = only.matchFields?.find(({ key, operator }) => key === 'metadata.name' && operator === 'In');
+  const nodes = new Set(terms.filter(term => !matchesNone(term)).map(nodeOf));
+  const [only] = nodes;
+  return nodes.size === 1 ? only : undefined;
+}
+
+/** A term without any requirement matches no node (core/v1 NodeSelectorTerm). */
+export function matchesNone({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm): boolean {
+  return matchExpressions.length + matchFields.length === 0;
+}
+
+function nodeOf({ matchFields }: NodeSelectorTerm): string | undefined {
+  const field = matchFields?.find(({ key, operator }) => key === 'metadata.name' && operator === 'In');
   return field?.values?.length === 1 ? field.values[0] : undefined;
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey, label } from '../api/names.ts';
-import { knownNode } from './knownNode.ts';
+import { knownNode, type NodeSelectorTerm } from './knownNode.ts';
 import { selectNetworks, type NetworkDirectory } from './selectNetworks.ts';
 import { skipReason, type PodFacts } from './skip.ts';
 
@@ -104,6 +104,19 @@ describe('a node known at creation', () => {
     expect(knownNode(affinity(['n2']))).to.equal('n2');
     expect(knownNode({})).to.equal(undefined);
     expect(knownNode(affinity(['a', 'b']))).to.equal(undefined);
-    expect(knownNode(affinity(['a'], 2))).to.equal(undefined);
+    expect(knownNode(affinity(['a'], 2))).to.equal('a');
+    const terms = (...nodeSelectorTerms: NodeSelectorTerm[]) =>
+      knownNode({
+        affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+      });
+    const [a, b] = ['a', 'b'].map(node => ({
+      matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }],
+    })) as [NodeSelectorTerm, NodeSelectorTerm];
+    const zone = { matchExpressions: [{ key: 'zone', operator: 'Exists' }] };
+    expect(terms(a, { ...zone, ...a })).to.equal('a');
+    expect(terms(a, zone)).to.equal(undefined);
+    expect(terms(a, b)).to.equal(undefined);
+    expect(terms(a, {}), 'a term that matches no node').to.equal('a');
+    expect(terms({})).to.equal(undefined);
   });
 });

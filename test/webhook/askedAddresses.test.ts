@@ -56,6 +56,17 @@ describe('pods that ask for addresses, through the real API server', () => {
     expect(terms?.nodeSelectorTerms).to.deep.equal(zones.map(term => ({ ...term, matchFields: only })));
   });
 
+  it('have them when they are bound, also where their affinity has alternatives', async () => {
+    const { client } = running();
+    const either = ['x', 'y'].map(key => ({ matchExpressions: [{ key, operator: 'DoesNotExist' }] }));
+    const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: either } };
+    const ips = ['10.239.1.22', '10.239.65.22'];
+    await create('either', ips, { spec: { affinity: { nodeAffinity: required } } });
+    const pod = await bound(client, { namespace, name: 'either' });
+    expect(pod.spec?.nodeName).to.equal('fake-2');
+    expect(addressesOf(pod)).to.deep.equal(ips.map(ip => `${ip}/18`));
+  });
+
   const refused: [string, string[], RegExp][] = [
     ['addresses that another pod has', ofSecond, /MNN_ADDRESS_TAKEN: .* 10\.239\.1\.20 belongs to another pod/],
     [

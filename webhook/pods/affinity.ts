@@ -1,4 +1,4 @@
-import type { NodeRequirement, NodeSelectorTerm } from '../../core/pod/knownNode.ts';
+import { matchesNone, type NodeRequirement, type NodeSelectorTerm } from '../../core/pod/knownNode.ts';
 import { pointer, type PatchOperation } from '../review/jsonPatch.ts';
 import type { AdmittedPod } from '../review/pod.ts';
 
@@ -44,8 +44,8 @@ function termOperations(
   term: NodeSelectorTerm,
   needs: NodeSelectorTerm,
 ): PatchOperation[] {
-  // A term without any requirement matches no node (core/v1 NodeSelectorTerm); with one of ours it would match many.
-  if (!(term.matchExpressions?.length || term.matchFields?.length)) return [];
+  // With a requirement of ours it would match many.
+  if (matchesNone(term)) return [];
   return (['matchExpressions', 'matchFields'] as const).flatMap((kind): PatchOperation[] => {
     const have = term[kind] ?? [];
     const missing = (needs[kind] ?? []).filter(wanted => !have.some(requirement => isSame(requirement, wanted)));
