@@ -63,13 +63,15 @@ async function addChained(context: CniContext, { call, config, pod }: PodCall, b
     await context.attacher.refuseFinished(entry);
   }
   const status = [primaryStatus(config.name, call.ifname, prevResult)];
+  const made = new Set<string>();
   try {
     for (const wanted of chainedWanted(context, { call, config, pod })) {
       const result = await addOne(context, wanted, budget);
+      made.add(wanted.ifname);
       status.push(...attachmentStatus(pod.metadata.namespace ?? '', wanted, result));
     }
   } catch (error) {
-    await removeAll(context, call);
+    await removeMade(context, call, made);
     throw error;
   }
   if (status.length > 1) {
@@ -151,12 +153,14 @@ async function addOne({ decider, attacher, onStep }: CniContext, wanted: Wanted,
   return attacher.attach(attachment, budget.signal);
 }
 
-/** Takes away what this call made before it failed; what cannot be is left to DEL. */
-async function removeAll(
+/** Takes away what this call made before it failed; what cannot be is left to DEL. The attachment that failed has undone itself as far as it can be. */
+async function removeMade(
   { checkpoint, attacher, logger }: CniContext,
   { containerId, ifname }: CniCall,
+  made: ReadonlySet<string>,
 ): Promise<void> {
   for (const entry of checkpoint.ofCall(containerId, ifname)) {
+    if (!made.has(entry.ifname)) continue;
     try {
       await attacher.detach(entry);
     } catch (error) {
