@@ -40,6 +40,13 @@ describe('the host that has the addresses a pod asks for', () => {
     expect(() => hostOf(ofHostSubnets, ['172.22.1.9'])).to.throw("172.22.1.9 is in no node's block");
   });
 
+  it('is not looked for in subnets that no host has any more, as after a wrong prefix length', () => {
+    const gone = { index: 0, netAddress: '172.20.0.0/15', ordinal: 0, goneSince: '2026-01-01T00:00:00Z' };
+    const now = { index: 1, netAddress: '172.21.0.0/16', ordinal: 0 };
+    const state = { network: ofHostSubnets, interfaces: [gone, now] };
+    expect(askedHost(state, ['172.21.1.9'], indexes)).to.equal('n-b');
+  });
+
   it('is none where the pod asks for nothing, and where addresses do not depend on the host', () => {
     expect(hostOf(routed, [])).to.equal(undefined);
     expect(hostOf(networkOf('10.200.0.0/16', { hostBlock: 0, vlanMode: 'l2' }), ['10.99.0.1'])).to.equal(undefined);

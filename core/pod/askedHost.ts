@@ -19,9 +19,9 @@ export function askedHost(
 ): string | undefined {
   if (!network.ownAddresses || network.nodeIndependent || hostIndexes.size === 0) return undefined;
   const indexOf = (address: IpAddress): number | undefined => {
-    const within = ({ netAddress }: { netAddress: string }): boolean => {
+    const within = ({ netAddress, goneSince }: InterfaceIndex): boolean => {
       const net = tryParseCidr(netAddress);
-      return net !== undefined && contains(net, address);
+      return goneSince === undefined && net !== undefined && contains(net, address);
     };
     return hostIndexOf(network, interfaces.find(within)?.netAddress ?? '', address);
   };
