@@ -47,6 +47,18 @@ describe('the host that has the addresses a pod asks for', () => {
     expect(askedHost(state, ['172.21.1.9'], indexes)).to.equal('n-b');
   });
 
+  it('is looked for once among thousands, however many addresses an annotation has room for', () => {
+    let looks = 0;
+    class Counted extends Map<string, number> {
+      override [Symbol.iterator](): MapIterator<[string, number]> {
+        looks++;
+        return super[Symbol.iterator]();
+      }
+    }
+    expect(hostOf(routed, Array<string>(1000).fill('10.200.1.7'), new Counted(indexes))).to.equal('n-b');
+    expect(looks).to.equal(1);
+  });
+
   it('is none where the pod asks for nothing, and where addresses do not depend on the host', () => {
     expect(hostOf(routed, [])).to.equal(undefined);
     expect(hostOf(networkOf('10.200.0.0/16', { hostBlock: 0, vlanMode: 'l2' }), ['10.99.0.1'])).to.equal(undefined);

@@ -17,18 +17,18 @@ export function askedHost(
   ips: readonly string[],
   hostIndexes: ReadonlyMap<string, number>,
 ): string | undefined {
-  if (!network.ownAddresses || network.nodeIndependent || hostIndexes.size === 0) return undefined;
-  const indexOf = (address: IpAddress): number | undefined => {
-    const within = ({ netAddress, goneSince }: InterfaceIndex): boolean => {
-      const net = tryParseCidr(netAddress);
-      return goneSince === undefined && net !== undefined && contains(net, address);
-    };
-    return hostIndexOf(network, interfaces.find(within)?.netAddress ?? '', address);
-  };
+  if (!network.ownAddresses || network.nodeIndependent || hostIndexes.size === 0 || ips.length === 0) return undefined;
+  // Once for all addresses: there may be thousands of hosts, and an annotation has room for thousands of addresses.
+  const hosts = new Map(Array.from(hostIndexes, ([host, index]) => [index, host]));
+  const nets = interfaces.flatMap(({ netAddress, goneSince }) => {
+    const net = goneSince === undefined ? tryParseCidr(netAddress) : undefined;
+    return net ? [{ netAddress, net }] : [];
+  });
+  const indexOf = (address: IpAddress): number | undefined =>
+    hostIndexOf(network, nets.find(({ net }) => contains(net, address))?.netAddress ?? '', address);
   const found = ips.map(ip => {
     const address = tryAddressOf(ip);
-    const index = address && indexOf(address);
-    const host = [...hostIndexes].find(([, other]) => other === index)?.[0];
+    const host = hosts.get((address && indexOf(address)) ?? -1);
     if (host === undefined)
       throw new MultiNicError('MNN_ADDRESS_OUTSIDE', `network ${network.name}: ${ip} is in no node's block`);
     return { ip, host };
