@@ -48,7 +48,7 @@ export class Decider {
     const plugin = pluginOf(network);
     const devices = await this.#devices(known, wanted, budget.signal);
     const granted = await this.#grants.of(known, wanted, devices, budget);
-    checkRecorded(network, granted.nics);
+    checkRecorded(known.state, granted.nics);
     if (network.ownAddresses) checkIps(granted.nics, wanted.ips);
     if (wanted.mac !== undefined && granted.nics.length > 1 && takesMac(network)) {
       throw cniError(

@@ -8,7 +8,10 @@ describe('the addresses of a record', () => {
     (network: Partial<Network>, netAddress: string, ...addresses: string[]) =>
     () => {
       checkRecorded(
-        { name: 'net', ownAddresses: true, subnets: [], masterNets: [], ...network } as unknown as Network,
+        {
+          network: { name: 'net', ownAddresses: true, subnets: [], masterNets: [], ...network } as unknown as Network,
+          interfaces: [{ index: 0, netAddress: '172.30.1.0/24', ordinal: 0, goneSince: '2026-01-01T00:00:00Z' }],
+        },
         [{ master: 'eth1', netAddress, addresses }],
       );
     };
@@ -29,6 +32,11 @@ describe('the addresses of a record', () => {
     expect(check({}, '172.20.1.0/24', '172.20.2.9/24')).to.throw(strange);
     expect(check({ masterNets }, '0.0.0.0/0', '198.51.100.1/24')).to.throw(strange);
     expect(check({ masterNets }, 'x', '172.20.1.9/24')).to.throw(strange);
+  });
+
+  it('are in a host subnet that the network had, whose pods keep theirs when masterNets is edited', () => {
+    expect(check({ masterNets }, '172.30.1.0/24', '172.30.1.9/24')).not.to.throw();
+    expect(check({ masterNets }, '172.30.2.0/24', '172.30.2.9/24')).to.throw(strange);
   });
 
   it('are nobody’s business where others give them', () => {

@@ -2,28 +2,35 @@ import type { AllocatedNic } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { tryParseAddress, type IpAddress } from '../../core/net/address.ts';
 import { contains, covers, tryParseCidr } from '../../core/net/cidr.ts';
-import type { Network } from '../../core/network/network.ts';
+import type { NetworkState } from '../../core/pool/claim.ts';
 
 /**
  * Refuses a record with an address that cannot be the network's. Pools are written by the agents of all nodes, as no right is for "the own node" alone,
  * and of some types the host sends what is for a pod's address into the pod: it must not be that of the API server.
  * @throws MultiNicError MNN_POOL_UNREADABLE
  */
-export function checkRecorded(network: Network, nics: readonly AllocatedNic[]): void {
+export function checkRecorded(state: NetworkState, nics: readonly AllocatedNic[]): void {
+  const { network } = state;
   if (!network.ownAddresses) return;
   for (const nic of nics) {
-    const strange = nic.addresses.find(text => !isOfNetwork(network, nic, tryParseAddress(text.split('/')[0] ?? '')));
+    const strange = nic.addresses.find(text => !isOfNetwork(state, nic, tryParseAddress(text.split('/')[0] ?? '')));
     if (strange === undefined) continue;
     const detail = `network ${network.name}: the pod's record has ${strange}, which is no address of the network`;
     throw new MultiNicError('MNN_POOL_UNREADABLE', detail);
   }
 }
 
-/** Without a subnet of its own a network has those of its hosts. */
-function isOfNetwork({ subnets, masterNets }: Network, nic: AllocatedNic, address: IpAddress | undefined): boolean {
+/** Without a subnet of its own a network has those of its hosts, also one that masterNets named when the pod came: the leader remembers it. */
+function isOfNetwork(
+  { network, interfaces }: NetworkState,
+  nic: AllocatedNic,
+  address: IpAddress | undefined,
+): boolean {
   if (!address) return false;
+  const { subnets, masterNets } = network;
   if (subnets.length > 0) return subnets.some(subnet => contains(subnet, address));
   const net = tryParseCidr(nic.netAddress);
-  const isMember = net && (masterNets.length === 0 || masterNets.some(master => covers(master, net)));
-  return isMember === true && contains(net, address);
+  if (!net || !contains(net, address)) return false;
+  const wasMember = interfaces.some(({ netAddress }) => netAddress === nic.netAddress);
+  return masterNets.length === 0 || wasMember || masterNets.some(master => covers(master, net));
 }
