@@ -74,7 +74,7 @@ describe('PoolStore, against a server that misbehaves', () => {
     const before = requests;
     const second = take('second');
     await new Promise(resolve => setTimeout(resolve, 1_500));
-    expect(requests - before).to.be.within(4, 14);
+    expect(requests - before).to.be.within(2, 14);
     isFull = false;
     expect(await second).to.include({ podUID: 'second' });
     isFull = true;

@@ -73,7 +73,7 @@ describe('Informer, on how it asks for lists', () => {
     };
     start({ listFromCache: true, minMs: 20 });
     await new Promise(resolve => setTimeout(resolve, 1000));
-    expect(lists.length).to.be.within(3, 8);
+    expect(lists.length).to.be.within(2, 8);
   });
 
   it('asks for the latest where it must not miss anything', async () => {
