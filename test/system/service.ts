@@ -22,7 +22,8 @@ export class Service implements AsyncDisposable {
 
   private constructor(backends: readonly Backend[]) {
     this.#backends = backends;
-    this.#server = createServer(socket => {
+    // A Service is no program: Nagle's algorithm (RFC 896) in this one would hold back what it forwards until the last was acknowledged.
+    this.#server = createServer({ noDelay: true }, socket => {
       this.#forward(socket);
     });
   }
@@ -50,7 +51,7 @@ export class Service implements AsyncDisposable {
       socket.destroy();
       return;
     }
-    const upstream = connect(backend.port, '127.0.0.1');
+    const upstream = connect({ port: backend.port, host: '127.0.0.1', noDelay: true });
     for (const [from, to] of [
       [socket, upstream],
       [upstream, socket],
