@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** kubectl-multinic. Only wires; see --help. */
+import { messageOf } from '../core/errors.ts';
 import { runAudit } from './audit.ts';
 import { help, parseFlags, type AuditFlags, type ImportFlags } from './flags.ts';
 import { runImport } from './import.ts';
@@ -10,7 +11,7 @@ function readFlags(): AuditFlags | ImportFlags | undefined {
     if (!flags) process.stdout.write(help);
     return flags;
   } catch (error) {
-    process.stderr.write(`kubectl-multinic: ${error instanceof Error ? error.message : String(error)}\n\n${help}`);
+    process.stderr.write(`kubectl-multinic: ${messageOf(error)}\n\n${help}`);
     process.exitCode = 2;
     return undefined;
   }
@@ -23,7 +24,7 @@ async function main(flags: AuditFlags | ImportFlags): Promise<void> {
     process.exitCode = isClean ? 0 : 1;
   } catch (error) {
     const failed = flags.command === 'audit' ? 'the cluster cannot be audited' : 'the import failed';
-    process.stderr.write(`kubectl-multinic: ${failed}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`kubectl-multinic: ${failed}: ${messageOf(error)}\n`);
     process.exitCode = 2;
   }
 }

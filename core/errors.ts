@@ -161,3 +161,8 @@ export class MultiNicError extends Error {
 export function isMultiNicError(error: unknown): error is MultiNicError {
   return typeof error === 'object' && error !== null && brand in error;
 }
+
+/** The message of a thrown value, which may be anything. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

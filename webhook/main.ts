@@ -1,4 +1,5 @@
 import registerLag from 'prom-client/lib/metrics/eventLoopLag.js';
+import { messageOf } from '../core/errors.ts';
 import type { KeyAndCertificate } from '../certs/authority.ts';
 import { authorityFile, keyPairFiles, type Follow } from '../certs/reload.ts';
 import type { CertificateOptions } from '../controller/certificates/options.ts';
@@ -70,7 +71,7 @@ function readFlags(): Flags | undefined {
     if (!flags) process.stdout.write(help);
     return flags;
   } catch (error) {
-    process.stderr.write(`multi-nic-webhook: ${error instanceof Error ? error.message : String(error)}\n\n${help}`);
+    process.stderr.write(`multi-nic-webhook: ${messageOf(error)}\n\n${help}`);
     process.exitCode = 2;
     return undefined;
   }

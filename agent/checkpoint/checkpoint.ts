@@ -3,6 +3,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { messageOf } from '../../core/errors.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { entryKey, isEntry, type CheckpointEntry } from './entry.ts';
 
@@ -107,8 +108,8 @@ export class Checkpoint {
       }
     } catch (cause) {
       await rm(unfinished, { force: true });
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw cniError(cniCodes.ioFailure, 'MNN_CHECKPOINT', `the attachment could not be noted: ${why}`, { cause });
+      const detail = `the attachment could not be noted: ${messageOf(cause)}`;
+      throw cniError(cniCodes.ioFailure, 'MNN_CHECKPOINT', detail, { cause });
     }
     this.#entries.set(entryKey(entry), entry);
     this.#unreadable.delete(entryKey(entry));

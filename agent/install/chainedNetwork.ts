@@ -2,6 +2,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { messageOf } from '../../core/errors.ts';
 import { chainedFile, chainedList, primaryFile } from '../../core/cni/chainedList.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
@@ -95,6 +96,6 @@ async function chainedCopy(path: string): Promise<string | undefined> {
   try {
     return chainedList(text);
   } catch (cause) {
-    throw new Error(`${path} is no network: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new Error(`${path} is no network: ${messageOf(cause)}`, { cause });
   }
 }

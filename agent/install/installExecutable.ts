@@ -1,5 +1,6 @@
 import { access, chmod, constants, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../core/errors.ts';
 import { cniType } from '../../core/api/names.ts';
 import { orUndefined } from '../base/systemErrors.ts';
 import { replaceFile } from './replaceFile.ts';
@@ -23,10 +24,8 @@ export async function installExecutable(source: string, folder: string): Promise
       await replaceFile(target, program, mode);
     } else if (((await stat(target)).mode & 0o777) !== mode) await chmod(target, mode);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`The CNI executable cannot be installed: ${why}. Make the folder writable, or have another one`, {
-      cause,
-    });
+    const detail = `${messageOf(cause)}. Make the folder writable, or have another one`;
+    throw new Error(`The CNI executable cannot be installed: ${detail}`, { cause });
   }
   await mayBeStarted(target);
   return isNew;

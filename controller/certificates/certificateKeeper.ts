@@ -13,7 +13,7 @@ import {
 import { planRotation, type RotationStep, type StoredFacts } from '../../certs/plan.ts';
 import { Sighting } from '../../certs/sighting.ts';
 import { component } from '../../core/api/names.ts';
-import { MultiNicError } from '../../core/errors.ts';
+import { messageOf, MultiNicError } from '../../core/errors.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
@@ -134,8 +134,7 @@ export class CertificateKeeper implements Runnable {
     } catch (error) {
       if (isConflict(error) || isAlreadyExists(error)) return { requeueAfterMs: conflictMs };
       if (signal.aborted) throw error;
-      const message = error instanceof Error ? error.message : String(error);
-      throw new MultiNicError('MNN_CERT_NOT_KEPT', message, { cause: error });
+      throw new MultiNicError('MNN_CERT_NOT_KEPT', messageOf(error), { cause: error });
     }
   }
 

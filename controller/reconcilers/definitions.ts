@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/errors.ts';
 import { annotation, component } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { usesDevicePlugin } from '../../core/network/deviceResource.ts';
@@ -67,7 +68,7 @@ export class Definitions {
         return { requeueAfterMs: recheckMs };
       }
       const failures = this.#failures.get(name) ?? new Map<string, string>();
-      this.#failures.set(name, failures.set(namespace, error instanceof Error ? error.message : String(error)));
+      this.#failures.set(name, failures.set(namespace, messageOf(error)));
       throw error;
     }
   }

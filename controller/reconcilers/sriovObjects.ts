@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/errors.ts';
 import { isSetByAlone } from '../../core/api/fieldOwners.ts';
 import { component } from '../../core/api/names.ts';
 import type { ApiObject, ObjectMeta } from '../../core/api/types.ts';
@@ -79,8 +80,7 @@ export class SriovObjects {
       return {};
     } catch (error) {
       if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) return { requeueAfterMs: recheckMs };
-      const detail = error instanceof Error ? error.message : String(error);
-      this.#failures.set(name, `the SR-IOV objects cannot be written: ${detail}`);
+      this.#failures.set(name, `the SR-IOV objects cannot be written: ${messageOf(error)}`);
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import { cniCodes, cniError, type CniError } from './error.ts';
 import { isRecord } from '../json.ts';
 import { readMac } from '../net/mac.ts';
@@ -83,10 +84,8 @@ function parse(stdin: string): Record<string, unknown> {
   try {
     document = JSON.parse(stdin);
   } catch (cause) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw cniError(cniCodes.decodingFailure, 'MNN_CNI_CONFIG', `The network configuration is not JSON: ${what}`, {
-      cause,
-    });
+    const detail = `The network configuration is not JSON: ${messageOf(cause)}`;
+    throw cniError(cniCodes.decodingFailure, 'MNN_CNI_CONFIG', detail, { cause });
   }
   if (!isRecord(document)) throw invalid('it is not a JSON object');
   return document;

@@ -1,4 +1,4 @@
-import { errorTable, isMultiNicError, type ErrorCode } from '../errors.ts';
+import { errorTable, isMultiNicError, messageOf, type ErrorCode } from '../errors.ts';
 
 /**
  * What a failed call answers with (CNI 1.1, section 5 "Error"). This file runs in Node (the agent) and in QuickJS (the executable):
@@ -83,8 +83,8 @@ export function toCniError(error: unknown): CniError {
   if (isMultiNicError(error)) {
     return cniError(codeOf[error.code] ?? cniCodes.internal, error.code, error.detail, { cause: error });
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return new CniError(cniCodes.internal, message, 'See the log of the multi-nic agent on this node.', { cause: error });
+  const where = 'See the log of the multi-nic agent on this node.';
+  return new CniError(cniCodes.internal, messageOf(error), where, { cause: error });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import type { ObjectMeta } from '../api/types.ts';
 import { isRecord } from '../json.ts';
 
@@ -46,7 +47,7 @@ function resourcesOf({ metadata: { name }, spec }: NicClusterPolicy): string[] |
   try {
     parsed = JSON.parse(config);
   } catch (error) {
-    return `${field} is no JSON (${error instanceof Error ? error.message : String(error)}); correct it`;
+    return `${field} is no JSON (${messageOf(error)}); correct it`;
   }
   const list = isRecord(parsed) ? parsed.resourceList : undefined;
   const names = (Array.isArray(list) ? (list as unknown[]) : []).flatMap(entry => resourceOf(entry) ?? []);

@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers';
+import { messageOf } from '../../core/errors.ts';
 import { ApiError, TransportError } from './errors.ts';
 import type { Answer } from './transport.ts';
 import type { KubeStatus } from './types.ts';
@@ -39,6 +40,5 @@ function retryAfter(value: string | undefined): number | undefined {
 export function toTransportError(error: unknown, signal: AbortSignal, what: string): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof ApiError || error instanceof TransportError) return error;
-  const cause = error instanceof Error ? error.message : String(error);
-  return new TransportError('connection', `${what}: ${cause}`, { cause: error });
+  return new TransportError('connection', `${what}: ${messageOf(error)}`, { cause: error });
 }

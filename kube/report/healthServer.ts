@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Logger } from 'pino';
+import { messageOf } from '../../core/errors.ts';
 import { http } from '../api/http.ts';
 import { untilAborted, type Runnable } from '../process/lifecycle.ts';
 
@@ -94,6 +95,6 @@ async function runCheck(check: Check): Promise<true | string> {
   try {
     return await check();
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

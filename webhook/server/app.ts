@@ -1,6 +1,6 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
-import { isMultiNicError, type MultiNicError } from '../../core/errors.ts';
+import { isMultiNicError, messageOf, type MultiNicError } from '../../core/errors.ts';
 import { readBody, uidIn, type Body } from './body.ts';
 import type { BodyBudget, BodyShare } from './bodyBudget.ts';
 import { callBudget, within, type CallBudget } from '../review/call.ts';
@@ -122,7 +122,7 @@ async function receive(
   } catch (error) {
     if (!http.complete) {
       metrics.unread(isMultiNicError(error) ? error.code : 'broken');
-      logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'a review did not come whole');
+      logger.warn({ reason: messageOf(error) }, 'a review did not come whole');
       return undefined;
     }
     if (!isMultiNicError(error)) throw error;
