@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ResultRoute } from '../../core/cni/result.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
+import type { Family } from '../../core/net/address.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { hostEndPrefix } from '../base/ownership.ts';
 import type { Plugin } from '../delegate/plugin.ts';
@@ -25,7 +26,7 @@ export interface Attachment {
   /** Gateways of default routes that take the place of the pod's others. */
   readonly defaultRoute: readonly string[];
   /** Families whose default route the pod's selection gives to an attachment, this one or another: no other one is left to the pod. */
-  readonly defaultFamilies: readonly (4 | 6)[];
+  readonly defaultFamilies: readonly Family[];
   /** spec.plugin.dns, for the result. */
   readonly dns: Readonly<Record<string, unknown>>;
 }
@@ -64,7 +65,7 @@ export function linkName(ifname: string, i: number): string {
 }
 
 /** `10.0.0.5/19` → `10.0.0.5/32`. */
-export function hostAddress(address: string, family: 4 | 6): string {
+export function hostAddress(address: string, family: Family): string {
   return `${withoutPrefix(address)}/${family === 4 ? 32 : 128}`;
 }
 

@@ -1,5 +1,5 @@
 import type { ResultRoute } from '../../core/cni/result.ts';
-import { tryParseAddress } from '../../core/net/address.ts';
+import { tryParseAddress, type Family } from '../../core/net/address.ts';
 import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { NextHop, RouteChange } from '../netlink/types.ts';
@@ -90,7 +90,7 @@ function hopOf({ dst, gw }: ResultRoute, nics: readonly AttachmentNic[], routed:
 export const linkLocal = parseCidr('fe80::/10');
 
 /** CNI 1.1, section 5 "routes": without a gateway of its own a route takes the address's. */
-function ownGateway({ gateways = [] }: AttachmentNic, family: 4 | 6): { gateway?: string } {
+function ownGateway({ gateways = [] }: AttachmentNic, family: Family): { gateway?: string } {
   const gateway = gateways.find(text => tryParseAddress(text)?.family === family);
   return gateway === undefined ? {} : { gateway };
 }

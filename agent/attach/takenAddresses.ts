@@ -1,5 +1,6 @@
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { hostAddress, type Attachment } from './attachment.ts';
 
@@ -52,8 +53,4 @@ export function refuseHeldAddresses({ network, pod, nics }: Attachment, entries:
     const detail = `network ${network}: pod ${entry.pod.namespace}/${entry.pod.name} of this node has ${taken}, and its pool no record of that: see kubectl multinic audit`;
     throw cniError(cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN', detail);
   }
-}
-
-function withoutPrefix(address: string): string {
-  return address.split('/')[0] ?? address;
 }

@@ -1,7 +1,8 @@
 import type { AllocatedNic } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import { tryParseAddress, type IpAddress } from '../../core/net/address.ts';
+import type { IpAddress } from '../../core/net/address.ts';
 import { contains, covers, tryParseCidr } from '../../core/net/cidr.ts';
+import { tryAddressOf } from '../../core/net/interfaceAddress.ts';
 import type { NetworkState } from '../../core/pool/claim.ts';
 
 /**
@@ -13,7 +14,7 @@ export function checkRecorded(state: NetworkState, nics: readonly AllocatedNic[]
   const { network } = state;
   if (!network.ownAddresses) return;
   for (const nic of nics) {
-    const strange = nic.addresses.find(text => !isOfNetwork(state, nic, tryParseAddress(text.split('/')[0] ?? '')));
+    const strange = nic.addresses.find(text => !isOfNetwork(state, nic, tryAddressOf(text)));
     if (strange === undefined) continue;
     const detail = `network ${network.name}: the pod's record has ${strange}, which is no address of the network`;
     throw new MultiNicError('MNN_POOL_UNREADABLE', detail);

@@ -1,3 +1,4 @@
+import type { Family } from '../../core/net/address.ts';
 import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 
@@ -22,7 +23,7 @@ export interface Wanted {
   /** Gateways of the selection's `default-route`, where it is the agent's to make. */
   readonly defaultRoute: readonly string[];
   /** Families whose default route the pod's selection gives to an attachment, this one or another. */
-  readonly defaultFamilies: readonly (4 | 6)[];
+  readonly defaultFamilies: readonly Family[];
   readonly runtimeConfig: Readonly<Record<string, unknown>>;
 }
 

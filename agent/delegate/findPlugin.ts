@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cniCodes } from '../../core/cni/error.ts';
+import { isPluginName } from '../../core/delegate/pluginName.ts';
 import { errorTable } from '../../core/errors.ts';
 import { PluginError } from './pluginError.ts';
 
@@ -9,7 +10,7 @@ import { PluginError } from './pluginError.ts';
  * @throws CniError code 103 naming the folders that were searched
  */
 export async function findPlugin(type: string, folders: readonly string[]): Promise<string> {
-  if (!/^[\w.-]+$/.test(type) || /^\.+$/.test(type)) throw missing(type, 'no name of an executable', folders);
+  if (!isPluginName(type)) throw missing(type, 'no name of an executable', folders);
   for (const folder of folders) {
     const path = join(folder, type);
     if (await isExecutable(path)) return path;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { apiVersion, component } from '../../core/api/names.ts';
 import { isUsers } from '../../core/api/owner.ts';
 import type { Condition, HostInterface, HostInterfaceSpec, HostNic } from '../../core/api/types.ts';
+import { secondsOf } from '../../core/status/condition.ts';
 import { routesProgrammed } from '../../core/status/routes.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
@@ -170,7 +171,7 @@ function withStates(
     const old = conditions[at];
     if (old?.status === state.status && old.message === state.message && old.reason === state.reason) continue;
     const flipped = old?.status !== state.status;
-    const condition = { ...state, lastTransitionTime: flipped ? now() : old.lastTransitionTime };
+    const condition = { ...state, lastTransitionTime: flipped ? secondsOf(new Date()) : old.lastTransitionTime };
     if (at < 0) conditions.push(condition);
     else conditions[at] = condition;
     changed.push(state.type);
@@ -190,9 +191,4 @@ function withoutLinkStates({ interfaces, ...spec }: HostInterfaceSpec): object {
 /** Without the keys that are present but undefined, and as plain data. */
 function normal(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
-}
-
-/** RFC 3339 in whole seconds, as the API server has times. */
-function now(): string {
-  return `${new Date().toISOString().slice(0, 19)}Z`;
 }

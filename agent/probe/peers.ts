@@ -1,8 +1,8 @@
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
 import { mixedHash32 } from '../../core/hash.ts';
-import type { NicPosition } from '../../core/layout/interfaceIndex.ts';
-import { isUp, membersOf, type Member } from '../../core/layout/members.ts';
+import { positionKey, type NicPosition } from '../../core/layout/interfaceIndex.ts';
+import { isUp, membersKey, membersOf, type Member } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
 import { formatCidr, tryParseCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
@@ -41,7 +41,7 @@ export function probedNics(
   hosts: Iterable<HostInterface>,
 ): ProbedNic[] {
   // Who is a member follows from masterNets alone, and most networks have the same.
-  const distinct = [...new Map(networks.map(network => [network.masterNets.map(formatCidr).join(), network])).values()];
+  const distinct = [...new Map(networks.map(network => [membersKey(network), network])).values()];
   const moving = networks.filter(movesNics).flatMap(network => membersOf(network, self.spec));
   const leaving = new Set(moving.map(({ nic }) => nic.interfaceName));
   const own = distinct
@@ -121,10 +121,6 @@ function hostsAfter(
     }
   }
   return next;
-}
-
-function positionKey({ netAddress, ordinal }: NicPosition): string {
-  return `${netAddress} ${ordinal}`;
 }
 
 /** @param forms of texts, as they come: hosts are thousands and their subnets few, but users write them otherwise than agents do */

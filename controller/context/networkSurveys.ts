@@ -1,6 +1,5 @@
 import type { HostInterface } from '../../core/api/types.ts';
-import { membersOf, type Member } from '../../core/layout/members.ts';
-import { formatCidr } from '../../core/net/cidr.ts';
+import { membersKey, membersOf, type Member } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import { surveyHosts, type Survey } from '../../core/status/survey.ts';
 
@@ -18,12 +17,12 @@ export class NetworkSurveys {
   }
 
   survey(network: Network): Survey {
-    const key = network.masterNets.map(formatCidr).join();
+    const key = membersKey(network);
     return surveyHosts(network, this.#hosts(), host => this.#membersOf(network, host, key));
   }
 
   members(network: Network, host: HostInterface): readonly Member[] {
-    return this.#membersOf(network, host, network.masterNets.map(formatCidr).join());
+    return this.#membersOf(network, host, membersKey(network));
   }
 
   #membersOf(network: Network, host: HostInterface, key: string): readonly Member[] {

@@ -1,6 +1,6 @@
 import { component, extendedResourceName } from '../../core/api/names.ts';
-import type { Condition, MultiNicNetwork, MultiNicNetworkStatus } from '../../core/api/types.ts';
-import { isSamePosition } from '../../core/layout/interfaceIndex.ts';
+import type { Condition, InterfaceIndex, MultiNicNetwork, MultiNicNetworkStatus } from '../../core/api/types.ts';
+import { isSamePosition, positionKey } from '../../core/layout/interfaceIndex.ts';
 import { capacityState, isBeingSetUp, type HostCapacity } from '../../core/status/capacity.ts';
 import { definitionsSummary, type DefinitionsState, type DevicesProblem } from '../../core/status/definitions.ts';
 import { describePosition, hostsState } from '../../core/status/hosts.ts';
@@ -223,6 +223,6 @@ function isUrgent(stored: MultiNicNetworkStatus | undefined, next: MultiNicNetwo
   );
 }
 
-function keyOf({ index, netAddress, ordinal }: { index: number; netAddress: string; ordinal: number }): string {
-  return `${index} ${netAddress} ${ordinal}`;
+function keyOf(entry: InterfaceIndex): string {
+  return `${entry.index} ${positionKey(entry)}`;
 }

@@ -91,7 +91,7 @@ export class SriovObjects {
   }
 
   async #makeSure({ object, state: { network } }: KnownNetwork, signal: AbortSignal): Promise<void> {
-    const owner = ownedBy(object);
+    const owner = ownedBy(object.metadata);
     const policy = sriov.sriovPolicyOf(network, owner, this.#devices(network));
     // Without any NIC known a policy that is there stays as it is.
     if (policy || !sriov.makesDevices(network)) {

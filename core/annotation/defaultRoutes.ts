@@ -1,7 +1,5 @@
-import { parseAddress } from '../net/address.ts';
+import { parseAddress, type Family } from '../net/address.ts';
 import type { NetworkSelection } from './networks.ts';
-
-type Family = 4 | 6;
 
 /** Families of the gateways that the elements' `default-route` name. An empty list names none. */
 export function gatewayFamilies(elements: readonly NetworkSelection[]): Family[] {

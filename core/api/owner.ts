@@ -1,9 +1,8 @@
 import { apiGroup, apiVersion, label } from './names.ts';
-import type { HostInterface, MultiNicNetwork, ObjectMeta, OwnerReference } from './types.ts';
+import type { HostInterface, ObjectMeta, OwnerReference } from './types.ts';
 
-/** The reference by which the garbage collector removes an object with its network. */
-export function ownedBy(network: MultiNicNetwork): OwnerReference {
-  const { name, uid = '' } = network.metadata;
+/** The reference by which the garbage collector removes an object with the MultiNicNetwork that has this metadata. */
+export function ownedBy({ name, uid = '' }: Pick<ObjectMeta, 'name' | 'uid'>): OwnerReference {
   return { apiVersion, kind: 'MultiNicNetwork', name, uid };
 }
 

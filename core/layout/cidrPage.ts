@@ -11,7 +11,7 @@ export function newPage(network: MultiNicNetwork, spec: Cidr['spec']): Cidr {
     metadata: {
       name: pageName(spec.network, spec.page),
       labels: { [label.network]: spec.network },
-      ownerReferences: [ownedBy(network)],
+      ownerReferences: [ownedBy(network.metadata)],
     },
     spec,
   };

@@ -40,6 +40,11 @@ export function isSamePosition(one: NicPosition, other: NicPosition): boolean {
   return one.netAddress === other.netAddress && one.ordinal === other.ordinal;
 }
 
+/** The same text for the same position. */
+export function positionKey({ netAddress, ordinal }: NicPosition): string {
+  return `${netAddress} ${ordinal}`;
+}
+
 function lowestFree(used: ReadonlySet<number>, layouts: readonly Layout[]): number | undefined {
   const limit = layouts.reduce((least, { interfaceBits }) => Math.min(least, 2 ** interfaceBits), 2 ** 16);
   for (let index = 0; index < limit; index++) {

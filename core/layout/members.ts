@@ -33,6 +33,11 @@ export function membersOf(network: Pick<Network, 'masterNets'>, host: HostInterf
   return members;
 }
 
+/** Networks with the same key have the same members on every host. */
+export function membersKey({ masterNets }: Pick<Network, 'masterNets'>): string {
+  return masterNets.map(formatCidr).join();
+}
+
 /** A NIC whose state nobody tells counts as up. */
 export function isUp({ nic }: Pick<Member, 'nic'>): boolean {
   return nic.linkState !== 'down';

@@ -1,6 +1,6 @@
-import { annotation, apiVersion, cniType, label } from '../api/names.ts';
+import { annotation, cniType, label } from '../api/names.ts';
 import type { ApiObject, MultiNicNetwork, ObjectMeta, PluginSpec } from '../api/types.ts';
-import { networkOwner } from '../api/owner.ts';
+import { networkOwner, ownedBy } from '../api/owner.ts';
 import { existingResource } from '../network/deviceResource.ts';
 import { pluginArgs } from '../delegate/pluginArgs.ts';
 import { isRecord } from '../json.ts';
@@ -65,16 +65,7 @@ export function netAttachDefOf(
     namespace,
     labels: { [label.generated]: 'true', [label.network]: network.name },
     ...(devices !== undefined && { annotations: { [annotation.resourceName]: devices } }),
-    ownerReferences: [
-      {
-        apiVersion,
-        kind: 'MultiNicNetwork',
-        name: network.name,
-        uid: object.metadata.uid ?? '',
-        controller: true,
-        blockOwnerDeletion: true,
-      },
-    ],
+    ownerReferences: [{ ...ownedBy(object.metadata), controller: true, blockOwnerDeletion: true }],
   };
   return {
     apiVersion: 'k8s.cni.cncf.io/v1',

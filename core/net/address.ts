@@ -2,14 +2,17 @@ import ipaddr from 'ipaddr.js';
 import { MultiNicError } from '../errors.ts';
 import { formatDotted, parseDotted } from './dotted.ts';
 
+/** IPv4 or IPv6. */
+export type Family = 4 | 6;
+
 /** An IPv4 or IPv6 address as a number, so that block arithmetic is the same for both families. */
 export interface IpAddress {
-  readonly family: 4 | 6;
+  readonly family: Family;
   readonly value: bigint;
 }
 
 /** Bits of an address of the family. */
-export function bitsOf(family: 4 | 6): 32 | 128 {
+export function bitsOf(family: Family): 32 | 128 {
   return family === 4 ? 32 : 128;
 }
 

@@ -1,4 +1,4 @@
-import type { IpAddress } from './address.ts';
+import type { Family, IpAddress } from './address.ts';
 import { contains, lastOf, type IpCidr } from './cidr.ts';
 
 /** Addresses that agree in all but the last bits are kept together. */
@@ -9,7 +9,7 @@ type Buckets = Map<bigint, Map<bigint, number>>;
 /** Addresses, found by range: asking a block of some hundred addresses which of forty thousand it holds costs a look at the block. */
 export class AddressIndex {
   /** By family: the first bits → the address → how often it was added. */
-  readonly #families: Readonly<Record<IpAddress['family'], Buckets>> = { 4: new Map(), 6: new Map() };
+  readonly #families: Readonly<Record<Family, Buckets>> = { 4: new Map(), 6: new Map() };
 
   add({ family, value }: IpAddress): void {
     const buckets = this.#families[family];

@@ -1,10 +1,10 @@
 import { MultiNicError } from '../errors.ts';
-import { bitsOf, formatAddress, tryParseAddress, type IpAddress } from './address.ts';
+import { bitsOf, formatAddress, tryParseAddress, type Family, type IpAddress } from './address.ts';
 import { parsePrefix } from './dotted.ts';
 
 /** A network: its first address and its prefix length. `base` has no bit set behind the prefix. */
 export interface IpCidr {
-  readonly family: 4 | 6;
+  readonly family: Family;
   readonly base: bigint;
   readonly prefix: number;
 }

@@ -32,12 +32,20 @@ export function isBound({ nodeName }: Placement): boolean {
  * The only node that the pod can run on: spec.nodeName, or the one that each term of its required node affinity names by metadata.name, as the
  * DaemonSet controller writes it, and admission for a pod that asks for a node's addresses. Undefined where the scheduler will choose.
  */
-export function knownNode({ nodeName, affinity }: Placement): string | undefined {
-  if (nodeName !== undefined && nodeName !== '') return nodeName;
-  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const nodes = new Set(terms.filter(term => !matchesNone(term)).map(nodeOf));
+export function knownNode(placement: Placement): string | undefined {
+  if (isBound(placement)) return placement.nodeName;
+  const nodes = new Set(
+    requiredTerms(placement)
+      .filter(term => !matchesNone(term))
+      .map(nodeOf),
+  );
   const [only] = nodes;
   return nodes.size === 1 ? only : undefined;
+}
+
+/** The terms of the pod's required node affinity, of which one must match. */
+export function requiredTerms({ affinity }: Pick<Placement, 'affinity'>): NodeSelectorTerm[] {
+  return affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
 }
 
 /** A term without any requirement matches no node (core/v1 NodeSelectorTerm). */

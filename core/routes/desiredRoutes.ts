@@ -1,7 +1,7 @@
 import type { HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
 import { membersOf, type Member } from '../layout/members.ts';
 import { layoutsOf } from '../layout/hostBlocks.ts';
-import { indexOf } from '../layout/interfaceIndex.ts';
+import { indexOf, positionKey } from '../layout/interfaceIndex.ts';
 import { hostBlock, vlanCidr, type Layout } from '../layout/layout.ts';
 import { formatAddress } from '../net/address.ts';
 import { formatCidr, type IpCidr } from '../net/cidr.ts';
@@ -74,8 +74,4 @@ function gatewayFor({ hostAddresses, netAddress }: Member, block: IpCidr): strin
   const isAlone = hostAddresses.length === 1;
   const found = isAlone ? first : (hostAddresses.find(a => isOfFamily(a) && formatCidr(a.net) === netAddress) ?? first);
   return found?.address && formatAddress(found.address);
-}
-
-function positionKey({ netAddress, ordinal }: Pick<Member, 'netAddress' | 'ordinal'>): string {
-  return `${netAddress} ${ordinal}`;
 }

@@ -1,5 +1,5 @@
 import { extendedResourceName, nicCountLabel } from '../api/names.ts';
-import type { NodeRequirement, Placement } from '../pod/knownNode.ts';
+import { requiredTerms, type Placement } from '../pod/knownNode.ts';
 import { wholeQuantity } from './nodeCapacity.ts';
 
 /** Name → quantity; undefined where it is not known, and what there is stays. */
@@ -42,16 +42,12 @@ export function claimsOf(pods: readonly ClaimingPod[]): NodeClaims {
     const containers = [...spec.containers, ...sidecars];
     for (const [name, quantity] of containers.flatMap(({ resources: r }) => Object.entries(r?.requests ?? {})))
       resources.set(name, (resources.get(name) ?? 0) + (wholeQuantity(quantity) ?? 0));
-    for (const { key, operator, values: [value] = [] } of requirementsOf(spec)) {
+    const requirements = requiredTerms(spec).flatMap(({ matchExpressions = [] }) => matchExpressions);
+    for (const { key, operator, values: [value] = [] } of requirements) {
       if (operator === 'Gt') labels.set(key, Math.max(Number(value) + 1, labels.get(key) ?? 0));
     }
   }
   return { resources, labels };
-}
-
-function requirementsOf({ affinity }: Placement): NodeRequirement[] {
-  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  return terms.flatMap(({ matchExpressions = [] }) => matchExpressions);
 }
 
 /** Whether a node is to have less of anything that a restarted kubelet holds against its pods: see {@link keepClaimed}. */

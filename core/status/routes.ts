@@ -1,4 +1,5 @@
 import type { Condition, HostInterface, RouteStatus } from '../api/types.ts';
+import type { Family } from '../net/address.ts';
 import { listNames, type NewCondition } from './condition.ts';
 import type { MemberHost } from './survey.ts';
 
@@ -6,7 +7,7 @@ import type { MemberHost } from './survey.ts';
 export const routesProgrammed = 'RoutesProgrammed';
 
 /** Hosts by name, of each family. */
-export type HostsApart = ReadonlyMap<4 | 6, ReadonlySet<string>>;
+export type HostsApart = ReadonlyMap<Family, ReadonlySet<string>>;
 
 /** Where the routes of one network stand, over all its hosts. */
 export interface RouteState {
@@ -55,7 +56,7 @@ export function routeState(
   return by.done.some(isReached) ? state('Success', message, 'RoutesProgrammed') : state('Failed', message, 'NoRoutes');
 }
 
-function noRoutes(family: 4 | 6, names: ReadonlySet<string>): string {
+function noRoutes(family: Family, names: ReadonlySet<string>): string {
   const who = names.size === 1 ? '1 host has' : `${names.size} hosts have`;
   const what = `no IPv${family} address on a NIC in a subnet that another host is in, so no IPv${family} routes lead to their pods`;
   return `${who} ${what}: ${listNames([...names])}`;

@@ -1,6 +1,7 @@
 import type { HostInterface } from '../api/types.ts';
 import type { NicPosition } from '../layout/interfaceIndex.ts';
 import { membersOf, type Member } from '../layout/members.ts';
+import type { Family } from '../net/address.ts';
 import { compareCidrs, covers, tryParseCidr, type IpCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 
@@ -61,7 +62,7 @@ export function surveyHosts(
  * Hosts, by name, to whose pods no L3 routes of the family lead: those go by an address of the host in a subnet that another one is in, too. Of a
  * single host nothing is to be expected.
  */
-export function hostsApart({ members, perSubnet }: Survey, family: 4 | 6): Set<string> {
+export function hostsApart({ members, perSubnet }: Survey, family: Family): Set<string> {
   if (members.length < 2) return new Set();
   const shared = new Set(perSubnet.flatMap(({ netAddress, numOfHosts }) => (numOfHosts > 1 ? [netAddress] : [])));
   const isWay = ({ netAddress, hostAddresses }: Member): boolean =>

@@ -1,5 +1,5 @@
 import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
-import type { NicPosition } from '../layout/interfaceIndex.ts';
+import { positionKey, type NicPosition } from '../layout/interfaceIndex.ts';
 import { capacityOf, hostSubnetLayout, usableCount } from '../layout/layout.ts';
 import { addressesOf, membersOf } from '../layout/members.ts';
 import { formatAddress, type IpAddress } from '../net/address.ts';
@@ -129,7 +129,7 @@ function checkMembers(draft: Draft, hosts: readonly HostInterfaceSpec[]): Findin
   for (const host of hosts) {
     const members = membersOf({ masterNets: cidrsOf(draft.masterNets) }, host);
     if (members.length > 0) memberHosts++;
-    for (const { netAddress, ordinal } of members) positions.set(`${netAddress} ${ordinal}`, { netAddress, ordinal });
+    for (const member of members) positions.set(positionKey(member), member);
   }
   const found = [...positions.values()];
   return [

@@ -1,4 +1,5 @@
 import { delegateType } from '../delegate/delegateConf.ts';
+import { isPluginName } from '../delegate/pluginName.ts';
 import { isRecord } from '../json.ts';
 import type { Draft } from './draft.ts';
 import { error, warning, type Finding } from '../network/finding.ts';
@@ -10,7 +11,7 @@ const path = 'spec.ipam';
 export function validateOtherIpam(draft: Draft): Finding[] {
   if (draft.ipam?.type === multiConfigIpam) return checkMultiConfig(draft.ipam.raw);
   if (draft.ipam?.type === hostDeviceIpam) return checkHostDevice(draft);
-  if (draft.ipam && givesAddresses(draft.ipam) && !draft.ownAddresses && !isExecutable(draft.ipam.type)) {
+  if (draft.ipam && givesAddresses(draft.ipam) && !draft.ownAddresses && !isPluginName(draft.ipam.type)) {
     return [
       error('MNN_IPAM_INVALID', path, `"type" is "${draft.ipam.type}", which no plugin's executable can be named`),
     ];
@@ -18,14 +19,9 @@ export function validateOtherIpam(draft: Draft): Finding[] {
   return [];
 }
 
-/** Whether a plugin's executable can have that name: it is looked up in folders, and must not lead out of them. */
-export function isExecutable(name: string): boolean {
-  return /^[\w.-]+$/.test(name) && !/^\.+$/.test(name);
-}
-
 function checkMultiConfig({ ipam_type: type, args }: Record<string, unknown>): Finding[] {
   const findings: Finding[] = [];
-  if (typeof type !== 'string' || !isExecutable(type)) {
+  if (typeof type !== 'string' || !isPluginName(type)) {
     findings.push(
       error('MNN_IPAM_INVALID', path, `multi-config: "ipam_type" must name an IPAM plugin, not ${show(type)}`),
     );

@@ -2,9 +2,9 @@ import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
 import { cniType } from '../api/names.ts';
 import { existingResource } from '../network/deviceResource.ts';
 import { linkStates } from '../delegate/pluginArgs.ts';
+import { isPluginName } from '../delegate/pluginName.ts';
 import type { Draft } from './draft.ts';
 import { error, warning, type Finding } from '../network/finding.ts';
-import { isExecutable } from './validateOtherIpam.ts';
 
 const link = ['master', 'mode', 'mtu'];
 
@@ -58,7 +58,7 @@ export function validatePlugin(draft: Draft): Finding[] {
     const detail = `"${cniVersion}" is not supported (${supportedVersions.join(', ')})`;
     findings.push(error('MNN_PLUGIN_INVALID', 'spec.plugin.cniVersion', detail));
   }
-  if (type === cniType || !isExecutable(type)) {
+  if (type === cniType || !isPluginName(type)) {
     const why = type === cniType ? 'is this system itself' : `"${type}" is no name that a plugin's executable can have`;
     return [...findings, error('MNN_PLUGIN_INVALID', 'spec.plugin.type', why)];
   }

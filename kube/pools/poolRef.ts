@@ -1,5 +1,5 @@
 import { apiVersion, label } from '../../core/api/names.ts';
-import { networkOwner } from '../../core/api/owner.ts';
+import { networkOwner, ownedBy } from '../../core/api/owner.ts';
 import type { IPPool, IPPoolSpec } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 
@@ -23,7 +23,7 @@ export function newPool({ name, spec, networkUid }: PoolRef): IPPool {
     metadata: {
       name,
       labels: { [label.network]: spec.network },
-      ownerReferences: [{ apiVersion, kind: 'MultiNicNetwork', name: spec.network, uid: networkUid }],
+      ownerReferences: [ownedBy({ name: spec.network, uid: networkUid })],
     },
     spec,
   };

@@ -1,8 +1,7 @@
 import type { HostInterfaceSpec } from '../../core/api/types.ts';
-import { membersOf } from '../../core/layout/members.ts';
+import { membersKey, membersOf } from '../../core/layout/members.ts';
 import type { IpAddress } from '../../core/net/address.ts';
 import { AddressIndex } from '../../core/net/addressIndex.ts';
-import { formatCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 
 /** What HostAddresses asks of the hosts. */
@@ -32,7 +31,7 @@ export class HostAddresses {
   }
 
   of(network: Pick<Network, 'masterNets'>): AddressIndex {
-    const key = network.masterNets.map(formatCidr).join();
+    const key = membersKey(network);
     const known: Known = this.#known.get(key) ?? {
       index: new AddressIndex(),
       byHost: new Map(),

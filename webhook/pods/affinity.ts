@@ -1,4 +1,4 @@
-import { matchesNone, type NodeRequirement, type NodeSelectorTerm } from '../../core/pod/knownNode.ts';
+import { matchesNone, requiredTerms, type NodeRequirement, type NodeSelectorTerm } from '../../core/pod/knownNode.ts';
 import { pointer, type PatchOperation } from '../review/jsonPatch.ts';
 import type { AdmittedPod } from '../review/pod.ts';
 
@@ -25,8 +25,7 @@ export function affinityOperations({ spec }: AdmittedPod, { labels, node }: Node
   };
   if (Object.keys(needs).length === 0) return [];
   const at = ['spec', 'affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'] as const;
-  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  const terms = required?.nodeSelectorTerms ?? [];
+  const terms = requiredTerms(spec);
   if (terms.length > 0) return terms.flatMap((term, i) => termOperations([...at, 'nodeSelectorTerms', i], term, needs));
   // The longest part of the way that is there already is kept.
   const selector = { nodeSelectorTerms: [needs] };

@@ -2,7 +2,7 @@
 export type LinkRef = string | number;
 /** Path of a network namespace, for example /run/netns/x or /proc/123/ns/net. */
 export type NetnsPath = string;
-export type Family = 4 | 6;
+export type { Family } from '../../../core/net/address.ts';
 
 /** How far a destination is (rtnetlink.h, RT_SCOPE_*), or its number. */
 export type Scope = 'global' | 'site' | 'link' | 'host' | 'nowhere' | number;
