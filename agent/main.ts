@@ -27,16 +27,13 @@ async function run(options: AgentOptions): Promise<void> {
   if (!lock) return;
   logger.debug({ lock: lock.fd }, 'the only agent of the node');
   const checkpoint = await Checkpoint.open(options.stateDir, logger);
-  await using client = await KubeClient.connect({
-    userAgent: component.agent,
-    ...(options.kubeconfig !== undefined && { kubeconfig: options.kubeconfig }),
-  });
+  const { kubeconfig, namespace } = options;
+  await using client = await KubeClient.connect({ userAgent: component.agent, kubeconfig });
   await using netlink = await openNetlink(options.netlink, err => {
     logger.warn({ err }, 'koffi does not load here: the network is set up with iproute2 (ip -batch), more slowly');
   });
   const onStep = dieAt(process.env[dieAtVariable]);
   const base = { client, netlink, checkpoint, logger, onStep };
-  const { namespace } = options;
   const installation = namespace === undefined ? undefined : new Installation(client, namespace, logger);
   const parts = [...(installation ? [installation] : []), ...createAgent(options, base)];
   await runAll(termination.signal, parts, { logger });

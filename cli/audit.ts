@@ -11,12 +11,9 @@ import { jsonReport, tableReport } from './report.ts';
  */
 export async function runAudit(flags: AuditFlags): Promise<{ report: string; isClean: boolean }> {
   const { network, kubeconfig, settleMs, output } = flags;
-  await using client = await KubeClient.connect({
-    userAgent: 'kubectl-multinic',
-    ...(kubeconfig !== undefined && { kubeconfig }),
-  });
+  await using client = await KubeClient.connect({ userAgent: 'kubectl-multinic', kubeconfig });
   if (network !== undefined) await client.get(multiNicNetworks, { name: network });
-  const result = await auditCluster(client, { settleMs, ...(network !== undefined && { network }) });
+  const result = await auditCluster(client, { settleMs, network });
   const report = output === 'json' ? jsonReport(result) : tableReport(result);
   return { report, isClean: result.findings.length === 0 && result.more === 0 };
 }

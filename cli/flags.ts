@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 
 interface CommonFlags {
-  network?: string;
-  kubeconfig?: string;
+  network: string | undefined;
+  kubeconfig: string | undefined;
 }
 
 /** What the program was asked for. */
@@ -61,7 +61,7 @@ export function parseFlags(args: readonly string[]): AuditFlags | ImportFlags | 
   });
   if (values.help) return undefined;
   const { network, output = 'table', kubeconfig, filename } = values;
-  const common = { ...(network !== undefined && { network }), ...(kubeconfig !== undefined && { kubeconfig }) };
+  const common = { network, kubeconfig };
   const command = positionals.join(' ');
   if (command === 'import') {
     refuse(values, ['output', 'settle-seconds'], command);

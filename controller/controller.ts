@@ -35,13 +35,13 @@ export function createController({ client, logger, metrics, options = {} }: Cont
   });
   const elector = new LeaderElector({
     client: leaseClient,
-    lease: { ...lease, ...(options.namespace !== undefined && { namespace: options.namespace }) },
+    lease: { ...lease, namespace: options.namespace ?? lease.namespace },
     identity,
     logger,
     ...options.election,
-    ...(metrics && { observer: metrics.leadership }),
+    observer: metrics?.leadership,
     onStarted: async signal => {
-      session = createLeaderSession({ client, logger, options, ...(metrics && { metrics }) }, events, times);
+      session = createLeaderSession({ client, logger, options, metrics }, events, times);
       try {
         await session.run(signal);
       } finally {

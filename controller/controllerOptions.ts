@@ -40,15 +40,15 @@ export const defaultTimes: ControllerTimes = {
 export interface ControllerOptions {
   client: KubeClient;
   logger: Logger;
-  metrics?: Metrics;
+  metrics?: Metrics | undefined;
   options?: {
     /** Where the lease is. Default: multi-nic-system. */
-    namespace?: string;
+    namespace?: string | undefined;
     /** Unique among the replicas, also across restarts. Default: the host's name and a UUID. */
     identity?: string;
     times?: Partial<ControllerTimes>;
     /** How the leader keeps the webhook's certificates. Absent: others do. */
-    certificates?: CertificateOptions;
+    certificates?: CertificateOptions | undefined;
     /** Of the lease, in milliseconds; default 15,000, 10,000 and 2,000. */
     election?: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
   };

@@ -19,8 +19,8 @@ import { addTriggers } from './triggers.ts';
 /** One time of leading: everything is made anew, so nothing that an earlier leader believed is carried over. */
 export interface LeaderSession {
   context: LeaderContext;
-  /** Absent where others keep the certificates. */
-  certificates?: CertificateKeeper;
+  /** Undefined where others keep the certificates. */
+  certificates: CertificateKeeper | undefined;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export function createLeaderSession(
   };
   return {
     context,
-    ...(certificates && { certificates }),
+    certificates,
     run: signal =>
       runAll(
         signal,

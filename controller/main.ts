@@ -19,11 +19,6 @@ const health = new HealthServer({
   logger,
   registry: metrics.registry,
 });
-const { POD_NAMESPACE } = process.env;
-const controller = createController({
-  client,
-  logger,
-  metrics,
-  options: POD_NAMESPACE ? { namespace: POD_NAMESPACE } : {},
-});
+const { POD_NAMESPACE: namespace } = process.env;
+const controller = createController({ client, logger, metrics, options: namespace ? { namespace } : {} });
 await runAll(termination.signal, [health, controller], { logger });

@@ -60,7 +60,7 @@ export function createQueues(
       name,
       logger: context.logger,
       concurrency: keysAtOnce,
-      ...(observer && { observer }),
+      observer,
       handler: async (key, signal) => {
         // Most keys need no request, and thousands may wait: without this they would keep the process from its lease and probes.
         await setImmediate();

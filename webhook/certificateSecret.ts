@@ -44,7 +44,7 @@ export function certificateSecret(options: CertificateSecretOptions): Follow<Key
       namespace: secret.namespace,
       fieldSelector: `metadata.name=${secret.name}`,
       transform: withoutAuthority,
-      ...(observer && { observer }),
+      observer,
     });
     informer.addHandlers({
       added: offer,

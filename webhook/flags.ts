@@ -11,11 +11,11 @@ export interface Flags {
   healthPort: number;
   /** Where the serving certificate is: in a Secret of the namespace, or in files. */
   certificate: { secret: string } | KeyPairPaths;
-  /** How the leader keeps the Secret; absent: others do. */
-  rotation?: { serverNames: string[]; policy: RotationPolicy };
-  /** Absent: everybody who reaches the port is answered. */
-  clients?: { authorityFile: string; names?: Set<string> };
-  kubeconfig?: string;
+  /** How the leader keeps the Secret; undefined: others do. */
+  rotation: { serverNames: string[]; policy: RotationPolicy } | undefined;
+  /** Undefined: everybody who reaches the port is answered. */
+  clients: { authorityFile: string; names: Set<string> | undefined } | undefined;
+  kubeconfig: string | undefined;
   namespace: string;
   controller: boolean;
   drainMs: number;
@@ -92,7 +92,6 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
   if (values.help) return undefined;
   const { namespace, kubeconfig } = values;
   const accounts = ['multi-nic-webhook', 'multi-nic-agent'].map(name => `system:serviceaccount:${namespace}:${name}`);
-  const clients = clientsOf(values['client-ca-file'], values['client-name']);
   const certificate = certificateOf(values['cert-secret'], values.cert, values.key);
   const policy = policyOf(values);
   const serverNames = values['server-name'] ?? [`${certificates.service}.${namespace}.svc`];
@@ -100,9 +99,9 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
     port: wholeNumber('--port', values.port, 0, 65_535),
     healthPort: wholeNumber('--health-port', values['health-port'], 0, 65_535),
     certificate,
-    ...(values['manage-certs'] && 'secret' in certificate && { rotation: { serverNames, policy } }),
-    ...(clients && { clients }),
-    ...(kubeconfig !== undefined && { kubeconfig }),
+    rotation: values['manage-certs'] && 'secret' in certificate ? { serverNames, policy } : undefined,
+    clients: clientsOf(values['client-ca-file'], values['client-name']),
+    kubeconfig,
     namespace,
     controller: values.controller,
     drainMs: 1000 * wholeNumber('--drain-seconds', values['drain-seconds'], 0, 600),
@@ -144,7 +143,7 @@ function certificateOf(secret: string, cert: string | undefined, key: string | u
 }
 
 function clientsOf(authorityFile: string | undefined, names: string[] | undefined): Flags['clients'] {
-  if (authorityFile !== undefined) return { authorityFile, ...(names && { names: new Set(names) }) };
+  if (authorityFile !== undefined) return { authorityFile, names: names && new Set(names) };
   if (!names) return undefined;
   throw new TypeError('--client-name needs --client-ca-file: nobody else vouches for a name');
 }

@@ -18,8 +18,8 @@ import { createWebhook } from './webhook.ts';
 async function serve(flags: Flags): Promise<void> {
   const logger = createLogger(component.webhook);
   using termination = terminationSignal(logger);
-  const { kubeconfig } = flags;
-  await using client = await KubeClient.connect({ userAgent: component.webhook, ...(kubeconfig && { kubeconfig }) });
+  const { kubeconfig, namespace } = flags;
+  await using client = await KubeClient.connect({ userAgent: component.webhook, kubeconfig });
   const metrics = createMetrics();
   registerLag(metrics.registry);
   const webhook = createWebhook({
@@ -29,7 +29,7 @@ async function serve(flags: Flags): Promise<void> {
     informerObserver: metrics.informers,
     port: flags.port,
     certificate: servingCertificate(flags, { client, logger, observer: metrics.informers }),
-    ...(flags.clients && { clients: clientsOf(flags.clients) }),
+    clients: flags.clients && clientsOf(flags.clients),
     drainMs: flags.drainMs,
     limits: flags.limits,
     systemUsers: flags.systemUsers,
@@ -40,8 +40,7 @@ async function serve(flags: Flags): Promise<void> {
     registry: metrics.registry,
     ready: webhook.ready,
   });
-  const { namespace } = flags;
-  const options = { namespace, ...certificatesOf(flags) };
+  const options = { namespace, certificates: certificatesOf(flags) };
   const controller = createController({ client, logger, metrics, options });
   const parts = [health, ...webhook.runnables, ...(flags.controller ? [controller] : [])];
   await runAll(termination.signal, parts, { logger });
@@ -55,14 +54,14 @@ function servingCertificate(
   return certificateSecret({ ...parts, secret: { namespace, name: certificate.secret } });
 }
 
-function certificatesOf({ certificate, rotation, namespace }: Flags): { certificates?: CertificateOptions } {
-  if (!rotation || !('secret' in certificate)) return {};
+function certificatesOf({ certificate, rotation, namespace }: Flags): CertificateOptions | undefined {
+  if (!rotation || !('secret' in certificate)) return undefined;
   const secret = { namespace, name: certificate.secret };
-  return { certificates: { ...rotation, secret, configurations: certificates.service } };
+  return { ...rotation, secret, configurations: certificates.service };
 }
 
 function clientsOf({ authorityFile: path, names }: NonNullable<Flags['clients']>): ClientPolicy {
-  return { authority: authorityFile(path), ...(names && { names }) };
+  return { authority: authorityFile(path), names };
 }
 
 function readFlags(): Flags | undefined {

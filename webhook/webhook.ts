@@ -141,7 +141,7 @@ function createInformers({ client, logger, informerObserver }: WebhookOptions): 
     client,
     resource,
     logger,
-    ...(informerObserver && { observer: informerObserver }),
+    observer: informerObserver,
   });
   return {
     networks: new Informer(base(resources.multiNicNetworks)),

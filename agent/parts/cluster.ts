@@ -24,7 +24,7 @@ export interface ClusterParts {
 export function clusterParts({ client, logger, options, informers: observer }: AgentSetup): ClusterParts {
   const node = options.nodeName;
   const inform = <T extends KubeObject>(resource: Resource<T>, transform?: (object: T) => T): Informer<T> =>
-    new Informer<T>({ client, resource, logger, listFromCache: true, observer, ...(transform && { transform }) });
+    new Informer<T>({ client, resource, logger, listFromCache: true, observer, transform });
   const sources = {
     networks: inform<MultiNicNetwork>(multiNicNetworks),
     cidrs: inform<Cidr>(cidrs),

@@ -31,7 +31,7 @@ export class PodSource {
       listFromCache: true,
       transform: trimPod,
       indexers: { uid: pod => (pod.metadata.uid === undefined ? [] : [pod.metadata.uid]) },
-      ...(observer && { observer }),
+      observer,
     });
   }
 

@@ -136,7 +136,7 @@ export class PoolRecords implements Runnable {
       name: 'ippools of the node',
       fieldSelector: `metadata.name=${pool}`,
       listFromCache: true,
-      ...(observer && { observer }),
+      observer,
     });
     this.#watches.set(pool, informer);
     void informer.synced.then(() => {

@@ -60,7 +60,7 @@ export class Releaser implements Runnable {
       logger,
       concurrency: 8,
       handler: (uid, signal) => this.#handle(uid, signal),
-      ...(observer && { observer }),
+      observer,
     });
     const onPod = (pod: Pod): void => {
       if (isEnding(pod)) this.#consider(pod);

@@ -27,7 +27,7 @@ export class StatusWriter implements Runnable {
       logger,
       concurrency: 4,
       handler: (key, signal) => this.#write(key, signal),
-      ...(observer && { observer }),
+      observer,
     });
   }
 

@@ -116,9 +116,9 @@ export class CertificateKeeper implements Runnable {
     const { client, logger, observer } = this.#parts;
     return new Informer<KubeObject>({
       ...{ client, logger, resource, name: `certificates: ${resource.plural}`, fieldSelector: `metadata.name=${name}` },
-      ...(namespace !== undefined && { namespace }),
+      namespace,
       transform: ({ metadata }) => ({ metadata }),
-      ...(observer && { observer }),
+      observer,
     });
   }
 

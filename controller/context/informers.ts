@@ -28,7 +28,7 @@ export function createInformers(client: KubeClient, logger: Logger, observer?: O
     client,
     resource,
     logger,
-    ...(observer && { observer }),
+    observer,
   });
   return {
     networks: new Informer(base(resources.multiNicNetworks)),

@@ -33,7 +33,7 @@ export function createOptionalResources(options: OptionalResourcesOptions): Opti
     resource: Resource<T>,
     selected: Pick<InformerOptions<T>, 'namespace' | 'transform'> = {},
   ): OptionalResource<T> => {
-    const informer = new Informer<T>({ client, resource, logger, ...selected, ...(observer && { observer }) });
+    const informer = new Informer<T>({ client, resource, logger, ...selected, observer });
     return new OptionalResource({ client, resource, informer, logger, recheckMs });
   };
   return {

@@ -24,7 +24,7 @@ export interface HostPagesInput {
   /** Whether the Node or the HostInterface of a host that has an index still exists. */
   exists: (host: string) => boolean;
   /** The index under which pods hold addresses, of hosts that exist and that no page has. */
-  held?: ReadonlyMap<string, number>;
+  held?: ReadonlyMap<string, number> | undefined;
 }
 
 /** What to write, and what it comes to. */

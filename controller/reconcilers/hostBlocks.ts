@@ -90,7 +90,7 @@ export class HostBlocks {
       members: members.map(({ host }) => host.metadata.name),
       exists: host =>
         informers.hosts.get(host) !== undefined || informers.nodes.get(host) !== undefined || !isGone(host),
-      ...(held && { held }),
+      held,
     });
   }
 

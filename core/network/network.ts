@@ -8,8 +8,8 @@ import { isRouted, multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
 export interface Network {
   name: string;
   uid: string;
-  /** Of its specification; absent where it was not read from an API server. */
-  generation?: number;
+  /** Of its specification; undefined where it was not read from an API server. */
+  generation: number | undefined;
   /** Pod subnets, at most one a family; empty: blocks come from the host subnets. */
   subnets: IpCidr[];
   masterNets: IpCidr[];
@@ -45,7 +45,7 @@ export function readNetwork(object: MultiNicNetwork): Network {
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
-    ...(metadata.generation !== undefined && { generation: metadata.generation }),
+    generation: metadata.generation,
     subnets: splitSubnets(spec.subnet).map(parseCidr),
     masterNets: (spec.masterNets ?? []).map(parseCidr),
     ipam,

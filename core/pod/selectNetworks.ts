@@ -12,7 +12,7 @@ export type SelectionSource = 'pod networks' | 'pod annotation' | 'namespace ann
 /** One element, and the MultiNicNetwork that it means; undefined for somebody else's NetworkAttachmentDefinition. */
 export interface SelectedNetwork {
   element: NetworkSelection;
-  network?: string;
+  network?: string | undefined;
   /** CNI_IFNAME. */
   ifname: string;
   /** The attachments that came with the element and were dropped: not to be believed, but they may tell where to look. */

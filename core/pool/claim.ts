@@ -33,7 +33,7 @@ export interface NodeState {
 export interface NicChoice {
   request: NicRequest;
   /** Addresses that the pod asks for, one a NIC in interface order. */
-  ips?: readonly string[];
+  ips?: readonly string[] | undefined;
   /** What the pod's `class` names. */
   deviceClass?: DeviceClass | undefined;
   /** Where the pod's devices are, where the network's strategy looks at it. */
@@ -48,7 +48,7 @@ export interface NicChoice {
 export interface ChosenClaims {
   nics: NicClaim[];
   /** What a best-effort pod asked for in vain. */
-  short?: string;
+  short: string | undefined;
 }
 
 const unloaded: NicLoads = new Map();
@@ -85,7 +85,7 @@ export function claimsOnNode({ network, interfaces }: NetworkState, node: NodeSt
     }
     return { ...claim, blocks };
   });
-  return { nics, ...(short !== undefined && { short }) };
+  return { nics, short };
 }
 
 function selectOnNode(network: Network, host: HostInterfaceSpec, choice: NicChoice): Selection {

@@ -109,10 +109,8 @@ describe('connections', () => {
     process.env.KUBERNETES_SERVICE_PORT = '6443';
     await writeFile(join(folder, 'ca.crt'), 'CA');
     await writeFile(join(folder, 'token'), 'one\n');
-    await writeFile(join(folder, 'namespace'), 'here');
-    const connection = await inClusterConnection(folder);
+    const connection = inClusterConnection(folder);
     expect(connection.server).to.equal('https://[fd00::1]:6443');
-    expect(connection.namespace).to.equal('here');
     expect(await connection.credentials()).to.deep.equal({
       headers: { authorization: 'Bearer one' },
       tls: { ca: 'CA' },
@@ -121,7 +119,7 @@ describe('connections', () => {
     expect((await connection.credentials()).headers.authorization).to.equal('Bearer two');
   });
 
-  it('of a kubeconfig: takes the asked context, and refuses a proxy that it would not use', async () => {
+  it('of a kubeconfig: takes the current context, and refuses a proxy that it would not use', async () => {
     const kubeconfig = join(folder, 'config');
     const config = {
       apiVersion: 'v1',
@@ -132,17 +130,16 @@ describe('connections', () => {
       ],
       users: [{ name: 'me', user: { token: 'secret' } }],
       contexts: [
-        { name: 'a', context: { cluster: 'plain', user: 'me', namespace: 'mine' } },
+        { name: 'a', context: { cluster: 'plain', user: 'me' } },
         { name: 'b', context: { cluster: 'proxied', user: 'me' } },
       ],
-      'current-context': 'b',
     };
-    await writeFile(kubeconfig, JSON.stringify(config));
-    const connection = await defaultConnection({ kubeconfig, context: 'a' });
+    await writeFile(kubeconfig, JSON.stringify({ ...config, 'current-context': 'a' }));
+    const connection = await defaultConnection(kubeconfig);
     expect(connection.server).to.equal('https://one.example');
-    expect(connection.namespace).to.equal('mine');
     expect((await connection.credentials()).headers).to.deep.equal({ authorization: 'Bearer secret' });
-    const error = await defaultConnection({ kubeconfig }).catch((thrown: unknown) => thrown);
+    await writeFile(kubeconfig, JSON.stringify({ ...config, 'current-context': 'b' }));
+    const error = await defaultConnection(kubeconfig).catch((thrown: unknown) => thrown);
     expect((error as Error).message).to.include('proxy-url');
   });
 });

@@ -2,6 +2,7 @@ import { answerOf, toTransportError } from './answer.ts';
 import type {
   CallOptions,
   ClientOptions,
+  ConnectOptions,
   DeleteOptions,
   ListOptions,
   PatchOptions,
@@ -16,7 +17,7 @@ import type {
 import { defaultConnection, type Connection } from './connection.ts';
 import { deadline } from './deadline.ts';
 import { isGone, isNotFound } from './errors.ts';
-import { contentTypes, listQuery, selected, typed, withQuery, writeQuery } from './requestParts.ts';
+import { contentTypes, listQuery, typed, withQuery, writeQuery } from './requestParts.ts';
 import { apiVersionOf, pathOf } from './resources.ts';
 import { retrying } from './retry.ts';
 import { ServerClock } from './serverClock.ts';
@@ -49,8 +50,8 @@ export class KubeClient implements AsyncDisposable {
   }
 
   /** A client for the connection that kubectl would take; see defaultConnection(). */
-  static async connect(options: ClientOptions & { kubeconfig?: string; context?: string } = {}): Promise<KubeClient> {
-    return new KubeClient(await defaultConnection(options), options);
+  static async connect({ kubeconfig, ...options }: ConnectOptions = {}): Promise<KubeClient> {
+    return new KubeClient(await defaultConnection(kubeconfig), options);
   }
 
   /** The API server's wall clock, as of its last answer to a call, to the second. */
@@ -92,12 +93,13 @@ export class KubeClient implements AsyncDisposable {
     options: ListOptions<T>,
     paged: boolean,
   ): Promise<{ items: T[]; resourceVersion: string } | undefined> {
+    const path = pathOf(resource, { namespace: options.namespace });
     const items: T[] = [];
     let page: KubeList<T> | undefined;
     do {
       const query = listQuery(options, paged, page?.metadata.continue);
       try {
-        page = await this.request<KubeList<T>>('GET', pathOf(resource, selected(options)), { ...options, query });
+        page = await this.request<KubeList<T>>('GET', path, { ...options, query });
       } catch (error) {
         if (paged && page && isGone(error)) return undefined;
         throw error;
@@ -114,16 +116,16 @@ export class KubeClient implements AsyncDisposable {
 
   /** The version that the API server's storage has reached. Of selectors, any but an object's name would have all objects read for it. */
   async latestVersion(resource: Resource, options: CallOptions & Selectors = {}): Promise<string> {
-    const { fieldSelector } = options;
+    const { namespace, fieldSelector } = options;
     const query = { limit: 1, fieldSelector: fieldSelector?.startsWith('metadata.name=') ? fieldSelector : undefined };
-    const path = pathOf(resource, selected({ namespace: options.namespace }));
+    const path = pathOf(resource, { namespace });
     const { metadata } = await this.request<KubeList<KubeObject>>('GET', path, { ...options, query });
     return metadata.resourceVersion ?? '';
   }
 
   async create<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteOptions = {}): Promise<T> {
     const { namespace } = object.metadata;
-    return this.request('POST', pathOf(resource, selected({ namespace })), {
+    return this.request('POST', pathOf(resource, { namespace }), {
       ...options,
       query: writeQuery(options),
       body: typed(resource, object),
@@ -210,7 +212,7 @@ export class KubeClient implements AsyncDisposable {
     try {
       const response = await this.#transport.send({
         method: 'GET',
-        path: withQuery(pathOf(resource, selected(options)), query),
+        path: withQuery(pathOf(resource, { namespace: options.namespace }), query),
         headers: this.#headers(),
         signal: dog.signal,
         watch: true,

@@ -8,7 +8,7 @@ export interface CallOptions {
 
 export interface ReadOptions extends CallOptions {
   /** `'0'`: any state that the API server has in its cache, which is cheap for it. Absent: the latest. */
-  readonly resourceVersion?: string;
+  readonly resourceVersion?: string | undefined;
 }
 
 export interface WriteOptions extends CallOptions {
@@ -20,14 +20,14 @@ export interface WriteOptions extends CallOptions {
 
 export interface Selectors {
   /** Absent: all namespaces. */
-  readonly namespace?: string;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
 }
 
 export interface ListOptions<T> extends ReadOptions, Selectors {
   /** Objects a page; 0: all in one. Default 500. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Applied to each object as its page arrives, so that what it drops is never held for the whole list. */
   readonly transform?: (object: T) => T;
 }
@@ -72,4 +72,9 @@ export interface ClientOptions {
   readonly userAgent?: string;
   /** Connections for calls; watches have theirs besides. Default 16. */
   readonly maxConnections?: number;
+}
+
+export interface ConnectOptions extends ClientOptions {
+  /** Path; absent: what kubectl would take. */
+  readonly kubeconfig?: string | undefined;
 }

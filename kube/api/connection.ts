@@ -23,8 +23,6 @@ export interface TlsMaterial {
 export interface Connection {
   /** Base URL without a trailing slash. */
   readonly server: string;
-  /** The namespace of the kubeconfig's context, or that the process's pod runs in. */
-  readonly namespace?: string;
   /** Reads the credentials anew: tokens and certificate authorities rotate under a running process. */
   credentials(): Promise<Credentials>;
 }
@@ -35,16 +33,14 @@ const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
  * The connection of a process in a pod, by its service account (kubernetes.io: "Accessing the API from a Pod"). Written here
  * and not taken from @kubernetes/client-node, whose import costs 80 MiB of memory in every agent.
  *
- * @param folder where the service account's token, ca.crt and namespace are mounted
+ * @param folder where the service account's token and ca.crt are mounted
  * @throws where the environment names no API server
  */
-export async function inClusterConnection(folder = serviceAccountFolder): Promise<Connection> {
+export function inClusterConnection(folder = serviceAccountFolder): Connection {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env;
   if (!host) throw new Error('KUBERNETES_SERVICE_HOST is not set: this process does not run in a pod');
-  const namespace = await readOptional(join(folder, 'namespace'));
   return {
     server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
-    ...(namespace && { namespace }),
     credentials: async () => {
       const [token, ca] = await Promise.all([
         readFile(join(folder, 'token'), 'utf8'),
@@ -59,16 +55,12 @@ export async function inClusterConnection(folder = serviceAccountFolder): Promis
  * The connection that kubectl would take: a given kubeconfig, else $KUBECONFIG, else the pod's service account, else
  * ~/.kube/config.
  */
-export async function defaultConnection(options: { kubeconfig?: string; context?: string } = {}): Promise<Connection> {
-  if (options.kubeconfig === undefined && !process.env.KUBECONFIG && process.env.KUBERNETES_SERVICE_HOST) {
+export async function defaultConnection(kubeconfig?: string): Promise<Connection> {
+  if (kubeconfig === undefined && !process.env.KUBECONFIG && process.env.KUBERNETES_SERVICE_HOST) {
     if (await exists(join(serviceAccountFolder, 'token'))) return inClusterConnection();
   }
   const { kubeconfigConnection } = await import('./kubeconfig.ts');
-  return kubeconfigConnection(options);
-}
-
-async function readOptional(path: string): Promise<string | undefined> {
-  return (await exists(path)) ? (await readFile(path, 'utf8')).trim() : undefined;
+  return kubeconfigConnection(kubeconfig);
 }
 
 async function exists(path: string): Promise<boolean> {

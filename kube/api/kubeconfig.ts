@@ -6,26 +6,20 @@ import type { Connection, Credentials, TlsMaterial } from './connection.ts';
  * tokens, token files, exec plugins, OpenID Connect). The library is loaded here only: a process in a pod never pays for it.
  * A `proxy-url` is not supported and refused.
  *
- * @param options.kubeconfig path; absent: $KUBECONFIG (several, merged), else ~/.kube/config
- * @param options.context absent: the file's current context
+ * @param path absent: $KUBECONFIG (several, merged), else ~/.kube/config
  */
-export async function kubeconfigConnection(
-  options: { kubeconfig?: string; context?: string } = {},
-): Promise<Connection> {
+export async function kubeconfigConnection(path?: string): Promise<Connection> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
-  if (options.kubeconfig === undefined) config.loadFromDefault();
-  else config.loadFromFile(options.kubeconfig);
-  if (options.context !== undefined) config.setCurrentContext(options.context);
+  if (path === undefined) config.loadFromDefault();
+  else config.loadFromFile(path);
 
   const cluster = config.getCurrentCluster();
   const where = `context ${JSON.stringify(config.getCurrentContext())} of the kubeconfig`;
   if (!cluster) throw new Error(`${where} names no cluster`);
   if (cluster.proxyUrl) throw new Error(`${where} has a proxy-url, which is not supported`);
-  const namespace = config.getContextObject(config.getCurrentContext())?.namespace;
   return {
     server: cluster.server.replace(/\/+$/, ''),
-    ...(namespace && { namespace }),
     credentials: async () => {
       const options: RequestOptions = {};
       await config.applyToHTTPSOptions(options);

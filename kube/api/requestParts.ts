@@ -37,11 +37,6 @@ export function writeQuery({ dryRun, fieldManager }: WriteOptions): Query {
   return { dryRun: dryRun ? 'All' : undefined, fieldManager };
 }
 
-/** The namespace alone, where there is one. */
-export function selected({ namespace }: { namespace?: string | undefined }): { namespace?: string } {
-  return namespace === undefined ? {} : { namespace };
-}
-
 /** The object as it is sent: with its version and kind. */
 export function typed<T extends KubeObject>(resource: Resource<T>, object: T): T {
   return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };

@@ -110,7 +110,11 @@ export function apiVersionOf({ group, version }: Resource): string {
  * The path of a resource's collection, of one object, or of an object's subresource.
  * @throws ApiError 404 for a name that no object can have
  */
-export function pathOf(resource: Resource, ref: { name?: string; namespace?: string }, subresource?: string): string {
+export function pathOf(
+  resource: Resource,
+  ref: { name?: string; namespace?: string | undefined },
+  subresource?: string,
+): string {
   const base = resource.group ? `/apis/${resource.group}/${resource.version}` : `/api/${resource.version}`;
   const parts = [base];
   if (resource.namespaced && ref.namespace) parts.push('namespaces', segment(ref.namespace));

@@ -15,7 +15,7 @@ export interface ClusterAuditOptions {
   /** Requests at the same time. Default 8. */
   concurrency?: number;
   /** Only what concerns this network. Default: all. */
-  network?: string;
+  network?: string | undefined;
   signal?: AbortSignal;
 }
 

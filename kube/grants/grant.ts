@@ -25,7 +25,7 @@ export interface GrantRequest {
   claimant: Claimant;
   request: NicRequest;
   /** Addresses that the pod asks for, one a NIC in interface order. */
-  ips?: readonly string[];
+  ips?: readonly string[] | undefined;
   /** What the request's class names, where the network's strategy looks at it. */
   deviceClass?: DeviceClass | undefined;
   /** Where the pod's devices are, where the network's strategy looks at it. */
@@ -39,7 +39,7 @@ export interface Granted {
   nics: AllocatedNic[];
   pool: string | undefined;
   /** What a best-effort pod asked for in vain. */
-  short?: string;
+  short?: string | undefined;
 }
 
 /**
@@ -56,7 +56,7 @@ export async function grantOnNode(
   view.mustBeAlone(known);
   const { network } = known.state;
   const node = view.nodeState(known, wanted.node);
-  const choice = { request, ...(ips && { ips }), deviceClass, placement };
+  const choice = { request, ips, deviceClass, placement };
   if (keepsRecords(network) && !network.nodeIndependent) {
     const sharers = node.host ? sharersOf(view, network, node.host) : [];
     const { allocation, pool, short } = await grantInNodePool(
@@ -64,13 +64,13 @@ export async function grantOnNode(
       { known, node, claimant, choice, sharers },
       options,
     );
-    return { nics: allocation.nics, pool, ...(short !== undefined && { short }) };
+    return { nics: allocation.nics, pool, short };
   }
   const { nics, short } = claimsOnNode(known.state, node, choice);
   const granted = network.ownAddresses
-    ? await grantInPages(store, network, { claimant, nics, ...(ips && { ips }), ...(held && { held }) }, options)
+    ? await grantInPages(store, network, { claimant, nics, ips, held }, options)
     : { nics: nics.map(withoutAddresses), pool: undefined };
-  return { ...granted, ...(short !== undefined && { short }) };
+  return { ...granted, short };
 }
 
 /** The same before the node is known. Undefined where the choice has to wait for it. */
@@ -87,8 +87,8 @@ export async function grantAnywhere(
 }
 
 interface PageClaim extends Claim {
-  ips?: readonly string[];
-  held?: readonly string[];
+  ips?: readonly string[] | undefined;
+  held?: readonly string[] | undefined;
 }
 
 /** What keeps a pod from one page, while others may have room. */
@@ -150,7 +150,7 @@ function pagePool(network: Network, page: number, nics: NicClaim[]): PoolRef {
     name: pagePoolName(network.name, page),
     spec: { network: network.name, page, blocks: blockTexts(nics) },
     networkUid: network.uid,
-    ...(network.generation !== undefined && { networkGeneration: network.generation }),
+    networkGeneration: network.generation,
     capacity: pageCapacity(
       nics.flatMap(({ blocks }) => blocks),
       page,

@@ -34,7 +34,7 @@ export interface NodeGrant {
 export interface NodeGranted {
   allocation: Allocation;
   pool: string;
-  short?: string;
+  short: string | undefined;
 }
 
 /** Those that gave way to each other choose again at different times, within this, ms. */
@@ -111,7 +111,7 @@ async function write(
   };
   const pool = nodePool(known, node);
   const allocation = await store.allocate(pool, choose, options);
-  return { allocation, pool: pool.name, own, ...(short !== undefined && { short }) };
+  return { allocation, pool: pool.name, own, short };
 }
 
 /** Whether nobody else has what was written, now that the others are known. */
@@ -138,7 +138,7 @@ function nodePool(
     name: nodePoolName(network.name, name),
     spec: { network: network.name, hostName: name, blocks: blocks.map(({ pod }) => formatCidr(pod)) },
     networkUid: network.uid,
-    ...(network.generation !== undefined && { networkGeneration: network.generation }),
-    ...(counts.length > 0 && { capacity: leastOf(counts) }),
+    networkGeneration: network.generation,
+    capacity: counts.length > 0 ? leastOf(counts) : undefined,
   };
 }

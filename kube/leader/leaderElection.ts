@@ -27,7 +27,7 @@ export interface LeaderElectionOptions {
   /** Between renewals, and about between attempts to become leader. Default 2,000. */
   readonly retryPeriodMs?: number;
   /** For metrics. */
-  readonly observer?: { leading?(lease: string, leading: boolean): void };
+  readonly observer?: { leading?(lease: string, leading: boolean): void } | undefined;
 }
 
 interface Observed {

@@ -10,9 +10,9 @@ export interface PoolRef {
   /** UID of the MultiNicNetwork, which owns the pool. */
   networkUid: string;
   /** Of the MultiNicNetwork that the claim was made of; absent: the claim does not rest on a copy of it that may lag. */
-  networkGeneration?: number;
+  networkGeneration?: number | undefined;
   /** How many attachments fit, for people to read; absent where no addresses of ours are given. */
-  capacity?: number;
+  capacity?: number | undefined;
 }
 
 /** The object that the first allocation makes. */

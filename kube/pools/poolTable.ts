@@ -31,7 +31,7 @@ export async function listPoolRows(
   const table = await client.request<Table>('GET', `/apis/${ipPools.group}/${ipPools.version}/${ipPools.plural}`, {
     ...options,
     query: {
-      ...(network !== undefined && { labelSelector: `${label.network}=${network}` }),
+      labelSelector: network === undefined ? undefined : `${label.network}=${network}`,
       resourceVersion: '0',
       includeObject: 'None',
     },

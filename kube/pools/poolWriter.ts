@@ -218,11 +218,7 @@ export class PoolWriter {
   }
 
   #read(resourceVersion: '0' | undefined, options: CallOptions): Promise<IPPool | undefined> {
-    return this.#client.find(
-      ipPools,
-      { name: this.#name },
-      { ...options, ...(resourceVersion && { resourceVersion }) },
-    );
+    return this.#client.find(ipPools, { name: this.#name }, { ...options, resourceVersion });
   }
 
   #know(pool: IPPool | undefined): IPPool | undefined {

@@ -18,7 +18,7 @@ export class SingleWork implements Runnable {
       name,
       logger,
       handler: (_key, signal) => handler(signal),
-      ...(observer && { observer }),
+      observer,
     });
   }
 

@@ -17,7 +17,7 @@ export interface WorkQueueOptions {
   readonly concurrency?: number;
   /** Delays of a key that fails again and again. Default 50 ms to 60 s. */
   readonly backoff?: BackoffOptions;
-  readonly observer?: WorkQueueObserver;
+  readonly observer?: WorkQueueObserver | undefined;
 }
 
 /** What metrics want to know; see report/metrics.ts. */

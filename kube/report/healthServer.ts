@@ -46,7 +46,7 @@ export class HealthServer implements Runnable {
   /** @throws where the port is taken */
   async start(signal: AbortSignal): Promise<void> {
     const { host, port } = this.#options;
-    this.#server.listen({ port, ...(host !== undefined && { host }) });
+    this.#server.listen({ port, host });
     await once(this.#server, 'listening');
     this.#listening.resolve();
     const failure = Promise.withResolvers<never>();

@@ -11,7 +11,7 @@ export interface InformerOptions<T extends KubeObject, Index extends string = ne
   /** Shown in logs and metrics. Default: the resource's plural. */
   readonly name?: string;
   /** Trims an object before it is frozen and kept; managedFields are gone by then. */
-  readonly transform?: (object: T) => T;
+  readonly transform?: ((object: T) => T) | undefined;
   /** Functions that say by which keys an object is found with by(). */
   readonly indexers?: Readonly<Record<Index, IndexFunction<T>>>;
 }

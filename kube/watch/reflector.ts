@@ -25,7 +25,7 @@ export interface ReflectorOptions<T extends KubeObject> extends Selectors {
   /** How long the API server is asked to keep a watch, in seconds; each one gets 1–2 times that. Default 300. */
   readonly watchSeconds?: number;
   readonly backoff?: Backoff;
-  readonly observer?: ReflectorObserver;
+  readonly observer?: ReflectorObserver | undefined;
 }
 
 /** What metrics want to know; see report/metrics.ts. */
@@ -96,9 +96,9 @@ export class Reflector<T extends KubeObject> {
       transform,
       signal,
       timeoutMs: 120_000,
-      ...(from !== undefined && { resourceVersion: from }),
+      resourceVersion: from,
       // With a limit, all versions but 0 are read from etcd (k8s.io/apiserver, storage/cacher).
-      ...(from !== undefined && from !== '0' && { limit: 0 }),
+      limit: from === undefined || from === '0' ? undefined : 0,
     });
     if (signal.aborted) return;
     this.#resourceVersion = resourceVersion;
@@ -212,11 +212,7 @@ export class Reflector<T extends KubeObject> {
 
   #selectors(): Selectors {
     const { namespace, labelSelector, fieldSelector } = this.#options;
-    return {
-      ...(namespace !== undefined && { namespace }),
-      ...(labelSelector !== undefined && { labelSelector }),
-      ...(fieldSelector !== undefined && { fieldSelector }),
-    };
+    return { namespace, labelSelector, fieldSelector };
   }
 }
 

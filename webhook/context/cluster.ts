@@ -97,7 +97,7 @@ export function trimUnassigned(pod: Pod): Pod {
 /** The pod that is being bound; from memory where it is there and is the one meant. Undefined where it does not exist. */
 export async function unassignedPod(
   { client, unassignedPods }: ReviewContext,
-  ref: { namespace: string; name: string; uid?: string },
+  ref: { namespace: string; name: string; uid: string | undefined },
   budget: CallBudget,
 ): Promise<Pod | undefined> {
   const known = unassignedPods.get(ref);

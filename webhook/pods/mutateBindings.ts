@@ -47,12 +47,8 @@ export function mutateBindings(context: ReviewContext): Reviewer {
   return async (request, budget) => {
     const { binding, namespace } = bindingOf(request);
     const node = binding.target.name;
-    const ref = { namespace, name: binding.metadata.name };
-    const pod = await unassignedPod(
-      context,
-      { ...ref, ...(binding.metadata.uid && { uid: binding.metadata.uid }) },
-      budget,
-    );
+    const { name, uid } = binding.metadata;
+    const pod = await unassignedPod(context, { namespace, name, uid: uid === '' ? undefined : uid }, budget);
     const reason = whyNot(pod);
     if (!pod || reason !== undefined) return skip(reason ?? '');
 
@@ -78,7 +74,7 @@ export function mutateBindings(context: ReviewContext): Reviewer {
         ...setEntries(at, binding.metadata.annotations, networks),
         ...removeEntry(at, binding.metadata.annotations, annotation.reservation),
       ],
-      ...(short !== undefined && { warnings: [short] }),
+      warnings: short === undefined ? [] : [short],
       audit: { ...auditOf(node, wanted, elements), ...(short !== undefined && { short }) },
     });
   };
@@ -118,7 +114,7 @@ async function wantedOf(
   const selected = elements.map((element, i) => {
     const network = context.view.exists(element.name) ? element.name : undefined;
     if (network !== undefined) checkApplies(context.view, network, namespace);
-    return { element, ifname: ifnames[i] ?? '', ...(network !== undefined && { network }) };
+    return { element, ifname: ifnames[i] ?? '', network };
   });
   return readWanted(context, selected, annotations, budget);
 }
@@ -153,8 +149,8 @@ async function grantOne(
       return { nics: record.nics };
     }
   }
-  const ips = selected.element.ips && { ips: selected.element.ips };
-  const wanted = { network: selected.network, claimant, request, deviceClass, node, ...ips };
+  const { ips } = selected.element;
+  const wanted = { network: selected.network, claimant, request, deviceClass, node, ips };
   const grant = (): Promise<Granted> => grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun });
   return releases.grant(network.name, budget, () => whenReady(patienceMs(budget), grant));
 }

@@ -85,7 +85,7 @@ async function grantOne(
     network: selected.network,
     claimant: { ...claimant, podUID: '', reservation, interface: selected.ifname },
     request,
-    ...(selected.element.ips && { ips: selected.element.ips }),
+    ips: selected.element.ips,
     deviceClass,
     held: (selected.dropped ?? []).flatMap(({ addresses }) => addresses),
   };

@@ -17,7 +17,7 @@ export interface ServerOptions {
   /** What it serves with. It waits for the first; later ones are for new connections, those that there are go on. */
   certificate: Follow<KeyAndCertificate>;
   /** Default: everybody who reaches the port is served. */
-  clients?: ClientPolicy;
+  clients?: ClientPolicy | undefined;
   /** Between failing readiness and closing the port: how long endpoints take to leave every API server. Default 5,000 ms. */
   drainMs?: number;
   logger: Logger;
@@ -28,7 +28,7 @@ export interface ClientPolicy {
   /** PEM of the authority's certificates; followed as well. */
   authority: Follow<string>;
   /** Common names that their certificates may have. Default: any. */
-  names?: ReadonlySet<string>;
+  names?: ReadonlySet<string> | undefined;
 }
 
 /** How long a client may take over the TLS handshake: who connects and says nothing holds memory, and may have come thousands of times. */
