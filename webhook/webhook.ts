@@ -71,7 +71,10 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const store = new PoolStore(client, { logger, untracked: true });
   const traffic = new Traffic();
   const events = new EventRecorder({
-    ...{ client, logger, component: component.webhook, instance: hostname() },
+    client,
+    logger,
+    component: component.webhook,
+    instance: hostname(),
     perSecond: () => traffic.eventsPerSecond(),
   });
   const profiles = new HostProfiles(view);

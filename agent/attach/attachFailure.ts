@@ -18,15 +18,25 @@ type Answers = Readonly<Partial<Record<ErrnoName, Answer>>>;
 /** What says the same of any operation, and what does only of those on links that are there already (errno(3), net/core/rtnetlink.c). */
 const ofAny: Answers = {
   // Memory, open files, the kernel's own locks.
-  ...{ EAGAIN: again, EINTR: again, ENOMEM: again, ENOBUFS: again, EMFILE: again, ENFILE: again, EBUSY: again },
+  EAGAIN: again,
+  EINTR: again,
+  ENOMEM: again,
+  ENOBUFS: again,
+  EMFILE: again,
+  ENFILE: again,
+  EBUSY: again,
   // Somebody took the new link away, or down, while it was being set up; the next attempt sees whether its NIC is the reason.
-  ...{ ENODEV: again, ENETDOWN: again },
-  ...{ ENETUNREACH: unreachable, EHOSTUNREACH: unreachable },
+  ENODEV: again,
+  ENETDOWN: again,
+  ENETUNREACH: unreachable,
+  EHOSTUNREACH: unreachable,
   // drivers/net/macvlan.c, macvlan_open: another link on the NIC has the hardware address.
   EADDRINUSE: [cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN'],
   // The node's kernel has no such family.
-  ...{ EAFNOSUPPORT: unusable, EOPNOTSUPP: unusable },
-  ...{ EROFS: io, EIO: io },
+  EAFNOSUPPORT: unusable,
+  EOPNOTSUPP: unusable,
+  EROFS: io,
+  EIO: io,
 };
 
 /** Where making a link fails, mostly the NIC is why: it is gone, has other links, or carries no such MTU; or the kernel has no such kind. */

@@ -27,7 +27,11 @@ export class Installation implements Runnable {
     this.#client = client;
     this.#namespace = namespace;
     this.#namespaces = new Informer<KubeObject>({
-      ...{ client, logger, resource: namespaces, name: 'own namespace', listFromCache: true },
+      client,
+      logger,
+      resource: namespaces,
+      name: 'own namespace',
+      listFromCache: true,
       fieldSelector: `metadata.name=${namespace}`,
     });
     const look = ({ metadata }: KubeObject): void => {

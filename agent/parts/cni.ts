@@ -33,7 +33,15 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, logger, onStep });
   const calls = new CniCalls(
     {
-      ...{ logger, netlink, attacher, checkpoint, adds, view, delegates, onStep, synced },
+      logger,
+      netlink,
+      attacher,
+      checkpoint,
+      adds,
+      view,
+      delegates,
+      onStep,
+      synced,
       decider: createDecider(setup, cluster),
       checkRoom: known => {
         checkRoom(view, records, known, node);
@@ -64,7 +72,13 @@ function createDecider({ client, checkpoint, logger, options }: AgentSetup, clus
   const { view, records, store, events } = cluster;
   const { nodeName: node, sysfs, kubeletDir } = options;
   return new Decider({
-    ...{ view, records, store, node, checkpoint, events, sysfs },
+    view,
+    records,
+    store,
+    node,
+    checkpoint,
+    events,
+    sysfs,
     kubelet: new KubeletDevices(kubeletDir, logger),
     findClass: (name, signal) => client.find(deviceClasses, { name }, { signal }),
   });

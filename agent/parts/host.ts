@@ -28,7 +28,12 @@ export function hostParts(setup: AgentSetup, cluster: ClusterParts): HostParts {
   const parts = {
     kernelEvents: new KernelEvents(netlink, logger),
     discovery: new Discovery({
-      ...{ netlink, writer, logger, observer, rules: options.rules, primary: options.primary },
+      netlink,
+      writer,
+      logger,
+      observer,
+      rules: options.rules,
+      primary: options.primary,
       inPods: () => checkpoint.movedNics(),
       held: () => records.held(),
     }),

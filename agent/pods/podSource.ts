@@ -82,7 +82,9 @@ export function isEnding({ metadata, status }: Pod): boolean {
 }
 
 const keptAnnotations: readonly string[] = [
-  ...[annotation.networks, annotation.reservation, annotation.bestEffort],
+  annotation.networks,
+  annotation.reservation,
+  annotation.bestEffort,
   mirrorAnnotation,
 ];
 

@@ -115,7 +115,11 @@ export class CertificateKeeper implements Runnable {
   #informer(resource: Resource, { namespace, name }: { namespace?: string; name: string }): Informer<KubeObject> {
     const { client, logger, observer } = this.#parts;
     return new Informer<KubeObject>({
-      ...{ client, logger, resource, name: `certificates: ${resource.plural}`, fieldSelector: `metadata.name=${name}` },
+      client,
+      logger,
+      resource,
+      name: `certificates: ${resource.plural}`,
+      fieldSelector: `metadata.name=${name}`,
       namespace,
       transform: ({ metadata }) => ({ metadata }),
       observer,

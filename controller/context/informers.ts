@@ -50,7 +50,9 @@ function trimNode(node: resources.Node): resources.Node {
     metadata: { ...metadata, labels: ours(node.metadata.labels) },
     ...(spec?.taints && { spec: { taints: spec.taints } }),
     status: {
-      ...{ capacity: ours(status?.capacity), allocatable: ours(status?.allocatable), conditions },
+      capacity: ours(status?.capacity),
+      allocatable: ours(status?.allocatable),
+      conditions,
       ...(status?.nodeInfo && { nodeInfo: status.nodeInfo }),
     },
   };

@@ -205,8 +205,13 @@ export class NetworkStatuses {
 
 /** Reasons that do not pass by themselves. `Ready` repeats the reason of another condition, which has its own event. */
 const alarming = new Set([
-  ...['SpecUnusable', 'HostIndexesFull', 'InterfaceIndexesFull', 'NameTaken', 'RoutesFailed'],
-  ...['NoDeviceResource', 'SriovObjectsMissing'],
+  'SpecUnusable',
+  'HostIndexesFull',
+  'InterfaceIndexesFull',
+  'NameTaken',
+  'RoutesFailed',
+  'NoDeviceResource',
+  'SriovObjectsMissing',
 ]);
 
 function eventKind({ type, status, reason }: Condition): 'Normal' | 'Warning' | undefined {

@@ -20,8 +20,11 @@ export function findDuplicates({ live, pods, networks }: AuditView): AuditFindin
     const { network, address, netAddress } = used;
     const key = netAddress === undefined ? address : `${address} ${network} ${netAddress}`;
     const users = byAddress.get(key) ?? {
-      ...{ ...used, records: 0 },
-      ...{ owners: new Set(), networks: new Set(), objects: new Set() },
+      ...used,
+      records: 0,
+      owners: new Set(),
+      networks: new Set(),
+      objects: new Set(),
     };
     byAddress.set(key, users);
     users.networks.add(network);

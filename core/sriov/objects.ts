@@ -41,13 +41,27 @@ export type SriovNetwork = ApiObject<SriovNetworkSpec>;
 
 /** Every field that is ours: one that is not wanted any more is taken away, all others are left as they are. */
 export const policyFields = [
-  ...(['resourceName', 'nodeSelector', 'nicSelector', 'deviceType', 'numVfs', 'priority', 'mtu'] as const),
-  ...(['isRdma', 'needVhostNet'] as const),
-];
+  'resourceName',
+  'nodeSelector',
+  'nicSelector',
+  'deviceType',
+  'numVfs',
+  'priority',
+  'mtu',
+  'isRdma',
+  'needVhostNet',
+] as const;
 /** As policyFields, of a SriovNetwork. */
 export const networkFields = [
-  ...(['resourceName', 'vlan', 'vlanQoS', 'minTxRate', 'maxTxRate', 'spoofChk', 'trust', 'ipam'] as const),
-];
+  'resourceName',
+  'vlan',
+  'vlanQoS',
+  'minTxRate',
+  'maxTxRate',
+  'spoofChk',
+  'trust',
+  'ipam',
+] as const;
 /** Those of a SriovNetwork that others may set where the network does not say them: taken away where only we have set them. */
 export const sharedNetworkFields = ['linkState'] as const;
 

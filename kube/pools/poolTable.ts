@@ -39,8 +39,12 @@ export async function listPoolRows(
   });
   const column = (name: string): number => table.columnDefinitions.findIndex(definition => definition.name === name);
   const columns = {
-    ...{ name: column('Name'), network: column('Network'), hostName: column('Node') },
-    ...{ page: column('Page'), used: column('Used'), capacity: column('Capacity') },
+    name: column('Name'),
+    network: column('Network'),
+    hostName: column('Node'),
+    page: column('Page'),
+    used: column('Used'),
+    capacity: column('Capacity'),
   };
   return (table.rows ?? []).map(({ cells }) => {
     const text = (at: number): string => (typeof cells[at] === 'string' ? cells[at] : '');

@@ -93,8 +93,8 @@ function leave({ key, hosts }: Profile, host: string, byKey: Map<string, Profile
 /** What choosing looks at, in the network's order. Subnets are not among it: they may be a rack's own. */
 function keyOf(members: readonly Member[]): string {
   return JSON.stringify(
-    members.map(({ nic }) => [
-      ...[nic.interfaceName, nic.altNames, nic.linkState, nic.speedMbps, nic.numaNode, nic.vendor, nic.product],
-    ]),
+    members.map(({ nic: { interfaceName, altNames, linkState, speedMbps, numaNode, vendor, product } }) => {
+      return [interfaceName, altNames, linkState, speedMbps, numaNode, vendor, product];
+    }),
   );
 }

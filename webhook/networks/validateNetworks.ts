@@ -49,15 +49,23 @@ function hasLegalName(findings: readonly Finding[]): boolean {
 }
 
 const pluginShape = objectOf({
-  ...{ cniVersion: text, type: text, args: upTo(64, mapOf(text)), capabilities: upTo(64, mapOf(flag)) },
+  cniVersion: text,
+  type: text,
+  args: upTo(64, mapOf(text)),
+  capabilities: upTo(64, mapOf(flag)),
   dns: objectOf({ nameservers: listOf(text), domain: text, search: listOf(text), options: listOf(text) }),
 });
 
 const specShape = objectOf(
   {
-    ...{ subnet: upTo(128, text), masterNets: upTo(256, listOf(text)), ipam: upTo(65_536, text), multiNICIPAM: flag },
-    ...{ attachPolicy: objectOf({ strategy: text, target: text }), namespaces: upTo(4096, listOf(text)) },
-    ...{ schedulerResources: flag, plugin: pluginShape },
+    subnet: upTo(128, text),
+    masterNets: upTo(256, listOf(text)),
+    ipam: upTo(65_536, text),
+    multiNICIPAM: flag,
+    attachPolicy: objectOf({ strategy: text, target: text }),
+    namespaces: upTo(4096, listOf(text)),
+    schedulerResources: flag,
+    plugin: pluginShape,
   },
   ['plugin'],
 );

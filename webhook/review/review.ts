@@ -70,8 +70,15 @@ const kindShape = objectOf({ group: text, version: text, kind: text, resource: t
 
 const requestShape = objectOf(
   {
-    ...{ uid: text, kind: kindShape, resource: kindShape, subResource: text, name: text, namespace: text },
-    ...{ operation: text, userInfo: objectOf({ username: text }), dryRun: flag },
+    uid: text,
+    kind: kindShape,
+    resource: kindShape,
+    subResource: text,
+    name: text,
+    namespace: text,
+    operation: text,
+    userInfo: objectOf({ username: text }),
+    dryRun: flag,
   },
   ['uid', 'kind', 'resource', 'operation'],
 );

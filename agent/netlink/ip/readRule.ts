@@ -4,8 +4,13 @@ import { canonical } from './readAddress.ts';
 
 /** With -N `ip` prints FR_ACT_* (fib_rules.h), without it words; nothing for 'lookup'. */
 const actions: Readonly<Record<string, RuleAction>> = {
-  ...{ 1: 'lookup', 6: 'blackhole', 7: 'unreachable', 8: 'prohibit' },
-  ...{ blackhole: 'blackhole', unreachable: 'unreachable', prohibit: 'prohibit' },
+  1: 'lookup',
+  6: 'blackhole',
+  7: 'unreachable',
+  8: 'prohibit',
+  blackhole: 'blackhole',
+  unreachable: 'unreachable',
+  prohibit: 'prohibit',
 };
 const everyBit = 0xffffffff;
 
