@@ -21,7 +21,7 @@ import { contentTypes, listQuery, typed, withQuery, writeQuery } from './request
 import { apiVersionOf, pathOf } from './resources.ts';
 import { retrying } from './retry.ts';
 import { ServerClock } from './serverClock.ts';
-import { createTransport, type Transport, type TransportRequest } from './transport.ts';
+import { Transport, type TransportRequest } from './transport.ts';
 import type { KubeList, KubeObject, ObjectRef, Resource } from './types.ts';
 import { parseWatchEvents, type WatchEvent } from './watchEvents.ts';
 import { watchdog } from './watchdog.ts';
@@ -45,7 +45,7 @@ export class KubeClient implements AsyncDisposable {
 
   constructor(connection: Connection, options: ClientOptions = {}) {
     this.connection = connection;
-    this.#transport = createTransport(connection, options.maxConnections ?? 16);
+    this.#transport = new Transport(connection, options.maxConnections ?? 16);
     this.#userAgent = options.userAgent ?? 'multi-nic';
   }
 

@@ -1,19 +1,13 @@
-import type { Agent as HttpAgent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { isDeepStrictEqual } from 'node:util';
-import type { Connection, TlsMaterial } from './connection.ts';
-import { cacheCredentials } from './credentialCache.ts';
+import { AgentPool } from './agentPool.ts';
+import type { Connection } from './connection.ts';
+import { cacheCredentials, type CredentialCache } from './credentialCache.ts';
 import { abortable } from './deadline.ts';
 import { TransportError } from './errors.ts';
 import { http, https } from './http.ts';
 
-/**
- * Idle connections are closed on our side before the API server does it at 90 s (IdleTimeout in k8s.io/apiserver), so that
- * a request seldom meets a connection that is just closing.
- */
-const keepAliveMs = 55_000;
 const connectMs = 10_000;
-const probeAfterMs = 30_000;
 
 export interface TransportRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -33,98 +27,87 @@ export interface Answer {
   readonly body: AsyncIterable<Buffer>;
 }
 
-/** The connections of one client: calls on a bounded number, watches on others, both with the current credentials. */
-export interface Transport {
-  send(request: TransportRequest): Promise<Answer>;
-  /** Ends every connection at once; what is under way fails. */
-  close(): void;
-}
-
-interface Agents {
-  readonly tls: TlsMaterial;
-  readonly calls: HttpAgent;
-  readonly watches: HttpAgent;
-}
+/** What may be under way at an abrupt end: a request without its answer, or an answer that is still read. */
+type Part = ClientRequest | IncomingMessage;
 
 /**
- * One HTTP/1.1 connection a request, so that what goes wrong on one connection stays there. On node:http, and not on undici, whose parser
- * is a WebAssembly program: compiling it costs every agent more than 10 MiB of memory.
- *
- * @param connection where and how to log in; its credentials are read again every minute, and at once after a 401. New
- *   certificates get new connections; the old ones end when they have been idle
- * @param maxConnections bound on the connections for calls; further calls wait
+ * The connections of one client: calls on a bounded number, watches on others, both with the current credentials. One HTTP/1.1 connection a
+ * request, so that what goes wrong on one connection stays there. On node:http, and not on undici, whose parser is a WebAssembly program:
+ * compiling it costs every agent more than 10 MiB of memory.
  */
-export function createTransport(connection: Connection, maxConnections: number): Transport {
-  const { origin, pathname, protocol } = new URL(connection.server);
-  const { Agent, request } = protocol === 'https:' ? https : http;
-  const prefix = pathname.replace(/\/+$/, '');
-  const cache = cacheCredentials(connection);
-  const underWay = new Set<ClientRequest | IncomingMessage>();
-  const all = new Set<HttpAgent>();
-  let agents: Agents | undefined;
-  let closed = false;
+export class Transport {
+  readonly #http: typeof http | typeof https;
+  /** The server's URL without a trailing slash. */
+  readonly #base: string;
+  readonly #credentials: CredentialCache;
+  readonly #agents: AgentPool;
+  readonly #underWay = new Set<Part>();
+  #isClosed = false;
 
-  function agentsFor(tls: TlsMaterial): Agents {
-    if (agents && isDeepStrictEqual(agents.tls, tls)) return agents;
-    const options = { ...tls, keepAlive: true, keepAliveMsecs: probeAfterMs, timeout: keepAliveMs };
-    agents = { tls, calls: new Agent({ ...options, maxSockets: maxConnections }), watches: new Agent(options) };
-    for (const agent of all) if (isUnused(agent)) all.delete(agent);
-    all.add(agents.calls).add(agents.watches);
-    return agents;
+  /**
+   * @param connection where and how to log in; its credentials are read again every minute, and at once after a 401
+   * @param maxConnections bound on the connections for calls; further calls wait
+   */
+  constructor(connection: Connection, maxConnections: number) {
+    const { origin, pathname, protocol } = new URL(connection.server);
+    this.#http = protocol === 'https:' ? https : http;
+    this.#base = origin + pathname.replace(/\/+$/, '');
+    this.#credentials = cacheCredentials(connection);
+    this.#agents = new AgentPool(this.#http.Agent, maxConnections);
   }
 
-  async function attempt(req: TransportRequest): Promise<IncomingMessage> {
-    const { headers, tls } = await cache.get();
-    if (closed) throw new TransportError('closed', 'the client is closed');
-    const { calls, watches } = agentsFor(tls);
-    const { body } = req;
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const sent = request(new URL(prefix + req.path, origin), {
-      method: req.method,
+  /** @throws TransportError, or the signal's reason */
+  async send(request: TransportRequest): Promise<Answer> {
+    let answer = await this.#attempt(request);
+    if (answer.statusCode === 401) {
+      answer.resume();
+      this.#credentials.expire();
+      answer = await this.#attempt(request);
+    }
+    return { statusCode: answer.statusCode ?? 0, headers: answer.headers, body: answer };
+  }
+
+  /** Ends every connection at once; what is under way fails. */
+  close(): void {
+    this.#isClosed = true;
+    // The answer first: it tells its reader why, while its request would only cut it off.
+    for (const part of [...this.#underWay].reverse()) part.destroy(closed());
+    this.#agents.destroy();
+  }
+
+  async #attempt({ method, path, headers, body, signal, watch }: TransportRequest): Promise<IncomingMessage> {
+    const { headers: login, tls } = await this.#credentials.get();
+    if (this.#isClosed) throw closed();
+    const { calls, watches } = this.#agents.for(tls);
+    const sent = this.#http.request(this.#base + path, {
+      method,
       // Without a length, Node sends the body of a DELETE as if it were the next request.
-      headers: { ...req.headers, ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
-      agent: req.watch ? watches : calls,
-      signal: req.signal,
+      headers: { ...headers, ...login, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
+      agent: watch ? watches : calls,
+      signal,
     });
-    const follow = (part: ClientRequest | IncomingMessage): void => {
-      underWay.add(part);
-      part.once('close', () => underWay.delete(part));
-    };
-    follow(sent);
+    this.#follow(sent);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     sent.on('error', reject);
     sent.once('response', answer => {
-      follow(answer);
+      this.#follow(answer);
       resolve(answer);
     });
     sent.once('socket', socket => {
       limitConnecting(sent, socket);
     });
     sent.end(body);
-    return abortable(promise, req.signal);
+    return abortable(promise, signal);
   }
 
-  return {
-    async send(req) {
-      let answer = await attempt(req);
-      if (answer.statusCode === 401) {
-        answer.resume();
-        cache.expire();
-        answer = await attempt(req);
-      }
-      return { statusCode: answer.statusCode ?? 0, headers: answer.headers, body: answer };
-    },
-    close() {
-      closed = true;
-      const reason = new TransportError('closed', 'the client is closed');
-      // The answer first: it tells its reader why, while its request would only cut it off.
-      for (const part of [...underWay].reverse()) part.destroy(reason);
-      for (const agent of all) agent.destroy();
-    },
-  };
+  #follow(part: Part): void {
+    this.#underWay.add(part);
+    part.once('close', () => this.#underWay.delete(part));
+  }
 }
 
-function isUnused({ sockets, freeSockets, requests }: HttpAgent): boolean {
-  return [sockets, freeSockets, requests].every(byOrigin => Object.keys(byOrigin).length === 0);
+function closed(): TransportError {
+  return new TransportError('closed', 'the client is closed');
 }
 
 /** A server that does not answer at all would keep a request for minutes. */

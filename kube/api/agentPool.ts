@@ -1,0 +1,52 @@
+import type { Agent, AgentOptions } from 'node:http';
+import { isDeepStrictEqual } from 'node:util';
+import type { TlsMaterial } from './connection.ts';
+
+/** The agents (node:http), which hold the connections, of one set of certificates. */
+export interface Agents {
+  readonly tls: TlsMaterial;
+  readonly calls: Agent;
+  readonly watches: Agent;
+}
+
+/**
+ * Idle connections are closed on our side before the API server does it at 90 s (IdleTimeout in k8s.io/apiserver), so that
+ * a request seldom meets a connection that is just closing.
+ */
+const keepAliveMs = 55_000;
+const probeAfterMs = 30_000;
+
+/** The connections of one client. New certificates get new connections; the old ones end when they have been idle. */
+export class AgentPool {
+  readonly #AgentClass: new (options: AgentOptions & TlsMaterial) => Agent;
+  readonly #maxConnections: number;
+  /** Those of earlier certificates, too, while they have connections. */
+  readonly #all = new Set<Agent>();
+  #current: Agents | undefined;
+
+  /** @param maxConnections bound on the connections for calls; watches have theirs besides */
+  constructor(AgentClass: new (options: AgentOptions & TlsMaterial) => Agent, maxConnections: number) {
+    this.#AgentClass = AgentClass;
+    this.#maxConnections = maxConnections;
+  }
+
+  for(tls: TlsMaterial): Agents {
+    if (this.#current && isDeepStrictEqual(this.#current.tls, tls)) return this.#current;
+    for (const agent of this.#all) if (isUnused(agent)) this.#all.delete(agent);
+    const options = { ...tls, keepAlive: true, keepAliveMsecs: probeAfterMs, timeout: keepAliveMs };
+    const calls = new this.#AgentClass({ ...options, maxSockets: this.#maxConnections });
+    const watches = new this.#AgentClass(options);
+    this.#all.add(calls).add(watches);
+    this.#current = { tls, calls, watches };
+    return this.#current;
+  }
+
+  /** Ends every connection at once. */
+  destroy(): void {
+    for (const agent of this.#all) agent.destroy();
+  }
+}
+
+function isUnused({ sockets, freeSockets, requests }: Agent): boolean {
+  return [sockets, freeSockets, requests].every(byOrigin => Object.keys(byOrigin).length === 0);
+}
