@@ -34,7 +34,7 @@ export interface AgentOptions {
 export const usage = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
 
   --node-name NAME     the node that it runs on                       [$NODE_NAME]
-  --node-ip IP         the node's address: tells the primary NIC where there is no default route  [$NODE_IP]
+  --node-ip IP         the node's address: tells the primary NIC where no default route does  [$NODE_IP]
   --kubeconfig PATH    how to reach the API server                    [$KUBECONFIG, the pod's service account, ~/.kube/config]
   --socket PATH        the socket that the CNI executable calls       [$${socketVariable}, ${defaultSocketPath}]
   --state-dir PATH     what has to outlive the process                [/var/lib/multi-nic]

@@ -122,6 +122,27 @@ describe('nicLinks', () => {
     expect(names('eth0')).to.deep.equal(['eth0']);
   });
 
+  it('leaves out the NIC with the address of the node where several have a default route that is as good', () => {
+    const [primary, one, two] = [link('eth0'), link('eth1'), link('eth2')];
+    const links = [primary, one, two];
+    const addresses = links.map((item, i) => address(item, `fd00:${i}::1/64`));
+    const nexthops = [two, primary, one].map(({ index: dev }) => ({ dev, gateway: 'fe80::1', weight: 1 }));
+    const dumps = [
+      [{ ...defaultRoute(two, 1024, '::/0'), nexthops }],
+      [two, primary, one].map(item => defaultRoute(item, 1024, '::/0')),
+    ];
+    for (const routes of dumps) {
+      const dump = { links, addresses, routes };
+      expect(namesOf(dump, { nodeIp: 'fd00:0::1' })).to.deep.equal(['eth1', 'eth2']);
+      // The node's address is on none of them: what was offered stays so, in whatever order the routes come.
+      const known = [{ interfaceName: 'eth0' }, { interfaceName: 'eth2' }];
+      expect(nicLinks(dump, { nodeIp: '10.9.9.9' }, known).map(({ name }) => name)).to.deep.equal(['eth0', 'eth2']);
+      // A better one is what counts.
+      const better = { ...dump, routes: [...routes, defaultRoute(one, 100, '::/0')] };
+      expect(namesOf(better, { nodeIp: 'fd00:0::1' })).to.deep.equal(['eth0', 'eth2']);
+    }
+  });
+
   it('needs an address that means something', () => {
     const [none, local, temporary, global] = [link('a'), link('b'), link('c'), link('d')];
     const addresses = [

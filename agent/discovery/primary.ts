@@ -1,5 +1,6 @@
 import { compareAddresses, parseAddress, tryParseAddress, type IpAddress } from '../../core/net/address.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
+import { hopsOf } from '../checkpoint/entry.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { AddressInfo, RouteInfo } from '../netlink/types.ts';
 
@@ -14,14 +15,17 @@ export interface PrimaryHints {
 }
 
 /**
- * The primary network's link: that of the default route, and where there is none (a closed cluster) that of the node's address. So it is, too, where the
- * default route has come to a NIC that was offered so far, and the other was not: for a moment of a restart the host has only the default routes of
- * its other NICs.
+ * The primary network's link: that of the best default route, and where there is none (a closed cluster) that of the node's address. Of several
+ * default routes that are as good, as every router of an IPv6 network may advertise one, that is the link with the node's address, else one that
+ * was not offered so far. The node's address counts, too, where the default route has come to a NIC that was offered so far, and the other was not:
+ * for a moment of a restart the host has only the default routes of its other NICs.
  */
 export function primaryLink({ routes, addresses, nodeIp, isOffered }: PrimaryHints): number | undefined {
-  const byRoute = defaultLink(routes);
+  const best = bestDefaultLinks(routes);
+  const byRoute = best.find(link => !isOffered(link)) ?? best[0];
   const byAddress = nodeIp === undefined ? undefined : linkOf(nodeIp, addresses);
   if (byRoute === undefined || byAddress === undefined) return byRoute ?? byAddress;
+  if (best.includes(byAddress)) return byAddress;
   return isOffered(byRoute) && !isOffered(byAddress) ? byAddress : byRoute;
 }
 
@@ -34,16 +38,20 @@ function isAddress(withPrefix: string, wanted: IpAddress): boolean {
   return compareAddresses(parseAddress(withoutPrefix(withPrefix)), wanted) === 0;
 }
 
-/** Of several default routes that of lowest metric, IPv4 before IPv6. */
-function defaultLink(routes: readonly RouteInfo[]): number | undefined {
+/** The links of the default routes of lowest metric, IPv4 before IPv6. */
+function bestDefaultLinks(routes: readonly RouteInfo[]): number[] {
   for (const dst of ['0.0.0.0/0', '::/0']) {
-    const defaults = routes
-      .filter(route => route.table === mainTable && route.dst === dst && route.type === 'unicast')
-      .sort((a, b) => a.metric - b.metric);
-    for (const { dev, nexthops } of defaults) {
-      const first = dev ?? nexthops?.[0]?.dev;
-      if (typeof first === 'number') return first;
-    }
+    const defaults = routes.filter(
+      route => route.table === mainTable && route.dst === dst && route.type === 'unicast' && linksOf(route).length > 0,
+    );
+    if (defaults.length === 0) continue;
+    const lowest = Math.min(...defaults.map(({ metric }) => metric));
+    return defaults.filter(({ metric }) => metric === lowest).flatMap(linksOf);
   }
-  return undefined;
+  return [];
+}
+
+/** Those that a route leads out of: of a multipath route there are several. */
+function linksOf(route: RouteInfo): number[] {
+  return hopsOf(route).flatMap(({ dev }) => (typeof dev === 'number' ? dev : []));
 }
