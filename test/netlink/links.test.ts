@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import { it } from 'mocha';
-import type { LinkAdd, LinkInfo, Netlink, OperState } from '../../agent/netlink/netlink.ts';
-import { describeEach, type IpLink, needsKind, type TestNamespace } from './support.ts';
+import type { LinkAdd, LinkInfo, Netlink, Op, OperState } from '../../agent/netlink/netlink.ts';
+import { describeEach, type IpLink, needsKind, rejection, type TestNamespace } from './support.ts';
 
 /** What `ip -j -d link` says, in the words of LinkInfo. */
 function fromOracle(link: IpLink): Partial<LinkInfo> {
@@ -130,6 +130,21 @@ describeEach('netlink: links', test => {
       const data = pod.json<IpLink>('link', 'show', 'net1-0')[0]!.linkinfo?.info_data;
       expect(data?.mode).to.equal(mode);
       expect(JSON.stringify(data)).to.contain(flag);
+    });
+  }
+
+  const taken: Readonly<Record<'macvlan' | 'ipvlan', (dev: string) => Op>> = {
+    macvlan: dev => ({ op: 'link.set', dev, mac: '02:00:00:00:00:77', up: true }),
+    ipvlan: dev => ({ op: 'address.add', dev, address: '10.0.0.1/24' }),
+  };
+  for (const [kind, take] of Object.entries(taken)) {
+    it(`says so where another ${kind} on the NIC has the address`, async function () {
+      needsKind(this, kind);
+      const host = test.namespace();
+      host.ip('link', 'add', 'p0', 'up', 'type', 'veth', 'peer', 'name', 'p1');
+      for (const name of ['one', 'other']) host.ip('link', 'add', 'link', 'p0', 'name', name, 'type', kind);
+      await test.netlink.run(host.path, [take('one')]);
+      expect(await rejection(test.netlink.run(host.path, [take('other')]))).to.include({ code: 'EADDRINUSE' });
     });
   }
 

@@ -41,6 +41,8 @@ const systemTexts: Readonly<Record<string, number>> = {
   'Operation not supported': errno.EOPNOTSUPP,
   'Not supported': errno.EOPNOTSUPP,
   'Address family not supported by protocol': errno.EAFNOSUPPORT,
+  'Address already in use': errno.EADDRINUSE,
+  'Address in use': errno.EADDRINUSE,
   'Cannot assign requested address': errno.EADDRNOTAVAIL,
   'Address not available': errno.EADDRNOTAVAIL,
   'Network is down': errno.ENETDOWN,
@@ -54,6 +56,7 @@ const systemTexts: Readonly<Record<string, number>> = {
 /** The kernel's own words, where they come instead of an errno: what they stand for. Everything else is taken for EINVAL. */
 const kernelTexts: readonly (readonly [RegExp, number])[] = [
   [/address not found/i, errno.EADDRNOTAVAIL],
+  [/already assigned to an ipvlan device/i, errno.EADDRINUSE],
   [/already (assigned|exists)|same name exists/i, errno.EEXIST],
   [/requested ifindex exists/i, errno.EBUSY],
   [/FIB table does not exist/i, errno.ESRCH],
