@@ -4,7 +4,8 @@ import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { formatCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { Claim, NicClaim } from '../../core/pool/allocate.ts';
-import type { Claimant } from '../../core/pool/holder.ts';
+import type { PoolContent } from '../../core/pool/content.ts';
+import { isHeldBy, type Claimant } from '../../core/pool/holder.ts';
 import { claimsAnywhere, claimsOnNode } from '../../core/pool/claim.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
 import { excludedPages, pageAround, pageCapacity, pageCount } from '../../core/pool/pages.ts';
@@ -40,6 +41,8 @@ export interface Granted {
   pool: string | undefined;
   /** What a best-effort pod asked for in vain. */
   short?: string | undefined;
+  /** Whether the pool had nothing of the attachment before: who cannot use it gives it back. */
+  isNew?: boolean;
 }
 
 /**
@@ -59,12 +62,12 @@ export async function grantOnNode(
   const choice = { request, ips, deviceClass, placement };
   if (keepsRecords(network) && !network.nodeIndependent) {
     const sharers = node.host ? sharersOf(view, network, node.host) : [];
-    const { allocation, pool, short } = await grantInNodePool(
+    const { allocation, pool, short, isNew } = await grantInNodePool(
       store,
       { known, node, claimant, choice, sharers },
       options,
     );
-    return { nics: allocation.nics, pool, short };
+    return { nics: allocation.nics, pool, isNew, short };
   }
   const { nics, short } = claimsOnNode(known.state, node, choice);
   const granted = network.ownAddresses
@@ -107,9 +110,14 @@ async function grantInPages(
     const timeoutMs = deadline - performance.now();
     if (timeoutMs <= 0) throw new MultiNicError('MNN_DEADLINE', `network ${network.name}: no page had room in time`);
     const pool = pagePool(network, page, nics);
+    let isNew = false;
+    const claim = ({ allocations }: PoolContent): Claim & { page: number } => {
+      isNew = !allocations.some(record => isHeldBy(record, claimant));
+      return { claimant, nics, page };
+    };
     try {
-      const allocation = await store.allocate(pool, { claimant, nics, page }, { ...options, timeoutMs });
-      return { nics: allocation.nics, pool: pool.name };
+      const allocation = await store.allocate(pool, claim, { ...options, timeoutMs });
+      return { nics: allocation.nics, pool: pool.name, isNew };
     } catch (error) {
       if (isMultiNicError(error) && ofOnePage.has(error.code)) return error;
       throw error;

@@ -35,6 +35,8 @@ export interface NodeGranted {
   allocation: Allocation;
   pool: string;
   short: string | undefined;
+  /** Whether the pool had nothing of the attachment before. */
+  isNew: boolean;
 }
 
 /** Those that gave way to each other choose again at different times, within this, ms. */
@@ -62,6 +64,7 @@ export async function grantInNodePool(
   const readOthers = (): Promise<NicLoads> => readLoads(store, sharers, node.name, left());
   // Which NIC is the best or the cheapest is not guessed; whether one is taken is found out below.
   let others = sharers.length > 0 && keepsPromises(network) ? await readOthers() : nothing;
+  let isNew = false;
   for (let round = 1; ; round++) {
     const written = await write(store, grant, others, { ...options, timeoutMs: left() }).catch(
       async (error: unknown) => {
@@ -69,9 +72,10 @@ export async function grantInNodePool(
         throw error;
       },
     );
-    if (sharers.length === 0 || options.dryRun) return written;
+    isNew ||= written.isNew;
+    if (sharers.length === 0 || options.dryRun) return { ...written, isNew };
     others = await readOthers();
-    if (isSound(grant, written, others)) return written;
+    if (isSound(grant, written, others)) return { ...written, isNew };
     if (round === rounds) {
       await giveUp(store, grant, left());
       const detail = `network ${network.name}: node ${node.name} lacks NICs that no other pod takes at this moment`;
@@ -96,8 +100,10 @@ async function write(
   const counts = keepsPromises(network) || takesWholeNic(network);
   let own = nothing;
   let short: string | undefined;
+  let isNew = false;
   const choose = (before: PoolContent): Claim => {
     const held = before.allocations.find(record => isHeldBy(record, claimant));
+    isNew = held === undefined;
     own = counts
       ? loadsOf(
           network,
@@ -111,7 +117,7 @@ async function write(
   };
   const pool = nodePool(known, node);
   const allocation = await store.allocate(pool, choose, options);
-  return { allocation, pool: pool.name, own, short };
+  return { allocation, pool: pool.name, own, isNew, short };
 }
 
 /** Whether nobody else has what was written, now that the others are known. */

@@ -214,6 +214,28 @@ describe('binding, through the real API server and scheduler', () => {
     expect(told.message).to.match(/^network tiny on node fake-1: no address is left in .* Free addresses by/);
   });
 
+  it('gives back what it took of other networks where one has no address left: pods that wait take nothing from those that could run', async () => {
+    const { client } = running();
+    const namespaces = ['waiting'];
+    await createNetwork(client, 'roomy', { subnet: '10.212.0.0/16', namespaces });
+    // Blocks of 8 addresses, 6 of them usable.
+    await createNetwork(client, 'tight', { subnet: '10.213.0.0/24', hostBlock: 3, namespaces });
+    await createNamespace(client, 'waiting');
+    const bindNew = async (name: string, networks: string): Promise<unknown> => {
+      const path = { namespace: 'waiting', name };
+      const annotations = { [annotation.ourNetworks]: networks };
+      await client.create(pods, podOf({ ...path, annotations, spec: byHand }));
+      const target = { metadata: { name }, target: { kind: 'Node', name: 'fake-1' } };
+      return client.createSubresource(pods, path, 'binding', target);
+    };
+    const fitting = ['a', 'b', 'c', 'd', 'e', 'f'];
+    await Promise.all(fitting.map(name => bindNew(name, 'roomy,tight')));
+    const error = await refusal(bindNew('waits', 'roomy,tight'));
+    expect(error.message).to.contain('MNN_POOL_FULL: network tight on node fake-1');
+    const left = (await recordsOf(client, 'roomy')).map(({ name }) => name);
+    expect(left.sort()).to.deep.equal(fitting);
+  });
+
   it('gives the addresses that are asked for, and refuses those of other nodes', async () => {
     const { client } = running();
     const asking = (ips: string[]) => ({

@@ -9,7 +9,7 @@ import {
 } from '../../core/annotation/networks.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { checkApplies } from '../../core/pod/selectNetworks.ts';
-import { holderOf } from '../../core/pool/holder.ts';
+import { holderOf, isHeldBy, type Claimant } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import { explainShort, type AttachmentChoice } from '../../core/selection/explain.ts';
 import { strategyOf } from '../../core/selection/wish.ts';
@@ -19,7 +19,7 @@ import { tellChoice } from '../../kube/grants/tellChoice.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { Reviewer } from '../server/app.ts';
-import type { CallBudget } from '../review/call.ts';
+import { answerMs, type CallBudget } from '../review/call.ts';
 import { unassignedPod, type ReviewContext } from '../context/cluster.ts';
 import { allow, skip } from '../review/decision.ts';
 import { checkNodeHas } from './fit.ts';
@@ -56,14 +56,7 @@ export function mutateBindings(context: ReviewContext): Reviewer {
     const elements = parseNetworks(annotations[annotation.networks] ?? '');
     const wanted = await wantedOf(context, { elements, annotations, namespace }, budget);
     const dryRun = request.dryRun ?? false;
-    const choices: AttachmentChoice[] = [];
-    for (const item of wanted) {
-      if (item.known.state.network.onNode) continue;
-      const { nics, short } = await grantOne(context, item, { pod, node, dryRun, elements }, budget);
-      choices.push(choiceOf(item, nics, short));
-      const element = elements[item.position];
-      if (element) elements[item.position] = withAttachments(element, nics);
-    }
+    const choices = await grantAll(context, wanted, { pod, node, dryRun, elements }, budget);
     const networks = { [annotation.networks]: formatNetworks(elements) };
     checkAnnotationSize({ ...annotations, ...binding.metadata.annotations, ...networks });
     const at = ['metadata', 'annotations'];
@@ -124,7 +117,58 @@ interface BoundPod {
   node: string;
   dryRun: boolean;
   /** All its networks. */
-  elements: readonly NetworkSelection[];
+  elements: NetworkSelection[];
+}
+
+/**
+ * Grants everything, and writes it into the pod's elements, or takes nothing: a pod that waits for one of its networks would else have addresses of
+ * the others on each node that was tried.
+ * @throws MultiNicError as grantOnNode
+ */
+async function grantAll(
+  context: ReviewContext,
+  wanted: readonly WantedAttachment[],
+  bound: BoundPod,
+  budget: CallBudget,
+): Promise<AttachmentChoice[]> {
+  const { pod, elements, dryRun } = bound;
+  const choices: AttachmentChoice[] = [];
+  const taken: Taken[] = [];
+  try {
+    for (const item of wanted) {
+      if (item.known.state.network.onNode) continue;
+      const { nics, short, pool, isNew } = await grantOne(context, item, bound, budget);
+      if (pool !== undefined && isNew) taken.push({ pool, claimant: claimantOf(pod, item.selected.ifname) });
+      choices.push(choiceOf(item, nics, short));
+      const element = elements[item.position];
+      if (element) elements[item.position] = withAttachments(element, nics);
+    }
+  } catch (error) {
+    if (!dryRun) await giveBack(context, taken, budget);
+    throw error;
+  }
+  return choices;
+}
+
+interface Taken {
+  pool: string;
+  claimant: Claimant;
+}
+
+/**
+ * Before the review is answered, or not at all: once the API server does not wait any more it binds the pod all the same (failurePolicy Ignore), and
+ * the pod's node takes what it finds.
+ */
+async function giveBack({ store, logger }: ReviewContext, taken: readonly Taken[], budget: CallBudget): Promise<void> {
+  const timeoutMs = budget.remainingMs() - answerMs;
+  if (timeoutMs <= 0) return;
+  const release = ({ pool, claimant }: Taken): Promise<void> =>
+    store
+      .release(pool, record => isHeldBy(record, claimant), { timeoutMs })
+      .catch((error: unknown) => {
+        logger.warn({ err: error, pool, pod: claimant.name }, 'addresses of a pod that was not bound stay taken');
+      });
+  await Promise.all(taken.map(release));
 }
 
 /** @throws MultiNicError as grantOnNode */
@@ -133,7 +177,7 @@ async function grantOne(
   { selected, known, request, deviceClass }: WantedAttachment,
   { pod, node, dryRun, elements }: BoundPod,
   budget: CallBudget,
-): Promise<Pick<Granted, 'nics' | 'short'>> {
+): Promise<Granted> {
   const { network } = known.state;
   const claimant = claimantOf(pod, selected.ifname);
   const held = readAttachments(selected.element['cni-args']);
@@ -146,7 +190,7 @@ async function grantOne(
     if (record?.state === 'Reserved' && !dryRun) reservations.confirm(pool, holder);
     if (record) {
       checkNodeHas(network, view.nodeState(known, node), record.nics);
-      return { nics: record.nics };
+      return { nics: record.nics, pool };
     }
   }
   const { ips } = selected.element;

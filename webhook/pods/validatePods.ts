@@ -10,7 +10,7 @@ import { skipReason, type PodFacts } from '../../core/pod/skip.ts';
 import type { Holder } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import type { Reviewer } from '../server/app.ts';
-import type { CallBudget } from '../review/call.ts';
+import { answerMs, type CallBudget } from '../review/call.ts';
 import { namespaceFacts, type ReviewContext } from '../context/cluster.ts';
 import { allow, deny, skip, type Decision } from '../review/decision.ts';
 import { displayName, factsOf, isInjected, podOf, type AdmittedPod, type PodReviewOptions } from '../review/pod.ts';
@@ -18,9 +18,6 @@ import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { tellChoice } from '../../kube/grants/tellChoice.ts';
 import type { AdmissionRequest } from '../review/review.ts';
 import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
-
-/** Of the time that the API server waits, what is left for the answer. */
-const answerMs = 250;
 
 /**
  * POST /validate-pods. CREATE: no pod that should have its networks gets by without, and the addresses that were reserved for it become

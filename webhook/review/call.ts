@@ -9,6 +9,9 @@ const maxTimeoutMs = 30_000;
 /** Kept back of the API server's patience, for the answer's way. */
 const marginMs = 300;
 
+/** Of a review's time, what work that waits for the API server leaves for its answer. */
+export const answerMs = 250;
+
 /** The time that one review may take. */
 export interface CallBudget {
   /** Milliseconds left; never below 1. */
