@@ -10,8 +10,8 @@ import { jsonReport, tableReport } from './report.ts';
  * @throws where the cluster cannot be audited: no connection, no permission, a pool that cannot be read, no such network
  */
 export async function runAudit(flags: AuditFlags): Promise<{ report: string; isClean: boolean }> {
-  const { network, kubeconfig, settleMs, output } = flags;
-  await using client = await KubeClient.connect({ userAgent: 'kubectl-multinic', kubeconfig });
+  const { network, connection, settleMs, output } = flags;
+  await using client = await KubeClient.connect({ userAgent: 'kubectl-multinic', ...connection });
   if (network !== undefined) await client.get(multiNicNetworks, { name: network });
   const result = await auditCluster(client, { settleMs, network });
   const report = output === 'json' ? jsonReport(result) : tableReport(result);

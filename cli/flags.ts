@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
+import type { ConnectionChoice } from '../kube/api/connection.ts';
 
 interface CommonFlags {
   network: string | undefined;
-  kubeconfig: string | undefined;
+  /** Which API server, where it is not the one that kubectl would take. */
+  connection: ConnectionChoice;
 }
 
 /** What the program was asked for. */
@@ -34,6 +36,7 @@ export const help = `kubectl-multinic: questions about multi-nic networks, also 
   Of both:
   --network NAME           only this network
   --kubeconfig FILE        connection to the API server (default: what kubectl would take)
+  --context NAME           context of the kubeconfig (default: its current one)
   --help                   print this
 
 Exit code of audit: 0 nothing found, 1 something found, 2 the cluster cannot be audited.
@@ -56,12 +59,13 @@ export function parseFlags(args: readonly string[]): AuditFlags | ImportFlags | 
       filename: { type: 'string', short: 'f' },
       'dry-run': { type: 'boolean' },
       kubeconfig: { type: 'string' },
+      context: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return undefined;
-  const { network, output = 'table', kubeconfig, filename } = values;
-  const common = { network, kubeconfig };
+  const { network, output = 'table', kubeconfig, context, filename } = values;
+  const common = { network, connection: { kubeconfig, context } };
   const command = positionals.join(' ');
   if (command === 'import') {
     refuse(values, ['output', 'settle-seconds'], command);

@@ -38,7 +38,7 @@ interface ClusterState {
  */
 export async function runImport(flags: ImportFlags): Promise<{ report: string; isClean: boolean }> {
   const old = readPredecessor(await readDocuments(flags.file));
-  await using client = await KubeClient.connect({ userAgent: 'kubectl-multinic', kubeconfig: flags.kubeconfig });
+  await using client = await KubeClient.connect({ userAgent: 'kubectl-multinic', ...flags.connection });
   const chosen = old.cidrs.filter(({ metadata }) => flags.network === undefined || metadata.name === flags.network);
   if (chosen.length === 0) {
     throw new MultiNicError(

@@ -11,7 +11,7 @@ function readFlags(): AuditFlags | ImportFlags | undefined {
     if (!flags) process.stdout.write(help);
     return flags;
   } catch (error) {
-    process.stderr.write(`kubectl-multinic: ${messageOf(error)}\n\n${help}`);
+    process.stderr.write(`kubectl-multinic: ${messageOf(error)}\nSee "kubectl multinic --help".\n`);
     process.exitCode = 2;
     return undefined;
   }

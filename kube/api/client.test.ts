@@ -119,7 +119,7 @@ describe('connections', () => {
     expect((await connection.credentials()).headers.authorization).to.equal('Bearer two');
   });
 
-  it('of a kubeconfig: takes the current context, and refuses a proxy that it would not use', async () => {
+  it('of a kubeconfig: takes the asked context, or the current one, and refuses a proxy that it would not use', async () => {
     const kubeconfig = join(folder, 'config');
     const config = {
       apiVersion: 'v1',
@@ -133,13 +133,13 @@ describe('connections', () => {
         { name: 'a', context: { cluster: 'plain', user: 'me' } },
         { name: 'b', context: { cluster: 'proxied', user: 'me' } },
       ],
+      'current-context': 'b',
     };
-    await writeFile(kubeconfig, JSON.stringify({ ...config, 'current-context': 'a' }));
-    const connection = await defaultConnection(kubeconfig);
+    await writeFile(kubeconfig, JSON.stringify(config));
+    const connection = await defaultConnection({ kubeconfig, context: 'a' });
     expect(connection.server).to.equal('https://one.example');
     expect((await connection.credentials()).headers).to.deep.equal({ authorization: 'Bearer secret' });
-    await writeFile(kubeconfig, JSON.stringify({ ...config, 'current-context': 'b' }));
-    const error = await defaultConnection(kubeconfig).catch((thrown: unknown) => thrown);
+    const error = await defaultConnection({ kubeconfig }).catch((thrown: unknown) => thrown);
     expect((error as Error).message).to.include('proxy-url');
   });
 });

@@ -2,7 +2,6 @@ import { answerOf, toTransportError } from './answer.ts';
 import type {
   CallOptions,
   ClientOptions,
-  ConnectOptions,
   DeleteOptions,
   ListOptions,
   PatchOptions,
@@ -14,7 +13,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from './clientOptions.ts';
-import { defaultConnection, type Connection } from './connection.ts';
+import { defaultConnection, type Connection, type ConnectionChoice } from './connection.ts';
 import { deadline } from './deadline.ts';
 import { isGone, isNotFound } from './errors.ts';
 import { contentTypes, listQuery, typed, withQuery, writeQuery } from './requestParts.ts';
@@ -50,8 +49,8 @@ export class KubeClient implements AsyncDisposable {
   }
 
   /** A client for the connection that kubectl would take; see defaultConnection(). */
-  static async connect({ kubeconfig, ...options }: ConnectOptions = {}): Promise<KubeClient> {
-    return new KubeClient(await defaultConnection(kubeconfig), options);
+  static async connect(options: ClientOptions & ConnectionChoice = {}): Promise<KubeClient> {
+    return new KubeClient(await defaultConnection(options), options);
   }
 
   /** The API server's wall clock, as of its last answer to a call, to the second. */

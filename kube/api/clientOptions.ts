@@ -73,8 +73,3 @@ export interface ClientOptions {
   /** Connections for calls; watches have theirs besides. Default 16. */
   readonly maxConnections?: number;
 }
-
-export interface ConnectOptions extends ClientOptions {
-  /** Path; absent: what kubectl would take. */
-  readonly kubeconfig?: string | undefined;
-}

@@ -27,6 +27,13 @@ export interface Connection {
   credentials(): Promise<Credentials>;
 }
 
+/** Which API server, where it is not the one that kubectl would take. */
+export interface ConnectionChoice {
+  /** Path. */
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+}
+
 const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
@@ -52,15 +59,16 @@ export function inClusterConnection(folder = serviceAccountFolder): Connection {
 }
 
 /**
- * The connection that kubectl would take: a given kubeconfig, else $KUBECONFIG, else the pod's service account, else
+ * The connection that kubectl would take: a given kubeconfig or context, else $KUBECONFIG, else the pod's service account, else
  * ~/.kube/config.
  */
-export async function defaultConnection(kubeconfig?: string): Promise<Connection> {
-  if (kubeconfig === undefined && !process.env.KUBECONFIG && process.env.KUBERNETES_SERVICE_HOST) {
+export async function defaultConnection(choice: ConnectionChoice = {}): Promise<Connection> {
+  const isOpen = choice.kubeconfig === undefined && choice.context === undefined;
+  if (isOpen && !process.env.KUBECONFIG && process.env.KUBERNETES_SERVICE_HOST) {
     if (await exists(join(serviceAccountFolder, 'token'))) return inClusterConnection();
   }
   const { kubeconfigConnection } = await import('./kubeconfig.ts');
-  return kubeconfigConnection(kubeconfig);
+  return kubeconfigConnection(choice);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,18 +1,20 @@
 import type { RequestOptions } from 'node:https';
-import type { Connection, Credentials, TlsMaterial } from './connection.ts';
+import type { Connection, ConnectionChoice, Credentials, TlsMaterial } from './connection.ts';
 
 /**
  * The connection that a kubeconfig file describes, with every way to log in that @kubernetes/client-node knows (certificates,
  * tokens, token files, exec plugins, OpenID Connect). The library is loaded here only: a process in a pod never pays for it.
  * A `proxy-url` is not supported and refused.
  *
- * @param path absent: $KUBECONFIG (several, merged), else ~/.kube/config
+ * @param where.kubeconfig path; absent: $KUBECONFIG (several, merged), else ~/.kube/config
+ * @param where.context absent: the file's current context
  */
-export async function kubeconfigConnection(path?: string): Promise<Connection> {
+export async function kubeconfigConnection({ kubeconfig, context }: ConnectionChoice): Promise<Connection> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
-  if (path === undefined) config.loadFromDefault();
-  else config.loadFromFile(path);
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
+  if (context !== undefined) config.setCurrentContext(context);
 
   const cluster = config.getCurrentCluster();
   const where = `context ${JSON.stringify(config.getCurrentContext())} of the kubeconfig`;

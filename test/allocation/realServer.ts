@@ -46,7 +46,7 @@ export class RealServer {
     const cluster = await startCluster({ name: 'allocation' });
     try {
       await applyManifests(cluster, 'manifests/base/crds');
-      const connection = await defaultConnection(cluster.kubeconfig);
+      const connection = await defaultConnection({ kubeconfig: cluster.kubeconfig });
       const server = new RealServer(cluster, (await connection.credentials()).tls);
       await server.#must('POST', pathOf(namespaces, {}), workNamespace);
       return server;

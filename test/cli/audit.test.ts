@@ -1,5 +1,7 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { parse, stringify } from 'yaml';
 import { formatNetworks } from '../../core/annotation/networks.ts';
 import { withAttachments } from '../../core/annotation/attachments.ts';
 import { annotation, apiVersion, label } from '../../core/api/names.ts';
@@ -199,7 +201,24 @@ describe('kubectl-multinic audit, against a real API server', function () {
     const unknown = await audit('--network', 'nowhere');
     expect(unknown.code).to.equal(2);
     expect(unknown.stderr).to.contain('nowhere');
-    expect((await audit('-o', 'yaml')).code).to.equal(2);
+    const wrong = await audit('-o', 'yaml');
+    expect(wrong.code).to.equal(2);
+    expect(wrong.stderr.trim().split('\n')).to.have.length(2);
+  });
+
+  it('goes by the context that it is told', async () => {
+    const config = parse(await readFile(cluster.kubeconfig, 'utf8')) as {
+      contexts: { name: string; context: object }[];
+      'current-context': string;
+    };
+    config.contexts.push({ name: 'other', context: config.contexts[0]!.context });
+    config['current-context'] = 'gone';
+    const kubeconfig = join(cluster.runFolder, 'contexts.kubeconfig');
+    await writeFile(kubeconfig, stringify(config));
+    expect((await audit('--kubeconfig', kubeconfig, '--context', 'other')).code).to.equal(0);
+    const gone = await audit('--kubeconfig', kubeconfig);
+    expect(gone.code).to.equal(2);
+    expect(gone.stderr).to.contain('context "gone"');
   });
 
   it('prints its help', async () => {
