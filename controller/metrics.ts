@@ -18,6 +18,19 @@ export function registerNetworkMetrics(registry: Registry, leading: () => Leader
     },
   });
   new Gauge({
+    name: 'multinic_network_ready',
+    help: 'Whether pods can use the network: 1, or 0 where its condition Ready says not or nothing.',
+    labelNames: ['network'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { metadata, status } of leading()?.informers.networks.list() ?? []) {
+        const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+        this.set({ network: metadata.name }, ready?.status === 'True' ? 1 : 0);
+      }
+    },
+  });
+  new Gauge({
     name: 'multinic_network_addresses',
     help: 'Attachments that hold addresses (used), and that all nodes together have addresses for (capacity).',
     labelNames: ['network', 'kind'],

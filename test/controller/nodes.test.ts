@@ -140,7 +140,7 @@ describe('Node capacity, against a real API server', function () {
     expect(names.filter(name => (since.get(name) ?? Infinity) > success)).to.deep.equal([]);
   });
 
-  it('shows hosts and addresses of a network as metrics', async () => {
+  it('shows as metrics whether a network is ready, its hosts and addresses', async () => {
     await site.cluster.addFakeNodes([{ name: 'n-0' }, { name: 'n-1' }]);
     await site.client.create(hostInterfaces, host('n-0', 0));
     await site.client.create(hostInterfaces, host('n-1', 1));
@@ -149,6 +149,7 @@ describe('Node capacity, against a real API server', function () {
     await eventually('metrics', async () => {
       const text = await site.controller.metrics.registry.metrics();
       return (
+        text.includes('multinic_network_ready{network="measured"} 1') &&
         text.includes('multinic_network_hosts{network="measured"} 2') &&
         text.includes('multinic_network_addresses{network="measured",kind="capacity"} 124')
       );

@@ -9,7 +9,10 @@ import { Exhaustion } from './exhaustion.ts';
 
 describe('a network without addresses', () => {
   const object = { apiVersion, kind: 'MultiNicNetwork', metadata: { name: 'net' } } as MultiNicNetwork;
-  const view = { network: (name: string) => (name === 'net' ? ({ object } as KnownNetwork) : undefined) };
+  const view = {
+    network: (name: string) => (name === 'net' ? ({ object } as KnownNetwork) : undefined),
+    networkNames: () => ['net', 'roomy'],
+  };
 
   it('is counted with every refusal, and told as an event now and then', async () => {
     const registry = new Registry();
@@ -32,5 +35,6 @@ describe('a network without addresses', () => {
     expect(events[0]?.[3]).to.match(/^network net: no address is left\. Free addresses by/);
     const text = await registry.metrics();
     expect(text).to.contain('multinic_pool_exhausted_total{network="net"} 3');
+    expect(text).to.contain('multinic_pool_exhausted_total{network="roomy"} 0');
   });
 });

@@ -9,7 +9,7 @@ const eventEveryMs = 10_000;
 
 export interface ExhaustionOptions {
   registry: Registry;
-  view: Pick<ClusterView, 'network'>;
+  view: Pick<ClusterView, 'network' | 'networkNames'>;
   events: Pick<EventRecorder, 'record'>;
   /** A monotonic clock in milliseconds. */
   now?: () => number;
@@ -23,11 +23,16 @@ export class Exhaustion {
 
   constructor(options: ExhaustionOptions) {
     this.#options = options;
+    const { view } = options;
     this.#refusals = new Counter({
       name: 'multinic_pool_exhausted_total',
       help: 'Pods and bindings refused because the network had no address left.',
       labelNames: ['network'],
       registers: [options.registry],
+      // Prometheus counts from the first number that it has seen, so the first refusal must not be that.
+      collect() {
+        for (const network of view.networkNames()) this.inc({ network }, 0);
+      },
     });
   }
 
