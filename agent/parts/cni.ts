@@ -7,6 +7,7 @@ import { checkRoom } from '../decision/room.ts';
 import { Delegates } from '../delegate/delegates.ts';
 import { KubeletDevices } from '../devices/kubeletDevices.ts';
 import { AddsUnderWay } from '../pods/addsUnderWay.ts';
+import { tellUnattachedPods } from '../pods/unattachedPods.ts';
 import { LostSandboxes } from '../release/lostSandboxes.ts';
 import { Releaser } from '../release/releaser.ts';
 import { StatusWriter } from '../status/statusWriter.ts';
@@ -27,6 +28,7 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const { view, pods, records, store } = cluster;
   const node = options.nodeName;
   const adds = new AddsUnderWay(pods);
+  tellUnattachedPods({ pods, checkpoint, events: cluster.events, node });
   const releaser = new Releaser({ pods, adds, records, store, checkpoint, logger, observer });
   const status = new StatusWriter(client, logger, observer);
   const delegates = new Delegates(options.cniPath);

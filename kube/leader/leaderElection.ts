@@ -44,6 +44,7 @@ interface Observed {
 export class LeaderElector implements Runnable {
   readonly name: string;
   readonly #options: LeaderElectionOptions;
+  readonly #lease: string;
   readonly #lock: LeaseLock;
   readonly #leaseDurationMs: number;
   readonly #renewDeadlineMs: number;
@@ -53,7 +54,8 @@ export class LeaderElector implements Runnable {
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
-    this.name = `leader election ${options.lease.namespace}/${options.lease.name}`;
+    this.#lease = `${options.lease.namespace}/${options.lease.name}`;
+    this.name = `leader election ${this.#lease}`;
     this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
     this.#renewDeadlineMs = options.renewDeadlineMs ?? 10_000;
     this.#retryPeriodMs = options.retryPeriodMs ?? 2_000;
@@ -93,7 +95,7 @@ export class LeaderElector implements Runnable {
       return await this.#lock.take(stored, this.#callTimeoutMs, signal);
     } catch (error) {
       if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) {
-        this.#options.logger.warn({ err: error, lease: this.name }, 'the lease cannot be read or taken, going on');
+        this.#options.logger.warn({ err: error, lease: this.#lease }, 'the lease cannot be read or taken, going on');
       }
       return undefined;
     }
@@ -112,17 +114,17 @@ export class LeaderElector implements Runnable {
   async #lead(term: Term): Promise<void> {
     const { logger, identity, onStarted, onLost, observer } = this.#options;
     this.#term = term;
-    logger.info({ lease: this.name, identity }, 'leading');
-    observer?.leading?.(this.name, true);
+    logger.info({ lease: this.#lease, identity }, 'leading');
+    observer?.leading?.(this.#lease, true);
     const renewing = this.#renew(term);
     try {
       await Promise.all([onStarted(term.leading), untilAborted(term.leading)]);
     } finally {
       term[Symbol.dispose]();
       await renewing;
-      observer?.leading?.(this.name, false);
+      observer?.leading?.(this.#lease, false);
       if (term.lost) {
-        logger.error({ lease: this.name }, 'leadership lost');
+        logger.error({ lease: this.#lease }, 'leadership lost');
         onLost?.();
       } else await this.#release();
     }
@@ -141,7 +143,7 @@ export class LeaderElector implements Runnable {
       } catch (error) {
         if (term.over.aborted) return;
         if (isConflict(error)) await this.#reread(term);
-        else this.#options.logger.warn({ err: error, lease: this.name }, 'the lease cannot be renewed, trying again');
+        else this.#options.logger.warn({ err: error, lease: this.#lease }, 'the lease cannot be renewed, trying again');
       }
     }
   }
@@ -154,7 +156,7 @@ export class LeaderElector implements Runnable {
       else term.lose();
     } catch (error) {
       if (term.over.aborted) return;
-      this.#options.logger.warn({ err: error, lease: this.name }, 'the lease cannot be read, trying again');
+      this.#options.logger.warn({ err: error, lease: this.#lease }, 'the lease cannot be read, trying again');
     }
   }
 
@@ -165,7 +167,7 @@ export class LeaderElector implements Runnable {
       if (stored?.spec?.holderIdentity === this.#options.identity)
         await this.#lock.release(stored, this.#callTimeoutMs);
     } catch (error) {
-      this.#options.logger.warn({ err: error, lease: this.name }, 'the lease was not given up; it will expire');
+      this.#options.logger.warn({ err: error, lease: this.#lease }, 'the lease was not given up; it will expire');
     }
   }
 

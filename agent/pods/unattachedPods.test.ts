@@ -1,0 +1,57 @@
+import { expect } from 'chai';
+import { withAttachments } from '../../core/annotation/attachments.ts';
+import { formatNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
+import type { Pod } from '../../kube/api/resources.ts';
+import type { InformerHandlers } from '../../kube/watch/informerHandlers.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { tellUnattachedPods } from './unattachedPods.ts';
+
+const granted = formatNetworks([
+  withAttachments({ name: 'compute' }, [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: ['10.200.0.1/18'] }]),
+]);
+
+const pod = (phase: string, networks = granted): Pod => ({
+  metadata: { name: 'worker', namespace: 'ai', uid: 'u-1', annotations: { [annotation.networks]: networks } },
+  status: { phase },
+});
+
+describe('A pod that runs without what it was granted', () => {
+  /** What is told of a pod that was `before` and is `now`. */
+  function told(before: Pod, now: Pod, attached: CheckpointEntry[] = []): unknown[][] {
+    const recorded: unknown[][] = [];
+    let handlers: InformerHandlers<Pod> = {};
+    tellUnattachedPods({
+      pods: {
+        informer: {
+          addHandlers(given) {
+            handlers = given;
+            return () => undefined;
+          },
+        },
+      },
+      checkpoint: { ofPod: () => attached },
+      events: { record: (...event) => void recorded.push(event) },
+      node: 'node-1',
+    });
+    void handlers.added?.(before);
+    void handlers.updated?.(now, before);
+    return recorded;
+  }
+
+  it('has an event that names the network, and what is missing', () => {
+    const [[subject, ...event] = [], ...others] = told(pod('Pending'), pod('Running'));
+    expect(others).to.deep.equal([]);
+    expect(subject).to.deep.include({ kind: 'Pod' });
+    expect(event.slice(0, 2)).to.deep.equal(['Warning', 'NotAttached']);
+    expect(event[2]).to.match(/^on node node-1: .* interfaces of compute, .*neither Multus nor/);
+  });
+
+  it('has none where it is attached, was granted nothing, or ran before', () => {
+    expect(told(pod('Pending'), pod('Running'), [{} as CheckpointEntry])).to.deep.equal([]);
+    for (const networks of ['compute', '', '{'])
+      expect(told(pod('Pending', networks), pod('Running', networks)), networks).to.deep.equal([]);
+    expect(told(pod('Running'), pod('Running'))).to.deep.equal([]);
+    expect(told(pod('Pending'), pod('Failed'))).to.deep.equal([]);
+  });
+});
