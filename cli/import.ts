@@ -15,7 +15,7 @@ import { PoolStore } from '../kube/pools/poolStore.ts';
 import { createLogger } from '../kube/process/log.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../kube/api/resources.ts';
 import type { ImportFlags } from './flags.ts';
-import { removeOld, restoreHosts } from './importCleanup.ts';
+import { freeNetworks, removeOld, restoreHosts } from './importCleanup.ts';
 import { recordsAtOnce, writePlan, type NetworkImport } from './importWrite.ts';
 
 /** For one write, conflicts and retries included, in milliseconds. */
@@ -40,11 +40,8 @@ export async function runImport(flags: ImportFlags): Promise<{ report: string; i
   const old = readPredecessor(await readDocuments(flags.file));
   await using client = await KubeClient.connect({ userAgent: 'kubectl-multinic', ...flags.connection });
   const chosen = old.cidrs.filter(({ metadata }) => flags.network === undefined || metadata.name === flags.network);
-  if (chosen.length === 0) {
-    throw new MultiNicError(
-      'MNN_NETWORK_UNKNOWN',
-      `there is no CIDR of a network "${flags.network ?? ''}" in the file`,
-    );
+  if (flags.network !== undefined && chosen.length === 0) {
+    throw new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no CIDR of a network "${flags.network}" in the file`);
   }
   const state = await readCluster(client);
   const store = new PoolStore(client, { logger: createLogger('kubectl-multinic', process.stderr), untracked: true });
@@ -63,8 +60,12 @@ export async function runImport(flags: ImportFlags): Promise<{ report: string; i
     await restoreHosts(client, old.hosts, state.hosts);
     for (const one of imports) {
       await writePlan(client, store, one, writeTimeoutMs);
-      await removeOld(client, one.object, old);
+      await removeOld(client, one.object.metadata.name, old);
     }
+    await freeNetworks(
+      client,
+      flags.network === undefined ? state.networks.values() : imports.map(({ object }) => object),
+    );
   }
   const outcome = isClean ? (flags.dryRun ? 'to be imported' : 'imported') : 'nothing was written';
   return { report: reportOf(imports, refusals, outcome), isClean };

@@ -23,14 +23,17 @@ export async function restoreHosts(
   for (const host of existing) await takeOff(client, hostInterfaces, host);
 }
 
-/** Removes the operator's CIDR and IPPools of the network, and its finalizer from the network. */
-export async function removeOld(client: KubeClient, network: MultiNicNetwork, old: Predecessor): Promise<void> {
-  const { name } = network.metadata;
+/** Removes the operator's CIDR and IPPools of the network. */
+export async function removeOld(client: KubeClient, name: string, old: Predecessor): Promise<void> {
   for (const { metadata, spec } of old.pools) {
     if (spec.netAttachDef === name) await remove(client, ipPools, metadata.name, { network: name });
   }
   await remove(client, cidrs, name, { network: name, page: 0 });
-  await takeOff(client, multiNicNetworks, network);
+}
+
+/** Frees networks from the operator's finalizer, which those have, too, whose addresses another IPAM plugin gives. */
+export async function freeNetworks(client: KubeClient, networks: Iterable<MultiNicNetwork>): Promise<void> {
+  for (const network of networks) await takeOff(client, multiNicNetworks, network);
 }
 
 /**

@@ -102,7 +102,10 @@ export function readPredecessor(documents: readonly unknown[]): Predecessor {
     else if (kind === 'IPPool') found.pools.push(object as unknown as OldPool);
     else found.hosts.push(object as unknown as HostInterface);
   }
-  if (found.cidrs.length === 0) throw new MultiNicError('MNN_IMPORT_UNREADABLE', 'there is no CIDR object in it');
+  // Without a CIDR: all networks have their addresses from other IPAM plugins.
+  if (Object.values(found).every((objects: unknown[]) => objects.length === 0)) {
+    throw new MultiNicError('MNN_IMPORT_UNREADABLE', 'there is no CIDR, IPPool or HostInterface in it');
+  }
   return found;
 }
 

@@ -17,7 +17,15 @@ import { Observed } from '../controller/support.ts';
 import { eventually } from '../eventually.ts';
 import { run, type RunResult } from '../../build/run.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
-import { createPod, leaveBehind, oldHost, oldObjects, runningPod, type OldNetwork } from './predecessor.ts';
+import {
+  createPod,
+  leaveBehind,
+  oldHost,
+  oldObjects,
+  oldOutsideNetwork,
+  runningPod,
+  type OldNetwork,
+} from './predecessor.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -60,7 +68,8 @@ describe('kubectl-multinic import, against a real API server', function () {
     this.timeout(900_000);
     cluster = await startCluster({ name: 'import', fakeNodes: [{ name: 'n-0' }, { name: 'n-1' }] });
     client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
-    await leaveBehind(cluster, [oldHost('n-0', 1), oldHost('n-1', 2), ...oldObjects(train), ...oldObjects(mixed)]);
+    const networks = [...oldObjects(train), ...oldObjects(mixed), oldOutsideNetwork('outside')];
+    await leaveBehind(cluster, [oldHost('n-0', 1), oldHost('n-1', 2), ...networks]);
     saved = join(cluster.runFolder, 'predecessor.yaml');
     const { stdout } = await cluster.kubectl(['get', 'cidrs,ippools,hostinterfaces', '-o', 'yaml']);
     await writeFile(saved, stdout);
@@ -234,10 +243,20 @@ describe('kubectl-multinic import, against a real API server', function () {
     expect(await auditCluster(client, { settleMs: 0 })).to.deep.equal({ findings: [], more: 0 });
   });
 
+  it('frees networks of a cluster where other IPAM plugins give all addresses', async () => {
+    const network = { name: 'outside' };
+    const finalizers = ['finalizers.multinicnetwork.multinic.fms.io', 'example.com/kept'];
+    await client.patch(multiNicNetworks, network, 'merge', { metadata: { finalizers } });
+    const file = join(cluster.runFolder, 'hosts.json');
+    await writeFile(file, (await cluster.kubectl(['get', 'hostinterfaces', '-o', 'json'])).stdout);
+    expect((await importFrom(file)).stdout).to.equal('0 networks, 0 attachments, 0 refusals: imported\n');
+    expect((await client.get(multiNicNetworks, network)).metadata.finalizers).to.deep.equal(['example.com/kept']);
+  });
+
   it('ends with 2 where the file is none of the kind', async () => {
     const file = join(cluster.runFolder, 'none.yaml');
     await writeFile(file, 'kind: List\nitems: []\n');
-    expect((await importFrom(file)).stderr).to.contain('there is no CIDR object in it');
+    expect((await importFrom(file)).stderr).to.contain('there is no CIDR, IPPool or HostInterface in it');
     await writeFile(file, (await readFile(saved, 'utf8')).slice(0, 200) + '\n  : [');
     expect((await importFrom(file)).code).to.equal(2);
   });

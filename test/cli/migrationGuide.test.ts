@@ -58,7 +58,10 @@ describe('coming from multi-nic-cni, and back, as the guide says', function () {
 
   it('afresh: saves what is the user’s', async () => {
     await follow('coming-from-multi-nic-cni: save mine');
-    expect(await saved('mine.yaml')).to.match(/^ +kind: MultiNicNetwork$/m);
+    expect(await saved('mine.yaml'))
+      .to.match(/^ +kind: MultiNicNetwork$/m)
+      .and.not.to.match(/- finalizers/);
+    await cluster.kubectl(['apply', '--dry-run=server', '-f', join(cwd, 'mine.yaml')]);
     expect(await saved('hosts.yaml'))
       .to.match(/^ +name: n-1$/m)
       .and.not.to.match(/^ +name: n-0$/m);

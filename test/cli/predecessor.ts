@@ -88,6 +88,20 @@ export function oldHost(name: string, number: number): object {
   };
 }
 
+/** A network whose addresses another IPAM plugin gives: the operator made neither CIDR nor IPPools of it. */
+export function oldOutsideNetwork(name: string): object {
+  return {
+    apiVersion,
+    kind: 'MultiNicNetwork',
+    metadata: { name, ...finalizers('multinicnetwork') },
+    spec: {
+      ipam: '{"type":"whereabouts","range":"10.9.0.0/16"}',
+      multiNICIPAM: false,
+      plugin: { cniVersion: '0.3.1', type: 'macvlan' },
+    },
+  };
+}
+
 /** The network, its CIDR and its IPPools. */
 export function oldObjects(network: OldNetwork): object[] {
   const { name, octet, indexes, records } = network;
