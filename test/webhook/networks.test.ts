@@ -74,6 +74,16 @@ describe('applying networks, through the real API server', () => {
     expect(host.message).to.contain('172.20.0.0/16 overlaps the host subnet 172.20.1.0/24 (eth1 of host fake-1)');
   });
 
+  it('warns who deletes a network that a finalizer of the predecessor keeps', async () => {
+    const { client, cluster } = running();
+    const object = network({ name: 'kept', subnet: '10.237.0.0/16', namespaces: ['kept'] });
+    object.metadata.finalizers = ['finalizers.multinicnetwork.multinic.fms.io'];
+    await client.create(multiNicNetworks, object);
+    const { stderr } = await cluster.kubectl(['delete', 'multinicnetworks', 'kept', '--wait=false']);
+    expect(stderr).to.contain('MNN_FINALIZER');
+    await client.patch(multiNicNetworks, { name: 'kept' }, 'merge', { metadata: { finalizers: null } });
+  });
+
   it('gives out the addresses of one alone, where two that overlap come at the same moment', async () => {
     const { client } = running();
     await createNamespace(client, 'at-once');

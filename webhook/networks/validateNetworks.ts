@@ -3,6 +3,7 @@ import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import type { Finding } from '../../core/network/finding.ts';
 import { validateSpecification } from '../../core/validation/validate.ts';
+import { validateFinalizers } from '../../core/validation/validatePolicy.ts';
 import { validateInCluster, type ClusterFacts } from '../../core/validation/validateInCluster.ts';
 import { tryReadNetwork } from '../../core/network/network.ts';
 import { multiNicNetworks } from '../../kube/api/resources.ts';
@@ -27,7 +28,9 @@ export function validateNetworks(context: ReviewContext): Reviewer {
       const findings = hasLegalName(validateSpecification(network))
         ? await findUseOfDeleted(context, network, budget)
         : [];
-      return decideByFindings({ kind: 'MultiNicNetwork', name: network.metadata.name }, findings);
+      // The one who deletes it waits, and would not know for what.
+      const all = [...validateFinalizers(network), ...findings];
+      return decideByFindings({ kind: 'MultiNicNetwork', name: network.metadata.name }, all);
     }
     const after = networkOf(request.object);
     const before = request.operation === 'UPDATE' ? networkOf(request.oldObject) : undefined;
