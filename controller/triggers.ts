@@ -1,6 +1,7 @@
 import { extendedResourceName } from '../core/api/names.ts';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
 import { sameInterfaces, sameSpec } from '../core/network/versions.ts';
+import { isOurs } from '../core/predecessor/objects.ts';
 import type { Namespace, Node } from '../kube/api/resources.ts';
 import { keyOf } from '../kube/api/types.ts';
 import type { InformerHandlers } from '../kube/watch/informerHandlers.ts';
@@ -21,7 +22,7 @@ export function addTriggers(
   const { informers } = context;
   informers.networks.addHandlers(onNetworks(queues, context, batchMs));
   informers.hosts.addHandlers(onHosts(queues, context, batchMs));
-  informers.cidrs.addHandlers(onPages(queues, batchMs));
+  informers.cidrs.addHandlers(onPages(queues, context, batchMs));
   informers.nodes.addHandlers(onNodes(queues, context, batchMs));
   informers.pools.addHandlers(onPools(queues, context, statusIntervalMs));
   informers.namespaces.addHandlers(onNamespaces(queues, context, batchMs));
@@ -68,10 +69,16 @@ function onHosts(queues: Queues, context: LeaderContext, batchMs: number): Infor
   };
 }
 
-function onPages(queues: Queues, batchMs: number): InformerHandlers<Cidr> {
+function onPages(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<Cidr> {
   const page = (now: Cidr | undefined, before: Cidr | undefined): void => {
+    const object = now ?? before;
+    if (object && !isOurs(object)) {
+      // The predecessor's, without which its network can be served.
+      if (!now) addNetwork(queues, context, object.metadata.name);
+      return;
+    }
     for (const name of changedHosts(now, before)) queues.capacities.addAfter(name, batchMs);
-    const name = (now ?? before)?.spec.network;
+    const name = object?.spec.network;
     if (name === undefined) return;
     queues.statuses.addAfter(name, batchMs);
     // Somebody else's change of a page, or ours: then there is nothing to do.
@@ -108,8 +115,9 @@ function onNodes(queues: Queues, context: LeaderContext, batchMs: number): Infor
 }
 
 function onPools(queues: Queues, { informers }: LeaderContext, statusIntervalMs: number): InformerHandlers<IPPool> {
-  const pool = ({ spec: { network } }: IPPool): void => {
-    if (informers.networks.get(network)) queues.statuses.addAfter(network, statusIntervalMs);
+  const pool = (object: IPPool): void => {
+    const { network } = object.spec;
+    if (isOurs(object) && informers.networks.get(network)) queues.statuses.addAfter(network, statusIntervalMs);
   };
   return {
     added: pool,

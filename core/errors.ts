@@ -122,6 +122,8 @@ const table = {
     'Install the CNI executable and the agent from the same release; the agent installs its own when it starts.',
 
   /** kubectl multinic import. */
+  MNN_NOT_IMPORTED:
+    'Import it, or delete it if no pod has its addresses; docs/guides/coming-from-multi-nic-cni.md says how.',
   MNN_IMPORT_UNREADABLE:
     "Save the operator's objects while its own CustomResourceDefinitions are in place; applied again, they show what they hid: kubectl get cidrs.multinic.fms.io,ippools.multinic.fms.io,hostinterfaces.multinic.fms.io -o yaml.",
   MNN_IMPORT_CRDS: 'Apply the CustomResourceDefinitions of this system first: kubectl apply -f manifests/base/crds.',

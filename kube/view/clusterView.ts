@@ -6,6 +6,7 @@ import { appliesTo, readNetwork } from '../../core/network/network.ts';
 import { isOlder, sharedRange } from '../../core/network/sharedRange.ts';
 import { sameSpec } from '../../core/network/versions.ts';
 import type { NetworkDirectory } from '../../core/pod/selectNetworks.ts';
+import { isOurs } from '../../core/predecessor/objects.ts';
 import type { NetworkState, NodeState } from '../../core/pool/claim.ts';
 import { HostAddresses } from './hostAddresses.ts';
 import type { Informer } from '../watch/informer.ts';
@@ -138,9 +139,17 @@ export class ClusterView implements NetworkDirectory {
     });
   }
 
-  /** @throws MultiNicError MNN_OVERLAP where an older network gives out the same addresses */
-  mustBeAlone({ object }: KnownNetwork): void {
+  /**
+   * @throws MultiNicError MNN_OVERLAP where an older network gives out the same addresses, MNN_NOT_IMPORTED where the predecessor did: to pods
+   * of which nothing is known here
+   */
+  mustBeAlone({ object, state }: KnownNetwork): void {
     const { name } = object.metadata;
+    const left = this.#sources.cidrs.get(name);
+    if (left && !isOurs(left) && state.network.ownAddresses) {
+      const detail = `network ${name} gives out nothing: CIDR ${name} is of the multi-nic-cni operator, and pods may have its addresses`;
+      throw new MultiNicError('MNN_NOT_IMPORTED', detail);
+    }
     if (!this.#overlaps.has(name)) this.#overlaps.set(name, this.#overlapOf(object));
     const found = this.#overlaps.get(name);
     if (found) throw found;

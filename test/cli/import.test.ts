@@ -12,7 +12,7 @@ import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../../ku
 import { blocksOf } from '../../core/layout/hostBlocks.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { startCluster, type Cluster } from '../cluster/index.ts';
-import { runController } from '../controller/site.ts';
+import { runController, type Running } from '../controller/site.ts';
 import { Observed } from '../controller/support.ts';
 import { eventually } from '../eventually.ts';
 import { run, type RunResult } from '../../build/run.ts';
@@ -63,6 +63,7 @@ describe('kubectl-multinic import, against a real API server', function () {
   let cluster: Cluster;
   let client: KubeClient;
   let saved: string;
+  let controller: Running | undefined;
 
   before(async function () {
     this.timeout(900_000);
@@ -87,6 +88,7 @@ describe('kubectl-multinic import, against a real API server', function () {
   });
 
   after(async () => {
+    await controller?.stop();
     await client?.close();
     await cluster?.stop();
   });
@@ -151,6 +153,22 @@ describe('kubectl-multinic import, against a real API server', function () {
     }
   });
 
+  it('before it, the controller gives out nothing of a network: pods that run may have it', async () => {
+    await cluster.kubectl(['create', 'namespace', systemNamespace]);
+    controller = runController(client);
+    await eventually('the controller to say so', async () => {
+      const { status } = await client.get(multiNicNetworks, { name: 'train' });
+      expect(status?.configStatus).to.equal('Failed');
+      expect(status?.message).to.contain('CIDR train is of the multi-nic-cni operator').and.contain('MNN_NOT_IMPORTED');
+      return true;
+    });
+    await eventually('a network without a CIDR to be served', async () => {
+      const { status } = await client.get(multiNicNetworks, { name: 'outside' });
+      return status?.configStatus === 'Success';
+    });
+    expect([...(await new Observed(client).indexes('train'))]).to.deep.equal([]);
+  });
+
   it('imports, so that pods keep their addresses, new ones do not collide, and the audit finds nothing', async () => {
     const first = await importFrom(saved);
     expect(first.stderr).to.equal('');
@@ -181,21 +199,16 @@ describe('kubectl-multinic import, against a real API server', function () {
     expect(await auditCluster(client, { settleMs: 0 })).to.deep.equal({ findings: [], more: 0 });
 
     // The controller takes over: nothing moves, nothing of the operator's is left, and all can be deleted.
-    await cluster.kubectl(['create', 'namespace', systemNamespace]);
-    const controller = runController(client);
-    try {
-      await eventually('the controller has taken over', async () => {
-        const { status } = await client.get(multiNicNetworks, { name: 'train' });
-        expect(status?.discovery.cidrProcessed).to.equal(2);
-        expect(status?.interfaces).to.deep.equal([
-          { index: 0, netAddress: '172.20.1.0/24', ordinal: 0 },
-          { index: 1, netAddress: '172.20.2.0/24', ordinal: 0 },
-        ]);
-        return true;
-      });
-    } finally {
-      await controller.stop();
-    }
+    await eventually('the controller has taken over', async () => {
+      const { status } = await client.get(multiNicNetworks, { name: 'train' });
+      expect(status?.discovery.cidrProcessed).to.equal(2);
+      expect(status?.interfaces).to.deep.equal([
+        { index: 0, netAddress: '172.20.1.0/24', ordinal: 0 },
+        { index: 1, netAddress: '172.20.2.0/24', ordinal: 0 },
+      ]);
+      return true;
+    });
+    await controller?.stop();
     for (const [name, indexes] of Object.entries(expected)) {
       expect(Object.fromEntries(await seen.indexes(name)), name).to.deep.equal(indexes);
     }

@@ -132,4 +132,10 @@ describe('coming from multi-nic-cni, and back, as the guide says', function () {
         expect(metadata.finalizers).to.deep.equal([`finalizers.${kind}.multinic.fms.io`]);
     }
   });
+
+  it('a CIDR that is left can be deleted', async () => {
+    await replaceSchemas();
+    await follow('coming-from-multi-nic-cni: leftovers');
+    expect((await client.list(cidrs)).items).to.deep.equal([]);
+  });
 });

@@ -28,7 +28,7 @@ export interface WantedAttachment {
 /**
  * Our elements with what they ask for in `cni-args`.
  * @param annotations the pod's
- * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_CLASS_UNKNOWN, MNN_OVERLAP, MNN_NO_ADDRESSES, or what makes the network's own spec unusable
+ * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_CLASS_UNKNOWN, MNN_OVERLAP, MNN_NOT_IMPORTED, MNN_NO_ADDRESSES, or what makes the network's own spec unusable
  */
 export async function readWanted(
   context: ReviewContext,
