@@ -230,14 +230,15 @@ describe('hostNic', () => {
     // As the kernel tells them: of IPv6 the newest first.
     const addresses = [
       ...['10.1.0.9/32', '10.1.0.11/24', '10.9.9.9/32'],
-      ...['fd00:9::9/128', 'fd00:1::9/128', 'fd00:1::11/64'],
+      ...['fd00:9::9/128', 'fd00:1::9/128', 'fd00:2::11/64', 'fd00:1::11/64'],
     ].map(text => address(eth1, text));
     const routes = [onLinkRoute(eth1, '10.1.0.0/24'), onLinkRoute(eth1, 'fd00:1::/64')];
     const { addresses: found = [], hostIP } = hostNic(eth1, { addresses, routes }, {});
     expect(hostIP).to.equal('10.1.0.11');
     expect(found.map(each => `${each.hostIP} in ${each.netAddress}`)).to.deep.equal([
       ...['10.1.0.11 in 10.1.0.0/24', '10.1.0.9 in 10.1.0.0/24', '10.9.9.9 in 10.9.9.9/32'],
-      ...['fd00:1::11 in fd00:1::/64', 'fd00:9::9 in fd00:9::9/128', 'fd00:1::9 in fd00:1::/64'],
+      ...['fd00:1::11 in fd00:1::/64', 'fd00:2::11 in fd00:2::/64'],
+      ...['fd00:1::9 in fd00:1::/64', 'fd00:9::9 in fd00:9::9/128'],
     ]);
   });
 

@@ -97,12 +97,14 @@ const ofHardwareAddress = /^\w\wx[0-9a-f]{12}$/;
 
 /**
  * The record of one NIC, as the HostInterface shows it: IPv4 first, and of a family first what came with a subnet. An address without one may be
- * the host's only one (DHCPv6), or one that moves from host to host, and the kernel tells the newest of IPv6 first.
+ * the host's only one (DHCPv6), or one that moves from host to host. Of others the oldest is first: the NIC's subnet must not be another one because
+ * it gets a further address. The kernel tells the newest of IPv6 first.
  */
 export function hostNic(link: LinkInfo, dump: Omit<LinkDump, 'links'>, device: Device): HostNic {
   const own = hostAddresses(link, dump.addresses);
   const ordered = [4, 6].flatMap(wanted => {
-    const ofFamily = own.filter(({ family }) => family === wanted);
+    const told = own.filter(({ family }) => family === wanted);
+    const ofFamily = wanted === 6 ? told.toReversed() : told;
     return [...ofFamily.filter(info => !isSingle(info)), ...ofFamily.filter(isSingle)];
   });
   const nets = onLinkNets(link, dump.routes);

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { linkStateMs } from '../../agent/discovery/hostInterfaceWriter.ts';
 import { label } from '../../core/api/names.ts';
-import type { HostInterface } from '../../core/api/types.ts';
+import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
 import { networkSpec } from './networks.ts';
 import { eventually } from '../eventually.ts';
@@ -51,6 +51,26 @@ describe('agent: its host', function () {
     await eventually('its subnet', async () => (await subnets())[1] === 'fd00:5::/64');
     namespace.batch(['route del fd00:5::/64 dev eth1', 'address del fd00:5::11/128 dev eth1']);
     await eventually('it is gone', async () => (await subnets()).length === 0);
+  });
+
+  it('leaves a NIC that has IPv6 alone in its subnet when it gets another address', async () => {
+    const { namespace } = site.hosts[0]!;
+    const nic = async (): Promise<HostNic | undefined> =>
+      (await hif()).spec.interfaces.find(({ interfaceName }) => interfaceName === 'six');
+    namespace.batch([
+      'link add six up type veth peer name peer6',
+      'link set peer6 up',
+      'address add fd00:51::11/64 dev six nodad',
+    ]);
+    await eventually('the NIC', async () => (await nic())?.netAddress === 'fd00:51::/64');
+    namespace.ip('address', 'add', 'fd00:52::11/64', 'dev', 'six', 'nodad');
+    const { netAddress, hostIP } = await eventually('both addresses', async () => {
+      const found = await nic();
+      return found?.addresses?.length === 2 ? found : undefined;
+    });
+    expect([netAddress, hostIP]).to.deep.equal(['fd00:51::/64', 'fd00:51::11']);
+    namespace.ip('link', 'del', 'six');
+    await eventually('it is gone', async () => (await nic()) === undefined);
   });
 
   it('offers the same NICs while its default route is away and another NIC has one', async () => {
