@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { formatNetworks } from '../../core/annotation/networks.ts';
 import { withAttachments } from '../../core/annotation/attachments.ts';
-import { annotation, apiVersion, label } from '../../core/api/names.ts';
+import { annotation, apiGroup, apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec } from '../../core/api/types.ts';
 import type { AuditFinding } from '../../core/audit/types.ts';
 import { emptyPool, formatPool } from '../../core/pool/content.ts';
@@ -195,6 +196,32 @@ describe('kubectl-multinic audit, against a real API server', function () {
     expect((JSON.parse((await audit('-o', 'json')).stdout) as AuditResult).more).to.equal(8);
     await client.delete(multiNicNetworks, { name: 'wide' });
     await client.delete(cidrs, { name: 'wide-0' });
+  });
+
+  it('needs no more rights than its page names', async () => {
+    const page = readFileSync(join(root, 'docs/reference/kubectl-multinic.md'), 'utf8');
+    const [, both = '', listed = ''] =
+      /needs `get` and `list` on ([^.]*) in all namespaces, and `list` on ([^.]*)\./.exec(page.replaceAll('\n', ' ')) ??
+      [];
+    const grant = async (verbs: string, resources: string): Promise<void> => {
+      const role = `audit-${verbs.replace(',', '-')}`;
+      const names = resources
+        .split(/, | and /)
+        .map(name => (name === 'nodes' || name === 'pods' ? name : `${name}.${apiGroup}`));
+      await cluster.kubectl(['create', 'clusterrole', role, `--verb=${verbs}`, `--resource=${names.join()}`]);
+      await cluster.kubectl(['create', 'clusterrolebinding', role, `--clusterrole=${role}`, '--user=auditor']);
+    };
+    await grant('get,list', both);
+    await grant('list', listed);
+    // What is found is read once more, by name.
+    const gone = recordOf({ name: 'gone', uid: 'gone' }, '10.200.0.5/18');
+    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [gone]);
+    const kubeconfig = await cluster.kubeconfigFor('auditor');
+    for (const flags of [[], ['--network', 'audited']]) {
+      const { code, stdout, stderr } = await audit('--kubeconfig', kubeconfig, ...flags);
+      expect([code, stderr]).to.deep.equal([1, '']);
+      expect(stdout).to.contain('leak 1');
+    }
   });
 
   it('ends with 2 where it cannot audit: no such network, wrong flags', async () => {
