@@ -1,39 +1,37 @@
 import { hostname } from 'node:os';
+import type { Express } from 'express';
 import type { Registry } from 'prom-client';
-import type { Cidr, DeviceClass, HostInterface, MultiNicNetwork } from '../core/api/types.ts';
-import { component, label } from '../core/api/names.ts';
-import { informersSynced } from '../kube/report/checks.ts';
+import { component } from '../core/api/names.ts';
 import type { KubeClient } from '../kube/api/client.ts';
-import { ClusterView } from '../kube/view/clusterView.ts';
-import { EventRecorder } from '../kube/report/events.ts';
-import { HostProfiles } from '../kube/view/hostProfiles.ts';
-import { Informer, type InformerOptions } from '../kube/watch/informer.ts';
-import type { Check } from '../kube/report/healthServer.ts';
-import { group, type Runnable } from '../kube/process/lifecycle.ts';
-import { ProfilePreparer } from '../kube/view/profilePreparer.ts';
 import { PoolStore } from '../kube/pools/poolStore.ts';
+import { group, type Runnable } from '../kube/process/lifecycle.ts';
+import { informersSynced, type Synced } from '../kube/report/checks.ts';
+import { EventRecorder } from '../kube/report/events.ts';
+import type { Check } from '../kube/report/healthServer.ts';
+import { ClusterView } from '../kube/view/clusterView.ts';
+import { HostProfiles } from '../kube/view/hostProfiles.ts';
+import { ProfilePreparer } from '../kube/view/profilePreparer.ts';
 import type { ReflectorObserver } from '../kube/watch/reflector.ts';
-import * as resources from '../kube/api/resources.ts';
-import type { KubeObject, Resource } from '../kube/api/types.ts';
-import { createApp } from './server/app.ts';
-import { BodyBudget } from './server/bodyBudget.ts';
-import { trimUnassigned, type ReviewContext } from './context/cluster.ts';
-import { Reservations } from './context/reservations.ts';
 import { Exhaustion } from './context/exhaustion.ts';
-import { Gate } from './server/gate.ts';
-import { defaultLimits, type WebhookLimits } from './server/limits.ts';
-import { admissionMetrics, registerCertificateMetrics } from './server/metrics.ts';
+import { createInformers, type WebhookInformers } from './context/informers.ts';
+import { Quotas } from './context/quotas.ts';
+import { ReleasePatience } from './context/releasePatience.ts';
+import { Reservations } from './context/reservations.ts';
+import type { ReviewContext } from './context/reviewContext.ts';
+import { Traffic } from './context/traffic.ts';
+import { validateNetworks } from './networks/validateNetworks.ts';
+import { validatePools } from './networks/validatePools.ts';
 import { keepNetworks } from './pods/keepNetworks.ts';
 import { mutateBindings } from './pods/mutateBindings.ts';
 import { mutatePods } from './pods/mutatePods.ts';
-import type { PodReviewOptions } from './review/pod.ts';
-import { Quotas, trimQuota } from './context/quotas.ts';
-import { ReleasePatience } from './context/releasePatience.ts';
-import { AdmissionServer, type ServerOptions } from './server/server.ts';
-import { Traffic } from './context/traffic.ts';
-import { validateNetworks } from './networks/validateNetworks.ts';
 import { validatePods } from './pods/validatePods.ts';
-import { validatePools } from './networks/validatePools.ts';
+import type { PodReviewOptions } from './review/pod.ts';
+import { createApp } from './server/app.ts';
+import { BodyBudget } from './server/bodyBudget.ts';
+import { Gate } from './server/gate.ts';
+import { defaultLimits, type WebhookLimits } from './server/limits.ts';
+import { admissionMetrics, registerCertificateMetrics } from './server/metrics.ts';
+import { AdmissionServer, type ServerOptions } from './server/server.ts';
 
 export interface WebhookOptions extends ServerOptions, PodReviewOptions {
   client: KubeClient;
@@ -53,22 +51,9 @@ export interface Webhook {
   ready: Readonly<Record<string, Check>>;
 }
 
-interface WebhookInformers {
-  networks: Informer<MultiNicNetwork>;
-  cidrs: Informer<Cidr>;
-  hosts: Informer<HostInterface>;
-  namespaces: Informer<resources.Namespace>;
-  deviceClasses: Informer<DeviceClass>;
-  quotas: Informer<resources.ResourceQuota>;
-  unassignedPods: Informer<resources.Pod>;
-}
-
 /** Wires the admission webhooks to a cluster. */
 export function createWebhook(options: WebhookOptions): Webhook {
-  const { client, logger } = options;
-  const { networks, cidrs, hosts, namespaces, deviceClasses, quotas, unassignedPods } = createInformers(options);
-  const view = new ClusterView({ networks, cidrs, hosts }, logger);
-  const store = new PoolStore(client, { logger, untracked: true });
+  const { client, logger, registry, informerObserver } = options;
   const traffic = new Traffic();
   const events = new EventRecorder({
     client,
@@ -77,14 +62,44 @@ export function createWebhook(options: WebhookOptions): Webhook {
     instance: hostname(),
     perSecond: () => traffic.eventsPerSecond(),
   });
-  const profiles = new HostProfiles(view);
-  const context: ReviewContext = {
+  const informers = createInformers(client, logger, informerObserver);
+  const context = createContext(options, informers, events);
+  const server = new AdmissionServer(createReviewApp(context, options, traffic), options);
+  registerCertificateMetrics(registry, server);
+  const { view, profiles, reservations } = context;
+  const copies = Object.values(informers) as (Runnable & Synced)[];
+  return {
+    server,
+    view,
+    runnables: [
+      events,
+      reservations,
+      group('informers', copies),
+      new ProfilePreparer({ view, profiles, logger }),
+      server,
+    ],
+    ready: {
+      informers: informersSynced(copies),
+      server: () => server.accepting || 'no serving certificate yet, or the server is stopping',
+    },
+  };
+}
+
+function createContext(
+  { client, logger }: WebhookOptions,
+  { quotas, ...informers }: WebhookInformers,
+  events: EventRecorder,
+): ReviewContext {
+  const { namespaces, deviceClasses, unassignedPods } = informers;
+  const view = new ClusterView(informers, logger);
+  const store = new PoolStore(client, { logger, untracked: true });
+  return {
     client,
     view,
     store,
     namespaces,
     deviceClasses,
-    profiles,
+    profiles: new HostProfiles(view),
     quotas: new Quotas(quotas),
     releases: new ReleasePatience(),
     reservations: new Reservations(store, logger),
@@ -92,12 +107,17 @@ export function createWebhook(options: WebhookOptions): Webhook {
     events,
     logger,
   };
-  const exhaustion = new Exhaustion({ registry: options.registry, view, events });
-  const limits = options.limits ?? defaultLimits;
+}
+
+/** Which path decides what, and how much at once. */
+function createReviewApp(context: ReviewContext, options: WebhookOptions, traffic: Traffic): Express {
+  const { registry, logger, limits = defaultLimits } = options;
+  const { view, events } = context;
   const gate = new Gate(limits);
   const bodies = new BodyBudget(limits.bodyBytes);
+  const exhaustion = new Exhaustion({ registry, view, events });
   const decidePods = mutatePods(context);
-  const app = createApp({
+  return createApp({
     reviewers: {
       '/try-pods': decidePods,
       '/mutate-pods': decidePods,
@@ -110,7 +130,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
     askedAgain: ['/try-pods'],
     gate,
     bodies,
-    metrics: admissionMetrics(options.registry, gate, bodies),
+    metrics: admissionMetrics(registry, gate, bodies),
     logger,
     arrived: () => {
       traffic.note();
@@ -119,46 +139,4 @@ export function createWebhook(options: WebhookOptions): Webhook {
       exhaustion.refused(error);
     },
   });
-  const informers = [networks, cidrs, hosts, namespaces, deviceClasses, quotas, unassignedPods];
-  const server = new AdmissionServer(app, options);
-  registerCertificateMetrics(options.registry, server);
-  return {
-    server,
-    view,
-    runnables: [
-      events,
-      context.reservations,
-      group('informers', informers),
-      new ProfilePreparer({ view, profiles, logger }),
-      server,
-    ],
-    ready: {
-      informers: informersSynced(informers),
-      server: () => server.accepting || 'no serving certificate yet, or the server is stopping',
-    },
-  };
-}
-
-function createInformers({ client, logger, informerObserver }: WebhookOptions): WebhookInformers {
-  const base = <T extends KubeObject>(resource: Resource<T>): InformerOptions<T> => ({
-    client,
-    resource,
-    logger,
-    observer: informerObserver,
-  });
-  return {
-    networks: new Informer(base(resources.multiNicNetworks)),
-    cidrs: new Informer(base(resources.cidrs)),
-    hosts: new Informer(base(resources.hostInterfaces)),
-    namespaces: new Informer(base(resources.namespaces)),
-    deviceClasses: new Informer(base(resources.deviceClasses)),
-    quotas: new Informer({ ...base(resources.resourceQuotas), transform: trimQuota }),
-    unassignedPods: new Informer({
-      ...base(resources.pods),
-      name: 'unassigned pods',
-      fieldSelector: 'spec.nodeName=',
-      labelSelector: `${label.injected}=true`,
-      transform: trimUnassigned,
-    }),
-  };
 }

@@ -8,7 +8,7 @@ import * as resources from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { callBudget } from '../../webhook/review/call.ts';
 import type { Reviewer } from '../../webhook/server/app.ts';
-import type { ReviewContext } from '../../webhook/context/cluster.ts';
+import type { ReviewContext } from '../../webhook/context/reviewContext.ts';
 import { mutateBindings } from '../../webhook/pods/mutateBindings.ts';
 import { mutatePods } from '../../webhook/pods/mutatePods.ts';
 import { Quotas } from '../../webhook/context/quotas.ts';

@@ -5,6 +5,7 @@ import { stateOf } from '../../core/pool/record.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
+import type { ReflectorObserver } from '../../kube/watch/reflector.ts';
 import * as resources from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
 
@@ -18,18 +19,11 @@ export interface LeaderInformers {
   namespaces: Informer<resources.Namespace>;
 }
 
-type Observer = NonNullable<InformerOptions<KubeObject>['observer']>;
-
 /** Makes the informers; they are started by the leader's session, each kept to what the reconcilers read. */
-export function createInformers(client: KubeClient, logger: Logger, observer?: Observer): LeaderInformers {
-  const base = <T extends KubeObject>(
-    resource: Resource<T>,
-  ): Pick<InformerOptions<T>, 'client' | 'logger' | 'observer'> & { resource: Resource<T> } => ({
-    client,
-    resource,
-    logger,
-    observer,
-  });
+export function createInformers(client: KubeClient, logger: Logger, observer?: ReflectorObserver): LeaderInformers {
+  const base = <T extends KubeObject>(resource: Resource<T>): InformerOptions<T> => {
+    return { client, resource, logger, observer };
+  };
   return {
     networks: new Informer(base(resources.multiNicNetworks)),
     hosts: new Informer(base(resources.hostInterfaces)),

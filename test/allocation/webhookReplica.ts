@@ -4,7 +4,7 @@ import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { pods, type Pod } from '../../kube/api/resources.ts';
 import type { Reviewer } from '../../webhook/server/app.ts';
 import { callBudget, within } from '../../webhook/review/call.ts';
-import type { ReviewContext } from '../../webhook/context/cluster.ts';
+import type { ReviewContext } from '../../webhook/context/reviewContext.ts';
 import type { Decision } from '../../webhook/review/decision.ts';
 import { Reservations } from '../../webhook/context/reservations.ts';
 import { mutateBindings } from '../../webhook/pods/mutateBindings.ts';

@@ -7,7 +7,7 @@ import { readPool } from '../../core/pool/content.ts';
 import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import { ipPools } from '../../kube/api/resources.ts';
 import type { CallBudget } from '../review/call.ts';
-import type { ReviewContext } from '../context/cluster.ts';
+import type { ReviewContext } from '../context/reviewContext.ts';
 
 /** What a change does to pods that hold addresses. Only where these could move is the API server asked who has any. */
 export async function findUseOfChange(

@@ -9,7 +9,7 @@ import { tryReadNetwork } from '../../core/network/network.ts';
 import { multiNicNetworks } from '../../kube/api/resources.ts';
 import type { Reviewer } from '../server/app.ts';
 import type { CallBudget } from '../review/call.ts';
-import type { ReviewContext } from '../context/cluster.ts';
+import type { ReviewContext } from '../context/reviewContext.ts';
 import { allow, decideByFindings } from '../review/decision.ts';
 import { isRecord } from '../../core/json.ts';
 import { flag, listOf, mapOf, objectOf, text, upTo } from '../../core/shape.ts';

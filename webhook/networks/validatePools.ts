@@ -8,7 +8,7 @@ import { listOf, objectOf, text } from '../../core/shape.ts';
 import { multiNicNetworks, nodes } from '../../kube/api/resources.ts';
 import type { Reviewer } from '../server/app.ts';
 import type { CallBudget } from '../review/call.ts';
-import type { ReviewContext } from '../context/cluster.ts';
+import type { ReviewContext } from '../context/reviewContext.ts';
 import { allow, decideByFindings, skip } from '../review/decision.ts';
 import { checkShape } from '../review/review.ts';
 

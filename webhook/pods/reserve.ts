@@ -9,7 +9,7 @@ import { PoolFullError } from '../../kube/pools/poolFull.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { isNotReady, whenReady } from '../../kube/grants/whenReady.ts';
 import type { CallBudget } from '../review/call.ts';
-import type { ReviewContext } from '../context/cluster.ts';
+import type { ReviewContext } from '../context/reviewContext.ts';
 import { patienceMs } from '../context/patience.ts';
 import type { WantedAttachment } from './wanted.ts';
 

@@ -10,7 +10,8 @@ import { looksAtBandwidth } from '../../core/selection/select.ts';
 import { keepsPromises, strategyOf } from '../../core/selection/wish.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { CallBudget } from '../review/call.ts';
-import { findClass, type ReviewContext } from '../context/cluster.ts';
+import { findClass } from '../context/cluster.ts';
+import type { ReviewContext } from '../context/reviewContext.ts';
 import { macWarnings } from './macWarnings.ts';
 import { unknownKeyWarnings } from './unknownKeys.ts';
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { label } from '../../core/api/names.ts';
 import type { Pod } from '../../kube/api/resources.ts';
-import { unassignedPod, trimUnassigned, type ReviewContext } from './cluster.ts';
+import type { ReviewContext } from './reviewContext.ts';
+import { trimUnassigned, unassignedPod } from './unassignedPods.ts';
 
 describe('pods that wait for a node', () => {
   const ref = { namespace: 'team', name: 'a' };
