@@ -8,7 +8,7 @@ import { group, type Runnable } from '../kube/process/lifecycle.ts';
 import { registerRotationMetrics } from './certificates/metrics.ts';
 import { defaultTimes, lease, type ControllerOptions } from './controllerOptions.ts';
 import { createLeaderSession, type LeaderSession } from './leaderSession.ts';
-import { registerNetworkMetrics } from './metrics.ts';
+import { registerAuditMetrics, registerNetworkMetrics } from './metrics.ts';
 
 export type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
 
@@ -26,6 +26,7 @@ export function createController({ client, logger, metrics, options = {} }: Cont
   let session: LeaderSession | undefined;
   if (metrics) {
     registerNetworkMetrics(metrics.registry, () => session?.context);
+    registerAuditMetrics(metrics.registry, () => session?.context);
     registerRotationMetrics(metrics.registry, () => session?.certificates?.report);
   }
   // Its own connections: a lease that waits behind hundreds of reviews' calls is lost just when the API server is slow.

@@ -1,81 +1,59 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { findingKinds } from '../core/audit/types.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
+import { leaderGauges } from './leaderGauges.ts';
 
-/** Registers what is known of networks; computed when asked for, and only in the replica that leads. */
+/** Registers what the leader knows of networks. */
 export function registerNetworkMetrics(registry: Registry, leading: () => LeaderContext | undefined): void {
-  const registers = [registry];
-  new Gauge({
+  const gauge = leaderGauges(registry, leading);
+  gauge({
     name: 'multinic_network_hosts',
     help: 'Hosts that have an index in the network.',
     labelNames: ['network'],
-    registers,
-    collect() {
-      this.reset();
-      const context = leading();
-      if (!context) return;
-      for (const network of context.view.networkNames()) this.set({ network }, context.view.hostIndexes(network).size);
-    },
+    samples: ({ view }) => view.networkNames().map(network => [{ network }, view.hostIndexes(network).size]),
   });
-  new Gauge({
+  gauge({
     name: 'multinic_network_ready',
     help: 'Whether pods can use the network: 1, or 0 where its condition Ready says not or nothing.',
     labelNames: ['network'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { metadata, status } of leading()?.informers.networks.list() ?? []) {
+    samples: ({ informers }) =>
+      Array.from(informers.networks.list(), ({ metadata, status }) => {
         const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-        this.set({ network: metadata.name }, ready?.status === 'True' ? 1 : 0);
-      }
-    },
+        return [{ network: metadata.name }, ready?.status === 'True' ? 1 : 0];
+      }),
   });
-  new Gauge({
+  gauge({
     name: 'multinic_network_addresses',
     help: 'Attachments that hold addresses (used), and that all nodes together have addresses for (capacity).',
     labelNames: ['network', 'kind'],
-    registers,
-    collect() {
-      this.reset();
-      const context = leading();
-      if (!context) return;
-      for (const { state } of context.view.networks()) {
-        const { name, nodeIndependent } = state.network;
-        const { used, capacity } = context.addresses.of(name, nodeIndependent);
-        this.set({ network: name, kind: 'used' }, used);
-        this.set({ network: name, kind: 'capacity' }, capacity);
-      }
-    },
+    samples: ({ view, addresses }) =>
+      view.networks().flatMap(({ state: { network } }) => {
+        const { used, capacity } = addresses.of(network.name, network.nodeIndependent);
+        return [
+          [{ network: network.name, kind: 'used' }, used] as const,
+          [{ network: network.name, kind: 'capacity' }, capacity] as const,
+        ];
+      }),
   });
-  new Gauge({
+}
+
+/** Registers what the leader's last audit came to. */
+export function registerAuditMetrics(registry: Registry, leading: () => LeaderContext | undefined): void {
+  const gauge = leaderGauges(registry, () => leading()?.auditor.report);
+  gauge({
     name: 'multinic_audit_findings',
     help: 'Disagreements of pods, pools and interfaces in the last audit, by kind; kubectl multinic audit lists them.',
     labelNames: ['kind'],
-    registers,
-    collect() {
-      this.reset();
-      const report = leading()?.auditor.report;
-      if (report) for (const kind of findingKinds) this.set({ kind }, report.counts[kind]);
-    },
+    samples: ({ counts }) => findingKinds.map(kind => [{ kind }, counts[kind]]),
   });
-  new Gauge({
+  gauge({
     name: 'multinic_audit_findings_more',
     help: 'Disagreements that the last audit saw beyond the 1,000 that multinic_audit_findings counts.',
-    registers,
-    collect() {
-      this.reset();
-      const report = leading()?.auditor.report;
-      if (report) this.set(report.more);
-    },
+    samples: ({ more }) => [[{}, more]],
   });
-  new Gauge({
+  gauge({
     name: 'multinic_audit_timestamp_seconds',
     help: 'When the last audit ended, in seconds since 1970.',
-    registers,
-    collect() {
-      this.reset();
-      const report = leading()?.auditor.report;
-      if (report) this.set(report.endedAt.getTime() / 1000);
-    },
+    samples: ({ endedAt }) => [[{}, endedAt.getTime() / 1000]],
   });
 }

@@ -40,9 +40,9 @@ export function errorsPage(page: string): string {
   return withTable(page, ['| Code | Cause | What to do |', '|---|---|---|', ...rows]);
 }
 
-/** The metrics that a source file makes with prom-client. */
+/** The metrics that a source file makes with prom-client, or with `gauge` of controller/leaderGauges.ts. */
 export function metricsIn(source: string): Metric[] {
-  return [...source.matchAll(/new (Counter|Gauge|Histogram|Summary)\(\{(.*?)\n {2,}\}\)/gs)].flatMap(
+  return [...source.matchAll(/\b(Counter|Gauge|gauge|Histogram|Summary)\(\{(.*?)\n {2,}\}\)/gs)].flatMap(
     ([, type = '', body = '']) => {
       const text = (key: string): string => new RegExp(`${key}:\\s*'([^']*)'`).exec(body)?.[1] ?? '';
       const labels = /labelNames: \[([^\]]*)\]/.exec(body)?.[1] ?? '';
