@@ -110,6 +110,14 @@ describe('the guides, done by a reader in order', function () {
     );
   });
 
+  it('jobs that use the NICs: each pod has its addresses, and one reaches another’s', async () => {
+    const printed = await shows('training-jobs: addresses', /"net1-1"[^]*"net1-1"/);
+    const own = printed.slice(printed.lastIndexOf('workers-'));
+    const [, address = ''] = /"net1-0",\s*"ips": \[\s*"([^"]+)"/.exec(own) ?? [];
+    expect(address).to.match(/^10\.200\./);
+    expect(await follow('training-jobs: ping', { replace: { '10.200.0.65': address } })).to.match(/ 0% packet loss/);
+  });
+
   it('status, attach policies: see who has which address, and what the scheduler knows', async () => {
     const replace = { 'gpu-07': await workerNode() };
     expect(await follow('status: records', { replace })).to.match(
