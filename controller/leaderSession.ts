@@ -9,7 +9,7 @@ import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts'
 import { createInformers } from './context/informers.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import { NetworkSurveys } from './context/networkSurveys.ts';
-import { createOptionalResources, runOptionalResources } from './context/optionalResources.ts';
+import { createOptionalResources, runOptionalResources, type OptionalResources } from './context/optionalResources.ts';
 import { addNetwork, createQueues, type Queues } from './queues.ts';
 import { PageSweeper } from './sweeps/pages.ts';
 import { createSweeper } from './sweeps/sweeper.ts';
@@ -26,14 +26,48 @@ export interface LeaderSession {
 
 /** Makes a session; run() starts it and resolves when all of it has ended. */
 export function createLeaderSession(
-  { client, logger, metrics, options }: ControllerOptions,
+  options: ControllerOptions,
   events: LeaderContext['events'],
   times: ControllerTimes,
 ): LeaderSession {
+  const { client, logger, metrics } = options;
+  const auditor = new Auditor({
+    client,
+    logger,
+    intervalMs: times.auditIntervalMs,
+    reservationMs: times.reservationMs,
+  });
+  const context = createContext(options, events, auditor);
+  const optional = createOptionalResources({
+    client,
+    logger,
+    recheckMs: times.definitionRecheckMs,
+    observer: metrics?.informers,
+  });
+  const queues = createQueues(context, optional, times, metrics?.queues);
+  const certificates = createCertificateKeeper(options, events);
+  const parts = [
+    // First, as it needs nothing of what follows.
+    ...(certificates ? [certificates] : []),
+    ...reconciling(context, queues, optional, times),
+    ...sweeping(context, times),
+    auditor,
+  ];
+  return {
+    context,
+    certificates,
+    // Whoever leads next waits for the last of them.
+    run: signal => runAll(signal, parts, { logger, stopTogether: true }),
+  };
+}
+
+function createContext(
+  { client, logger, metrics }: ControllerOptions,
+  events: LeaderContext['events'],
+  auditor: Auditor,
+): LeaderContext {
   const informers = createInformers(client, logger, metrics?.informers);
-  const { auditIntervalMs, reservationMs, recordGraceMs } = times;
-  const auditor = new Auditor({ client, logger, intervalMs: auditIntervalMs, reservationMs });
-  const context: LeaderContext = {
+  return {
     client,
     logger,
     events,
@@ -44,45 +78,48 @@ export function createLeaderSession(
     addresses: new AddressCounts(informers),
     auditor,
   };
-  const optional = createOptionalResources({
-    client,
-    logger,
-    recheckMs: times.definitionRecheckMs,
-    observer: metrics?.informers,
-  });
-  const queues = createQueues(context, optional, times, metrics?.queues);
-  const certificates =
-    options?.certificates &&
-    new CertificateKeeper({ client, logger, events, options: options.certificates, observer: metrics?.informers });
+}
+
+function createCertificateKeeper(
+  { client, logger, metrics, options }: ControllerOptions,
+  events: LeaderContext['events'],
+): CertificateKeeper | undefined {
+  if (!options?.certificates) return undefined;
+  const observer = metrics?.informers;
+  return new CertificateKeeper({ client, logger, events, options: options.certificates, observer });
+}
+
+/** What keeps the cluster as networks, hosts and nodes want it. */
+function reconciling(
+  context: LeaderContext,
+  queues: Queues,
+  optional: OptionalResources,
+  times: ControllerTimes,
+): Runnable[] {
+  const { informers } = context;
   const resync = (): void => {
     for (const { metadata } of informers.networks.list()) addNetwork(queues, context, metadata.name);
     for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
   };
-  return {
-    context,
-    certificates,
-    run: signal =>
-      runAll(
-        signal,
-        [
-          // First, as nothing that follows is needed for it.
-          ...(certificates ? [certificates] : []),
-          group('informers', Object.values(informers) as Runnable[]),
-          triggers(() => {
-            addTriggers(queues, context, times);
-            addOptionalTriggers(queues, context, optional, times.batchMs);
-          }),
-          group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
-          group('optional resources', runOptionalResources(optional, resync)),
-          createSweeper(context, { intervalMs: times.sweepIntervalMs, reservationMs, surplusMs: recordGraceMs }),
-          new PageSweeper(context, { intervalMs: times.sweepIntervalMs, recordGraceMs }),
-          auditor,
-          repeated('resync', times.resyncMs, resync),
-        ],
-        // Whoever leads next waits for the last of them.
-        { logger, stopTogether: true },
-      ),
-  };
+  return [
+    group('informers', Object.values(informers) as Runnable[]),
+    triggers(() => {
+      addTriggers(queues, context, times);
+      addOptionalTriggers(queues, context, optional, times.batchMs);
+    }),
+    group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
+    group('optional resources', runOptionalResources(optional, resync)),
+    repeated('resync', times.resyncMs, resync),
+  ];
+}
+
+/** What frees addresses and objects that nobody owns any more. */
+function sweeping(context: LeaderContext, times: ControllerTimes): Runnable[] {
+  const { sweepIntervalMs: intervalMs, reservationMs, recordGraceMs } = times;
+  return [
+    createSweeper(context, { intervalMs, reservationMs, surplusMs: recordGraceMs }),
+    new PageSweeper(context, { intervalMs, recordGraceMs }),
+  ];
 }
 
 /** Nothing is looked at before every copy is complete; then each object is told as added. */

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { sleep } from '../../kube/api/deadline.ts';
+import { whenAborted } from '../../kube/api/whenAborted.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
@@ -55,30 +56,37 @@ export class PageSweeper implements Runnable {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { intervalMs } = this.#options;
-    signal.addEventListener('abort', this.#wake, { once: true });
-    const { networks, pools } = this.#context.informers;
-    const stopListening = networks.addHandlers({ added: this.#wake, updated: this.#wake });
-    while (!signal.aborted && !this.#isNeeded()) {
-      await sleep(intervalMs, this.#waiting.signal);
-      this.#waiting = new AbortController();
-    }
-    stopListening();
+    using _ = whenAborted(signal, this.#wake);
+    await this.#untilNeeded(signal);
     const watching = this.#pods.start(signal);
-    const stopLooking = pools.addHandlers({ updated: this.#lookAt });
+    const stopLooking = this.#context.informers.pools.addHandlers({ updated: this.#lookAt });
     while (!signal.aborted) {
       this.#waiting = new AbortController();
-      if (this.#pods.hasSynced) {
-        await this.#sweep(signal).catch((error: unknown) => {
-          if (!signal.aborted)
-            this.#context.logger.warn({ err: error }, 'a sweep of pages ended early, to be tried again');
-        });
-      }
-      await sleep(intervalMs, this.#waiting.signal);
+      if (this.#pods.hasSynced) await this.#trySweep(signal);
+      await sleep(this.#options.intervalMs, this.#waiting.signal);
       await sleep(batchMs, signal);
     }
     stopLooking();
     await watching;
+  }
+
+  /** Resolves when there is a network of which it has something to sweep, or the signal aborts: most clusters never have one. */
+  async #untilNeeded(signal: AbortSignal): Promise<void> {
+    const stopListening = this.#context.informers.networks.addHandlers({ added: this.#wake, updated: this.#wake });
+    while (!signal.aborted && !this.#isNeeded()) {
+      await sleep(this.#options.intervalMs, this.#waiting.signal);
+      this.#waiting = new AbortController();
+    }
+    stopListening();
+  }
+
+  async #trySweep(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#sweep(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#context.logger.warn({ err: error }, 'a sweep of pages ended early, to be tried again');
+    }
   }
 
   /** What is given to a pod after its end, no event of the pod tells: a reservation is confirmed when nobody waits for it. */
