@@ -41,6 +41,6 @@ export function createAgent(options: AgentOptions, base: AgentBase): Runnable[] 
 }
 
 /** DEL and VERSION are served without the API server: nothing waits for its objects to be read, but ADD itself. */
-function unawaited(informer: { readonly name: string; start(signal?: AbortSignal): Promise<void> }): Runnable {
+function unawaited(informer: Runnable): Runnable {
   return { name: informer.name, start: signal => informer.start(signal) };
 }

@@ -102,12 +102,12 @@ function reconciling(
     for (const { metadata } of informers.nodes.list()) queues.capacities.add(metadata.name);
   };
   return [
-    group('informers', Object.values(informers) as Runnable[]),
+    group('informers', Object.values(informers)),
     triggers(() => {
       addTriggers(queues, context, times);
       addOptionalTriggers(queues, context, optional, times.batchMs);
     }),
-    group('reconcilers', Object.values(queues satisfies Queues) as Runnable[]),
+    group('reconcilers', Object.values(queues)),
     group('optional resources', runOptionalResources(optional, resync)),
     repeated('resync', times.resyncMs, resync),
   ];

@@ -124,7 +124,8 @@ describe('HostInterfaceWriter, asked what is told', () => {
     const informer = new Informer<HostInterface>({ client, resource: hostInterfaces, logger });
     const writer = new HostInterfaceWriter({ client, informer, node: 'n', logger });
     expect(writer.isTold([eth(1)])).to.equal(false);
-    void informer.start();
+    const stopping = new AbortController();
+    const ended = informer.start(stopping.signal);
     await writer.synced;
     try {
       expect(writer.isTold([down(1)])).to.equal(true);
@@ -133,7 +134,8 @@ describe('HostInterfaceWriter, asked what is told', () => {
       await writer.writeNics(named, signal);
       expect(writer.isTold(named)).to.equal(true);
     } finally {
-      await informer.stop();
+      stopping.abort();
+      await ended;
     }
   });
 });

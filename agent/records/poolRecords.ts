@@ -26,6 +26,13 @@ export interface Held {
   readonly pool: string;
 }
 
+/** One pool's watch, which ends when the controller aborts. */
+interface Watch {
+  readonly informer: Informer<IPPool>;
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+}
+
 /**
  * The records of this node's own pools: one watch a network that has a NIC here, each by the pool's name, which the API server finds by
  * key and not by asking every watcher's selector.
@@ -33,7 +40,7 @@ export interface Held {
 export class PoolRecords implements Runnable {
   readonly name = 'pool records';
   readonly #options: PoolRecordsOptions;
-  readonly #watches = new Map<string, Informer<IPPool>>();
+  readonly #watches = new Map<string, Watch>();
   /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
   readonly #read = new WeakMap<IPPool, PoolContent>();
   readonly #onRead: (() => void)[] = [];
@@ -52,10 +59,10 @@ export class PoolRecords implements Runnable {
   refresh(): void {
     if (!this.#running) return;
     const wanted = new Set(this.#wantedPools());
-    for (const [pool, informer] of this.#watches) {
+    for (const [pool, { controller }] of this.#watches) {
       if (wanted.has(pool)) continue;
       this.#watches.delete(pool);
-      void informer.stop();
+      controller.abort();
     }
     for (const pool of wanted) if (!this.#watches.has(pool)) this.#watch(pool);
   }
@@ -65,25 +72,27 @@ export class PoolRecords implements Runnable {
     this.refresh();
     await untilAborted(signal);
     this.#running = false;
-    await Promise.all([...this.#watches.values()].map(informer => informer.stop()));
+    const watches = [...this.#watches.values()];
+    for (const { controller } of watches) controller.abort();
+    await Promise.all(watches.map(({ ended }) => ended));
     this.#watches.clear();
   }
 
   /** The attachment's record as the watch has it; of a pool that is not watched, none. */
   known(network: Network, claimant: Claimant): Held | undefined {
     const name = nodePoolName(network.name, this.#options.node);
-    return this.#heldIn(this.#watches.get(name)?.get({ name }), claimant);
+    return this.#heldIn(this.#watches.get(name)?.informer.get({ name }), claimant);
   }
 
   /** The content of this node's pool of the network, as the watch has it. */
   content(network: Network): PoolContent {
     const name = nodePoolName(network.name, this.#options.node);
-    return this.#contentOf(this.#watches.get(name)?.get({ name }));
+    return this.#contentOf(this.#watches.get(name)?.informer.get({ name }));
   }
 
   /** What pods hold of the node's NICs, with addresses of the node's pools; undefined while not every pool has been read. */
   held(): AllocatedNic[] | undefined {
-    const isRead = (pool: string): boolean => this.#watches.get(pool)?.hasSynced ?? false;
+    const isRead = (pool: string): boolean => this.#watches.get(pool)?.informer.hasSynced ?? false;
     if (!this.#running || !this.#options.view.synced() || !this.#wantedPools().every(isRead)) return undefined;
     const live = [...this.all()].filter(({ allocation }) => allocation.state !== 'Released');
     return live.flatMap(({ allocation }) => allocation.nics);
@@ -91,7 +100,7 @@ export class PoolRecords implements Runnable {
 
   /** All records of the watched pools. */
   *all(): Generator<Held> {
-    for (const [name, informer] of this.#watches) {
+    for (const [name, { informer }] of this.#watches) {
       for (const allocation of this.#contentOf(informer.get({ name })).allocations) yield { allocation, pool: name };
     }
   }
@@ -138,12 +147,13 @@ export class PoolRecords implements Runnable {
       listFromCache: true,
       observer,
     });
-    this.#watches.set(pool, informer);
     void informer.synced.then(() => {
       for (const listener of this.#onRead) listener();
     });
-    informer.start().catch((error: unknown) => {
+    const controller = new AbortController();
+    const ended = informer.start(controller.signal).catch((error: unknown) => {
       logger.error({ err: error, pool }, 'the watch of a pool ended');
     });
+    this.#watches.set(pool, { informer, controller, ended });
   }
 }

@@ -80,13 +80,14 @@ export async function handlerCosts({ client }: AdmissionSite, report: Reporter):
     events: { record: () => undefined },
   };
   const all = Object.values(informers);
-  const started = all.map(one => one.start());
+  const stopping = new AbortController();
+  const ended = all.map(one => one.start(stopping.signal));
   try {
     await Promise.all(all.map(({ synced }) => synced));
     await reviews(context, report);
   } finally {
-    await Promise.all(all.map(one => one.stop()));
-    await Promise.all(started);
+    stopping.abort();
+    await Promise.all(ended);
   }
 }
 

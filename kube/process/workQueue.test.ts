@@ -6,18 +6,29 @@ import { WorkQueue, type WorkQueueOptions } from './workQueue.ts';
 type Handler = WorkQueueOptions['handler'];
 
 describe('WorkQueue', () => {
-  const queues: WorkQueue[] = [];
+  let stopping: AbortController;
+  const ended: Promise<void>[] = [];
+
+  function start(queue: WorkQueue): void {
+    ended.push(queue.start(stopping.signal));
+  }
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    await Promise.all(ended.splice(0));
+  }
 
   function startQueue(handler: Handler, options: Partial<WorkQueueOptions> = {}): WorkQueue {
     const queue = new WorkQueue({ name: 'test', handler, logger: pino({ enabled: false }), ...options });
-    queues.push(queue);
-    void queue.start();
+    start(queue);
     return queue;
   }
 
-  afterEach(async () => {
-    await Promise.all(queues.splice(0).map(queue => queue.stop()));
+  beforeEach(() => {
+    stopping = new AbortController();
   });
+
+  afterEach(stop);
 
   it('works once on a key that is added several times while it waits', async () => {
     const worked: string[] = [];
@@ -31,10 +42,9 @@ describe('WorkQueue', () => {
         return Promise.resolve();
       },
     });
-    queues.push(queue);
     for (const key of ['a', 'b', 'a', 'a', 'last']) queue.add(key);
     expect(queue.depth).to.equal(3);
-    void queue.start();
+    start(queue);
     await done.promise;
     expect(worked).to.deep.equal(['a', 'b', 'last']);
   });
@@ -56,7 +66,7 @@ describe('WorkQueue', () => {
     );
     queue.add('a');
     await second.promise;
-    await queue.stop();
+    await stop();
     expect({ runs, most }).to.deep.equal({ runs: 2, most: 1 });
   });
 
@@ -100,7 +110,7 @@ describe('WorkQueue', () => {
     queue.add('bad');
     queue.add('good');
     await done.promise;
-    await queue.stop();
+    await stop();
     expect(order).to.deep.equal(['bad', 'good', 'bad', 'bad']);
     expect(outcomes).to.deep.equal(['error', 'success', 'error', 'success']);
     expect(lines.map(line => (JSON.parse(line) as { key: string }).key)).to.deep.equal(['bad', 'bad']);
@@ -146,7 +156,7 @@ describe('WorkQueue', () => {
     queue.add('b');
     queue.addAfter('c', 1);
     await started.promise;
-    await queue.stop();
+    await stop();
     queue.add('d');
     await sleep(10);
     expect(worked).to.deep.equal(['a']);

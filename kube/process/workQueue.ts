@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Backoff, type BackoffOptions } from '../api/backoff.ts';
 import { whenAborted } from '../api/whenAborted.ts';
+import type { Runnable } from './lifecycle.ts';
 
 /** What a handler may return: when to look at the key again, though nothing went wrong. */
 export interface WorkResult {
@@ -31,7 +32,7 @@ export interface WorkQueueObserver {
  * Keys to be worked on. A key that waits already is not added twice; one that is added while it is worked on is worked on
  * once more afterwards, never twice at once; so a handler always sees the latest state, and each state at least once.
  */
-export class WorkQueue {
+export class WorkQueue implements Runnable {
   readonly name: string;
   readonly #options: WorkQueueOptions;
   /** Waiting now, in order. */
@@ -85,31 +86,25 @@ export class WorkQueue {
   }
 
   /**
-   * Works until the signal aborts or stop() is called; what was added before waits for this. Resolves when the last handler
-   * has ended.
+   * Works until the signal aborts; keys that were added before have waited for this. Then it takes no more keys and forgets
+   * those that wait (whoever starts next looks at everything anyway); handlers that run are told by their signal and waited
+   * for.
    */
-  async start(signal?: AbortSignal): Promise<void> {
+  async start(signal: AbortSignal): Promise<void> {
     if (this.#started) throw new Error(`work queue ${this.name} was started before`);
     this.#started = true;
-    using _ = whenAborted(signal, () => void this.stop());
+    using _ = whenAborted(signal, this.#stop);
     this.#pump();
     await this.#ended.promise;
   }
 
-  /**
-   * Takes no more keys and forgets those that wait (whoever starts next looks at everything anyway); handlers that run are
-   * told by their signal and waited for.
-   */
-  async stop(): Promise<void> {
-    if (!this.#stopping.signal.aborted) {
-      this.#stopping.abort();
-      for (const key of [...this.#delayed.keys()]) this.#cancelDelay(key);
-      this.#ready.clear();
-      this.#again.clear();
-      if (this.#active.size === 0) this.#ended.resolve();
-    }
-    await this.#ended.promise;
-  }
+  readonly #stop = (): void => {
+    this.#stopping.abort();
+    for (const key of [...this.#delayed.keys()]) this.#cancelDelay(key);
+    this.#ready.clear();
+    this.#again.clear();
+    if (this.#active.size === 0) this.#ended.resolve();
+  };
 
   #pump(): void {
     if (!this.#started || this.#stopping.signal.aborted) return;

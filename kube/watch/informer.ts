@@ -1,7 +1,7 @@
 import { deepFreeze, Store, type IndexFunction } from './store.ts';
 import { notify, type Change, type InformerHandlers } from './informerHandlers.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
-import { whenAborted } from '../api/whenAborted.ts';
+import type { Runnable } from '../process/lifecycle.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../api/types.ts';
 
 export interface InformerOptions<T extends KubeObject, Index extends string = never> extends Omit<
@@ -23,14 +23,14 @@ export interface InformerOptions<T extends KubeObject, Index extends string = ne
  *
  * It never gives up: whatever fails is logged and tried again with back-off, also a resource that is not installed yet.
  */
-export class Informer<T extends KubeObject, Index extends string = never> {
+export class Informer<T extends KubeObject, Index extends string = never> implements Runnable {
   readonly name: string;
   readonly #options: InformerOptions<T, Index>;
   readonly #store: Store<T, Index>;
   readonly #handlers = new Set<InformerHandlers<T>>();
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
-  #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
+  #started = false;
 
   constructor(options: InformerOptions<T, Index>) {
     this.#options = options;
@@ -87,25 +87,10 @@ export class Informer<T extends KubeObject, Index extends string = never> {
     };
   }
 
-  /** Runs until the signal aborts or stop() is called; resolves when everything has ended. An informer is started once. */
-  async start(signal?: AbortSignal): Promise<void> {
-    if (this.#running) throw new Error(`informer ${this.name} was started before`);
-    const controller = new AbortController();
-    using _ = whenAborted(signal, () => {
-      controller.abort();
-    });
-    const ended = this.#reflect(controller.signal);
-    this.#running = { controller, ended };
-    await ended;
-  }
-
-  /** Ends the watch and resolves when nothing runs any more. The copy stays readable. */
-  async stop(): Promise<void> {
-    this.#running?.controller.abort();
-    await this.#running?.ended;
-  }
-
-  async #reflect(signal: AbortSignal): Promise<void> {
+  /** Watches until the signal aborts. The copy stays readable afterwards. An informer is started once. */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#started) throw new Error(`informer ${this.name} was started before`);
+    this.#started = true;
     const { transform } = this.#options;
     const reflector = new Reflector<T>(
       {

@@ -12,6 +12,8 @@ describe('Informer, on how it asks for lists', () => {
   let server: AnsweringServer;
   let answer: (query: URLSearchParams, response: ServerResponse) => void;
   let informer: Informer<Lease>;
+  let stopping: AbortController;
+  let ended: Promise<void>;
   /** Parameters of the lists, in order. */
   const lists: Record<string, string>[] = [];
 
@@ -25,7 +27,8 @@ describe('Informer, on how it asks for lists', () => {
   });
 
   afterEach(async () => {
-    await informer.stop();
+    stopping.abort();
+    await ended;
     await server[Symbol.asyncDispose]();
   });
 
@@ -33,7 +36,8 @@ describe('Informer, on how it asks for lists', () => {
     const logger = pino({ enabled: false });
     const { client } = server;
     informer = new Informer({ client, logger, resource: leases, backoff: new Backoff({ minMs }), ...options });
-    void informer.start();
+    stopping = new AbortController();
+    ended = informer.start(stopping.signal);
   }
 
   const gone = { kind: 'Status', code: 410, reason: 'Expired' };

@@ -16,7 +16,8 @@ describe('Informer, against a real API server', function () {
   this.timeout(120_000);
   let cluster: Cluster;
   let client: KubeClient;
-  const informers: { stop(): Promise<void> }[] = [];
+  let stopping: AbortController;
+  const ended: Promise<void>[] = [];
 
   before(async function () {
     this.timeout(900_000);
@@ -26,8 +27,13 @@ describe('Informer, against a real API server', function () {
     await createLeases(client, ['lasting', 'doomed']);
   });
 
+  beforeEach(() => {
+    stopping = new AbortController();
+  });
+
   afterEach(async () => {
-    await Promise.all(informers.splice(0).map(informer => informer.stop()));
+    stopping.abort();
+    await Promise.all(ended.splice(0));
   });
 
   after(async () => {
@@ -54,8 +60,7 @@ describe('Informer, against a real API server', function () {
       updated: ({ metadata }) => void seen.push(['updated', metadata.name]),
       deleted: ({ metadata }, unknown) => void seen.push(['deleted', metadata.name, unknown]),
     });
-    informers.push(informer);
-    void informer.start();
+    ended.push(informer.start(stopping.signal));
     await informer.synced;
     return { informer, seen, ends, lists: () => lists };
   }
@@ -163,8 +168,7 @@ describe('Informer, against a real API server', function () {
       logger,
       backoff: new Backoff({ minMs: 20, maxMs: 100 }),
     });
-    informers.push(informer);
-    void informer.start();
+    ended.push(informer.start(stopping.signal));
     await eventually('some attempts', () => lines.length >= 3);
     expect(informer.hasSynced).to.equal(false);
     const warnings = lines.filter(({ level }) => level >= 40);
@@ -201,12 +205,14 @@ describe('Informer, against a real API server', function () {
       const logger = { debug() {}, info() {}, warn() {}, error() {} };
       const client = await KubeClient.connect({ kubeconfig: ${JSON.stringify(cluster.kubeconfig)} });
       const informer = new Informer({ client, resource: leases, logger });
-      void informer.start();
+      const stopping = new AbortController();
+      const ended = informer.start(stopping.signal);
       await informer.synced;
       console.log('synced');
       process.stdin.once('data', async () => {
         process.stdin.destroy();
-        await informer.stop();
+        stopping.abort();
+        await ended;
         await client.close();
         console.log('stopped');
       });`;
