@@ -9,7 +9,7 @@ import { holdNode } from './cniServer/nodeLock.ts';
 import { preferMemory } from './engine.ts';
 import { installExecutable } from './install/installExecutable.ts';
 import { Installation } from './install/installation.ts';
-import { uninstall } from './install/uninstall.ts';
+import { leave } from './install/uninstall.ts';
 import { openNetlink } from './netlink/open.ts';
 import { readOptions, usage, type AgentOptions } from './options.ts';
 import { dieAt, dieAtVariable } from './base/steps.ts';
@@ -37,7 +37,7 @@ async function run(options: AgentOptions): Promise<void> {
   const installation = namespace === undefined ? undefined : new Installation(client, namespace, logger);
   const parts = [...(installation ? [installation] : []), ...createAgent(options, base)];
   await runAll(termination.signal, parts, { logger });
-  if (await installation?.isGone()) await uninstall(options, netlink, checkpoint, logger);
+  if (installation) await leave(installation, options, netlink, checkpoint, logger);
 }
 
 function main(): Promise<void> {

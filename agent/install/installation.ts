@@ -66,6 +66,17 @@ export class Installation implements Runnable {
     return going.includes(true);
   }
 
+  /**
+   * Whether the next agent will chain the primary network in this folder, as the DaemonSet's template says. Where that cannot be read, or says
+   * nothing of the agent, it will: pods that need its interfaces would start without them.
+   */
+  async chains(folder: string): Promise<boolean> {
+    const ref = { namespace: this.#namespace, name: component.agent };
+    const daemonSet = await this.#client.get(daemonSets, ref, { timeoutMs: askTimeoutMs }).catch(() => undefined);
+    const agent = daemonSet?.spec?.template.spec?.containers.find(({ name }) => name === 'agent');
+    return agent === undefined || (agent.args ?? []).some(arg => arg === folder || arg === `--chain=${folder}`);
+  }
+
   async #isGoingOf<T extends KubeObject>(kind: Resource<T>, ref: ObjectRef): Promise<boolean> {
     try {
       const { metadata } = await this.#client.get(kind, ref, { timeoutMs: askTimeoutMs });

@@ -7,10 +7,30 @@ import { KernelRoutes } from '../routes/kernelRoutes.ts';
 import { lockPath } from '../cniServer/nodeLock.ts';
 import type { AgentOptions } from '../options.ts';
 import { removeChainedNetwork } from './chainedNetwork.ts';
+import type { Installation } from './installation.ts';
 import { removeExecutable } from './installExecutable.ts';
 
 /** What the agent made on its node. */
 export type Installed = Pick<AgentOptions, 'cniBinDir' | 'chain' | 'socket' | 'stateDir'>;
+
+/**
+ * Takes along what an agent that ends is not to leave: all, where the system is uninstalled; the chained network, where the next agent will chain
+ * none, as nobody would have it follow the primary network then, and runtimes would pass Multus by for it. Else nothing.
+ */
+export async function leave(
+  installation: Pick<Installation, 'isGone' | 'chains'>,
+  installed: Installed,
+  netlink: Netlink,
+  checkpoint: Checkpoint,
+  logger: Logger,
+): Promise<void> {
+  const { chain } = installed;
+  if (await installation.isGone()) await uninstall(installed, netlink, checkpoint, logger);
+  else if (chain !== undefined && !(await installation.chains(chain))) {
+    await removeChainedNetwork(chain);
+    logger.info({ folder: chain }, 'the primary network is chained no more');
+  }
+}
 
 /**
  * Takes from the node what agents put there, so that pods start and end without us: first our plugin in the primary network, then routes
@@ -18,7 +38,7 @@ export type Installed = Pick<AgentOptions, 'cniBinDir' | 'chain' | 'socket' | 's
  * that is installed later: routes, because those pods use them, and the executable, because runtimes call it when those pods end. A mark
  * tells it then that there is nobody to ask.
  */
-export async function uninstall(
+async function uninstall(
   { cniBinDir, chain, socket, stateDir }: Installed,
   netlink: Netlink,
   checkpoint: Checkpoint,

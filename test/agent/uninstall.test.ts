@@ -66,6 +66,29 @@ describe('agent: whether it is uninstalled', function () {
     expect(await isGone()).to.equal(false);
   });
 
+  it('tells whether the next agent chains the primary network, as long as the API server says so', async () => {
+    const folder = '/etc/cni/net.d';
+    expect(await newInstallation().chains(folder)).to.equal(false);
+    const args = (value: string[]): string[] => [
+      ...['patch', ...daemonSet, '--type=json', '-p'],
+      JSON.stringify([{ op: 'replace', path: '/spec/template/spec/containers/0/args', value }]),
+    ];
+    for (const given of [[`--chain=${folder}`], ['--chain', folder]]) {
+      await cluster.kubectl(args(given));
+      expect(await newInstallation().chains(folder), given.join(' ')).to.equal(true);
+    }
+    await cluster.kubectl(args(['--chain=/elsewhere']));
+    expect(await newInstallation().chains(folder)).to.equal(false);
+    cluster.apiServer.pause();
+    try {
+      expect(await newInstallation().chains(folder)).to.equal(true);
+    } finally {
+      cluster.apiServer.resume();
+    }
+    await cluster.waitUntilReady();
+    await apply('daemonset.yaml');
+  });
+
   it('is not, when somebody has taken its rights (403)', async () => {
     await takeRights();
     expect(await isGone()).to.equal(false);

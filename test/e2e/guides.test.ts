@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
@@ -148,7 +148,9 @@ describe('the guides, done by a reader in order', function () {
     );
     await shows('troubleshooting: refused', /MNN_NETWORK_UNKNOWN/);
     expect(await follow('troubleshooting: audit')).to.match(/^0 findings/);
-    expect(await follow('troubleshooting: webhook')).to.match(/endpoints\/multi-nic-webhook +\d+\.[^]*\n[1-9]\d*$/m);
+    expect(await follow('troubleshooting: webhook')).to.match(
+      /endpointslice\S*\/multi-nic-webhook-\S+ +IPv4 +\S+ +\d+\.[^]*\n[1-9]\d*$/m,
+    );
   });
 
   it('troubleshooting: routes to every other host over each NIC', async () => {
@@ -181,6 +183,13 @@ describe('the guides, done by a reader in order', function () {
       const copy = node.path(`/etc/cni/net.d/${chainedFile}`);
       expect(existsSync(copy)).to.equal(true);
       expect(last(await readFile(copy, 'utf8'))).to.deep.equal(last(shown));
+    }
+  });
+
+  it('without Multus: no copy of the primary network is left where the agents chain it no more', async () => {
+    await follow('without-multus: over to Multus', { overlay: 'self-managed' });
+    for (const node of cluster.nodes) {
+      expect(await readdir(node.path('/etc/cni/net.d')), node.name).not.to.include(chainedFile);
     }
   });
 });
