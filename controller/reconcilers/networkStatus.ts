@@ -9,7 +9,7 @@ import { routeState } from '../../core/status/routes.ts';
 import { hostsApart } from '../../core/status/survey.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
-import { isConflict, isNotFound } from '../../kube/api/errors.ts';
+import { isConflict, isInvalid, isNotFound } from '../../kube/api/errors.ts';
 import { multiNicNetworks } from '../../kube/api/resources.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
 import type { ControllerTimes } from '../controllerOptions.ts';
@@ -82,6 +82,8 @@ export class NetworkStatuses {
       // The copy is behind: what it is behind of brings the key back; the delay is for a copy that catches up before.
       if (isConflict(error)) return { requeueAfterMs: catchUpMs };
       if (isNotFound(error)) return {};
+      // It was stored when the schema was another, and before 1.30 the API server takes no change of such an object.
+      if (isInvalid(error)) this.#context.events.record(object, 'Warning', 'StatusRefused', error.message);
       throw error;
     }
     this.#written.set(name, performance.now());

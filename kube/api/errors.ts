@@ -52,6 +52,11 @@ export function isAlreadyExists(error: unknown): error is ApiError {
   return hasStatus(error, 409) && error.reason === 'AlreadyExists';
 }
 
+/** 422: a schema or a rule of the API server refuses the object. */
+export function isInvalid(error: unknown): error is ApiError {
+  return hasStatus(error, 422);
+}
+
 /** 410, or a Status that says so: the resourceVersion or continue token is older than what the server still has. */
 export function isGone(error: unknown): error is ApiError {
   return error instanceof ApiError && (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import {
+  events,
   hostInterfaces,
   multiNicNetworks,
   namespaces,
@@ -149,6 +150,32 @@ describe('Networks, against a real API server', function () {
     });
     expect(failed.message).to.contain('line 1, column').and.contain('MNN_IPAM_SYNTAX');
     expect(failed.interfaces, 'interface indexes are kept').to.deep.equal(status.interfaces);
+  });
+
+  it('tells by an event of a network that is stored as the schema has it no longer: the API server takes no status of it', async () => {
+    const crd = 'multinicnetworks.multinic.fms.io';
+    const enumPath = `/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/attachPolicy/properties/strategy/enum`;
+    const patch = JSON.stringify([{ op: 'remove', path: enumPath }]);
+    await site.cluster.kubectl(['patch', 'crd', crd, '--type=json', '-p', patch]);
+    const attachPolicy = { strategy: 'QoSClass' as 'none' };
+    const isTaken = (name: string, dryRun = false): Promise<boolean> =>
+      site.client.create(multiNicNetworks, network(name, { attachPolicy }), { dryRun }).then(
+        () => true,
+        () => false,
+      );
+    await eventually('the schema to take it', () => isTaken('stored'));
+    await applyManifests(site.cluster, 'manifests/base/crds');
+    await eventually('the schema to refuse it', async () => !(await isTaken('another', true)));
+    // What makes the controller look again.
+    await site.client.create(hostInterfaces, host('n-1', 1));
+    await eventually('an event, or the status where the API server lets what was there before be', async () => {
+      const { items } = await site.client.list(events, { namespace: 'default' });
+      const told = items.find(
+        ({ involvedObject, reason }) => involvedObject.name === 'stored' && reason === 'StatusRefused',
+      );
+      if (told) expect(told.message).to.contain('spec.attachPolicy.strategy').and.contain('"QoSClass"');
+      return told !== undefined || (await site.seen.status('stored'))?.computeResults.length === 2;
+    });
   });
 
   it('writes no status again when a new leader finds everything as it was', async () => {
