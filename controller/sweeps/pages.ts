@@ -10,7 +10,7 @@ import type { LeaderContext } from '../context/leaderContext.ts';
 import { fateOf, injectedPods, isFailing } from './injectedPods.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { PodFates } from './podFates.ts';
-import { poolRecords } from './poolRecords.ts';
+import { isChanged, poolRecords } from './poolRecords.ts';
 
 export interface PageSweeperOptions {
   /** Between two looks when no pod comes to its end, in milliseconds. */
@@ -119,8 +119,9 @@ export class PageSweeper implements Runnable {
       if (over.size === 0) return;
       const isOver = ({ state, podUID }: Allocation): boolean => state === 'Allocated' && over.has(podUID);
       signal.throwIfAborted();
-      await pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
-      logger.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
+      const release = pools.release(pool, isOver, { timeoutMs: releaseTimeoutMs });
+      if (await isChanged(this.#context, pool, release))
+        logger.info({ pool, pods: over.size }, 'addresses of finished or deleted pods released');
     });
     this.#fates.keep(uids);
   }

@@ -1,22 +1,37 @@
 import type { Allocation, AllocationState, IPPool } from '../../core/api/types.ts';
+import { isMultiNicError } from '../../core/errors.ts';
 import { recordsIn } from '../../core/pool/content.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 
-/** By object, which is one version of a pool: sweeps come every few seconds, and to say it once of each is enough. */
-const told = new WeakSet<IPPool>();
+type Logging = Pick<LeaderContext, 'logger'>;
 
-/** The pool's records in a state; none where it cannot be read, which is told and keeps no other pool from being swept. */
-export function poolRecords(
-  { logger }: Pick<LeaderContext, 'logger'>,
-  pool: IPPool,
-  state: AllocationState,
-): Allocation[] {
+/** Sweeps come every few seconds, and to say it once of each pool is enough: the audit says it as long as it is so. */
+const told = new Set<string>();
+
+/** The pool's records in a state; none where one of them cannot be read, which is told and keeps no other pool from being swept. */
+export function poolRecords(context: Logging, pool: IPPool, state: AllocationState): Allocation[] {
   try {
     return recordsIn(pool, state);
   } catch (error) {
-    if (!told.has(pool))
-      logger.error({ err: error, pool: pool.metadata.name }, 'the pool cannot be read, and is not swept');
-    told.add(pool);
+    tellUnreadable(context, pool.metadata.name, error);
     return [];
   }
+}
+
+/** Waits for the change of a pool. That it cannot be read, as of any of its lines, keeps no other pool from being swept. @returns whether it was changed */
+export async function isChanged(context: Logging, pool: string, change: Promise<unknown>): Promise<boolean> {
+  try {
+    await change;
+    return true;
+  } catch (error) {
+    tellUnreadable(context, pool, error);
+    return false;
+  }
+}
+
+/** @throws the error where it is another one */
+function tellUnreadable({ logger }: Logging, pool: string, error: unknown): void {
+  if (!isMultiNicError(error) || error.code !== 'MNN_POOL_UNREADABLE') throw error;
+  if (!told.has(pool)) logger.error({ err: error, pool }, 'the pool cannot be read, and is not swept');
+  told.add(pool);
 }

@@ -7,7 +7,7 @@ import type { LeaderContext } from '../context/leaderContext.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import type { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';
-import { poolRecords } from './poolRecords.ts';
+import { isChanged, poolRecords } from './poolRecords.ts';
 
 /** Written at the same time. */
 const poolsAtOnce = 4;
@@ -43,17 +43,16 @@ export async function sweepReservations(
     const addresses = addressesOf(found.nics).join();
     const pod = claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, found));
     const options = { timeoutMs: releaseTimeoutMs };
-    if (pod) {
-      const { uid = '', name } = pod.metadata;
-      await pools.confirm(pool, { uid, name, namespace, reservation }, options);
-    } else {
-      const matches = (record: Allocation): boolean =>
-        record.state === 'Reserved' &&
-        record.reservation === reservation &&
-        record.namespace === namespace &&
-        addressesOf(record.nics).join() === addresses;
-      await pools.release(pool, matches, options);
-    }
+    const { uid = '', name = '' } = pod?.metadata ?? {};
+    const matches = (record: Allocation): boolean =>
+      record.state === 'Reserved' &&
+      record.reservation === reservation &&
+      record.namespace === namespace &&
+      addressesOf(record.nics).join() === addresses;
+    const change = pod
+      ? pools.confirm(pool, { uid, name, namespace, reservation }, options)
+      : pools.release(pool, matches, options);
+    if (!(await isChanged(context, pool, change))) return;
     logger.info(
       { pool, namespace, pod: pod?.metadata.name },
       pod ? 'reservation confirmed late' : 'reservation released',

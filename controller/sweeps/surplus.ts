@@ -7,7 +7,7 @@ import { pods } from '../../kube/api/resources.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import type { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { releaseTimeoutMs } from './limits.ts';
-import { poolRecords } from './poolRecords.ts';
+import { isChanged, poolRecords } from './poolRecords.ts';
 
 /** A record in a page. */
 interface PageRecord {
@@ -62,11 +62,8 @@ function heldTwice(records: readonly PageRecord[]): Map<string, Several> {
   return new Map([...byAttachment].filter((entry): entry is [string, Several] => entry[1].length > 1));
 }
 
-async function releaseSurplus(
-  { client, pools, logger }: LeaderContext,
-  held: Several,
-  signal: AbortSignal,
-): Promise<void> {
+async function releaseSurplus(context: LeaderContext, held: Several, signal: AbortSignal): Promise<void> {
+  const { client, pools, logger } = context;
   const [{ record: first }] = held;
   const { namespace, name, podUID } = first;
   const pod = await client.find(pods, { namespace, name }, { signal });
@@ -79,8 +76,8 @@ async function releaseSurplus(
       other.interface === first.interface &&
       addressesOf(other.nics).join() === addresses;
     signal.throwIfAborted();
-    await pools.release(pool, isIt, { timeoutMs: releaseTimeoutMs });
-    logger.info({ pool, namespace, pod: name, addresses }, 'addresses released that the pod held besides its own');
+    if (await isChanged(context, pool, pools.release(pool, isIt, { timeoutMs: releaseTimeoutMs })))
+      logger.info({ pool, namespace, pod: name, addresses }, 'addresses released that the pod held besides its own');
   }
 }
 

@@ -79,6 +79,21 @@ export async function createPoolWith(
   await client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
 }
 
+/** The same of a pool that somebody has edited, and made a mistake in. @returns its lines */
+export async function createSpoiltPool(
+  client: KubeClient,
+  name: string,
+  spec: IPPoolSpec,
+  allocations: Allocation[],
+  mistake = 'Alocated default/mistyped net1',
+): Promise<string[]> {
+  const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
+  const content = formatPool({ ...emptyPool, allocations });
+  const lines = [...content.allocations, mistake];
+  await client.updateStatus(ipPools, { ...pool, status: { ...content, allocations: lines } });
+  return lines;
+}
+
 /** Longer ago than any period of grace. */
 export function old(): string {
   return new Date(Date.now() - 120_000).toISOString();

@@ -7,7 +7,7 @@ import { hostInterfaces, ipPools, leases, multiNicNetworks, nodes, pods, type Po
 import { eventually } from '../eventually.ts';
 import { startReleasers } from '../faults/releasers.ts';
 import { lease } from '../kube/support.ts';
-import { allocation, createPoolWith, host, network, podNamed } from './support.ts';
+import { allocation, createPoolWith, createSpoiltPool, host, network, podNamed } from './support.ts';
 import { controllerSite } from './site.ts';
 
 describe('Sweeps of what pods held, against a real API server', function () {
@@ -115,6 +115,27 @@ describe('Sweeps of what pods held, against a real API server', function () {
     await held(['alive', 'unmarked']);
     for (const { metadata } of [alive, unmarked, finished, failing])
       await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+  });
+
+  it('keeps no page from being swept by others that somebody has spoilt', async () => {
+    await site.client.create(multiNicNetworks, network('spoilt', { subnet: '10.205.0.0/20' }, { hostBlock: 0 }));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    const { metadata } = await site.client.create(pods, podNamed('ended', {}, 'n-0'));
+    const records = [allocation(metadata.uid ?? '', 'ended')];
+    const page = (number: number): IPPoolSpec => ({ network: 'spoilt', page: number, blocks: [] });
+    const spoilt = ['spoilt.page.0', 'spoilt.page.1', 'spoilt.page.2', 'spoilt.page.3'];
+    const lines = await Promise.all(
+      spoilt.map((name, number) => createSpoiltPool(site.client, name, page(number), records)),
+    );
+    await createPool('spoilt.page.4', page(4), records);
+    await site.client.patch(pods, metadata, 'merge', { status: { phase: 'Succeeded' } }, { subresource: 'status' });
+    await eventually('the release', async () => {
+      const { allocations } = readPool(await site.seen.pool('spoilt.page.4'));
+      return allocations.every(({ state }) => state === 'Released');
+    });
+    const left = await Promise.all(spoilt.map(name => site.seen.pool(name)));
+    expect(left.map(pool => pool?.status?.allocations)).to.deep.equal(lines);
+    await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
   });
 
   it('releases what pods held that their kubelet has refused', async () => {
