@@ -18,7 +18,7 @@ export interface CertificateSecretOptions {
 
 /**
  * Follows the serving certificate in a Secret (tls.crt, tls.key), by watching it: a change is served within a second, and a pod can start
- * before there is a Secret. A Secret that goes, or goes bad, changes nothing in a replica that has loaded it before.
+ * before there is a Secret. A replica that has loaded a certificate keeps it when the Secret is deleted or becomes unusable.
  */
 export function certificateSecret(options: CertificateSecretOptions): Follow<KeyAndCertificate> {
   const { client, logger, secret, observer } = options;
@@ -57,7 +57,7 @@ export function certificateSecret(options: CertificateSecretOptions): Follow<Key
   };
 }
 
-/** Replicas that serve need no authority's key in their memory. */
+/** Replicas that only serve need not hold the authority's key in memory. */
 function withoutAuthority(object: Secret): Secret {
   const wanted: readonly string[] = [secretKey.leaf, secretKey.leafKey];
   const data = Object.fromEntries(Object.entries(object.data ?? {}).filter(([key]) => wanted.includes(key)));

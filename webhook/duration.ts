@@ -7,7 +7,7 @@ export function parseDuration(flag: string, text: string): number {
   throw new RangeError(`${flag} must be a whole number with s, m, h or d, for example 90d, not "${text}"`);
 }
 
-/** The inverse of {@link parseDuration}, in the largest unit that leaves no rest. */
+/** The inverse of {@link parseDuration}, in the largest unit that leaves no remainder. */
 export function formatDuration(ms: number): string {
   const [unit, unitMs] = Object.entries(units).find(([, size]) => ms % size === 0) ?? ['s', units.s];
   return `${Math.round(ms / unitMs)}${unit}`;

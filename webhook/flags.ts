@@ -5,15 +5,15 @@ import { certificates, systemNamespace } from '../core/api/names.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { defaultLimits, type WebhookLimits } from './server/limits.ts';
 
-/** What the program was started with. */
+/** The program's command line. */
 export interface Flags {
   port: number;
   healthPort: number;
   /** Where the serving certificate is: in a Secret of the namespace, or in files. */
   certificate: { secret: string } | KeyPairPaths;
-  /** How the leader keeps the Secret; undefined: others do. */
+  /** How the leader keeps the Secret; undefined: somebody else keeps it. */
   rotation: { serverNames: string[]; policy: RotationPolicy } | undefined;
-  /** Undefined: everybody who reaches the port is answered. */
+  /** Undefined: whoever reaches the port is answered. */
   clients: { authorityFile: string; names: Set<string> | undefined } | undefined;
   kubeconfig: string | undefined;
   namespace: string;
@@ -60,7 +60,7 @@ Certificates; durations are whole numbers with s, m, h or d:
 
 /**
  * Reads the command line.
- * @returns undefined where help is asked for
+ * @returns undefined if help is asked for
  * @throws TypeError or RangeError with what is wrong, for people
  */
 export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Flags | undefined {
@@ -123,7 +123,7 @@ const policyOptions = {
   'ca-overlap': { type: 'string', default: formatDuration(overlapMs) },
 } as const;
 
-/** @throws RangeError where one is no duration, or they do not go together */
+/** @throws RangeError if one is no duration, or they do not go together */
 function policyOf(values: Readonly<Record<keyof typeof policyOptions, string>>): RotationPolicy {
   const duration = (flag: keyof typeof policyOptions): number => parseDuration(`--${flag}`, values[flag]);
   const policy = {

@@ -36,12 +36,12 @@ import { AdmissionServer, type ServerOptions } from './server/server.ts';
 export interface WebhookOptions extends ServerOptions, PodReviewOptions {
   client: KubeClient;
   registry: Registry;
-  /** Told what informers do; see createMetrics(). */
+  /** Told what the informers do; see createMetrics(). */
   informerObserver?: ReflectorObserver;
   limits?: WebhookLimits;
 }
 
-/** The parts of the webhook: start `runnables` in order. */
+/** The parts of the webhook, to be started in the order of `runnables`. */
 export interface Webhook {
   server: AdmissionServer;
   /** What it knows of networks and hosts. */
@@ -109,7 +109,7 @@ function createContext(
   };
 }
 
-/** Which path decides what, and how much at once. */
+/** What each path decides, and how many reviews at once. */
 function createReviewApp(context: ReviewContext, options: WebhookOptions, traffic: Traffic): Express {
   const { registry, logger, limits = defaultLimits } = options;
   const { view, events } = context;

@@ -2,7 +2,7 @@ import type { Agent, AgentOptions } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
 import type { TlsMaterial } from './connection.ts';
 
-/** The agents (node:http), which hold the connections, of one set of certificates. */
+/** The agents (of node:http) that hold the connections made with one set of certificates. */
 export interface Agents {
   readonly tls: TlsMaterial;
   readonly calls: Agent;
@@ -16,15 +16,15 @@ export interface Agents {
 const keepAliveMs = 55_000;
 const probeAfterMs = 30_000;
 
-/** The connections of one client. New certificates get new connections; the old ones end when they have been idle. */
+/** The connections of one client. New certificates get new connections; old ones end once they are idle. */
 export class AgentPool {
   readonly #AgentClass: new (options: AgentOptions & TlsMaterial) => Agent;
   readonly #maxConnections: number;
-  /** Those of earlier certificates, too, while they have connections. */
+  /** Including those of earlier certificates, as long as they have connections. */
   readonly #all = new Set<Agent>();
   #current: Agents | undefined;
 
-  /** @param maxConnections bound on the connections for calls; watches have theirs besides */
+  /** @param maxConnections limit on connections for calls; those of watches are not counted */
   constructor(AgentClass: new (options: AgentOptions & TlsMaterial) => Agent, maxConnections: number) {
     this.#AgentClass = AgentClass;
     this.#maxConnections = maxConnections;

@@ -36,7 +36,7 @@ function retryAfter(value: string | undefined): number | undefined {
   return value !== undefined && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
 }
 
-/** What a failed exchange is thrown as: the signal's reason where that ended it, else ours as it is, else a wrapped cause. */
+/** The error to throw for a failed exchange: the signal's reason if that ended it, else an error of ours as it is, else a wrapped cause. */
 export function toTransportError(error: unknown, signal: AbortSignal, what: string): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof ApiError || error instanceof TransportError) return error;

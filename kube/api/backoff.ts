@@ -3,9 +3,9 @@ export interface BackoffOptions {
   readonly minMs?: number;
   /** No delay is longer. Default 30,000. */
   readonly maxMs?: number;
-  /** Each delay is this much longer than the one before. Default 2. */
+  /** Each delay is this many times the one before. Default 2. */
   readonly factor?: number;
-  /** Delays are lengthened by up to this part of themselves, so that many clients do not return at once. Default 0.5. */
+  /** Delays are lengthened at random by up to this fraction of themselves, so that many clients do not return at once. Default 0.5. */
   readonly jitter?: number;
   /** Source of numbers in [0, 1). */
   readonly random?: () => number;
@@ -20,7 +20,7 @@ export class Backoff {
     this.#options = { minMs: 800, maxMs: 30_000, factor: 2, jitter: 0.5, random: Math.random, ...options };
   }
 
-  /** Milliseconds to wait now; the next answer will be longer. */
+  /** Milliseconds to wait now; the next delay will be longer. */
   next(): number {
     const { minMs, maxMs, factor, jitter, random } = this.#options;
     const base = Math.min(minMs * factor ** this.#failures, maxMs / (1 + jitter));
@@ -34,7 +34,7 @@ export class Backoff {
   }
 }
 
-/** A time that the server named, in milliseconds, and up to half as much again: thousands are told the same one at the same moment. */
+/** The delay that the server asked for, in milliseconds, plus up to half as much again: thousands are told the same one at the same moment. */
 export function spread(ms: number, random: () => number = Math.random): number {
   return ms * (1 + random() / 2);
 }

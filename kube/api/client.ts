@@ -113,7 +113,7 @@ export class KubeClient implements AsyncDisposable {
     return { items, resourceVersion: page.metadata.resourceVersion ?? '' };
   }
 
-  /** The version that the API server's storage has reached. Of selectors, any but an object's name would have all objects read for it. */
+  /** The version that the API server's storage has reached. Any selector other than an object's name would have it read all objects. */
   async latestVersion(resource: Resource, options: CallOptions & Selectors = {}): Promise<string> {
     const { namespace, fieldSelector } = options;
     const query = { limit: 1, fieldSelector: fieldSelector?.startsWith('metadata.name=') ? fieldSelector : undefined };
@@ -142,7 +142,7 @@ export class KubeClient implements AsyncDisposable {
     return this.request('POST', pathOf(resource, ref, subresource), { ...options, query: writeQuery(options), body });
   }
 
-  /** Replaces an object; where its resourceVersion is given and no longer the stored one: conflict. */
+  /** Replaces an object; a conflict if its resourceVersion is given and no longer the stored one. */
   async update<T extends KubeObject>(
     resource: Resource<T>,
     object: T,
@@ -223,7 +223,7 @@ export class KubeClient implements AsyncDisposable {
     }
   }
 
-  /** Any request, for what has no method here (`/version`, `/readyz`). The answer is JSON or, where it is not, text. */
+  /** Any request, for what has no method here (`/version`, `/readyz`). The answer is parsed if it is JSON, else text. */
   async request<Answer>(
     method: TransportRequest['method'],
     path: string,
@@ -241,7 +241,7 @@ export class KubeClient implements AsyncDisposable {
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
       signal: limit.signal,
     };
-    // Awaited here: the deadline is over when this block is left.
+    // Awaited here, as the deadline is disposed of when this block is left.
     return await retrying(method, limit.signal, async () => {
       try {
         const response = await this.#transport.send(request);

@@ -7,7 +7,7 @@ export interface CallOptions {
 }
 
 export interface ReadOptions extends CallOptions {
-  /** `'0'`: any state that the API server has in its cache, which is cheap for it. Absent: the latest. */
+  /** `'0'`: whatever state the API server has in its cache, which is cheap for it. Absent: the latest. */
   readonly resourceVersion?: string | undefined;
 }
 
@@ -26,9 +26,9 @@ export interface Selectors {
 }
 
 export interface ListOptions<T> extends ReadOptions, Selectors {
-  /** Objects a page; 0: all in one. Default 500. */
+  /** Objects per page; 0: all in one page. Default 500. */
   readonly limit?: number | undefined;
-  /** Applied to each object as its page arrives, so that what it drops is never held for the whole list. */
+  /** Applied to each object as its page arrives, so that what it drops is not kept in memory until the list is complete. */
   readonly transform?: (object: T) => T;
 }
 
@@ -50,7 +50,7 @@ export interface PatchOptions extends WriteOptions {
 
 export interface DeleteOptions extends CallOptions {
   readonly dryRun?: boolean;
-  /** The delete is refused with a conflict where the object is another one by now. */
+  /** The delete is refused with a conflict if the object is another one by now. */
   readonly preconditions?: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined };
   readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
   readonly gracePeriodSeconds?: number;
@@ -70,6 +70,6 @@ export type Query = Record<string, string | number | boolean | undefined>;
 export interface ClientOptions {
   /** Sent as User-Agent, which audit logs and API server metrics show. */
   readonly userAgent?: string;
-  /** Connections for calls; watches have theirs besides. Default 16. */
+  /** Limit on connections for calls; those of watches are not counted. Default 16. */
   readonly maxConnections?: number;
 }

@@ -2,7 +2,7 @@ import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isIPv6 } from 'node:net';
 
-/** What a request needs to be let in. */
+/** What a request needs to be authenticated. */
 export interface Credentials {
   /** Authorization and the like. */
   readonly headers: Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ export interface TlsMaterial {
   readonly rejectUnauthorized?: boolean;
 }
 
-/** Where the API server is, and how to be let in. */
+/** Where the API server is, and how to authenticate. */
 export interface Connection {
   /** Base URL without a trailing slash. */
   readonly server: string;

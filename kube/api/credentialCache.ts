@@ -5,14 +5,14 @@ import { TransportError } from './errors.ts';
 const ttlMs = 60_000;
 
 export interface CredentialCache {
-  /** The current credentials, read when they were never read or are a minute old. */
+  /** The current credentials, read again once they are a minute old. */
   get(): Promise<Credentials>;
-  /** Has the next get() read them anew: the API server did not accept these. */
+  /** Makes the next get() read them anew: the API server did not accept these. */
   expire(): void;
 }
 
 /**
- * Keeps a connection's credentials for a minute. Where reading fails (a file just being replaced) the previous ones stay
+ * Keeps a connection's credentials for a minute. If reading fails (a file is just being replaced), the previous ones stay
  * in use, as they may well still be good, and the next call reads again.
  */
 export function cacheCredentials(connection: Connection): CredentialCache {

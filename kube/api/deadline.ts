@@ -1,13 +1,13 @@
 import { TransportError } from './errors.ts';
 import { whenAborted } from './whenAborted.ts';
 
-/** A signal that aborts when the caller's does or when the time is over. Dispose it when the work is done. */
+/** A signal that aborts when the caller's does or when the time is up. Dispose of it when the work is done. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
 }
 
 /**
- * Bounds a piece of work in time. Built on setTimeout and one AbortController, because AbortSignal.any over
+ * Limits the time of a piece of work. Built on setTimeout and one AbortController, because AbortSignal.any over
  * AbortSignal.timeout may be collected before it fires (nodejs/node #57736).
  *
  * @param signal the caller's own signal, if any: its reason is passed on

@@ -1,6 +1,6 @@
 import type { KubeStatus, KubeStatusDetails } from './types.ts';
 
-/** The API server answered, and the answer is a refusal (a meta/v1 Status, or what a proxy in between made of it). */
+/** The API server answered with a refusal (a meta/v1 Status, or what a proxy in between made of it). */
 export class ApiError extends Error {
   /** HTTP status. */
   readonly status: number;
@@ -22,7 +22,7 @@ export class ApiError extends Error {
 
 export type TransportErrorCode = 'timeout' | 'inactive' | 'connection' | 'closed' | 'protocol';
 
-/** No (complete) answer came: whether the API server acted on the request is not known. */
+/** No (complete) answer came: it is not known whether the API server acted on the request. */
 export class TransportError extends Error {
   readonly code: TransportErrorCode;
 

@@ -3,7 +3,7 @@ import type { Connection, ConnectionChoice, Credentials, TlsMaterial } from './c
 
 /**
  * The connection that a kubeconfig file describes, with every way to log in that @kubernetes/client-node knows (certificates,
- * tokens, token files, exec plugins, OpenID Connect). The library is loaded here only: a process in a pod never pays for it.
+ * tokens, token files, exec plugins, OpenID Connect). Only this function loads the library, so a process in a pod never pays for it.
  * A `proxy-url` is not supported and refused.
  *
  * @param where.kubeconfig path; absent: $KUBECONFIG (several, merged), else ~/.kube/config

@@ -2,7 +2,7 @@ import type { Node } from './resources.ts';
 
 type NodeCondition = NonNullable<NonNullable<Node['status']>['conditions']>[number];
 
-/** What a node's kubelet says of itself; `Unknown` where it is not heard any more. */
+/** The Ready condition that the node's kubelet reports; `Unknown` when it is no longer heard. */
 export function readyCondition({ status }: Node): NodeCondition | undefined {
   return status?.conditions?.find(({ type }) => type === 'Ready');
 }

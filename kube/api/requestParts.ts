@@ -8,7 +8,7 @@ export const contentTypes: Record<PatchType, string> = {
   json: 'application/json-patch+json',
 };
 
-/** The path with the parameters that have a value. */
+/** The path, with those parameters that have a value. */
 export function withQuery(path: string, query: Query): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
@@ -20,7 +20,7 @@ export function withQuery(path: string, query: Query): string {
 /**
  * The parameters of one page of a list.
  * @param paged whether a limit is set
- * @param token of the page before, where there is one
+ * @param token the continue token of the page before, if there is one
  */
 export function listQuery<T>(options: ListOptions<T>, paged: boolean, token: string | undefined): Query {
   return {

@@ -124,7 +124,7 @@ export function pathOf(
   return parts.join('/');
 }
 
-/** The API server undoes escapes before it takes a path apart (apimachinery, IsValidPathSegmentName): a name must not lead elsewhere. */
+/** The API server decodes a path before it splits it (apimachinery, IsValidPathSegmentName): a name must not lead elsewhere. */
 function segment(name: string): string {
   if (!/^\.{1,2}$|[/%]/.test(name) && name.isWellFormed()) return encodeURIComponent(name);
   const message = `${JSON.stringify(name)} is no name of an object`;

@@ -3,7 +3,7 @@ import { sleep } from './deadline.ts';
 import { ApiError, isRetryable, TransportError } from './errors.ts';
 
 /**
- * Repeats a request, within its deadline, where that cannot do it twice: the server says that it did not act and when to
+ * Repeats a request, within its deadline, when this cannot have it done twice: the server says that it did not act and when to
  * come back (Retry-After with 429 or 503, as client-go does), or a read lost its connection.
  */
 export async function retrying<T>(method: string, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
@@ -21,16 +21,16 @@ export async function retrying<T>(method: string, signal: AbortSignal, attempt: 
   }
 }
 
-/** Pauses before what an API server in need did not do is asked of it again: whoever waits for it waits twice as long at most. */
+/** Pauses before an API server in trouble is asked again for what it did not do: they at most double the wait. */
 export function patientBackoff(): Backoff {
   return new Backoff({ minMs: 50, maxMs: 5_000 });
 }
 
 /**
- * Repeats a work, less and less often, while it comes to nothing for reasons that may pass: for work without which a pod would be refused.
+ * Repeats an operation, less and less often, while it fails for reasons that may pass: for operations without which a pod would be refused.
  * @param timeoutMs for all of it
- * @param work is told what is left of that, ms
- * @throws what the work throws; at the end of the time the API server's last words, where it said any
+ * @param work the operation, which is told how much of that time is left, ms
+ * @throws what the operation throws; when the time is up, the API server's last words, if there were any
  */
 export async function untilAnswered<T>(timeoutMs: number, work: (leftMs: number) => Promise<T>): Promise<T> {
   const until = performance.now() + timeoutMs;
@@ -43,7 +43,7 @@ export async function untilAnswered<T>(timeoutMs: number, work: (leftMs: number)
       if (error instanceof ApiError) answer = error;
       if (!isRetryable(error)) throw error;
       const waitMs = backoff.next();
-      // Of a request that the deadline ended, the answers before say more.
+      // When the deadline ended the request, the answers before it say more.
       if (performance.now() + waitMs >= until) throw answer ?? error;
       await sleep(waitMs);
     }

@@ -20,18 +20,18 @@ export interface TransportRequest {
   readonly watch?: boolean;
 }
 
-/** An answer of which the body is still to be read: to its end, or its connection is of no more use. */
+/** An answer whose body is still to be read: to its end, or its connection cannot be used again. */
 export interface Answer {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: AsyncIterable<Buffer>;
 }
 
-/** What may be under way at an abrupt end: a request without its answer, or an answer that is still read. */
+/** What may be under way at an abrupt end: a request without its answer, or an answer that is still being read. */
 type Part = ClientRequest | IncomingMessage;
 
 /**
- * The connections of one client: calls on a bounded number, watches on others, both with the current credentials. One HTTP/1.1 connection a
+ * The connections of one client: calls on a bounded number, watches on others, both with the current credentials. One HTTP/1.1 connection per
  * request, so that what goes wrong on one connection stays there. On node:http, and not on undici, whose parser is a WebAssembly program:
  * compiling it costs every agent more than 10 MiB of memory.
  */
@@ -46,7 +46,7 @@ export class Transport {
 
   /**
    * @param connection where and how to log in; its credentials are read again every minute, and at once after a 401
-   * @param maxConnections bound on the connections for calls; further calls wait
+   * @param maxConnections limit on connections for calls; further calls wait
    */
   constructor(connection: Connection, maxConnections: number) {
     const { origin, pathname, protocol } = new URL(connection.server);
@@ -70,7 +70,7 @@ export class Transport {
   /** Ends every connection at once; what is under way fails. */
   close(): void {
     this.#isClosed = true;
-    // The answer first: it tells its reader why, while its request would only cut it off.
+    // The answer first: so its reader learns why, while destroying its request would only cut it off.
     for (const part of [...this.#underWay].reverse()) part.destroy(closed());
     this.#agents.destroy();
   }
@@ -110,7 +110,7 @@ function closed(): TransportError {
   return new TransportError('closed', 'the client is closed');
 }
 
-/** A server that does not answer at all would keep a request for minutes. */
+/** A server that does not answer at all would hold a request for minutes. */
 function limitConnecting(sent: ClientRequest, socket: Socket): void {
   if (!socket.connecting) return;
   const timer = setTimeout(() => {

@@ -4,7 +4,7 @@ import type { KubeObject, KubeStatus } from './types.ts';
 /** meta/v1 WatchEvent, as the API server streams it: one JSON object a line. */
 export type WatchEvent<T extends KubeObject> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
-  /** Nothing changed up to this resourceVersion; the object has nothing but it. */
+  /** Nothing changed up to this resourceVersion, which is all that the object has. */
   | { readonly type: 'BOOKMARK'; readonly object: { readonly metadata: { readonly resourceVersion: string } } };
 
 /**

@@ -1,7 +1,7 @@
 import { TransportError } from './errors.ts';
 import { whenAborted } from './whenAborted.ts';
 
-/** Aborts its signal when nothing was heard for too long. Dispose it when the stream has ended. */
+/** Aborts its signal when nothing has been heard for too long. Dispose of it when the stream has ended. */
 export interface Watchdog extends Disposable {
   readonly signal: AbortSignal;
   /** Passes chunks on; each one counts as a sign of life. */

@@ -1,6 +1,6 @@
 /**
- * Calls the listener when the signal aborts: at once where it has.
- * @returns what takes the listener off again; dispose of it when the work is done, as signals outlive the work that they end
+ * Calls the listener when the signal aborts, or at once if it has already.
+ * @returns removes the listener when disposed of: do that when the work is done, as signals outlive the work that they end
  */
 export function whenAborted(signal: AbortSignal | undefined, listener: () => void): Disposable {
   if (signal?.aborted) listener();

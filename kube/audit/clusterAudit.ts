@@ -7,32 +7,32 @@ import { readFrame } from './frame.ts';
 import { secondLook } from './secondLook.ts';
 
 export interface ClusterAuditOptions {
-  /** Between the two readings, where the first finds something, in milliseconds. */
+  /** Milliseconds between the two readings, where the first finds something. */
   settleMs: number;
   /** See AuditRules. Default one minute each. */
   graceMs?: number;
   reservationMs?: number;
   /** Requests at the same time. Default 8. */
   concurrency?: number;
-  /** Only what concerns this network. Default: all. */
+  /** Only findings that concern this network. Default: all. */
   network?: string | undefined;
   signal?: AbortSignal;
 }
 
-/** What an audit came to. */
+/** The result of an audit. */
 export interface AuditResult {
   findings: AuditFinding[];
-  /** Disagreements that were seen once, and neither looked at again nor told: there were too many. */
+  /** How many disagreements were seen once, but neither checked a second time nor reported, as there were too many. */
   more: number;
 }
 
-/** More disagreements than this are not looked at a second time, nor told, before some of them are mended. */
+/** Disagreements beyond this number are neither checked a second time nor reported until some of them are mended. */
 const mostFindings = 1000;
 
 /**
- * Audits the cluster as the API server has it, node by node: of thousands of nodes one is in memory at a time, and of the pods that are
- * done a few bytes an address. What looks wrong is read a second time, and only what is still wrong then is told: the answers are
- * not of one moment, and the first ones may come from the API server's cache.
+ * Audits the cluster as the API server has it, node by node: only one of thousands of nodes is in memory at a time, and a few bytes an
+ * address of the pods that are done. Whatever looks wrong is read a second time, and reported only if it is still wrong then: the
+ * answers are not of one moment, and the first ones may come from the API server's cache.
  * @throws ApiError, TransportError
  */
 export async function auditCluster(client: KubeClient, options: ClusterAuditOptions): Promise<AuditResult> {

@@ -11,18 +11,18 @@ import { ipPools, pods } from '../api/resources.ts';
 import { eachOf } from '../process/eachOf.ts';
 import type { AuditFrame } from './frame.ts';
 
-/** A finding of the first look, and the pools that it rests on. */
+/** A finding of the first look, and the pools that it is based on. */
 export interface Suspicion {
   finding: AuditFinding;
   pools: readonly string[];
 }
 
-/** Pods that have no node yet are looked at as if they had this one. */
+/** Pods without a node are audited as if they were on this one. */
 const unscheduled = '';
 
 /**
- * Looks at pages and at pools of nodes that are gone, one by one, then at each node's pods and pools. May suspect too much, as nothing of
- * it is of one moment, but overlooks only what begins while it looks.
+ * Looks at pages and at pools of nodes that are gone, one by one, then at each node's pods and pools. It may suspect too much, as it does
+ * not see everything at one moment, but it overlooks only what begins while it looks.
  */
 export async function firstLook(
   client: KubeClient,

@@ -9,7 +9,7 @@ import { cidrs, multiNicNetworks, nodes, type Node } from '../api/resources.ts';
 /** What every part of an audit is compared with. */
 export type AuditFrame = Pick<AuditInput, 'networks' | 'nodes'>;
 
-/** A Node carries kilobytes of image names; so many at a time are parsed without keeping the process from anything. */
+/** A Node carries kilobytes of image names; pages of this size are parsed without blocking the process noticeably. */
 const nodesAtOnce = 100;
 
 export async function readFrame(client: KubeClient, signal: AbortSignal | undefined): Promise<AuditFrame> {

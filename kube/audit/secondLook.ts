@@ -10,8 +10,8 @@ import type { Suspicion } from './firstLook.ts';
 import type { AuditFrame } from './frame.ts';
 
 /**
- * Audits the suspects once more, as the API server has them now. Pods are read before pools: what admission wrote into a pod, the pool had
- * before. Pods that are not suspects are not read, so what is found about them means nothing.
+ * Audits the suspects once more, as the API server has them now. Pods are read before pools: whatever admission wrote into a pod was in
+ * the pool before. Pods that are not suspects are not read, so findings about them mean nothing.
  */
 export async function secondLook(
   client: KubeClient,

@@ -25,11 +25,11 @@ export interface GrantRequest {
   network: string;
   claimant: Claimant;
   request: NicRequest;
-  /** Addresses that the pod asks for, one a NIC in interface order. */
+  /** Addresses that the pod asks for, one per NIC in interface order. */
   ips?: readonly string[] | undefined;
-  /** What the request's class names, where the network's strategy looks at it. */
+  /** What the class of the request names, where the network's strategy considers it. */
   deviceClass?: DeviceClass | undefined;
-  /** Where the pod's devices are, where the network's strategy looks at it. */
+  /** Where the pod's devices are, where the network's strategy considers it. */
   placement?: DevicePlacement | undefined;
   /** Addresses that the attachment may hold already: where to look first. */
   held?: readonly string[];
@@ -39,7 +39,7 @@ export interface GrantRequest {
 export interface Granted {
   nics: AllocatedNic[];
   pool: string | undefined;
-  /** What a best-effort pod asked for in vain. */
+  /** What a best-effort pod asked for and did not get. */
   short?: string | undefined;
   /** Whether the pool had nothing of the attachment before: who cannot use it gives it back. */
   isNew?: boolean;
@@ -76,7 +76,7 @@ export async function grantOnNode(
   return { ...granted, short };
 }
 
-/** The same before the node is known. Undefined where the choice has to wait for it. */
+/** The same before the node is known. Undefined where the choice has to wait for the node. */
 export async function grantAnywhere(
   view: ClusterView,
   store: PoolStore,
@@ -94,7 +94,7 @@ interface PageClaim extends Claim {
   held?: readonly string[] | undefined;
 }
 
-/** What keeps a pod from one page, while others may have room. */
+/** Errors that rule out one page, while others may still have room. */
 const ofOnePage: ReadonlySet<string> = new Set(['MNN_POOL_FULL', 'MNN_POOL_UNREADABLE']);
 
 /** Tries pages, the most promising first, until one has room. */
@@ -145,7 +145,7 @@ async function grantInPages(
   throw unreadable ?? new PoolFullError(network.name, detail);
 }
 
-/** @throws MultiNicError MNN_ADDRESS_OUTSIDE where numbers do not count that far */
+/** @throws MultiNicError MNN_ADDRESS_OUTSIDE where the address lies beyond what numbers can count */
 function askedPage({ name }: Network, ranges: readonly Block[], ips: readonly string[]): number | undefined {
   const page = pageAround(ranges, ips);
   if (page === undefined || page <= Number.MAX_SAFE_INTEGER) return page;

@@ -20,7 +20,7 @@ import type { PoolRef } from '../pools/poolRef.ts';
 import type { PoolCallOptions, PoolStore } from '../pools/poolStore.ts';
 import { readLoads } from './sharedNics.ts';
 
-/** One attachment of a network that keeps its records in the pool of the node. */
+/** One attachment to a network that keeps its records in the node's pool. */
 export interface NodeGrant {
   known: KnownNetwork;
   node: NodeState;
@@ -30,7 +30,7 @@ export interface NodeGrant {
   sharers: readonly Network[];
 }
 
-/** What was written, and by which choice. */
+/** What was written, and the choice that led to it. */
 export interface NodeGranted {
   allocation: Allocation;
   pool: string;
@@ -39,9 +39,9 @@ export interface NodeGranted {
   isNew: boolean;
 }
 
-/** Those that gave way to each other choose again at different times, within this, ms. */
+/** Attachments that gave way to each other choose again at random times within this, ms: not at the same moment again. */
 const giveWayMs = 100;
-/** How often an attachment chooses before it is refused. */
+/** How many times an attachment chooses before it is refused. */
 const rounds = 5;
 
 const nothing: NicLoads = new Map();
@@ -62,7 +62,7 @@ export async function grantInNodePool(
   const deadline = performance.now() + options.timeoutMs;
   const left = (): number => Math.max(1, deadline - performance.now());
   const readOthers = (): Promise<NicLoads> => readLoads(store, sharers, node.name, left());
-  // Which NIC is the best or the cheapest is not guessed; whether one is taken is found out below.
+  // No guess is made at the best or cheapest NIC here; whether one is taken is found out below.
   let others = sharers.length > 0 && keepsPromises(network) ? await readOthers() : nothing;
   let isNew = false;
   for (let round = 1; ; round++) {
@@ -86,7 +86,7 @@ export async function grantInNodePool(
 }
 
 interface Written extends NodeGranted {
-  /** What the other attachments of the pool had when this one was written. */
+  /** What the pool's other attachments had when this one was written. */
   own: NicLoads;
 }
 
@@ -120,7 +120,7 @@ async function write(
   return { allocation, pool: pool.name, own, isNew, short };
 }
 
-/** Whether nobody else has what was written, now that the others are known. */
+/** Whether, now that the others' records are known, nobody else has what was written. */
 function isSound({ known, node, choice }: NodeGrant, { allocation, own }: Written, others: NicLoads): boolean {
   const { network } = known.state;
   const members = node.host ? candidatesOf(network, node.host) : [];

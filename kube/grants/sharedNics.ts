@@ -9,8 +9,8 @@ import type { ClusterView } from '../view/clusterView.ts';
 import type { PoolStore } from '../pools/poolStore.ts';
 
 /**
- * Other networks whose attachments on the host take from the same NICs: both promise bandwidth of one, or one of the two takes NICs whole.
- * Most networks have none, and their pods cost nothing more for it.
+ * Other networks whose attachments compete for the same NICs of the host: both promise bandwidth of a NIC, or one of them takes NICs whole.
+ * Most networks have no such competitor, and their pods cost nothing extra.
  */
 export function sharersOf(view: ClusterView, network: Network, host: HostInterfaceSpec): Network[] {
   const others = view
@@ -22,7 +22,7 @@ export function sharersOf(view: ClusterView, network: Network, host: HostInterfa
   return others.filter(other => nicNames(other, host).some(name => own.has(name)));
 }
 
-/** Whether what one has of a NIC matters to the other. */
+/** Whether what one of them takes of a NIC matters to the other. */
 function minds(one: Network, other: Network): boolean {
   if (!keepsRecords(other) || other.nodeIndependent) return false;
   return (keepsPromises(one) && keepsPromises(other)) || takesWholeNic(one) || takesWholeNic(other);
@@ -38,7 +38,7 @@ function nicNames(network: Network, host: HostInterfaceSpec): string[] {
 }
 
 /**
- * What the networks' attachments on the node have of its NICs now, as the API server says.
+ * What the networks' attachments hold of the node's NICs now, according to the API server.
  * @throws ApiError, TransportError, MultiNicError MNN_POOL_UNREADABLE
  */
 export async function readLoads(

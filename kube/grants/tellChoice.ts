@@ -1,7 +1,7 @@
 import { explain, explainShort, type AttachmentChoice } from '../../core/selection/explain.ts';
 import type { EventRecorder, EventSubject } from '../report/events.ts';
 
-/** Tells with the pod's events which NICs were chosen, and why: `kubectl describe pod` shows them. */
+/** Records as events of the pod which NICs were chosen, and why: `kubectl describe pod` shows them. */
 export function tellChoice(
   events: Pick<EventRecorder, 'record'>,
   { metadata }: Pick<EventSubject, 'metadata'>,

@@ -4,7 +4,7 @@ import { sleep } from '../api/deadline.ts';
 /** How often the copies are looked at again, ms. */
 const stepMs = 25;
 
-/** What more of the API server's objects may mend. */
+/** Errors that go away when more of the API server's objects arrive. */
 const lagging: ReadonlySet<ErrorCode> = new Set(['MNN_NETWORK_NOT_READY', 'MNN_NODE_NOT_READY']);
 
 /** Whether the error may only say that our copies of the API server's objects lag, or that the controller is not done yet. */
@@ -13,11 +13,11 @@ export function isNotReady(error: unknown): boolean {
 }
 
 /**
- * Does a work again while it fails for want of objects that are on their way: others may have seen already what our copies have not,
- * and whoever asked us tries again a good deal later, if at all.
- * @param lagMs how long to try, ms; once at least
- * @param isLag the errors that are worth it
- * @throws the work's last error
+ * Repeats an operation while it fails for want of objects that are on their way: others may have seen what our copies lack so far,
+ * and whoever asked us tries again much later, if at all.
+ * @param lagMs how long to try, ms; at least one attempt is made
+ * @param isLag tells the errors that are worth another attempt
+ * @throws the operation's last error
  */
 export async function whenReady<T>(
   lagMs: number,

@@ -14,17 +14,17 @@ export interface LeaderElectionOptions {
   readonly identity: string;
   readonly logger: Logger;
   /**
-   * What the leader does. The signal aborts when it leads no longer or is to stop: it must then end soon, as another
-   * candidate follows. Where it is rejected, start() is too.
+   * The leader's work. The signal aborts when it no longer leads or is to stop: the work must then end soon, as another
+   * candidate takes over. If it rejects, so does start().
    */
   readonly onStarted: (signal: AbortSignal) => Promise<void>;
   /** Leadership ended without having been given up. */
   readonly onLost?: () => void;
-  /** How long other candidates wait for a leader that is not heard. Default 15,000. */
+  /** How long other candidates wait for a leader that has gone silent. Default 15,000. */
   readonly leaseDurationMs?: number;
-  /** How long the leader leads without having been able to renew. Shorter than leaseDurationMs. Default 10,000. */
+  /** How long the leader goes on leading when it cannot renew. Shorter than leaseDurationMs. Default 10,000. */
   readonly renewDeadlineMs?: number;
-  /** Between renewals, and about between attempts to become leader. Default 2,000. */
+  /** Time between renewals, and roughly that between attempts to become leader. Default 2,000. */
   readonly retryPeriodMs?: number;
   /** For metrics. */
   readonly observer?: { leading?(lease: string, leading: boolean): void } | undefined;
@@ -38,8 +38,8 @@ interface Observed {
 
 /**
  * Leader election on a coordination.k8s.io/v1 Lease, by the rules of client-go: whoever renews it leads; others take it
- * over when it did not change for its duration, measured on their own clocks. A leader that cannot renew in time, or whose
- * process was paused, stops to lead before another one starts.
+ * over when it has not changed for its duration, measured on their own clocks. A leader that cannot renew in time, or whose
+ * process was paused, stops leading before another one starts.
  */
 export class LeaderElector implements Runnable {
   readonly name: string;
@@ -67,23 +67,23 @@ export class LeaderElector implements Runnable {
     this.#lock = leaseLock(options.client, options.lease, options.identity, this.#leaseDurationMs);
   }
 
-  /** Whether this process leads, by the clock: true no longer than the renew deadline after the last renewal. */
+  /** Whether this process leads, by the clock: true until the renew deadline after the last renewal at the latest. */
   get isLeader(): boolean {
     return this.#term?.isCurrent ?? false;
   }
 
   /**
-   * Is a candidate, and leads when elected, until the signal aborts. Then the leader's work is waited for and the lease given
-   * up. After a loss it is a candidate again.
+   * Stands as a candidate, and leads when elected, until the signal aborts. Then it waits for the leader's work to end and gives
+   * up the lease. After losing the lease it is a candidate again.
    *
-   * @throws what onStarted is rejected with
+   * @throws what onStarted rejects with
    */
   async start(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const asked = performance.now();
       const held = await this.#tryToTake(signal);
       if (held) await this.#lead(new Term(held, signal, asked + this.#renewDeadlineMs));
-      // Spread out, so that the candidates do not all ask at the same moment.
+      // Spread out, so that not all candidates ask at the same moment.
       else await sleep(this.#retryPeriodMs * (1 + 1.2 * Math.random()), signal);
     }
   }
@@ -130,7 +130,7 @@ export class LeaderElector implements Runnable {
     }
   }
 
-  /** Goes on while the leader's work is ending, so that nobody follows too early. Never rejects. */
+  /** Goes on while the leader's work is ending, so that nobody takes over too early. Never rejects. */
   async #renew(term: Term): Promise<void> {
     for (;;) {
       await sleep(this.#retryPeriodMs, term.over);
@@ -162,7 +162,7 @@ export class LeaderElector implements Runnable {
 
   async #release(): Promise<void> {
     try {
-      // Read first: whether a renewal that was just cancelled arrived is not known.
+      // Read first: it is not known whether a renewal that was just cancelled arrived.
       const stored = await this.#lock.read(this.#callTimeoutMs);
       if (stored?.spec?.holderIdentity === this.#options.identity)
         await this.#lock.release(stored, this.#callTimeoutMs);

@@ -1,7 +1,7 @@
 import type { Lease } from '../api/resources.ts';
 import { whenAborted } from '../api/whenAborted.ts';
 
-/** One time of leading, from being elected until the work of the leader has ended. */
+/** One term of a leader, from its election until its work has ended. */
 export class Term implements Disposable {
   /** As last written. */
   held: Lease;
@@ -14,7 +14,7 @@ export class Term implements Disposable {
 
   /**
    * @param stop ends the term in good order
-   * @param leadsUntil by the monotonic clock; the term is lost at that time unless it is extended before
+   * @param leadsUntil by the monotonic clock; the term is lost at that time unless it was extended
    */
   constructor(held: Lease, stop: AbortSignal, leadsUntil: number) {
     this.held = held;
@@ -39,7 +39,7 @@ export class Term implements Disposable {
     return this.#lost;
   }
 
-  /** Whether the clock says that this term still leads: a paused process learns of its time-out late. */
+  /** Whether the term still lasts, by the clock: in a paused process the timer fires late. */
   get isCurrent(): boolean {
     return !this.#lost && performance.now() < this.#leadsUntil;
   }

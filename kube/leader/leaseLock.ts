@@ -2,13 +2,13 @@ import type { KubeClient } from '../api/client.ts';
 import { leases, type Lease } from '../api/resources.ts';
 import type { ObjectRef } from '../api/types.ts';
 
-/** A Lease as a lock: each write carries the resourceVersion that it rests on, so of two candidates one gets a conflict. */
+/** A Lease as a lock: each write carries the resourceVersion that it is based on, so one of two candidates gets a conflict. */
 export interface LeaseLock {
   /** The stored lease, undefined where there is none. */
   read(timeoutMs: number, signal?: AbortSignal): Promise<Lease | undefined>;
   /** Makes `identity` its holder; `previous` is what was read, undefined where there was none. */
   take(previous: Lease | undefined, timeoutMs: number, signal: AbortSignal): Promise<Lease>;
-  /** Says that the holder still holds it. */
+  /** Renews it for its holder. */
   renew(held: Lease, timeoutMs: number, signal: AbortSignal): Promise<Lease>;
   /** Gives it up, so that the next holder need not wait until it expires. */
   release(held: Lease, timeoutMs: number): Promise<void>;
@@ -34,7 +34,7 @@ export function leaseLock(client: KubeClient, ref: ObjectRef, identity: string, 
     renew: (held, timeoutMs, signal) =>
       client.update(leases, { ...held, spec: { ...held.spec, renewTime: microTime() } }, { timeoutMs, signal }),
     release: async (held, timeoutMs) => {
-      // As client-go does: nobody holds it, and it lasts one second, the least that the API allows.
+      // As client-go does: no holder, and a duration of one second, the least that the API allows.
       const spec = { ...held.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime() };
       await client.update(leases, { ...held, spec }, { timeoutMs });
     },

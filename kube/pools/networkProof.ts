@@ -5,25 +5,25 @@ import { abortable, deadline } from '../api/deadline.ts';
 import { multiNicNetworks } from '../api/resources.ts';
 import { untilAnswered } from '../api/retry.ts';
 
-/** What a reading may take, ms, of which whoever asks for it waits as long as it has time. */
+/** Time-out of a reading, ms; whoever asks for one waits for it only as long as its own time allows. */
 const readingMs = 5_000;
 
-/** Which MultiNicNetwork a grant rests on, and which of its specifications. */
+/** The MultiNicNetwork, and the version of its spec, that a grant is based on. */
 export interface NetworkVersion {
   uid: string;
   generation: number;
 }
 
 /**
- * Whether what was granted rests on the network as it is, and not on a copy that lags behind an edit of its layout, or behind the deletion of
- * a network that was made again. Both are refused while a pool has records. So the network is read after a pool's first record has been
- * written, and not again while one is there that was there before: as long as that lives, nobody could make such an edit.
+ * Whether a grant is based on the network as it is, and not on a copy that lags behind an edit of its layout, or behind its deletion and new
+ * creation. Both are refused while a pool has records. So the network is read after a pool's first record has been written, and not again
+ * while any record from before is still there: as long as that lives, nobody could make such an edit.
  */
 export class NetworkProof {
   readonly #client: KubeClient;
-  /** Record → the version that was the network's when the record was there already. */
+  /** Record → the version that the network had at a time when the record was there already. */
   readonly #proven = new WeakMap<Allocation, string>();
-  /** By network: the end of the reading that is under way, and the one that follows it, shared by all who ask meanwhile. */
+  /** By network: the end of the reading under way, and the reading that follows it, shared by all who ask meanwhile. */
   readonly #ends = new Map<string, Promise<void>>();
   readonly #following = new Map<string, Promise<MultiNicNetwork | undefined>>();
 
@@ -31,17 +31,17 @@ export class NetworkProof {
     this.#client = client;
   }
 
-  /** Whether nothing but this version can be, as a record says that is there. */
+  /** Whether a record that is there proves that the network still has this version. */
   isProven({ allocations }: PoolContent, version: NetworkVersion): boolean {
     return allocations.some(record => record.state !== 'Released' && this.#proven.get(record) === textOf(version));
   }
 
-  /** The version is the network's, now that these records are there. */
+  /** Notes that the network had this version when these records were there. */
   keep({ allocations }: PoolContent, version: NetworkVersion): void {
     for (const record of allocations) if (record.state !== 'Released') this.#proven.set(record, textOf(version));
   }
 
-  /** A record's next version says what the one before said. */
+  /** A record's new version proves what its old one proved. */
   carry(before: PoolContent, after: PoolContent): void {
     for (const [i, record] of after.allocations.entries()) {
       const old = before.allocations[i];

@@ -3,27 +3,27 @@ import type { KubeClient } from '../api/client.ts';
 import { untilAnswered } from '../api/retry.ts';
 import { listPoolRows, type PoolRow } from './poolTable.ts';
 
-/** Pages that were full are looked at again after this, ms: addresses come back. */
+/** Pages that were full are tried again after this, ms: addresses come back. */
 const staleMs = 60_000;
 
-/** Attachments that a page may have before others are preferred: each makes every write of the page dearer. */
+/** Number of attachments from which other pages are preferred: each one makes every write of the page dearer. */
 const comfortable = 32;
 
-/** The next page is made ready when the one that is taken from has room for so many: at 100 pods a second that leaves 80 ms for it. */
+/** The next page is prepared when the current one has room for only so many more: at 100 pods a second that leaves 80 ms for it. */
 const readyAhead = 8;
 
-/** Among so many pages a process chooses: those that write at the same time seldom meet, and what is given out stays together. */
+/** Number of pages among which a process chooses: processes that write at the same time seldom meet, and allocations stay close together. */
 const choice = 8;
 
-/** So many pages a call that are full by their count are tried all the same, where that may be wrong. */
+/** Number of pages per call that are tried although they are full by their count, where the count may mislead. */
 const mostDoubts = 4;
 
 /** The pages of a network. */
 export interface NetworkPages {
   count: number;
-  /** Those that have nothing to give out, worked out where a page is chosen anew. Default: none. */
+  /** Pages without an address to give out, determined when a page is chosen anew. Default: none. */
   excluded?: () => readonly PageSpan[];
-  /** Whether attachments may leave NICs out: a page with as many as fit may then have addresses of some NIC left. */
+  /** Whether attachments may leave NICs out: a page that is full by its count may then still have addresses of some NIC. */
   isPartial?: boolean;
 }
 
@@ -34,20 +34,20 @@ interface Known {
   counted: Set<number>;
   /** Neither full nor comfortable. */
   crowded: Set<number>;
-  /** What this process takes from, for as long as that is right. */
+  /** The page that this process takes from, as long as it has room. */
   current?: number | undefined;
-  /** What it takes from afterwards. */
+  /** The page that it takes from next. */
   next?: number | undefined;
-  /** As they were when the network was last asked for. */
+  /** The pages as of the last call for the network. */
   pages: NetworkPages;
   readAt: number;
-  /** Under way: all who want to know more wait for the same answer. */
+  /** The request under way: all callers share its answer. */
   reading?: Promise<Known>;
 }
 
 /**
- * Which pages of node-independent networks to take from, as far as this process knows: a wrong answer costs a try. It is learned from what is
- * written, and now and then from the printer columns of all pages, which are a hundredth of their content.
+ * Which pages of node-independent networks to take from, as far as this process knows: a wrong answer costs a try. It learns from what is
+ * written and, now and then, from the printer columns of all pages, which are a hundredth of their content.
  */
 export class PageDirectory {
   readonly #client: KubeClient;
@@ -59,7 +59,7 @@ export class PageDirectory {
 
   /**
    * Pages to try, the best first; ends when there is none left.
-   * @param timeoutMs for the request that may be needed
+   * @param timeoutMs time-out of the request that may be needed
    * @throws ApiError, TransportError
    */
   async *candidates(network: string, pages: NetworkPages, timeoutMs: number): AsyncGenerator<number, void> {
@@ -83,7 +83,7 @@ export class PageDirectory {
       }
       tried.add(page);
       yield page;
-      // Whoever comes back for another found this one full.
+      // A caller that comes back for another page found this one full.
       known.full.add(page);
       if (!isFresh) await refresh();
     }
@@ -91,7 +91,7 @@ export class PageDirectory {
 
   /**
    * Tells how many attachments a page has, resting ones included.
-   * @returns the page that comes next, once, when it is time to make that ready
+   * @returns the next page, once, when it is time to prepare it
    */
   hasRecords(network: string, page: number, count: number): number | undefined {
     const known = this.#networks.get(network);
@@ -129,7 +129,7 @@ export class PageDirectory {
   }
 }
 
-/** The page that is taken from; where that is none, or was tried, the one that comes next. */
+/** The current page or, if there is none or it was tried already, the next one. */
 function choose(known: Known, tried: ReadonlySet<number>): number | undefined {
   const { current, next, full, counted, crowded, pages } = known;
   const hasRoom = (page: number): boolean => page < pages.count && !full.has(page) && !tried.has(page);

@@ -1,6 +1,6 @@
 import { MultiNicError } from '../../core/errors.ts';
 
-/** A pool was not written in time, as far as who waited for it knows: a request that is under way may still succeed. */
+/** A pool was not written in time, as far as the caller knows: a request that is under way may still succeed. */
 export class PoolDeadlineError extends MultiNicError {
   readonly pool: string;
 

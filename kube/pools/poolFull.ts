@@ -1,6 +1,6 @@
 import { MultiNicError } from '../../core/errors.ts';
 
-/** A network has no address left where one was asked for. */
+/** A network has no address left to give. */
 export class PoolFullError extends MultiNicError {
   readonly network: string;
 

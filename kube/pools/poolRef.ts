@@ -3,19 +3,19 @@ import { networkOwner, ownedBy } from '../../core/api/owner.ts';
 import type { IPPool, IPPoolSpec } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 
-/** A pool: its name, and what it is made with by the first allocation. */
+/** A pool: its name, and what the first allocation creates it with. */
 export interface PoolRef {
   name: string;
   spec: IPPoolSpec;
   /** UID of the MultiNicNetwork, which owns the pool. */
   networkUid: string;
-  /** Of the MultiNicNetwork that the claim was made of; absent: the claim does not rest on a copy of it that may lag. */
+  /** Generation of the MultiNicNetwork that the claim is based on; absent: the claim is not based on a copy that may lag. */
   networkGeneration?: number | undefined;
-  /** How many attachments fit, for people to read; absent where no addresses of ours are given. */
+  /** How many attachments fit, for people to read; absent where we give out no addresses. */
   capacity?: number | undefined;
 }
 
-/** The object that the first allocation makes. */
+/** The object that the first allocation creates. */
 export function newPool({ name, spec, networkUid }: PoolRef): IPPool {
   return {
     apiVersion,
@@ -30,8 +30,8 @@ export function newPool({ name, spec, networkUid }: PoolRef): IPPool {
 }
 
 /**
- * A pool may be left of a network that was deleted and made again: Kubernetes' garbage collector is about to delete it, with what is written
- * into it until then.
+ * A pool may be left over from a network that was deleted and created again: Kubernetes' garbage collector is about to delete it, with
+ * whatever is written into it until then.
  * @throws MultiNicError MNN_NETWORK_NOT_READY
  */
 export function checkOwner({ name, spec: { network }, networkUid }: PoolRef, found: IPPool | undefined): void {

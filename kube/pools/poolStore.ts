@@ -17,36 +17,36 @@ import { refusal } from './refusal.ts';
 import { ipPools } from '../api/resources.ts';
 
 export interface PoolCallOptions {
-  /** What the call may take in all, conflicts and retries included. */
+  /** Time for the whole call, ms, conflicts and retries included. */
   timeoutMs: number;
   /** Nothing is written; the result is what would have been. */
   dryRun?: boolean;
-  /** How long a change may wait for others of the same pool to go along with, ms. Default: not at all. */
+  /** How long a change may wait to be written together with others of the same pool, ms. Default: not at all. */
   patienceMs?: number;
 }
 
 export interface PoolStoreOptions {
   logger: Logger;
-  /** Pools are to have no managedFields (decision 0014); for who may update ippools, not only their status. Default false. */
+  /** Pools are to have no managedFields (decision 0014); takes the right to update ippools, not only their status. Default false. */
   untracked?: boolean;
 }
 
-/** What an allocation has made of a pool. */
+/** The outcome of an allocation. */
 interface Written {
   allocation: Allocation;
   before: PoolContent;
   after: PoolContent;
 }
 
-/** How long a released address rests, ms: whoever still sends to the pod that had it has noticed by then. */
+/** How long a released address rests, ms: by then, whoever still sent to its former pod has noticed. */
 const coolDownMs = 60_000;
 
-/** Idle pools whose last version is remembered, to write without reading first. */
+/** Number of idle pools whose last version is remembered, so that they can be written without being read first. */
 const maxRemembered = 4096;
 
 /**
  * The allocations, kept in IPPool objects. The API server is the arbiter: every change is a PUT of the status with the resourceVersion
- * that it rests on, and the changes that wait for the same pool go in one PUT. Any number of processes may write at once.
+ * that it is based on, and changes that wait for the same pool go into one PUT. Any number of processes may write at once.
  */
 export class PoolStore {
   readonly #client: KubeClient;
@@ -54,7 +54,7 @@ export class PoolStore {
   readonly #untracked: boolean;
   readonly #writers = new Map<string, PoolWriter>();
   readonly #proof: NetworkProof;
-  /** Where node-independent networks have room. */
+  /** Which pages of node-independent networks have room. */
   readonly pages: PageDirectory;
 
   constructor(client: KubeClient, options: PoolStoreOptions) {
@@ -65,14 +65,14 @@ export class PoolStore {
     this.#untracked = options.untracked ?? false;
   }
 
-  /** A pool's content as the API server has it now; one that does not exist is empty. @throws ApiError, TransportError, MultiNicError */
+  /** A pool's content as the API server has it now; empty if the pool does not exist. @throws ApiError, TransportError, MultiNicError */
   async read(pool: string, timeoutMs: number): Promise<PoolContent> {
     return readPool(await this.#client.find(ipPools, { name: pool }, { timeoutMs }));
   }
 
   /**
-   * Takes addresses for an attachment, or returns those that it holds already.
-   * @param claim what to take, or the choice of it: made on the content that is written, so again after each conflict
+   * Allocates addresses to an attachment, or returns those that it holds already.
+   * @param claim what to take, or the function that chooses it from the content that is written, called again after each conflict
    * @throws what the choice throws; MultiNicError MNN_POOL_FULL, MNN_ADDRESS_TAKEN, MNN_ADDRESS_OUTSIDE, MNN_NETWORK_NOT_READY, MNN_DEADLINE
    */
   async allocate(
@@ -103,8 +103,8 @@ export class PoolStore {
   }
 
   /**
-   * Of a record that was found nobody knows whether its writer came to this: it died, or its answer was lost.
-   * @throws MultiNicError MNN_NETWORK_NOT_READY where the network is another one by now: then nothing is kept of a new record; PoolDeadlineError
+   * Nobody knows whether the writer of a record that was found got this far: it may have died, or its answer was lost.
+   * @throws MultiNicError MNN_NETWORK_NOT_READY where the network is another one by now; a new record is then taken back; PoolDeadlineError
    */
   async #prove(
     { name, spec, networkUid, networkGeneration }: PoolRef,
@@ -124,7 +124,7 @@ export class PoolStore {
       this.#proof.keep(after, version);
       return;
     }
-    // What was there before may be of a pod that runs: it is granted again, or another in its place, once our copy has caught up.
+    // A record from before may belong to a running pod: it, or another in its place, is granted once our copy has caught up.
     if (after !== before) {
       const own = formatRecord(allocation);
       await this.release(name, record => formatRecord(record) === own, { timeoutMs: left() });
@@ -132,7 +132,7 @@ export class PoolStore {
     throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${spec.network} was changed just now`);
   }
 
-  /** Nobody waits for it: it ends by itself, and what it does not achieve is done by who takes from the pool. */
+  /** Nobody waits for this: it ends by itself, and if it fails, whoever takes from the pool does it. */
   #prepare(pool: PoolRef): void {
     void this.#writer(pool.name).prepare(newPool(pool));
   }
@@ -145,8 +145,8 @@ export class PoolStore {
   }
 
   /**
-   * Gives a pod what was reserved for it, and tells what it holds: nothing where the reservation was given up before, or is another pod's.
-   * @param interfaceName the attachment that is looked for: what is told of the others may be old
+   * Makes a pod's reservation its own, and returns what it holds: nothing if the reservation was given up before, or is another pod's.
+   * @param interfaceName the attachment that the caller wants; what is returned of the others may be old
    * @throws MultiNicError MNN_DEADLINE
    */
   confirm(pool: string, pod: Holder, options: PoolCallOptions, interfaceName?: string): Promise<Allocation[]> {
@@ -156,14 +156,14 @@ export class PoolStore {
         if (content) this.#proof.carry(before, content);
         const { allocations } = content ?? before;
         const own = allocations.filter(r => r.podUID === pod.uid && r.state !== 'Released');
-        // What a pod holds it holds for as long as it lives.
+        // A pod keeps what it holds for as long as it lives.
         return { content, result: own, holds: own.some(r => r.interface === interfaceName) };
       },
     });
   }
 
   /**
-   * The record of a pod's attachment, also one that is still reserved for it; the API server's cache will do, where it has that.
+   * The record of a pod's attachment, even if it is only reserved so far; from the API server's cache if that has it.
    * @throws MultiNicError MNN_DEADLINE
    */
   find(pool: string, pod: Holder, interfaceName: string, options: PoolCallOptions): Promise<Allocation | undefined> {
@@ -172,7 +172,7 @@ export class PoolStore {
         const own = (r: Allocation): boolean =>
           (r.podUID === pod.uid && r.state !== 'Released') || isReservedFor(r, pod);
         const record = allocations.find(r => r.interface === interfaceName && own(r));
-        // A pod's record lives as long as the pod, and the reservation of one that exists is not given up.
+        // A record lives as long as its pod, and no reservation is given up while its pod exists.
         return { content: undefined, result: record, holds: record !== undefined };
       },
     });

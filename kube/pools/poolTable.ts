@@ -3,7 +3,7 @@ import type { KubeClient } from '../api/client.ts';
 import type { CallOptions } from '../api/clientOptions.ts';
 import { ipPools } from '../api/resources.ts';
 
-/** meta/v1 Table, as far as it is read. */
+/** meta/v1 Table, the parts that are read. */
 interface Table {
   columnDefinitions: { name: string }[];
   rows?: { cells: unknown[] }[];
@@ -21,7 +21,7 @@ export interface PoolRow {
 }
 
 /**
- * The pools by their printer columns, which are a hundredth of their content, from the API server's cache: they may be some seconds old.
+ * The pools' printer columns, which are a hundredth of their content, from the API server's cache: they may be some seconds old.
  * @throws ApiError, TransportError
  */
 export async function listPoolRows(

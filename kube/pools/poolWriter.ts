@@ -9,34 +9,34 @@ import { ipPools } from '../api/resources.ts';
 import { patientBackoff } from '../api/retry.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
 
-/** What a change makes of a pool. */
+/** The outcome of a change to a pool. */
 export interface Applied<T> {
   /** Undefined: nothing is changed. */
   content: PoolContent | undefined;
   result: T;
-  /** Whether a result that changes nothing holds also where the content was old. Default: it does not. */
+  /** Whether a result that changes nothing is valid even if it is based on old content. Default: false. */
   holds?: boolean;
 }
 
 /** One change that waits for a pool. */
 export interface Change<T> {
-  /** The object to make where there is none; absent: then there is nothing to change. */
+  /** The object to create if there is none; absent: without an object there is nothing to change. */
   ifAbsent?: () => IPPool;
   /**
-   * What the change makes of the pool's content, and its result. Called again, on newer content, after a conflict; an error it throws is
-   * the answer to this change alone.
+   * Applies the change to the pool's content. Called again, on newer content, after a conflict; an error that it throws fails
+   * only this change.
    * @param pool the object that has the content; undefined where there is none
    */
   apply(before: PoolContent, pool: IPPool | undefined): Applied<T>;
   timeoutMs: number;
   dryRun: boolean;
-  /** How long it may wait for others to go along with, ms. Default: not at all. */
+  /** How long it may wait to be written together with others, ms. Default: not at all. */
   patienceMs?: number;
 }
 
 interface Waiting extends Change<unknown> {
   deadline: number;
-  /** When it goes even if it goes alone. */
+  /** When it is written even if it is the only one. */
   due: number;
   resolve(result: unknown): void;
   reject(error: unknown): void;
@@ -51,15 +51,15 @@ export interface PoolWriterOptions {
 type Outcome = { ok: true; result: unknown; holds: boolean } | { ok: false; error: unknown };
 
 /**
- * How long the last version seen is worth a write without reading first, ms: in a burst of pods it mostly still is the latest; later the
- * node's agent has mostly written, and a conflict costs a request more than reading.
+ * How long to write on the last version seen without reading first, ms: in a burst of pods it is mostly still the latest; later, the
+ * node's agent has mostly written, and a conflict costs one request more than reading.
  */
 const freshMs = 2000;
 
-/** What a request may take that no change has asked for, ms: changes that come meanwhile wait for it. */
+/** Time-out of requests that no change has asked for, ms: changes that come meanwhile have to wait for them. */
 const unaskedTimeoutMs = 1000;
 
-/** A request ends so long before its changes' deadline, ms: then it is known what it failed with. */
+/** A request is ended this long before the deadline of its changes, ms, so that they can be told why it failed. */
 const lastWordsMs = 20;
 
 /** Writes one pool: collects the changes that wait, applies them to the latest version and writes them at once. */
@@ -69,14 +69,14 @@ export class PoolWriter {
   readonly #options: PoolWriterOptions;
   #waiting: Waiting[] = [];
   #running = false;
-  /** Set while all that waits is patient. */
+  /** Set while every waiting change may wait longer. */
   #starter: NodeJS.Timeout | undefined;
-  /** The last version seen; it may be old, which a PUT finds out. */
+  /** The last version seen; if it is old, a PUT finds that out. */
   #known: IPPool | undefined;
   #knownAt = -Infinity;
-  /** What was read of the pool last. */
+  /** What was last read of the pool. */
   #content: PoolContent | undefined;
-  /** What the API server said of the last try, where that failed. */
+  /** The API server's answer to the last try, if that failed. */
   #lastError: unknown;
 
   constructor(client: KubeClient, name: string, options: PoolWriterOptions) {
@@ -93,7 +93,7 @@ export class PoolWriter {
   /** @throws what the change's apply() threw; PoolDeadlineError */
   submit<T>(change: Change<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    // The caller is answered in time also while a request of the batch hangs.
+    // The caller is answered in time even while a request of the batch hangs.
     const timer = setTimeout(() => {
       reject(this.#deadline());
     }, change.timeoutMs);
@@ -109,7 +109,7 @@ export class PoolWriter {
     });
   }
 
-  /** Makes the pool where there is none, and learns its version, so that who takes from it first does not wait for that. Never rejects. */
+  /** Creates the pool if there is none, and learns its version, so that the first to take from it need not wait for that. Never rejects. */
   async prepare(template: IPPool): Promise<void> {
     if (this.idle) await this.#run(() => this.#prepare(template));
   }
@@ -143,7 +143,7 @@ export class PoolWriter {
     this.#runWhenDue();
   }
 
-  /** Answers every change that waits, also those that come while it tries. */
+  /** Answers every waiting change, including those that come while it tries. */
   async #settle(): Promise<void> {
     let open: Waiting[] = [];
     this.#lastError = undefined;
@@ -162,8 +162,8 @@ export class PoolWriter {
         this.#lastError = error;
         this.#known = undefined;
         if (isConflict(error) || isAlreadyExists(error)) {
-          // Whoever wrote first has mostly more to write. Who waits for as long as a try takes meets others less often, and takes along
-          // what comes meanwhile.
+          // Whoever wrote first mostly has more to write. Waiting for as long as a try takes avoids further conflicts, and takes along
+          // the changes that come meanwhile.
           await sleep(Math.random() * (performance.now() - now));
           continue;
         }
@@ -179,8 +179,8 @@ export class PoolWriter {
 
   /**
    * One try.
-   * @param mayBeOld whether it may rest on a copy that is not the latest, which costs the API server half
-   * @returns false where it did, and nothing was written that would prove it the latest
+   * @param mayBeOld whether it may be based on a copy that is not the latest, which costs the API server half as much
+   * @returns false if it was, and nothing was written that would prove the copy the latest
    */
   async #attempt(batch: Waiting[], mayBeOld: boolean): Promise<boolean> {
     const last = Math.max(...batch.map(({ deadline }) => deadline));
@@ -200,7 +200,7 @@ export class PoolWriter {
         return { ok: false, error };
       }
     });
-    // Only a PUT proves that the copy was the latest; most answers that rest on none must not rest on an old copy.
+    // Only a PUT proves that the copy was the latest; most results without a PUT must not be based on an old copy.
     if (!changed && mayBeOld && !outcomes.every(outcome => outcome.ok && outcome.holds)) return false;
     if (changed) await this.#write(pool, content, batch, left);
     for (const [i, change] of batch.entries()) {
@@ -211,7 +211,7 @@ export class PoolWriter {
     return true;
   }
 
-  /** What was seen last, if that was not long ago; else what the API server has: in its cache where it may be old. */
+  /** The last version seen, if that was not long ago; else the API server's, from its cache if it may be old. */
   async #copy(mayBeOld: boolean, timeoutMs: number): Promise<IPPool | undefined> {
     if (mayBeOld && this.#known && performance.now() - this.#knownAt <= freshMs) return this.#known;
     return this.#know(await this.#read(mayBeOld ? '0' : undefined, { timeoutMs }));
@@ -241,8 +241,8 @@ export class PoolWriter {
   }
 
   /**
-   * Gives up the pool's managedFields, once in its life and when its changes are answered: an API server that keeps none goes on keeping
-   * none, and a write costs it a third less. What does not succeed is left to the next write.
+   * Removes the pool's managedFields, once in the pool's life and after its changes are answered: an API server that has none for an object
+   * keeps none from then on, and a write costs it a third less. If this fails, it is left to the next write.
    */
   async #untrack(pool: IPPool): Promise<void> {
     const metadata = { ...pool.metadata, managedFields: [{}] };

@@ -1,4 +1,4 @@
-/** Works on every item, so many at a time; the first failure ends it, when what is under way has ended. */
+/** Handles every item, so many at a time. After the first failure no new item is begun, and it ends once those under way have ended. */
 export async function eachOf<T>(items: Iterable<T>, atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   const queue = [...items].values();
   let failed = false;

@@ -1,5 +1,5 @@
 /**
- * Since when this process knows of something, by its monotonic clock: times that others wrote were taken from their clocks, and any wall
+ * How long this process has known of something, by its own monotonic clock: times written by others come from their clocks, and any wall
  * clock may jump.
  */
 export class FirstSeen {

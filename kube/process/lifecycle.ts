@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly logger: Logger;
   /** Milliseconds for all of them to stop, after which those still running are named and left. Default 20,000. */
   readonly stopTimeoutMs?: number;
-  /** All are told to stop at the same moment: none needs another one to come to its end. Default false. */
+  /** All are told to stop at the same moment, as none needs another one while it stops. Default false. */
   readonly stopTogether?: boolean;
 }
 
@@ -46,7 +46,7 @@ export async function runAll(signal: AbortSignal, runnables: readonly Runnable[]
     failed ??= { error };
     failure.reject(error);
   };
-  // Whoever waits for it races it; a failure while stopping has no one waiting.
+  // It is awaited in races only; nobody waits for a failure that happens while stopping.
   failure.promise.catch(() => undefined);
 
   try {
@@ -93,7 +93,7 @@ export function group(name: string, runnables: readonly Runnable[]): Runnable {
 
 /**
  * A signal that aborts at SIGTERM or SIGINT. A second one ends the process at once, with the exit status that shells give
- * for it. Dispose it to give the signals back.
+ * for it. Dispose of it to restore the default handling.
  */
 export function terminationSignal(logger: Logger): { readonly signal: AbortSignal } & Disposable {
   const controller = new AbortController();
@@ -140,7 +140,7 @@ async function stopInReverse(
   clearTimeout(timer);
 }
 
-/** Resolves when the signal aborts: for parts whose work is done by others' calls. */
+/** Resolves when the signal aborts: for parts that only work when others call them. */
 export async function untilAborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   using _ = whenAborted(signal, resolve);

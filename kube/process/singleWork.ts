@@ -2,12 +2,12 @@ import type { Runnable } from './lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver, type WorkQueueOptions, type WorkResult } from './workQueue.ts';
 
 export interface SingleWorkOptions extends Pick<WorkQueueOptions, 'name' | 'logger'> {
-  /** Brings it to its wanted state. Throwing has it tried again with back-off. */
+  /** Does the work. When it throws, it is tried again with back-off. */
   readonly handler: (signal: AbortSignal) => Promise<WorkResult | void>;
   readonly observer: WorkQueueObserver | undefined;
 }
 
-/** A work queue for what is looked at as a whole: it has one key. */
+/** A work queue with a single key, for work that is always done as a whole. */
 export class SingleWork implements Runnable {
   readonly name: string;
   readonly #queue: WorkQueue;
@@ -22,12 +22,12 @@ export class SingleWork implements Runnable {
     });
   }
 
-  /** Has it looked at after a delay, or earlier where something else asks for that: changes come in bursts. */
+  /** Has the work done after a delay, or earlier if triggered otherwise: changes come in bursts. */
   trigger(afterMs = 0): void {
     this.#queue.addAfter(this.name, afterMs);
   }
 
-  /** Looks once, and then whenever it is triggered. */
+  /** Does the work once, and then whenever it is triggered. */
   start(signal: AbortSignal): Promise<void> {
     this.trigger();
     return this.#queue.start(signal);

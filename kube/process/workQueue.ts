@@ -3,7 +3,7 @@ import { Backoff, type BackoffOptions } from '../api/backoff.ts';
 import { whenAborted } from '../api/whenAborted.ts';
 import type { Runnable } from './lifecycle.ts';
 
-/** What a handler may return: when to look at the key again, though nothing went wrong. */
+/** What a handler may return: when to handle the key again although nothing went wrong. */
 export interface WorkResult {
   readonly requeueAfterMs?: number;
 }
@@ -11,12 +11,12 @@ export interface WorkResult {
 export interface WorkQueueOptions {
   /** Shown in logs and metrics. */
   readonly name: string;
-  /** Brings what the key names to its wanted state. Throwing has the key tried again with back-off. */
+  /** Brings the object of that key to its wanted state. When it throws, the key is tried again with back-off. */
   readonly handler: (key: string, signal: AbortSignal) => Promise<WorkResult | void>;
   readonly logger: Logger;
   /** Keys worked on at the same time. Default 1. */
   readonly concurrency?: number;
-  /** Delays of a key that fails again and again. Default 50 ms to 60 s. */
+  /** Delays of a key that keeps failing. Default 50 ms to 60 s. */
   readonly backoff?: BackoffOptions;
   readonly observer?: WorkQueueObserver | undefined;
 }
@@ -29,8 +29,8 @@ export interface WorkQueueObserver {
 }
 
 /**
- * Keys to be worked on. A key that waits already is not added twice; one that is added while it is worked on is worked on
- * once more afterwards, never twice at once; so a handler always sees the latest state, and each state at least once.
+ * Keys that wait for a handler. A key that is waiting already is not added twice; one that is added while it is being handled is
+ * handled once more afterwards, never twice at once; so a handler always sees the latest state, and no change goes unhandled.
  */
 export class WorkQueue implements Runnable {
   readonly name: string;
@@ -51,12 +51,12 @@ export class WorkQueue implements Runnable {
     this.#options = options;
   }
 
-  /** Keys that wait, without those that are delayed or worked on. */
+  /** Keys that are waiting, not counting those that are delayed or being handled. */
   get depth(): number {
     return this.#ready.size + this.#again.size;
   }
 
-  /** Has the key worked on as soon as possible. Without effect once the queue is stopped. */
+  /** Has the key handled as soon as possible. Without effect once the queue is stopped. */
   add(key: string): void {
     if (this.#stopping.signal.aborted) return;
     this.#cancelDelay(key);
@@ -66,7 +66,7 @@ export class WorkQueue implements Runnable {
     this.#pump();
   }
 
-  /** Has the key worked on after a delay, or earlier where it is added otherwise. The shorter of two delays counts. */
+  /** Has the key handled after a delay, or earlier if it is added otherwise. Of two delays the shorter counts. */
   addAfter(key: string, delayMs: number): void {
     if (this.#stopping.signal.aborted) return;
     if (delayMs <= 0) {
@@ -86,7 +86,7 @@ export class WorkQueue implements Runnable {
   }
 
   /**
-   * Works until the signal aborts; keys that were added before have waited for this. Then it takes no more keys and forgets
+   * Works until the signal aborts; keys that were added before have been waiting for it. Then it takes no more keys and forgets
    * those that wait (whoever starts next looks at everything anyway); handlers that run are told by their signal and waited
    * for.
    */

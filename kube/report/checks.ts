@@ -1,12 +1,12 @@
 import type { Check } from './healthServer.ts';
 
-/** What a readiness check of informers needs to see of each. */
+/** What the readiness check needs of each informer. */
 export interface Synced {
   readonly name: string;
   readonly hasSynced: boolean;
 }
 
-/** Passes when every informer's copy was complete once. */
+/** Passes once every informer's copy has been complete. */
 export function informersSynced(informers: Iterable<Synced>): Check {
   return () => {
     const missing = [...informers].filter(({ hasSynced }) => !hasSynced).map(({ name }) => name);

@@ -7,7 +7,7 @@ import { whenAborted } from '../api/whenAborted.ts';
 import { events } from '../api/resources.ts';
 import type { ObjectMeta } from '../../core/api/types.ts';
 
-/** What an event is about: any object, as it was read. */
+/** What an event is about: any object as it was read. */
 export interface EventSubject {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -21,11 +21,11 @@ export interface EventRecorderOptions {
   readonly component: string;
   /** The node or pod that it runs on. */
   readonly instance: string;
-  /** Repetitions within this time count on the same Event object. Default 10 minutes. */
+  /** Repetitions within this time are counted on the same Event object. Default 10 minutes. */
   readonly windowMs?: number;
-  /** Events that may wait to be written; more are dropped, and of Normal ones those above half of it. Default 1,000. */
+  /** Events that may wait to be written; any more are dropped, Normal ones from half of this number on. Default 1,000. */
   readonly maxPending?: number;
-  /** How many events may be written a second just now, so that pods come first at the API server. Default 20. */
+  /** How many events may be written per second at present, so that pods come first at the API server. Default 20. */
   readonly perSecond?: () => number;
 }
 
@@ -40,7 +40,7 @@ interface Series {
   readonly first: Date;
   last: Date;
   count: number;
-  /** As far as the API server knows; 0: not created yet. */
+  /** The count that the API server has; 0: not created yet. */
   written: number;
 }
 
@@ -54,7 +54,7 @@ const maxMessage = 1024;
 export class EventRecorder {
   readonly name = 'event recorder';
   readonly #options: EventRecorderOptions;
-  /** By what they say; the oldest first. */
+  /** Keyed by what they say; the oldest first. */
   readonly #series = new Map<string, Series>();
   readonly #pending = new Set<Series>();
   #wake = Promise.withResolvers<void>();
@@ -103,7 +103,7 @@ export class EventRecorder {
     this.#wake.resolve();
   }
 
-  /** Writes events until the signal aborts; then, for a moment, what still waits. */
+  /** Writes events until the signal aborts; then, for a moment, those that are still waiting. */
   async start(signal: AbortSignal): Promise<void> {
     using _ = whenAborted(signal, () => {
       this.#wake.resolve();
@@ -114,7 +114,7 @@ export class EventRecorder {
       if (signal.aborted) break;
       for (let series = this.#next(); series; series = this.#next()) {
         await this.#write(series, 10_000);
-        // Where events come faster than they may be written, this loop never ends.
+        // When events come faster than they may be written, this loop never ends.
         this.#forgetOld();
         await sleep(1000 / (this.#options.perSecond?.() ?? 20), signal);
         if (signal.aborted) break;

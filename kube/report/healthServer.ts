@@ -7,24 +7,24 @@ import { messageOf } from '../../core/errors.ts';
 import { http } from '../api/http.ts';
 import { untilAborted, type Runnable } from '../process/lifecycle.ts';
 
-/** Passes, or says what is wrong. */
+/** Passes (true), or says what is wrong. */
 export type Check = () => true | string | Promise<true | string>;
 
 export interface HealthServerOptions {
   /** Address to listen on; default all. */
   readonly host?: string;
-  /** 0: any free one, see HealthServer.port. */
+  /** 0 takes any free one, see HealthServer.port. */
   readonly port: number;
   readonly logger: Logger;
   /** Absent: no /metrics. */
   readonly registry?: Registry;
-  /** Named checks of /healthz: failing has the kubelet restart the container. Default: none, so it passes as it answers. */
+  /** Named checks of /healthz: failing has the kubelet restart the container. Default: none, so it passes as long as it answers. */
   readonly live?: Readonly<Record<string, Check>>;
   /** Named checks of /readyz: failing takes the pod out of its Service. */
   readonly ready?: Readonly<Record<string, Check>>;
 }
 
-/** Probes and metrics over plain HTTP: /healthz, /readyz (each check on a line, as the API server prints them), /metrics. */
+/** Probes and metrics over plain HTTP: /healthz, /readyz (one check a line, as the API server prints them), /metrics. */
 export class HealthServer implements Runnable {
   readonly name = 'health server';
   readonly #options: HealthServerOptions;
@@ -38,12 +38,12 @@ export class HealthServer implements Runnable {
     });
   }
 
-  /** The port that is listened on, once ready. */
+  /** The port that it listens on, once ready. */
   get port(): number {
     return (this.#server.address() as AddressInfo | null)?.port ?? this.#options.port;
   }
 
-  /** @throws where the port is taken */
+  /** @throws when the port is taken */
   async start(signal: AbortSignal): Promise<void> {
     const { host, port } = this.#options;
     this.#server.listen({ port, host });

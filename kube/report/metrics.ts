@@ -4,14 +4,14 @@ import type { WorkQueueObserver } from '../process/workQueue.ts';
 
 /** One process's metrics, and the observers that informers, work queues and leader election take. */
 export interface Metrics {
-  /** Where a program registers what it counts besides. */
+  /** Where a program registers its own metrics. */
   readonly registry: Registry;
   readonly informers: ReflectorObserver;
   readonly queues: WorkQueueObserver;
   readonly leadership: { leading(lease: string, leading: boolean): void };
 }
 
-/** A registry with what every program of ours measures: the Node process, informers, work queues, leadership. */
+/** A registry with what all our programs measure: the Node process, informers, work queues, leadership. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectProcessMetrics(registry);

@@ -1,5 +1,5 @@
 /**
- * prom-client without what its index loads besides: OpenTelemetry, a push gateway, cluster support, which cost every agent 10 MiB of
+ * prom-client without the extras that its index loads (OpenTelemetry, a push gateway, cluster support), which cost every agent 10 MiB of
  * memory.
  */
 import type { Registry as AnyRegistry } from 'prom-client';
@@ -16,7 +16,7 @@ import Registry from 'prom-client/lib/registry.js';
 export { Counter, Gauge, Histogram, Registry };
 
 /**
- * What the process itself uses, under the names that Prometheus' client libraries share. Not the event loop's lag: measuring that wakes the
+ * Metrics of the process itself, under the names that Prometheus' client libraries share. Not the event loop's lag: measuring that wakes the
  * process a hundred times a second.
  */
 export function collectProcessMetrics(registry: AnyRegistry): void {

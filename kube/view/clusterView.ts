@@ -26,13 +26,13 @@ export interface KnownNetwork {
   state: NetworkState;
 }
 
-/** What one process knows of networks, hosts and host indexes: from its informers, so without a request. */
+/** What this process knows of networks, hosts and host indexes from its informers, so without a request. */
 export class ClusterView implements NetworkDirectory {
   readonly #sources: ViewSources;
   readonly #logger: Logger;
   /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
   readonly #read = new WeakMap<MultiNicNetwork, KnownNetwork | Error>();
-  /** By network, since networks changed last: see {@link mustBeAlone}. */
+  /** Per network, valid until any network changes: see {@link mustBeAlone}. */
   readonly #overlaps = new Map<string, MultiNicError | undefined>();
   /** Per network. */
   readonly #indexes = new Map<string, HostIndexes>();
@@ -82,7 +82,7 @@ export class ClusterView implements NetworkDirectory {
     });
   }
 
-  /** Whether every copy is complete. */
+  /** Whether every informer's copy is complete. */
   synced(): boolean {
     const { networks, cidrs, hosts } = this.#sources;
     return networks.hasSynced && cidrs.hasSynced && hosts.hasSynced;
@@ -126,8 +126,8 @@ export class ClusterView implements NetworkDirectory {
   }
 
   /**
-   * Other networks that give out what this one, as it is or was stored, gives out. They are refused; but of two that come at the same moment
-   * neither has been seen when the other is checked, and some are from times without a webhook.
+   * Other networks that give out the same addresses as this one, whether in its stored or its new form. Such networks are refused; but two that
+   * come at the same moment do not see each other when they are checked, and some were stored before there was a webhook.
    */
   sharing(object: MultiNicNetwork): { other: KnownNetwork; range: string }[] {
     const known = this.#networkOf(object);
@@ -176,17 +176,17 @@ export class ClusterView implements NetworkDirectory {
     return this.#indexes.get(network)?.indexes ?? none;
   }
 
-  /** Calls the listener with the name of each host whose HostInterface, or whose index in any network, is another from now on. */
+  /** From now on, calls the listener with the name of each host whose HostInterface, or whose index in any network, changes. */
   addHostListener(listener: (host: string) => void): void {
     this.#hostListeners.push(listener);
   }
 
-  /** Calls the listener whenever a network comes, its spec changes, or it goes. */
+  /** Calls the listener whenever a network is added or deleted, or its spec changes. */
   addNetworkListener(listener: () => void): void {
     this.#networkListeners.push(listener);
   }
 
-  /** What choosing NICs of the network on the node needs. */
+  /** What is needed to choose NICs of the network on the node. */
   nodeState({ state }: KnownNetwork, node: string): NodeState {
     const { network } = state;
     return {
@@ -223,7 +223,7 @@ export class ClusterView implements NetworkDirectory {
       known = { object, state: { network: readNetwork(object), interfaces: object.status?.interfaces ?? [] } };
     } catch (error) {
       if (!isMultiNicError(error)) throw error;
-      // Stored while no webhook checked it. It is told once a version, and in its status by the controller.
+      // It was stored while no webhook checked it. It is logged once a version, and the controller says so in its status.
       this.#logger.warn({ network: object.metadata.name, err: error }, 'the network cannot be used');
       known = error;
     }

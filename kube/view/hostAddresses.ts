@@ -4,7 +4,7 @@ import type { IpAddress } from '../../core/net/address.ts';
 import { AddressIndex } from '../../core/net/addressIndex.ts';
 import type { Network } from '../../core/network/network.ts';
 
-/** What HostAddresses asks of the hosts. */
+/** What HostAddresses needs of the view. */
 export interface HostDirectory {
   names(): Iterable<string>;
   find(name: string): HostInterfaceSpec | undefined;
@@ -14,13 +14,13 @@ export interface HostDirectory {
 interface Known {
   index: AddressIndex;
   byHost: Map<string, readonly IpAddress[]>;
-  /** Hosts that are others since they were last looked at. */
+  /** Hosts that have changed since they were last looked at. */
   changed: Set<string>;
 }
 
 /**
- * The hosts' own addresses on the NICs of networks without a pod subnet, which pods never get. A host that changes is looked at again when
- * somebody asks, and no other with it: there may be forty thousand addresses, and thousands of hosts that change one after another.
+ * The hosts' own addresses on the NICs of networks without a pod subnet, which pods never get. Only hosts that have changed are looked at
+ * again, when somebody asks: there may be forty thousand addresses, and thousands of hosts that change one after another.
  */
 export class HostAddresses {
   readonly #hosts: HostDirectory;
@@ -55,7 +55,7 @@ export class HostAddresses {
     for (const { changed } of this.#known.values()) changed.add(name);
   }
 
-  /** Which networks there are, or what they look at, is another: what none asks for any more is not kept. */
+  /** Networks, or the NICs that they select, have changed: what nobody asks for any more is not kept. */
   networksChanged(): void {
     this.#known.clear();
   }

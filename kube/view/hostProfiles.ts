@@ -5,7 +5,7 @@ import type { Network } from '../../core/network/network.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';
 import type { ClusterView, KnownNetwork } from './clusterView.ts';
 
-/** Hosts whose NICs in one network are alike in all that choosing looks at. */
+/** Hosts whose NICs in one network are alike in everything that matters to the choice of NICs. */
 export interface HostProfile {
   readonly members: readonly Member[];
   readonly hosts: ReadonlySet<string>;
@@ -22,13 +22,13 @@ interface Profiles {
   readonly spec: MultiNicNetworkSpec;
   readonly byKey: Map<string, Profile>;
   readonly ofHost: Map<string, Profile>;
-  /** Hosts that are another since they were last looked at. */
+  /** Hosts that have changed since they were last looked at. */
   readonly changed: Set<string>;
 }
 
 /**
- * Hosts by what they have of a network. Clusters of thousands of nodes have a few kinds of them: whether any node can serve a pod is
- * asked once a kind. A host that has changed is looked at again, and no other with it, at the latest when somebody asks.
+ * Hosts grouped by what they have of a network. Clusters of thousands of nodes have a few kinds of them, so whether any node can serve a
+ * pod is asked once per kind. Only a host that has changed is looked at again, at the latest when somebody asks.
  */
 export class HostProfiles {
   readonly #view: ClusterView;
@@ -41,14 +41,14 @@ export class HostProfiles {
     });
   }
 
-  /** The kinds of hosts that there are for the network; one whose hosts have no NIC in it is among them. */
+  /** The kinds of hosts with regard to the network, including the one without any NIC in it. */
   of(known: KnownNetwork): Iterable<HostProfile> {
     const profiles = this.#profilesOf(known);
     this.#look(profiles, Infinity);
     return profiles.byKey.values();
   }
 
-  /** Does some of what of() would have to do. @param most so many hosts are looked at, at most. @returns whether any are left */
+  /** Does a part of of()'s work in advance. @param most hosts to look at, at most. @returns whether any are left */
   prepare(known: KnownNetwork, most: number): boolean {
     const profiles = this.#profilesOf(known);
     this.#look(profiles, most);
@@ -90,7 +90,7 @@ function leave({ key, hosts }: Profile, host: string, byKey: Map<string, Profile
   if (hosts.size === 0) byKey.delete(key);
 }
 
-/** What choosing looks at, in the network's order. Subnets are not among it: they may be a rack's own. */
+/** What matters to the choice, in the network's order. Subnets do not: each rack may have its own. */
 function keyOf(members: readonly Member[]): string {
   return JSON.stringify(
     members.map(({ nic: { interfaceName, altNames, linkState, speedMbps, numaNode, vendor, product } }) => {

@@ -18,7 +18,7 @@ export const hostsATurn = 64;
 /** Changes of hosts come in bursts, ms. */
 const settleMs = 100;
 
-/** Looks at hosts as they and networks change, so that no request has to: at 5,000 hosts that would make a pod wait for a tenth of a second. */
+/** Looks at hosts as soon as they or networks change, so that no request has to: with 5,000 hosts that would cost a pod a tenth of a second. */
 export class ProfilePreparer implements Runnable {
   readonly name = 'host profiles';
   readonly #options: ProfilePreparerOptions;

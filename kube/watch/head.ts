@@ -1,10 +1,10 @@
 import type { ObjectMeta } from '../../core/api/types.ts';
 import type { KubeObject } from '../api/types.ts';
 
-/** What says which object it is. */
+/** Identifies the object. */
 const identity = ['name', 'namespace', 'uid', 'resourceVersion'] as const;
 
-/** The object's kind and identity, and those of its metadata that are named: for copies that keep little of many objects. */
+/** The object's kind, its identity and the named parts of its metadata: for copies that keep little of many objects. */
 export function headOf(
   { apiVersion, kind, metadata }: KubeObject,
   ...more: readonly (keyof ObjectMeta)[]

@@ -12,16 +12,16 @@ export interface InformerOptions<T extends KubeObject, Index extends string = ne
   readonly name?: string;
   /** Trims an object before it is frozen and kept; managedFields are gone by then. */
   readonly transform?: ((object: T) => T) | undefined;
-  /** Functions that say by which keys an object is found with by(). */
+  /** Functions that give the keys under which by() finds an object. */
   readonly indexers?: Readonly<Record<Index, IndexFunction<T>>>;
 }
 
 /**
- * Keeps a copy of a part of the API server's objects and tells what changes: lists, watches from there on, and lists again
- * when the watch cannot go on. What was missed in between is told too: a list is compared with the copy, so every
- * disappearance is seen as a deletion. Objects are frozen; copy one to change it.
+ * Keeps a copy of some of the API server's objects and tells its handlers what changes: lists, watches from there on, and lists
+ * again when the watch cannot go on. Nothing that was missed in between is lost: each list is compared with the copy, so
+ * whatever has disappeared is reported as deleted. Objects are frozen; copy one to change it.
  *
- * It never gives up: whatever fails is logged and tried again with back-off, also a resource that is not installed yet.
+ * It never gives up: every failure is logged and tried again with back-off, even that the resource is not installed yet.
  */
 export class Informer<T extends KubeObject, Index extends string = never> implements Runnable {
   readonly name: string;
@@ -38,7 +38,7 @@ export class Informer<T extends KubeObject, Index extends string = never> implem
     this.#store = new Store(options.indexers ?? ({} as Record<Index, IndexFunction<T>>));
   }
 
-  /** Whether the copy was complete once. It may lag while the API server is away. */
+  /** Whether the copy has ever been complete. It may lag while the API server is away. */
   get hasSynced(): boolean {
     return this.#hasSynced;
   }
@@ -48,7 +48,7 @@ export class Informer<T extends KubeObject, Index extends string = never> implem
     return this.#synced.promise;
   }
 
-  /** For runAll(): what is started after this one finds a complete copy. */
+  /** For runAll(): whatever is started after this informer finds a complete copy. */
   ready(): Promise<void> {
     return this.synced;
   }
@@ -73,9 +73,9 @@ export class Informer<T extends KubeObject, Index extends string = never> implem
   }
 
   /**
-   * Tells the handlers every change from now on, and first each object that is there already, as added.
+   * Tells the handlers of every change from now on; first it tells them of each object that is there already, as added.
    *
-   * @returns a function that takes the handlers off again
+   * @returns a function that removes the handlers
    */
   addHandlers(handlers: InformerHandlers<T>): () => void {
     for (const object of [...this.#store.values()]) {
@@ -109,7 +109,7 @@ export class Informer<T extends KubeObject, Index extends string = never> implem
           this.#tell(this.#set(object));
         },
         delete: object => {
-          // What the event carries is the last state, newer than the copy.
+          // The event carries the last state, which is newer than the copy.
           if (this.#store.delete(keyOf(object.metadata))) {
             this.#tell([{ type: 'deleted', object, finalStateUnknown: false }]);
           }

@@ -2,15 +2,15 @@ import type { Logger } from 'pino';
 import type { KubeObject } from '../api/types.ts';
 
 /**
- * What is told about changes. Handlers run one after the other in the informer's own turn: they should only note the key in
+ * Listeners for changes. Handlers run one after the other in the informer's own turn: they should only note the key in
  * a work queue. One that throws, or whose promise is rejected, is logged and stops nothing.
  */
 export interface InformerHandlers<T extends KubeObject> {
   added?(object: T): void | Promise<void>;
-  /** Never called where only the list was repeated and the object is the same. */
+  /** Not called when a repeated list only brings the same object again. */
   updated?(object: T, previous: T): void | Promise<void>;
   /**
-   * @param finalStateUnknown the deletion itself was missed: `object` is the last state known, and is not the last there was
+   * @param finalStateUnknown the deletion itself was missed: `object` is the last state that was seen, not the last one there was
    */
   deleted?(object: T, finalStateUnknown: boolean): void | Promise<void>;
 }
@@ -20,7 +20,7 @@ export type Change<T extends KubeObject> =
   | { readonly type: 'updated'; readonly object: T; readonly previous: T }
   | { readonly type: 'deleted'; readonly object: T; readonly finalStateUnknown: boolean };
 
-/** Calls the one handler that a change is for; errors are logged, never thrown. */
+/** Calls the handler for this kind of change; errors are logged, never thrown. */
 export function notify<T extends KubeObject>(handlers: InformerHandlers<T>, change: Change<T>, logger: Logger): void {
   const failed = (error: unknown) => {
     const { namespace, name } = change.object.metadata;

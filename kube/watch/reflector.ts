@@ -15,9 +15,9 @@ export interface ReflectorOptions<T extends KubeObject> extends Selectors {
   readonly name: string;
   readonly transform: (object: T) => T;
   /**
-   * Lists take what the API server has in its cache: cheap for it, so right for what runs on every node. The first one may be older than
-   * what this process saw before it was restarted; a later one, after a watch that cannot go on, is never older than what it has seen. An
-   * API server that starts ends thousands of watches so, and would else be asked to read everything from etcd for each of them.
+   * Lists are served from the API server's cache: cheap for it, so right for what runs on every node. The first list may be older than
+   * what this process saw before it was restarted; a later one, after a watch that cannot go on, is never older than what was seen. When
+   * an API server restarts, thousands of watches end like this, and each would otherwise have it read everything from etcd.
    */
   readonly listFromCache?: boolean;
   /** Silence after which a watch is taken for dead and made again, in milliseconds. Default 150,000. */
@@ -47,12 +47,12 @@ export interface Sink<T extends KubeObject> {
 /** A watch that lived this long was a success, even if nothing happened. */
 const healthyWatchMs = 5_000;
 
-/** What the question may take whether a silent watch has missed anything, ms. */
+/** Time-out of the request that finds out whether a silent watch has missed anything, ms. */
 const probeMs = 10_000;
 
 /**
- * Answers to a watch that only ask for patience. After any other refusal (410 and whatever else is wrong with continuing from
- * that version) it must not be tried for ever, so the next step is a list.
+ * Answers to a watch that only ask for patience. Any other refusal (410, and whatever else speaks against continuing from
+ * that version) would come again for ever, so the next step is a list.
  */
 const overloaded = [429, 503, 504];
 
@@ -65,7 +65,7 @@ export class Reflector<T extends KubeObject> {
   #resourceVersion: string | undefined;
   /** Of the last list. */
   #listedVersion: string | undefined;
-  /** How far the API server's cache must have come for the next list; `'0'`: as it is. Absent: the latest state is asked for. */
+  /** The version that the API server's cache must have reached for the next list; `'0'`: any. Absent: the latest state is asked for. */
   #listFrom: string | undefined;
   #reported = '';
 
@@ -133,7 +133,7 @@ export class Reflector<T extends KubeObject> {
       if (!signal.aborted) observer?.watchEnded?.(name, reason);
       if (performance.now() - started >= healthyWatchMs) {
         healthy = true;
-        // What was heard before says nothing: each of many watches may tell a change or two, and then that it cannot go on.
+        // That it was heard before proves nothing: each of many watches may bring a change or two and then fail to go on.
         this.#backoff.reset();
       }
     }
@@ -156,7 +156,7 @@ export class Reflector<T extends KubeObject> {
     if (listing && (isGone(error) || isBehind(error))) this.#listFrom = undefined;
     if (!listing && error instanceof ApiError && !overloaded.includes(error.status)) this.#listNext();
     this.#report(error, listing);
-    // Silence has cost enough time already, and the server is asked for no more than a watch.
+    // Silence has cost enough time already, and another watch asks little of the server.
     if (error instanceof TransportError && error.code === 'inactive') {
       if (await this.#isAhead(signal)) this.#startAnew();
       return;
@@ -166,8 +166,8 @@ export class Reflector<T extends KubeObject> {
   }
 
   /**
-   * Whether the storage was brought back to a time before the version that was seen last: a watch from there is silent until as much has been
-   * written again, whatever changes.
+   * Whether etcd was restored to a state older than the last version seen: a watch from that version stays silent, whatever changes, until as
+   * much has been written again.
    */
   async #isAhead(signal: AbortSignal): Promise<boolean> {
     const { client, resource } = this.#options;
@@ -184,7 +184,7 @@ export class Reflector<T extends KubeObject> {
     this.#resourceVersion = undefined;
   }
 
-  /** A version at which no watch got anywhere is not asked for again. */
+  /** A version from which no watch got anywhere is not asked for again. */
   #listNext(): void {
     const hasMoved = this.#resourceVersion !== this.#listedVersion;
     this.#listFrom = this.#options.listFromCache && hasMoved ? this.#resourceVersion : undefined;
@@ -199,7 +199,7 @@ export class Reflector<T extends KubeObject> {
       listing && isNotFound(error)
         ? `the API server does not serve ${resource.plural} of ${resource.group}/${resource.version}: is the CustomResourceDefinition installed? Trying again`
         : `${listing ? 'list' : 'watch'} failed, going on`;
-    // A long outage is said once, not every 30 s.
+    // A long outage is logged once, not every 30 s.
     if (reason === this.#reported || reason === 'gone' || reason === 'inactive') logger.debug(context, what);
     else logger.warn(context, what);
     if (reason !== 'gone' && reason !== 'inactive') this.#reported = reason;
@@ -221,7 +221,7 @@ function isNumber(version: string): boolean {
   return /^\d+$/.test(version);
 }
 
-/** The API server's cache did not come so far in time ("Too large resource version"). */
+/** The API server's cache did not reach the version in time ("Too large resource version"). */
 function isBehind(error: unknown): boolean {
   return error instanceof ApiError && error.status === 504;
 }

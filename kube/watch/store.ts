@@ -1,6 +1,6 @@
 import { keyOf, type KubeObject } from '../api/types.ts';
 
-/** The index keys that an object is found by; none leaves it out of the index. */
+/** The index keys under which an object is found; with none it is left out of the index. */
 export type IndexFunction<T> = (object: T) => Iterable<string>;
 
 const nothing: ReadonlyMap<string, never> = new Map<string, never>();

@@ -5,8 +5,8 @@ import type { CallBudget } from '../review/call.ts';
 import type { ReviewContext } from './reviewContext.ts';
 
 /**
- * The namespace's labels and annotations. From memory where they opt it in; else asked of the API server, which called us because it
- * thinks so: our copy may lag behind a label that has just been set.
+ * The namespace's labels and annotations. From memory if they opt it in; else read from the API server, which called us because it
+ * sees the label: our copy may lag behind one that has just been set.
  */
 export async function namespaceFacts(
   { client, namespaces: informer }: ReviewContext,
@@ -19,7 +19,7 @@ export async function namespaceFacts(
   return { labels: namespace?.metadata.labels ?? {}, annotations: namespace?.metadata.annotations ?? {} };
 }
 
-/** The DeviceClass of that name; one that is not in memory is asked of the API server. */
+/** The DeviceClass of that name; if it is not in memory, it is read from the API server. */
 export async function findClass(
   { client, deviceClasses: informer }: ReviewContext,
   name: string,
@@ -28,7 +28,7 @@ export async function findClass(
   return informer.get(name) ?? client.find(deviceClasses, { name }, { timeoutMs: budget.remainingMs() });
 }
 
-/** What a name means that no MultiNicNetwork in memory has: asked of the API server. */
+/** What a name stands for that no MultiNicNetwork in memory has, according to the API server. */
 export async function whatIs(
   { client }: ReviewContext,
   ref: { namespace: string; name: string },

@@ -4,7 +4,7 @@ import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import { PoolFullError } from '../../kube/pools/poolFull.ts';
 
-/** Of one network no more than one event in this time: the scheduler and Deployments try again and again. */
+/** At most one event per network in this time: the scheduler and Deployments try again and again. */
 const eventEveryMs = 10_000;
 
 export interface ExhaustionOptions {
@@ -15,7 +15,7 @@ export interface ExhaustionOptions {
   now?: () => number;
 }
 
-/** Tells of networks that have run out of addresses: the pod's owner learns it from the refusal, the network's owner from here. */
+/** Records events of networks that have run out of addresses: the pod's owner learns of it from the refusal, the network's owner from this. */
 export class Exhaustion {
   readonly #options: ExhaustionOptions;
   readonly #refusals: Counter<'network'>;
@@ -36,7 +36,7 @@ export class Exhaustion {
     });
   }
 
-  /** Any refusal; those for another reason are left alone. */
+  /** Takes any refusal, and ignores those for another reason. */
   refused(error: MultiNicError): void {
     if (!(error instanceof PoolFullError)) return;
     const { network } = error;

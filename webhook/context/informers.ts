@@ -20,7 +20,7 @@ export interface WebhookInformers {
   unassignedPods: Informer<resources.Pod>;
 }
 
-/** Makes the informers, each kept to what reviews read. */
+/** Makes the informers, each of which keeps only what reviews read. */
 export function createInformers(client: KubeClient, logger: Logger, observer?: ReflectorObserver): WebhookInformers {
   const base = <T extends KubeObject>(resource: Resource<T>): InformerOptions<T> => {
     return { client, resource, logger, observer };

@@ -9,23 +9,23 @@ const lagMs = 1000;
 /** How often a network's state is looked at again, ms. */
 const stepMs = 25;
 
-/** Kept back of a review's budget for the work that follows the wait, ms. */
+/** Part of a review's budget that is kept for the work after the wait, ms. */
 const workMs = 700;
 
-/** So many reviews wait for new networks at once: the others' turn must come too. */
+/** Most reviews that wait for new networks at once: others must get their turn, too. */
 const mostWaiting = 32;
 
 /**
  * How long a review may wait for our copies. The controller gives a node its block first and its capacity after that, but the scheduler
- * may see the capacity before our copy has the block; and a bind that is refused is tried again after a minute only.
+ * may see the capacity before our copy has the block; and a refused bind is tried again only after a minute.
  */
 export function patienceMs(budget: CallBudget): number {
   return Math.min(lagMs, budget.remainingMs() / 2);
 }
 
 /**
- * Holds pods back while a network of theirs is being set up, which takes about a second: a pod that comes in the same `kubectl apply` as
- * its network would else be found no node for, and the scheduler would warn of it. A pod whose time is up goes on and waits for a node.
+ * Holds pods back while a network of theirs is being set up, which takes about a second: otherwise no node would be found for a pod that comes
+ * in the same `kubectl apply` as its network, and the scheduler would warn of it. A pod whose time is up goes on and waits for a node.
  */
 export class SetUpPatience {
   readonly #view: Pick<ClusterView, 'network'>;

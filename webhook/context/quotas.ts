@@ -3,7 +3,7 @@ import { headOf } from '../../kube/watch/head.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
 import type { ResourceQuota } from '../../kube/api/resources.ts';
 
-/** Keys of a ResourceQuota that mean our extended resources (Kubernetes, "Resource quota for extended resources"). */
+/** Keys of a ResourceQuota that limit our extended resources (Kubernetes, "Resource quota for extended resources"). */
 const prefix = 'requests.';
 
 /** What is kept of a quota: what it allows of our resources. */
@@ -15,8 +15,8 @@ export function trimQuota(quota: ResourceQuota): ResourceQuota {
 }
 
 /**
- * Which of our resources namespaces' quotas forbid: those that a quota allows none of. A pod there must not be made to ask for them, as it
- * would be refused; the scheduler then does not count for it.
+ * Which of our resources a namespace's quotas forbid, by allowing none of them. A pod there must not be made to ask for them, as it would be
+ * refused; the scheduler then does not count them for it.
  */
 export class Quotas {
   /** Namespace → quota → resources. */

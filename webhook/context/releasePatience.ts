@@ -3,31 +3,31 @@ import { sleep } from '../../kube/api/deadline.ts';
 import type { CallBudget } from '../review/call.ts';
 import { patienceMs } from './patience.ts';
 
-/** All who wait look again at the same times, so that they share the requests that it takes, ms. */
+/** All who wait look again at the same times, multiples of this, so that they share the requests, ms. */
 const stepMs = 200;
 
-/** So many reviews wait at once: the others' turn must come too. */
+/** Most reviews that wait at once: others must get their turn, too. */
 const mostWaiting = 32;
 
-/** After somebody has waited in vain, nobody waits for the same in that network for so long, ms. */
+/** After somebody has waited in vain, nobody waits for the same reason in that network for this time, ms. */
 const lostMs = 10_000;
 
-/** What a pod is refused for that others' ends may mend: no address is left, or one that it asks for is another pod's. */
+/** Refusals that go away when other pods end: no address is left, or one that the pod asks for is another pod's. */
 const comesBack: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MNN_POOL_FULL', 'MNN_ADDRESS_TAKEN']);
 
 /**
- * Waits for addresses on their way back: of pods that have just been deleted, until the leader or their node's agent has released them,
- * which takes it about a second. Whether there are any is found out by waiting. So a network whose pods live is waited for by a few
- * reviews now and then, and all others are refused at once.
+ * Waits for addresses of pods that have just been deleted, until the leader or the node's agent has released them, which takes about a
+ * second. Whether there are any shows only by waiting. So for a network whose pods live on, a few reviews wait now and then, and all others
+ * are refused at once.
  */
 export class ReleasePatience {
-  /** When it was last waited in vain, by network and reason. */
+  /** When somebody last waited in vain, by network and reason. */
   readonly #lostAt = new Map<string, number>();
   #waiting = 0;
 
   /**
-   * Does a work again, for a second at most and half of the budget, while it fails because other pods have what it needs.
-   * @throws the work's last error
+   * Repeats an operation, for a second and half of the budget at most, while it fails because other pods have what it needs.
+   * @throws the operation's last error
    */
   async grant<T>(network: string, budget: CallBudget, work: () => Promise<T>): Promise<T> {
     try {

@@ -3,12 +3,12 @@ import type { Holder } from '../../core/pool/holder.ts';
 import { untilAborted, type Runnable } from '../../kube/process/lifecycle.ts';
 import type { PoolCallOptions, PoolStore } from '../../kube/pools/poolStore.ts';
 
-/** What is done without anybody waiting, and goes along with other changes of its pool: sooner than most pods are bound. */
+/** For changes that nobody waits for, which may be written together with others of their pool: done before most pods are bound. */
 const unhurried: PoolCallOptions = { timeoutMs: 10_000, patienceMs: 500 };
 
 /**
- * Settles reservations after their review is answered. What is lost on the way is confirmed by who needs it (the pod's binding, its node's
- * agent, the leader), and runs out where nobody does.
+ * Settles reservations after their review is answered. If this fails, whoever needs the reservation (the pod's binding, its node's agent,
+ * the leader) confirms it; if nobody does, it expires.
  */
 export class Reservations implements Runnable {
   readonly name = 'reservations';
@@ -21,12 +21,12 @@ export class Reservations implements Runnable {
     this.#logger = logger;
   }
 
-  /** Gives the pod what was reserved for it. */
+  /** Makes the pod's reservation its own. */
   confirm(pool: string, holder: Holder): void {
     this.#settle(pool, this.#store.confirm(pool, holder, unhurried));
   }
 
-  /** Owners of many pods retry at once and for ever: without this each try would hold addresses until the reservation ends. */
+  /** Gives reservations up. Owners of many pods retry at once and for ever: otherwise each try would hold addresses until its reservation expires. */
   giveBack(pool: string, reservation: string): void {
     const work = this.#store.release(
       pool,
@@ -48,7 +48,7 @@ export class Reservations implements Runnable {
     this.#open.add(done);
   }
 
-  /** Ends when it is told to, and what was begun is done. */
+  /** Ends when the signal aborts and everything begun is done. */
   async start(signal: AbortSignal): Promise<void> {
     await untilAborted(signal);
     await Promise.all(this.#open);

@@ -1,22 +1,22 @@
 const secondMs = 1000;
-/** Reviews a second from which on events wait: some ten pods. */
+/** Reviews a second from which on events have to wait: those of some ten pods. */
 const busyFrom = 20;
 const eventsWhileBusy = 4;
 const eventsOtherwise = 20;
 
-/** How many reviews come: counted for this second and the one before. */
+/** How many reviews come, counted in this second and the one before. */
 export class Traffic {
   #second = 0;
   #count = 0;
   #before = 0;
 
-  /** A review has come. */
+  /** Counts a review. */
   note(now = performance.now()): void {
     this.#turn(now);
     this.#count++;
   }
 
-  /** Events to be written a second: in a burst of pods the API server is left to them, and the events follow. */
+  /** How many events to write per second: in a burst of pods the API server is left to the pods, and events follow later. */
   eventsPerSecond(now = performance.now()): number {
     this.#turn(now);
     return Math.max(this.#count, this.#before) >= busyFrom ? eventsWhileBusy : eventsOtherwise;

@@ -4,12 +4,12 @@ import type { CallBudget } from '../review/call.ts';
 import { isInjected } from '../review/pod.ts';
 import type { ReviewContext } from './reviewContext.ts';
 
-/** Characters of a pod's labels and annotations up to which they are kept: most pods have a tenth. */
+/** Most characters of labels and annotations that are kept of a pod; most pods have a tenth of it. */
 const mostKept = 32_768;
 
 /**
- * What is kept of a pod that has no node yet: its annotations, labels and UID are all that is looked at when it is bound. Of one that has very much
- * of them only that it is there, and it is asked for when it is bound: some thousand of those would fill all replicas' memory.
+ * What is kept of a pod that has no node yet: its annotations, labels and UID, as nothing else matters when it is bound. If these are very long,
+ * only its existence is kept, and it is read when it is bound: some thousand such pods would fill every replica's memory.
  */
 export function trimUnassigned(pod: Pod): Pod {
   const { labels, annotations } = pod.metadata;
@@ -17,7 +17,7 @@ export function trimUnassigned(pod: Pod): Pod {
   return isLarge ? headOf(pod) : headOf(pod, 'labels', 'annotations');
 }
 
-/** The pod that is being bound; from memory where it is there and is the one meant. Undefined where it does not exist. */
+/** The pod that is being bound, from memory if it is there and is the one meant. Undefined if it does not exist. */
 export async function unassignedPod(
   { client, unassignedPods }: ReviewContext,
   ref: { namespace: string; name: string; uid: string | undefined },

@@ -9,7 +9,7 @@ import { ipPools } from '../../kube/api/resources.ts';
 import type { CallBudget } from '../review/call.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 
-/** What a change does to pods that hold addresses. Only where these could move is the API server asked who has any. */
+/** What a change means for pods that hold addresses. The API server is asked who holds any only if their addresses could move. */
 export async function findUseOfChange(
   { client }: ReviewContext,
   before: MultiNicNetwork,
@@ -26,7 +26,7 @@ export async function findUseOfChange(
   return validateChange(after, change, allocations);
 }
 
-/** Pods that hold addresses of a network that is to go. One pool that has any is enough, so of thousands the columns tell which to read. */
+/** Pods that hold addresses of a network that is to be deleted. One pool that has any is enough; the printer columns tell which of thousands to read. */
 export async function findUseOfDeleted(
   { client }: ReviewContext,
   network: MultiNicNetwork,

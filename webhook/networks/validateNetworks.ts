@@ -18,8 +18,9 @@ import { namedMetadataShape } from '../review/pod.ts';
 import { checkShape } from '../review/review.ts';
 
 /**
- * POST /validate-networks, multinicnetworks CREATE and UPDATE: says everything that is wrong in one answer. What the specification
- * alone tells is in core/; here it meets the other networks, the hosts and the pods that use it. DELETE: not while pods use it.
+ * POST /validate-networks, multinicnetworks CREATE and UPDATE: reports everything that is wrong in one answer. What can be
+ * checked on the specification alone is in core/; here it is checked against other networks, the hosts and the pods that use it. DELETE:
+ * refused while pods use it.
  */
 export function validateNetworks(context: ReviewContext): Reviewer {
   return async (request, budget) => {
@@ -34,7 +35,7 @@ export function validateNetworks(context: ReviewContext): Reviewer {
     }
     const after = networkOf(request.object);
     const before = request.operation === 'UPDATE' ? networkOf(request.oldObject) : undefined;
-    // Labels, finalizers and what else is no business of ours must change whatever the cluster has become since.
+    // Labels, finalizers and all else that is no business of ours may be changed, whatever has become of the cluster.
     if (before && isDeepStrictEqual(before.spec, after.spec)) return allow();
     const ownFindings = validateSpecification(after);
     const findings: Finding[] = [
@@ -46,7 +47,7 @@ export function validateNetworks(context: ReviewContext): Reviewer {
   };
 }
 
-/** A name that no object can have is no label's value either: nobody has addresses of it. */
+/** A name that no object can have is no label value either: nobody has addresses of it. */
 function hasLegalName(findings: readonly Finding[]): boolean {
   return !findings.some(({ code }) => code === 'MNN_NAME_INVALID');
 }
@@ -74,8 +75,8 @@ const specShape = objectOf(
 );
 
 /**
- * The schema says so, too: this is for what comes by another way. Whoever reaches the port could else keep us busy for minutes with one network, as
- * subnets and excludes are compared each with each.
+ * The schema has these limits, too; they are for what does not come through it. Otherwise whoever reaches the port could keep us busy for
+ * minutes with one network, as subnets and excludes are compared pair by pair.
  */
 const networkShape = objectOf({ metadata: namedMetadataShape, spec: specShape }, ['metadata', 'spec']);
 
@@ -85,7 +86,7 @@ function networkOf(object: unknown): MultiNicNetwork {
   return object as unknown as MultiNicNetwork;
 }
 
-/** Networks are asked of the API server: of two that come in one `kubectl apply` the second must meet the first, which no copy has yet. */
+/** Networks are read from the API server: of two in one `kubectl apply`, the second must be compared with the first, which no copy has yet. */
 async function factsOf(
   { client, view, namespaces, deviceClasses }: ReviewContext,
   budget: CallBudget,

@@ -13,8 +13,8 @@ import { allow, decideByFindings, skip } from '../review/decision.ts';
 import { checkShape } from '../review/review.ts';
 
 /**
- * POST /validate-pools, ippools DELETE: not by hand while pods hold addresses of it, which others would get. What is cleaned up goes: of a network
- * or a node that is gone, whoever deletes it (the garbage collector, the leader, an administrator).
+ * POST /validate-pools, ippools DELETE: refused while pods hold addresses of the pool, which others would get. Whoever cleans up after a network
+ * or node that is gone may delete it (the garbage collector, the leader, an administrator).
  */
 export function validatePools(context: ReviewContext): Reviewer {
   return async ({ oldObject }, budget) => {
@@ -26,13 +26,13 @@ export function validatePools(context: ReviewContext): Reviewer {
   };
 }
 
-/** Whether there are the network and the node that the pool was made for, as the API server says now. */
+/** Whether the network and the node that the pool was made for exist, as the API server says now. */
 async function hasUse({ client }: ReviewContext, { metadata, spec }: IPPool, budget: CallBudget): Promise<boolean> {
   const options = { timeoutMs: budget.remainingMs() };
   const network = await client.find(multiNicNetworks, { name: spec.network }, options);
   if (!network || network.metadata.deletionTimestamp !== undefined) return false;
   const owner = networkOwner(metadata);
-  // Of an earlier network of that name.
+  // The pool is of an earlier network of that name.
   if (owner && owner.uid !== network.metadata.uid) return false;
   return spec.hostName === undefined || (await client.find(nodes, { name: spec.hostName }, options)) !== undefined;
 }
@@ -43,7 +43,7 @@ const metadataShape = objectOf({ name: text, ownerReferences: listOf(ownerShape)
 const poolShape = objectOf(
   {
     metadata: metadataShape,
-    // The predecessor's have neither.
+    // The predecessor's pools have neither.
     spec: objectOf({ network: text, hostName: text }),
     status: objectOf({ allocations: listOf(text) }),
   },

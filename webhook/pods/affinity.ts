@@ -4,15 +4,15 @@ import type { AdmittedPod } from '../review/pod.ts';
 
 /** What a pod needs of its node. */
 export interface NodeNeeds {
-  /** Label of nodes → the least number that the node has there. */
+  /** Node label → the least number that the node must have there. */
   labels?: ReadonlyMap<string, number>;
   /** The only node that will do. */
   node?: string;
 }
 
 /**
- * Has the pod go only to nodes that will do. The terms of a node affinity are alternatives, so each of them gets the requirements, in front
- * of what the user wrote; what is there already is not added again.
+ * Confines the pod to nodes that will do. The terms of a node affinity are alternatives, so each of them gets the requirements, in front
+ * of the user's own; those that are there already are not added again.
  */
 export function affinityOperations({ spec }: AdmittedPod, { labels, node }: NodeNeeds): PatchOperation[] {
   const matchExpressions = Array.from(labels ?? [], ([key, least]): NodeRequirement => {
@@ -27,7 +27,7 @@ export function affinityOperations({ spec }: AdmittedPod, { labels, node }: Node
   const at = ['spec', 'affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'] as const;
   const terms = requiredTerms(spec);
   if (terms.length > 0) return terms.flatMap((term, i) => termOperations([...at, 'nodeSelectorTerms', i], term, needs));
-  // The longest part of the way that is there already is kept.
+  // As much of the path as exists already is kept.
   const selector = { nodeSelectorTerms: [needs] };
   if (!spec.affinity) {
     return [{ op: 'add', path: pointer('spec', 'affinity'), value: { nodeAffinity: { [at[3]]: selector } } }];
@@ -43,7 +43,7 @@ function termOperations(
   term: NodeSelectorTerm,
   needs: NodeSelectorTerm,
 ): PatchOperation[] {
-  // With a requirement of ours it would match many.
+  // With a requirement of ours added, it would match many.
   if (matchesNone(term)) return [];
   return (['matchExpressions', 'matchFields'] as const).flatMap((kind): PatchOperation[] => {
     const have = term[kind] ?? [];

@@ -9,13 +9,13 @@ import type { Wish } from '../../core/selection/types.ts';
 import { strategyOf } from '../../core/selection/wish.ts';
 import type { HostProfile } from '../../kube/view/hostProfiles.ts';
 
-/** A refusal names so many nodes a reason, and so many reasons. */
+/** How many nodes per reason, and how many reasons, a refusal names. */
 const shownNodes = 3;
 const shownReasons = 4;
 
 /**
- * Checks that at least one node has the NICs that the pod asks for, if no other pod had anything of them.
- * @returns a warning where no node is known at all: its agents may be about to start, and the pod waits for one
+ * Checks that at least one node has the NICs that the pod asks for, taken by itself: what other pods hold does not count.
+ * @returns a warning if no node is known at all: the agents may be about to start, and the pod waits for a node
  * @throws MultiNicError MNN_NO_NODE_FITS with what the nodes lack, most frequent first
  */
 export function checkAnyNodeFits(network: Network, wish: Wish, profiles: Iterable<HostProfile>): string[] {

@@ -8,9 +8,10 @@ import { podOf, type PodReviewOptions } from '../review/pod.ts';
 import type { AdmissionRequest } from '../review/review.ts';
 
 /**
- * POST /mutate-pod-updates, pods UPDATE: where a pod's manifest is applied again, its networks are as their author wrote them. What admission made
- * of them is put back, so that the update comes to what its author means. Anything else is left to validation. A path of its own, as replicas
- * of release 0.1.0 decide again whatever comes to /mutate-pods: during an upgrade they do not know this one, which failurePolicy ignores.
+ * POST /mutate-pod-updates, pods UPDATE: when a pod's manifest is applied again, it has its networks as the author wrote them. What admission made
+ * of them is put back, so that the update does what its author means. Anything else is left to validation. It has a path of its own, as
+ * replicas of release 0.1.0 decide anew about whatever comes to /mutate-pods; during an upgrade they do not know this path, which
+ * failurePolicy ignores.
  */
 export function keepNetworks(request: AdmissionRequest, { systemUsers }: PodReviewOptions): Decision {
   if (systemUsers.has(request.userInfo.username ?? '')) return skip('the system itself changes the pod');

@@ -3,8 +3,8 @@ import { takesMac } from '../../core/network/nicUse.ts';
 import type { NicRequest } from '../../core/selection/request.ts';
 
 /**
- * What a hardware address that the pod asks for comes to. It is told, not refused: nodes may have one NIC of the network only, and ipvlan and
- * host-device have always passed it over.
+ * Warns of a hardware address that has no effect, or that will do for one NIC only. It is not refused: nodes may have only one NIC of the
+ * network, and ipvlan and host-device have always ignored it.
  * @param mac of the pod's selection element
  */
 export function macWarnings(

@@ -41,8 +41,8 @@ interface Binding {
 
 /**
  * POST /mutate-bindings, pods/binding and bindings CREATE: the node is known now, so its NICs are chosen and their addresses taken. The
- * API server copies a Binding's annotations to the pod in the write that gives it its node, so what a Binding made by hand says of
- * them is overwritten.
+ * API server copies a Binding's annotations to the pod in the write that gives it its node, so whatever a Binding made by
+ * hand says of them is overwritten.
  */
 export function mutateBindings(context: ReviewContext): Reviewer {
   return async (request, budget) => {
@@ -86,7 +86,7 @@ function bindingOf({ object, namespace }: AdmissionRequest): { binding: Binding;
   return { binding: object as unknown as Binding, namespace };
 }
 
-/** Why the pod is left alone; undefined where it is not. Those that cannot be bound are refused by the API server itself. */
+/** Why the pod is left alone; undefined if it is not. The API server itself refuses those that cannot be bound. */
 function whyNot(pod: Pod | undefined): string | undefined {
   if (!pod) return 'the pod does not exist';
   if (pod.spec?.nodeName) return 'the pod is bound already';
@@ -95,7 +95,7 @@ function whyNot(pod: Pod | undefined): string | undefined {
 }
 
 /**
- * The annotation need not be what was decided at creation: a pod that opted out then may carry our label of its author's hand.
+ * The annotation need not be what was decided at creation: a pod that opted out then may carry our label, set by its author.
  * @throws MultiNicError MNN_NETWORK_NOT_ALLOWED
  */
 async function wantedOf(
@@ -184,7 +184,7 @@ async function grantOne(
   const held = readAttachments(selected.element['cni-args']);
   const pool = held && network.nodeIndependent && reservationPool(network, held, node);
   if (pool) {
-    // Nobody waits for the confirmation, which may be under way since the pod was created.
+    // Nobody waits for the confirmation, which may have been under way since the pod was created.
     const holder = { ...holderOf(claimant), interfaces: interfacesIn(elements, network.name) };
     const options = { timeoutMs: budget.remainingMs(), dryRun };
     const record = await store.find(pool, holder, claimant.interface, options);

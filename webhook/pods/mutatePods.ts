@@ -23,9 +23,9 @@ import { schedulerShare, type SchedulerShare } from './schedulerShare.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 
 /**
- * POST /mutate-pods and, while other replicas are asked after this one, /try-pods; pods CREATE: decides which networks the pod gets, refuses
- * what no node can serve, and grants NICs and addresses where they do not depend on the scheduler's choice. Everything else is granted when
- * the pod is bound.
+ * POST /mutate-pods and, as long as other replicas can be asked after this one, /try-pods; pods CREATE: decides which networks the pod gets,
+ * refuses what no node can serve, and grants NICs and addresses that do not depend on the scheduler's choice. Everything else is granted
+ * when the pod is bound.
  */
 export function mutatePods(context: ReviewContext): Reviewer {
   const patience = new SetUpPatience(context.view);
@@ -35,7 +35,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     const optIn = await namespaceFacts(context, namespace, budget);
     const reason = skipReason(facts, optIn.labels);
     if (reason !== undefined) return skip(reason);
-    // The API server refuses it, too, but only after us.
+    // The API server would refuse it, too, but only after us.
     checkAnnotationSize(facts.annotations);
 
     const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
@@ -44,7 +44,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, facts.annotations, budget);
     if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
-    // One that is held back, maybe for days, takes nothing before it is bound.
+    // A pod that is held back, maybe for days, takes nothing before it is bound.
     const chosenHere = isGated(pod) ? [] : wanted.filter(({ known }) => !known.state.network.onNode);
     const fixed = knownNode(pod.spec);
     const node = fixed ?? askedNode(context.view, wanted);
@@ -79,7 +79,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
 }
 
 /**
- * Elements that are no MultiNicNetwork belong to somebody else, if there is such a NetworkAttachmentDefinition.
+ * Elements that name no MultiNicNetwork belong to somebody else, if such a NetworkAttachmentDefinition exists.
  * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NETWORK_NOT_READY
  */
 async function checkForeign(
@@ -98,7 +98,7 @@ async function checkForeign(
   }
 }
 
-/** The node whose blocks have the addresses that the pod asks for. @throws MultiNicError MNN_ADDRESS_OUTSIDE where it is not one node */
+/** The node whose blocks have the addresses that the pod asks for. @throws MultiNicError MNN_ADDRESS_OUTSIDE if these are not one node's */
 function askedNode(view: ClusterView, wanted: readonly WantedAttachment[]): string | undefined {
   const asked = wanted.flatMap(({ known: { state }, selected }) => {
     const { name } = state.network;
@@ -125,7 +125,7 @@ function elementsWith(selected: readonly SelectedNetwork[], { granted }: CreateG
   });
 }
 
-/** What the pod did not get as it asked, or as the scheduler should know it. */
+/** Warnings of what the pod did not get as it asked, or of what the scheduler does not know of it. */
 function adjusted(
   wanted: readonly WantedAttachment[],
   { short }: CreateGrants,
@@ -148,7 +148,7 @@ function shareAudit({ resources, labels }: SchedulerShare): Record<string, strin
   return asked.length > 0 ? { scheduler: asked.join(',') } : {};
 }
 
-/** Attachments that came with the pod (copied from another, as a rule) and were not granted again. */
+/** Attachments that came with the pod (usually copied from another one) and were not granted again. */
 function droppedWarnings(facts: PodFacts, after: readonly NetworkSelection[]): string[] {
   const before = parseNetworks(facts.annotations[annotation.networks] ?? '');
   return before.flatMap((element, i) => {

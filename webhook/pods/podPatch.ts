@@ -5,13 +5,13 @@ import { affinityOperations, type NodeNeeds } from './affinity.ts';
 import { removeEntry, setEntries, type PatchOperation } from '../review/jsonPatch.ts';
 import type { AdmittedPod } from '../review/pod.ts';
 
-/** What the mutating webhook decided for a pod. */
+/** What the mutating webhook decided about a pod. */
 export interface PodOutcome {
   /** Text of the networks annotation. */
   networks: string;
-  /** Id of the reservation, where addresses were granted. */
+  /** Id of the reservation, if addresses were granted. */
   reservation?: string;
-  /** Extended resource → how much the node must have left of it. */
+  /** Extended resource → how much of it the node must have left. */
   resources: ReadonlyMap<string, number>;
   /** What the scheduler has to look for. */
   needs?: NodeNeeds;
@@ -21,7 +21,7 @@ export interface PodOutcome {
 const maxAnnotationBytes = 262_144;
 
 /**
- * The patch that writes the outcome into the pod, touching nothing else: for a pod that has it already, no operation.
+ * The patch that writes the outcome into the pod and touches nothing else; empty for a pod that has it already.
  * @throws MultiNicError MNN_ANNOTATIONS_TOO_LARGE
  */
 export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: PatchOperation[]; warnings: string[] } {
@@ -56,8 +56,8 @@ export function checkAnnotationSize(annotations: Readonly<Record<string, string>
 }
 
 /**
- * The scheduler counts what all containers ask for, sidecars among them (KEP-753); ours goes to the first, unless the user asked in any. Devices of
- * other init containers the kubelet gives to the first container as well.
+ * The scheduler adds up what all containers ask for, including sidecars (KEP-753); ours goes to the first one, unless the user's pod asks for it
+ * in any. Devices of other init containers are reused by the kubelet for the first container.
  */
 function resourceOperations(
   { containers, initContainers }: AdmittedPod['spec'],

@@ -15,33 +15,33 @@ import type { WantedAttachment } from './wanted.ts';
 
 /** What was granted when the pod was created. */
 export interface CreateGrants {
-  /** Position in the pod's list → its NICs. */
+  /** Position in the pod's list → the NICs granted. */
   granted: ReadonlyMap<number, AllocatedNic[]>;
-  /** Position → what a best-effort pod asked for in vain. */
+  /** Position → what a best-effort pod asked for and did not get. */
   short: ReadonlyMap<number, string>;
-  /** Id under which addresses were taken; absent where none were. */
+  /** Id under which addresses were taken; absent if none were. */
   reservation?: string;
 }
 
 export interface ReserveRequest {
   wanted: readonly WantedAttachment[];
-  /** The node, where it is known already. */
+  /** The node, if it is known already. */
   node: string | undefined;
-  /** Whether it has that node for good: then nothing can be granted later. */
+  /** Whether that node is final: then nothing can be granted later. */
   isBound: boolean;
   claimant: { namespace: string; name: string };
-  /** The reservation that came with the pod: of an earlier round of this admission, or copied from another pod. */
+  /** The reservation that came with the pod: from an earlier round of this admission, or copied from another pod. */
   reserved: string | undefined;
   dryRun: boolean;
 }
 
 /**
- * Grants what does not wait for the scheduler: everything where the node is known, else what no node changes. All or nothing; but a
- * DaemonSet's pods come before their node's agent has told its NICs, or the controller given its block, or while other pods have the node's
- * addresses, and get theirs when bound.
+ * Grants what need not wait for the scheduler: everything if the node is known, else whatever does not depend on the node. All or nothing;
+ * but pods of a DaemonSet may come before their node's agent has reported its NICs, before the controller has given the node its block, or
+ * while other pods still have the node's addresses: they get theirs when they are bound.
  *
- * The pod has no UID yet, so its records go under an id of their own. A pod that comes with one of its own name gets the same addresses
- * again if they are still only reserved; the records of a pod that exists are its own, whoever copies its annotations.
+ * The pod has no UID yet, so its records go under an id of their own. A pod that comes with the id of a reservation under its own name gets
+ * the same addresses again if they are still only reserved; the records of an existing pod stay its own, whoever copies its annotations.
  * @throws MultiNicError as grantOnNode and grantAnywhere
  */
 export async function grantAtCreate(
@@ -63,11 +63,11 @@ export async function grantAtCreate(
       if (one.short !== undefined) short.set(item.position, one.short);
       if (one.pool !== undefined) pools.push(one.pool);
     }
-    // Then the API server has stopped waiting, and goes on without what was granted.
+    // By then the API server has stopped waiting, and goes on without what was granted.
     if (budget.remainingMs() <= 1) throw new MultiNicError('MNN_DEADLINE', 'what was granted came too late');
   } catch (error) {
     if (error instanceof PoolDeadlineError) pools.push(error.pool);
-    // Where nobody came to a decision in time, a pod that was decided about before goes on with what it has.
+    // If no decision was reached in time, a pod that was decided about before goes on with what it has.
     const goesOn = isOwn && isMultiNicError(error) && error.code === 'MNN_DEADLINE';
     if (!request.dryRun && !goesOn) giveBack(context, pools, reservation);
     throw error;
@@ -105,8 +105,8 @@ async function grantOne(
 }
 
 /**
- * Whether other pods have what the pod lacks on its node, as far as the scheduler counts that: then it is the scheduler's to have it wait, or to
- * preempt pods that matter less, which it never does for a pod that was refused.
+ * Whether other pods have what the pod lacks on its node, as far as the scheduler counts it: then it is up to the scheduler to let it wait, or
+ * to preempt pods of lower priority, which it cannot do for a pod that was refused.
  */
 function isTaken(view: ClusterView, wanted: GrantRequest & { node: string }, error: unknown): boolean {
   if (!isMultiNicError(error)) return false;

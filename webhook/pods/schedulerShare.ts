@@ -7,23 +7,23 @@ import type { WantedAttachment } from './wanted.ts';
 export interface SchedulerShare {
   /** Extended resource → how much of it. */
   resources: ReadonlyMap<string, number>;
-  /** Label of nodes → the least number that it must have there. */
+  /** Node label → the least number that it must have there. */
   labels: ReadonlyMap<string, number>;
-  /** What was left out because a quota of the namespace allows none of it. */
+  /** Resources left out because a quota of the namespace allows none of them. */
   forbidden: string[];
 }
 
 /**
- * The scheduler's share of the pod's attachments: of each network one address an attachment, the target in Mbit/s, and nodes with as many
- * usable NICs as it asks for; and the devices of networks whose NICs a device plugin hands out. Best effort counts addresses and devices
- * only: it is there to go where there is less. A network that is off (`spec.schedulerResources: false`) has no share but devices.
+ * What the scheduler is told of the pod's attachments: for each network, one address per attachment, the target in Mbit/s, and nodes with as
+ * many usable NICs as asked for; and the devices of networks whose NICs a device plugin hands out. For best effort only addresses and
+ * devices count: such pods may go where there is less. With `spec.schedulerResources: false` only the network's devices count.
  * @param forbids whether the namespace's quota allows none of a resource
  */
 export function schedulerShare(
   wanted: readonly WantedAttachment[],
   forbids: (resource: string) => boolean,
 ): SchedulerShare {
-  // Without its devices a pod would start nowhere: they are no hint, and no quota takes them away.
+  // Without its devices a pod would start nowhere: they are more than a hint, and stay whatever a quota says.
   const resources = devicesOf(wanted);
   const labels = new Map<string, number>();
   const forbidden = new Set<string>();
@@ -39,7 +39,7 @@ export function schedulerShare(
     if (target !== undefined) ask(bandwidthResourceName(selected.network), target);
     if (network.handedOut) continue;
     const nics = request.bestEffort ? 1 : (request.nics ?? request.masters?.length ?? 1);
-    // One NIC is what the addresses' resource says as well: a node without any has none of it.
+    // That there is one NIC, the resource of addresses says as well: a node without a NIC has none of it.
     if (nics < 2 && network.ownAddresses) continue;
     const label = nicCountLabel(selected.network);
     labels.set(label, Math.max(nics, labels.get(label) ?? 0));

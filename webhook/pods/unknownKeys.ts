@@ -3,16 +3,16 @@ import { isElementKey, type NetworkSelection } from '../../core/annotation/netwo
 import type { Network } from '../../core/network/network.ts';
 import { requestKeys } from '../../core/selection/request.ts';
 
-/** Types that the agent makes itself, so that nothing but it reads `cni-args`. */
+/** Types that the agent implements itself, so that nothing else reads `cni-args`. */
 const ownTypes: ReadonlySet<string> = new Set(['ipvlan', 'macvlan', 'ptp']);
 
-/** A warning names so many keys, and so many characters of each. */
+/** How many keys a warning names, and how many characters of each. */
 const shownKeys = 3;
 const shownCharacters = 40;
 
 /**
- * What nobody reads in an element for the network: a misspelt key changes nothing, and the pod's author would not know. Keys with a dot are of
- * somebody's own name space, and `cni-args` are left to the plugins where there are others than ours.
+ * Keys of an element for the network that nobody reads: a misspelt key changes nothing, and the pod's author would not know. Keys with a dot
+ * belong to somebody else's name space, and `cni-args` is left to the plugins where some are not ours.
  */
 export function unknownKeyWarnings(network: Network, element: NetworkSelection): string[] {
   const { name, spec, ownAddresses } = network;

@@ -52,7 +52,7 @@ async function validateCreate(
   }
   if (request.dryRun) return allow();
   await confirmReservations(context, pod, facts, budget);
-  // Nobody binds such a pod, which is when it is told otherwise.
+  // Such a pod is never bound, which is when its choice is told otherwise.
   if (isBound(pod.spec))
     tellOf(context, pod, namespace, await readWanted(context, selected, facts.annotations, budget));
   return allow();
@@ -75,9 +75,9 @@ function tellOf(
 }
 
 /**
- * Gives the pod what was reserved for it. In pages, which all of a network's pods share, nobody waits for that: who needs it looks again,
- * which is the pod's binding, its node's agent, or the leader. A pod that is bound has no binding.
- * @throws MultiNicError MNN_NOT_INJECTED where a reservation is gone
+ * Makes the pod's reservation its own. In pages, which all of a network's pods share, nobody waits for that: whoever needs it (the pod's
+ * binding, its node's agent, the leader) looks again. A pod that has a node already gets no binding.
+ * @throws MultiNicError MNN_NOT_INJECTED if a reservation is gone
  */
 async function confirmReservations(
   context: ReviewContext,
@@ -121,7 +121,7 @@ function poolsOf(
   return pools;
 }
 
-/** Whether the pod may go on as the holder: a pool that is too busy now does not keep it away. */
+/** Whether the pod may go on as the holder: a pool that is too busy just now does not stop it. */
 async function isConfirmed(
   { store, reservations }: ReviewContext,
   pool: string,
@@ -149,7 +149,7 @@ function validateUpdate(request: AdmissionRequest, { systemUsers }: PodReviewOpt
   return deny(new MultiNicError('MNN_ATTACHMENTS_CHANGED', `pod ${displayName(pod)}: ${changed}`));
 }
 
-/** Which part of what admission decided differs; undefined where none does. */
+/** Which part of what admission decided differs; undefined if none does. */
 function changedDecision(before: AdmittedPod, after: AdmittedPod): string | undefined {
   const [old, now] = [before.metadata, after.metadata];
   if (old.labels?.[label.injected] !== now.labels?.[label.injected]) return `the label ${label.injected} was changed`;
@@ -175,7 +175,7 @@ function attachmentsText(annotationText: string): string {
       }),
     );
   } catch (error) {
-    // What cannot be read has no attachments; Multus says the rest.
+    // An unreadable annotation has no attachments; Multus reports what is wrong with it.
     if (isMultiNicError(error)) return '[]';
     throw error;
   }

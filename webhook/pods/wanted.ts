@@ -15,14 +15,14 @@ import type { ReviewContext } from '../context/reviewContext.ts';
 import { macWarnings } from './macWarnings.ts';
 import { unknownKeyWarnings } from './unknownKeys.ts';
 
-/** One selection element that means a MultiNicNetwork, and what the pod asks of it. */
+/** A selection element that names a MultiNicNetwork, and what the pod asks of the network. */
 export interface WantedAttachment {
   /** Position in the pod's list. */
   position: number;
   selected: SelectedNetwork & { network: string };
   known: KnownNetwork;
   request: NicRequest;
-  /** What the request's class names. */
+  /** What the class of the request names. */
   deviceClass?: DeviceClass;
 }
 
@@ -59,7 +59,7 @@ export async function readWanted(
   return wanted;
 }
 
-/** What a request asks for that nobody looks at, and devices that it cannot be made to ask for. */
+/** Warns of requests that nobody considers, and of devices that cannot be added to the pod's own requests. */
 export function unusedRequests({ known, request, selected }: WantedAttachment): string[] {
   const { object, state } = known;
   const { network } = state;
@@ -85,7 +85,7 @@ export function unusedRequests({ known, request, selected }: WantedAttachment): 
   return [...warnings, ...unknownKeyWarnings(network, element), ...macWarnings(network, request, element.mac)];
 }
 
-/** What there is to explain of an attachment that got its NICs. */
+/** What there is to explain about an attachment that got its NICs. */
 export function choiceOf(
   { selected, known, request }: WantedAttachment,
   nics: readonly AllocatedNic[],

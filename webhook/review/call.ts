@@ -1,15 +1,15 @@
 import { MultiNicError } from '../../core/errors.ts';
 
-/** How long the API server waits where the configuration does not say (admissionregistration.k8s.io/v1 timeoutSeconds). */
+/** How long the API server waits if the configuration does not say (admissionregistration.k8s.io/v1 timeoutSeconds). */
 const defaultTimeoutMs = 10_000;
 
-/** The most that a configuration may say (admissionregistration.k8s.io/v1 timeoutSeconds): who asks for more is no API server. */
+/** The longest that a configuration may ask for (admissionregistration.k8s.io/v1 timeoutSeconds): whoever says more is no API server. */
 const maxTimeoutMs = 30_000;
 
-/** Kept back of the API server's patience, for the answer's way. */
+/** Part of the API server's time-out that is kept for the answer's way back. */
 const marginMs = 300;
 
-/** Of a review's time, what work that waits for the API server leaves for its answer. */
+/** Part of a review's time that is kept for its answer, ms. */
 export const answerMs = 250;
 
 /** The time that one review may take. */
@@ -29,7 +29,7 @@ export function callBudget(timeout: unknown, now: () => number = () => performan
   return { remainingMs: () => Math.max(1, end - now()) };
 }
 
-/** A work's result, or its refusal where it takes longer than the budget. */
+/** The operation's result, or a refusal if it takes longer than the budget. */
 export async function within<T>(budget: CallBudget, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {

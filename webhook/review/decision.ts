@@ -3,10 +3,10 @@ import type { Finding } from '../../core/network/finding.ts';
 import { describe } from '../../core/network/finding.ts';
 import type { PatchOperation } from './jsonPatch.ts';
 
-/** What a review comes to. */
+/** The outcome of a review. */
 export interface Decision {
   allowed: boolean;
-  /** For logs and metrics: `skipped` is allowed because the object is none of ours; `passed` is refused here, and another replica is asked. */
+  /** For logs and metrics: `skipped` is allowed as the object does not concern us; `passed` is refused here, and another replica is asked. */
   result: 'allowed' | 'denied' | 'skipped' | 'passed';
   /** meta/v1 Status of a refusal. */
   status?: DeniedStatus;
@@ -27,7 +27,7 @@ interface DeniedStatus {
   details?: { kind?: string; name?: string; causes: { reason: string; message: string; field: string }[] };
 }
 
-/** HTTP status and Status.reason of refusals; 403 Forbidden where not named. */
+/** HTTP status and Status.reason of refusals; 403 Forbidden if not listed. */
 const statusOf: Partial<Record<ErrorCode, { code: number; reason: string; field?: string }>> = {
   MNN_OVERLOADED: { code: 429, reason: 'TooManyRequests' },
   MNN_BODY_TOO_LARGE: { code: 413, reason: 'RequestEntityTooLarge' },
@@ -53,7 +53,7 @@ export function skip(reason: string): Decision {
 
 export function deny(error: MultiNicError): Decision {
   const { code, reason, field } = refusalStatus(error.code);
-  // Of an Invalid, kubectl shows the causes and not the message.
+  // For an Invalid, kubectl shows the causes and not the message.
   const causes = field === undefined ? undefined : [{ reason: 'FieldValueInvalid', message: error.message, field }];
   return {
     allowed: false,
@@ -65,9 +65,9 @@ export function deny(error: MultiNicError): Decision {
 }
 
 /**
- * The decision that findings about an object come to: any error refuses it, with all of them in one message and each as a cause
- * of the Status; warnings are shown either way.
- * @param of the object: kubectl begins what it shows with it
+ * The decision that follows from findings about an object: any error refuses it, with all errors in one message and each as a
+ * cause of the Status; warnings are shown either way.
+ * @param names the object: kubectl begins its output with it
  */
 export function decideByFindings(of: { kind: string; name: string }, findings: readonly Finding[]): Decision {
   const errors = findings.filter(({ severity }) => severity === 'error');

@@ -7,9 +7,9 @@ export function pointer(...tokens: readonly (string | number)[]): string {
 }
 
 /**
- * Sets entries of a map that may not be there: the entries that differ one by one, so that nobody else's are touched; or the whole map,
- * where there is none.
- * @param at the map's place
+ * Sets entries of a map that may not exist yet: one by one those that differ, so that nobody else's are touched, or the whole map if
+ * there is none.
+ * @param at where the map is
  * @param before the map as it is
  */
 export function setEntries(

@@ -11,7 +11,7 @@ export interface PodReviewOptions {
   systemUsers: ReadonlySet<string>;
 }
 
-/** A pod in a review, as far as it is looked at. A map that is empty is absent. */
+/** A pod in a review, the parts that are looked at. Empty maps are absent. */
 export interface AdmittedPod {
   metadata: {
     name?: string;
@@ -22,7 +22,7 @@ export interface AdmittedPod {
   };
   spec: Placement & {
     hostNetwork?: boolean;
-    /** Who holds it back from the scheduler (KEP-3521). */
+    /** Names of those that hold it back from the scheduler (KEP-3521). */
     schedulingGates?: { name?: string }[] | null;
     containers: AdmittedContainer[];
     initContainers?: AdmittedContainer[] | null;
@@ -32,7 +32,7 @@ export interface AdmittedPod {
 export interface AdmittedContainer {
   name: string;
   resources?: ContainerResources | null;
-  /** Of an init container `Always`: a sidecar. */
+  /** `Always` makes an init container a sidecar. */
   restartPolicy?: string;
 }
 
@@ -50,7 +50,7 @@ const metadata = {
   finalizers: orNull(listOf(text)),
 };
 
-/** The meta/v1 ObjectMeta of what has its name. */
+/** The meta/v1 ObjectMeta of an object that has its name. */
 export const namedMetadataShape = objectOf(metadata, ['name']);
 
 const requirement = objectOf({ key: text, operator: text, values: listOf(text) });
@@ -62,7 +62,7 @@ const nodeSelector = objectOf({
 const resources = orNull(objectOf({ requests: orNull(mapOf(quantity)), limits: orNull(mapOf(quantity)) }));
 const container = objectOf({ name: text, resources, restartPolicy: text });
 
-/** core/v1 Pod, as far as AdmittedPod has it. */
+/** core/v1 Pod, the parts that AdmittedPod has. */
 const podShape = objectOf(
   {
     metadata: objectOf(metadata),
@@ -78,14 +78,14 @@ const podShape = objectOf(
   ['metadata', 'spec'],
 );
 
-/** @throws MultiNicError MNN_REVIEW_INVALID where the request has no pod or no namespace */
+/** @throws MultiNicError MNN_REVIEW_INVALID if the request has no pod or no namespace */
 export function podOf(request: AdmissionRequest): { pod: AdmittedPod; namespace: string } {
   const { object, namespace } = request;
   if (!isRecord(object) || namespace === undefined)
     throw new MultiNicError('MNN_REVIEW_INVALID', 'the request has no pod');
   checkShape(object, podShape, 'object');
   const pod = object as unknown as AdmittedPod;
-  // Webhooks mutate before the API server says that there must be one.
+  // Mutating webhooks are called before the API server checks that there is one.
   return { pod: { ...pod, spec: { ...pod.spec, containers: pod.spec.containers ?? [] } }, namespace };
 }
 
@@ -99,7 +99,7 @@ export function factsOf({ metadata, spec }: AdmittedPod, namespace: string): Pod
   };
 }
 
-/** For records and messages: the name, or the beginning that the API server will complete. */
+/** For records and messages: the name, or the generateName that the API server will complete. */
 export function displayName({ metadata }: AdmittedPod): string {
   return metadata.name ?? metadata.generateName ?? '';
 }

@@ -4,13 +4,13 @@ import { flag, objectOf, text, type Shape } from '../../core/shape.ts';
 import type { PatchOperation } from './jsonPatch.ts';
 import type { Decision } from './decision.ts';
 
-/** admission.k8s.io/v1 AdmissionRequest, as far as it is used here. */
+/** admission.k8s.io/v1 AdmissionRequest, the parts that are used here. */
 export interface AdmissionRequest {
   uid: string;
   kind: GroupVersionKind;
   resource: { group: string; version: string; resource: string };
   subResource?: string;
-  /** Of an object that is being created from a generateName: absent. */
+  /** Absent while an object is being created from a generateName. */
   name?: string;
   namespace?: string;
   operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -43,7 +43,7 @@ export interface ReviewAnswer {
 
 const reviewVersion = 'admission.k8s.io/v1';
 
-/** What Kubernetes shows of a warning (AdmissionResponse.warnings). */
+/** How much of a warning Kubernetes shows (AdmissionResponse.warnings). */
 const maxWarning = 256;
 
 /**
@@ -84,7 +84,7 @@ const requestShape = objectOf(
 );
 
 /**
- * Checks what is about to be treated as a type: the API server sends nothing else, but it need not be the API server.
+ * Checks a value before it is cast to a type: the API server sends nothing else, but the client need not be the API server.
  * @throws MultiNicError MNN_REVIEW_INVALID
  */
 export function checkShape(value: unknown, shape: Shape, path: string): void {

@@ -15,19 +15,19 @@ export type Reviewer = (request: AdmissionRequest, budget: CallBudget) => Promis
 export interface AppOptions {
   /** Path, for example /mutate-pods → who decides there. */
   reviewers: Readonly<Record<string, Reviewer>>;
-  /** Those of the paths after which another replica is asked: for want of time or room nobody is refused there. */
+  /** Paths after which the API server asks another replica: nobody is refused there for want of time or room. */
   askedAgain?: readonly string[];
   gate: Gate;
   bodies: BodyBudget;
   metrics: AdmissionMetrics;
   logger: Logger;
-  /** Told that a review comes. */
+  /** Told of each review that comes. */
   arrived?: () => void;
-  /** Told of refusals that a MultiNicError was the reason of, dry runs apart. */
+  /** Told of refusals by a MultiNicError, except those of dry runs. */
   refused?: (error: MultiNicError) => void;
 }
 
-/** The HTTP application: one POST path a review kind. Refusals are answers with status 200; only what is no review gets another. */
+/** The HTTP application: one POST path per kind of review. Refusals have status 200; only requests that are no reviews get another. */
 export function createApp(options: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -85,14 +85,14 @@ async function decide(
   }
 }
 
-/** Where another replica is asked next, a refusal that only says "busy" is none. */
+/** Where another replica is asked next, a refusal that only means "busy" does not count. */
 function refusal(path: string, error: MultiNicError, { askedAgain = [] }: AppOptions): Decision {
   const isBusy = error.code === 'MNN_DEADLINE' || error.code === 'MNN_OVERLOADED';
   const decision = deny(error);
   return isBusy && askedAgain.includes(path) ? { ...decision, result: 'passed' } : decision;
 }
 
-/** The decision; no answer where the review is passed on, so that failurePolicy Ignore has the next replica asked. */
+/** Answers with the decision or, if the review is passed on, with an error, so that failurePolicy Ignore has the next replica asked. */
 function reply(response: Response, uid: string, decision: Decision): void {
   const { result, status } = decision;
   if (result === 'passed' && status) sendStatus(response, status.code, status.reason, status.message);
@@ -107,7 +107,7 @@ interface Arrival {
   budget: CallBudget;
 }
 
-/** The request of a review; undefined where there is nothing to decide about, which has been answered if anybody waits for it. */
+/** The request of a review; undefined if there is nothing to decide about: then whoever waits for an answer has got one. */
 async function receive(
   { http, response, path, share, budget }: Arrival,
   options: AppOptions,
@@ -131,7 +131,7 @@ async function receive(
   return undefined;
 }
 
-/** As a decision, if the beginning of the body says about what. */
+/** As a decision, if the beginning of the body says which review it is. */
 function refuseUnread(
   response: Response,
   path: string,
@@ -163,7 +163,7 @@ function logLine(path: string, request: AdmissionRequest, decision: Decision, ms
   };
 }
 
-/** Express hands over what a handler threw: nobody decided, so the configuration's failurePolicy has to. */
+/** Express passes on what a handler threw: nobody decided, so the configuration's failurePolicy has to. */
 function failed(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     logger.error({ err: error, path: request.path }, 'a review failed');

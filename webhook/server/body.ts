@@ -3,19 +3,19 @@ import { MultiNicError } from '../../core/errors.ts';
 import type { BodyShare } from './bodyBudget.ts';
 import type { CallBudget } from '../review/call.ts';
 
-/** Two objects (new and old) of the most that the API server stores, 1.5 MiB each in etcd, in their longer JSON form. */
+/** Two objects (new and old) of the largest size that etcd takes, 1.5 MiB each, in their longer JSON form. */
 export const maxBodyBytes = 7 * 1024 * 1024;
 
-/** A body that was read to its end; of one that was refused, its beginning. */
+/** A body that was read to its end or, if it was refused, its beginning. */
 export type Body = { ok: true; text: string } | { ok: false; start: string; error: MultiNicError };
 
 /** How much of a refused body is kept, for the request's uid: the API server writes it first. */
 const startBytes = 4096;
 
 /**
- * Reads a request's body, where there is room for it: for what the request announces, or where it announces nothing, for what has come.
+ * Reads a request's body if there is room for it: for the length that the request announces or, if it announces none, for what has come.
  * One that is refused (MNN_BODY_TOO_LARGE, MNN_OVERLOADED) is read to its end and dropped, so that its sender can read the answer.
- * @throws Error where it does not come whole; MultiNicError MNN_DEADLINE where it does not come in time, which closes the connection
+ * @throws Error if it does not arrive whole; MultiNicError MNN_DEADLINE if it does not arrive in time, which closes the connection
  */
 export async function readBody(request: IncomingMessage, share: BodyShare, budget: CallBudget): Promise<Body> {
   const late = setTimeout(() => {
@@ -38,7 +38,7 @@ export async function readBody(request: IncomingMessage, share: BodyShare, budge
   return error ? { ok: false, start: text, error } : { ok: true, text };
 }
 
-/** Why a body of so many bytes is not read; then it holds nothing. Undefined where there is room for it. */
+/** Why a body of so many bytes is not read (it then takes no share of the budget); undefined if there is room for it. */
 function refusal(share: BodyShare, bytes: number): MultiNicError | undefined {
   if (bytes <= maxBodyBytes && share.growTo(bytes)) return undefined;
   share[Symbol.dispose]();

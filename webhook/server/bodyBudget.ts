@@ -1,6 +1,6 @@
 /**
- * How many bytes of reviews are held at once: from the beginning of a body to its answer, for the text becomes an object that waits for
- * its turn and for the API server. Without it the gate's queue, full of the largest reviews, would be 14 GiB.
+ * Limits the bytes of reviews that are held at once, from the beginning of a body to its answer: the text becomes an object that waits for
+ * its turn and for the API server. Without this limit the gate's queue, full of the largest reviews, would take 14 GiB.
  */
 export class BodyBudget {
   readonly #limit: number;
@@ -16,14 +16,14 @@ export class BodyBudget {
     return this.#held;
   }
 
-  /** A share of nothing yet. It is given back when it is disposed of. */
+  /** A share, empty at first, which is given back when it is disposed of. */
   share(): BodyShare {
     let bytes = 0;
     return {
       growTo: total => {
         const others = this.#held - bytes;
         if (total <= bytes) return true;
-        // What comes alone always fits, or it never would.
+        // A review that comes alone always fits, or it never would.
         if (others > 0 && others + total > this.#limit) return false;
         this.#held = others + total;
         bytes = total;
@@ -37,8 +37,8 @@ export class BodyBudget {
   }
 }
 
-/** What one review holds of the budget. */
+/** One review's share of the budget. */
 export interface BodyShare extends Disposable {
-  /** Holds so many bytes in all, if they fit. @returns whether they do; if not, it holds what it held */
+  /** Grows the share to so many bytes in all, if they fit. @returns whether they do; if not, the share stays as it is */
   growTo(total: number): boolean;
 }

@@ -8,7 +8,7 @@ export interface GateLimits {
   queue: number;
 }
 
-/** Lets a limited number of reviews work at once; the others wait in order, up to a limit, within their budget. */
+/** Lets a limited number of reviews through at once; others wait in order, up to a limit, within their budget. */
 export class Gate {
   readonly #limits: GateLimits;
   readonly #waiting: (() => void)[] = [];
@@ -26,14 +26,14 @@ export class Gate {
     return this.#waiting.length;
   }
 
-  /** @throws MultiNicError MNN_OVERLOADED where the queue is full or the turn does not come in time */
+  /** @throws MultiNicError MNN_OVERLOADED if the queue is full or the review's turn does not come in time */
   async run<T>(budget: CallBudget, work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#limits.concurrency) this.#running++;
     else await this.#turn(budget);
     try {
       return await work();
     } finally {
-      // The place goes to the next in line as it is, so that nobody who comes now can take it.
+      // The place is handed straight to the next in line, so that no newcomer can take it.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#running--;

@@ -1,14 +1,14 @@
 import type { GateLimits } from './gate.ts';
 
-/** What one replica takes on at once. */
+/** How much one replica takes on at once. */
 export interface WebhookLimits extends GateLimits {
-  /** Of bodies, in bytes. */
+  /** Of all bodies together, in bytes. */
   bodyBytes: number;
 }
 
 /**
- * Reviews are short: what they wait for is the API server, which does not get faster from more at once. As objects they take two to
- * three times their bytes, at worst eight times; 16 MiB are some 2,000 pods. The copies of a large cluster need most of what the
- * Deployment gives.
+ * Reviews take little time of their own: they wait for the API server, which does not get faster when asked more at once. As objects they
+ * take two to three times their bytes in memory, at worst eight times; 16 MiB are some 2,000 pods. Most of the memory that the Deployment
+ * gives is needed for the copies of a large cluster's objects.
  */
 export const defaultLimits: WebhookLimits = { concurrency: 128, queue: 2048, bodyBytes: 16 * 2 ** 20 };

@@ -15,18 +15,18 @@ export interface ReviewFacts {
   seconds: number;
 }
 
-/** What the admission server tells Prometheus. */
+/** The metrics of the admission server. */
 export interface AdmissionMetrics {
   answered(facts: ReviewFacts): void;
-  /** @param code of the refusal; `broken` where the body did not come whole */
+  /** @param code of the refusal; `broken` if the body did not arrive whole */
   unread(code: ErrorCode | 'broken'): void;
 }
 
-/** What an API server sends us reviews of. Everybody who reaches the port may send others, which must not become as many time series. */
+/** The kinds that an API server sends us reviews of. Whoever reaches the port may send others, each of which must not become a time series. */
 const kinds = ['Pod', 'Binding', 'MultiNicNetwork'];
 const operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
 
-/** From a review that finds everything in memory to one that nearly uses up the API server's patience. */
+/** From reviews that find everything in memory to those that nearly use up the API server's patience. */
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export function admissionMetrics(

@@ -14,36 +14,36 @@ export interface ServerOptions {
   /** 0 takes a free one. */
   port: number;
   host?: string;
-  /** What it serves with. It waits for the first; later ones are for new connections, those that there are go on. */
+  /** The certificates to serve with. It waits for the first; later ones are used for new connections, and existing ones go on. */
   certificate: Follow<KeyAndCertificate>;
-  /** Default: everybody who reaches the port is served. */
+  /** Default: whoever reaches the port is served. */
   clients?: ClientPolicy | undefined;
-  /** Between failing readiness and closing the port: how long endpoints take to leave every API server. Default 5,000 ms. */
+  /** Time between failing readiness and closing the port: how long it takes until no API server uses the endpoint any more. Default 5,000 ms. */
   drainMs?: number;
   logger: Logger;
 }
 
 /** Only clients with a certificate of this authority are served. */
 export interface ClientPolicy {
-  /** PEM of the authority's certificates; followed as well. */
+  /** PEM of the authority's certificates, whose changes are followed as well. */
   authority: Follow<string>;
   /** Common names that their certificates may have. Default: any. */
   names?: ReadonlySet<string> | undefined;
 }
 
-/** How long a client may take over the TLS handshake: who connects and says nothing holds memory, and may have come thousands of times. */
+/** How long a client may take for the TLS handshake: connections that stay silent hold memory, and there may be thousands of them. */
 const handshakeMs = 10_000;
 
-/** Longest review: the largest timeoutSeconds that a configuration may have, and a little. */
+/** Longest review: the largest timeoutSeconds that a configuration may have, plus a little. */
 const maxReviewMs = 31_000;
 
-/** How long reviews that are under way may take to end: more than the timeoutSeconds that our configurations have. */
+/** How long reviews under way may take to end: more than the timeoutSeconds of our configurations. */
 const closeMs = 12_000;
 
-/** For the last answers to leave; their connections end themselves after that. */
+/** Time for the last answers to leave; their connections end by themselves after that. */
 const flushMs = 100;
 
-/** The HTTPS server of the admission webhooks. HTTP/1.1 only: one connection an API server needs, kept alive, is enough. */
+/** The HTTPS server of the admission webhooks. HTTP/1.1 only: API servers keep their connections alive, and need few. */
 export class AdmissionServer implements Runnable {
   readonly name = 'admission server';
   readonly #app: RequestListener;
@@ -72,12 +72,12 @@ export class AdmissionServer implements Runnable {
     return (this.#server?.address() as AddressInfo | null)?.port ?? 0;
   }
 
-  /** When the certificate that it serves expires; undefined before there is one. */
+  /** When the certificate in use expires; undefined before there is one. */
   get expiry(): Date | undefined {
     return this.#pair && new X509Certificate(this.#pair.certificate).validToDate;
   }
 
-  /** Resolves when it listens. Not ready(): nothing may wait for the certificate that the controller, started later, will make. */
+  /** Resolves when it listens. Not called ready(), as nothing may wait for the certificate: the controller, started later, will make it. */
   get listening(): Promise<undefined> {
     return this.#listening.promise;
   }
@@ -133,7 +133,7 @@ export class AdmissionServer implements Runnable {
     ]);
   }
 
-  /** Undefined until everything that it takes is there. */
+  /** Undefined until everything that it needs is there. */
   #secureContext(): SecureContextOptions | undefined {
     if (!this.#pair) return undefined;
     const { certificate: cert, privateKey: key } = this.#pair;
@@ -156,7 +156,7 @@ export class AdmissionServer implements Runnable {
       logger.warn({ client: name }, 'connection refused: its client certificate has another name');
       socket.destroy();
     });
-    // The API server keeps connections for 90 s; one that we close first resets the review that is on its way.
+    // The API server keeps connections for 90 s; closing one earlier would reset a review that is on its way.
     server.keepAliveTimeout = 90_000;
     server.headersTimeout = 32_000;
     server.requestTimeout = maxReviewMs;
@@ -179,12 +179,12 @@ export class AdmissionServer implements Runnable {
     server.close();
     await this.#quiet();
     await Promise.race([closed, sleep(flushMs)]);
-    // Not only the idle ones: clients open connections ahead, and one that never had a request does not count as idle.
+    // Not only the idle ones: clients open connections in advance, and one that never had a request does not count as idle.
     server.closeAllConnections();
     await closed;
   }
 
-  /** Resolves when no review is under way, or when those that are have had their time. */
+  /** Resolves when no review is under way, or when the time of those that are is up. */
   async #quiet(): Promise<void> {
     if (this.#underWay === 0) return;
     const { promise, resolve } = Promise.withResolvers<undefined>();
