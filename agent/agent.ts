@@ -40,7 +40,7 @@ export function createAgent(options: AgentOptions, base: AgentBase): Runnable[] 
   ];
 }
 
-/** DEL and VERSION are served without the API server: nothing waits for its objects to be read, but ADD itself. */
+/** DEL and VERSION are served without the API server: only ADD waits for its objects to be read. */
 function unawaited(informer: Runnable): Runnable {
   return { name: informer.name, start: signal => informer.start(signal) };
 }

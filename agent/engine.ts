@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * What an agent sets in V8, which is idle most of the time, on every node. Node does not take the flag in NODE_OPTIONS.
+ * Settings of V8 for an agent, which runs on every node and is idle most of the time. Node does not accept the flag in NODE_OPTIONS.
  * - `--no-turbofan`: without the compiler for what has run very long. Its first run, on one function, brings 5 MiB of it into memory, at the
  *   start of every agent; 40,000 routes are programmed no slower with code as Maglev, the compiler before it, makes it.
  */

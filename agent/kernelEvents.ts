@@ -15,7 +15,7 @@ const groups: readonly MonitorGroup[] = [
   'ipv6-rule',
 ];
 
-/** Hears of every change in the host's network, but for routes that this agent adds, and passes it on. */
+/** Receives every change in the host's network, except routes that this agent adds, and passes it on. */
 export class KernelEvents implements Runnable {
   readonly name = 'kernel events';
   readonly #netlink: Netlink;
@@ -44,7 +44,7 @@ export class KernelEvents implements Runnable {
     });
     this.#started.resolve();
     for await (const event of monitor) {
-      // 'change' is how every event is told where koffi does not load.
+      // Every event comes as 'change' if koffi does not load.
       if (event.type === 'resync' && event.reason !== 'change')
         this.#logger.info({ reason: event.reason }, 'kernel events were lost; looking at everything');
       for (const listener of this.#listeners) listener(event);

@@ -4,7 +4,7 @@ import type { CallObserver } from './cniServer/calls.ts';
 import type { NicRound } from './probe/connectivityProbe.ts';
 import type { Programmed } from './routes/kernelRoutes.ts';
 
-/** What the agent measures besides what every program does. */
+/** The agent's own metrics, in addition to those of every program. */
 export interface AgentMetrics {
   readonly calls: CallObserver;
   readonly routes: (pass: Programmed) => void;

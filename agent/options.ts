@@ -4,13 +4,13 @@ import { netlinkChoices, type NetlinkChoice } from './netlink/open.ts';
 import type { PrimaryOptions } from './discovery/hostNics.ts';
 import { readNicRule, type NicRules } from './discovery/nicRules.ts';
 
-/** How one agent is set up. */
+/** The options of one agent. */
 export interface AgentOptions {
   readonly nodeName: string;
   readonly kubeconfig: string | undefined;
   readonly socket: string;
   readonly stateDir: string;
-  /** Where the executable is installed into; absent: nowhere. */
+  /** The folder to install the executable into; absent: it is not installed. */
   readonly cniBinDir: string | undefined;
   /** The folder of networks in which the primary one is chained; absent: it is left alone. */
   readonly chain: string | undefined;
@@ -25,9 +25,9 @@ export interface AgentOptions {
   readonly healthPort: number;
   readonly rules: NicRules;
   readonly primary: PrimaryOptions;
-  /** What the kernel's network configuration is changed with. */
+  /** The means of changing the kernel's network configuration. */
   readonly netlink: NetlinkChoice;
-  /** From one round of the connectivity probe to the next, ms; 0: it is off. */
+  /** From one round of the connectivity probe to the next, ms; 0: the probe is off. */
   readonly probeIntervalMs: number;
 }
 

@@ -6,11 +6,11 @@ import { formatInterface } from '../../core/net/interfaceAddress.ts';
 import type { DelegateResult } from '../delegate/delegates.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 
-/** What the delegates answered, by the name of the link that they were asked for. */
+/** The delegates' answers, by the name of the link that they were called for. */
 export type Answers = ReadonlyMap<string, DelegateResult>;
 
 /**
- * The attachment with what its delegates told: addresses, gateways, routes and DNS. Routes of a plugin that makes interfaces are made
+ * The attachment completed by its delegates' answers: addresses, gateways, routes and DNS. Routes of a plugin that makes interfaces exist
  * already; those of an IPAM plugin are still to be made.
  */
 export function withAnswers(attachment: Attachment, answers: Answers): Attachment {
@@ -28,7 +28,7 @@ export function withAnswers(attachment: Attachment, answers: Answers): Attachmen
   };
 }
 
-/** CNI 1.1, section 5 "routes": without a gateway of its own a route takes that of the plugin's address: on that NIC, whichever it is. */
+/** CNI 1.1, section 5 "routes": a route without a gateway takes that of the plugin's address, on the NIC of that address. */
 function withGateway(route: ResultRoute, ips: readonly ReadIp[]): ResultRoute {
   if (route.gw !== undefined) return route;
   const family = route.dst.includes(':') ? 6 : 4;
@@ -49,7 +49,7 @@ function withAnswer(nic: AttachmentNic, answer: DelegateResult | undefined): Att
   };
 }
 
-/** The interface in the pod that a delegate made for the link: of that name, else the first that is in a sandbox at all. */
+/** The interface in the pod that a delegate made for the link: the one of that name, else the first one in a sandbox. */
 export function podInterface(answers: Answers, link: string): ResultInterface | undefined {
   const inPod = interfacesOf(answers, link).filter(({ sandbox }) => sandbox !== undefined);
   return inPod.find(({ name }) => name === link) ?? inPod[0];

@@ -15,7 +15,7 @@ const io: Answer = [cniCodes.ioFailure, 'MNN_ATTACH_FAILED'];
 
 type Answers = Readonly<Partial<Record<ErrnoName, Answer>>>;
 
-/** What says the same of any operation, and what does only of those on links that are there already (errno(3), net/core/rtnetlink.c). */
+/** Errnos that mean the same for every operation, then those that do so only for operations on existing links (errno(3), net/core/rtnetlink.c). */
 const ofAny: Answers = {
   // Memory, open files, the kernel's own locks.
   EAGAIN: again,
@@ -25,7 +25,7 @@ const ofAny: Answers = {
   EMFILE: again,
   ENFILE: again,
   EBUSY: again,
-  // Somebody took the new link away, or down, while it was being set up; the next attempt sees whether its NIC is the reason.
+  // Somebody removed the new link, or took it down, while it was being set up; the next attempt shows whether its NIC is the reason.
   ENODEV: again,
   ENETDOWN: again,
   ENETUNREACH: unreachable,
@@ -39,18 +39,18 @@ const ofAny: Answers = {
   EIO: io,
 };
 
-/** Where making a link fails, mostly the NIC is why: it is gone, has other links, or carries no such MTU; or the kernel has no such kind. */
+/** When a link cannot be made, the NIC is mostly the reason: it is gone, has other links, or cannot carry the MTU; or the kernel lacks the kind. */
 const ofNewLinks: Answers = {
   EINVAL: unusable,
   ENODEV: [cniCodes.nicUnusable, 'MNN_NODE_LACKS'],
   EBUSY: [cniCodes.nicUnusable, 'MNN_NIC_CONFLICT'],
-  // Of the link itself; the specification has no code for one that is there.
+  // The link itself exists already, for which the specification has no code.
   EEXIST: [cniCodes.internal, 'MNN_INTERFACE_EXISTS'],
   // A hardware address that no link can have.
   EADDRNOTAVAIL: [cniCodes.invalidConfig, 'MNN_ATTACH_FAILED'],
 };
 
-/** What an ADD is answered with where the kernel refuses one of its operations. What nobody foresaw is `internal`. */
+/** The answer to an ADD of which the kernel refuses an operation. Anything unforeseen is `internal`. */
 export function answerTo({ operation, code }: Pick<Failure, 'operation' | 'code'>): Answer {
   const ofNew = operation === 'link.add' ? ofNewLinks[code] : undefined;
   return ofNew ?? ofAny[code] ?? [cniCodes.internal, 'MNN_ATTACH_FAILED'];
@@ -79,7 +79,7 @@ export function attachFailure(attachment: Attachment, error: unknown, signal: Ab
   return cniError(code, row, `network ${network} on ${made?.master ?? masters}: ${what}`, { cause: error });
 }
 
-/** What a NIC is told of where it is the reason. */
+/** What is said of the NIC if it is the reason. */
 const ofNic: Partial<Record<ErrorCode, string>> = {
   MNN_NIC_CONFLICT: 'something that this agent did not make has it: a bridge, a bond, or links of another plugin',
   MNN_NODE_LACKS: 'the node has no such NIC (any more)',

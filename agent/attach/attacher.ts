@@ -34,7 +34,7 @@ export class Attacher {
   readonly #options: AttacherOptions;
   readonly #claims: NicClaims;
   readonly #detacher: Detacher;
-  /** Entries whose ADD this process has finished: of one that is read after a crash nobody knows whether the runtime heard of it. */
+  /** Entries whose ADD this process has finished: if one is read after a crash, nobody knows whether the runtime got the answer. */
   readonly #finished = new WeakSet<CheckpointEntry>();
 
   constructor(options: AttacherOptions) {
@@ -44,7 +44,7 @@ export class Attacher {
   }
 
   /**
-   * Makes all links of an attachment, or none. What a call for the same sandbox and interface left that was cut short is taken away first.
+   * Makes all links of an attachment, or none. Whatever an interrupted call for the same sandbox and interface left is removed first.
    * @throws CniError code 4 (no room for the links' names), as refuseFinished(), 101 (a NIC that another network has), 103 or its own (a delegate), as
    *   attachFailure()
    */
@@ -96,13 +96,13 @@ export class Attacher {
     }
   }
 
-  /** Takes away what the entry names, as far as it is there, and then the entry itself. @throws NetlinkError, CniError of a delegate */
+  /** Removes what the entry names, as far as it is there, and then the entry itself. @throws NetlinkError, CniError of a delegate */
   detach(entry: CheckpointEntry): Promise<void> {
     return this.#detacher.detach(entry);
   }
 
   /**
-   * A second ADD without a DEL between would take the interfaces from under the pod.
+   * A second ADD without a DEL in between would pull the interfaces out from under the pod.
    * @throws CniError code 999 where this process has made the entry's attachment and any link of it is there
    */
   async refuseFinished(entry: CheckpointEntry): Promise<void> {
@@ -124,8 +124,8 @@ export class Attacher {
   }
 
   /**
-   * A ptp link is no child of the host's NIC, and still must not carry more than that does, nor less. What another link on the NIC may carry more,
-   * by the network's MTU, the NIC would drop; where the kernel refuses such a link (macvlan) it has no words for it.
+   * A ptp link is no child of the host's NIC, but must have the NIC's MTU all the same. If the network's MTU is larger than the NIC's, the NIC would
+   * drop what other kinds of links send; where the kernel refuses such a link (macvlan), it does not say why.
    */
   async #withMtus(attachment: Attachment): Promise<Attachment> {
     const { nics, plugin } = attachment;
@@ -185,7 +185,7 @@ export class Attacher {
   }
 }
 
-/** The entry of the attachment that is being made: as it is now, whether or not it could be written. */
+/** The current entry of the attachment that is being made, whether or not it could be written. */
 class Entry {
   current: CheckpointEntry;
   readonly #options: Pick<AttacherOptions, 'checkpoint' | 'onStep'>;
@@ -202,7 +202,7 @@ class Entry {
   }
 }
 
-/** The last of a tuple whose start has any length. */
+/** Type of the last element of a tuple with a variable beginning. */
 function last<T>(results: readonly [...unknown[], T]): T {
   return results[results.length - 1] as T;
 }

@@ -21,11 +21,11 @@ export interface Attachment {
   /** CNI_ARGS and CNI_PATH of the call, for the plugins that are called in turn. */
   readonly call: { readonly args: string; readonly path: string };
   readonly nics: readonly AttachmentNic[];
-  /** spec.ipam.routes, without default routes that the pod chose otherwise; one destination with several gateways is a multipath route. */
+  /** spec.ipam.routes, without default routes that the pod's selection overrides; one destination with several gateways is a multipath route. */
   readonly routes: readonly ResultRoute[];
-  /** Gateways of default routes that take the place of the pod's others. */
+  /** Gateways of default routes that replace the pod's others. */
   readonly defaultRoute: readonly string[];
-  /** Families whose default route the pod's selection gives to an attachment, this one or another: no other one is left to the pod. */
+  /** Families whose default route the pod's selection gives to an attachment, this one or another: the pod keeps no other. */
   readonly defaultFamilies: readonly Family[];
   /** spec.plugin.dns, for the result. */
   readonly dns: Readonly<Record<string, unknown>>;
@@ -36,12 +36,12 @@ export interface AttachmentNic {
   readonly name: string;
   /** The host's NIC. */
   readonly master: string;
-  /** With their prefix lengths; none yet where a delegate tells them. */
+  /** With their prefix lengths; empty until a delegate has given them. */
   readonly addresses: readonly string[];
   /** Next hops that an IPAM plugin gave with the addresses, for routes that name none. */
   readonly gateways?: readonly string[];
   readonly mac?: string;
-  /** Of a ptp link, which takes none from the host's NIC by itself. */
+  /** For a ptp link, which does not inherit one from the host's NIC. */
   readonly mtu?: number;
   /** Another plugin that makes the interface, or gives its addresses. */
   readonly delegate?: Delegate;
@@ -55,7 +55,7 @@ export interface MovedNic {
   readonly name: string;
   /** PCI address, where a device plugin handed it out. */
   readonly device?: string;
-  /** The host's addresses on it, with their prefix lengths, which it loses on the way. */
+  /** The host's addresses on it, with their prefix lengths; it loses them when it is moved. */
   readonly hostAddresses: readonly string[];
 }
 
@@ -69,7 +69,7 @@ export function hostAddress(address: string, family: Family): string {
   return `${withoutPrefix(address)}/${family === 4 ? 32 : 128}`;
 }
 
-/** Name of the host end of a ptp link: the same for the same sandbox and link, so it is found again without any record. */
+/** Name of the host end of a ptp link: derived from sandbox and link, so it is found again without any record. */
 export function hostEndName(containerId: string, link: string): string {
   return hostEndPrefix + digest(containerId, link, 'name').toString('hex').slice(0, 12);
 }

@@ -7,7 +7,7 @@ import { hopsOf, routeName, type CheckpointEntry, type CheckpointLink } from '..
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
 /**
- * CHECK: whether everything that the entry names is as it was made. What later plugins added is none of its business.
+ * CHECK: whether everything that the entry names is as it was made. What later plugins added does not matter.
  * @throws CniError code 102 naming the first difference, 8 where the namespace is gone
  */
 export async function checkAttachment(netlink: Netlink, entry: CheckpointEntry, netns: string): Promise<void> {
@@ -60,7 +60,7 @@ function checkRoute(name: string, gateways: readonly string[], link: LinkInfo, r
   if (missing !== undefined) throw changed(`the route to ${name} by ${link.name} is not via ${missing} any more`);
 }
 
-/** What comes from an address that shares its subnet with another link's is to leave by its own link. */
+/** Packets from an address whose subnet another link shares must leave by the address's own link. */
 function checkRules({ links }: CheckpointEntry, found: readonly RuleInfo[], routes: readonly RouteInfo[]): void {
   for (const { name, rules = [] } of links) {
     for (const { from, table } of rules) {
@@ -73,7 +73,7 @@ function checkRules({ links }: CheckpointEntry, found: readonly RuleInfo[], rout
   }
 }
 
-/** Whoever puts an ipvlan link in another mode on the NIC changes that of all others there. */
+/** An ipvlan link in another mode, made on the same NIC by anybody, changes the mode of all others there. */
 function checkUse(link: LinkInfo, use: CheckpointEntry['use']): void {
   const mode = use && link[use.kind]?.mode;
   if (mode === use?.mode) return;

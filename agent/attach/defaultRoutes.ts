@@ -10,7 +10,7 @@ import type { Family, LinkRef } from '../netlink/types.ts';
 import type { Attachment } from './attachment.ts';
 import { defaultDestination, type PodRoute } from './podRoutes.ts';
 
-/** What a pod has already when an attachment takes its default routes over. */
+/** What a pod has already when an attachment takes over its default routes. */
 export interface PodRoutesBefore {
   readonly links: readonly LinkInfo[];
   /** Of the main table. */
@@ -19,7 +19,7 @@ export interface PodRoutesBefore {
 
 export const noRoutesBefore: PodRoutesBefore = { links: [], routes: [] };
 
-/** Reads what `defaultRouteOps` has to know; nothing where the pod leaves its default routes as they come. @throws NetlinkError */
+/** Reads what `defaultRouteOps` needs; nothing if the pod leaves its default routes as they are. @throws NetlinkError */
 export async function routesBefore(netlink: Netlink, { netns, defaultFamilies }: Attachment): Promise<PodRoutesBefore> {
   if (defaultFamilies.length === 0) return noRoutesBefore;
   const [links, routes] = await netlink.run(netns, [{ op: 'link.list' }, { op: 'route.list', table: mainTable }]);
@@ -27,9 +27,9 @@ export async function routesBefore(netlink: Netlink, { netns, defaultFamilies }:
 }
 
 /**
- * multi-net-spec v1.3 §4.1.2.1.9: with `default-route` the pod's other default routes of that family go, whatever their metrics, and routers that
- * the pod's other links hear of bring none back (Documentation/networking/ip-sysctl.rst: accept_ra_defrtr). Where another attachment has it, those
- * go that this one's plugin has made.
+ * multi-net-spec v1.3 §4.1.2.1.9: with `default-route` the pod's other default routes of that family are removed, whatever their metrics, and
+ * advertisements on the pod's other links bring none back (Documentation/networking/ip-sysctl.rst: accept_ra_defrtr). If another attachment has
+ * it, the ones that this attachment's plugin made are removed.
  * @throws CniError code 100 for a gateway that no link of the attachment reaches: the pod would lose its way out
  */
 export function defaultRouteOps(
@@ -77,13 +77,13 @@ export function answerWithoutDefaults(answer: DelegateResult, families: readonly
   return { printed: { ...printed, routes: kept }, result: { ...result, routes } };
 }
 
-/** A route, or what another program says is one. */
+/** A route, ours or from another program's answer. */
 interface RouteLike {
   readonly dst?: unknown;
   readonly table?: unknown;
 }
 
-/** A default route is one of the main table: what others hold only some packets find. */
+/** Only the main table's count: those of other tables apply only to some packets. */
 function isDefault({ dst, table = mainTable }: RouteLike, families: readonly Family[]): boolean {
   const cidr = typeof dst === 'string' ? tryParseCidr(dst) : undefined;
   return cidr?.prefix === 0 && table === mainTable && families.includes(cidr.family);

@@ -22,7 +22,7 @@ export interface DetacherOptions {
 /** Interface group (IFLA_GROUP) of links that are being removed: the kernel then waits once for all of them. */
 const doomedGroup = 0x4d4e64;
 
-/** Takes attachments away: everything that an entry names, as far as it is there. */
+/** Removes attachments: everything that an entry names, as far as it is there. */
 export class Detacher {
   readonly #options: DetacherOptions;
 
@@ -31,14 +31,14 @@ export class Detacher {
   }
 
   /**
-   * In the reverse order of making, and on after a failure: one plugin that cannot be called must not keep the rest. The entry goes last,
-   * and only where nothing is left.
-   * @param failedAdd what has just kept the attachment from being made
+   * In reverse order, and on after a failure: one plugin that cannot be called must not keep the rest from being removed. The entry goes last,
+   * and only if nothing is left.
+   * @param failedAdd the error that has just kept the attachment from being made
    * @throws the first failure
    */
   async detach(entry: CheckpointEntry, failedAdd?: unknown): Promise<void> {
     const { checkpoint, onStep } = this.#options;
-    // The path may name another sandbox's namespace by now (a process id given again): nothing there is ours.
+    // The path may lead to another sandbox's namespace by now (a reused process id), where nothing is ours.
     const isThere = namespaceIdentity(entry.netns) === entry.netnsId;
     const netns = isThere ? entry.netns : '';
     const failures: unknown[] = [];
@@ -63,7 +63,7 @@ export class Detacher {
     for (const link of entry.links.toReversed()) {
       if (link.delegate?.role === 'plugin') await attempt(() => callDel(link), 'del.delegate');
     }
-    // Both ends of a ptp link go with either. Those of the pods go side by side, those of the host one after another.
+    // Deleting either end of a ptp link deletes both. Deletions in pods' namespaces run side by side, those in the host's one after another.
     if (isThere) await attempt(() => this.#deleteInPod(entry), 'del.pod');
     await attempt(() => this.#deleteOnHost(entry), 'del.host');
     for (const link of entry.links.toReversed()) {
@@ -86,8 +86,8 @@ export class Detacher {
   }
 
   /**
-   * A plugin that says to DEL what it said to ADD is not there, does not like its configuration, or misses a daemon: there is nothing for it to
-   * undo but a link that some leave behind. With the entry kept it would say so for ever, and the pod could not end.
+   * A plugin that fails at DEL with the words of its failed ADD is not installed, rejects its configuration, or lacks its daemon: it has nothing to
+   * undo, except for a link that some leave behind. If the entry were kept, it would fail for ever, and the pod could not end.
    */
   async #deleteRefused({ name: dev, moves }: CheckpointLink, netns: string): Promise<void> {
     if (netns === '' || moves) return;
@@ -95,8 +95,8 @@ export class Detacher {
   }
 
   /**
-   * A host-device plugin may fail where the pod has no such interface: it never got there, or it went back already. Then nothing is left to
-   * do unless an IPAM plugin with a memory was asked, too.
+   * A host-device plugin may fail if the pod has no such interface, as it never got there or went back already. Then nothing is left to
+   * do, unless an IPAM plugin that keeps records was called, too.
    */
   async #nothingMoved({ name, moves }: CheckpointLink, { conf }: CheckpointDelegate, netns: string): Promise<boolean> {
     const { type } = conf.ipam;
@@ -127,8 +127,8 @@ function callOf({ containerId, call }: CheckpointEntry, { name }: CheckpointLink
 }
 
 /**
- * Removes links, as far as they are there, in one go. The group is only for links that are about to go: should this be cut short after
- * they were put into it, then any later removal in that namespace takes them along.
+ * Removes links, as far as they are there, in one go. The group is only for links that are to be removed: if this is cut short after
+ * they were put into it, any later removal in that namespace takes them along.
  */
 function removalOf(names: readonly string[]): Op[] {
   if (names.length === 0) return [];

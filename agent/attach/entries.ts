@@ -13,7 +13,7 @@ import { bootId } from './movedNics.ts';
 import type { Plan } from './plan.ts';
 import { useOf } from '../delegate/plugin.ts';
 
-/** The checkpoint entry of an attachment before anything of it exists: no link is named that need not be looked for. */
+/** The checkpoint entry of an attachment before any part of it exists: it names only links that a cleanup has to look for. */
 export function intentOf(attachment: Attachment, netnsId: string): CheckpointEntry {
   const { containerId, ifname, callIfname, configName, netns, network, plugin, pod, pool, call, nics } = attachment;
   const use = useOf(plugin);
@@ -39,7 +39,7 @@ export function intentOf(attachment: Attachment, netnsId: string): CheckpointEnt
 
 /**
  * The delegate of this link is about to be called.
- * @param onHost the NIC that it moves, where it is there
+ * @param onHost the NIC that it moves, if it is there
  */
 export function withBegun(
   entry: CheckpointEntry,
@@ -58,7 +58,7 @@ export function withBegun(
   return { ...entry, links: [...entry.links, link] };
 }
 
-/** What a pod may change of a NIC. InfiniBand's hardware addresses have a number in them that the kernel gives (RFC 4391, section 9.1.1). */
+/** What a pod may change of a NIC. InfiniBand's hardware addresses contain a number that the kernel assigns (RFC 4391, section 9.1.1). */
 function settingsOf({ hardwareType, mac, mtu, up }: LinkInfo): Pick<CheckpointMove, 'mac' | 'mtu' | 'up'> {
   return { mtu, up, ...(hardwareType === ethernet && mac !== null && { mac }) };
 }
@@ -74,7 +74,7 @@ export function withPrinted(entry: CheckpointEntry, name: string, printed: Recor
   return { ...entry, links };
 }
 
-/** Everything is known that will be made over netlink; the delegates of all links have answered. */
+/** The delegates of all links have answered, so everything that will be made over netlink is known. */
 export function withPlan(
   entry: CheckpointEntry,
   { containerId, nics, plugin }: Attachment,

@@ -24,7 +24,7 @@ interface HostEnd {
   readonly mac: string | undefined;
 }
 
-/** Puts back the host's routes to pods on ptp links, and their neighbours, where somebody flushed them or had the link down for a moment. */
+/** Restores the host's routes to pods on ptp links, and their neighbours, after somebody flushed them or took the link down for a moment. */
 export class HostRoutes implements Runnable {
   readonly name = 'host routes';
   readonly #options: HostRoutesOptions;
@@ -51,7 +51,7 @@ export class HostRoutes implements Runnable {
       { op: 'route.list', table: mainTable, protocol: ownProtocol },
     ]);
     const present = new Set(routes.map(({ dst, dev }) => `${dst} ${dev}`));
-    // Taken now and not before the lists: what DEL has removed since is not put back.
+    // Read now and not before the lists, so that what DEL has removed since is not restored.
     const wanted = this.#wanted(new Map(links.map(({ name, index }) => [name, index])));
     const missing = [...wanted].filter(([dst, { dev }]) => !present.has(`${dst} ${dev}`));
     if (missing.length === 0) return;
@@ -60,7 +60,7 @@ export class HostRoutes implements Runnable {
     logger.info({ missing: missing.length, failed }, 'routes to pods put back');
   }
 
-  /** Where each address is. Of two sandboxes of a pod, the earlier one of which is on its way out, it is in the later one. */
+  /** The link of each address. If a pod has two sandboxes, the earlier of which is on its way out, the later one counts. */
   #wanted(indexes: ReadonlyMap<string, number>): Map<string, HostEnd> {
     const wanted = new Map<string, HostEnd>();
     const entries = [...this.#options.checkpoint.list()].sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
@@ -84,7 +84,7 @@ function isFlush(event: MonitorEvent): boolean {
   return event.route.protocol === ownProtocol && event.route.table === mainTable;
 }
 
-/** What goes with a link that goes down, the kernel does not tell of (net/ipv4/fib_trie.c, fib_table_flush). */
+/** The kernel does not report routes that disappear with a link that goes down (net/ipv4/fib_trie.c, fib_table_flush). */
 function isUpAgain(event: MonitorEvent): boolean {
   return event.type === 'link' && event.action === 'new' && event.link.up && event.link.name.startsWith(hostEndPrefix);
 }

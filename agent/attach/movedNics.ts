@@ -5,7 +5,7 @@ import type { CheckpointEntry, CheckpointLink, CheckpointMove } from '../checkpo
 import { readPciNic } from '../devices/pciDevice.ts';
 import type { LinkInfo, LinkRef, LinkSet, Netlink, Op } from '../netlink/netlink.ts';
 
-/** How long the kernel may take to give a NIC back after the end of its namespace, which it clears away by the way, ms. */
+/** How long the kernel may take to give a NIC back after the end of its namespace, which it cleans up in the background, ms. */
 const returnMs = 10_000;
 const stepMs = 50;
 
@@ -14,7 +14,7 @@ export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** What must not keep a pod from ending: a driver may not let its MTU or address be set, or only while the NIC is not used. */
+/** Failures that must not keep a pod from ending: a driver may not let its MTU or address be set, or only while the NIC is not in use. */
 const refusals = ['EPERM', 'EBUSY', 'EINVAL', 'EADDRNOTAVAIL', 'EOPNOTSUPP', 'ERANGE'] as const;
 
 export interface BringBackOptions {
@@ -24,14 +24,14 @@ export interface BringBackOptions {
   readonly logger: Logger;
 }
 
-/** Takes an attachment's own name off its link, if that has it: the kernel lets no NIC into a namespace where another one has the same. */
+/** Removes an attachment's own name from its link, if it has that: the kernel lets no NIC into a namespace where another link has the same name. */
 export function takeName(dev: LinkRef, altName: string): Op {
   return { op: 'altname.del', dev, altName, ignore: ['EOPNOTSUPP', 'ENODEV', 'ENOENT', 'EINVAL'] };
 }
 
 /**
- * Gives a NIC back the name that it got in the pod, where the pod has changed that: the plugin that is to take it out looks for it by the name. It
- * is known by its device, or by the alias in which the plugin noted its name on the host.
+ * Restores the name that a NIC got in the pod, if the pod has changed it: the plugin that is to take it out looks for that name. The NIC is
+ * recognised by its device, or by the alias in which the plugin noted its name on the host.
  */
 export async function undoRenaming(
   netlink: Netlink,
@@ -54,9 +54,9 @@ export async function undoRenaming(
 }
 
 /**
- * Gives NICs that were in a pod what they had on the host: their names, hardware addresses, MTUs and addresses, and that they are up. What the
- * pod had before a reboot is nobody's any more: the host has set its NICs up as it does.
- * @param isThere whether the pod's namespace still is; if not, the NICs may be on their way
+ * Restores what NICs that were in a pod had on the host: their names, hardware addresses, MTUs and addresses, and that they are up. After a
+ * reboot there is nothing to restore: the host has set up its NICs itself.
+ * @param isThere whether the pod's namespace still exists; if not, the NICs may be on their way back
  */
 export async function bringBack(options: BringBackOptions, entry: CheckpointEntry, isThere: boolean): Promise<void> {
   const { logger } = options;
@@ -80,7 +80,7 @@ export async function bringBack(options: BringBackOptions, entry: CheckpointEntr
 /** A NIC as it was on the host, and its name in the pod. */
 type Nic = CheckpointMove & { readonly name: string; readonly inPod: string };
 
-/** @param until performance.now() to which it is waited for */
+/** @param until wait until performance.now() reaches this */
 async function returned({ netlink, sysfs }: BringBackOptions, nic: Nic, until: number): Promise<LinkInfo | undefined> {
   for (;;) {
     const netdev = nic.device === undefined ? undefined : (await readPciNic(sysfs, nic.device))?.netdev;
@@ -92,8 +92,8 @@ async function returned({ netlink, sysfs }: BringBackOptions, nic: Nic, until: n
 }
 
 /**
- * From a namespace that vanished a NIC comes under the name that it had there, and where that is taken as dev<index> (net/core/dev.c,
- * default_device_exit_net). The plugin noted its own name in its alias. One that the pod has renamed is told by its hardware address.
+ * From a namespace that disappeared, a NIC returns under the name that it had there or, if that is taken, as dev<index> (net/core/dev.c,
+ * default_device_exit_net). The plugin noted its original name in its alias. A NIC that the pod renamed is recognised by its hardware address.
  */
 function isNic({ name, alias, mac, permanentMac }: LinkInfo, nic: Nic): boolean {
   if (name === nic.name) return true;

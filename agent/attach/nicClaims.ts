@@ -7,13 +7,13 @@ import { namespaceIdentity } from './namespaceIdentity.ts';
 import { useOf } from '../delegate/plugin.ts';
 
 /**
- * Keeps links that exclude each other off one NIC. The kernel itself refuses ipvlan beside macvlan, but not ipvlan in another mode: that
- * it would give to all ipvlan links on the NIC, of pods that run. Known are the attachments that this agent made.
+ * Keeps links that exclude each other off one NIC. The kernel itself refuses ipvlan beside macvlan, but not ipvlan in another mode:
+ * it would change the mode of all ipvlan links on the NIC, which running pods use. Only this agent's attachments are known.
  */
 export class NicClaims {
   readonly #netlink: Netlink;
   readonly #checkpoint: Checkpoint;
-  /** Attachments that are being made: the checkpoint has them a moment later. */
+  /** Attachments that are being made, and will be in the checkpoint a moment later. */
   readonly #claims = new Set<Attachment>();
 
   constructor(netlink: Netlink, checkpoint: Checkpoint) {
@@ -22,8 +22,8 @@ export class NicClaims {
   }
 
   /**
-   * Claims the NICs of an attachment until `release`; of calls at the same time that exclude each other none or one succeeds.
-   * @returns what keeps the attachment from its NICs, in words; it has no claim then
+   * Claims the NICs of an attachment until `release`; of simultaneous calls that exclude each other at most one succeeds.
+   * @returns why the attachment cannot have its NICs, in words; then it has no claim
    */
   async claim(attachment: Attachment): Promise<string | undefined> {
     const use = useOf(attachment.plugin);
@@ -50,7 +50,7 @@ export class NicClaims {
     return undefined;
   }
 
-  /** Whether any link of the entry is there: after a crash it may not be made yet, after a reboot its namespace is gone. */
+  /** Whether any link of the entry exists: after a crash it may not have been made yet, after a reboot its namespace is gone. */
   async #exists({ netns, netnsId, links }: CheckpointEntry): Promise<boolean> {
     if (namespaceIdentity(netns) !== netnsId) return false;
     try {

@@ -23,9 +23,9 @@ export interface Plan {
 }
 
 /**
- * What has to be done to make the attachment, or what its delegates leave to the agent. All addresses are known.
- * @param others what the pod's other attachments are, or are to be
- * @param before what the pod has, to be given where the attachment takes its default routes over
+ * What has to be done to make the attachment, or the part of it that its delegates leave to the agent. All addresses are known.
+ * @param others the pod's other attachments, made or still to be made
+ * @param before what the pod has already; to be given if the attachment takes over its default routes
  * @throws CniError code 100 for a gateway that no link reaches
  */
 export function planOf(attachment: Attachment, others: readonly CheckpointEntry[], before = noRoutesBefore): Plan {
@@ -51,8 +51,8 @@ export function planOf(attachment: Attachment, others: readonly CheckpointEntry[
 }
 
 /**
- * Each attachment of a pod has its own of a route that several have, which goes with its own links. One of somebody else, the pod's
- * default route for example, is not ours to go around: the kernel refuses that.
+ * Each attachment of a pod has its own copy of a route that several have, which goes with its own links. Somebody else's route, for example
+ * the pod's default route, is not ours to bypass: the kernel refuses ours then.
  */
 function behindOthers(route: PodRoute, others: readonly CheckpointEntry[]): PodRoute {
   const name = routeName(route.change);
@@ -61,8 +61,8 @@ function behindOthers(route: PodRoute, others: readonly CheckpointEntry[]): PodR
 }
 
 /**
- * The first link answers to the attachment's own name, too. Multus looks its interface up by that name when it moves default routes, and
- * takes those of every interface where it finds none. A NIC of the host may have brought the name along: of a pod whose entry was lost.
+ * The first link also has the attachment's own name. Multus looks up its interface by that name when it moves default routes, and
+ * takes those of every interface if it finds none. A NIC of the host may have brought the name along from a pod whose entry was lost.
  */
 function nameOps({ ifname, nics: [first] }: Attachment): Op[] {
   if (!first) return [];
@@ -103,7 +103,7 @@ function subInterfacePod({ name, addresses }: AttachmentNic, plugin: NativePlugi
   ];
 }
 
-/** Runtimes may switch IPv6 off in new namespaces; and a router's advertisements are no one's business on a link with a fixed address. */
+/** Runtimes may switch off IPv6 in new namespaces; and on a link with a fixed address, router advertisements are to be ignored. */
 function familySettings(name: string, addresses: readonly string[]): Op[] {
   if (!addresses.some(address => address.includes(':'))) return [];
   return [
@@ -114,7 +114,7 @@ function familySettings(name: string, addresses: readonly string[]): Op[] {
 }
 
 /**
- * With several links of a pod in one layer 2 network each answers ARP for its own addresses only, and takes what comes back on another
+ * With several links of a pod in one layer 2 network, each answers ARP for its own addresses only, and accepts what comes back on another
  * (Documentation/networking/ip-sysctl.rst: arp_ignore, arp_announce, rp_filter, arp_notify).
  */
 function neighbourSettings(name: string, addresses: readonly string[]): Op[] {
@@ -124,8 +124,8 @@ function neighbourSettings(name: string, addresses: readonly string[]): Op[] {
 }
 
 /**
- * ptp: the whole vlanCIDR by way of the host. Links that share it, of one attachment or of two, have a route each, so that the way is there as
- * long as any of them.
+ * ptp: the whole vlanCIDR by way of the host. Links that share it, of one attachment or two, have a route each, so that it stays reachable as
+ * long as any of them is there.
  */
 function ptpWays({ nics }: Attachment): PodRoute[] {
   return nics.flatMap(({ name, addresses }) =>
@@ -142,7 +142,7 @@ function ptpWays({ nics }: Attachment): PodRoute[] {
   );
 }
 
-/** ptp: host addresses, and the ways by the host. */
+/** ptp: host addresses, and routes by way of the host. */
 function ptpPod({ containerId, nics }: Attachment, ways: readonly PodRoute[]): Op[] {
   return nics.flatMap(({ name, addresses }): Op[] => {
     const gatewayMac = ptpMac(containerId, name, 'host');

@@ -5,19 +5,19 @@ import { mainTable } from '../netlink/constants.ts';
 import type { NextHop, RouteChange } from '../netlink/types.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 
-/** Next hop of a ptp link: no one has it, both ends know each other's hardware address by permanent neighbour entries. */
+/** Next hop of a ptp link: an address that nobody has; both ends know each other's hardware address from permanent neighbour entries. */
 export const linkGateways = { 4: '169.254.1.1', 6: 'fe80::1' } as const;
 
-/** A route to be made in the pod, and the link that it is counted to. */
+/** A route to be made in the pod, and the link that it belongs to. */
 export interface PodRoute {
   readonly link: string;
   readonly change: RouteChange;
 }
 
 /**
- * The routes of the network, and those that its IPAM plugin told, in the pod: several gateways of one destination become one multipath
- * route. A gateway belongs to the link whose subnet holds it, a link-local one to the first link with IPv6; one whose link the pod did not
- * get is left out, and a destination without any gateway left, too.
+ * The pod's routes, from the network and its IPAM plugin's answer: several gateways of one destination become one multipath
+ * route. A gateway belongs to the link whose subnet holds it, a link-local one to the first link with IPv6; gateways on a link that the pod did
+ * not get are left out, as are destinations without any gateway left.
  */
 export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): PodRoute[] {
   const key = ({ dst, table = mainTable, priority = 0 }: ResultRoute): string =>
@@ -33,14 +33,14 @@ export function podRoutes({ routes, defaultRoute, nics, plugin }: RoutePart): Po
   });
 }
 
-/** Of the network's routes those that the pod has: see podRoutes. */
+/** Those of the network's routes that the pod gets: see podRoutes. */
 export function reachableRoutes({ routes, nics, plugin }: Omit<RoutePart, 'defaultRoute'>): ResultRoute[] {
   return routes.filter(route => hopOf(route, nics, plugin.type === 'ptp'));
 }
 
 const hopKeys = new Set(['dev', 'gateway', 'onlink', 'nexthops']);
 
-/** The route by these next hops, one or more, in the place of its own. */
+/** The route with these next hops, one or more, instead of its own. */
 export function withHops(route: RouteChange, hops: readonly NextHop[]): RouteChange {
   const others = Object.fromEntries(Object.entries(route).filter(([key]) => !hopKeys.has(key))) as RouteChange;
   return hops.length === 1 ? { ...others, ...hops[0] } : { ...others, nexthops: hops };
@@ -89,7 +89,7 @@ function hopOf({ dst, gw }: ResultRoute, nics: readonly AttachmentNic[], routed:
 /** RFC 4291 §2.5.6: on every link. */
 export const linkLocal = parseCidr('fe80::/10');
 
-/** CNI 1.1, section 5 "routes": without a gateway of its own a route takes the address's. */
+/** CNI 1.1, section 5 "routes": a route without a gateway takes the one of the address. */
 function ownGateway({ gateways = [] }: AttachmentNic, family: Family): { gateway?: string } {
   const gateway = gateways.find(text => tryParseAddress(text)?.family === family);
   return gateway === undefined ? {} : { gateway };

@@ -6,7 +6,7 @@ import { hostInterfacesOf, podInterface, type Answers } from './answers.ts';
 import { hostAddress, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
 import { linkGateways, reachableRoutes } from './podRoutes.ts';
 
-/** What ADD answers with. The links in the pod come first, so that the i-th interface is the i-th NIC. */
+/** The result of ADD. The links in the pod come first, so that the i-th interface is the i-th NIC. */
 export function resultOf(
   attachment: Attachment,
   entry: CheckpointEntry,
@@ -31,7 +31,7 @@ export function resultOf(
   };
 }
 
-/** A device without a netdev (bound to a user-space driver) is only what its plugin says of it. */
+/** Of a device without a netdev (bound to a user-space driver) only its plugin's answer is known. */
 function interfaceOf(
   { netns }: Attachment,
   name: string,

@@ -7,7 +7,7 @@ import { hopsOf, type CheckpointEntry } from '../checkpoint/entry.ts';
 import { linkLocal, withHops, type PodRoute } from './podRoutes.ts';
 import { hostAddress, type Attachment } from './attachment.ts';
 
-/** A routing rule in the pod: what comes from the address leaves by the link. */
+/** A routing rule in the pod: packets from the address leave by the link. */
 export interface SourceRule {
   readonly link: string;
   /** The address with the length of a host's prefix. */
@@ -19,8 +19,8 @@ export interface SourceRule {
 const rulePriority = 1000;
 
 /**
- * Links that share a subnet with an earlier one of the pod: the main table sends all of it by the first link, also answers from an
- * address of another one, which the network's switches and filters then see on the wrong port. Each such address gets a table of its own.
+ * For links that share a subnet with an earlier one of the pod: the main table sends all of its traffic by the first link, even answers from
+ * an address of another one, which the network's switches and filters then see on the wrong port. Each such address gets its own table.
  * @param others the pod's other attachments
  */
 export function sourceRules(
@@ -72,7 +72,7 @@ export function sourceRuleOps(
   });
 }
 
-/** The next hop by this link, which is in these subnets; undefined where the link does not reach it. */
+/** The next hop, if this link, which is in these subnets, reaches it; else undefined. */
 function hopBy(
   link: string,
   { dev, gateway }: NextHop,
@@ -92,7 +92,7 @@ function subnetsOf(nic: Attachment['nics'][number] | undefined): IpCidr[] {
   return nic?.addresses.map(parseCidr) ?? [];
 }
 
-/** The operations that take the rules away again; their tables' routes go with the links. */
+/** The operations that remove the rules; their tables' routes go with the links. */
 export function removeRuleOps(rules: readonly { from: string; table: number }[]): Op[] {
   return rules.map(({ from, table }) => ({
     op: 'rule.del',

@@ -5,9 +5,9 @@ import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { hostAddress, type Attachment } from './attachment.ts';
 
 /**
- * The host has one route to an address, so a second ptp link with it would take it from the first one: of the same pod, or of another one
- * that a `static` IPAM gives the same. An earlier sandbox of the same pod may still be there, though: it is on its way out, and the new one
- * takes the pod's addresses over.
+ * The host has one route to an address, so a second ptp link with it would take it from the first: in the same pod, or in another one
+ * that a `static` IPAM gave the same address. An earlier sandbox of the same pod may still be there, though: it is on its way out, and the
+ * new one takes over the pod's addresses.
  * @param entries of the whole node, the attachment's own may be among them
  * @throws CniError code 100
  */
@@ -38,8 +38,8 @@ export function refuseTakenAddresses(attachment: Attachment, entries: Iterable<C
 }
 
 /**
- * What the pool gave, unless another pod of the node has it: somebody has edited the pool, or restored an older content of it, so it lacks the
- * record of a pod that runs. Addresses that other IPAM plugins give are theirs to answer for.
+ * Refuses an address from the pool that another pod of the node has: somebody has edited the pool, or restored an older content, so that the
+ * record of a running pod is missing. Other IPAM plugins are responsible for the addresses that they give.
  * @param attachment before its delegates are called
  * @param entries of the whole node, the attachment's own may be among them
  * @throws CniError code 100

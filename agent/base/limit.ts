@@ -1,4 +1,4 @@
-/** Lets only so many pieces of work go on at the same time; the others wait, first come, first served. */
+/** Limits how many pieces of work go on at the same time; the others wait, first come, first served. */
 export class Limit {
   #free: number;
   readonly #waiting: (() => void)[] = [];

@@ -1,5 +1,5 @@
-/** How routes and rules of this agent are told from everybody else's: by the protocol number that they carry (rtnetlink.h, RTPROT_*). */
+/** The protocol number (rtnetlink.h, RTPROT_*) that tells this agent's routes and rules from everybody else's. */
 export const ownProtocol = 77;
 
-/** Prefix of the names of ptp links' host ends: by it they are told from the host's NICs. */
+/** Prefix of the names of ptp links' host ends, which tells them from the host's NICs. */
 export const hostEndPrefix = 'mnp';

@@ -1,6 +1,6 @@
 /**
- * The points of ADD and DEL between which the agent may die with something half done. Each stands right after the thing that its name
- * says. Tests end the process at every one of them and look at what the next call makes of it.
+ * The points of ADD and DEL between which the agent may die with something half done. Each comes right after what its name
+ * says. Tests end the process at every one of them and check how the next call deals with it.
  */
 export const steps = [
   'add.decided',

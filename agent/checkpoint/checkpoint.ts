@@ -14,11 +14,11 @@ const longestName = 200;
 type Identity = Pick<CheckpointEntry, 'containerId' | 'ifname'>;
 
 /**
- * The attachments of this node, each in a file of its own. A file is written beside its place and renamed into it: however this process
+ * The attachments of this node, each in a file of its own. A file is written beside its final place and renamed: however this process
  * ends, each entry is there as a whole, in its old or its new form, or not at all.
  *
- * Links, addresses and routes end with the kernel, so an entry that names nothing else need not outlive a power cut. What another plugin
- * was called for may be on a disk: such entries are flushed to theirs before the plugin is called.
+ * Links, addresses and routes end with the kernel, so an entry that names nothing else need not survive a power cut. Another plugin may keep
+ * what it does on disk: entries that name plugins are flushed to disk before the plugin is called.
  */
 export class Checkpoint {
   readonly #folder: string;
@@ -34,7 +34,7 @@ export class Checkpoint {
     this.#logger = logger;
   }
 
-  /** Reads what an earlier process left. Files that are no entries are reported and left where they are; unfinished ones go. */
+  /** Reads what an earlier process left. Files that are no entries are reported and left where they are; unfinished ones are removed. */
   static async open(stateFolder: string, logger: Logger): Promise<Checkpoint> {
     const folder = folderIn(stateFolder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -91,7 +91,7 @@ export class Checkpoint {
     return new Set(links.flatMap(({ moves, master }) => (moves && (moves.name ?? master)) ?? []));
   }
 
-  /** Adds or replaces an entry. When the promise resolves, it outlives this process. @throws CniError code 5 where it cannot be written */
+  /** Adds or replaces an entry. Once the promise has resolved, the entry survives this process. @throws CniError code 5 where it cannot be written */
   async put(entry: CheckpointEntry): Promise<void> {
     const path = this.#pathOf(entry);
     const unfinished = `${path}.${process.pid}-${this.#writes++}.tmp`;
@@ -102,7 +102,7 @@ export class Checkpoint {
         await rename(unfinished, path);
         await this.#syncFolder();
       } else {
-        // Into the page cache: some 50 µs, where each step of its own by way of the thread pool takes longer than all of them.
+        // Into the page cache, synchronously: some 50 µs, less than a single step by way of the thread pool.
         writeFileSync(unfinished, text, { mode: 0o600 });
         renameSync(unfinished, path);
       }
@@ -115,7 +115,7 @@ export class Checkpoint {
     this.#unreadable.delete(entryKey(entry));
   }
 
-  /** Forgets an entry; one that is not there is none to forget. */
+  /** Removes an entry, if it is there. */
   async delete(entry: Identity & Partial<Pick<CheckpointEntry, 'links'>>): Promise<void> {
     await rm(this.#pathOf(entry), { force: true });
     if (outlivesKernel(entry)) await this.#syncFolder();
@@ -169,7 +169,7 @@ function folderIn(stateFolder: string): string {
   return join(stateFolder, 'attachments');
 }
 
-/** Whether something of the attachment may still be there after a reboot, as far as is known. */
+/** Whether, as far as is known, something of the attachment may still be there after a reboot. */
 function outlivesKernel({ links }: Partial<Pick<CheckpointEntry, 'links'>>): boolean {
   return links?.some(({ delegate }) => delegate !== undefined) ?? true;
 }

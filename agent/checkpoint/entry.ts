@@ -9,7 +9,7 @@ export const checkpointVersion = 1;
 
 /**
  * What the agent made, or was about to make, for one attachment of one sandbox. It is written before the first link is made, so
- * whatever is found in a pod or on the host after a crash at any line is named here.
+ * whatever a crash at any point leaves in a pod or on the host is named here.
  */
 export interface CheckpointEntry {
   version: typeof checkpointVersion;
@@ -23,7 +23,7 @@ export interface CheckpointEntry {
   /** `name` of the configuration that the call came with. */
   configName: string;
   netns: string;
-  /** Which namespace that path was: it may be another one's later. */
+  /** The identity of the namespace at that path: later, the path may be another one's. */
   netnsId: string;
   network: string;
   type: string;
@@ -32,7 +32,7 @@ export interface CheckpointEntry {
   pod: { uid: string; namespace: string; name: string };
   /** The IPPool with the record; absent where another IPAM plugin gives the addresses. */
   pool?: string;
-  /** CNI_ARGS and CNI_PATH of the ADD: the plugins that it called are called with them again. Absent where there were none. */
+  /** CNI_ARGS and CNI_PATH of the ADD, with which the plugins that it called are called again. Absent if there were none. */
   call?: { args: string; path: string };
   links: CheckpointLink[];
   /** RFC 3339. */
@@ -54,7 +54,7 @@ export interface CheckpointLink {
   gateways?: Record<string, string[]>;
   /** Routing rules in the pod: what comes from that address is looked up in that table. */
   rules?: { from: string; table: number }[];
-  /** Another plugin that has a part in the link. Written before it is called for the first time. */
+  /** Another plugin that is involved in the link. Written before it is called for the first time. */
   delegate?: CheckpointDelegate;
   /** A NIC of the host itself went into the pod. */
   moves?: CheckpointMove;
@@ -62,7 +62,7 @@ export interface CheckpointLink {
   mac?: string;
 }
 
-/** A NIC of the host that went into a pod, and what it was there. What is absent was not noted. */
+/** A NIC of the host that went into a pod, and its state on the host. Absent fields were not recorded. */
 export interface CheckpointMove {
   /** Absent: the link's `master`. */
   name?: string;
@@ -70,7 +70,7 @@ export interface CheckpointMove {
   device?: string;
   /** With their prefix lengths. */
   hostAddresses: readonly string[];
-  /** In which boot of the host. */
+  /** The boot of the host in which it was recorded. */
   bootId?: string;
   mac?: string;
   /** Bytes. */
@@ -79,7 +79,7 @@ export interface CheckpointMove {
 }
 
 export interface CheckpointDelegate extends Delegate {
-  /** What its ADD printed; absent where it has not answered. */
+  /** What its ADD printed; absent until it has answered. */
   printed?: Record<string, unknown>;
 }
 

@@ -22,9 +22,9 @@ import { attachmentStatus, primaryStatus } from '../status/networkStatus.ts';
 import type { CniContext } from './context.ts';
 
 /**
- * ADD (CNI 1.1, section 2). Through Multus a call is for one network, and what it made follows what plugins before it made, if any; chained
- * it is for all of the pod's, and what the plugins before made is the result, unchanged; that is all for a container that is no pod, which runs on
- * a node when somebody starts it by hand.
+ * ADD (CNI 1.1, section 2). Through Multus a call is for one network, and its interfaces follow those of the plugins before it, if any. Chained,
+ * it is for all of the pod's networks, and its result is that of the plugins before, unchanged; a container that is no pod, started by hand
+ * on a node, gets nothing else.
  * @returns what is printed
  */
 export async function add(context: CniContext, call: CniCall, config: CniConfig, budget: Budget): Promise<string> {
@@ -125,7 +125,7 @@ function askedBy(
 /** CNI_ARGS that ask for one interface (CNI CONVENTIONS.md, "CNI_ARGS"). */
 const interfaceArgs: ReadonlySet<string> = new Set(['IP', 'GATEWAY', 'MAC']);
 
-/** The hardware address asked for in CNI_ARGS; runtimeConfig goes before it. */
+/** The hardware address asked for in CNI_ARGS; runtimeConfig takes precedence. */
 function argsMac({ args: { MAC: mac = '' } }: CniCall): string | undefined {
   const asked = readMac(mac);
   if (mac === '' || asked !== undefined) return asked;
@@ -136,7 +136,7 @@ function argsMac({ args: { MAC: mac = '' } }: CniCall): string | undefined {
   );
 }
 
-/** Chained, what CNI_ARGS ask for is meant for the primary interface, and no plugin of ours may take it. */
+/** Chained, CNI_ARGS' requests are meant for the primary interface, and no plugin of ours may take them. */
 function common(
   { containerId, ifname, netns, args, path }: CniCall,
   { name, chained }: CniConfig,
@@ -153,7 +153,7 @@ async function addOne({ decider, attacher, onStep }: CniContext, wanted: Wanted,
   return attacher.attach(attachment, budget.signal);
 }
 
-/** Takes away what this call made before it failed; what cannot be is left to DEL. The attachment that failed has undone itself as far as it can be. */
+/** Removes what this call made before it failed; what cannot be removed is left to DEL. The failed attachment has already undone itself as far as possible. */
 async function removeMade(
   { checkpoint, attacher, logger }: CniContext,
   { containerId, ifname }: CniCall,

@@ -15,8 +15,8 @@ import { KeyedSerial } from '../base/serial.ts';
 import { status } from './status.ts';
 
 /**
- * How long ADD may take, ms: less than the executable waits (cni/agent.ts), so that the agent says why. What other verbs wait for has limits
- * of its own (delegates.ts).
+ * How long ADD may take, ms: less than the executable waits (cni/agent.ts), so that the agent can say why. What other verbs wait for has its
+ * own limits (delegates.ts).
  */
 const defaultAddLimitMs = 90_000;
 
@@ -25,7 +25,7 @@ export interface CallObserver {
   answered(command: string, code: number, seconds: number): void;
 }
 
-/** Answers CNI calls: side by side for different sandboxes, in order for one. */
+/** Answers CNI calls: in parallel for different sandboxes, in order for each one. */
 export class CniCalls {
   readonly #context: CniContext;
   readonly #observer: CallObserver | undefined;
@@ -61,7 +61,7 @@ export class CniCalls {
     return this.#serial.run(containerId, work);
   }
 
-  /** What a runtime asked wrongly, or may ask again, needs no stack; what we did not expect does. STATUS is asked all the time. */
+  /** Mistakes of a runtime, and calls that it may repeat, need no stack; what we did not expect does. STATUS is called all the time. */
   #report(env: CniRequest['env'], { code, message, details, cause }: CniError): void {
     const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname, CNI_ARGS: args } = env;
     const level = command === 'STATUS' ? 'debug' : 'warn';
@@ -99,7 +99,7 @@ export class CniCalls {
   }
 }
 
-/** An API server that is away or overloaded says nothing of the call: the runtime may make it again. */
+/** An API server that is away or overloaded says nothing about the call itself: the runtime may repeat it. */
 function failureOf(error: unknown): CniError {
   if (!isRetryable(error)) return toCniError(error);
   return cniError(cniCodes.tryAgainLater, 'MNN_DEADLINE', error.message, { cause: error });

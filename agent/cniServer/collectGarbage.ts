@@ -7,12 +7,12 @@ import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
 import { removeEntry } from './remove.ts';
 
-/** CHECK and DEL of one attachment of a sandbox must not meet an ADD of it. */
+/** CHECK and DEL of a sandbox's attachment must not overlap an ADD of it. */
 export type Exclusively = (containerId: string, work: () => Promise<void>) => Promise<void>;
 
 /**
- * GC (CNI 1.1, section 2): takes away every attachment of the network that the runtime does not know, and has the plugins do so that the
- * network is made with, also with what no entry names any more. Errors are collected, and do not keep the others.
+ * GC (CNI 1.1, section 2): removes every attachment of the network that the runtime does not know, and has the network's plugins
+ * do the same, even with what no entry names any more. Errors are collected, and stop nothing else.
  *
  * Chained, the name is the primary network's: its plugins have had their own GC, and ours are not asked, as the runtime's names say nothing of
  * the pod's attachments to our networks where their entries were lost.
@@ -82,8 +82,8 @@ function linksOf(entries: readonly CheckpointEntry[]): ValidAttachment[] {
 const mostLinks = 64;
 
 /**
- * An attachment of the runtime's without an entry (its file was lost) has its links all the same: a plugin that is not told of them would take
- * the addresses of a pod that runs. How many there are is not known; one that is not there costs nothing.
+ * An attachment that the runtime knows but that has no entry (its file was lost) has its links all the same: a plugin that is not told of them would
+ * free the addresses of a running pod. Their number is not known; naming one that does not exist costs nothing.
  */
 function lostLinks({ checkpoint }: CniContext, valid: readonly ValidAttachment[]): ValidAttachment[] {
   return valid

@@ -23,7 +23,7 @@ export interface CniContext {
   readonly onStep: OnStep;
   /** Whether the node has what one more attachment takes. @throws MultiNicError */
   readonly checkRoom: (known: KnownNetwork) => void;
-  /** Resolves when everything is known that ADD rests on. */
+  /** Resolves when everything that ADD needs is known. */
   readonly synced: Promise<unknown>;
   /** Told when nothing of an attachment is left on the node. */
   readonly detached: (entry: CheckpointEntry) => void;

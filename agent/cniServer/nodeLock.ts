@@ -13,10 +13,10 @@ export function lockPath(socket: string): string {
 const waitMs = 20_000;
 
 /**
- * Waits until this is the node's only agent. Nothing of the node is read before: another one that is ending still answers calls, and writes down
+ * Waits until this is the node's only agent. Nothing of the node may be read before: another agent that is ending still answers calls, and records
  * what it attaches. The socket's folder is made, for root alone.
- * @returns what keeps others waiting until it is closed, or the process ends; undefined where the signal aborts first
- * @throws where another agent keeps the node
+ * @returns the lock, which keeps others waiting until it is closed or the process ends; undefined if the signal aborts first
+ * @throws if another agent keeps the node
  */
 export async function holdNode(socket: string, signal: AbortSignal, logger: Logger): Promise<FileHandle | undefined> {
   const path = lockPath(socket);

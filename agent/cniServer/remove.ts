@@ -8,8 +8,8 @@ import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts
 import type { CniContext } from './context.ts';
 
 /**
- * DEL (CNI 1.1, section 2): takes away what the call's ADD made, as far as it is there: last made first, and on after a failure, as one
- * plugin that cannot be called must not keep the other networks' links and addresses. It needs neither the namespace nor the API server;
+ * DEL (CNI 1.1, section 2): removes what the call's ADD made, as far as it is there, in reverse order, and on after a failure: one
+ * plugin that cannot be called must not keep other networks' links and addresses from being removed. It needs neither the namespace nor the API server;
  * addresses are released afterwards, once the pod is gone.
  * @throws the first failure
  */
@@ -18,7 +18,7 @@ export async function remove(context: CniContext, call: CniCall, { chained }: Cn
   const { containerId, ifname, netns } = call;
   const entries = checkpoint.ofCall(containerId, ifname);
   const unreadable = chained ? checkpoint.unreadable(containerId) : [];
-  // Runtimes call DEL more than once, and a path, /proc/PID/ns/net for example, may be another sandbox's by then.
+  // Runtimes call DEL more than once, and by then a path such as /proc/PID/ns/net may lead to another sandbox.
   const isOthers = checkpoint.ofNamespace(namespaceIdentity(netns)).some(entry => entry.containerId !== containerId);
   for (const lost of entries.length === 0 ? [...unreadable, ifname] : unreadable) {
     if (!isOthers) await removeUnknown(netlink, netns, lost);
@@ -41,7 +41,7 @@ const podKinds = new Set(['ipvlan', 'macvlan', 'veth']);
 
 /**
  * Without an entry (its file was lost) the links are known by what only this agent makes: a first one that has the attachment's name as an
- * alternative, and those of its kind that are numbered after it. What is not there any more, or not a namespace, is nothing to remove.
+ * alternative, and those of its kind that are numbered after it. A namespace that is gone has nothing to remove.
  */
 async function removeUnknown(netlink: Netlink, netns: string, ifname: string): Promise<void> {
   if (namespaceIdentity(netns) === undefined || sameNamespace(netns, ownNamespace)) return;
@@ -63,7 +63,7 @@ function numberedLinks(links: readonly LinkInfo[], ifname: string): string[] {
   return links.filter(({ name, kind }) => kind === first.kind && numbered.has(name)).map(({ name }) => name);
 }
 
-/** Takes one attachment away, and has its addresses released. */
+/** Removes one attachment, and has its addresses released. */
 export async function removeEntry({ attacher, detached }: CniContext, entry: CheckpointEntry): Promise<void> {
   await attacher.detach(entry);
   detached(entry);

@@ -25,7 +25,7 @@ export interface SocketServerOptions {
 /** How long the executable may take to send its request, ms: it has all of it before it connects. */
 const requestTimeoutMs = 30_000;
 
-/** Takes CNI calls from the executable: core/cni/wire.ts over a unix socket. Only the agent does that holds the node (nodeLock.ts). */
+/** Takes CNI calls from the executable: core/cni/wire.ts over a unix socket. Only the agent that holds the node (nodeLock.ts) does so. */
 export class SocketServer implements Runnable {
   readonly name = 'CNI server';
   readonly #options: SocketServerOptions;
@@ -53,7 +53,7 @@ export class SocketServer implements Runnable {
       const call = this.#serve(socket).finally(() => this.#calls.delete(call));
       this.#calls.add(call);
     });
-    // Bound beside its place and renamed into it: what is at the place is always a whole socket, and a stale one is replaced.
+    // Bound beside its final place and renamed: there is always a complete socket at that place, and a stale one is replaced.
     const unfinished = `${path}.new`;
     await rm(unfinished, { force: true });
     server.listen(unfinished);

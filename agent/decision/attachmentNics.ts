@@ -79,12 +79,12 @@ function delegatePart(
   return { delegate: { role: 'ipam', conf: ipamConf(name, spec.plugin, { ...nic, ipam }, handed) } };
 }
 
-/** Whether the plugin makes no interface, but moves a NIC of the host into the pod, also one that is no device plugin's. */
+/** Whether the plugin makes no interface but moves a NIC of the host into the pod, even one that no device plugin manages. */
 function isHostDevice(plugin: Plugin): boolean {
   return plugin.type === 'delegate' && plugin.name === 'host-device';
 }
 
-/** What the pod takes from the host: the device's own netdev, or without a device the NIC. A device that a user-space driver has has none. */
+/** What the pod takes from the host: the device's own netdev or, without a device, the NIC. A device with a user-space driver has no netdev. */
 function movedNic(
   host: HostInterfaceSpec | undefined,
   master: string,
@@ -96,7 +96,7 @@ function movedNic(
   return { moves: { name, hostAddresses, ...(device && { device: device.deviceID }) } };
 }
 
-/** What is said to us is none of another plugin's business: to ib-sriov, which wants texts only, a number is even a mistake. */
+/** Arguments for us are of no use to another plugin: ib-sriov, which takes only texts, even fails at a number. */
 function handedOf({ runtimeConfig, cniArgs = {} }: NicCall): Handed {
   const others = Object.entries(cniArgs).filter(([key]) => key !== attachmentsKey && !requestKeys.has(key));
   return { runtimeConfig, cniArgs: Object.fromEntries(others) };

@@ -4,8 +4,8 @@ import { readNumaDistances } from '../devices/numaDistances.ts';
 import { readNumaNode, readPciNic } from '../devices/pciDevice.ts';
 
 /**
- * Where a pod's devices are that NICs are to be near: all that device plugins gave it, other than NICs; GPUs, as a rule. A device is on the
- * NUMA nodes that its plugin states, else on the one that the kernel knows of its PCI address.
+ * Where the devices are that the pod's NICs should be near: everything that device plugins gave it except NICs, usually GPUs. A device is on the
+ * NUMA nodes that its plugin states, else on the one that the kernel knows for its PCI address.
  * @param sysfs for example /sys
  */
 export async function devicePlacement(assigned: readonly AssignedDevice[], sysfs: string): Promise<DevicePlacement> {

@@ -32,13 +32,13 @@ export interface GrantsOptions {
   readonly events: Pick<EventRecorder, 'record'>;
   /** Where sysfs is mounted. */
   readonly sysfs: string;
-  /** The DeviceClass of that name, asked of the API server: few pods name one, so none is watched. */
+  /** The DeviceClass of that name, read from the API server: few pods name one, so none is watched. */
   readonly findClass: (name: string, signal: AbortSignal) => Promise<DeviceClass | undefined>;
 }
 
 /**
- * What attachments hold of a network's NICs and addresses. The record in the pool is the truth: what the pod's annotation says of addresses
- * only tells where to look for it, as a pod's author can write annotations. Without a record the agent chooses and takes addresses itself.
+ * What attachments hold of a network's NICs and addresses. The record in the pool is the truth: the addresses in the pod's annotation only
+ * tell where to look for it, as a pod's author can write annotations. Without a record the agent chooses and takes addresses itself.
  */
 export class Grants {
   readonly #options: GrantsOptions;
@@ -48,7 +48,7 @@ export class Grants {
   }
 
   /**
-   * What the record that there is holds, else a new one.
+   * What the attachment's record holds, or else a new one.
    * @param devices that the kubelet assigned for it
    * @throws MultiNicError of the grant or the devices, ApiError, TransportError
    */
@@ -77,7 +77,7 @@ export class Grants {
     return granted;
   }
 
-  /** What the record that is known holds; undefined where it may not be right, or none is known. */
+  /** What the known record holds; undefined if it may be wrong, or there is none. */
   async #held(
     network: Network,
     claimant: Claimant,
@@ -97,8 +97,8 @@ export class Grants {
   }
 
   /**
-   * Whether a record may stand that nobody has compared with those of other networks on the same NICs: who wrote it may have died before.
-   * Where its decision has reached the pod, it has not. Granting again finds out.
+   * Whether the record may be one that was never compared with those of other networks on the same NICs, as its writer died before. If its
+   * decision has reached the pod, it was compared. Granting again makes up for it.
    */
   #mayBeUnsettled(network: Network): boolean {
     const { view, node } = this.#options;
@@ -106,7 +106,7 @@ export class Grants {
     return host !== undefined && sharersOf(view, network, host).length > 0;
   }
 
-  /** Undefined where the strategy does not look at it. @throws MultiNicError MNN_KUBELET_DEVICES */
+  /** Undefined if the strategy does not consider it. @throws MultiNicError MNN_KUBELET_DEVICES */
   async #placement(network: Network, pod: Pod, signal: AbortSignal): Promise<DevicePlacement | undefined> {
     if (strategyOf(network) !== 'topology' || network.handedOut) return undefined;
     const { kubelet, sysfs } = this.#options;
@@ -124,7 +124,7 @@ export class Grants {
 }
 
 /**
- * Devices decide for themselves. Where no pool has a record, the NICs that admission chose are a wish like the pod's own: the grant checks
+ * Devices determine their NICs. Without a record in a pool, the NICs that admission chose are a wish like the pod's own: the grant checks
  * that they are the network's.
  */
 function requestFor(

@@ -10,11 +10,11 @@ import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { NetworkState } from '../../core/pool/claim.ts';
 
 /**
- * The host's NIC of each that was granted: the one in the recorded subnet to which other hosts send what is for its addresses, for a host may call
- * its NICs otherwise after a reboot, by each other's names even, and the pods that it had before are started again. It is the recorded one where
- * that does as well, or where the host has none there.
+ * The host's NIC for each granted one: the NIC in the recorded subnet to which other hosts send what is for its addresses. A host may name its
+ * NICs differently after a reboot, may even swap their names, and starts its earlier pods again. It is the NIC of the recorded name if that will do
+ * as well, or if the host has none in the subnet.
  * @param node its name, for the error
- * @throws MultiNicError MNN_NODE_LACKS where none was recorded, and the host has none in the subnet
+ * @throws MultiNicError MNN_NODE_LACKS if no name was recorded, and the host has no NIC in the subnet
  */
 export function mastersOf(
   state: NetworkState,
@@ -41,7 +41,7 @@ export function mastersOf(
   });
 }
 
-/** Whether the NIC is in the recorded subnet, and its block has the addresses; all blocks of a host subnet are one. */
+/** Whether the NIC is in the recorded subnet, and its block has the addresses; where blocks are the host subnets, they are one block. */
 function isRight(
   { network, interfaces }: NetworkState,
   { netAddress, addresses }: AllocatedNic,

@@ -6,31 +6,31 @@ import { readPciNic } from '../devices/pciDevice.ts';
 /** A device that a device plugin gave the pod. */
 export interface PodDevice {
   readonly deviceID: string;
-  /** The host's NIC that it is, or is a virtual function of. */
+  /** The host's NIC that it is, or that it is a virtual function of. */
   readonly master: string;
-  /** Its own netdev on the host; absent where it has none there. */
+  /** Its own netdev on the host; absent if it has none there. */
   readonly netdev?: string;
 }
 
 /** What one attachment wants of the pod's devices. */
 export interface DeviceWish {
-  /** Resources of the network's devices; none: whichever NICs device plugins gave the pod. */
+  /** Resources of the network's devices; empty: any NICs that device plugins gave the pod. */
   readonly resources: readonly string[];
-  /** How many; undefined: all that are there for this attachment. */
+  /** How many; undefined: all that are left for this attachment. */
   readonly count: number | undefined;
   /** PCI address that the runtime handed over. */
   readonly handed: string | undefined;
   /** PCI addresses that other attachments of this pod have. */
   readonly taken: ReadonlySet<string>;
-  /** How many devices of the resources the pod's other attachments take, or are to take. */
+  /** How many devices of the resources the pod's other attachments take, or will take. */
   readonly others: number;
 }
 
 /**
- * The devices of a pod that one attachment uses: one of each resource in turn, each resource's in the order in which they are assigned. Multus
- * names one itself where the network's definition says so; that one comes first.
+ * The devices of a pod that one attachment uses: one of each resource in turn, those of a resource in the order of their assignment. A device
+ * that Multus names, as the network's definition tells it to, comes first.
  * @param sysfs for example /sys
- * @throws MultiNicError MNN_DEVICE_MISSING where the device that is named is not the pod's, or the network needs one and there is none
+ * @throws MultiNicError MNN_DEVICE_MISSING if the named device is not the pod's, or the network needs one and there is none
  */
 export async function podDevices(
   { name, spec }: Pick<Network, 'name' | 'spec'>,
@@ -38,7 +38,7 @@ export async function podDevices(
   { resources, count, handed, taken, others }: DeviceWish,
   sysfs: string,
 ): Promise<PodDevice[]> {
-  // Who names a device may be the pod's author, by its annotation or a definition: the kubelet says whose it is.
+  // The device may have been named by the pod's author, in an annotation or a definition: only the kubelet knows whose it is.
   if (handed !== undefined && !assigned.some(({ id }) => id === handed)) {
     throw new MultiNicError(
       'MNN_DEVICE_MISSING',
@@ -62,7 +62,7 @@ export async function podDevices(
   );
 }
 
-/** The first of each resource, then the second of each, …: resources are rails, and few NICs are to be on several. */
+/** The first of each resource, then the second of each, …: resources are rails, and even a few NICs should be spread over several. */
 function inTurn(assigned: readonly AssignedDevice[], resources: readonly string[]): string[] {
   if (resources.length === 0) return assigned.map(({ id }) => id);
   const lists = resources.map(resource => assigned.filter(device => device.resource === resource));

@@ -6,8 +6,8 @@ import { tryAddressOf } from '../../core/net/interfaceAddress.ts';
 import type { NetworkState } from '../../core/pool/claim.ts';
 
 /**
- * Refuses a record with an address that cannot be the network's. Pools are written by the agents of all nodes, as no right is for "the own node" alone,
- * and of some types the host sends what is for a pod's address into the pod: it must not be that of the API server.
+ * Refuses a record with an address that cannot be the network's. Agents of all nodes may write all pools, as no right can be limited to "the own node",
+ * and with some types the host sends whatever is for the pod's address into the pod: that must not be the API server's address.
  * @throws MultiNicError MNN_POOL_UNREADABLE
  */
 export function checkRecorded(state: NetworkState, nics: readonly AllocatedNic[]): void {
@@ -21,7 +21,7 @@ export function checkRecorded(state: NetworkState, nics: readonly AllocatedNic[]
   }
 }
 
-/** Without a subnet of its own a network has those of its hosts, also one that masterNets named when the pod came: the leader remembers it. */
+/** A network without subnets of its own has those of its hosts, even one that masterNets named only when the pod came: the leader remembers it. */
 function isOfNetwork(
   { network, interfaces }: NetworkState,
   nic: AllocatedNic,

@@ -2,7 +2,7 @@ import type { Family } from '../../core/net/address.ts';
 import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 
-/** How long the node's copies may lag behind those of whoever admitted the pod, ms: a runtime that is refused makes the sandbox anew. */
+/** How long the node's copies may lag behind those of whoever admitted the pod, ms: after a refusal, the runtime makes the sandbox anew. */
 export const lagMs = 5000;
 
 /** What a call asks for: one network for one interface of one pod. */
@@ -20,14 +20,14 @@ export interface Wanted {
   readonly ips: readonly string[];
   readonly mac: string | undefined;
   readonly deviceID: string | undefined;
-  /** Gateways of the selection's `default-route`, where it is the agent's to make. */
+  /** Gateways of the selection's `default-route`, if the agent has to make that route. */
   readonly defaultRoute: readonly string[];
   /** Families whose default route the pod's selection gives to an attachment, this one or another. */
   readonly defaultFamilies: readonly Family[];
   readonly runtimeConfig: Readonly<Record<string, unknown>>;
 }
 
-/** Within which a decision must be made. */
+/** The time within which a decision must be made. */
 export interface Budget {
   readonly signal: AbortSignal;
   readonly remainingMs: () => number;

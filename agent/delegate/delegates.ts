@@ -15,22 +15,22 @@ import { compareNaturally } from '../../core/naturalOrder.ts';
 /** The parameters that another plugin is called with for one interface. */
 export interface DelegateCall {
   readonly containerId: string;
-  /** '' where the namespace is gone. */
+  /** '' if the namespace is gone. */
   readonly netns: string;
   readonly ifname: string;
-  /** CNI_ARGS of the call that it is made for. */
+  /** CNI_ARGS of the call that this one serves. */
   readonly args: string;
-  /** CNI_PATH of the call that it is made for. */
+  /** CNI_PATH of the call that this one serves. */
   readonly path: string;
 }
 
-/** What a plugin printed: as it is handed back for CHECK and DEL, and as it is read. */
+/** A plugin's result: the object that is handed back for CHECK and DEL, and what is read from it. */
 export interface DelegateResult {
   readonly printed: Record<string, unknown>;
   readonly result: ReadResult;
 }
 
-/** Within which a plugin has to answer. */
+/** Ends the call: the plugin must answer before. */
 interface Bounds {
   readonly signal?: AbortSignal;
   readonly limitMs?: number;
@@ -52,7 +52,7 @@ const limitsMs: Readonly<Record<CniCommand, number>> = {
   VERSION: 3_000,
 };
 
-/** How long DEL of a plugin may take that has just hung, ms: there may be more NICs, and the executable waits for all of them. */
+/** How long DEL may take for a plugin that has just hung, ms: there may be more NICs, and the executable waits for all of them. */
 const impatientMs = 2_000;
 
 /** Calls other CNI plugins on behalf of a network (CNI 1.1, section 4). Calls for one container must not overlap. */
@@ -61,7 +61,7 @@ export class Delegates {
   readonly #limitsMs: typeof limitsMs;
 
   /**
-   * @param folders where plugins are looked for after the call's own CNI_PATH
+   * @param folders where plugins are searched after the call's own CNI_PATH
    * @param limits other limits, ms
    */
   constructor(folders: readonly string[], limits: Partial<typeof limitsMs> = {}) {
@@ -69,7 +69,7 @@ export class Delegates {
     this.#limitsMs = { ...limitsMs, ...limits };
   }
 
-  /** @throws CniError the plugin's own; 11 where the signal ended it, 103 where there is none, it died, or gave nothing to work with, 6 where its answer is no result */
+  /** @throws CniError the plugin's own; 11 if the signal ended it, 103 if it does not exist, died, or gave nothing to work with, 6 if its answer is no result */
   async add(delegate: Delegate, call: DelegateCall, signal: AbortSignal): Promise<DelegateResult> {
     const stdout = await this.#exec('ADD', delegate, call, {}, { signal });
     let printed: unknown;
@@ -86,7 +86,7 @@ export class Delegates {
   }
 
   /**
-   * Takes away what is left of what ADD made.
+   * Removes what is left of what ADD made.
    * @param hasHung whether the plugin has just been ended
    * @throws CniError
    */
@@ -95,18 +95,18 @@ export class Delegates {
     await this.#exec('DEL', delegate, call, more, hasHung ? { limitMs: impatientMs } : {});
   }
 
-  /** A plugin that speaks no more than 0.3 is not asked: CHECK came later. @throws CniError */
+  /** A plugin that supports nothing newer than 0.3 is not called: CHECK came later. @throws CniError */
   async check(delegate: Delegate, call: DelegateCall, prevResult: Printed): Promise<void> {
     if (isAtLeast(delegate, '0.4.0')) await this.#exec('CHECK', delegate, call, { prevResult });
   }
 
-  /** From 1.1 on a plugin is asked; an older one has to be there. @throws CniError why no ADD could be served now */
+  /** A plugin of 1.1 or later is called; an older one only has to be installed. @throws CniError why no ADD could be served now */
   async status(delegate: Delegate, path: string): Promise<void> {
     if (isAtLeast(delegate, '1.1.0')) await this.#exec('STATUS', delegate, { ...noInterface, path });
     else await findPlugin(executableOf(delegate), this.#foldersOf(path));
   }
 
-  /** As check, from 1.1 on: takes away everything but these, under both keys, as libcni does. @throws CniError */
+  /** Called from 1.1 on: removes everything but these, which are named under both keys, as libcni does. @throws CniError */
   async collectGarbage(delegate: Delegate, path: string, valid: readonly ValidAttachment[]): Promise<void> {
     if (!isAtLeast(delegate, '1.1.0')) return;
     await this.#exec(
@@ -182,7 +182,7 @@ function noResult(delegate: Delegate, stdout: string, cause?: unknown): Error {
   return failed(delegate, cniCodes.decodingFailure, what, cause);
 }
 
-/** What an interface cannot be made with. An IPAM plugin that gives no address is refused by the reference plugins, too. */
+/** Refuses a result from which no interface can be made. The reference plugins, too, refuse an IPAM plugin that gives no address. */
 function mistakeIn({ role }: Delegate, { ips, routes }: ReadResult): string | undefined {
   if (role === 'ipam' && ips.length === 0) return 'it gave no address';
   const address = ips.find(ip => !tryParseCidr(ip.address));

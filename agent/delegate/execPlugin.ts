@@ -31,7 +31,7 @@ export async function execPlugin(call: PluginCall, signal?: AbortSignal): Promis
   throw failureOf(call, ending);
 }
 
-/** The plugin's own words where it had any: its code, what went wrong, and which plugin says so. */
+/** The plugin's own error if it gave one: its code, what went wrong, and which plugin says so. */
 function failureOf({ executable, command }: PluginCall, ending: Ending): CniError {
   const who = `plugin ${executable}, ${command}`;
   const own = errorObject(ending.stdout);

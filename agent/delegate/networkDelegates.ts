@@ -8,8 +8,8 @@ import { pluginOf } from './plugin.ts';
 const nothing = { runtimeConfig: {}, cniArgs: {} };
 
 /**
- * The plugins that a network's attachments are made with, for the verbs that concern no single one (STATUS, GC). An IPAM with a section for
- * each NIC is asked once a section.
+ * The plugins that a network's attachments are made with, for the verbs that concern no single attachment (STATUS, GC). An IPAM with a section for
+ * each NIC is called once per section.
  */
 export function networkDelegates(network: Network): Delegate[] {
   const plugin = pluginOf(network);
@@ -20,7 +20,7 @@ export function networkDelegates(network: Network): Delegate[] {
     const { name, spec } = network;
     if (plugin.type === 'delegate') {
       const conf = delegateConf(name, spec.plugin, nic, nothing);
-      // Our own addresses reach a plugin as those of the IPAM plugin `static`: it is to be there, whichever they will be.
+      // Our own addresses reach a plugin through the IPAM plugin `static`, which must therefore be installed, whichever addresses they will be.
       const isStatic = ipam.kind === 'given' && givesAddresses(network.ipam);
       return [{ role: 'plugin', conf: isStatic ? { ...conf, ipam: { type: 'static' } } : conf }];
     }

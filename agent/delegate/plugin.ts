@@ -41,12 +41,12 @@ export function pluginOf({ name, spec, ipam }: Pick<Network, 'name' | 'spec' | '
   }
 }
 
-/** The plugin `dhcp` asks by the interface itself, which so has to be there before it: the reference plugin of the type makes it then, and calls it. */
+/** The plugin `dhcp` sends from the interface itself, which must therefore exist before: so the type's reference plugin makes the interface and calls it. */
 function asksByInterface({ type, raw }: Network['ipam']): boolean {
   return type === 'dhcp' || (type === multiConfigIpam && raw.ipam_type === 'dhcp');
 }
 
-/** How the plugin's links use the NIC that they share; undefined where they share none. */
+/** How the plugin's links use the NIC that they share; undefined if they share none. */
 export function useOf(plugin: Plugin): NicUse | undefined {
   if (plugin.type === 'delegate') return plugin.use;
   return plugin.type === 'ptp' ? undefined : { kind: plugin.type, mode: plugin.mode };

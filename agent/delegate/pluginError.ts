@@ -1,8 +1,8 @@
 import { CniError } from '../../core/cni/error.ts';
 
-/** That another plugin could not be called, or what it said where it failed. */
+/** Another plugin could not be called, or failed with words of its own. */
 export class PluginError extends CniError {
-  /** Its own words, whatever verb they were said to; '' where it had none: somebody else ended it. */
+  /** Its own words, without those that depend on the verb; '' if it had none, as it was ended. */
   readonly words: string;
 
   constructor(code: number, msg: string, details: string, words: string, options?: ErrorOptions) {
@@ -11,10 +11,10 @@ export class PluginError extends CniError {
   }
 }
 
-/** Whether two calls of a plugin, of whatever verbs, failed with the same words. */
+/** Whether two calls of a plugin, with whatever verbs, failed with the same words. */
 export function saysTheSame(one: unknown, other: unknown): boolean {
   return one instanceof PluginError && other instanceof PluginError && one.words !== '' && one.words === other.words;
 }
 
-/** That a plugin had to be ended. */
+/** A plugin had to be ended. */
 export class PluginHung extends CniError {}

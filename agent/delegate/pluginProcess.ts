@@ -5,7 +5,7 @@ import { isSystemError } from '../base/systemErrors.ts';
 /** More than any plugin has to say on stdout and stderr together, bytes. */
 export const maxOutput = 4 * 1024 * 1024;
 
-/** How long a plugin's output may take to arrive after its end, ms: programs that it left behind may hold it open for ever. */
+/** How long a plugin's output may take to arrive after its end, ms: programs that it left behind may keep it open for ever. */
 const lastWordsMs = 1000;
 
 /** How a plugin's process ended, and what it had said. */
@@ -22,7 +22,7 @@ interface Exit {
 interface Output {
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether it said more than maxOutput, for which it was ended. */
+  /** Whether it was ended because it printed more than maxOutput. */
   readonly isTooLong: boolean;
 }
 
@@ -54,7 +54,7 @@ function start(executable: string, env: Readonly<Record<string, string>>): Child
   try {
     return spawn(executable, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true });
   } catch (error) {
-    // Most errnos come as an event of the child. Not so ETXTBSY, while somebody is writing a newer executable over this one.
+    // Most errnos come as an event of the child, but not ETXTBSY, which occurs while somebody overwrites the executable with a newer one.
     return error instanceof Error ? error : new Error(String(error));
   }
 }

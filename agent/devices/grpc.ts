@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 /** Some status codes of gRPC (grpc.github.io/grpc/core/md_doc_statuscodes.html). */
 export const grpcStatus = { ok: 0, unknown: 2, resourceExhausted: 8, unimplemented: 12, unavailable: 14 } as const;
 
-/** A call that was answered with another status than OK, or with something that is no answer. */
+/** A call was answered with another status than OK, or with something that is no answer. */
 export class GrpcError extends Error {
   readonly status: number;
 
@@ -16,7 +16,7 @@ export class GrpcError extends Error {
   }
 }
 
-/** Before each message: whether it is compressed (one byte), and its length (four). */
+/** Length of a message's prefix: whether it is compressed (one byte), and its length (four). */
 const prefixBytes = 5;
 
 /** The kubelet's own client takes no more (k8s.io/kubernetes pkg/kubelet/apis/podresources/client.go). */
@@ -35,10 +35,10 @@ export class GrpcConnection implements Disposable {
 
   /** @throws Error with the errno of connecting (ENOENT: no socket), or the signal's reason */
   static async open(socketPath: string, signal: AbortSignal): Promise<GrpcConnection> {
-    // Loaded by the first call only: most nodes have no devices to hand out, and the module takes a megabyte.
+    // Loaded only by the first call: most nodes have no devices to hand out, and the module takes a megabyte.
     const http2 = await import('node:http2');
     const session = http2.connect('http://localhost', { createConnection: () => connect(socketPath) });
-    // A broken connection is told by the calls on it.
+    // A broken connection is reported by the calls on it.
     session.on('error', () => undefined);
     try {
       await once(session, 'connect', { signal });
@@ -110,7 +110,7 @@ function failureOf(told: IncomingHttpHeaders, method: string): GrpcError | undef
   return new GrpcError(Number(status), `${method}: gRPC status ${status} ${percentDecoded(String(message))}`.trimEnd());
 }
 
-/** The protocol has readers keep what is wrongly encoded as it is. */
+/** Readers must keep wrongly encoded text as it is, says the protocol. */
 function percentDecoded(message: string): string {
   try {
     return decodeURIComponent(message);

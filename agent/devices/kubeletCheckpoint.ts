@@ -6,7 +6,7 @@ import { inOrder, type AssignedDevice } from './assignedDevice.ts';
 
 /**
  * What the device manager of the kubelet has assigned to a pod, from the checkpoint that it writes before it has a sandbox made
- * (pkg/kubelet/cm/devicemanager/checkpoint). Nothing where there is no such file: no device plugin has registered.
+ * (pkg/kubelet/cm/devicemanager/checkpoint). Nothing if there is no such file: then no device plugin has registered.
  * @param kubeletDir for example /var/lib/kubelet
  * @throws Error where the file is there and cannot be read
  */

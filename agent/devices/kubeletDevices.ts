@@ -7,7 +7,7 @@ import type { AssignedDevice } from './assignedDevice.ts';
 import { readCheckpoint } from './kubeletCheckpoint.ts';
 import { podResources, type PodName } from './podResources.ts';
 
-/** How long the kubelet may take to say what it has in memory, ms. */
+/** How long the kubelet may take to answer from its memory, ms. */
 const answerMs = 2000;
 
 /** Which devices the kubelet has assigned to pods. */

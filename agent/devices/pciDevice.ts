@@ -2,7 +2,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { orUndefined } from '../base/systemErrors.ts';
 
-/** A PCI network device, and the host's NIC that it is, or is a virtual function of. */
+/** A PCI network device, and the host's NIC that it is, or that it is a virtual function of. */
 export interface PciNic {
   readonly pciAddress: string;
   /** Name of its own netdev on the host. Undefined where it has none there. */
@@ -17,7 +17,7 @@ const networkClass = '0x02';
 /**
  * Reads what sysfs says of a PCI device (Documentation/ABI/testing/sysfs-bus-pci).
  * @param sysfs for example /sys
- * @returns undefined where there is no such device, or it is no network controller
+ * @returns undefined if there is no such device, or it is no network controller
  */
 export async function readPciNic(sysfs: string, pciAddress: string): Promise<PciNic | undefined> {
   const folder = pciFolder(sysfs, pciAddress);
@@ -32,7 +32,7 @@ export async function readPciNic(sysfs: string, pciAddress: string): Promise<Pci
 
 /**
  * The NUMA node that a PCI device is on.
- * @returns undefined where the id is no PCI address, there is no such device, or the firmware does not say (-1)
+ * @returns undefined if the id is no PCI address, there is no such device, or the firmware does not say (-1)
  */
 export async function readNumaNode(sysfs: string, pciAddress: string): Promise<number | undefined> {
   const folder = pciFolder(sysfs, pciAddress);

@@ -4,8 +4,8 @@ import { GrpcConnection, GrpcError, grpcStatus } from './grpc.ts';
 import { bytesField, bytesOf, int64Of, textOf, textsOf } from './protobuf.ts';
 
 /**
- * The kubelet's PodResources API (k8s.io/kubelet pkg/apis/podresources/v1/api.proto): v1 since Kubernetes 1.20; v1alpha1, whose messages are a
- * part of those, before. Get is there where its feature gate is on.
+ * The kubelet's PodResources API (k8s.io/kubelet pkg/apis/podresources/v1/api.proto): v1 since Kubernetes 1.20; before, v1alpha1, whose messages
+ * are a part of v1's. Get exists only where its feature gate is on.
  */
 const methods = {
   get: '/v1.PodResourcesLister/Get',
@@ -16,7 +16,7 @@ const methods = {
 /** Field numbers of its messages. */
 const field = {
   getRequest: { name: 1, namespace: 2 },
-  /** Of both responses: the pods, or the pod. */
+  /** In both responses: the pods, or the pod. */
   response: { pods: 1 },
   pod: { name: 1, namespace: 2, containers: 3 },
   container: { devices: 2 },
@@ -50,7 +50,7 @@ export async function podResources(
   return found && inOrder(devicesOf(found));
 }
 
-/** One pod, where the kubelet can; else all of them. */
+/** One pod, if the kubelet can; else all of them. */
 async function ask(connection: GrpcConnection, { name, namespace }: PodName, signal: AbortSignal): Promise<Buffer> {
   const { getRequest } = field;
   const one = Buffer.concat([bytesField(getRequest.name, name), bytesField(getRequest.namespace, namespace)]);

@@ -13,7 +13,7 @@ const wireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 const varintBytes = 10;
 
 /**
- * The fields of a protobuf message, in their order on the wire. Whoever reads passes over numbers that it does not know: that is how messages grow.
+ * The fields of a protobuf message, in their order on the wire. Readers skip numbers that they do not know, which is how messages can grow.
  * @throws MultiNicError MNN_KUBELET_DEVICES where the bytes are no message
  */
 export function* fieldsOf(message: Uint8Array): Generator<Field> {
@@ -52,12 +52,12 @@ export function textsOf(message: Uint8Array, number: number): string[] {
   return bytesOf(message, number).map(bytes => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
 }
 
-/** The text of a field that is there once; of several the last counts, and none is the empty text (proto3). */
+/** The text of a single field; of several the last counts, and none means the empty text (proto3). */
 export function textOf(message: Uint8Array, number: number): string {
   return textsOf(message, number).at(-1) ?? '';
 }
 
-/** An int64 that is there once; none is 0 (proto3). */
+/** A single int64; none means 0 (proto3). */
 export function int64Of(message: Uint8Array, number: number): number {
   const values = [...fieldsOf(message)].flatMap(field =>
     field.number === number && typeof field.value === 'bigint' ? field.value : [],

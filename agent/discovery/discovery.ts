@@ -28,16 +28,16 @@ export interface DiscoveryOptions {
   readonly observer?: WorkQueueObserver;
 }
 
-/** Changes come in bursts (a link that comes up says a dozen things): looked at once, this long after the first, ms. */
+/** Changes come in bursts (a link that comes up causes a dozen events): they are handled together, this long after the first, ms. */
 const settleMs = 200;
-/** What no event tells (a speed, a VF count) is seen at the latest after this, ms. */
+/** Changes without an event (a speed, a VF count) are seen after this at the latest, ms. */
 const resyncMs = 5 * 60_000;
-/** Whether pods still hold NICs in their places is asked so often, ms: pods end without an event here. */
+/** How often to check whether pods still hold NICs in their places, ms: pods end without an event here. */
 const heldMs = 60_000;
 /** The same while it is not known what pods hold. */
 const unknownMs = 1_000;
 
-/** Keeps the node's HostInterface as its NICs are. */
+/** Keeps the node's HostInterface in step with its NICs. */
 export class Discovery implements Runnable {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
@@ -50,12 +50,12 @@ export class Discovery implements Runnable {
     this.#work = new SingleWork({ name: this.name, logger, observer, handler: signal => this.#reconcile(signal) });
   }
 
-  /** Have the NICs looked at again, soon. */
+  /** Has the NICs looked at again soon. */
   trigger(): void {
     this.#work.trigger(settleMs);
   }
 
-  /** Links, addresses, default routes and those to subnets on a link make a difference here; other routes and rules do not. */
+  /** Links, addresses, default routes and routes to subnets on a link matter here; other routes and rules do not. */
   onKernelEvent(event: MonitorEvent): void {
     if (event.type === 'rule') return;
     if (event.type === 'route' && !/^(0\.0\.0\.0|::)\/0$/.test(event.route.dst) && !isOnLink(event.route)) return;
@@ -63,8 +63,8 @@ export class Discovery implements Runnable {
   }
 
   /**
-   * Resolves when the HostInterface, in the copy that all parts of this agent read, is what the host has, or cannot be made so: what it had before a
-   * reboot may be other NICs by now, of the same names.
+   * Resolves when the HostInterface, in the copy that all parts of this agent read, agrees with the host, or cannot be made to: after a reboot, the
+   * same names may belong to other NICs.
    */
   get known(): Promise<void> {
     return this.#known.promise;
@@ -92,7 +92,7 @@ export class Discovery implements Runnable {
     return { requeueAfterMs: waitMs ?? (isSteady ? resyncMs : held ? heldMs : unknownMs) };
   }
 
-  /** Of most hosts there is nothing to tell, ever, and every agent is sent what is told. A user says alone which NICs there are. */
+  /** Most hosts never have anything to report, and every report goes to every agent. Where a user owns the object, only the user says which NICs there are. */
   async #tellPlaces(places: NicPlaces, signal: AbortSignal): Promise<void> {
     const { writer } = this.#options;
     const condition = placesCondition(writer.isUsers ? { lost: [], early: [] } : places);
@@ -112,7 +112,7 @@ export class Discovery implements Runnable {
     }
   }
 
-  /** NICs that went into pods stay as they were known: they come back, and networks must not lose them meanwhile. */
+  /** NICs that went into pods stay listed as they were: they come back, and networks must not lose them meanwhile. */
   #moved(found: readonly HostNic[]): HostNic[] {
     const { writer, inPods } = this.#options;
     const names = inPods();

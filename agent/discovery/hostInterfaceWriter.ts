@@ -14,12 +14,12 @@ import { hostInterfaces } from '../../kube/api/resources.ts';
 export type ConditionState = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
 
 /**
- * What comes and goes with a link is told no more often than so, ms. Every agent of the cluster is sent every change, and a bad cable makes one a
- * second.
+ * Shortest time between two writes that only tell of links' states, ms. Every change is sent to every agent of the cluster, and a bad cable
+ * causes one a second.
  */
 export const linkStateMs = 5_000;
 
-/** Conditions that come and go with a link. */
+/** Conditions that follow the state of a link. */
 const linkConditions: ReadonlySet<string> = new Set([routesProgrammed]);
 
 export interface HostInterfaceWriterOptions {
@@ -27,7 +27,7 @@ export interface HostInterfaceWriterOptions {
   readonly informer: Informer<HostInterface>;
   readonly node: string;
   readonly logger: Logger;
-  /** A clock that never goes back, ms. Default: performance.now. */
+  /** A monotonic clock, ms. Default: performance.now. */
   readonly now?: () => number;
 }
 
@@ -38,9 +38,9 @@ export class HostInterfaceWriter {
   readonly #node: string;
   readonly #logger: Logger;
   readonly #now: () => number;
-  /** Newer than the informer's where our own write has not come back yet. */
+  /** Newer than the informer's copy while our own write has not come back yet. */
   #written: HostInterface | undefined;
-  /** When the NICs and the conditions were written because of links alone. */
+  /** When the NICs and the conditions were last written because of links' states alone. */
   readonly #toldAt = { nics: -Infinity, conditions: -Infinity };
 
   constructor({ client, informer, node, logger, now }: HostInterfaceWriterOptions) {
@@ -51,7 +51,7 @@ export class HostInterfaceWriter {
     this.#now = now ?? (() => performance.now());
   }
 
-  /** The object's own copy is not ours to compare with any more: something else wrote or deleted it. */
+  /** What we wrote can no longer be compared with: somebody else wrote or deleted the object. */
   changed(): void {
     this.#written = undefined;
   }
@@ -62,8 +62,8 @@ export class HostInterfaceWriter {
   }
 
   /**
-   * Whether the HostInterface has these NICs, links' states apart, in the copy that all parts of this agent read; or as much of them as the API server
-   * takes, which may know an older form; or its user owns it.
+   * Whether the HostInterface, in the copy that all parts of this agent read, has these NICs, not regarding links' states, or as much of them as the
+   * API server takes, which may know an older schema; or whether its user owns it.
    */
   isTold(nics: readonly HostNic[]): boolean {
     const told = this.#informer.get({ name: this.#node });
@@ -90,7 +90,7 @@ export class HostInterfaceWriter {
 
   /**
    * Makes spec.interfaces these. A HostInterface that its user owns is left alone.
-   * @returns after how many ms to call again, where links have changed too soon after they were told of last
+   * @returns after how many ms to call again, if links have changed too soon after the last such write
    * @throws ApiError, TransportError
    */
   async writeNics(nics: readonly HostNic[], signal: AbortSignal): Promise<number | undefined> {
@@ -115,7 +115,7 @@ export class HostInterfaceWriter {
   /**
    * Sets these conditions; others stay. Nothing is written where only the time would change. A HostInterface that its user owns has them, too:
    * networks wait for what every agent says of its routes.
-   * @returns after how many ms to call again, where one of links has changed too soon after it was told of last
+   * @returns after how many ms to call again, if a condition that follows links has changed too soon after its last write
    * @throws ApiError, TransportError
    */
   async writeConditions(states: readonly ConditionState[], signal: AbortSignal): Promise<number | undefined> {
@@ -134,7 +134,7 @@ export class HostInterfaceWriter {
   }
 
   async #write(write: () => Promise<HostInterface>): Promise<void> {
-    // After a conflict the next attempt must rest on what the informer has, not on what was written last.
+    // After a conflict the next attempt must be based on the informer's copy, not on what was written last.
     this.#written = undefined;
     this.#written = await write();
   }
@@ -151,7 +151,7 @@ export class HostInterfaceWriter {
     try {
       return await this.#client.create(hostInterfaces, object, { signal, fieldManager: component.agent });
     } catch (error) {
-      // The copy lags: what is there comes with it, and is compared then.
+      // The copy lags: the object will come with it, and is compared then.
       if (isAlreadyExists(error) || isConflict(error))
         return this.#client.get(hostInterfaces, object.metadata, { signal });
       throw error;
@@ -183,7 +183,7 @@ function isSame(a: object, b: object): boolean {
   return isDeepStrictEqual(normal(a), normal(b));
 }
 
-/** Without what comes and goes with a link: the kernel knows its speed only while it is up. */
+/** Without what depends on the link's state: the kernel knows its speed only while it is up. */
 function withoutLinkStates({ interfaces, ...spec }: HostInterfaceSpec): object {
   return { ...spec, interfaces: interfaces.map(nic => ({ ...nic, linkState: undefined, speedMbps: undefined })) };
 }

@@ -16,24 +16,24 @@ export interface LinkDump {
   readonly routes: readonly RouteInfo[];
 }
 
-/** What becomes of the primary network's NIC. */
+/** How to treat the primary network's NIC. */
 export interface PrimaryOptions {
   /** Offer it, too. Default: no. */
   readonly withPrimary?: boolean;
-  /** The node's address, which says which it is where no default route does; undefined: not known. */
+  /** The node's address, which tells the primary link if no default route does; undefined: not known. */
   readonly nodeIp?: string | undefined;
 }
 
 /**
- * Kinds of links that can be a NIC: physical ones have none (InfiniBand and virtio among them). Bridges, tunnels, dummies and the
- * sub-interfaces of other plugins are somebody's private business.
+ * Kinds of links that can be a NIC: physical links (including InfiniBand and virtio) have no kind. Bridges, tunnels, dummies and the
+ * sub-interfaces of other plugins belong to somebody else.
  */
 const nicKinds: ReadonlySet<string> = new Set(['veth', 'bond', 'team', 'vlan', 'ipoib', 'netdevsim']);
 
 /**
  * The links that count as NICs of the host: those with an address, in natural order of their names. Left out are the primary network's
  * unless that is wanted, ports of bridges and bonds (a pod's veth is one), and host ends of pods that this agent or another plugin made.
- * @param known what was offered so far
+ * @param known NICs offered so far
  */
 export function nicLinks(
   dump: LinkDump,
@@ -55,7 +55,7 @@ export function nicLinks(
 
 function isNicKind({ loopback, kind, name, masterKind, master }: LinkInfo): boolean {
   if (loopback || name.startsWith(hostEndPrefix)) return false;
-  // A VRF routes for its ports; any other master has taken the port over.
+  // A VRF only routes for its ports; any other master has taken the port over.
   if (master !== null && masterKind !== 'vrf') return false;
   return kind === null || nicKinds.has(kind);
 }
@@ -66,7 +66,7 @@ export function vlanParent(link: LinkInfo, links: readonly LinkInfo[]): string |
   return links.find(({ index }) => index === link.parentIndex)?.name;
 }
 
-/** Names of the links that have an address which counts, whatever keeps some of them from being NICs. */
+/** Names of the links that have an address which counts, even of those that do not count as NICs. */
 export function linksWithAddress({ links, addresses }: Omit<LinkDump, 'routes'>): Set<string> {
   return new Set(links.filter(link => hostAddresses(link, addresses).length > 0).map(({ name }) => name));
 }
@@ -79,8 +79,8 @@ function hostAddresses({ index }: LinkInfo, addresses: readonly AddressInfo[]): 
 }
 
 /**
- * Link-local addresses are everywhere and mean nothing; temporary ones (RFC 8981) change by the day, and one that another host has is not this
- * one's.
+ * Link-local addresses are everywhere and mean nothing, temporary ones (RFC 8981) change by the day, and a duplicate belongs to another
+ * host.
  */
 function isHostAddress({ address, scope, family, flags, dadFailed }: AddressInfo): boolean {
   const isTemporary = family === 6 && (flags & 0x01) !== 0;
@@ -99,7 +99,7 @@ function isSingle({ address, family }: AddressInfo): boolean {
   return address.endsWith(family === 4 ? '/32' : '/128');
 }
 
-/** Of these no two hosts have the same, and the API server is spared them (systemd.net-naming-scheme(7), ID_NET_NAME_MAC). */
+/** No two hosts have such a name in common, so the API server is spared them (systemd.net-naming-scheme(7), ID_NET_NAME_MAC). */
 const ofHardwareAddress = /^\w\wx[0-9a-f]{12}$/;
 
 /**
@@ -143,7 +143,7 @@ export function isOnLink({ dst, gateway, type, table }: RouteInfo): boolean {
   return prefix > 0 && prefix < bitsOf(family);
 }
 
-/** In the one text form that everybody compares: RFC 5952, networks without host bits. */
+/** In the canonical text form, so that texts can be compared: RFC 5952, networks without host bits. */
 function hostAddressOf(info: AddressInfo, nets: readonly IpCidr[]): { netAddress: string; hostIP: string } {
   const address = addressOf(info.address);
   const net = isSingle(info) ? nets.find(each => contains(each, address)) : undefined;

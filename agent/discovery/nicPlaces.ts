@@ -8,26 +8,26 @@ import type { ConditionState } from './hostInterfaceWriter.ts';
 export interface Sighting {
   /** As the HostInterface has them. */
   readonly known: readonly HostNic[];
-  /** Those that count as NICs now. */
+  /** The links that count as NICs now. */
   readonly found: readonly HostNic[];
-  /** Names of all links that have an address, whatever keeps some of them from being NICs. */
+  /** Names of all links that have an address, even of those that do not count as NICs. */
   readonly addressed: ReadonlySet<string>;
   /** What pods hold of this host's NICs; undefined while that is not known. */
   readonly held: readonly AllocatedNic[] | undefined;
 }
 
-/** What becomes of NICs that come and go before others of their subnets. */
+/** What happens to NICs that come or go ahead of others in their subnet. */
 export interface NicPlaces {
-  /** Gone, or without an address: they keep their places, as down. */
+  /** Gone, or without an address: they keep their places, and are shown as down. */
   readonly lost: readonly HostNic[];
-  /** Come anew: they wait. */
+  /** New ones: they wait. */
   readonly early: readonly HostNic[];
 }
 
 /**
- * A NIC's block follows from which one it is in its subnet, by name. So while pods hold addresses on a NIC, those before it in its subnet neither go
- * nor come: it would move to a block of other addresses than its pods have, to which no route of another host leads then. A device that is reset, a
- * lease that is not renewed, or virtual functions that get addresses by DHCP would do that.
+ * A NIC's block depends on its position, by name, among the NICs of its subnet. So while pods hold addresses on a NIC, no NIC before it in its subnet
+ * may go or come: its block would become another one than the one its pods have addresses of, and routes of other hosts would no longer lead to them.
+ * A device that is reset, a lease that is not renewed, or virtual functions that get addresses by DHCP would do that.
  */
 export function nicPlaces({ known, found, addressed, held = known.flatMap(asHeld) }: Sighting): NicPlaces {
   const there = new Set(found.map(({ interfaceName }) => interfaceName));
@@ -42,7 +42,7 @@ export function nicPlaces({ known, found, addressed, held = known.flatMap(asHeld
   return { lost: lost.map(nic => ({ ...nic, linkState: 'down' })), early };
 }
 
-/** While it is not known what pods hold they may hold everything. */
+/** As long as it is not known what pods hold, they may hold everything. */
 function asHeld(nic: HostNic): AllocatedNic[] {
   return [...subnetsOf(nic)].map(netAddress => ({ master: nic.interfaceName, netAddress, addresses: [] }));
 }
@@ -66,7 +66,7 @@ function subnetsOf(nic: HostNic): Set<string> {
 
 export const placesConditionType = 'NicsInPlace';
 
-/** Whether every NIC that counts is offered, and no other. */
+/** Whether exactly the NICs that count are offered. */
 export function placesCondition({ lost, early }: NicPlaces): ConditionState {
   const type = placesConditionType;
   if (lost.length === 0 && early.length === 0) {

@@ -2,16 +2,16 @@ import type { HostNic } from '../../core/api/types.ts';
 import { addressesOf } from '../../core/layout/members.ts';
 import { covers, tryParseCidr } from '../../core/net/cidr.ts';
 
-/** Whether a NIC is meant. */
+/** Whether a rule matches a NIC. */
 export type NicRule = (nic: HostNic) => boolean;
 
-/** Which NICs are offered: of those that match any of `include` (where there is one), those that match none of `exclude`. */
+/** Which NICs are offered: those that match any of `include` (all, if it is empty) and none of `exclude`. */
 export interface NicRules {
   readonly include: readonly NicRule[];
   readonly exclude: readonly NicRule[];
 }
 
-/** What a rule may begin with, and how the rest is read. Without such a beginning it is a name. */
+/** Kinds that a rule may begin with, and how the rest of it is read. A rule without a kind is a name. */
 const kinds: Readonly<Record<string, (text: string) => NicRule | undefined>> = {
   name: text => {
     const pattern = asPattern(text);
@@ -38,7 +38,7 @@ const kinds: Readonly<Record<string, (text: string) => NicRule | undefined>> = {
  * @throws Error that says what is wrong with it
  */
 export function readNicRule(text: string): NicRule {
-  // No name has a colon: what looks like a kind is meant for one.
+  // No interface name has a colon: what looks like a kind is meant to be one.
   const [, kind = 'name', rest = text] = /^(\w+):(.*)$/.exec(text) ?? [];
   const rule = rest === '' || !Object.hasOwn(kinds, kind) ? undefined : kinds[kind]?.(rest);
   if (rule) return rule;
@@ -50,7 +50,7 @@ export function isOffered(nic: HostNic, { include, exclude }: NicRules): boolean
   return (include.length === 0 || include.some(rule => rule(nic))) && !exclude.some(rule => rule(nic));
 }
 
-/** With the domain, which lspci leaves out where it is 0. */
+/** With the domain, which lspci leaves out if it is 0. */
 function fullAddress(pattern: string): string {
   return /^[0-9a-f]{2}:([0-9a-f]{2}\.|[0-9a-f]*\*)/.test(pattern) ? `0000:${pattern}` : pattern;
 }

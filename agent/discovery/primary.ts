@@ -4,7 +4,7 @@ import { hopsOf } from '../checkpoint/entry.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { AddressInfo, RouteInfo } from '../netlink/types.ts';
 
-/** What tells the primary network's link. */
+/** What the primary network's link is known by. */
 export interface PrimaryHints {
   readonly routes: readonly RouteInfo[];
   readonly addresses: readonly AddressInfo[];
@@ -15,10 +15,10 @@ export interface PrimaryHints {
 }
 
 /**
- * The primary network's link: that of the best default route, and where there is none (a closed cluster) that of the node's address. Of several
- * default routes that are as good, as every router of an IPv6 network may advertise one, that is the link with the node's address, else one that
- * was not offered so far. The node's address counts, too, where the default route has come to a NIC that was offered so far, and the other was not:
- * for a moment of a restart the host has only the default routes of its other NICs.
+ * The primary network's link: that of the best default route or, if there is none (a closed cluster), that of the node's address. Of several
+ * equally good default routes (every router of an IPv6 network may advertise one) it is the link with the node's address, else one that was not
+ * offered so far. The node's address also counts if the default route leads out of a NIC that was offered so far, and the link of the node's address
+ * was not: for a moment of a restart, the host has only the default routes of its other NICs.
  */
 export function primaryLink({ routes, addresses, nodeIp, isOffered }: PrimaryHints): number | undefined {
   const best = bestDefaultLinks(routes);

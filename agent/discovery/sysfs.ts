@@ -11,7 +11,7 @@ export type Device = Pick<
 const pciAddressPattern = /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
 /**
- * Reads the device of a link. What it has not, or the kernel does not tell (the speed of a link that is down), is absent. A vlan has its
+ * Reads the device of a link. Whatever it lacks, or the kernel does not tell (the speed of a link that is down), is absent. A VLAN has its
  * parent's device.
  * @param root where sysfs is mounted; it shows the links of the namespace that it was mounted in
  */
@@ -50,7 +50,7 @@ async function readPci(folder: string): Promise<Device> {
   };
 }
 
-/** The folder of the PCI function that a device is or stands on (a virtio device stands on one). */
+/** The folder of the PCI function that a device is, or is based on (as a virtio device is). */
 async function pciFunction(device: string): Promise<string | undefined> {
   let folder: string;
   try {
@@ -94,7 +94,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Every errno says the same here: the link has none, or is just going (ENODEV), or the driver does not know (EINVAL, EOPNOTSUPP). */
+/** Every errno means the same here: the link has none, or is just going (ENODEV), or the driver does not know (EINVAL, EOPNOTSUPP). */
 function absent(error: unknown): undefined {
   if (error instanceof Error && 'code' in error) return undefined;
   throw error;

@@ -1,9 +1,9 @@
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 
 /**
- * What an agent keeps of a HostInterface: of its own node's all, of the thousands of others only what routes and
- * probes follow from, about a sixth.
- * Names and subnets, which many hosts have in common, are kept once.
+ * What an agent keeps of a HostInterface: all of its own node's, but of the thousands of others only what routes and
+ * probes need, about a sixth.
+ * Names and subnets that many hosts have in common are kept once.
  */
 export function hostTrimmer(node: string): (host: HostInterface) => HostInterface {
   const known = new Map<string, string>();

@@ -16,13 +16,13 @@ export interface ChainedNetworkOptions {
   readonly observer?: WorkQueueObserver;
 }
 
-/** The folder is read so often, ms, also where the kernel tells of nothing. */
+/** How often the folder is read even if the kernel reports no change, ms. */
 const pollMs = 10_000;
 
 /**
- * Keeps a copy of the node's primary network that has the CNI executable as its last plugin, and that runtimes take first: pods get their
- * NICs without Multus, and nobody else's file is changed. The copy follows the primary network, and goes with it. When this agent ends
- * the copy stays: pods that start meanwhile wait for the next agent.
+ * Keeps a copy of the node's primary network that has the CNI executable as its last plugin, and whose name puts it first for runtimes: pods get
+ * their NICs without Multus, and nobody else's file is changed. The copy follows the primary network, and disappears with it. When this agent
+ * ends the copy stays: pods that start meanwhile wait for the next agent.
  */
 export class ChainedNetwork implements Runnable {
   readonly name = 'chained network';
@@ -67,13 +67,13 @@ export class ChainedNetwork implements Runnable {
   }
 }
 
-/** Takes the copy of the primary network away: runtimes go back to the original at once. */
+/** Removes the copy of the primary network: runtimes go back to the original at once. */
 export async function removeChainedNetwork(folder: string): Promise<void> {
   await rm(join(folder, chainedFile), { force: true });
 }
 
 /**
- * Writes the copy where it differs.
+ * Writes the copy if it differs.
  * @returns the primary network's file, where something was written
  * @throws Error where the primary network cannot be read; what was written before stays
  */

@@ -8,8 +8,8 @@ import { replaceFile } from './replaceFile.ts';
 const mode = 0o755;
 
 /**
- * Installs the CNI executable into the folder where runtimes look for plugins. One that is there already and the same is left alone, so the folder
- * may then be read-only; another is replaced whole, so that a runtime never starts half a program.
+ * Installs the CNI executable into the folder where runtimes look for plugins. If the same one is there already it is left alone, so the folder
+ * may be read-only; another one is replaced as a whole, so that a runtime never starts half a program.
  * @returns whether something was written
  * @throws Error that says why no runtime could start it from there
  */
@@ -31,7 +31,7 @@ export async function installExecutable(source: string, folder: string): Promise
   return isNew;
 }
 
-/** access(2): EACCES for whoever asks where the file system is mounted so. */
+/** access(2): EACCES even for root if the file system is mounted noexec. */
 async function mayBeStarted(path: string): Promise<void> {
   try {
     await access(path, constants.X_OK);
@@ -40,7 +40,7 @@ async function mayBeStarted(path: string): Promise<void> {
   }
 }
 
-/** Takes the CNI executable away; one that is not there is none to take. */
+/** Removes the CNI executable, if it is there. */
 export async function removeExecutable(folder: string): Promise<void> {
   await rm(join(folder, cniType), { force: true });
 }

@@ -7,13 +7,13 @@ import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { daemonSets, namespaces } from '../../kube/api/resources.ts';
 import type { KubeObject, ObjectRef, Resource } from '../../kube/api/types.ts';
 
-/** Of the time that a pod has to end, ms. */
+/** Part of the time that a pod has to end, ms. */
 const askTimeoutMs = 5_000;
 
 /**
- * Whether the system is being uninstalled. An uninstallation takes the agent's account and its rights in any order, often before the agent
- * is told to end, and then no question is answered any more. So the agent's namespace, the first thing that goes, is watched all along:
- * its end is told by a watch that stands already. It hardly ever changes otherwise.
+ * Whether the system is being uninstalled. An uninstallation removes the agent's account and its rights in any order, often before the agent
+ * is told to end, and from then on no request is answered. So the agent's namespace, the first thing to go, is watched all along: a watch
+ * that is open already still tells of its end. It hardly ever changes otherwise.
  */
 export class Installation implements Runnable {
   readonly name = 'installation';
@@ -53,9 +53,9 @@ export class Installation implements Runnable {
   }
 
   /**
-   * Whether this agent ends because the system is uninstalled, and not because its pod is replaced or its node drained: its namespace was
-   * seen to go, or its DaemonSet or the namespace is gone or going. Only that: an API server that does not answer, or that does not let the
-   * agent ask (an expired token, a mistake in its rights), says nothing, and the node keeps its network.
+   * Whether this agent ends because the system is being uninstalled, and not because its pod is replaced or its node drained: its namespace
+   * was seen to go, or its DaemonSet or the namespace is gone or going. Nothing else counts: an API server that does not answer, or that does
+   * not let the agent ask (an expired token, a mistake in its rights), proves nothing, and the node keeps its network.
    */
   async isGone(): Promise<boolean> {
     if (this.#isGoing) return true;
@@ -82,7 +82,7 @@ export class Installation implements Runnable {
       const { metadata } = await this.#client.get(kind, ref, { timeoutMs: askTimeoutMs });
       return metadata.deletionTimestamp !== undefined;
     } catch (error) {
-      // With a reason it is the API server's word, and not that of something between.
+      // With a reason the answer comes from the API server itself, and not from something in between.
       return isNotFound(error) && error.reason === 'NotFound';
     }
   }

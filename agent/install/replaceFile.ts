@@ -2,8 +2,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /**
- * Writes a file beside its place, flushes it to the disk and renames it into its place: whoever opens it there, also after a power cut, has
- * the whole old or the whole new one. The name that it has before begins with a dot, which container runtimes pass over.
+ * Writes a file beside its final place, flushes it to disk and renames it into place: whoever opens it there, even after a power cut, gets
+ * the whole old or the whole new file. Its temporary name begins with a dot, as container runtimes ignore such names.
  * @param mode permission bits
  */
 export async function replaceFile(path: string, content: Uint8Array | string, mode: number): Promise<void> {

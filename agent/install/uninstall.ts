@@ -14,8 +14,8 @@ import { removeExecutable } from './installExecutable.ts';
 export type Installed = Pick<AgentOptions, 'cniBinDir' | 'chain' | 'socket' | 'stateDir'>;
 
 /**
- * Takes along what an agent that ends is not to leave: all, where the system is uninstalled; the chained network, where the next agent will chain
- * none, as nobody would have it follow the primary network then, and runtimes would pass Multus by for it. Else nothing.
+ * Removes what an agent that ends should not leave behind: everything, if the system is uninstalled; only the chained network, if the next agent
+ * will not chain it (nobody would keep it in step with the primary network, and runtimes would prefer it to Multus). Otherwise nothing.
  */
 export async function leave(
   installation: Pick<Installation, 'isGone' | 'chains'>,
@@ -33,10 +33,10 @@ export async function leave(
 }
 
 /**
- * Takes from the node what agents put there, so that pods start and end without us: first our plugin in the primary network, then routes
- * and rules, the CNI executable, and what was remembered. Where pods still have interfaces of ours, all but the first stays for an agent
+ * Removes from the node what agents put there, so that pods start and end without us: first our plugin in the primary network, then routes
+ * and rules, the CNI executable, and the checkpoint. If pods still have interfaces of ours, everything but the first stays for an agent
  * that is installed later: routes, because those pods use them, and the executable, because runtimes call it when those pods end. A mark
- * tells it then that there is nobody to ask.
+ * tells the executable that there is no agent to ask.
  */
 async function uninstall(
   { cniBinDir, chain, socket, stateDir }: Installed,

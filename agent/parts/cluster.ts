@@ -11,7 +11,7 @@ import { PodSource } from '../pods/podSource.ts';
 import { PoolRecords } from '../records/poolRecords.ts';
 import type { AgentSetup } from './setup.ts';
 
-/** What the agent knows of the cluster, and tells it. */
+/** What the agent knows of the cluster, and reports to it. */
 export interface ClusterParts {
   readonly sources: ViewSources;
   readonly view: ClusterView;

@@ -14,7 +14,7 @@ import { StatusWriter } from '../status/statusWriter.ts';
 import type { ClusterParts } from './cluster.ts';
 import type { AgentSetup } from './setup.ts';
 
-/** What makes pods' attachments, and what ends them. */
+/** The parts that make and remove pods' attachments. */
 export interface CniParts {
   readonly releaser: Releaser;
   readonly lost: LostSandboxes;
@@ -22,7 +22,7 @@ export interface CniParts {
   readonly server: SocketServer;
 }
 
-/** @param synced resolves when everything is known that ADD rests on */
+/** @param synced resolves when everything that ADD needs is known */
 export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promise<unknown>): CniParts {
   const { client, netlink, checkpoint, logger, onStep, options, metrics, queues: observer } = setup;
   const { view, pods, records, store } = cluster;

@@ -9,7 +9,7 @@ import { RouteKeeper } from '../routes/routeKeeper.ts';
 import type { ClusterParts } from './cluster.ts';
 import type { AgentSetup } from './setup.ts';
 
-/** What looks after the host's network, whatever pods come and go. */
+/** The parts that look after the host's network, independent of pods. */
 export interface HostParts {
   readonly kernelEvents: KernelEvents;
   readonly discovery: Discovery;
@@ -74,7 +74,7 @@ function followCluster(
   };
   sources.networks.addHandlers({
     added: onChange,
-    // The rest of the status is of no concern here, and changes often.
+    // The rest of the status does not matter here, and changes often.
     updated: (object, previous) => {
       if (!sameSpec(object, previous) || !sameInterfaces(object, previous)) onChange();
     },

@@ -7,7 +7,7 @@ import type { Netlink } from '../netlink/netlink.ts';
 import type { AgentOptions } from '../options.ts';
 import type { OnStep } from '../base/steps.ts';
 
-/** What the agent stands on; whoever opened it closes it. */
+/** What the agent is built on; whoever opened it closes it. */
 export interface AgentBase {
   readonly client: KubeClient;
   readonly netlink: Netlink;

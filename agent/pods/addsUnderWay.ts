@@ -4,13 +4,13 @@ import { keyOf, type ObjectRef } from '../../kube/api/types.ts';
 import { isEnding, type PodSource } from './podSource.ts';
 
 /**
- * The pods whose ADD is under way. From its decision on until it stands in the checkpoint nothing else says that the pod's addresses are in
- * use. Whoever releases them asks here, last of all after what says that the pod is past; and an ADD reads its pod after it stands here. So one
- * of the two always sees the other.
+ * The pods whose ADD is under way. Between the ADD's decision and its checkpoint entry, nothing else shows that the pod's addresses are in
+ * use. Whoever releases addresses asks here last, after finding that the pod is past; and an ADD reads its pod only after it is registered
+ * here. So one of the two always sees the other.
  */
 export class AddsUnderWay {
   readonly #pods: PodSource;
-  /** How many calls there are for each pod: several sandboxes' may meet. */
+  /** How many calls there are for each pod: those of several sandboxes may overlap. */
   readonly #calls = new Map<string, number>();
   readonly #onEnd: ((pod: ObjectRef) => void)[] = [];
 
@@ -18,7 +18,7 @@ export class AddsUnderWay {
     this.#pods = pods;
   }
 
-  /** Calls the listener when a pod's last ADD has ended, well or not. */
+  /** Calls the listener when a pod's last ADD has ended, successfully or not. */
   addEndListener(listener: (pod: ObjectRef) => void): void {
     this.#onEnd.push(listener);
   }
@@ -28,8 +28,8 @@ export class AddsUnderWay {
   }
 
   /**
-   * Does the work of an ADD for a pod of this node.
-   * @param uid where the runtime names it: another pod of that name does not count
+   * Does the work of an ADD for a pod of this node, registered here meanwhile.
+   * @param uid if the runtime names it: another pod of that name does not count
    * @throws CniError code 3 (no such pod), 100 (it is being deleted, or has finished), what the work throws, ApiError, TransportError
    */
   async run<T>(

@@ -14,7 +14,7 @@ export interface PodSourceOptions {
   readonly observer?: InformerOptions<Pod>['observer'];
 }
 
-/** The pods of one node: a copy that the API server keeps up to date by its index of spec.nodeName, and single reads past it. */
+/** The pods of one node: a copy, watched through the API server's index of spec.nodeName, and single reads past it. */
 export class PodSource {
   readonly informer: Informer<Pod, 'uid'>;
   readonly #client: KubeClient;
@@ -36,8 +36,8 @@ export class PodSource {
   }
 
   /**
-   * The node's pod as the copy has it, else as the API server says now. With a UID another pod of that name does not count; a static pod's is that
-   * which the kubelet gave it.
+   * The node's pod from the copy, else as the API server has it now. With a UID, another pod of that name does not count; a static pod's UID is the
+   * one that the kubelet gave it.
    * @throws ApiError, TransportError
    */
   async find(ref: ObjectRef, uid: string | undefined, options?: CallOptions): Promise<Pod | undefined> {
@@ -50,7 +50,7 @@ export class PodSource {
     return isIt(pod) && pod?.spec?.nodeName === this.#node ? pod : undefined;
   }
 
-  /** The pod as the API server says now, on whatever node. @throws ApiError, TransportError */
+  /** The pod as the API server has it now, on whatever node. @throws ApiError, TransportError */
   async live(ref: ObjectRef, options: CallOptions = {}): Promise<Pod | undefined> {
     const pod = await this.#client.find(pods, ref, options);
     return pod && trimPod(pod);
@@ -63,8 +63,8 @@ export class PodSource {
   }
 
   /**
-   * Whether the pod will not (again) use addresses of this node: it is gone, finished, being deleted, or on another node. In doubt the API
-   * server is asked, and its error is thrown: an error never means "gone".
+   * Whether the pod will never (again) use addresses of this node: it is gone, finished, being deleted, or on another node. In doubt it asks
+   * the API server, and throws its error: an error never means "gone".
    */
   async isPast(ref: ObjectRef, uid: string, signal?: AbortSignal): Promise<boolean> {
     const known = this.byUid(uid);

@@ -14,7 +14,7 @@ export interface Question {
 }
 
 /**
- * Asks all at once, and waits until all have answered, the time is over, or the signal aborts: nothing is left open then.
+ * Asks all at once, and waits until all have answered, the time is up, or the signal aborts. It leaves nothing open.
  * Importing this module throws where koffi has no build.
  * @returns seconds from each question to its answer, in their order; undefined: no answer, or it could not be asked
  * @throws SystemError where there are no sockets for it
@@ -45,12 +45,12 @@ export async function askPeers(
     if (socket && isSent(socket, device, address, sequence)) unanswered++;
   }
   using ending = deadline(signal, waitMs, 'echo requests');
-  // The end of the time, or of the agent, is no error: who has not answered by then has not.
+  // Running out of time, or the end of the agent, is no error: those that have not answered by then are counted as silent.
   if (unanswered > 0) await abortable(allAnswered.promise, ending.signal).catch(() => undefined);
   return seconds;
 }
 
-/** Undefined where the kernel has no IPv6, and thus reaches nobody by it. */
+/** Undefined if the kernel has no IPv6, and thus reaches nobody over it. */
 function openSocket(...options: ConstructorParameters<typeof EchoSocket>): EchoSocket | undefined {
   try {
     return new EchoSocket(...options);
@@ -60,7 +60,7 @@ function openSocket(...options: ConstructorParameters<typeof EchoSocket>): EchoS
   }
 }
 
-/** A NIC may have gone into a pod meanwhile, or have no way to the address, or a filter of the host: no answer is all there is to know. */
+/** The NIC may have gone into a pod meanwhile, have no way to the address, or the host may filter: it all counts as no answer. */
 function isSent(socket: EchoSocket, device: number, address: string, sequence: number): boolean {
   try {
     socket.send(device, address, sequence);

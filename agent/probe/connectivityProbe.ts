@@ -20,7 +20,7 @@ import {
   type Reachability,
 } from './reachability.ts';
 
-/** What became of one NIC in one round. */
+/** The result of one round for one NIC. */
 export interface NicRound {
   readonly probed: ProbedNic;
   readonly requests: number;
@@ -35,7 +35,7 @@ export interface ConnectivityProbeOptions {
   readonly writer: Pick<HostInterfaceWriter, 'writeConditions'>;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly node: string;
-  /** From round to round; 0: it is off. */
+  /** From one round to the next; 0: the probe is off. */
   readonly intervalMs: number;
   readonly logger: Logger;
   readonly observer?: WorkQueueObserver;
@@ -52,14 +52,14 @@ interface Asked {
 }
 
 const longestWaitMs = 2_000;
-/** Writes of all hosts are spread over so many ms for each host of the cluster: four minutes with 5,000. */
+/** The writes of all hosts are spread over this many ms per host of the cluster: four minutes with 5,000. */
 const spreadMs = 50;
 const notReadyMs = 500;
 const resyncMs = 5 * 60_000;
 
 /**
- * Asks, over each NIC that networks use, the same NIC of a few other hosts for an answer (ICMP echo), and says in the HostInterface which NICs get
- * none: one that is cabled wrongly, in another VLAN, filtered or dead has its link up all the same. Nothing else depends on it.
+ * Sends, over each NIC that networks use, ICMP echo requests to the same NIC of a few other hosts, and reports in the HostInterface which NICs get
+ * no answer: a NIC that is cabled wrongly, in another VLAN, filtered or dead may have its link up all the same. Nothing else depends on it.
  */
 export class ConnectivityProbe implements Runnable {
   readonly name = 'connectivity probe';
@@ -106,7 +106,7 @@ export class ConnectivityProbe implements Runnable {
     return { requeueAfterMs: waitMs ?? resyncMs };
   }
 
-  /** Undefined where it is off. */
+  /** Undefined if it is off. */
   async #loadAsking(): Promise<AskPeers | undefined> {
     const { intervalMs, netlink, logger } = this.#options;
     if (intervalMs > 0) {
@@ -138,7 +138,7 @@ export class ConnectivityProbe implements Runnable {
     if (condition && !isDeepStrictEqual(condition, this.#condition)) this.#say(condition);
   }
 
-  /** Each host says it at a time of its own: where a fabric fails as a whole all have something to say, and all agents are sent it. */
+  /** Each host reports at a time of its own: if a whole fabric fails, all have something to report, and every report goes to all agents. */
   #say(condition: ConditionState): void {
     this.#condition = condition;
     this.#writing.trigger(Math.random() * spreadMs * Array.from(this.#options.view.hosts()).length);
@@ -162,7 +162,7 @@ export class ConnectivityProbe implements Runnable {
     return this.#known.get(keyOf(probed)) ?? unknown;
   }
 
-  /** Where a NIC has become unreachable, or is reached again. */
+  /** Logs that a NIC has become unreachable, or is reached again. */
   #tell(probed: ProbedNic, before: Reachability, state: Reachability): void {
     const { view, node, events, logger } = this.#options;
     const { nic, subnet } = probed;

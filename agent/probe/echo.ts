@@ -9,10 +9,10 @@ import type { Family } from '../netlink/types.ts';
 const echoTypes = { 4: { request: 8, reply: 0 }, 6: { request: 128, reply: 129 } } as const;
 
 const headerSize = 8;
-/** Bytes that tell answers to our requests from others'; the identifier's 16 bits may meet by chance. */
+/** Bytes that tell answers to our requests from others'; the identifier's 16 bits could be the same by chance. */
 export const tokenSize = 8;
 
-/** A whole message. The checksum of ICMPv6, over addresses that are not known here, is the kernel's (RFC 3542 §3.1). */
+/** A whole message. The kernel fills in the checksum of ICMPv6, which covers addresses that are not known here (RFC 3542 §3.1). */
 export function echoRequest(family: Family, sequence: number, token: Uint8Array): Buffer {
   const message = Buffer.alloc(headerSize + tokenSize);
   message[0] = echoTypes[family].request;
@@ -40,8 +40,8 @@ const loadByteBehind = 0x50;
 const loadWordBehind = 0x40;
 
 /**
- * A program for attachFilter() that lets only answers to requests with this token into a raw socket: who sends the host a flood of others would
- * fill its buffer, so that ours are lost, and keep the agent busy.
+ * A program for attachFilter() that lets only answers to requests with this token into a raw socket: a flood of other replies would otherwise fill
+ * its buffer, so that ours are lost, and keep the agent busy.
  */
 export function onlyAnswers(family: Family, token: Buffer): Buffer {
   const skipHeader: Instruction[] = family === 4 ? [[ipHeaderLength, 0, 0, 0]] : [];

@@ -13,8 +13,8 @@ const numbers = {
 const packetSize = 256;
 
 /**
- * A raw ICMP socket (CAP_NET_RAW) that asks for echoes, each request out of the NIC that it names. An answer counts by whichever NIC it comes:
- * with several NICs in one subnet Linux answers for the address of one at the other (ip-sysctl.rst, arp_ignore).
+ * A raw ICMP socket (CAP_NET_RAW) that sends echo requests, each out of the NIC that it names. An answer counts whichever NIC it comes in by:
+ * with several NICs in one subnet, Linux answers for the address of one on another (ip-sysctl.rst, arp_ignore).
  */
 export class EchoSocket implements Disposable {
   readonly #family: Family;
@@ -45,7 +45,7 @@ export class EchoSocket implements Disposable {
     }
   }
 
-  /** @param device index of the NIC; @throws SystemError where the kernel does not send it, as it has no such NIC (any more) */
+  /** @param device index of the NIC; @throws SystemError if the kernel does not send it, for example as there is no such NIC (any more) */
   send(device: number, address: string, sequence: number): void {
     const { level, IP_UNICAST_IF } = numbers[this.#family];
     const index = Buffer.alloc(4);
@@ -69,7 +69,7 @@ export class EchoSocket implements Disposable {
     }
   }
 
-  /** Undefined where there is none now. A socket that fails has no answers: that is what the round is to find out. */
+  /** Undefined if there is none now. A socket that fails has no answers, which is what the round is to find out. */
   #receive(): number | undefined {
     try {
       return libc.recv(this.#fd, this.#buffer);

@@ -8,7 +8,7 @@ import { formatCidr, tryParseCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 import { nicUse } from '../../core/network/nicUse.ts';
 
-/** The NIC of another host that a NIC is asked to reach. */
+/** A NIC of another host that one of our NICs should reach. */
 export interface Peer {
   readonly host: string;
   /** Its address in the subnet. */
@@ -25,22 +25,22 @@ export interface ProbedNic {
 
 type ProbedNetwork = Pick<Network, 'masterNets' | 'spec' | 'ipam'>;
 
-/** So many of the next hosts are looked at for each NIC: more than are asked, as some have its link down. */
+/** How many of the next hosts are considered for each NIC: more than are asked, as on some its link is down. */
 const nextHosts = 16;
 
 /**
  * The NICs that are to be probed: those of networks that stay on the host, with their counterparts, the NICs at the same position (host subnet,
  * n-th NIC there) of other hosts, which L3 routes lead to.
  *
- * All hosts stand in a ring, by a hash of their names, so that neighbours in it are seldom those of one rack, which fail together. Each asks those
- * after it, so every NIC is asked by as many hosts as it asks itself, however many there are. One pass over the hosts; none is copied.
+ * All hosts form a ring, ordered by a hash of their names, so that neighbours in it are seldom of one rack, whose hosts fail together. Each host
+ * asks those after it, so every NIC is asked by as many hosts as it asks itself, however many there are. One pass over the hosts; none is copied.
  */
 export function probedNics(
   networks: readonly ProbedNetwork[],
   self: HostInterface,
   hosts: Iterable<HostInterface>,
 ): ProbedNic[] {
-  // Who is a member follows from masterNets alone, and most networks have the same.
+  // Membership depends on masterNets alone, which most networks have in common.
   const distinct = [...new Map(networks.map(network => [membersKey(network), network])).values()];
   const moving = networks.filter(movesNics).flatMap(network => membersOf(network, self.spec));
   const leaving = new Set(moving.map(({ nic }) => nic.interfaceName));
@@ -67,7 +67,7 @@ export function probedNics(
   return [...probed.values()];
 }
 
-/** Whether pods take the network's NICs away from their hosts, where these answer nobody then. */
+/** Whether pods take the network's NICs away from their hosts: such a NIC then answers nobody. */
 function movesNics({ spec: { plugin }, ipam }: ProbedNetwork): boolean {
   return delegateType(plugin.type) === 'host-device' || nicUse(plugin, ipam.vlanMode)?.mode === 'passthru';
 }
@@ -96,7 +96,7 @@ interface Nearest extends NicPosition {
   readonly nearest: Placed[];
 }
 
-/** By positionKey. That a host has as many NICs in the subnet is enough here: which of them are members is looked at later. */
+/** By positionKey. Here it is enough that a host has so many NICs in the subnet; which of them are members is checked later. */
 function hostsAfter(
   self: string,
   hosts: Iterable<HostInterface>,
@@ -123,7 +123,7 @@ function hostsAfter(
   return next;
 }
 
-/** @param forms of texts, as they come: hosts are thousands and their subnets few, but users write them otherwise than agents do */
+/** @param forms canonical forms of subnets' texts, collected on the way: hosts are thousands and subnets few, but users write them in other ways than agents */
 function isIn({ netAddress, addresses }: HostNic, subnet: string, forms: Map<string, string>): boolean {
   const isForm = (text: string): boolean => text === subnet || oneForm(text, forms) === subnet;
   return isForm(netAddress ?? '') || (addresses?.some(each => isForm(each.netAddress)) ?? false);

@@ -2,9 +2,9 @@ import { listNames } from '../../core/status/condition.ts';
 import type { ConditionState } from '../discovery/hostInterfaceWriter.ts';
 import type { Peer, ProbedNic } from './peers.ts';
 
-/** So many peers are asked at a time. */
+/** How many peers are asked in a round. */
 const peersAsked = 3;
-/** After so many rounds in a row without any answer a NIC is unreachable. */
+/** A NIC is unreachable after this many rounds in a row without any answer. */
 const silentLimit = 3;
 const shownNics = 8;
 
@@ -14,7 +14,7 @@ export interface Reachability {
   readonly reachable: boolean | undefined;
   /** Rounds since the last answer. */
   readonly silentRounds: number;
-  /** Silent rounds ever, after each of which others are asked. */
+  /** Number of silent rounds so far; after each one, others are asked. */
   readonly turn: number;
   /** Hosts that did not answer, up to the round in which it became unreachable. */
   readonly silent: readonly string[];
@@ -23,8 +23,8 @@ export interface Reachability {
 export const unknown: Reachability = { reachable: undefined, silentRounds: 0, turn: 0, silent: [] };
 
 /**
- * Whom to ask in the next round: after a silent one, others, so that a few hosts that are down neither make a NIC unreachable nor keep it so; else
- * the same, so that a NIC that gets answers from some hosts alone does not come and go.
+ * Whom to ask in the next round: after a silent one, other hosts, so that a few hosts that are down neither make a NIC unreachable nor keep it so;
+ * else the same ones, so that a NIC that only some hosts answer does not keep changing its state.
  */
 export function nextPeers({ peers }: ProbedNic, { turn }: Reachability): Peer[] {
   const start = (peersAsked * turn) % peers.length;
@@ -56,7 +56,7 @@ export const probeOff: ConditionState = {
 };
 
 /**
- * What the HostInterface says; another thing only where a NIC becomes unreachable, or is reached again. Undefined: what it said before, as after a
+ * The condition for the HostInterface; it changes only when a NIC becomes unreachable or is reached again. Undefined: it stays as it is, as after a
  * start, until more is known.
  */
 export function peersCondition(

@@ -20,7 +20,7 @@ export interface PoolRecordsOptions {
   readonly observer?: InformerOptions<IPPool>['observer'];
 }
 
-/** A record, and the pool that has it. */
+/** A record, and the pool that it is in. */
 export interface Held {
   readonly allocation: Allocation;
   readonly pool: string;
@@ -34,8 +34,8 @@ interface Watch {
 }
 
 /**
- * The records of this node's own pools: one watch a network that has a NIC here, each by the pool's name, which the API server finds by
- * key and not by asking every watcher's selector.
+ * The records of this node's own pools: one watch per network that has a NIC here. Each watch names its pool, so that the API server finds
+ * it by key instead of trying every watcher's selector.
  */
 export class PoolRecords implements Runnable {
   readonly name = 'pool records';
@@ -55,7 +55,7 @@ export class PoolRecords implements Runnable {
     this.#onRead.push(listener);
   }
 
-  /** Starts and stops watches so that they fit the networks and the node's NICs. Call it when either changes. */
+  /** Starts and stops watches to fit the networks and the node's NICs. To be called when either changes. */
   refresh(): void {
     if (!this.#running) return;
     const wanted = new Set(this.#wantedPools());
@@ -78,7 +78,7 @@ export class PoolRecords implements Runnable {
     this.#watches.clear();
   }
 
-  /** The attachment's record as the watch has it; of a pool that is not watched, none. */
+  /** The attachment's record as the watch has it; undefined if the pool is not watched. */
   known(network: Network, claimant: Claimant): Held | undefined {
     const name = nodePoolName(network.name, this.#options.node);
     return this.#heldIn(this.#watches.get(name)?.informer.get({ name }), claimant);
@@ -90,7 +90,7 @@ export class PoolRecords implements Runnable {
     return this.#contentOf(this.#watches.get(name)?.informer.get({ name }));
   }
 
-  /** What pods hold of the node's NICs, with addresses of the node's pools; undefined while not every pool has been read. */
+  /** What pods hold of the node's NICs, with addresses from the node's pools; undefined until every pool has been read. */
   held(): AllocatedNic[] | undefined {
     const isRead = (pool: string): boolean => this.#watches.get(pool)?.informer.hasSynced ?? false;
     if (!this.#running || !this.#options.view.synced() || !this.#wantedPools().every(isRead)) return undefined;
@@ -110,7 +110,7 @@ export class PoolRecords implements Runnable {
     return pool && allocation && { allocation, pool: pool.metadata.name };
   }
 
-  /** Of a pool that cannot be read nothing is known; whoever wants to write it is refused. */
+  /** An unreadable pool counts as empty; whoever wants to write it is refused. */
   #contentOf(pool: IPPool | undefined): PoolContent {
     if (!pool) return emptyPool;
     const known = this.#read.get(pool);

@@ -18,8 +18,8 @@ export interface LostSandboxesOptions {
 const intervalMs = 60_000;
 
 /**
- * Takes away what is left of sandboxes whose network namespace is gone without a DEL: after a reboot of the host, or a runtime that lost
- * its state. Without this their entries would hold the pods' addresses for ever.
+ * Removes what is left of sandboxes whose network namespace disappeared without a DEL: after a reboot of the host, or when a runtime lost
+ * its state. Otherwise their entries would hold the pods' addresses for ever.
  */
 export class LostSandboxes implements Runnable {
   readonly name = 'lost sandboxes';

@@ -25,13 +25,13 @@ export interface ReleaserOptions {
   readonly graceMs?: number;
 }
 
-/** A reservation whose pod never came to be (refused later in admission) is given up after this, ms. */
+/** A reservation whose pod was never created (refused later in admission) is given up after this, ms. */
 const reservationMs = 120_000;
 const releaseTimeoutMs = 30_000;
-/** The API server says that the pod still is, while our copy does not have it (yet): asked again after this, ms. */
+/** If the pod exists according to the API server but is not in our copy (yet), it is checked again after this, ms. */
 const doubtMs = 10_000;
 
-/** What is known of a pod whose records may be to release. */
+/** What is known of a pod whose records may have to be released. */
 interface Case {
   readonly namespace: string;
   readonly name: string;
@@ -39,17 +39,17 @@ interface Case {
 }
 
 /**
- * Gives addresses back: once the pod is gone, finished or being deleted, and no sandbox of it is attached any more, nor about to be. Nothing is
- * concluded from an error; it is tried again.
+ * Releases a pod's addresses once the pod is gone, finished or being deleted, and no sandbox of it is attached any more, nor about to be. Nothing is
+ * concluded from an error; the check is repeated.
  */
 export class Releaser implements Runnable {
   readonly name = 'release';
   readonly #options: ReleaserOptions;
   readonly #queue: WorkQueue;
   readonly #cases = new Map<string, Case>();
-  /** How long this agent has known of each record: whoever dated it may have had another time. */
+  /** How long this agent has known of each record: the clock of whoever dated it may differ. */
   readonly #seen = new FirstSeen();
-  /** For the record that leaves its grace period next. */
+  /** Timer for the record that leaves its grace period next. */
   #graceEnds: { timer: NodeJS.Timeout; due: number } | undefined;
 
   constructor(options: ReleaserOptions) {
@@ -77,7 +77,7 @@ export class Releaser implements Runnable {
         if (known.namespace === namespace && known.name === name) this.#queue.add(uid);
       }
     });
-    // What ended while no agent ran has nobody to tell of it: looked at as soon as both are known.
+    // Nothing tells of pods that ended while no agent ran: records are compared with pods as soon as both are known.
     const onRead = (): void => {
       this.sweep();
     };
@@ -105,7 +105,7 @@ export class Releaser implements Runnable {
     }
   }
 
-  /** Finds records whose pod is neither attached nor known to run here, and has each looked at. */
+  /** Finds records whose pod is neither attached nor known to run here, and has each checked. */
   sweep(): void {
     const { records, pods, graceMs = 60_000 } = this.#options;
     if (!pods.informer.hasSynced) return;
@@ -121,7 +121,7 @@ export class Releaser implements Runnable {
         continue;
       }
       if (podUID === '' && reservation !== undefined) {
-        // Nobody is asked for its pod, so the date alone does not count.
+        // Its pod is not looked up, so the date alone does not count.
         if (knownMs > reservationMs) this.#giveUp(pool, reservation);
         continue;
       }
@@ -160,11 +160,11 @@ export class Releaser implements Runnable {
     const pools = new Set(subject.pools);
     for (const { allocation, pool } of records.all()) if (isOf(allocation, uid)) pools.add(pool);
     if (pools.size > 0 && !(await pods.isPast(subject, uid, signal))) {
-      // A sandbox made anew for the same pod keeps its addresses; the pod's end brings it here again.
+      // A new sandbox of the same pod keeps its addresses; when the pod ends, it comes here again.
       if (pods.byUid(uid)) return undefined;
       return { requeueAfterMs: doubtMs };
     }
-    // An ADD that begins from here on finds the pod as it was found here.
+    // An ADD that begins from now on finds the pod in the same state.
     if (this.#isInUse(uid, subject)) return undefined;
     for (const pool of pools) {
       await store.release(pool, record => isOf(record, uid), { timeoutMs: releaseTimeoutMs });
@@ -174,13 +174,13 @@ export class Releaser implements Runnable {
     return undefined;
   }
 
-  /** If so, its DEL or the end of its ADD brings it here again. */
+  /** If so, its DEL or the end of its ADD leads here again. */
   #isInUse(uid: string, pod: Case): boolean {
     const { adds, checkpoint } = this.#options;
     return adds.has(pod) || checkpoint.ofPod(uid).length > 0;
   }
 
-  /** Told by its own error handler: the sweep comes again. */
+  /** Logged by its own error handler; the sweep repeats it. */
   #giveUp(pool: string, reservation: string): void {
     const { store, logger } = this.#options;
     const isIt = (record: Allocation): boolean => record.podUID === '' && record.reservation === reservation;
@@ -195,7 +195,7 @@ function keyOf({ allocation, pool }: Held): string {
   return [pool, podUID || reservation, ifname, since].join(' ');
 }
 
-/** A line without a UID that somebody has written by hand must not take along what is reserved, which has none yet. */
+/** A record without a UID, written by hand, must not take reservations with it, which have no UID yet. */
 function isOf({ podUID, state }: Allocation, uid: string): boolean {
   return podUID === uid && state === 'Allocated';
 }

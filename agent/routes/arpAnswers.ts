@@ -8,9 +8,9 @@ import { effective, sharedSubnetNics } from './sharedSubnets.ts';
 const conditionType = 'ArpAnswers';
 
 /**
- * Whether the host draws packets for pods of ipvlan l3 and l3s networks to the wrong NIC: with the kernel's own setting each NIC answers ARP for
- * all addresses of the host, so of two in one subnet one gets what is sent to either, and an ipvlan link hears only what comes to its own NIC. The
- * setting is the administrator's: it is reported, not changed. IPv6 answers for a NIC's own addresses only.
+ * Whether the host attracts packets for pods of ipvlan l3 and l3s networks to the wrong NIC: by default, each NIC answers ARP for all addresses of
+ * the host, so one of two in a subnet gets what is sent to either, and an ipvlan link hears only what comes to its own NIC. The setting is the
+ * administrator's: it is reported, not changed. In IPv6 a NIC answers for its own addresses only.
  */
 export async function arpAnswersCondition(netlink: Netlink, view: ClusterView, node: string): Promise<ConditionState> {
   const drawing: string[] = [];
@@ -26,7 +26,7 @@ export async function arpAnswersCondition(netlink: Netlink, view: ClusterView, n
   return { type: conditionType, status: 'False', reason: 'AnswersForOthers', message };
 }
 
-/** Its links hear what comes to their NIC, and its pods are found by the host's address there. */
+/** Its links hear only what comes to their NIC, and its pods are reached by the host's address there. */
 function isBoundToNic({ l3, spec, ipam }: Network): boolean {
   return l3 && nicUse(spec.plugin, ipam.vlanMode)?.kind === 'ipvlan';
 }

@@ -5,30 +5,30 @@ import type { Netlink, Outcome, RouteChange, RouteInfo, Rule, RuleChange, RuleIn
 import { ownProtocol } from '../base/ownership.ts';
 import type { NetworkChanges, NetworkRoutes } from './routePlan.ts';
 
-/** Our rules are asked before the main table (32766) and after what administrators usually put first. */
+/** Our rules come before the main table (32766) and after those that administrators usually put first. */
 const rulePriority = 5400;
 
 /** What one pass did. */
 export interface Programmed {
   /** Changes made. */
   readonly changes: number;
-  /** What could not be made, in words. */
+  /** Changes that failed, in words. */
   readonly failures: readonly string[];
 }
 
-/** A wanted route as the change that makes it. */
+/** A wanted route, as the change that makes it. */
 type SetRoute = RouteChange & WantedRoute;
 type Change = Difference<SetRoute, RouteInfo | SetRoute, RuleInfo>;
 
 /** Our routes and rules in the kernel. A change that the kernel refuses does not keep the others. */
 export class KernelRoutes {
   readonly #netlink: Netlink;
-  /** As of the last time that all was read. */
+  /** As of the last complete reading. */
   #tables: ReadonlyMap<string, number> = new Map();
   #links: ReadonlyMap<string, number> = new Map();
   /** Indexes of the links that routes lead out of. */
   readonly #devices = new Set<number>();
-  /** Names of links that routes were to lead out of and that are not there: a bond or a VLAN is one only while it is set up. */
+  /** Names of links that routes should lead out of but that do not exist, like a bond or a VLAN that is not set up yet. */
   readonly #missing = new Set<string>();
   /** What the last pass deleted. */
   readonly #deleted = new Set<string>();
@@ -37,7 +37,7 @@ export class KernelRoutes {
     this.#netlink = netlink;
   }
 
-  /** Reads what is there and makes it the wanted. */
+  /** Reads what is there and changes it into what is wanted. */
   async reconcile(networks: readonly NetworkRoutes[]): Promise<Programmed> {
     const [links, rules, routes] = await this.#netlink.run(null, [
       { op: 'link.list' },
@@ -61,7 +61,7 @@ export class KernelRoutes {
     return this.#apply(diff, lacking);
   }
 
-  /** Makes changes of what the last pass, without a failure, left behind. Nothing is read. */
+  /** Applies changes to what the last pass, which must not have failed, left behind. Reads nothing. */
   async change(networks: readonly NetworkChanges[]): Promise<Programmed> {
     const lacking = new Set<string>();
     const after = networks.map(({ name, after }) => ({ name, routes: after }));
@@ -73,7 +73,7 @@ export class KernelRoutes {
     return this.#apply(diff, lacking);
   }
 
-  /** Whether the event tells that something of ours may have gone, or come from somebody else. */
+  /** Whether the event shows that something of ours may be gone, or that somebody else added something. */
   isConcernedBy(event: MonitorEvent): boolean {
     switch (event.type) {
       case 'link':
@@ -102,7 +102,7 @@ export class KernelRoutes {
     return { changes: outcomes.length, failures: [...lacking, ...failures] };
   }
 
-  /** Remembers what is deleted before the kernel tells of it. */
+  /** Remembers what is deleted before the kernel reports it. */
   *#requests(diff: Iterable<Change>): Generator<RouteChange | RuleChange> {
     for (const change of diff) {
       switch (change.kind) {
@@ -124,7 +124,7 @@ export class KernelRoutes {
     }
   }
 
-  /** A table that a network takes newly must hold no one else's routes; one that its rules lead to already is its own. */
+  /** A table that a network begins to use must not hold anybody else's routes; one that its rules lead to already is its own. */
   async #chooseTables(
     networks: readonly NetworkRoutes[],
     rules: readonly RuleInfo[],
@@ -147,7 +147,7 @@ export class KernelRoutes {
     }
   }
 
-  /** Names of links and networks as numbers. @param lacking told of routes by a link that is not there */
+  /** Replaces names of links and networks by numbers. @param lacking told of routes by a link that is not there */
   *#resolve(networks: readonly Pick<NetworkRoutes, 'name' | 'routes'>[], lacking: Set<string>): Generator<SetRoute> {
     for (const { name, routes } of networks) {
       const table = this.#tables.get(name);

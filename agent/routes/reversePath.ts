@@ -9,7 +9,7 @@ const conditionType = 'ReversePath';
 const strict = 1;
 
 /**
- * Whether the host drops what pods of ptp networks are sent: where two of its NICs are in one subnet, an answer may arrive by the other one
+ * Whether the host drops packets for pods of ptp networks: if two of its NICs are in one subnet, an answer may arrive by another NIC
  * than the routes name, and strict filtering drops that. The setting is the administrator's: it is reported, not changed. IPv6 has no such
  * filter in sysctl.
  */

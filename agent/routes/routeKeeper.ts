@@ -20,11 +20,11 @@ export interface RouteKeeperOptions {
   readonly node: string;
   readonly logger: Logger;
   readonly observer?: WorkQueueObserver;
-  /** Told what every pass came to. */
+  /** Told the result of every pass. */
   readonly programmed?: (pass: Programmed) => void;
 }
 
-/** From a change in the cluster, and in the kernel, to a look at the routes, ms: changes come in bursts. */
+/** From a change in the cluster, or in the kernel, to the next pass, ms: changes come in bursts. */
 const clusterSettleMs = 500;
 const kernelSettleMs = 200;
 const notReadyMs = 500;
@@ -52,7 +52,7 @@ export class RouteKeeper implements Runnable {
     this.#work.trigger(clusterSettleMs);
   }
 
-  /** What can have taken routes away: a link that went down or came back, a flush by hand. Pods come and go without being looked at. */
+  /** Events that may mean lost routes: a link that went down or came back, a flush by hand. Pods that come and go cause no pass. */
   onKernelEvent(event: MonitorEvent): void {
     if (this.#programmer.onKernelEvent(event)) this.#work.trigger(kernelSettleMs);
   }
@@ -63,7 +63,7 @@ export class RouteKeeper implements Runnable {
 
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
     const { netlink, view, writer, node, logger, programmed } = this.#options;
-    // Half a view would have routes taken away that are wanted.
+    // With an incomplete view, wanted routes would be removed.
     if (!view.synced() || !view.host(node)) return { requeueAfterMs: notReadyMs };
     if (performance.now() >= this.#completeAt + resyncMs) this.#programmer.distrust();
     const pass = await this.#programmer.pass();
@@ -84,7 +84,7 @@ export class RouteKeeper implements Runnable {
   }
 }
 
-/** Without counts: every agent watches these objects, so they change only where something flips. */
+/** Without counts: every agent watches these objects, so they should change only when a condition flips. */
 function routesCondition({ failures }: Programmed): ConditionState {
   const type = routesProgrammed;
   if (failures.length === 0) {

@@ -10,7 +10,7 @@ export interface NetworkRoutes extends TableUser {
   readonly routes: Iterable<L3Route>;
 }
 
-/** What has become of some routes of one network. */
+/** Changes of some routes of one network. */
 export interface NetworkChanges extends RouteChanges {
   readonly name: string;
 }
@@ -18,7 +18,7 @@ export interface NetworkChanges extends RouteChanges {
 interface Planned {
   readonly known: KnownNetwork;
   readonly self: HostInterfaceSpec;
-  /** What the plan rests on, as text. */
+  /** What the plan is based on, as text. */
   readonly key: string;
   readonly plan: NetworkPlan;
 }
@@ -35,7 +35,7 @@ export class RoutePlan {
   }
 
   /**
-   * Takes up the networks and the node's own NICs as they are now.
+   * Takes note of the networks and the node's own NICs as they are now.
    * @returns whether they differ from before, so that more may have changed than routes to single hosts; a network's status does not count
    */
   renew(): boolean {
@@ -51,7 +51,7 @@ export class RoutePlan {
     return changed;
   }
 
-  /** All that is wanted. */
+  /** All wanted routes. */
   all(): NetworkRoutes[] {
     return [...this.#networks].map(([name, { known, plan }]) => {
       plan.look(this.#hosts(name));

@@ -10,9 +10,9 @@ export interface Pass extends Programmed {
 }
 
 /**
- * Makes the kernel's L3 routes the wanted ones, pass by pass. A pass that follows one that went well costs what has changed since: only
- * hosts that the view has told of are looked at, and the kernel's tables are not read. At first, and where networks, the node's own NICs
- * or something in the kernel may be other than they were, a pass looks at everything.
+ * Brings the kernel's L3 routes to the wanted state, pass by pass. After a pass that went well, the next one costs only what has changed since:
+ * it looks only at hosts whose changes the view has reported, and does not read the kernel's tables. The first pass, and each one after
+ * networks, the node's own NICs or something in the kernel may have changed, looks at everything.
  */
 export class RouteProgrammer {
   readonly #plan: RoutePlan;
@@ -31,7 +31,7 @@ export class RouteProgrammer {
     this.#trusted = false;
   }
 
-  /** @returns whether the event is a reason for a pass, which then is a complete one */
+  /** @returns whether the event is a reason for a pass, which will then be a complete one */
   onKernelEvent(event: MonitorEvent): boolean {
     const isConcerned = this.#kernel.isConcernedBy(event);
     if (isConcerned) this.distrust();

@@ -4,7 +4,7 @@ import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { getSysctl, interfaceKey } from '../netlink/sysctl.ts';
 
-/** NICs of this node that some network uses which is meant, and that have another NIC in their IPv4 subnet. */
+/** NICs of this node that any of the given networks uses, and that share their IPv4 subnet with another NIC. */
 export function sharedSubnetNics(view: ClusterView, node: string, isMeant: (network: Network) => boolean): string[] {
   const host = view.host(node)?.spec;
   if (!host) return [];
@@ -20,7 +20,7 @@ export function sharedSubnetNics(view: ClusterView, node: string, isMeant: (netw
   return [...shared].sort();
 }
 
-/** An IPv4 setting of which the higher of the NIC's and of all NICs' value counts (Documentation/networking/ip-sysctl.rst). */
+/** An IPv4 setting for which the higher of the NIC's own value and that for all NICs counts (Documentation/networking/ip-sysctl.rst). */
 export async function effective(netlink: Netlink, nic: string, setting: string): Promise<number> {
   const values = await netlink.run(null, [
     { ...getSysctl(`ipv4/conf/all/${setting}`), ignore: ['ENOENT'] },

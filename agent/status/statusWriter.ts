@@ -13,7 +13,7 @@ interface Pending {
   readonly text: string;
 }
 
-/** Writes k8s.v1.cni.cncf.io/network-status where there is no Multus to do it: again and again until it is written or the pod is gone. */
+/** Writes k8s.v1.cni.cncf.io/network-status where there is no Multus to do it, retrying until it is written or the pod is gone. */
 export class StatusWriter implements Runnable {
   readonly name = 'network status';
   readonly #client: KubeClient;
@@ -46,7 +46,7 @@ export class StatusWriter implements Runnable {
     if (!pending) return;
     const metadata = { uid: pending.uid, annotations: { [annotation.networkStatus]: pending.text } };
     try {
-      // By the subresource, as Multus does: who may patch pods as a whole may give any pod another image.
+      // Through the subresource, as Multus does: the right to patch whole pods would include giving any pod another image.
       const options = { signal, fieldManager: component.agent, subresource: 'status' };
       await this.#client.patch(pods, refOf(key), 'merge', { metadata }, options);
     } catch (error) {
