@@ -73,6 +73,7 @@ describe('HealthServer', () => {
       expect(body).to.include(line);
     }
     expect(body).to.match(/multinic_informer_silent_seconds\{informer="pods"\} \d/);
+    expect(body).to.match(/^multinic_build_info\{version="\d+\.\d+\.\d+"\} 1$/m);
     expect((await get('/other')).status).to.equal(404);
   });
 

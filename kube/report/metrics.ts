@@ -1,3 +1,4 @@
+import manifest from '../../package.json' with { type: 'json' };
 import { collectProcessMetrics, Counter, Gauge, Histogram, Registry } from './prometheus.ts';
 import type { ReflectorObserver } from '../watch/reflector.ts';
 import type { WorkQueueObserver } from '../process/workQueue.ts';
@@ -11,10 +12,16 @@ export interface Metrics {
   readonly leadership: { leading(lease: string, leading: boolean): void };
 }
 
-/** A registry with what all our programs measure: the Node process, informers, work queues, leadership. */
+/** A registry with what all our programs measure: their version, the Node process, informers, work queues, leadership. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectProcessMetrics(registry);
+  new Gauge({
+    name: 'multinic_build_info',
+    help: '1, with the version of the program.',
+    labelNames: ['version'],
+    registers: [registry],
+  }).set({ version: manifest.version }, 1);
   return {
     registry,
     informers: informerMetrics(registry),
