@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts';
 import { runAudit } from './audit.ts';
 import { help, parseFlags, type AuditFlags, type ImportFlags } from './flags.ts';
 import { runImport } from './import.ts';
+import { isNotFound } from '../kube/api/errors.ts';
 
 function readFlags(): AuditFlags | ImportFlags | undefined {
   try {
@@ -24,9 +25,17 @@ async function main(flags: AuditFlags | ImportFlags): Promise<void> {
     process.exitCode = isClean ? 0 : 1;
   } catch (error) {
     const failed = flags.command === 'audit' ? 'the cluster cannot be audited' : 'the import failed';
-    process.stderr.write(`kubectl-multinic: ${failed}: ${messageOf(error)}\n`);
+    process.stderr.write(`kubectl-multinic: ${failed}: ${reasonOf(error)}\n`);
     process.exitCode = 2;
   }
+}
+
+function reasonOf(error: unknown): string {
+  // With a reason the API server says that one object is not there, without that it knows no such resource.
+  if (isNotFound(error) && error.reason === '') {
+    return `multi-nic is not installed there (${error.message}). Choose the cluster with --context or --kubeconfig.`;
+  }
+  return messageOf(error);
 }
 
 const flags = readFlags();

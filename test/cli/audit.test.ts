@@ -24,11 +24,14 @@ describe('kubectl-multinic audit, against a real API server', function () {
   this.timeout(120_000);
   let cluster: Cluster;
   let client: KubeClient;
+  /** Of a cluster in which nothing is installed. */
+  let elsewhere: RunResult;
 
   before(async function () {
     this.timeout(900_000);
     cluster = await startCluster({ name: 'audit', fakeNodes: [{ name: 'n-0' }, { name: 'n-1' }] });
     client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
+    elsewhere = await audit();
     await applyManifests(cluster, 'manifests/base/crds');
     await client.create(multiNicNetworks, network('audited'));
     const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
@@ -231,6 +234,11 @@ describe('kubectl-multinic audit, against a real API server', function () {
     const wrong = await audit('-o', 'yaml');
     expect(wrong.code).to.equal(2);
     expect(wrong.stderr.trim().split('\n')).to.have.length(2);
+  });
+
+  it('says that a cluster has no multi-nic', () => {
+    expect(elsewhere.code).to.equal(2);
+    expect(elsewhere.stderr).to.contain('multi-nic is not installed there');
   });
 
   it('goes by the context that it is told', async () => {
