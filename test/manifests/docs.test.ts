@@ -135,6 +135,15 @@ describe('Documentation', () => {
     }
   });
 
+  it('the page of status has every event', () => {
+    const sources = globSync('{kube,webhook,controller,agent}/**/*.ts', { cwd: root }).filter(
+      path => !path.includes('.test.'),
+    );
+    const recorded = sources.flatMap(path => [...read(path).matchAll(/record\([^;]*?'(?:Normal|Warning)', '(\w+)'/g)]);
+    expect(recorded).to.have.length.greaterThan(5);
+    for (const [, reason = ''] of recorded) expect(read('docs/reference/status.md')).to.contain(`\`${reason}\``);
+  });
+
   it('the page of annotations has every label, annotation and resource, and no other', () => {
     const keys: string[] = [...Object.values(label), ...Object.values(annotation)];
     for (const name of [extendedResourceName, bandwidthResourceName, nicCountLabel]) keys.push(name('<network>'));
