@@ -109,6 +109,7 @@ function trimPod({ metadata, spec, status }: Pod): Pod {
     spec: { containers: [], ...(spec?.nodeName && { nodeName: spec.nodeName }) },
     status: {
       ...(status?.phase && { phase: status.phase }),
+      ...(status?.podIPs && { podIPs: status.podIPs }),
       ...(status?.containerStatuses && { containerStatuses: status.containerStatuses }),
     },
   };

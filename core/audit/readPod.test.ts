@@ -35,4 +35,21 @@ describe('a pod, as the audit reads it', () => {
     expect(ends({ phase: 'Failed', conditions: [{ lastTransitionTime: at(5) }] })).to.deep.equal([false, at(35)]);
     expect(ends({ phase: 'Failed' })).to.deep.equal([false, at(30)]);
   });
+
+  it('has the interfaces of its network-status once it is its own: while its init containers run, too', () => {
+    const status = [
+      { name: 'cluster', default: true, ips: ['10.244.0.7'] },
+      { name: 'ns/train', interface: 'net1', ips: ['10.200.0.1'] },
+    ];
+    const annotations = { 'k8s.v1.cni.cncf.io/network-status': JSON.stringify(status) };
+    const addresses = (of: NonNullable<PodObject['status']>): string[] =>
+      auditedPod({ metadata: { name: 'p', namespace: 'ns', annotations }, status: of }).interfaces.flatMap(
+        link => link.addresses,
+      );
+    expect(addresses({ phase: 'Running' })).to.deep.equal(['10.200.0.1']);
+    expect(addresses({ phase: 'Pending', podIPs: [{ ip: '10.244.0.7' }] })).to.deep.equal(['10.200.0.1']);
+    expect(addresses({ phase: 'Pending', podIPs: [{ ip: '10.244.0.8' }] })).to.deep.equal([]);
+    expect(addresses({ phase: 'Pending' })).to.deep.equal([]);
+    expect(addresses({ phase: 'Failed', podIPs: [{ ip: '10.244.0.7' }] })).to.deep.equal([]);
+  });
 });

@@ -12,6 +12,7 @@ export interface PodObject {
   spec?: { nodeName?: string; terminationGracePeriodSeconds?: number };
   status?: {
     phase?: string;
+    podIPs?: readonly { ip?: string }[];
     conditions?: readonly { lastTransitionTime?: string }[];
     containerStatuses?: readonly { state?: { terminated?: { finishedAt?: string } } }[];
   };
@@ -33,8 +34,7 @@ export function auditedPod(pod: PodObject): AuditedPod {
     isRunning,
     ...(endedAt && { endedAt }),
     ...decidedAndAsked(annotations[annotation.networks] ?? ''),
-    // Before it runs, its status may be that of the pod whose manifest it was copied from.
-    interfaces: isRunning ? readStatus(annotations[annotation.networkStatus] ?? '[]') : [],
+    interfaces: endedAt ? [] : interfacesOf(pod),
   };
 }
 
@@ -75,8 +75,15 @@ function latest(times: readonly (string | undefined)[]): Date {
   return new Date(Math.max(...times.map(time => Date.parse(time ?? '') || 0)));
 }
 
-/** Secondary interfaces of network-status (multi-net-spec v1.3 §5.3); a name is `namespace/network`, in some versions `network`. */
-function readStatus(text: string): AuditedPod['interfaces'] {
+/** What a pod that has not ended has. Before it runs, its status may be that of the pod whose manifest it was copied from. */
+function interfacesOf({ metadata, status }: PodObject): AuditedPod['interfaces'] {
+  const items = statusItems(metadata.annotations?.[annotation.networkStatus] ?? '[]');
+  const isOwn = status?.phase === 'Running' || hasPrimaryAddress(items, status?.podIPs ?? []);
+  return isOwn ? secondaryInterfaces(items) : [];
+}
+
+/** The interfaces of network-status (multi-net-spec v1.3 §5.3). */
+function statusItems(text: string): Record<string, unknown>[] {
   let list: unknown;
   try {
     list = JSON.parse(text);
@@ -84,7 +91,20 @@ function readStatus(text: string): AuditedPod['interfaces'] {
     if (error instanceof SyntaxError) return [];
     throw error;
   }
-  return (Array.isArray(list) ? list.filter(isRecord) : []).flatMap(item => {
+  return Array.isArray(list) ? list.filter(isRecord) : [];
+}
+
+/** Whether the primary interface has the address that the kubelet tells of the pod, whose init containers may run. */
+function hasPrimaryAddress(items: readonly Record<string, unknown>[], podIPs: readonly { ip?: string }[]): boolean {
+  return items.some(
+    ({ default: isPrimary, ips }) =>
+      isPrimary === true && Array.isArray(ips) && podIPs.some(({ ip }) => ip !== undefined && ips.includes(ip)),
+  );
+}
+
+/** A name is `namespace/network`, in some versions `network`. */
+function secondaryInterfaces(items: readonly Record<string, unknown>[]): AuditedPod['interfaces'] {
+  return items.flatMap(item => {
     const { name, ips, default: isPrimary, interface: ifname } = item;
     if (typeof name !== 'string' || !Array.isArray(ips) || isPrimary === true) return [];
     const addresses = ips.filter(ip => typeof ip === 'string');

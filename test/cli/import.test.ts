@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { systemNamespace } from '../../core/api/names.ts';
+import { annotation, systemNamespace } from '../../core/api/names.ts';
 import { recordsIn } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { KubeClient } from '../../kube/api/client.ts';
@@ -20,6 +20,7 @@ import { applyManifests, definitionCrd } from '../system/apply.ts';
 import {
   createPod,
   leaveBehind,
+  oldAddress,
   oldHost,
   oldObjects,
   oldOutsideNetwork,
@@ -58,6 +59,15 @@ const mixed: OldNetwork = {
   ],
 };
 
+/** What Multus writes of a pod. */
+function statusOf(podIP: string, address: string): Record<string, string> {
+  const status = [
+    { name: 'cluster-network', default: true, ips: [podIP], dns: {} },
+    { name: 'default/train', interface: 'net1', ips: [address], dns: {} },
+  ];
+  return { [annotation.networkStatus]: JSON.stringify(status) };
+}
+
 describe('kubectl-multinic import, against a real API server', function () {
   this.timeout(180_000);
   let cluster: Cluster;
@@ -85,6 +95,13 @@ describe('kubectl-multinic import, against a real API server', function () {
     // Its record was lost, as the operator's controller lost them.
     await runningPod(client, train, { name: 'unrecorded', host: 'n-1', at: [[1, 7]] });
     await createPod(client, train, 'starting', 'n-0');
+    // Its init containers run, and its record was lost, too.
+    const address = oldAddress(train, { host: 'n-1', nic: 0, offset: 8 });
+    const initializing = await createPod(client, train, 'initializing', 'n-1', statusOf('10.244.1.7', address));
+    const own = { podIP: '10.244.1.7', podIPs: [{ ip: '10.244.1.7' }] };
+    await client.patch(pods, initializing.metadata, 'merge', { status: own }, { subresource: 'status' });
+    // Made of the manifest of one that ran, and not started.
+    await createPod(client, train, 'copied', 'n-1', statusOf('10.244.1.8', address));
   });
 
   after(async () => {
@@ -106,9 +123,10 @@ describe('kubectl-multinic import, against a real API server', function () {
       'network train: pod default/starting keeps 10.200.65.2 on net1 (ippool train.n-0)',
       'network train: pod default/one keeps 10.200.0.65 on net1 (ippool train.n-1)',
       'network train: pod default/unrecorded keeps 10.200.64.71 on net1 (ippool train.n-1)',
+      'network train: pod default/initializing keeps 10.200.0.72 on net1 (ippool train.n-1)',
       'network train: pod default/gone 10.200.0.66 is free, its pod is gone or has another',
       'network train: pod default/one 10.200.1.9 is free, its pod is gone or has another',
-      '1 networks, 4 attachments, 0 refusals: to be imported',
+      '1 networks, 5 attachments, 0 refusals: to be imported',
     ]);
     expect(code).to.equal(0);
   });
@@ -145,7 +163,7 @@ describe('kubectl-multinic import, against a real API server', function () {
     expect(stdout).to.match(
       /^refused MNN_IMPORT_TWICE: network mixed: pod default\/second and pod default\/twin both have 10.201.0.2/m,
     );
-    expect(stdout.trimEnd().split('\n').at(-1)).to.equal('2 networks, 6 attachments, 2 refusals: nothing was written');
+    expect(stdout.trimEnd().split('\n').at(-1)).to.equal('2 networks, 7 attachments, 2 refusals: nothing was written');
     expect((await client.get(multiNicNetworks, { name: 'train' })).status?.interfaces).to.equal(undefined);
     expect(await client.find(ipPools, { name: 'train.n-0' })).to.equal(undefined);
     for (const name of ['stray', 'twin']) {
@@ -172,7 +190,7 @@ describe('kubectl-multinic import, against a real API server', function () {
   it('imports, so that pods keep their addresses, new ones do not collide, and the audit finds nothing', async () => {
     const first = await importFrom(saved);
     expect(first.stderr).to.equal('');
-    expect(first.stdout.trimEnd().split('\n').at(-1)).to.equal('2 networks, 6 attachments, 0 refusals: imported');
+    expect(first.stdout.trimEnd().split('\n').at(-1)).to.equal('2 networks, 7 attachments, 0 refusals: imported');
     const seen = new Observed(client);
     const expected = { train: { 'n-0': 4, 'n-1': 1 }, mixed: { 'n-0': 0, 'n-1': 1 } };
     for (const [name, indexes] of Object.entries(expected)) {
