@@ -207,7 +207,9 @@ function claimOf(input: ImportInput, pod: Use['pod'], address: string, old: OldB
   if (now && isIn(now.pod, address)) {
     return { master: old.interfaceName, netAddress: old.netAddress, blocks: [now], wanted: [address] };
   }
-  const place = now ? `has ${formatCidr(now.pod)}` : 'has no block';
+  const [owner] = [...input.hostIndexes].find(([, index]) => index === old.hostIndex) ?? [];
+  const why = owner === undefined || owner === old.host ? '' : `: its index ${old.hostIndex} is that of ${owner} here`;
+  const place = `has ${now ? formatCidr(now.pod) : 'none'}${why}`;
   const detail = `${what} of ${formatCidr(old.pod)}, but by the network's layout ${old.interfaceName} of node ${pod.node} ${place}`;
   throw new MultiNicError('MNN_IMPORT_BLOCK', detail);
 }
