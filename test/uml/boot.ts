@@ -26,6 +26,8 @@ export interface UmlOptions {
   readonly timeoutS?: number;
   /** Kernel modules to load, by name, besides dummy, ipvlan, macvlan, veth, vrf, 8021q and bridge. */
   readonly modules?: readonly string[];
+  /** Parameters of modules, also of those that are loaded because others need them, by name. */
+  readonly moduleParameters?: Readonly<Record<string, string>>;
   /** A wire to the host, from {@link planUmlNetwork}; needs root on the host. */
   readonly network?: UmlNetwork;
   /** TCP ports of the host's 127.0.0.1 that are reachable from inside, on the network's hostAddress. */
@@ -55,7 +57,12 @@ export async function bootUml(options: UmlOptions): Promise<UmlResult> {
   const folder = await newPlanFolder();
   try {
     const { command, env = ownEnvironment(), cwd = process.cwd(), modules = [], network } = options;
-    await writePlan(folder, { command, env, cwd, modules: [...defaultModules, ...modules], network }, kernel);
+    const parameters = options.moduleParameters ?? {};
+    await writePlan(
+      folder,
+      { command, env, cwd, modules: [...defaultModules, ...modules], parameters, network },
+      kernel,
+    );
     const { output, console, ending } = await runMachine(kernel, folder, options);
     const exitCode = await readExitCode(folder);
     if (exitCode !== undefined) return { exitCode, output };

@@ -106,11 +106,15 @@ static void open_console(void) {
   if (nothing > STDERR_FILENO) close(nothing);
 }
 
+/* A line a module: its file, a tab, its parameters. */
 static void load_modules(void) {
   size_t length;
   for (char *path = strtok(read_plan("modules", &length), "\n"); path; path = strtok(NULL, "\n")) {
+    char *parameters = strchr(path, '\t');
+    if (!parameters) give_up("no parameters of", path);
+    *parameters++ = 0;
     int module = open(path, O_RDONLY | O_CLOEXEC);
-    if (module < 0 || (syscall(SYS_finit_module, module, "", 0) < 0 && errno != EEXIST)) give_up("cannot load", path);
+    if (module < 0 || (syscall(SYS_finit_module, module, parameters, 0) < 0 && errno != EEXIST)) give_up("cannot load", path);
     close(module);
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { loadOrder, type UmlKernel } from './kernel.ts';
 import type { UmlNetwork } from './network.ts';
 
@@ -12,6 +12,8 @@ export interface Plan {
   readonly cwd: string;
   /** Kernel modules by name; those that they need are loaded too. */
   readonly modules: readonly string[];
+  /** Parameters of modules, by the module's name. */
+  readonly parameters: Readonly<Record<string, string>>;
   readonly network?: UmlNetwork | undefined;
 }
 
@@ -35,7 +37,9 @@ export async function sayConnected(folder: string): Promise<void> {
 /** Writes the files that init.c reads into `folder`, which exists. */
 export async function writePlan(folder: string, plan: Plan, kernel: UmlKernel): Promise<void> {
   const dependencies = await readFile(join(kernel.modules, 'modules.dep'), 'utf8');
-  const modules = loadOrder(dependencies, plan.modules).map(file => `${join(kernel.modules, file)}\n`);
+  const modules = loadOrder(dependencies, plan.modules).map(
+    file => `${join(kernel.modules, file)}\t${plan.parameters[basename(file, '.ko')] ?? ''}\n`,
+  );
   const addresses = plan.network ? [`vec0 ${plan.network.guestAddress} 255.255.255.0\n`] : [];
   const files = {
     modules: modules.join(''),

@@ -84,12 +84,18 @@ async function routesOf(
 }
 
 async function listRules(op: RuleList, place: Place): Promise<RuleInfo[]> {
-  const lists = await Promise.all(
-    familiesOf(op.family).map(async family =>
-      (await show<IpRuleJson>(place, [`-${family}`, 'rule', 'show'])).map(rule => readRule(rule, family)),
-    ),
-  );
+  const lists = await Promise.all(familiesOf(op.family).map(family => rulesOf(family, place)));
   return lists.flat().filter(item => keepsRule(op, item));
+}
+
+async function rulesOf(family: Family, place: Place): Promise<RuleInfo[]> {
+  try {
+    return (await show<IpRuleJson>(place, [`-${family}`, 'rule', 'show'])).map(rule => readRule(rule, family));
+  } catch (error) {
+    // The kernel was booted with ipv6.disable=1.
+    if (error instanceof IpError && error.errno === constants.errno.EAFNOSUPPORT) return [];
+    throw error;
+  }
 }
 
 function familiesOf(family: Family | undefined): readonly Family[] {
