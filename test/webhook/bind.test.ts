@@ -219,7 +219,7 @@ describe('binding, through the real API server and scheduler', () => {
     const namespaces = ['waiting'];
     await createNetwork(client, 'roomy', { subnet: '10.212.0.0/16', namespaces });
     // Blocks of 8 addresses, 6 of them usable.
-    await createNetwork(client, 'tight', { subnet: '10.213.0.0/24', hostBlock: 3, namespaces });
+    await createNetwork(client, 'narrow', { subnet: '10.213.0.0/24', hostBlock: 3, namespaces });
     await createNamespace(client, 'waiting');
     const bindNew = async (name: string, networks: string): Promise<unknown> => {
       const path = { namespace: 'waiting', name };
@@ -229,9 +229,9 @@ describe('binding, through the real API server and scheduler', () => {
       return client.createSubresource(pods, path, 'binding', target);
     };
     const fitting = ['a', 'b', 'c', 'd', 'e', 'f'];
-    await Promise.all(fitting.map(name => bindNew(name, 'roomy,tight')));
-    const error = await refusal(bindNew('waits', 'roomy,tight'));
-    expect(error.message).to.contain('MNN_POOL_FULL: network tight on node fake-1');
+    await Promise.all(fitting.map(name => bindNew(name, 'roomy,narrow')));
+    const error = await refusal(bindNew('waits', 'roomy,narrow'));
+    expect(error.message).to.contain('MNN_POOL_FULL: network narrow on node fake-1');
     const left = (await recordsOf(client, 'roomy')).map(({ name }) => name);
     expect(left.sort()).to.deep.equal(fitting);
   });
