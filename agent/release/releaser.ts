@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Allocation } from '../../core/api/types.ts';
 import type { PoolStore } from '../../kube/pools/poolStore.ts';
+import { eachOf } from '../../kube/process/eachOf.ts';
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import type { Pod } from '../../kube/api/resources.ts';
@@ -166,10 +167,11 @@ export class Releaser implements Runnable {
     }
     // An ADD that begins from now on finds the pod in the same state.
     if (this.#isInUse(uid, subject)) return undefined;
-    for (const pool of pools) {
+    // All at once: one that fails keeps none of the others from being released.
+    await eachOf(pools, pools.size, async pool => {
       await store.release(pool, record => isOf(record, uid), { timeoutMs: releaseTimeoutMs });
       logger.info({ pool, pod: subject.name, namespace: subject.namespace, uid }, 'addresses released');
-    }
+    });
     if (subject.pools.isSubsetOf(pools)) this.#cases.delete(uid);
     return undefined;
   }

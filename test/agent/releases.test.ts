@@ -43,6 +43,30 @@ describe('agent: what a pod had', function () {
     await eventually('release', () => isReleased('offline'), 40_000);
   });
 
+  it('is given back where somebody has spoilt the pool of another network of the pod, and there once it is mended', async () => {
+    const [spoilt, sound] = [await test.configOf('open'), await test.configOf('plain')];
+    using sandbox = await test.make('both');
+    await sandbox.add(spoilt, 'net1');
+    await sandbox.add(sound, 'net2');
+    const edit = async (change: (lines: readonly string[]) => string[]): Promise<void> => {
+      const pool = await test.site.client.get(ipPools, { name: 'open.host-1' });
+      const status = { ...pool.status, allocations: change(pool.status?.allocations ?? []) };
+      await test.site.client.updateStatus(ipPools, { ...pool, status });
+    };
+    const mistake = 'Alocated default/mistyped net1';
+    await edit(lines => [...lines, mistake]);
+    for (const [ifname, config] of [
+      ['net1', spoilt],
+      ['net2', sound],
+    ] as const) {
+      expect(await sandbox.call('DEL', config, { ifname })).to.include({ exitCode: 0 });
+    }
+    await test.site.removePod('both');
+    await eventually('release', async () => (await test.site.recordOf('plain', 'both'))?.state === 'Released', 20_000);
+    await edit(lines => lines.filter(line => line !== mistake));
+    await eventually('the other release', () => isReleased('both'), 40_000);
+  });
+
   it('is given back as soon as the agent is there again, where the pod ended meanwhile', async () => {
     const config = await test.configOf('open');
     using sandbox = await test.make('ended');
