@@ -6,22 +6,22 @@ import type { CertificateOptions } from './certificates/options.ts';
 
 /** All in milliseconds. */
 export interface ControllerTimes {
-  /** What follows from a new or changed host waits so long for others. */
+  /** How long reconciling for a new or changed host waits for more of them. */
   batchMs: number;
-  /** A network's status is written at most once in this time, except for what agents wait for. */
+  /** A network's status is written at most once in this time, except for changes that agents wait for. */
   statusIntervalMs: number;
-  /** An interface index is kept for so long after the last host has had its NIC, also where none is left for others. */
+  /** How long an interface index is kept after the last host has lost its NIC, even if none is left for others. */
   interfaceAbsenceMs: number;
   sweepIntervalMs: number;
   /** Between two audits. */
   auditIntervalMs: number;
   /** How long a reservation may wait for its pod. */
   reservationMs: number;
-  /** A record whose pod was never seen is left alone for so long: it is written before the pod is, which the API server may take a minute for. */
+  /** How long a record is left alone if its pod was never seen: it is written before the pod, which may take the API server a minute. */
   recordGraceMs: number;
   /** How often to ask whether a cluster without a resource of Multus or of an operator has it now. */
   definitionRecheckMs: number;
-  /** Everything is looked at again, whether anything changed or not. */
+  /** How often everything is reconciled again, whether or not anything changed. */
   resyncMs: number;
 }
 

@@ -16,7 +16,7 @@ import { createSweeper } from './sweeps/sweeper.ts';
 import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addTriggers } from './triggers.ts';
 
-/** One time of leading: everything is made anew, so nothing that an earlier leader believed is carried over. */
+/** One term as the leader: everything is made anew, so nothing that an earlier leader believed is carried over. */
 export interface LeaderSession {
   context: LeaderContext;
   /** Undefined where others keep the certificates. */
@@ -122,7 +122,7 @@ function sweeping(context: LeaderContext, times: ControllerTimes): Runnable[] {
   ];
 }
 
-/** Nothing is looked at before every copy is complete; then each object is told as added. */
+/** Nothing is reconciled before every copy is complete; then each object counts as added. */
 function triggers(add: () => void): Runnable {
   return {
     name: 'triggers',

@@ -37,7 +37,7 @@ export function registerNetworkMetrics(registry: Registry, leading: () => Leader
   });
 }
 
-/** Registers what the leader's last audit came to. */
+/** Registers the results of the leader's last audit. */
 export function registerAuditMetrics(registry: Registry, leading: () => LeaderContext | undefined): void {
   const gauge = leaderGauges(registry, () => leading()?.auditor.report);
   gauge({

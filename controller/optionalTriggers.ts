@@ -7,7 +7,7 @@ import type { OptionalResources } from './context/optionalResources.ts';
 import { networkOwner } from '../core/api/owner.ts';
 import type { Queues } from './queues.ts';
 
-/** As addTriggers, for what a cluster need not have: their handlers are told once it has. */
+/** As addTriggers, for resources that a cluster need not have: handlers are called once it has them. */
 export function addOptionalTriggers(
   queues: Queues,
   { informers }: LeaderContext,

@@ -21,13 +21,13 @@ export interface Queues {
   sriovObjects: WorkQueue;
 }
 
-/** Definitions and nodes worked on at the same time: enough to keep the API server busy, not more than it gives one client. */
+/** Definitions and nodes handled at the same time: enough to keep the API server busy, not more than it grants one client. */
 const concurrency = 8;
 
-/** A node that has more only for the sake of its pods is looked at again after so many sweeps: thousands may be, when a switch is down. */
+/** A node that keeps more only for its pods' sake is looked at again after this many sweeps: when a switch is down, there may be thousands. */
 const sweepsKept = 4;
 
-/** How long a copy takes to show what was just written, or nearly always less. */
+/** Time within which a copy nearly always shows what was just written. */
 const catchUpMs = 50;
 
 /** Makes the reconcilers and their queues. */
@@ -62,7 +62,7 @@ export function createQueues(
       concurrency: keysAtOnce,
       observer,
       handler: async (key, signal) => {
-        // Most keys need no request, and thousands may wait: without this they would keep the process from its lease and probes.
+        // Most keys need no request, and thousands may be waiting: without this pause they would keep the process from its lease and probes.
         await setImmediate();
         return handler(key, signal);
       },
@@ -91,7 +91,7 @@ export function createQueues(
   };
 }
 
-/** Has everything of one network looked at. */
+/** Queues all reconciliations of one network. */
 export function addNetwork(queues: Queues, { informers }: LeaderContext, network: string): void {
   queues.hostBlocks.add(network);
   queues.sriovObjects.add(network);

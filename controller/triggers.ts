@@ -11,8 +11,8 @@ import type { LeaderContext } from './context/leaderContext.ts';
 import { addNetwork, type Queues } from './queues.ts';
 
 /**
- * Which change has what looked at again. Hosts come in bursts (a rack is switched on), and each of them concerns every network: what
- * follows from them waits for `batchMs`, so that a burst costs each network one look. Pools change with every pod, and are of no hurry.
+ * Which change causes which reconciliation. Hosts come in bursts (a rack is switched on), and each concerns every network: reconciling
+ * for hosts waits for `batchMs`, so that each network is handled once per burst. Pools change with every pod, and are not urgent.
  */
 export function addTriggers(
   queues: Queues,
@@ -138,7 +138,7 @@ function onNamespaces(queues: Queues, context: LeaderContext, batchMs: number): 
   return {
     added: namespace,
     updated: (now, before) => {
-      // Others write labels and annotations of thousands of namespaces all the time.
+      // Others change labels and annotations of thousands of namespaces all the time.
       if (isActive(now) !== isActive(before)) namespace(now);
     },
     deleted: namespace,

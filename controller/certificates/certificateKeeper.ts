@@ -31,7 +31,7 @@ import {
   type TrustingConfiguration,
 } from './webhookConfigurations.ts';
 
-/** What a leader has seen last, and done so far. */
+/** What a leader has last seen, and done so far. */
 export interface CertificateReport {
   stored: StoredFacts;
   /** What it does, or waits for. */
@@ -58,7 +58,7 @@ interface View {
 /** The API server's clock may have jumped, and not every change is seen at once. */
 const pollMs = 60_000;
 
-/** Somebody else wrote first: read again, a little later, so that two do not go on for ever. */
+/** Somebody else wrote first: read again a little later, so that two do not go on for ever. */
 const conflictMs = 100;
 
 const key = 'certificates';
@@ -111,7 +111,7 @@ export class CertificateKeeper implements Runnable {
     await group(this.name, [...watched, queue]).start(signal);
   }
 
-  /** Tells when to look; what there is is read anew each time, as a copy may be late. So only metadata are kept. */
+  /** Only tells when to look: the objects are read anew each time, as a copy may lag. So only metadata are kept. */
   #informer(resource: Resource, { namespace, name }: { namespace?: string; name: string }): Informer<KubeObject> {
     const { client, logger, observer } = this.#parts;
     return new Informer<KubeObject>({
@@ -142,7 +142,7 @@ export class CertificateKeeper implements Runnable {
     }
   }
 
-  /** The caBundles first: what they have and the Secret, read later, has not, has been retired, and not just been made by another leader. */
+  /** The caBundles first: an authority that they have but the Secret, read later, does not, has been retired, and was not just made by another leader. */
   async #read(signal: AbortSignal): Promise<View> {
     const { client, options } = this.#parts;
     const configurations = await readConfigurations(client, options.configurations, signal);

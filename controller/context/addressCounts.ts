@@ -3,7 +3,7 @@ import type { AddressCounts as Counts, IPPool } from '../../core/api/types.ts';
 import { wholeQuantity } from '../../core/status/nodeCapacity.ts';
 import type { LeaderInformers } from './informers.ts';
 
-/** How many attachments hold addresses of each network. A pool that changes costs what it differs in, not a look at all pools. */
+/** How many attachments hold addresses of each network. When a pool changes, only the difference is counted, not all pools. */
 export class AddressCounts {
   readonly #nodes: LeaderInformers['nodes'];
   /** By pool, as it was last counted. */

@@ -6,7 +6,7 @@ import type { KubeClient } from '../../kube/api/client.ts';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 
-/** What the last audit came to. */
+/** The result of the last audit. */
 export interface AuditReport {
   counts: Record<FindingKind, number>;
   /** Disagreements beyond those that are counted: see AuditResult. */
@@ -27,9 +27,9 @@ export interface AuditorOptions {
 const concurrency = 2;
 /** Between an audit's two looks. */
 const settleMs = 5_000;
-/** Agents sweep once a minute: what three sweeps left over is worth being told. */
+/** Agents sweep once a minute: what three sweeps have left over is worth reporting. */
 const graceMs = 180_000;
-/** Findings that are told one by one. */
+/** Number of findings that are logged one by one. */
 const mostTold = 50;
 
 /** Audits the cluster again and again; findings are logged, and counted for the metrics. */
@@ -42,7 +42,7 @@ export class Auditor implements Runnable {
     this.#options = options;
   }
 
-  /** Of the last audit that came to an end; undefined before the first. */
+  /** Of the last completed audit; undefined before the first. */
   get report(): AuditReport | undefined {
     return this.#report;
   }

@@ -8,7 +8,7 @@ import type { Auditor } from './auditor.ts';
 import type { LeaderInformers } from './informers.ts';
 import type { NetworkSurveys } from './networkSurveys.ts';
 
-/** What every reconciler works with, for one time of leading. */
+/** What every reconciler works with, for one term of the leader. */
 export interface LeaderContext {
   client: KubeClient;
   logger: Logger;

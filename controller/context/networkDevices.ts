@@ -7,7 +7,7 @@ import type { OptionalResources } from './optionalResources.ts';
 /** What the annotation resourceName of a network's definitions says: nothing for types without devices; unknown while it is. */
 export type NetworkDevices = { kind: 'known'; resources: string | undefined } | { kind: 'unknown' };
 
-/** Reads off which resources the devices of a network are. */
+/** Finds out which resources the devices of a network are. */
 export function networkDevices(network: Network, { clusterPolicies }: OptionalResources): NetworkDevices {
   const { plugin } = network.spec;
   if (plugin.type !== 'mellanox') return { kind: 'known', resources: deviceResource(network.name, plugin) };

@@ -4,8 +4,8 @@ import type { Network } from '../../core/network/network.ts';
 import { surveyHosts, type Survey } from '../../core/status/survey.ts';
 
 /**
- * What the hosts have of each network. Which NICs of a host are members is remembered with the host's object, so a survey of thousands
- * of hosts after one of them changed costs one look at each.
+ * What the hosts have of each network. Which NICs of a host are members is remembered with the host's object, so a new survey of thousands
+ * of hosts, after one of them has changed, is cheap.
  */
 export class NetworkSurveys {
   readonly #hosts: () => Iterable<HostInterface>;

@@ -55,7 +55,7 @@ export class OptionalResource<T extends KubeObject> {
     await running;
   }
 
-  /** False where the API server does not list the resource. A failure of any other kind says nothing: asked again. */
+  /** False if the API server does not list the resource. Any other failure proves nothing, and the question is repeated. */
   async #isServed(signal: AbortSignal): Promise<boolean> {
     const { client, resource, logger, recheckMs } = this.#options;
     while (!signal.aborted) {

@@ -13,10 +13,10 @@ export function hostIndexCount(network: Network): number {
   return Math.min(maxIndexes, 2 ** network.ipam.hostBlock);
 }
 
-/** What decides who gets which index. */
+/** The input that decides which host gets which index. */
 export interface HostPagesInput {
   network: Network;
-  /** Interface indexes, those included that are about to be stored. */
+  /** Interface indexes, including those that are about to be stored. */
   interfaces: readonly InterfaceIndex[];
   pages: readonly HostPage[];
   /** Hosts with NICs in the network, in the order in which new ones get their index. */
@@ -27,9 +27,9 @@ export interface HostPagesInput {
   held?: ReadonlyMap<string, number> | undefined;
 }
 
-/** What to write, and what it comes to. */
+/** What to write, and the outcome. */
 export interface HostPagesPlan {
-  /** Pages that differ from before, whole; one without hosts is to be deleted. */
+  /** The pages that differ, with their whole content; one without hosts is to be deleted. */
   changed: HostPage[];
   /** Hosts that no index is left for. */
   unassigned: string[];
@@ -38,8 +38,8 @@ export interface HostPagesPlan {
 }
 
 /**
- * Plans the host indexes of one network. A host keeps its index as long as it exists, whether it has NICs in the network at the moment
- * or not; where somebody has deleted its page, the pools still tell it. A network that needs no host indexes gives them all up.
+ * Plans the host indexes of one network. A host keeps its index as long as it exists, whether or not it has NICs in the network at the
+ * moment; if somebody has deleted its page, the pools still tell the index. A network that needs no host indexes gives them all up.
  */
 export function planHostPages(input: HostPagesInput): HostPagesPlan {
   const { network, interfaces, pages, members, exists, held = new Map<string, number>() } = input;

@@ -16,15 +16,15 @@ export interface InterfacesInput {
   /** What the hosts have, in the order in which new indexes are given. */
   positions: readonly NicPosition[];
   now: Date;
-  /** Indexes that may be given to others, as far as no host has their NICs. */
+  /** Indexes that may be given to other positions, unless some host has their NICs. */
   free?: ReadonlySet<number>;
 }
 
 const none: ReadonlySet<number> = new Set();
 
 /**
- * Plans the interface indexes of one network. Once given, an index stays with its position, also while no host has such a NIC, which is noted
- * with the time, until it is said to be free; one outside the layout (after a change of interfaceBlock) has no block and is given up. A
+ * Plans the interface indexes of one network. Once given, an index stays with its position until it is said to be free, even while no host has
+ * such a NIC, since when is noted; one outside the layout (after a change of interfaceBlock) has no block and is given up. A
  * network without addresses of its own keeps what it has and gets nothing new.
  */
 export function planInterfaces({ network, stored, positions, now, free = none }: InterfacesInput): InterfacesPlan {

@@ -19,12 +19,12 @@ import type { OptionalResources } from '../context/optionalResources.ts';
 import { networkOwner } from '../../core/api/owner.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
 
-/** After a write that came too late the copies will show why, and bring the key back; this is for when they do not. */
+/** After a write that lost a race the copies will show why, and bring the key back; this is for when they do not. */
 const recheckMs = 30_000;
 
 /**
  * Keeps the NetworkAttachmentDefinition of each network in each namespace that it applies to. A key is one definition, so a namespace
- * that refuses holds up no other.
+ * that refuses one holds up no other.
  */
 export class Definitions {
   readonly #context: LeaderContext;
@@ -63,7 +63,7 @@ export class Definitions {
       this.#failures.get(name)?.delete(namespace);
       return result;
     } catch (error) {
-      // Somebody was faster, or the namespace is going: what the copies show next decides.
+      // Somebody was faster, or the namespace is being deleted: what the copies show next decides.
       if (isConflict(error) || isAlreadyExists(error) || isNotFound(error) || isTerminating(error)) {
         return { requeueAfterMs: recheckMs };
       }
@@ -139,7 +139,7 @@ function mended(found: NetworkAttachmentDefinition, wanted: NetAttachDef): Netwo
   };
 }
 
-/** With the resource as wanted. Where none is, that of before goes; what a user wrote for a network that has none from us stays. */
+/** With the wanted resource. If none is wanted, ours from before is removed; what a user wrote for a network without one from us stays. */
 function mendedAnnotations(found: NetworkAttachmentDefinition, wanted: NetAttachDef): Record<string, string> {
   const { [annotation.resourceName]: before, ...others } = found.metadata.annotations ?? {};
   const resources = wanted.metadata.annotations?.[annotation.resourceName];

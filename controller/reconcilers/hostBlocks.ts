@@ -23,14 +23,14 @@ const attempts = 5;
  */
 export class HostBlocks {
   readonly #context: LeaderContext;
-  /** Hosts that no index was left for, by network. */
+  /** Hosts for which no index was left, by network. */
   readonly #unassigned = new Map<string, readonly string[]>();
 
   constructor(context: LeaderContext) {
     this.#context = context;
   }
 
-  /** Hosts of the network that no index was left for when they were last given. */
+  /** Hosts of the network for which no index was left when indexes were last given. */
   unassigned(network: string): readonly string[] {
     return this.#unassigned.get(network) ?? [];
   }
@@ -70,7 +70,7 @@ export class HostBlocks {
   }
 
   /**
-   * @param isGone asked of hosts that neither copy knows any more; while it says no, they keep their index
+   * @param isGone asked about hosts that neither copy knows any more; as long as it says no, they keep their index
    * @param held see {@link HostPagesInput}
    */
   #plan(
@@ -126,7 +126,7 @@ export class HostBlocks {
     return items.filter(page => isOwned(page, object)).sort((a, b) => a.spec.page - b.spec.page);
   }
 
-  /** Those of which the API server itself says that neither Node nor HostInterface exists. */
+  /** Those of which the API server itself confirms that neither Node nor HostInterface exists. */
   async #confirmGone(hosts: readonly string[], signal: AbortSignal): Promise<Set<string>> {
     const { client } = this.#context;
     const gone = new Set<string>();

@@ -18,10 +18,10 @@ export interface IndexContext extends Pick<LeaderContext, 'client'> {
   informers: Pick<LeaderContext['informers'], 'pools'>;
 }
 
-/** By index, what is behind it, in words: the first that was found. */
+/** By index, the first holder that was found, in words. */
 type Holders = Map<number, string>;
 
-/** So many pods or pools are parsed at a time without keeping the process from anything. */
+/** Pages of this many pods or pools are parsed without blocking the process noticeably. */
 const atOnce = 100;
 
 /**

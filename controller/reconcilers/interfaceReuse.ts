@@ -6,11 +6,11 @@ import { indexHolders, type IndexContext } from './indexHolders.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { planInterfaces, type InterfacesInput } from '../plan/interfaces.ts';
 
-/** What came of looking for interface indexes that NICs without one can get. */
+/** The outcome of a search for interface indexes that NICs without one can get. */
 export interface Reuse {
   /** Indexes to be given away. */
   readonly free: ReadonlySet<number>;
-  /** Why others are not, whose NICs are gone as well; each in words. */
+  /** Why other indexes whose NICs are gone cannot be given away; each in words. */
   readonly kept: readonly string[];
   /** When to look again, in milliseconds; absent where there is nothing to wait for. */
   readonly againMs?: number;
@@ -35,11 +35,11 @@ interface Look {
 }
 
 /**
- * Finds interface indexes for NICs that there are none left for: those of NICs that no host has had for a good while, the ones that went
- * first before the others, and no more than are needed.
+ * Finds interface indexes for NICs when none are left: those of NICs that no host has had for a good while, the longest gone first, and
+ * no more than are needed.
  *
- * Copies only say where it is worth looking. That no host has such a NIC, and that nobody holds an address under the index, is asked of the
- * API server then, and an index of which it does not say so stays. A node that is down, and one whose NIC is in a pod, has that NIC in its
+ * Copies only tell where it is worth looking. The API server is then asked whether really no host has such a NIC and nobody holds an address
+ * under the index; without its confirmation an index stays. A node that is down, and one whose NIC is in a pod, has that NIC in its
  * HostInterface. Should the NIC come back in that very moment, it waits for an index as new ones do; two pods do not get one address by that,
  * as a host's are all in one pool.
  */

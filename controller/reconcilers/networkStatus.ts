@@ -19,7 +19,7 @@ import { hostIndexCount } from '../plan/hostPages.ts';
 import { planInterfaces } from '../plan/interfaces.ts';
 import { readableNetwork, type Readable } from '../context/readableNetwork.ts';
 
-/** Where the parts of a status come from that the API server does not know. */
+/** The sources of those parts of a status that the API server does not know. */
 export interface StatusSources {
   definitions: (object: MultiNicNetwork) => DefinitionsState;
   devices: (network: Network) => DevicesProblem | undefined;
@@ -32,15 +32,15 @@ export interface StatusSources {
 
 type StatusTimes = Pick<ControllerTimes, 'statusIntervalMs' | 'interfaceAbsenceMs'>;
 
-/** Pods come and go all the time, and each agent is sent each status: of a network's counts all agents together get 50 a second. */
+/** Pods come and go all the time, and each agent is sent each status: all agents together are sent a network's counts at most 50 times a second. */
 const countsMsPerAgent = 20;
 
 /** How long after a conflict the copy is taken to be up to date again. */
 const catchUpMs = 200;
 
 /**
- * Writes the status of networks, the interface indexes with it. Every agent watches these objects, so what is of no hurry is written at
- * most once in `minIntervalMs`; new interface indexes, the answer to a changed spec and what new pods wait for go out at once.
+ * Writes the status of networks, the interface indexes with it. Every agent watches these objects, so what is not urgent is written at
+ * most once in `minIntervalMs`; new interface indexes, the answer to a changed spec and what new pods wait for are written at once.
  */
 export class NetworkStatuses {
   readonly #context: LeaderContext;
@@ -79,7 +79,7 @@ export class NetworkStatuses {
         { signal, fieldManager: component.controller },
       );
     } catch (error) {
-      // The copy is behind: what it is behind of brings the key back; the delay is for a copy that catches up before.
+      // The copy lags: the missing change will bring the key back; the delay is for a copy that catches up earlier.
       if (isConflict(error)) return { requeueAfterMs: catchUpMs };
       if (isNotFound(error)) return {};
       // It was stored when the schema was another, and before 1.30 the API server takes no change of such an object.
@@ -149,7 +149,7 @@ export class NetworkStatuses {
       { ...this.#sources.definitions(object), ...(devices && { devices }) },
       stored,
     );
-    // A host without a Node has no agent that could report: it is one that a user described.
+    // A host without a Node, described by a user, has no agent that could report.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
     const apart = new Map(network.subnets.map(({ family }) => [family, hostsApart(survey, family)]));
     const routes = routeState(network, withAgent, view.networkNames(), hasIndex, apart);
@@ -193,7 +193,7 @@ export class NetworkStatuses {
     }
   }
 
-  /** Events for conditions that turned: a Warning where one calls for somebody, and the moment of being ready. */
+  /** Events for conditions that changed: a Warning if one needs attention, and a Normal event when the network becomes ready. */
   #tell(object: MultiNicNetwork, status: MultiNicNetworkStatus): void {
     for (const condition of status.conditions ?? []) {
       const before = object.status?.conditions?.find(({ type }) => type === condition.type);

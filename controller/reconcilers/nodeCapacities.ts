@@ -16,23 +16,23 @@ import type { WorkResult } from '../../kube/process/workQueue.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
 
-/** Quantities by name; null takes one off. */
+/** Quantities by name; null removes one. */
 type Patch = Record<string, string | null>;
 
 /**
  * Keeps what the scheduler knows of networks on nodes: the extended resources multinic.fms.io/<network> (addresses) and
  * mbps.multinic.fms.io/<network> (bandwidth), and the label nics.multinic.fms.io/<network> (usable NICs). The kubelet leaves resources that
- * no device plugin owns alone, except that it sets them to 0 when it registers the node anew, which is seen and mended as any other
- * difference. One merge patch a node.
+ * no device plugin owns alone, except that it sets them to 0 when it registers the node anew, which is noticed and mended like any other
+ * difference. One merge patch per node.
  *
  * Nothing that a node's pods have claimed is taken from it (see keepClaimed): links go down, and kubelets are restarted. For the same reason a
- * node that has nothing left of a resource has it not at all, in the place of 0, which is the same to the scheduler.
+ * node with nothing left of a resource does not have it at all, instead of 0, which is the same to the scheduler.
  */
 export class NodeCapacities {
   readonly #context: LeaderContext;
   readonly #keptMs: number;
 
-  /** @param keptMs when a node that has more only for the sake of its pods is looked at again, ms: they may be gone */
+  /** @param keptMs after how long a node that keeps more only for its pods' sake is looked at again, ms: they may be gone */
   constructor(context: LeaderContext, keptMs: number) {
     this.#context = context;
     this.#keptMs = keptMs;
@@ -62,7 +62,7 @@ export class NodeCapacities {
     return result;
   }
 
-  /** Of the injected pods alone: what others ask for they have not been told to. */
+  /** Only of the injected pods: whatever others ask for, it is not because of us. */
   async #claims(node: string, signal: AbortSignal): Promise<NodeClaims> {
     const { items } = await this.#context.client.list(pods, {
       fieldSelector: `spec.nodeName=${node}`,
@@ -74,7 +74,7 @@ export class NodeCapacities {
     return claimsOf(items);
   }
 
-  /** What the node is to have. A network with `schedulerResources: false` has nothing. */
+  /** What the node should have. A network with `schedulerResources: false` has nothing. */
   wanted(node: string): NodeShares {
     const { view, informers } = this.#context;
     const resources: Quantities = new Map();
@@ -134,7 +134,7 @@ function sharesOf({ status, metadata }: Node): NodeShares {
   return { resources: counts(status?.allocatable), labels: counts(metadata.labels) };
 }
 
-/** What to change so that the node has exactly the wanted quantities of ours. */
+/** The changes after which the node has exactly the wanted quantities of ours. */
 function difference(have: Readonly<Record<string, string>> | undefined, wanted: Quantities): Patch {
   const patch: Patch = {};
   for (const name of Object.keys(have ?? {})) if (!wanted.has(name)) patch[name] = null;

@@ -5,7 +5,7 @@ import { headOf } from '../../kube/watch/head.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { pods, type Pod } from '../../kube/api/resources.ts';
 
-/** What a pod came to. */
+/** How a pod ended. */
 export interface PodFate {
   namespace: string;
   name: string;
@@ -17,15 +17,15 @@ export interface PodFate {
   isStopped: boolean;
 }
 
-/** Stands in the place of the phase where the pod is being deleted and its kubelet said that all containers have ended. */
+/** Replaces the phase of a pod that is being deleted and whose kubelet said that all containers have ended. */
 const stopped = 'Stopped';
 /**
- * Stands in the place of the phase where the pod has failed and its kubelet did not say that all containers have ended: before Kubernetes 1.27
+ * Replaces the phase of a pod that has failed and whose kubelet did not say that all containers have ended: before Kubernetes 1.27
  * kubelets call pods failed (DeadlineExceeded, Evicted) before they end the containers, and may never tell when that was.
  */
 const failing = 'Failing';
 
-/** The injected pods, a few words each: there may be 150,000. */
+/** The injected pods, reduced to a few words each: there may be 150,000. */
 export function injectedPods(client: KubeClient, logger: Logger): Informer<Pod, 'uid'> {
   return new Informer<Pod, 'uid'>({
     client,
@@ -51,7 +51,7 @@ export function fateOf({ metadata, spec, status }: Pod): PodFate {
   };
 }
 
-/** Whether the pod has come to its end, but is there. */
+/** Whether the pod has ended, but still exists. */
 export function isFinished(status: Pod['status']): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
@@ -82,7 +82,7 @@ function trim(pod: Pod): Pod {
   };
 }
 
-/** The phase, or what stands in its place. */
+/** The phase, or what replaces it. */
 function phaseOf({ metadata, spec, status }: Pod): string | undefined {
   const { phase, containerStatuses: containers = [] } = status ?? {};
   const haveEnded = containers.length > 0 && containers.every(({ state }) => state?.terminated !== undefined);

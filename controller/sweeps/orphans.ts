@@ -9,8 +9,8 @@ import { mayRun } from './injectedPods.ts';
 
 /**
  * Deletes the HostInterfaces and pools of nodes that are gone (a user's own HostInterfaces stay), and the pools and pages of networks that
- * are gone (the garbage collector does that, too, where owner references are whole). Gone means that the API server said 404 just now; and
- * while pods are bound to a node, it may come back with them: a Node object is deleted by hand, and its kubelet registers it again.
+ * are gone (the garbage collector does that, too, if owner references are intact). Gone means that the API server has just answered 404; and
+ * as long as pods are bound to a node, it may come back with them: when a Node object is deleted by hand, its kubelet registers it again.
  * The predecessor's CIDRs and IPPools stay for `kubectl multinic import`.
  */
 export async function sweepOrphans(context: LeaderContext, signal: AbortSignal): Promise<void> {
@@ -18,7 +18,7 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
   const isNodeGone = memo(async name => (await client.find(nodes, { name }, { signal })) === undefined);
   const isNetworkGone = memo(async name => (await client.find(multiNicNetworks, { name }, { signal })) === undefined);
   const hasPods = memo(async name => {
-    // That there are some, the API server's cache tells, which finds them by node. That there are none must not rest on a cache.
+    // To find any, the API server's cache is enough, which finds them by node. That there are none must not be concluded from a cache.
     for (const from of [{ resourceVersion: '0' }, {}]) {
       const { items } = await client.list(pods, { ...from, fieldSelector: `spec.nodeName=${name}`, signal });
       if (items.some(mayRun)) return true;

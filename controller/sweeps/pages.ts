@@ -13,22 +13,22 @@ import { PodFates } from './podFates.ts';
 import { isChanged, poolRecords } from './poolRecords.ts';
 
 export interface PageSweeperOptions {
-  /** Between two looks when no pod comes to its end, in milliseconds. */
+  /** Time between two sweeps while no pod ends, in milliseconds. */
   intervalMs: number;
-  /** How long a record is left alone whose pod was never seen, in milliseconds. */
+  /** How long a record is left alone if its pod was never seen, in milliseconds. */
   recordGraceMs: number;
 }
 
 /** Pods that end within this time are released together. */
 const batchMs = 500;
 
-/** What is looked at at the same time: of a record the API server may be asked, a page may be written. */
+/** Records, or pages, handled at the same time: each may cost a request. */
 const pagesAtOnce = 4;
 const recordsAtOnce = 4;
 
 /**
  * Releases what finished or deleted pods held in the pages of node-independent networks; no agent owns those. Pods are watched as soon as
- * there is such a network, so that what they held is free again within a second of their end.
+ * there is such a network, so that their addresses are free again within a second of their end.
  */
 export class PageSweeper implements Runnable {
   readonly name = 'page sweeper';
@@ -38,7 +38,7 @@ export class PageSweeper implements Runnable {
   readonly #fates: PodFates;
   /** By object: an informer's objects never change. */
   readonly #records = new WeakMap<IPPool, readonly Allocation[]>();
-  /** Aborted when there is something to look at. */
+  /** Aborted when there is something to sweep. */
   #waiting = new AbortController();
 
   constructor(context: LeaderContext, options: PageSweeperOptions) {
@@ -70,7 +70,7 @@ export class PageSweeper implements Runnable {
     await watching;
   }
 
-  /** Resolves when there is a network of which it has something to sweep, or the signal aborts: most clusters never have one. */
+  /** Resolves when there is a node-independent network or a page of one, or the signal aborts: most clusters never have one. */
   async #untilNeeded(signal: AbortSignal): Promise<void> {
     const stopListening = this.#context.informers.networks.addHandlers({ added: this.#wake, updated: this.#wake });
     while (!signal.aborted && !this.#isNeeded()) {
@@ -89,7 +89,7 @@ export class PageSweeper implements Runnable {
     }
   }
 
-  /** What is given to a pod after its end, no event of the pod tells: a reservation is confirmed when nobody waits for it. */
+  /** A reservation may be confirmed after its pod has ended, as nobody waits for that; then no event of the pod tells of it. */
   readonly #lookAt = (pool: IPPool, previous: IPPool): void => {
     if (pool.spec.hostName !== undefined || !pool.status) return;
     const before = new Set(previous.status?.allocations);
@@ -111,7 +111,7 @@ export class PageSweeper implements Runnable {
       const records = this.#recordsOf(page).filter(record => this.#fates.isSuspect(record));
       const over = new Set<string>();
       for (const { podUID } of records) uids.add(podUID);
-      // Hundreds of pages are looked at in a row, and reviews wait meanwhile.
+      // Hundreds of pages are handled in a row, and reviews wait meanwhile.
       await setImmediate();
       await eachOf(records, recordsAtOnce, async record => {
         if (await this.#fates.isOver(record, signal)) over.add(record.podUID);
@@ -126,7 +126,7 @@ export class PageSweeper implements Runnable {
     this.#fates.keep(uids);
   }
 
-  /** Pages may be left of a network that is not such a one any more. */
+  /** Pages may be left from when a network was node-independent. */
   #isNeeded(): boolean {
     return this.#pages().length > 0 || this.#context.view.networks().some(({ state }) => state.network.nodeIndependent);
   }

@@ -6,22 +6,22 @@ import { leases, nodes, pods, type Node, type Pod } from '../../kube/api/resourc
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { fateOf, isFailing, isFinished, type PodFate } from './injectedPods.ts';
 
-/** A pod that is gone and whose node nobody remembers: so long it may still run on a node that has been cut off. */
+/** How long a pod that is gone, and whose node nobody remembers, may still run on a node that has been cut off. */
 const unknownNodeMs = 10 * 60_000;
 
-/** Where kubelets renew a lease every ten seconds, each of its node's name (KEP-589). */
+/** The namespace in which every kubelet renews a lease of its node's name every ten seconds (KEP-589). */
 const nodeLeases = 'kube-node-lease';
 
 /** Beyond a pod's grace period: for the kubelet to hear that the pod is gone, and for the runtime to end what is left. */
 const endingMarginMs = 10_000;
 
-/** What a pod whose grace period nobody knows may take to end (the API server's default). */
+/** How long a pod may take to end if nobody knows its grace period (the API server's default). */
 const defaultGraceMs = 30_000;
 
 /** A pod that is gone, or that failed while its containers may run. Times are of the monotonic clock. */
 interface Gone extends Partial<PodFate> {
   foundAt: number;
-  /** It was not being deleted when it was seen last. The watch is by label: the pod may only have lost that. */
+  /** It was not being deleted when it was last seen. The watch selects by label, which is all that the pod may have lost. */
   isDoubtful?: boolean;
   /** Its node's lease, read after the pod was found gone, and as it was seen last. */
   beat?: string;
@@ -37,13 +37,13 @@ interface Beat {
   version: Promise<string | undefined>;
 }
 
-/** What is known of a pod that was deleted is kept for so long where no record of it is seen: the copy of its pool may lag. */
+/** How long what is known of a deleted pod is kept if no record of it is seen: the copy of its pool may lag. */
 const rememberedMs = 60_000;
 
 /**
- * Says of which pods nothing can use an address any more. A pod is gone when it was seen and is no more, or when the API server knows none
- * of its name and UID. Even then its containers may run on a node that is cut off, and that looks ready for most of a minute: unless the
- * kubelet had said that they ended, it must have been heard after the pod was gone, and have had the time to end them; or the node is gone, too.
+ * Tells which pods can no longer be using their addresses. A pod is gone when it was seen and no longer exists, or when the API server knows none
+ * of its name and UID. Even then its containers may run on a node that is cut off, and that looks ready for most of a minute: unless the kubelet
+ * had reported their end, it must have been heard after the pod was gone, and have had time to end them; or the node must be gone, too.
  */
 export class PodFates {
   readonly #client: KubeClient;
@@ -56,7 +56,7 @@ export class PodFates {
   /** By node. */
   readonly #beats = new Map<string, Beat>();
 
-  /** @param graceMs how long a record is left alone whose pod was never seen: it is written before the pod is */
+  /** @param graceMs how long a record is left alone if its pod was never seen: records are written before their pods */
   constructor(client: KubeClient, nodeInformer: Informer<Node>, podInformer: Informer<Pod, 'uid'>, graceMs: number) {
     this.#client = client;
     this.#nodes = nodeInformer;
@@ -73,13 +73,13 @@ export class PodFates {
     });
   }
 
-  /** Whether the record's pod is not simply there: only then isOver() has something to find out. */
+  /** Whether the record's pod is not simply there, so that isOver() has something to find out. */
   isSuspect({ podUID }: Allocation): boolean {
     const pod = this.#podOf(podUID);
     return !pod || isFinished(pod.status) || isFailing(pod.status);
   }
 
-  /** Begins a sweep: nodes are asked for anew. */
+  /** Begins a sweep: nodes are read anew. */
   begin(): void {
     this.#beats.clear();
   }
@@ -100,7 +100,7 @@ export class PodFates {
       return this.#hasEnded(pod) && this.#isHeardOrGone(pod.spec?.nodeName ?? '', signal);
     }
     let gone = this.#gone.get(podUID);
-    // Its containers are given the time to end that those of a deleted pod have.
+    // Its containers are given as much time to end as those of a deleted pod.
     if (!gone && pod) this.#gone.set(podUID, (gone = { ...fateOf(pod), foundAt: performance.now() }));
     if (!gone) {
       if (ageMs < this.#graceMs || (await this.#exists(record, signal))) return false;
@@ -118,7 +118,7 @@ export class PodFates {
     return value;
   }
 
-  /** Whether it has finished, or failed without a word of its containers: it was refused by its kubelet, or evicted. */
+  /** Whether it has finished, or failed without any word about its containers, as it was refused by its kubelet or evicted. */
   #hasEnded({ spec, status }: Pod): boolean {
     if (isFinished(status)) return true;
     const node = this.#nodes.get(spec?.nodeName ?? '');
@@ -144,9 +144,9 @@ export class PodFates {
     return beat === undefined || hasEnded(gone, beat, askedAt);
   }
 
-  /** Whether no node can run the record's pod, which is gone and was never seen: mostly it was refused after our admission, by a quota say. */
+  /** Whether no node can run the record's pod, which is gone and was never seen: mostly it was refused after our admission, for example by a quota. */
   #runsNowhere({ reservation, since }: Allocation): boolean {
-    // What was reserved was so when the pod was created; others may have taken it for a pod that had run for long.
+    // Reserved addresses were reserved when the pod was created; others may have been taken for a pod that had been running for long.
     const createdAt = reservation === undefined ? undefined : Date.parse(since);
     return [...this.#nodes.list()].every(
       node => isReady(node) || (createdAt !== undefined && wasCutOff(node, createdAt)),
@@ -164,7 +164,7 @@ export class PodFates {
     return beat;
   }
 
-  /** Of a pod that has ended, no more is to be done than its kubelet can do while it says itself that it is not ready: it shuts its node down, say. */
+  /** What is left to do for a pod that has ended, its kubelet can do even while it reports not to be ready, for example while it shuts its node down. */
   async #isHeardOrGone(name: string, signal: AbortSignal): Promise<boolean> {
     const node = await this.#nodeOf(name, signal);
     if (!node || isOutOfService(node)) return true;
@@ -184,7 +184,7 @@ function saysFailedLast({ status }: Node): boolean {
   return Number(major) > 1 || (major === '1' && Number(minor) >= 27);
 }
 
-/** Whether somebody says that the node is shut down, or fenced off, so that nothing of its pods runs there (KEP-2268, Non-graceful node shutdown). */
+/** Whether somebody has declared the node shut down, or fenced off, so that none of its pods run there (KEP-2268, Non-graceful node shutdown). */
 function isOutOfService({ spec }: Node): boolean {
   return spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/out-of-service') ?? false;
 }
@@ -200,11 +200,11 @@ function wasCutOff(node: Node, time: number): boolean {
 }
 
 /**
- * Whether the kubelet was heard over all the time that the pod may have taken to end: one that is cut off right after it was heard may not
+ * Whether the kubelet was heard for the whole time that the pod may have taken to end: one that is cut off right after it was heard may not
  * know of the deletion.
  */
 function hasEnded(gone: Gone, beat: string, askedAt: number): boolean {
-  // What was read before the pod was gone says nothing: the next sweep reads anew.
+  // A lease that was read before the pod was gone proves nothing: the next sweep reads anew.
   if (askedAt < gone.foundAt) return false;
   gone.beat ??= beat;
   if (beat !== gone.beat) {

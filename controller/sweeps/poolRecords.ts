@@ -5,10 +5,10 @@ import type { LeaderContext } from '../context/leaderContext.ts';
 
 type Logging = Pick<LeaderContext, 'logger'>;
 
-/** Sweeps come every few seconds, and to say it once of each pool is enough: the audit says it as long as it is so. */
+/** Names of pools that were logged: sweeps come every few seconds, so once is enough; the audit reports them as long as they are unreadable. */
 const told = new Set<string>();
 
-/** The pool's records in a state; none where one of them cannot be read, which is told and keeps no other pool from being swept. */
+/** The pool's records in that state; none if it cannot be read, which is logged and keeps no other pool from being swept. */
 export function poolRecords(context: Logging, pool: IPPool, state: AllocationState): Allocation[] {
   try {
     return recordsIn(pool, state);
@@ -18,7 +18,10 @@ export function poolRecords(context: Logging, pool: IPPool, state: AllocationSta
   }
 }
 
-/** Waits for the change of a pool. That it cannot be read, as of any of its lines, keeps no other pool from being swept. @returns whether it was changed */
+/**
+ * Waits for the change of a pool. A pool that cannot be read, because of any of its lines, keeps no other pool from being swept.
+ * @returns whether it was changed
+ */
 export async function isChanged(context: Logging, pool: string, change: Promise<unknown>): Promise<boolean> {
   try {
     await change;
@@ -29,7 +32,7 @@ export async function isChanged(context: Logging, pool: string, change: Promise<
   }
 }
 
-/** @throws the error where it is another one */
+/** @throws the error if it is another one */
 function tellUnreadable({ logger }: Logging, pool: string, error: unknown): void {
   if (!isMultiNicError(error) || error.code !== 'MNN_POOL_UNREADABLE') throw error;
   if (!told.has(pool)) logger.error({ err: error, pool }, 'the pool cannot be read, and is not swept');

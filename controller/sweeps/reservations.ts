@@ -18,8 +18,8 @@ interface Overdue {
 }
 
 /**
- * Settles reservations that no pod confirmed in time. Mostly there is none: it was refused later in admission; but where there is one
- * (the confirmation was lost) the addresses are its own.
+ * Settles reservations that no pod confirmed in time. Mostly there is no pod, as it was refused later in admission; if there is one
+ * (the confirmation was lost), the addresses become its own.
  */
 export async function sweepReservations(
   context: LeaderContext,
@@ -58,14 +58,14 @@ export async function sweepReservations(
       pod ? 'reservation confirmed late' : 'reservation released',
     );
   };
-  // Those of one pool go in one write. After an outage there are hundreds, and a write for each would take minutes.
+  // Those of one pool are settled in one write. After an outage there are hundreds, and a write for each would take minutes.
   await eachOf(Map.groupBy(overdue, ({ pool }) => pool).values(), poolsAtOnce, async held => {
     signal.throwIfAborted();
     await Promise.all(held.map(settle));
   });
 }
 
-/** The pods that carry each reservation, by namespace and reservation; as the API server has them now, not as a copy had them. */
+/** The pods that carry each reservation, by namespace and reservation, as the API server has them now, not from a copy. */
 async function podsByReservation(
   { client }: LeaderContext,
   namespaces: ReadonlySet<string>,
@@ -84,7 +84,7 @@ async function podsByReservation(
   return found;
 }
 
-/** Whether the pod has the addresses, and not only the reservation's id: that comes along when a pod's manifest is copied. */
+/** Whether the pod has the addresses, and not only the reservation's id, which is copied along with a pod's manifest. */
 function wasGiven(pod: Pod, { nics }: Allocation): boolean {
   const given = new Set(addressesOf(auditedPod(pod).attachments.flatMap(attachment => attachment.nics)));
   return addressesOf(nics).every(address => given.has(address));

@@ -19,9 +19,9 @@ interface PageRecord {
 type Several = [PageRecord, PageRecord, ...PageRecord[]];
 
 /**
- * Makes the sweep that releases what a pod holds twice in the pages of node-independent networks: of two tries to bind it (or two ADDs), by
- * processes that know nothing of each other, each may take addresses in a page of its own, and the pod has one of the two.
- * @param graceMs how long two records are left alone, ms: the pod's own words may lag
+ * Makes the sweep that releases what a pod holds twice in the pages of node-independent networks: two attempts to bind it (or two ADDs), by
+ * processes that know nothing of each other, may each take addresses in another page, and the pod uses only one of the two.
+ * @param graceMs how long two records are left alone, ms: what the pod itself says may lag
  */
 export function createSurplusSweep(
   context: LeaderContext,
@@ -49,7 +49,7 @@ export function createSurplusSweep(
   };
 }
 
-/** Those that can be double: with a reservation a pod finds again what it was granted. */
+/** Records that can be doubles: with a reservation, a pod finds again what it was granted. */
 function openRecords(context: LeaderContext, pool: IPPool): PageRecord[] {
   return poolRecords(context, pool, 'Allocated')
     .filter(({ podUID, reservation }) => podUID !== '' && reservation === undefined)
@@ -82,8 +82,8 @@ async function releaseSurplus(context: LeaderContext, held: Several, signal: Abo
 }
 
 /**
- * What admission wrote into the pod is what the agent takes; where it wrote nothing the status of the running pod tells what it has. All
- * else is surplus; but nothing is where neither of the two is recorded.
+ * The agent takes what admission wrote into the pod; if it wrote nothing, the status of the running pod tells what it has. Everything
+ * else is surplus; but if neither of the two is recorded, nothing is.
  */
 function surplusOf(held: Several, { attachments, interfaces }: AuditedPod): readonly PageRecord[] {
   const [{ network, record: first }] = held;

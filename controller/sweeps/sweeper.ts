@@ -15,7 +15,7 @@ export interface SweeperOptions {
   surplusMs: number;
 }
 
-/** Looks for what nobody owns any more, again and again. An error ends one sweep of one kind; nothing is freed because of one. */
+/** Looks for what nobody owns any more, again and again. An error ends the sweep of one kind, and never frees anything. */
 export function createSweeper(context: LeaderContext, options: SweeperOptions): Runnable {
   const { intervalMs, reservationMs, surplusMs } = options;
   const seen = new FirstSeen();
