@@ -3,8 +3,8 @@ import type { AllocatedNic } from '../api/types.ts';
 import type { NetworkSelection } from './networks.ts';
 
 /**
- * What admission decided for one selection element, carried in its `cni-args` under `multinic.fms.io/attachments`: one entry a NIC in
- * interface order (the i-th becomes CNI_IFNAME-i): the host's NIC, or its subnet where the node was not known yet, and the pod's
+ * What admission decided for one selection element, carried in its `cni-args` under `multinic.fms.io/attachments`: one entry per NIC in
+ * interface order (the i-th becomes CNI_IFNAME-i): the host's NIC, or its subnet if the node was not known yet, and the pod's
  * addresses there with the vlanCIDR's prefix length.
  */
 export type Attachments = AllocatedNic[];
@@ -26,7 +26,7 @@ function inKeyOrder({ master, netAddress, addresses, ...more }: AllocatedNic): A
   return { ...(master === undefined ? {} : { master }), netAddress, addresses, ...Object.fromEntries(others) };
 }
 
-/** The element without attachments. What a user left there, for example by copying another pod, is worth nothing. */
+/** The element without attachments. What a user left there, for example by copying another pod, is not valid. */
 export function withoutAttachments(element: NetworkSelection): NetworkSelection {
   const { 'cni-args': args, ...rest } = element;
   if (!args || !(attachmentsKey in args)) return element;

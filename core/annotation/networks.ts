@@ -56,7 +56,7 @@ export function interfacesIn(elements: readonly NetworkSelection[], network: str
   return interfaceNames(elements).filter((_, i) => elements[i]?.name === network);
 }
 
-/** Keys of an element that are capabilities, and the names that plugins know them by (CNI, CONVENTIONS.md). */
+/** Keys of an element that are capabilities, and their names for plugins (CNI, CONVENTIONS.md). */
 const capabilities = {
   ips: 'ips',
   mac: 'mac',
@@ -88,12 +88,12 @@ export function macOf({ mac = '' }: NetworkSelection, i: number): string | undef
 }
 
 /**
- * Networks that a pod may select: more than any has interfaces. Its author could else keep a webhook busy for seconds, or take all its memory, with
- * the text of one annotation.
+ * Most networks that a pod may select: more interfaces than any pod has. Otherwise its author could keep a webhook busy for seconds, or use up its
+ * memory, with the text of one annotation.
  */
 const mostElements = 100;
 
-/** @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID where a pod selects more networks than any may */
+/** @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID if a pod selects more networks than it may */
 export function checkCount(count: number): void {
   if (count <= mostElements) return;
   throw new MultiNicError('MNN_NETWORKS_ANNOTATION_INVALID', `the pod selects more than ${mostElements} networks`);
@@ -138,7 +138,7 @@ function parseJsonForm(text: string): NetworkSelection[] {
   return elements;
 }
 
-/** Levels of objects and lists in an element: JSON that is nested a few thousand deep can be read, but neither written nor compared. */
+/** Deepest nesting of an element: JSON that is nested a few thousand levels deep can be read, but neither written nor compared. */
 const mostLevels = 100;
 
 function checkElement(given: unknown, i: number): NetworkSelection {
@@ -161,10 +161,10 @@ function checkElement(given: unknown, i: number): NetworkSelection {
   return value as NetworkSelection;
 }
 
-/** Texts that Multus takes for absent where they are empty; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
+/** Texts that Multus takes for absent if they are empty; `interfaceRequest` is the name that `interface` had before Multus 3.2. */
 const optionalTexts = new Set(['namespace', 'interface', 'interfaceRequest']);
 
-/** What it takes for absent where it is null. Other keys are handed on as they are. */
+/** Keys that it takes for absent if they are null. Other keys are passed on as they are. */
 const optionalKeys = new Set([...optionalTexts, 'ips', 'mac', 'default-route', 'cni-args']);
 
 /** The keys of an element by their names in small letters. */
@@ -176,8 +176,8 @@ export function isElementKey(key: string): boolean {
 }
 
 /**
- * As Go's encoding/json reads an element: keys in any case, the last of several, and null as nothing, which templates leave where a value is not
- * set. Read otherwise, an interface would have another name here than Multus gives it, and its addresses would be granted twice.
+ * Reads an element as Go's encoding/json does: keys in any case, the last of several, and null (which templates leave for unset values) as absent.
+ * Read otherwise, an interface would have another name here than Multus gives it, and its addresses would be granted twice.
  */
 function asMultusReads(element: Record<string, unknown>): Record<string, unknown> {
   const present = Object.entries(element)

@@ -7,10 +7,10 @@ import { findUnreadable } from './unreadable.ts';
 import { viewOf } from './view.ts';
 
 /**
- * Compares pods, pools, networks and nodes, and tells every disagreement that is older than the grace. Objects that were read one after
- * the other may disagree where something changed between: what two readings find counts (see {@link confirmed}).
+ * Compares pods, pools, networks and nodes, and reports every disagreement that is older than the grace. Objects that were read one after
+ * the other may disagree if something changed in between: only what two readings find counts (see {@link confirmed}).
  *
- * A part of a cluster can be audited by itself where it has all records of its pods and all pods of its records.
+ * A part of a cluster can be audited by itself if it has all records of its pods and all pods of its records.
  */
 export function audit(input: AuditInput, rules: AuditRules): AuditFinding[] {
   const view = viewOf(input);
@@ -29,7 +29,7 @@ export function auditPools(input: Omit<AuditInput, 'pods'>): AuditFinding[] {
   return [...findDuplicates(view), ...findForeign(view), ...findUnreadable(view)];
 }
 
-/** The findings of the second reading whose every pod (or pool, where no pod is named) the first found wrong in the same way. */
+/** Those findings of the second reading of which the first one found every pod (or pool, if no pod is named) wrong in the same way. */
 export function confirmed(first: readonly AuditFinding[], second: readonly AuditFinding[]): AuditFinding[] {
   const known = new Set(first.flatMap(subjectsOf));
   return second.filter(finding => subjectsOf(finding).every(subject => known.has(subject)));

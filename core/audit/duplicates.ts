@@ -4,15 +4,15 @@ import { addressesOf, podName, poolName, usedAddresses, type AuditView, type Use
 interface Users extends UsedAddress {
   /** How often live records have the address. */
   records: number;
-  /** UIDs, or what stands for them where no pod is known. */
+  /** UIDs, or what replaces them if no pod is known. */
   owners: Set<string>;
   networks: Set<string>;
   objects: Set<string>;
 }
 
 /**
- * Addresses that two live records hold, or that two pods use, whichever networks they are of; and hardware addresses that two pods ask for in
- * one subnet of one network.
+ * Addresses that two live records hold, or that two pods use, in whichever networks; and hardware addresses that two pods ask for in one subnet
+ * of one network.
  */
 export function findDuplicates({ live, pods, networks }: AuditView): AuditFinding[] {
   const byAddress = new Map<string, Users>();

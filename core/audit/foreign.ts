@@ -48,7 +48,7 @@ const wrongPlaces = {
   excluded: 'lies in excludeCIDRs, which were added while the pod got it',
 };
 
-/** Says where an address lies. The blocks of a NIC are worked out once: thousands of addresses are looked at. */
+/** Tells where an address lies. The blocks of a NIC are computed once, as thousands of addresses are looked up. */
 function makePlaceOf(): (known: AuditedNetwork, pool: AuditedPool, nic: AllocatedNic, text: string) => Place {
   const known = new Map<string, Block[]>();
   return (audited, { spec }, { netAddress }, text) => {

@@ -17,7 +17,7 @@ export function findLeaks(view: AuditView, rules: AuditRules): AuditFinding[] {
 
 function reasonOf({ record, pool, pod }: LiveRecord, { nodes }: AuditView, rules: AuditRules): string | undefined {
   const { now, graceMs, reservationMs } = rules;
-  // Of a record that is dated in the future nobody knows how old it is: its writer's clock was wrong.
+  // If a record is dated in the future, nobody knows how old it is: its writer's clock was wrong.
   const ageMs = Math.abs(now.getTime() - Date.parse(record.since));
   if (record.state === 'Reserved') {
     if (ageMs <= reservationMs + graceMs) return undefined;

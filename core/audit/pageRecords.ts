@@ -9,8 +9,8 @@ interface Held {
 }
 
 /**
- * The live records of pages, whose pods may be on any node: kept until the pods of a node ask for theirs, as lines, which are a fraction of
- * the objects.
+ * The live records of pages, whose pods may be on any node: kept, until the pods of a node ask for theirs, as lines, which take a fraction of
+ * the objects' memory.
  */
 export class PageRecords {
   readonly #byOwner = new Map<string, Held[]>();
@@ -39,7 +39,7 @@ export class PageRecords {
     );
   }
 
-  /** What nobody took. */
+  /** The records that nobody took. */
   rest(): AuditedPool[] {
     return poolsOf([...this.#byOwner.values()].flat());
   }

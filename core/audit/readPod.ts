@@ -6,7 +6,7 @@ import { isRecord } from '../json.ts';
 import { readMac } from '../net/mac.ts';
 import type { AuditedPod } from './types.ts';
 
-/** The parts of a Pod (core/v1) that count. */
+/** The parts of a Pod (core/v1) that matter. */
 export interface PodObject {
   metadata: ObjectMeta;
   spec?: { nodeName?: string; terminationGracePeriodSeconds?: number };
@@ -18,7 +18,7 @@ export interface PodObject {
   };
 }
 
-/** A pod as the audit looks at it. Annotations that cannot be read count as none: nothing can have come of them. */
+/** A pod as the audit sees it. Unreadable annotations count as absent: nothing can have been made from them. */
 export function auditedPod(pod: PodObject): AuditedPod {
   const { metadata, spec, status } = pod;
   const { annotations = {}, name, namespace = '', uid = '' } = metadata;
@@ -54,8 +54,8 @@ function decidedAndAsked(text: string): Pick<AuditedPod, 'attachments' | 'macs'>
 }
 
 /**
- * When the pod's containers ended for good, or must have ended; undefined where they have not. One that is deleted, and held by a finalizer, is
- * still called running. Kubelets before Kubernetes 1.27 call a pod failed before they end its containers, and may never tell when that was.
+ * When the pod's containers ended for good, or must have ended; undefined if they have not. A deleted pod that a finalizer holds is still called
+ * running. Kubelets before Kubernetes 1.27 call a pod failed before they end its containers, and may never tell when these ended.
  */
 function endOf({ metadata, spec, status }: PodObject): Date | undefined {
   const { phase, containerStatuses = [], conditions = [] } = status ?? {};

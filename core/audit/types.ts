@@ -34,7 +34,7 @@ export interface AuditedPod {
   attachments: { network: string; interface: string; nics: readonly AllocatedNic[] }[];
   /** Hardware addresses that it asks for, and on which subnet of the hosts where that was decided: one is for one NIC. */
   macs: { network: string; netAddress?: string; mac: string }[];
-  /** What it has on its node, primary network apart. */
+  /** What it has on its node, without the primary network. */
   interfaces: { network: string; interface: string; addresses: readonly string[] }[];
 }
 
@@ -57,11 +57,11 @@ export interface AuditInput {
   pools: readonly AuditedPool[];
   /** By name; undefined: it exists and its spec cannot be read, so its blocks are not known. */
   networks: ReadonlyMap<string, AuditedNetwork | undefined>;
-  /** By name: whether it is ready. What pods of a node that is not hold stays theirs: they may still run. */
+  /** By name: whether it is ready. Pods of a node that is not ready keep what they hold: they may still run. */
   nodes: ReadonlyMap<string, boolean>;
 }
 
-/** How long what is under way may take. */
+/** How long operations under way may take. */
 export interface AuditRules {
   now: Date;
   /** From a pod's end, or from a record's making, to the release. */

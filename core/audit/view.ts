@@ -3,7 +3,7 @@ import { hasOwnMacs } from '../network/nicUse.ts';
 import { bareAddress } from '../net/interfaceAddress.ts';
 import type { AuditedNetwork, AuditedPod, AuditedPool, AuditInput } from './types.ts';
 
-/** A record that holds addresses, where it is, and its pod where there is one. */
+/** A record that holds addresses, where it is, and its pod if there is one. */
 export interface LiveRecord {
   record: Allocation;
   pool: AuditedPool;
@@ -47,12 +47,12 @@ export interface UsedAddress {
   network: string;
   /** Without prefix length; a hardware address in lower case. */
   address: string;
-  /** Of a hardware address: the subnet of the hosts, where no other pod of the network may have it. */
+  /** For a hardware address: the host subnet in which no other pod of the network may have it. */
   netAddress?: string;
 }
 
 /**
- * What a pod that has not ended was given or has on its node, of networks whose addresses are ours, and the hardware addresses that it asks for.
+ * The addresses that a pod that has not ended was given or has on its node, in networks whose addresses are ours, and the hardware addresses that it asks for.
  */
 export function usedAddresses(
   pod: AuditedPod,
@@ -75,7 +75,7 @@ export function usedAddresses(
   return [...given, ...asked];
 }
 
-/** Where a pod of the network must be, whichever NIC it has; undefined where there are several, or none is known. */
+/** The only subnet in which a pod of the network can be; undefined if there are several, or none is known. */
 function onlySubnet({ interfaces: [first, ...more] }: AuditedNetwork): string | undefined {
   return more.length === 0 ? first?.netAddress : undefined;
 }

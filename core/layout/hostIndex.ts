@@ -13,7 +13,7 @@ export function pageName(network: string, page: number): string {
   return `${network}-${page}`;
 }
 
-/** Host name → index over all pages. Should a host ever stand twice, every reader takes the lower, in whatever order pages come. */
+/** Host name → index over all pages. Should a host ever be listed twice, every reader takes the lower index, in whatever order pages come. */
 export function hostIndexes(pages: Iterable<HostPage>): ReadonlyMap<string, number> {
   const all = new HostIndexes();
   let count = 0;
@@ -21,11 +21,11 @@ export function hostIndexes(pages: Iterable<HostPage>): ReadonlyMap<string, numb
   return all.indexes;
 }
 
-/** The host indexes of one network, from pages that come, change and go one by one: each costs what it holds, not what all hold. */
+/** The host indexes of one network, from pages that come, change and go one by one: each change costs only that page's content. */
 export class HostIndexes {
   readonly #pages = new Map<string, HostPage>();
   readonly #indexes = new Map<string, number>();
-  /** Hosts that stand twice, in one page or two. */
+  /** Hosts that are listed twice, in one page or two. */
   readonly #doubled = new Set<string>();
 
   /** Changes with the pages. */
@@ -62,7 +62,7 @@ export class HostIndexes {
   }
 }
 
-/** Both without what they begin with alike: a host that is new mostly stands behind the others. */
+/** Both without their common beginning: a new host is mostly listed after the others. */
 function differing<Entry extends HostPage['hosts'][number]>(
   before: readonly Entry[],
   after: readonly Entry[],
@@ -123,7 +123,7 @@ export function assignHostIndexes(
   return { changed: changedPages(pages, after), unassigned };
 }
 
-/** The pages that differ from before, whole, once every host has the index in `after`; one without hosts is to go. */
+/** The pages that differ once every host has the index in `after`, with their whole content; one without hosts is to be deleted. */
 export function changedPages(pages: readonly HostPage[], after: ReadonlyMap<string, number>): HostPage[] {
   const byPage = new Map<number, HostPage['hosts']>(pages.map(({ page }) => [page, []]));
   for (const [hostName, hostIndex] of after) {

@@ -16,7 +16,7 @@ export interface Layout {
   excludes: readonly IpCidr[];
 }
 
-/** How many NICs, hosts and addresses a block a layout has room for. Addresses are those that pods can get, excludes apart. */
+/** How many NICs, hosts and addresses per block a layout has room for. Addresses are those that pods can get, excludes not considered. */
 export interface Capacity {
   interfaces: bigint;
   hosts: bigint;

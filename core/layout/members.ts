@@ -7,7 +7,7 @@ import { compareNaturally } from '../naturalOrder.ts';
 /** A host's NIC that belongs to a network. */
 export interface Member {
   nic: HostNic;
-  /** The host subnet that makes it one, in its text form without host bits. */
+  /** The host subnet that makes it a member, in its text form without host bits. */
   netAddress: string;
   /** n-th NIC (from 0, by name) of this host in that subnet: two NICs in one subnet both count. */
   ordinal: number;
@@ -25,7 +25,7 @@ export function membersOf(network: Pick<Network, 'masterNets'>, host: HostInterf
   const members: Member[] = [];
   for (const { nic, net, hostAddresses } of found) {
     const netAddress = formatCidr(net);
-    // NICs in one subnet stand side by side: the same master net has made all of them members.
+    // NICs in one subnet are adjacent: the same master net has made all of them members.
     const before = members.at(-1);
     const ordinal = before?.netAddress === netAddress ? before.ordinal + 1 : 0;
     members.push({ nic, netAddress, ordinal, hostAddresses });
@@ -38,7 +38,7 @@ export function membersKey({ masterNets }: Pick<Network, 'masterNets'>): string 
   return masterNets.map(formatCidr).join();
 }
 
-/** A NIC whose state nobody tells counts as up. */
+/** A NIC of unknown state counts as up. */
 export function isUp({ nic }: Pick<Member, 'nic'>): boolean {
   return nic.linkState !== 'down';
 }
@@ -58,7 +58,7 @@ function memberOf(masterNets: readonly IpCidr[], nic: HostNic): Candidate | unde
   return undefined;
 }
 
-/** A NIC's addresses: the first, then the others. What cannot be read is passed over: users write HostInterfaces, too, and one mistake is one host's. */
+/** A NIC's addresses: the first, then the others. Unreadable ones are skipped: users write HostInterfaces, too, and a mistake must affect only its host. */
 export function addressesOf(nic: HostNic): Member['hostAddresses'] {
   const first = { netAddress: nic.netAddress ?? '', hostIP: nic.hostIP ?? '' };
   // Most have one, and there are tens of thousands.

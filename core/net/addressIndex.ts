@@ -6,7 +6,7 @@ const bucketBits = 8n;
 
 type Buckets = Map<bigint, Map<bigint, number>>;
 
-/** Addresses, found by range: asking a block of some hundred addresses which of forty thousand it holds costs a look at the block. */
+/** Addresses that can be found by range: which of forty thousand lie in a block of some hundred addresses costs no more than the block itself. */
 export class AddressIndex {
   /** By family: the first bits → the address → how often it was added. */
   readonly #families: Readonly<Record<Family, Buckets>> = { 4: new Map(), 6: new Map() };
@@ -18,7 +18,7 @@ export class AddressIndex {
     buckets.set(key, bucket.set(value, (bucket.get(value) ?? 0) + 1));
   }
 
-  /** Takes back one add(); the address is gone when all of them are taken back. */
+  /** Undoes one add(); the address is gone when all of them are undone. */
   remove({ family, value }: IpAddress): void {
     const buckets = this.#families[family];
     const key = value >> bucketBits;

@@ -1,7 +1,7 @@
 import type { PluginSpec } from '../api/types.ts';
 import { nicUse } from './nicUse.ts';
 
-/** Resource prefix of the SR-IOV network operator, where the predecessor's policies put their devices. */
+/** Resource prefix of the SR-IOV network operator, under which the predecessor's policies put their devices. */
 const sriovPrefix = 'openshift.io/';
 
 /**
@@ -53,7 +53,7 @@ export function devicesWanted(resources: readonly string[], nics: number | undef
   return new Map(shares.filter(([, share]) => share > 0));
 }
 
-/** The resource that the user says exists already (args.resourceName); an empty one says nothing. */
+/** The resource that, according to the user, exists already (args.resourceName); an empty one does not count. */
 export function existingResource({ args = {} }: Pick<PluginSpec, 'args'>): string | undefined {
   return args.resourceName === '' ? undefined : args.resourceName;
 }

@@ -47,7 +47,7 @@ const ownKeys = new Map(
   ['type', 'hostBlock', 'interfaceBlock', 'vlanMode', 'excludeCIDRs', 'routes'].map(key => [key.toLowerCase(), key]),
 );
 
-/** Those that the predecessor's plugin had besides, and did not need. */
+/** Keys that the predecessor's plugin also had, but did not need. */
 const formerKeys = new Set(['dns', 'daemonip', 'daemonport']);
 
 /** Keys that mean nothing to `multi-nic-ipam`. */
@@ -98,7 +98,7 @@ class IpamReader {
       routes: this.#routes(),
       raw: getNodeValue(this.#root) as Record<string, unknown>,
     };
-    // What else stands there is meant for an IPAM: it is not passed over in silence because its name was forgotten.
+    // Other keys are meant for an IPAM plugin, and must not be ignored silently just because its type was forgotten.
     if (!givesAddresses(ipam) && [...this.#keys.keys()].some(key => key !== 'type')) {
       this.#report(this.#root, 'type', 'is missing; for interfaces without addresses leave out the other keys, too');
     }
@@ -111,7 +111,7 @@ class IpamReader {
       if (typeof key?.value !== 'string' || !value) continue;
       const name = ownKeys.get(key.value.toLowerCase()) ?? key.value;
       if (this.#keys.has(name)) this.#report(key, name, 'is given twice');
-      // As CNI plugins read it, which are written in Go: null says nothing.
+      // As CNI plugins, which are written in Go, read it: null means absent.
       if (value.type !== 'null') this.#keys.set(name, value);
     }
   }
@@ -171,7 +171,7 @@ class IpamReader {
   }
 }
 
-/** A route without what its author left empty: such a gateway is none to CNI plugins as well. */
+/** A route without what its author left empty: CNI plugins, too, take an empty gateway for none. */
 function withoutBlanks(route: unknown): Record<string, unknown> {
   const given = Object.entries(route ?? {});
   return Object.fromEntries(given.filter(([key, value]) => value !== null && !(key === 'gw' && value === '')));

@@ -59,7 +59,7 @@ export function readNetwork(object: MultiNicNetwork): Network {
   };
 }
 
-/** As readNetwork, but undefined where no webhook checked it when it was stored, and it cannot be read: its own status says so. */
+/** As readNetwork, but undefined if it cannot be read, as no webhook checked it when it was stored: its status says so. */
 export function tryReadNetwork(object: MultiNicNetwork): Network | undefined {
   try {
     return readNetwork(object);

@@ -2,7 +2,7 @@ import type { PluginSpec } from '../api/types.ts';
 import type { Ipam } from './ipam.ts';
 import type { Network } from './network.ts';
 
-/** What the links of a network are on the host's NIC that they share. */
+/** How the links of a network use a host's NIC that they share. */
 export interface NicUse {
   readonly kind: 'ipvlan' | 'macvlan';
   readonly mode: string;
@@ -33,7 +33,7 @@ export function takesMac({ spec, ipam }: Pick<Network, 'spec' | 'ipam'>): boolea
 const movesNic: ReadonlySet<string> = new Set(['host-device', 'mellanox']);
 
 /**
- * Why links of two uses cannot be on one NIC at the same time; undefined where they can. A NIC has one receive handler, so it carries
+ * Why links of two uses cannot be on one NIC at the same time; undefined if they can. A NIC has one receive handler, so it carries
  * one kind; the mode of ipvlan is the NIC's, and a new link sets that of all others there (Documentation/networking/ipvlan.rst, "Modes
  * of operation"; drivers/net/ipvlan/ipvlan_main.c, ipvlan_link_new); macvlan passthru is alone (macvlan.c, macvlan_common_newlink).
  */

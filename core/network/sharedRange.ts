@@ -3,10 +3,10 @@ import type { ObjectMeta } from '../api/types.ts';
 import { formatCidr, overlap } from '../net/cidr.ts';
 import type { Network } from './network.ts';
 
-/** What decides which addresses a network gives out. */
+/** The parts of a network that determine which addresses it gives out. */
 export type Ranges = Pick<Network, 'subnets' | 'masterNets' | 'excludes'>;
 
-/** What both networks give out, whatever hosts there are, in words; undefined where they keep apart. */
+/** What both networks give out, whatever hosts there are, in words; undefined if they do not overlap. */
 export function sharedRange(one: Network, other: Network): string | undefined {
   if (!one.ownAddresses || !other.ownAddresses) return undefined;
   if (shareHostSubnets(one, other)) return 'the same host subnets';
@@ -20,7 +20,7 @@ export function shareHostSubnets(one: Ranges, other: Ranges): boolean {
   return isDeepStrictEqual(one.masterNets, other.masterNets);
 }
 
-/** Whether the first was made before the other. Everybody must come to the same answer, so names decide within a second. */
+/** Whether the first was created before the other. Everybody must come to the same answer, so names decide within a second. */
 export function isOlder(one: ObjectMeta, other: ObjectMeta): boolean {
   const [made = '', otherMade = ''] = [one.creationTimestamp, other.creationTimestamp];
   return made === otherMade ? one.name < other.name : made < otherMade;

@@ -3,8 +3,8 @@ import { givesAddresses } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
 /**
- * Refuses addresses and gateways that a pod asks for in a network whose interfaces have no addresses: a plugin that is given `ips` has to use
- * them, or to fail (CONVENTIONS.md of CNI), and behind no address is no gateway.
+ * Refuses addresses and gateways that a pod asks for in a network whose interfaces have no addresses: a plugin that is given `ips` must use
+ * them or fail (CONVENTIONS.md of CNI), and without an address no gateway can be reached.
  * @throws MultiNicError MNN_NO_ADDRESSES
  */
 export function checkAskedAddresses(

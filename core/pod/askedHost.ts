@@ -18,7 +18,7 @@ export function askedHost(
   hostIndexes: ReadonlyMap<string, number>,
 ): string | undefined {
   if (!network.ownAddresses || network.nodeIndependent || hostIndexes.size === 0 || ips.length === 0) return undefined;
-  // Once for all addresses: there may be thousands of hosts, and an annotation has room for thousands of addresses.
+  // Computed once for all addresses: there may be thousands of hosts, and an annotation has room for thousands of addresses.
   const hosts = new Map(Array.from(hostIndexes, ([host, index]) => [index, host]));
   const nets = interfaces.flatMap(({ netAddress, goneSince }) => {
     const net = goneSince === undefined ? tryParseCidr(netAddress) : undefined;

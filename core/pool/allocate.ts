@@ -9,12 +9,12 @@ import { pageOf } from './pages.ts';
 import { isHeldBy, type Claimant } from './holder.ts';
 import { isCooling, restingWithout, type Rules } from './resting.ts';
 
-/** One NIC that wants an address from each of its blocks. */
+/** A NIC that needs an address from each of its blocks. */
 export interface NicClaim {
   master?: string;
   netAddress: string;
   blocks: Block[];
-  /** Addresses that the pod asks for by name, at most one a family; a family without one gets the next free. */
+  /** Addresses that the pod asks for, at most one per family; a family without one gets the next free address. */
   wanted?: string[];
   /** Bandwidth of the NIC that the attachment is promised, Mbit/s. */
   promisedMbps?: number;
@@ -34,7 +34,7 @@ export type Grant =
   | { ok: false; reason: 'taken' | 'outside' | 'otherPage'; address: string; block: string };
 
 /**
- * Takes one address a NIC and family from the pool, all or none. The same attachment gets the same addresses again, as long as
+ * Takes one address per NIC and family from the pool, all or none. The same attachment gets the same addresses again, as long as
  * it asks for the same NICs.
  */
 export function allocate(before: PoolContent, claim: Claim, rules: Rules): Grant {

@@ -29,10 +29,10 @@ export interface NodeState {
   hostAddresses?: AddressIndex;
 }
 
-/** What an attachment asks for, and what was found out for it. */
+/** What an attachment asks for, and what is known for it. */
 export interface NicChoice {
   request: NicRequest;
-  /** Addresses that the pod asks for, one a NIC in interface order. */
+  /** Addresses that the pod asks for, one per NIC in interface order. */
   ips?: readonly string[] | undefined;
   /** What the pod's `class` names. */
   deviceClass?: DeviceClass | undefined;
@@ -47,7 +47,7 @@ export interface NicChoice {
 /** NICs that were chosen and the blocks that their addresses come from. */
 export interface ChosenClaims {
   nics: NicClaim[];
-  /** What a best-effort pod asked for in vain. */
+  /** What a best-effort pod asked for and did not get. */
   short: string | undefined;
 }
 
@@ -123,7 +123,7 @@ function wanted(ips: readonly string[], i: number, nics: number): { wanted?: str
   return own.length > 0 ? { wanted: own } : {};
 }
 
-/** Addresses asked for, of the i-th of so many NICs: with one NIC all are its own, else the i-th of each family. */
+/** The addresses that are asked for the i-th of so many NICs: a single NIC gets all, else each the i-th of each family. */
 export function wantedOfNic(ips: readonly string[], i: number, nics: number): string[] {
   if (nics === 1) return [...ips];
   const families = [ips.filter(ip => !ip.includes(':')), ips.filter(ip => ip.includes(':'))];

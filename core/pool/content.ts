@@ -13,7 +13,7 @@ export interface PoolContent {
 
 export const emptyPool: PoolContent = { allocations: [], cursors: new Map() };
 
-/** The text that a record was read from, or was written as last: records never change, and most are read and written again and again. */
+/** The text that a record was read from, or last written as: records never change, and most are read and written again and again. */
 const texts = new WeakMap<Allocation, string>();
 
 /**

@@ -11,8 +11,8 @@ export interface AddressRange {
 }
 
 /**
- * The next free address after `cursor`, round to the first again (next-fit: what was freed last is taken last).
- * Costs what lies taken between the cursor and the free address, not the size of the range.
+ * The next free address after `cursor`, wrapping around (next-fit: what was freed last is taken last).
+ * It takes as many steps as there are taken addresses between the cursor and the free one, however large the range is.
  * @param isTaken whether an address must not be given out
  * @param cursor the address given out last; undefined: start at the beginning
  */

@@ -89,7 +89,7 @@ function unusableParts(block: IpCidr, excludes: readonly IpCidr[]): [bigint, big
   return joined.map(([from, to]) => [from, to > last ? last : to]);
 }
 
-/** The lowest pages that are not ruled out, so many at most: what is given out stays together. */
+/** The lowest pages that are not ruled out, so many at most: allocations stay close together. */
 export function lowestPages(
   count: number,
   most: number,
@@ -97,7 +97,7 @@ export function lowestPages(
   excluded: readonly PageSpan[] = [],
 ): number[] {
   const pages: number[] = [];
-  // Beyond, numbers do not count on.
+  // Beyond this, numbers are not exact.
   const end = Math.min(count, Number.MAX_SAFE_INTEGER);
   for (let page = 0; page < end && pages.length < most; page++) {
     const span = excluded.find(({ first, last }) => first <= page && page <= last);

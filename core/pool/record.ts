@@ -57,7 +57,7 @@ export function stateOf(text: string): AllocationState | undefined {
   return isState(word) ? word : undefined;
 }
 
-/** What is plain in most records stays as it is; toWellFormed(), as JSON lets half a surrogate pass. */
+/** Plain text, as in most records, stays as it is; toWellFormed(), as JSON may contain half a surrogate pair. */
 function encode(word: string): string {
   return /^[!-$&-~]*$/.test(word) ? word : word.toWellFormed().replace(/[^!-$&-~]/gu, encodeURIComponent);
 }

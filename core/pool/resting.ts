@@ -3,11 +3,11 @@ import type { PoolContent } from './content.ts';
 
 export interface Rules {
   now: Date;
-  /** A released address is not given out again for so long, unless nothing else is left. */
+  /** How long a released address is not given out again, unless nothing else is left. */
   coolDownMs: number;
 }
 
-/** In the place of a pod's namespace, name and interface where several pods' addresses rest in one record: no name can be that. */
+/** Replaces a pod's namespace, name and interface in a record in which several pods' addresses rest: no name can be this. */
 const several = '*';
 
 /**
@@ -35,8 +35,8 @@ export function isCooling(record: Allocation, { now, coolDownMs }: Rules): boole
 }
 
 /**
- * What has been released, as it rests until others get it. Of several attachments one record is made: the API server's work for a pool grows
- * with its lines, and after hundreds of pods have ended at once, each write would carry a line for each of them for a minute.
+ * Released addresses, as they rest until others get them. Several attachments are merged into one record: the API server's work for a pool grows
+ * with its lines, and after hundreds of pods have ended at once, every write would carry a line for each of them for a minute.
  * @param since RFC 3339: when all of them were released
  */
 function resting(released: readonly Allocation[], since: string): Allocation[] {
@@ -48,7 +48,7 @@ function resting(released: readonly Allocation[], since: string): Allocation[] {
   return nics.length > 0 ? [{ ...owner, nics, state: 'Released', since }] : [];
 }
 
-/** The record without addresses that somebody has got; undefined where none is left. */
+/** The record without addresses that somebody else has got; undefined if none is left. */
 export function restingWithout(record: Allocation, given: ReadonlySet<string>): Allocation | undefined {
   const isGiven = (address: string): boolean => given.has(address);
   if (!record.nics.some(({ addresses }) => addresses.some(isGiven))) return record;

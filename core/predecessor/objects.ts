@@ -3,9 +3,9 @@ import { MultiNicError } from '../errors.ts';
 import { isRecord } from '../json.ts';
 import { listOf, objectOf, orNull, text, type Shape } from '../shape.ts';
 
-/** Objects of the multi-nic-cni operator, as far as they count: its CIDR and IPPool have our kinds' names, and another shape. */
+/** Objects of the multi-nic-cni operator, the parts that matter: its CIDR and IPPool have our kinds' names, but another shape. */
 
-/** Of the operator's finalizers. Where it does not run nobody takes them off, and an object with one can never be deleted. */
+/** Prefix of the operator's finalizers. Where it does not run nobody removes them, and an object with one can never be deleted. */
 export const oldFinalizer = /^finalizers\.[a-z]+\.multinic\.fms\.io$/;
 
 /** The block of one NIC of one host. */

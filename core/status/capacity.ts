@@ -9,7 +9,7 @@ export const capacityPublished = 'CapacityPublished';
 const noNode = 'NoNode';
 
 /**
- * Where one host of a network stands: it has no Node object (so no pod is placed there), no address block yet, waits for its capacity to
+ * The progress of one host of a network: it has no Node object (so no pod is placed there), no address block yet, waits for its capacity to
  * be written to the Node, or has it there.
  */
 export type HostCapacity = 'noNode' | 'noBlock' | 'waiting' | 'published';
@@ -21,8 +21,8 @@ export interface CapacityState {
 }
 
 /**
- * Sums up where the hosts of a network stand. A pod that is made before is found no node for, and the scheduler warns of it, so the
- * network is not ready until all of them have their capacity.
+ * Sums up the progress of a network's hosts. No node would be found for a pod that is created earlier, and the scheduler would warn of it,
+ * so the network is not ready until all hosts have their capacity.
  */
 export function capacityState(
   network: Pick<Network, 'ownAddresses'> & { spec: Pick<Network['spec'], 'schedulerResources'> },

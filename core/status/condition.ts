@@ -1,6 +1,6 @@
 import type { Condition } from '../api/types.ts';
 
-/** A condition before it is known since when it holds. */
+/** A condition without the time since when it holds. */
 export type NewCondition = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 /**

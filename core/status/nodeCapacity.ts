@@ -7,7 +7,7 @@ import { formatCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 import { keepsPromises } from '../selection/wish.ts';
 
-/** More attachments than this are not told apart: no node runs so many pods. */
+/** Counting ends at this many attachments: no node runs so many pods. */
 export const capacityLimit = 1_000_000;
 
 /** What one node has of one network. */
@@ -52,7 +52,7 @@ export function nodeCapacity({
   return leastOf(counts);
 }
 
-/** For so many pods there are addresses, where each takes one of every range. */
+/** The number of pods for which there are addresses if each takes one of every range. */
 export function leastOf(counts: readonly bigint[]): number {
   return Number(counts.reduce((least, count) => (count < least ? count : least), BigInt(capacityLimit)));
 }

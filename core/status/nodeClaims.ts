@@ -50,7 +50,7 @@ export function claimsOf(pods: readonly ClaimingPod[]): NodeClaims {
   return { resources, labels };
 }
 
-/** Whether a node is to have less of anything that a restarted kubelet holds against its pods: see {@link keepClaimed}. */
+/** Whether a node would get less of anything for whose lack a restarted kubelet fails pods: see {@link keepClaimed}. */
 export function takesFrom(has: NodeShares, wanted: NodeShares): boolean {
   const isLess = (quantities: Quantities, name: string, absent: number, count = 0): boolean =>
     count > (quantities.get(name) ?? (quantities.has(name) ? Infinity : absent));
@@ -61,12 +61,12 @@ export function takesFrom(has: NodeShares, wanted: NodeShares): boolean {
 }
 
 /**
- * Leaves a node what it has and its pods claim. A kubelet that is restarted admits the pods that it runs anew, and fails those that the node
- * has too little for, or whose required node affinity its labels do not meet; a resource that the node has not at all it ignores
+ * Lets a node keep what its pods claim of what it has. A restarted kubelet admits its running pods anew, and fails those for which the node
+ * has too little, or whose required node affinity its labels do not meet; it ignores a resource that the node does not have at all
  * (k8s.io/kubernetes pkg/kubelet/lifecycle/predicate.go). A node whose label stays has no more addresses than its pods claim: it lacks the
  * NICs that the label tells of, and the scheduler must send no pod there for them.
- * @param wanted what it is to have otherwise; is changed
- * @returns whether anything was left to it
+ * @param wanted what the node should have otherwise; it is changed
+ * @returns whether the node keeps anything for this reason
  */
 export function keepClaimed(wanted: NodeShares, has: NodeShares, claims: NodeClaims): boolean {
   let isKept = false;

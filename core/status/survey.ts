@@ -59,8 +59,8 @@ export function surveyHosts(
 }
 
 /**
- * Hosts, by name, to whose pods no L3 routes of the family lead: those go by an address of the host in a subnet that another one is in, too. Of a
- * single host nothing is to be expected.
+ * Hosts, by name, to whose pods no L3 routes of the family can lead: a route goes by an address of the host in a subnet that it shares with another
+ * host. A single host needs none.
  */
 export function hostsApart({ members, perSubnet }: Survey, family: Family): Set<string> {
   if (members.length < 2) return new Set();
