@@ -1,7 +1,7 @@
+import type { Runnable } from '../kube/process/lifecycle.ts';
 import { informersSynced } from '../kube/report/checks.ts';
 import { HealthServer } from '../kube/report/healthServer.ts';
 import { createMetrics } from '../kube/report/metrics.ts';
-import type { Runnable } from '../kube/process/lifecycle.ts';
 import { ChainedNetwork } from './install/chainedNetwork.ts';
 import { createAgentMetrics } from './metrics.ts';
 import type { AgentOptions } from './options.ts';

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { whenAborted } from '../kube/api/whenAborted.ts';
 import type { Runnable } from '../kube/process/lifecycle.ts';
+import { ownProtocol } from './base/ownership.ts';
 import type { MonitorEvent, MonitorGroup } from './netlink/monitor.ts';
 import type { Netlink } from './netlink/netlink.ts';
-import { ownProtocol } from './base/ownership.ts';
 
 const groups: readonly MonitorGroup[] = [
   'link',

@@ -1,18 +1,18 @@
 /** The node daemon. Only wires; see --help. */
-import { createLogger } from '../kube/process/log.ts';
+import { component } from '../core/api/names.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
-import { component } from '../core/api/names.ts';
+import { createLogger } from '../kube/process/log.ts';
 import { createAgent } from './agent.ts';
+import { dieAt, dieAtVariable } from './base/steps.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { holdNode } from './cniServer/nodeLock.ts';
 import { preferMemory } from './engine.ts';
-import { installExecutable } from './install/installExecutable.ts';
 import { Installation } from './install/installation.ts';
+import { installExecutable } from './install/installExecutable.ts';
 import { leave } from './install/uninstall.ts';
 import { openNetlink } from './netlink/open.ts';
-import { readOptions, usage, type AgentOptions } from './options.ts';
-import { dieAt, dieAtVariable } from './base/steps.ts';
+import { type AgentOptions, readOptions, usage } from './options.ts';
 
 preferMemory();
 

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { defaultSocketPath, socketVariable } from '../core/cni/wire.ts';
-import { netlinkChoices, type NetlinkChoice } from './netlink/open.ts';
 import type { PrimaryOptions } from './discovery/hostNics.ts';
-import { readNicRule, type NicRules } from './discovery/nicRules.ts';
+import { type NicRules, readNicRule } from './discovery/nicRules.ts';
+import { type NetlinkChoice, netlinkChoices } from './netlink/open.ts';
 
 /** The options of one agent. */
 export interface AgentOptions {

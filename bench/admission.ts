@@ -1,10 +1,10 @@
-import { runBenchmark, type Reporter } from './frame.ts';
-import { AdmissionSite, admissionCases, type AdmissionCase } from './support/admissionSite.ts';
+import { type Reporter, runBenchmark } from './frame.ts';
+import { type AdmissionCase, admissionCases, AdmissionSite } from './support/admissionSite.ts';
 import { handlerCosts } from './support/handlerCosts.ts';
 import { closedLoop, openLoop } from './support/load.ts';
-import { turns, type Pass } from './support/passes.ts';
-import { median } from './support/samples.ts';
+import { type Pass, turns } from './support/passes.ts';
 import { baselines, latencyOf, reportPasses, verbs } from './support/passRows.ts';
+import { median } from './support/samples.ts';
 
 /** Requests of a round; a single client is slower. */
 const requests: Readonly<Record<number, number>> = { 1: 30, 32: 128 };

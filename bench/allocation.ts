@@ -1,10 +1,10 @@
-import { auditCluster } from '../kube/audit/clusterAudit.ts';
 import { ApiError } from '../kube/api/errors.ts';
+import { auditCluster } from '../kube/audit/clusterAudit.ts';
 import { installWebhooks } from '../test/system/webhookConfigurations.ts';
-import { runBenchmark, type Reporter } from './frame.ts';
-import { AdmissionSite, admissionCases, type AdmissionCase } from './support/admissionSite.ts';
+import { type Reporter, runBenchmark } from './frame.ts';
+import { type AdmissionCase, admissionCases, AdmissionSite } from './support/admissionSite.ts';
 import { closedLoop, type Load } from './support/load.ts';
-import { pass, turns, type Pass } from './support/passes.ts';
+import { type Pass, pass, turns } from './support/passes.ts';
 import { rateOf, reportPasses, verbs } from './support/passRows.ts';
 import { median } from './support/samples.ts';
 

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { buildCni } from '../build/buildCni.ts';
 import { encodeAnswer } from '../core/cni/wire.ts';
 import { Program } from '../test/agent/programs.ts';
-import { buildCni } from '../build/buildCni.ts';
-import { runBenchmark, type Reporter } from './frame.ts';
+import { type Reporter, runBenchmark } from './frame.ts';
 import { compileNative } from './support/compile.ts';
 import { Folder } from './support/folder.ts';
-import { Launcher, type Launch } from './support/launcher.ts';
+import { type Launch, Launcher } from './support/launcher.ts';
 import { alternate, median } from './support/samples.ts';
 
 const rounds = 300;

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { removeLeftovers } from '../test/agent/namespaces.ts';
 import { progress } from '../build/progress.ts';
+import { removeLeftovers } from '../test/agent/namespaces.ts';
 import { resultsFile, type Row } from './frame.ts';
 
 /** The quick ones first. */

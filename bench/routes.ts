@@ -1,11 +1,11 @@
 import { preferMemory } from '../agent/engine.ts';
-import type { RouteChange } from '../agent/netlink/types.ts';
 import { KoffiNetlink } from '../agent/netlink/koffiNetlink.ts';
 import type { Netlink } from '../agent/netlink/netlink.ts';
+import type { RouteChange } from '../agent/netlink/types.ts';
 import { RouteProgrammer } from '../agent/routes/routeProgrammer.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';
-import { runBenchmark, type Reporter } from './frame.ts';
-import { hostAddress, hostName, largeCluster, newHost, type LargeCluster } from './support/largeCluster.ts';
+import { type Reporter, runBenchmark } from './frame.ts';
+import { hostAddress, hostName, type LargeCluster, largeCluster, newHost } from './support/largeCluster.ts';
 import { enterOwnNamespace } from './support/ownNamespace.ts';
 import { PlannedCluster } from './support/plannedView.ts';
 import { RawRoutes } from './support/rawRoutes.ts';

@@ -3,10 +3,10 @@ import { claimsOnNode } from '../core/pool/claim.ts';
 import { candidatesOf } from '../core/selection/candidates.ts';
 import { loadsOf } from '../core/selection/loads.ts';
 import { wishOf } from '../core/selection/wish.ts';
-import { HostProfiles, type HostProfile } from '../kube/view/hostProfiles.ts';
+import { type HostProfile, HostProfiles } from '../kube/view/hostProfiles.ts';
 import { hostsATurn } from '../kube/view/profilePreparer.ts';
 import { checkAnyNodeFits } from '../webhook/pods/fit.ts';
-import { runBenchmark, type Reporter } from './frame.ts';
+import { type Reporter, runBenchmark } from './frame.ts';
 import { hostName, largeCluster } from './support/largeCluster.ts';
 import { PlannedCluster } from './support/plannedView.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deriveSources, type DerivedSources, type SourceFile } from './aptSources.ts';
+import { type DerivedSources, deriveSources, type SourceFile } from './aptSources.ts';
 import { run } from './run.ts';
 
 /** Apt with package lists and a cache of its own: it sees the derived sources only, and installs nothing. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { build as bundle } from 'esbuild';
 import { withLock } from './lock.ts';
 import { step } from './progress.ts';
-import { quickJs, type QuickJs } from './quickjs.ts';
+import { type QuickJs, quickJs } from './quickjs.ts';
 import { run } from './run.ts';
 
 const repository = join(import.meta.dirname, '..');

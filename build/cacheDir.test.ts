@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { cacheRoot, cached } from './cacheDir.ts';
+import { cached, cacheRoot } from './cacheDir.ts';
 
 describe('build/cacheDir', () => {
   const before = process.env.XDG_CACHE_HOME;

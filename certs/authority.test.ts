@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { connect, createServer } from 'node:tls';
-import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:tls';
 import { expect } from 'chai';
-import { createAuthority, loadAuthority, type CertificateAuthority } from './authority.ts';
+import { type CertificateAuthority, createAuthority, loadAuthority } from './authority.ts';
 
 const now = new Date('2026-03-01T12:00:00.500Z');
 const day = 24 * 60 * 60_000;

@@ -2,8 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createAuthority } from './authority.ts';
-import { mergeBundles, formatBundle, isOurs, readBundle } from './bundle.ts';
+import { formatBundle, isOurs, mergeBundles, readBundle } from './bundle.ts';
 import {
+  type CertificateContent,
   factsOf,
   formatContent,
   readContent,
@@ -12,7 +13,6 @@ import {
   withNewAuthority,
   withNewLeaf,
   withoutOldAuthorities,
-  type CertificateContent,
 } from './content.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');

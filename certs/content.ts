@@ -1,10 +1,10 @@
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import { createAuthority, loadAuthority, type KeyAndCertificate, type Validity } from './authority.ts';
-import { mergeBundles, formatBundle, isOurs, readBundle, type BundledCertificate } from './bundle.ts';
 import { certificates } from '../core/api/names.ts';
-import { validFrom, type StoredFacts } from './plan.ts';
+import { createAuthority, type KeyAndCertificate, loadAuthority, type Validity } from './authority.ts';
+import { type BundledCertificate, formatBundle, isOurs, mergeBundles, readBundle } from './bundle.ts';
+import { type StoredFacts, validFrom } from './plan.ts';
 
 /** The keys of the Secret's data: those of type kubernetes.io/tls, ca.crt as cert-manager has it, and the authority's key. */
 export const secretKey = {

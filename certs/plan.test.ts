@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { checkPolicy, defaultPolicy, planRotation, validFrom, type LeafFacts, type RotationState } from './plan.ts';
+import { checkPolicy, defaultPolicy, type LeafFacts, planRotation, type RotationState, validFrom } from './plan.ts';
 
 const day = 24 * 3600 * 1000;
 const now = Date.UTC(2026, 5, 1);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createAuthority, type KeyAndCertificate } from './authority.ts';
-import { authorityFile, keyPairFiles, type Follow } from './reload.ts';
+import { authorityFile, type Follow, keyPairFiles } from './reload.ts';
 
 const validity = { now: new Date(), lifetimeMs: 3_600_000 };
 const authority = createAuthority({ commonName: 'test CA' }, validity);

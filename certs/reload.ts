@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { watch, type FSWatcher } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MultiNicError } from '../core/errors.ts';

@@ -1,6 +1,6 @@
-import { auditCluster } from '../kube/audit/clusterAudit.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { multiNicNetworks } from '../kube/api/resources.ts';
+import { auditCluster } from '../kube/audit/clusterAudit.ts';
 import type { AuditFlags } from './flags.ts';
 import { jsonReport, tableReport } from './report.ts';
 

@@ -1,22 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parseAllDocuments } from 'yaml';
-import { podName } from '../core/audit/view.ts';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
+import { podName } from '../core/audit/view.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import { hostIndexes } from '../core/layout/hostIndex.ts';
 import { readNetwork } from '../core/network/network.ts';
-import { importedPod, type ImportedPod } from '../core/predecessor/attachments.ts';
-import { isOurs, readPredecessor, type OldCidr, type Predecessor } from '../core/predecessor/objects.ts';
-import { planImport, type ImportPlan } from '../core/predecessor/plan.ts';
-import { eachOf } from '../kube/process/eachOf.ts';
+import { type ImportedPod, importedPod } from '../core/predecessor/attachments.ts';
+import { isOurs, type OldCidr, type Predecessor, readPredecessor } from '../core/predecessor/objects.ts';
+import { type ImportPlan, planImport } from '../core/predecessor/plan.ts';
 import { KubeClient } from '../kube/api/client.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, type Pod, pods } from '../kube/api/resources.ts';
 import { PoolStore } from '../kube/pools/poolStore.ts';
+import { eachOf } from '../kube/process/eachOf.ts';
 import { createLogger } from '../kube/process/log.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../kube/api/resources.ts';
 import type { ImportFlags } from './flags.ts';
 import { freeNetworks, removeOld, restoreHosts } from './importCleanup.ts';
-import { recordsAtOnce, writePlan, type NetworkImport } from './importWrite.ts';
+import { type NetworkImport, recordsAtOnce, writePlan } from './importWrite.ts';
 
 /** For one write, conflicts and retries included, in milliseconds. */
 const writeTimeoutMs = 30_000;

@@ -1,12 +1,12 @@
-import { newPage } from '../core/layout/cidrPage.ts';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
-import { changedPages, hostIndexes, pageName, type HostPage } from '../core/layout/hostIndex.ts';
+import { newPage } from '../core/layout/cidrPage.ts';
+import { changedPages, hostIndexes, type HostPage, pageName } from '../core/layout/hostIndex.ts';
 import type { ImportPlan } from '../core/predecessor/plan.ts';
-import { eachOf } from '../kube/process/eachOf.ts';
 import type { KubeClient } from '../kube/api/client.ts';
-import type { PoolStore } from '../kube/pools/poolStore.ts';
 import { cidrs, multiNicNetworks } from '../kube/api/resources.ts';
+import type { PoolStore } from '../kube/pools/poolStore.ts';
+import { eachOf } from '../kube/process/eachOf.ts';
 
 /** One network, its pages as they were read, and what to make of them. */
 export interface NetworkImport {

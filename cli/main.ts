@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** kubectl-multinic. Only wires; see --help. */
 import { messageOf } from '../core/errors.ts';
-import { runAudit } from './audit.ts';
-import { help, parseFlags, type AuditFlags, type ImportFlags } from './flags.ts';
-import { runImport } from './import.ts';
 import { isNotFound } from '../kube/api/errors.ts';
+import { runAudit } from './audit.ts';
+import { type AuditFlags, help, type ImportFlags, parseFlags } from './flags.ts';
+import { runImport } from './import.ts';
 
 function readFlags(): AuditFlags | ImportFlags | undefined {
   try {

@@ -1,6 +1,6 @@
-import type { Native } from './native.ts';
-import { decodeAnswer, encodeRequest, maxAnswerBytes, type CniAnswer, type CniEnvironment } from '../core/cni/wire.ts';
+import { type CniAnswer, type CniEnvironment, decodeAnswer, encodeRequest, maxAnswerBytes } from '../core/cni/wire.ts';
 import { MultiNicError } from '../core/errors.ts';
+import type { Native } from './native.ts';
 
 /** One call, ready to be handed to the agent. */
 export interface AgentCall {

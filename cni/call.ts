@@ -1,16 +1,16 @@
-import { askAgent } from './agent.ts';
-import type { Native } from './native.ts';
-import { cniCodes, cniError, encodeCniError, type CniCode } from '../core/cni/error.ts';
+import { type CniCode, cniCodes, cniError, encodeCniError } from '../core/cni/error.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../core/cni/versions.ts';
 import {
+  type CniEnvironment,
   cniVariables,
   defaultSocketPath,
   maxConfigBytes,
   socketVariable,
   uninstalledMark,
-  type CniEnvironment,
 } from '../core/cni/wire.ts';
-import { MultiNicError, type ErrorCode } from '../core/errors.ts';
+import { type ErrorCode, MultiNicError } from '../core/errors.ts';
+import { askAgent } from './agent.ts';
+import type { Native } from './native.ts';
 
 /** What the program prints and exits with. */
 export interface Outcome {

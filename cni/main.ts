@@ -3,9 +3,9 @@
  * native program by QuickJS, so that a call costs milliseconds on any node and needs nothing of the host.
  */
 import './native.ts';
-import { answerOf, type Outcome } from './call.ts';
 import { cniCodes, CniError, encodeCniError } from '../core/cni/error.ts';
 import { newestVersion } from '../core/cni/versions.ts';
+import { answerOf, type Outcome } from './call.ts';
 
 const outcome = runGuarded();
 if (outcome.log !== undefined) native.write(2, outcome.log);

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { component } from '../core/api/names.ts';
 import { KubeClient } from '../kube/api/client.ts';
-import { EventRecorder } from '../kube/report/events.ts';
 import { LeaderElector } from '../kube/leader/leaderElection.ts';
 import { group, type Runnable } from '../kube/process/lifecycle.ts';
+import { EventRecorder } from '../kube/report/events.ts';
 import { registerRotationMetrics } from './certificates/metrics.ts';
-import { defaultTimes, lease, type ControllerOptions } from './controllerOptions.ts';
+import { type ControllerOptions, defaultTimes, lease } from './controllerOptions.ts';
 import { createLeaderSession, type LeaderSession } from './leaderSession.ts';
 import { registerAuditMetrics, registerNetworkMetrics } from './metrics.ts';
 

@@ -1,19 +1,19 @@
-import { group, runAll, type Runnable } from '../kube/process/lifecycle.ts';
 import { sleep } from '../kube/api/deadline.ts';
-import { ClusterView } from '../kube/view/clusterView.ts';
 import { PoolStore } from '../kube/pools/poolStore.ts';
+import { group, runAll, type Runnable } from '../kube/process/lifecycle.ts';
+import { ClusterView } from '../kube/view/clusterView.ts';
+import { CertificateKeeper } from './certificates/certificateKeeper.ts';
 import { AddressCounts } from './context/addressCounts.ts';
 import { Auditor } from './context/auditor.ts';
-import { CertificateKeeper } from './certificates/certificateKeeper.ts';
-import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
 import { createInformers } from './context/informers.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import { NetworkSurveys } from './context/networkSurveys.ts';
-import { createOptionalResources, runOptionalResources, type OptionalResources } from './context/optionalResources.ts';
+import { createOptionalResources, type OptionalResources, runOptionalResources } from './context/optionalResources.ts';
+import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
+import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addNetwork, createQueues, type Queues } from './queues.ts';
 import { PageSweeper } from './sweeps/pages.ts';
 import { createSweeper } from './sweeps/sweeper.ts';
-import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addTriggers } from './triggers.ts';
 
 /** One term as the leader: everything is made anew, so nothing that an earlier leader believed is carried over. */

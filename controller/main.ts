@@ -1,8 +1,8 @@
 import { component } from '../core/api/names.ts';
 import { KubeClient } from '../kube/api/client.ts';
-import { HealthServer } from '../kube/report/healthServer.ts';
 import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
 import { createLogger } from '../kube/process/log.ts';
+import { HealthServer } from '../kube/report/healthServer.ts';
 import { createMetrics } from '../kube/report/metrics.ts';
 import { createController } from './controller.ts';
 

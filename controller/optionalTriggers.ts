@@ -1,11 +1,11 @@
-import type { NetworkAttachmentDefinition } from '../kube/api/resources.ts';
+import { networkOwner } from '../core/api/owner.ts';
 import { networkOfSriovNetwork, sriovNamespace } from '../core/sriov/objects.ts';
+import type { NetworkAttachmentDefinition } from '../kube/api/resources.ts';
 import { keyOf, type KubeObject } from '../kube/api/types.ts';
-import { definitionKeys } from './reconcilers/definitions.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import type { OptionalResources } from './context/optionalResources.ts';
-import { networkOwner } from '../core/api/owner.ts';
 import type { Queues } from './queues.ts';
+import { definitionKeys } from './reconcilers/definitions.ts';
 
 /** As addTriggers, for resources that a cluster need not have: handlers are called once it has them. */
 export function addOptionalTriggers(

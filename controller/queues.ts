@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import type { MultiNicNetwork } from '../core/api/types.ts';
-import type { Metrics } from '../kube/report/metrics.ts';
 import { WorkQueue, type WorkQueueOptions } from '../kube/process/workQueue.ts';
-import type { ControllerTimes } from './controllerOptions.ts';
-import { Definitions, definitionKeys } from './reconcilers/definitions.ts';
-import { HostBlocks } from './reconcilers/hostBlocks.ts';
+import type { Metrics } from '../kube/report/metrics.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import { mellanoxProblem, networkDevices } from './context/networkDevices.ts';
+import type { OptionalResources } from './context/optionalResources.ts';
+import type { ControllerTimes } from './controllerOptions.ts';
+import { definitionKeys, Definitions } from './reconcilers/definitions.ts';
+import { HostBlocks } from './reconcilers/hostBlocks.ts';
 import { NetworkStatuses } from './reconcilers/networkStatus.ts';
 import { NodeCapacities } from './reconcilers/nodeCapacities.ts';
-import type { OptionalResources } from './context/optionalResources.ts';
 import { SriovObjects } from './reconcilers/sriovObjects.ts';
 
 /** One queue a reconciler. Keys are names of networks, of nodes, or `namespace/network`. */

@@ -5,10 +5,10 @@ import { isOurs } from '../core/predecessor/objects.ts';
 import type { Namespace, Node } from '../kube/api/resources.ts';
 import { keyOf } from '../kube/api/types.ts';
 import type { InformerHandlers } from '../kube/watch/informerHandlers.ts';
-import type { ControllerTimes } from './controllerOptions.ts';
-import { isActive } from './reconcilers/definitions.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
+import type { ControllerTimes } from './controllerOptions.ts';
 import { addNetwork, type Queues } from './queues.ts';
+import { isActive } from './reconcilers/definitions.ts';
 
 /**
  * Which change causes which reconciliation. Hosts come in bursts (a rack is switched on), and each concerns every network: reconciling

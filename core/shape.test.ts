@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { flag, listOf, mapOf, objectOf, orNull, quantity, text, upTo, type Shape } from './shape.ts';
+import { flag, listOf, mapOf, objectOf, orNull, quantity, type Shape, text, upTo } from './shape.ts';
 
 const shape = objectOf(
   { name: text, ready: flag, labels: orNull(mapOf(text)), items: listOf(objectOf({ size: quantity }, ['size'])) },

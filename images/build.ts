@@ -2,8 +2,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { run } from '../build/run.ts';
 import { step } from '../build/progress.ts';
+import { run } from '../build/run.ts';
 import { dockerArchive } from './dockerArchive.ts';
 import { systemImages } from './systemImages.ts';
 import { tar } from './tar.ts';

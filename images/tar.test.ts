@@ -1,9 +1,9 @@
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dockerArchive, type ImageSpec } from './dockerArchive.ts';
+import { expect } from 'chai';
 import { run } from '../build/run.ts';
+import { dockerArchive, type ImageSpec } from './dockerArchive.ts';
 import { tar } from './tar.ts';
 
 interface ManifestEntry {

@@ -4,9 +4,9 @@ import { readContent, secretKey } from '../certs/content.ts';
 import type { Follow } from '../certs/reload.ts';
 import { MultiNicError } from '../core/errors.ts';
 import type { KubeClient } from '../kube/api/client.ts';
+import { type Secret, secrets } from '../kube/api/resources.ts';
 import { Informer } from '../kube/watch/informer.ts';
 import type { ReflectorObserver } from '../kube/watch/reflector.ts';
-import { secrets, type Secret } from '../kube/api/resources.ts';
 
 export interface CertificateSecretOptions {
   client: KubeClient;

@@ -1,17 +1,17 @@
 import registerLag from 'prom-client/lib/metrics/eventLoopLag.js';
-import { messageOf } from '../core/errors.ts';
 import type { KeyAndCertificate } from '../certs/authority.ts';
-import { authorityFile, keyPairFiles, type Follow } from '../certs/reload.ts';
+import { authorityFile, type Follow, keyPairFiles } from '../certs/reload.ts';
 import type { CertificateOptions } from '../controller/certificates/options.ts';
 import { createController } from '../controller/controller.ts';
 import { certificates, component } from '../core/api/names.ts';
+import { messageOf } from '../core/errors.ts';
 import { KubeClient } from '../kube/api/client.ts';
-import { HealthServer } from '../kube/report/healthServer.ts';
 import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
 import { createLogger } from '../kube/process/log.ts';
+import { HealthServer } from '../kube/report/healthServer.ts';
 import { createMetrics } from '../kube/report/metrics.ts';
 import { certificateSecret, type CertificateSecretOptions } from './certificateSecret.ts';
-import { help, parseFlags, type Flags } from './flags.ts';
+import { type Flags, help, parseFlags } from './flags.ts';
 import type { ClientPolicy } from './server/server.ts';
 import { createWebhook } from './webhook.ts';
 

@@ -1,7 +1,7 @@
-import { cniCodes, cniError, toCniError, type CniCode, type CniError } from '../../core/cni/error.ts';
+import { type CniCode, cniCodes, type CniError, cniError, toCniError } from '../../core/cni/error.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { PluginHung } from '../delegate/pluginError.ts';
-import { NetlinkError, NetlinkWorkerError, type ErrnoName, type Failure } from '../netlink/netlink.ts';
+import { type ErrnoName, type Failure, NetlinkError, NetlinkWorkerError } from '../netlink/netlink.ts';
 import type { Attachment } from './attachment.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 

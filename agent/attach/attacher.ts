@@ -1,13 +1,13 @@
-import { isInterfaceName } from '../../core/net/interfaceName.ts';
-import { cniError, cniCodes, type CniError } from '../../core/cni/error.ts';
-import type { CniResult } from '../../core/cni/result.ts';
 import type { Logger } from 'pino';
+import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
+import type { CniResult } from '../../core/cni/result.ts';
+import { isInterfaceName } from '../../core/net/interfaceName.ts';
+import type { OnStep } from '../base/steps.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { DelegateResult, Delegates } from '../delegate/delegates.ts';
 import type { LinkInfo, Netlink } from '../netlink/netlink.ts';
-import type { OnStep } from '../base/steps.ts';
-import { withAnswers, type Answers } from './answers.ts';
+import { type Answers, withAnswers } from './answers.ts';
 import { attachFailure, noNamespace } from './attachFailure.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 import { answerWithoutDefaults, routesBefore } from './defaultRoutes.ts';
@@ -15,7 +15,7 @@ import { Detacher } from './detacher.ts';
 import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { NicClaims } from './nicClaims.ts';
-import { planOf, type Plan } from './plan.ts';
+import { type Plan, planOf } from './plan.ts';
 import { resultOf } from './result.ts';
 import { refuseHeldAddresses, refuseTakenAddresses } from './takenAddresses.ts';
 

@@ -1,9 +1,9 @@
-import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
+import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
-import type { AddressInfo, LinkInfo, Netlink, RouteInfo, RuleInfo } from '../netlink/netlink.ts';
-import { mainTable } from '../netlink/constants.ts';
 import { ownProtocol } from '../base/ownership.ts';
-import { hopsOf, routeName, type CheckpointEntry, type CheckpointLink } from '../checkpoint/entry.ts';
+import { type CheckpointEntry, type CheckpointLink, hopsOf, routeName } from '../checkpoint/entry.ts';
+import { mainTable } from '../netlink/constants.ts';
+import type { AddressInfo, LinkInfo, Netlink, RouteInfo, RuleInfo } from '../netlink/netlink.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
 /**

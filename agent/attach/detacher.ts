@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
+import type { OnStep } from '../base/steps.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
 import { PluginHung, saysTheSame } from '../delegate/pluginError.ts';
-import { NetlinkError, type Netlink, type Op } from '../netlink/netlink.ts';
-import type { OnStep } from '../base/steps.ts';
+import { type Netlink, NetlinkError, type Op } from '../netlink/netlink.ts';
 import { bringBack, takeName, undoRenaming } from './movedNics.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { removeRuleOps } from './sourceRules.ts';

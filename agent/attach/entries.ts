@@ -1,17 +1,17 @@
 import { parseCidr } from '../../core/net/cidr.ts';
 import {
-  checkpointVersion,
-  gatewaysOf,
-  routeName,
   type CheckpointEntry,
   type CheckpointLink,
   type CheckpointMove,
+  checkpointVersion,
+  gatewaysOf,
+  routeName,
 } from '../checkpoint/entry.ts';
+import { useOf } from '../delegate/plugin.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
-import { hostAddress, hostEndName, type Attachment, type AttachmentNic } from './attachment.ts';
+import { type Attachment, type AttachmentNic, hostAddress, hostEndName } from './attachment.ts';
 import { bootId } from './movedNics.ts';
 import type { Plan } from './plan.ts';
-import { useOf } from '../delegate/plugin.ts';
 
 /** The checkpoint entry of an attachment before any part of it exists: it names only links that a cleanup has to look for. */
 export function intentOf(attachment: Attachment, netnsId: string): CheckpointEntry {

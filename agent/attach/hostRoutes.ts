@@ -3,11 +3,11 @@ import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
 import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
+import { hostEndPrefix, ownProtocol } from '../base/ownership.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { NeighbourChange, Netlink, RouteChange } from '../netlink/netlink.ts';
-import { hostEndPrefix, ownProtocol } from '../base/ownership.ts';
 
 export interface HostRoutesOptions {
   readonly netlink: Netlink;

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { namespaceExists } from '../netlink/namespace.ts';
 import { isSystemError } from '../base/systemErrors.ts';
+import { namespaceExists } from '../netlink/namespace.ts';
 
 /**
  * Which network namespace a path is: device and inode, which are the namespace's own (namespaces(7)). Undefined where the path is

@@ -1,10 +1,10 @@
 import { nicConflict, type NicUse } from '../../core/network/nicUse.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import { NetlinkError, type Netlink } from '../netlink/netlink.ts';
+import { useOf } from '../delegate/plugin.ts';
+import { type Netlink, NetlinkError } from '../netlink/netlink.ts';
 import type { Attachment } from './attachment.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
-import { useOf } from '../delegate/plugin.ts';
 
 /**
  * Keeps links that exclude each other off one NIC. The kernel itself refuses ipvlan beside macvlan, but not ipvlan in another mode:

@@ -3,13 +3,13 @@ import { CniError } from '../../core/cni/error.ts';
 import { parseIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import { hostEndName, ptpMac, type Attachment } from './attachment.ts';
+import { pluginOf } from '../delegate/plugin.ts';
+import { type Attachment, hostEndName, ptpMac } from './attachment.ts';
 import { intentOf, withPlan } from './entries.ts';
 import { planOf } from './plan.ts';
-import { refuseTakenAddresses } from './takenAddresses.ts';
-import { pluginOf } from '../delegate/plugin.ts';
 import { podRoutes } from './podRoutes.ts';
 import { resultOf } from './result.ts';
+import { refuseTakenAddresses } from './takenAddresses.ts';
 
 const nics = [
   { name: 'net1-0', master: 'eth1', addresses: ['10.0.0.5/19'] },

@@ -1,14 +1,14 @@
 import { formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
-import { routeName, type CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownProtocol } from '../base/ownership.ts';
+import { type CheckpointEntry, routeName } from '../checkpoint/entry.ts';
+import type { NativePlugin } from '../delegate/plugin.ts';
 import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
-import { hostAddress, hostEndName, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
+import { type Attachment, type AttachmentNic, hostAddress, hostEndName, ptpMac } from './attachment.ts';
 import { defaultRouteOps, noRoutesBefore } from './defaultRoutes.ts';
-import type { NativePlugin } from '../delegate/plugin.ts';
-import { linkGateways, podRoutes, type PodRoute } from './podRoutes.ts';
-import { sourceRuleOps, sourceRules, type SourceRule } from './sourceRules.ts';
+import { linkGateways, type PodRoute, podRoutes } from './podRoutes.ts';
+import { type SourceRule, sourceRuleOps, sourceRules } from './sourceRules.ts';
 
 /** The operations that make an attachment, in the order of the fields. */
 export interface Plan {

@@ -1,5 +1,5 @@
 import type { ResultRoute } from '../../core/cni/result.ts';
-import { tryParseAddress, type Family } from '../../core/net/address.ts';
+import { type Family, tryParseAddress } from '../../core/net/address.ts';
 import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { NextHop, RouteChange } from '../netlink/types.ts';

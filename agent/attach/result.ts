@@ -2,8 +2,8 @@ import type { CniResult, ResultInterface, ResultIp } from '../../core/cni/result
 import { parseCidr } from '../../core/net/cidr.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
-import { hostInterfacesOf, podInterface, type Answers } from './answers.ts';
-import { hostAddress, ptpMac, type Attachment, type AttachmentNic } from './attachment.ts';
+import { type Answers, hostInterfacesOf, podInterface } from './answers.ts';
+import { type Attachment, type AttachmentNic, hostAddress, ptpMac } from './attachment.ts';
 import { linkGateways, reachableRoutes } from './podRoutes.ts';
 
 /** The result of ADD. The links in the pod come first, so that the i-th interface is the i-th NIC. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { compareCidrs, contains, formatCidr, parseCidr, type IpCidr } from '../../core/net/cidr.ts';
 import { parseAddress } from '../../core/net/address.ts';
+import { compareCidrs, contains, formatCidr, type IpCidr, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
+import { type CheckpointEntry, hopsOf } from '../checkpoint/entry.ts';
 import type { NextHop, Op } from '../netlink/types.ts';
-import { hopsOf, type CheckpointEntry } from '../checkpoint/entry.ts';
-import { linkLocal, withHops, type PodRoute } from './podRoutes.ts';
-import { hostAddress, type Attachment } from './attachment.ts';
+import { type Attachment, hostAddress } from './attachment.ts';
+import { linkLocal, type PodRoute, withHops } from './podRoutes.ts';
 
 /** A routing rule in the pod: packets from the address leave by the link. */
 export interface SourceRule {

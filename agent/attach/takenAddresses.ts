@@ -2,7 +2,7 @@ import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import { hostAddress, type Attachment } from './attachment.ts';
+import { type Attachment, hostAddress } from './attachment.ts';
 
 /**
  * The host has one route to an address, so a second ptp link with it would take it from the first: in the same pod, or in another one

@@ -1,7 +1,7 @@
-import { expect } from 'chai';
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { pino } from 'pino';
 import { Checkpoint } from './checkpoint.ts';
 import type { CheckpointEntry } from './entry.ts';

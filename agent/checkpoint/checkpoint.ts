@@ -3,9 +3,9 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { messageOf } from '../../core/errors.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
-import { entryKey, isEntry, type CheckpointEntry } from './entry.ts';
+import { messageOf } from '../../core/errors.ts';
+import { type CheckpointEntry, entryKey, isEntry } from './entry.ts';
 
 const suffix = '.json';
 /** Longest file name (NAME_MAX) that is used as it is; what is longer is hashed. */

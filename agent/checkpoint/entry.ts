@@ -1,6 +1,6 @@
 import type { Delegate } from '../../core/delegate/delegate.ts';
-import type { NicUse } from '../../core/network/nicUse.ts';
 import { formatAddress, parseAddress } from '../../core/net/address.ts';
+import type { NicUse } from '../../core/network/nicUse.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { NextHop, Route } from '../netlink/types.ts';
 

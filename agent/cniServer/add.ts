@@ -2,22 +2,22 @@ import { gatewayFamilies } from '../../core/annotation/defaultRoutes.ts';
 import {
   interfaceNames,
   macOf,
+  type NetworkSelection,
   parseNetworks,
   readNetworks,
   runtimeConfigOf,
-  type NetworkSelection,
 } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { CniCall } from '../../core/cni/call.ts';
-import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
-import { askedFor, prevResultOf, type CniConfig } from '../../core/cni/config.ts';
-import { encodePrevResult, encodeResult, type CniResult } from '../../core/cni/result.ts';
+import { askedFor, type CniConfig, prevResultOf } from '../../core/cni/config.ts';
+import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
+import { type CniResult, encodePrevResult, encodeResult } from '../../core/cni/result.ts';
 import { readMac } from '../../core/net/mac.ts';
 import { abortable } from '../../kube/api/deadline.ts';
 import type { Pod } from '../../kube/api/resources.ts';
+import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import type { Budget, Wanted } from '../decision/wanted.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
-import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import { attachmentStatus, primaryStatus } from '../status/networkStatus.ts';
 import type { CniContext } from './context.ts';
 

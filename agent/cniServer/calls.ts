@@ -1,17 +1,17 @@
-import { readCall, type CniCall } from '../../core/cni/call.ts';
-import { cniCodes, cniError, encodeCniError, toCniError, type CniError } from '../../core/cni/error.ts';
-import { readConfig, type CniConfig } from '../../core/cni/config.ts';
+import { type CniCall, readCall } from '../../core/cni/call.ts';
+import { type CniConfig, readConfig } from '../../core/cni/config.ts';
+import { cniCodes, type CniError, cniError, encodeCniError, toCniError } from '../../core/cni/error.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/versions.ts';
-import { wireVersion, type CniAnswer, type CniRequest } from '../../core/cni/wire.ts';
+import { type CniAnswer, type CniRequest, wireVersion } from '../../core/cni/wire.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import { isRetryable } from '../../kube/api/errors.ts';
+import { KeyedSerial } from '../base/serial.ts';
 import type { Budget } from '../decision/wanted.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { collectGarbage } from './collectGarbage.ts';
 import type { CniContext } from './context.ts';
 import { remove } from './remove.ts';
-import { KeyedSerial } from '../base/serial.ts';
 import { status } from './status.ts';
 
 /**

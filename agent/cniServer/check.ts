@@ -1,5 +1,5 @@
 import type { CniCall } from '../../core/cni/call.ts';
-import { prevResultOf, type CniConfig } from '../../core/cni/config.ts';
+import { type CniConfig, prevResultOf } from '../../core/cni/config.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { checkAttachment } from '../attach/check.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';

@@ -1,5 +1,5 @@
 import type { CniCall } from '../../core/cni/call.ts';
-import { validAttachmentsOf, type CniConfig, type ValidAttachment } from '../../core/cni/config.ts';
+import { type CniConfig, type ValidAttachment, validAttachmentsOf } from '../../core/cni/config.ts';
 import { cniCodes, cniError, toCniError } from '../../core/cni/error.ts';
 import { linkName } from '../attach/attachment.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';

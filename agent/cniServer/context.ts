@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Attacher } from '../attach/attacher.ts';
+import type { OnStep } from '../base/steps.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { Decider } from '../decision/decider.ts';
 import type { Delegates } from '../delegate/delegates.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { AddsUnderWay } from '../pods/addsUnderWay.ts';
-import type { OnStep } from '../base/steps.ts';
 import type { NetworkStatus } from '../status/networkStatus.ts';
 
 /** What answering CNI calls needs. */

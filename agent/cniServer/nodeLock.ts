@@ -1,4 +1,4 @@
-import { chmod, mkdir, type FileHandle } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { sleep } from '../../kube/api/deadline.ts';

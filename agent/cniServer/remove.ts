@@ -1,10 +1,10 @@
 import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
-import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { linkName } from '../attach/attachment.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
-import { NetlinkError, type LinkInfo, type Netlink } from '../netlink/netlink.ts';
+import { type LinkInfo, type Netlink, NetlinkError } from '../netlink/netlink.ts';
 import type { CniContext } from './context.ts';
 
 /**

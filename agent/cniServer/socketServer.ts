@@ -5,12 +5,12 @@ import type { Logger } from 'pino';
 import { cniCodes, cniError, encodeCniError } from '../../core/cni/error.ts';
 import { newestVersion } from '../../core/cni/versions.ts';
 import {
+  type CniAnswer,
+  type CniRequest,
   decodeRequest,
   encodeAnswer,
   maxRequestBytes,
   uninstalledMark,
-  type CniAnswer,
-  type CniRequest,
 } from '../../core/cni/wire.ts';
 import { isMultiNicError } from '../../core/errors.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';

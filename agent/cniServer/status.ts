@@ -1,6 +1,6 @@
 import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
-import { CniError, cniCodes, cniError } from '../../core/cni/error.ts';
+import { cniCodes, CniError, cniError } from '../../core/cni/error.ts';
 import { isMultiNicError } from '../../core/errors.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';

@@ -1,6 +1,6 @@
 import { attachmentsKey } from '../../core/api/names.ts';
 import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
-import { delegateConf, ipamConf, type DelegateNic, type Handed } from '../../core/delegate/delegateConf.ts';
+import { delegateConf, type DelegateNic, type Handed, ipamConf } from '../../core/delegate/delegateConf.ts';
 import { nicIpam } from '../../core/delegate/nicIpam.ts';
 import { addressesOf } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
@@ -9,7 +9,7 @@ import { hostDeviceIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import { wantedOfNic } from '../../core/pool/claim.ts';
 import { requestKeys } from '../../core/selection/request.ts';
-import { linkName, type AttachmentNic, type MovedNic } from '../attach/attachment.ts';
+import { type AttachmentNic, linkName, type MovedNic } from '../attach/attachment.ts';
 import type { Plugin } from '../delegate/plugin.ts';
 import type { PodDevice } from './podDevices.ts';
 

@@ -10,16 +10,16 @@ import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Attachment } from '../attach/attachment.ts';
 import { withoutDefaults } from '../attach/defaultRoutes.ts';
-import { pluginOf } from '../delegate/plugin.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate } from '../checkpoint/entry.ts';
+import { pluginOf } from '../delegate/plugin.ts';
 import { attachmentNics } from './attachmentNics.ts';
 import { Grants, type GrantsOptions } from './grants.ts';
 import { mastersOf } from './masters.ts';
 import { devicesOfOthers, resourcesOf } from './otherDevices.ts';
-import { podDevices, type PodDevice } from './podDevices.ts';
+import { type PodDevice, podDevices } from './podDevices.ts';
 import { checkRecorded } from './recorded.ts';
-import { lagMs, requestOf, type Budget, type Wanted } from './wanted.ts';
+import { type Budget, lagMs, requestOf, type Wanted } from './wanted.ts';
 
 export interface DeciderOptions extends GrantsOptions {
   readonly checkpoint: Checkpoint;

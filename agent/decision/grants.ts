@@ -1,8 +1,8 @@
+import { type Attachments, readAttachments } from '../../core/annotation/attachments.ts';
 import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
-import { readAttachments, type Attachments } from '../../core/annotation/attachments.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import type { Network } from '../../core/network/network.ts';
-import { holderOf, isHeldBy, type Claimant } from '../../core/pool/holder.ts';
+import { type Claimant, holderOf, isHeldBy } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import type { NicRequest } from '../../core/selection/request.ts';
@@ -10,7 +10,7 @@ import type { DevicePlacement } from '../../core/selection/types.ts';
 import { classOf, strategyOf } from '../../core/selection/wish.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import { claimantOf } from '../../kube/grants/claimantOf.ts';
-import { grantOnNode, type Granted } from '../../kube/grants/grant.ts';
+import { type Granted, grantOnNode } from '../../kube/grants/grant.ts';
 import { sharersOf } from '../../kube/grants/sharedNics.ts';
 import { tellChoice } from '../../kube/grants/tellChoice.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
@@ -21,7 +21,7 @@ import type { KubeletDevices } from '../devices/kubeletDevices.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 import { devicePlacement } from './devicePlacement.ts';
 import type { PodDevice } from './podDevices.ts';
-import { lagMs, requestOf, type Budget, type Wanted } from './wanted.ts';
+import { type Budget, lagMs, requestOf, type Wanted } from './wanted.ts';
 
 export interface GrantsOptions {
   readonly view: ClusterView;

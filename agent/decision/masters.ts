@@ -3,7 +3,7 @@ import { MultiNicError } from '../../core/errors.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
 import { indexOf } from '../../core/layout/interfaceIndex.ts';
 import { vlanCidr } from '../../core/layout/layout.ts';
-import { membersOf, type Member } from '../../core/layout/members.ts';
+import { type Member, membersOf } from '../../core/layout/members.ts';
 import { parseAddress } from '../../core/net/address.ts';
 import { contains } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';

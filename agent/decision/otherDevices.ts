@@ -1,9 +1,9 @@
-import { annotation } from '../../core/api/names.ts';
 import { interfaceNames, parseNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
 import { deviceResources, devicesWanted } from '../../core/network/deviceResource.ts';
 import { readNicRequest } from '../../core/selection/request.ts';
-import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Pod } from '../../kube/api/resources.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 
 /** The resources of a network's devices, as far as they are known. */
 export function resourcesOf({ object, state: { network } }: KnownNetwork): readonly string[] {

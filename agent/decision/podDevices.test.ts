@@ -1,9 +1,9 @@
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { isMultiNicError } from '../../core/errors.ts';
-import { podDevices, type DeviceWish } from './podDevices.ts';
+import { type DeviceWish, podDevices } from './podDevices.ts';
 
 describe('podDevices', () => {
   let sysfs: string;

@@ -1,6 +1,6 @@
+import { MultiNicError } from '../../core/errors.ts';
 import { allocate } from '../../core/pool/allocate.ts';
 import { claimsOnNode } from '../../core/pool/claim.ts';
-import { MultiNicError } from '../../core/errors.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 

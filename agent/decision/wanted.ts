@@ -1,5 +1,5 @@
 import type { Family } from '../../core/net/address.ts';
-import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
+import { type NicRequest, readNicRequest } from '../../core/selection/request.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 
 /** How long the node's copies may lag behind those of whoever admitted the pod, ms: after a refusal, the runtime makes the sandbox anew. */

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import pino from 'pino';
 import type { Delegate } from '../../core/delegate/delegate.ts';
-import type { Attachment } from '../attach/attachment.ts';
 import { attachFailure } from '../attach/attachFailure.ts';
+import type { Attachment } from '../attach/attachment.ts';
 import { Detacher, type DetacherOptions } from '../attach/detacher.ts';
-import { checkpointVersion, type CheckpointEntry } from '../checkpoint/entry.ts';
+import { type CheckpointEntry, checkpointVersion } from '../checkpoint/entry.ts';
 import { Delegates } from './delegates.ts';
 import { PluginHung } from './pluginError.ts';
 

@@ -1,16 +1,16 @@
 import type { CniCommand } from '../../core/cni/call.ts';
 import type { ValidAttachment } from '../../core/cni/config.ts';
-import { cniCodes, cniError, type CniCode } from '../../core/cni/error.ts';
-import { errorTable } from '../../core/errors.ts';
-import { readResult, type ReadResult } from '../../core/cni/readResult.ts';
+import { type CniCode, cniCodes, cniError } from '../../core/cni/error.ts';
+import { type ReadResult, readResult } from '../../core/cni/readResult.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
+import { errorTable } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
+import { compareNaturally } from '../../core/naturalOrder.ts';
 import { tryParseCidr } from '../../core/net/cidr.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import { execPlugin } from './execPlugin.ts';
 import { findPlugin } from './findPlugin.ts';
 import { PluginHung } from './pluginError.ts';
-import { compareNaturally } from '../../core/naturalOrder.ts';
 
 /** The parameters that another plugin is called with for one interface. */
 export interface DelegateCall {

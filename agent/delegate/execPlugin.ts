@@ -3,7 +3,7 @@ import { cniCodes, type CniError } from '../../core/cni/error.ts';
 import { errorTable } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
 import { PluginError } from './pluginError.ts';
-import { maxOutput, runToEnd, type Ending } from './pluginProcess.ts';
+import { type Ending, maxOutput, runToEnd } from './pluginProcess.ts';
 
 /** One call of a plugin's executable. */
 export interface PluginCall {

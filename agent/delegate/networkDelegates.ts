@@ -1,5 +1,5 @@
 import type { Delegate } from '../../core/delegate/delegate.ts';
-import { delegateConf, ipamConf, type DelegateNic } from '../../core/delegate/delegateConf.ts';
+import { delegateConf, type DelegateNic, ipamConf } from '../../core/delegate/delegateConf.ts';
 import { configuredMasters, nicIpam } from '../../core/delegate/nicIpam.ts';
 import { givesAddresses } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';

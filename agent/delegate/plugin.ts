@@ -1,10 +1,10 @@
-import { cniCodes, cniError, type CniError } from '../../core/cni/error.ts';
 import { cniType } from '../../core/api/names.ts';
+import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
 import { multiConfigIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
+import { type NicUse, nicUse } from '../../core/network/nicUse.ts';
 import type { IpvlanMode, MacvlanMode } from '../netlink/types.ts';
-import { nicUse, type NicUse } from '../../core/network/nicUse.ts';
 
 /** How the links of a network are made: by the agent, over netlink, or by another plugin. */
 export type Plugin = NativePlugin | { readonly type: 'delegate'; readonly name: string; readonly use?: NicUse };

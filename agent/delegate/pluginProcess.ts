@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { whenAborted } from '../../kube/api/whenAborted.ts';
 import { isSystemError } from '../base/systemErrors.ts';
 

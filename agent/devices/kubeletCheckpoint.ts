@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../core/json.ts';
 import { orUndefined } from '../base/systemErrors.ts';
-import { inOrder, type AssignedDevice } from './assignedDevice.ts';
+import { type AssignedDevice, inOrder } from './assignedDevice.ts';
 
 /**
  * What the device manager of the kubelet has assigned to a pod, from the checkpoint that it writes before it has a sandbox made

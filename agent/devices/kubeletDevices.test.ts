@@ -1,9 +1,9 @@
-import { expect } from 'chai';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { pino } from 'pino';
 import { GrpcServer, type Method } from '../../test/devices/grpcServer.ts';
 import { GrpcError, grpcStatus } from './grpc.ts';

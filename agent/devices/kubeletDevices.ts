@@ -5,7 +5,7 @@ import type { Pod } from '../../kube/api/resources.ts';
 import { isSystemError } from '../base/systemErrors.ts';
 import type { AssignedDevice } from './assignedDevice.ts';
 import { readCheckpoint } from './kubeletCheckpoint.ts';
-import { podResources, type PodName } from './podResources.ts';
+import { type PodName, podResources } from './podResources.ts';
 
 /** How long the kubelet may take to answer from its memory, ms. */
 const answerMs = 2000;

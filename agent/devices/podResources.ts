@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { inOrder, type AssignedDevice } from './assignedDevice.ts';
+import { type AssignedDevice, inOrder } from './assignedDevice.ts';
 import { GrpcConnection, GrpcError, grpcStatus } from './grpc.ts';
 import { bytesField, bytesOf, int64Of, textOf, textsOf } from './protobuf.ts';
 

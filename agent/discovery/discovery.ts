@@ -10,8 +10,8 @@ import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
-import { hostNic, isOnLink, linksWithAddress, nicLinks, vlanParent, type PrimaryOptions } from './hostNics.ts';
-import { nicPlaces, placesCondition, placesConditionType, type NicPlaces } from './nicPlaces.ts';
+import { hostNic, isOnLink, linksWithAddress, nicLinks, type PrimaryOptions, vlanParent } from './hostNics.ts';
+import { type NicPlaces, nicPlaces, placesCondition, placesConditionType } from './nicPlaces.ts';
 import { isOffered, type NicRules } from './nicRules.ts';
 import { readDevice } from './sysfs.ts';
 

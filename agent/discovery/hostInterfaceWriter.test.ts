@@ -5,7 +5,7 @@ import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { hostInterfaces } from '../../kube/api/resources.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
-import { HostInterfaceWriter, linkStateMs, type ConditionState } from './hostInterfaceWriter.ts';
+import { type ConditionState, HostInterfaceWriter, linkStateMs } from './hostInterfaceWriter.ts';
 
 const logger = pino({ enabled: false });
 const { signal } = new AbortController();

@@ -7,8 +7,8 @@ import { secondsOf } from '../../core/status/condition.ts';
 import { routesProgrammed } from '../../core/status/routes.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
-import type { Informer } from '../../kube/watch/informer.ts';
 import { hostInterfaces } from '../../kube/api/resources.ts';
+import type { Informer } from '../../kube/watch/informer.ts';
 
 /** A condition as its maker knows it; the writer adds the time of its last change. */
 export type ConditionState = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AddressInfo, LinkInfo, RouteInfo } from '../netlink/types.ts';
-import { hostNic, nicLinks, vlanParent, type LinkDump } from './hostNics.ts';
+import { hostNic, type LinkDump, nicLinks, vlanParent } from './hostNics.ts';
 
 let nextIndex = 1;
 

@@ -1,13 +1,13 @@
 import type { HostNic } from '../../core/api/types.ts';
-import { bitsOf, formatAddress, parseAddress, type IpAddress } from '../../core/net/address.ts';
-import { contains, formatCidr, parseCidr, type IpCidr } from '../../core/net/cidr.ts';
+import { compareNaturally } from '../../core/naturalOrder.ts';
+import { bitsOf, formatAddress, type IpAddress, parseAddress } from '../../core/net/address.ts';
+import { contains, formatCidr, type IpCidr, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { hostEndPrefix } from '../base/ownership.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { AddressInfo, LinkInfo, RouteInfo } from '../netlink/types.ts';
 import { primaryLink } from './primary.ts';
 import type { Device } from './sysfs.ts';
-import { compareNaturally } from '../../core/naturalOrder.ts';
 
 /** What the kernel says of a host's links. */
 export interface LinkDump {

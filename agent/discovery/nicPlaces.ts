@@ -1,7 +1,7 @@
 import type { AllocatedNic, HostNic } from '../../core/api/types.ts';
 import { addressesOf } from '../../core/layout/members.ts';
-import { formatCidr } from '../../core/net/cidr.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
+import { formatCidr } from '../../core/net/cidr.ts';
 import type { ConditionState } from './hostInterfaceWriter.ts';
 
 /** What is known of a host's NICs at one moment. */

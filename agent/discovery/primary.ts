@@ -1,4 +1,4 @@
-import { compareAddresses, parseAddress, tryParseAddress, type IpAddress } from '../../core/net/address.ts';
+import { compareAddresses, type IpAddress, parseAddress, tryParseAddress } from '../../core/net/address.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { hopsOf } from '../checkpoint/entry.ts';
 import { mainTable } from '../netlink/constants.ts';

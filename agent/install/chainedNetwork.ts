@@ -1,9 +1,9 @@
-import { watch, type FSWatcher } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { messageOf } from '../../core/errors.ts';
 import { chainedFile, chainedList, primaryFile } from '../../core/cni/chainedList.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
 import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';

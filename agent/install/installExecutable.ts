@@ -1,7 +1,7 @@
 import { access, chmod, constants, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../core/errors.ts';
 import { cniType } from '../../core/api/names.ts';
+import { messageOf } from '../../core/errors.ts';
 import { orUndefined } from '../base/systemErrors.ts';
 import { replaceFile } from './replaceFile.ts';
 

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import { component } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isNotFound } from '../../kube/api/errors.ts';
-import { Informer } from '../../kube/watch/informer.ts';
-import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { daemonSets, namespaces } from '../../kube/api/resources.ts';
 import type { KubeObject, ObjectRef, Resource } from '../../kube/api/types.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { Informer } from '../../kube/watch/informer.ts';
 
 /** Part of the time that a pod has to end, ms. */
 const askTimeoutMs = 5_000;

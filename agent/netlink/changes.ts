@@ -1,5 +1,5 @@
-import type { Writer } from './attributes.ts';
 import { writeAddressChange } from './address.ts';
+import type { Writer } from './attributes.ts';
 import type { Context } from './context.ts';
 import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkDelGroup, writeLinkSet } from './linkRequests.ts';
 import { writeNeighbourChange } from './neighbour.ts';

@@ -1,4 +1,4 @@
-import { parseAttributes, readText, type Attributes, type Writer } from './attributes.ts';
+import { type Attributes, parseAttributes, readText, type Writer } from './attributes.ts';
 import { AF, NLM_F, NLMSG, NLMSGERR_ATTR } from './constants.ts';
 import type { Family } from './types.ts';
 

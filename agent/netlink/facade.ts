@@ -5,7 +5,7 @@ import type { PackableOp } from './changes.ts';
 import { NetlinkError, NetlinkWorkerError } from './errors.ts';
 import type { MonitorGroup, Subscription } from './events.ts';
 import { BatchFailure, type OnFailure } from './failure.ts';
-import { Monitor, type EventSink } from './monitor.ts';
+import { type EventSink, Monitor } from './monitor.ts';
 import type { Netlink, NetlinkBackend, RunOptions } from './netlink.ts';
 import { threadPoolSize } from './threadPool.ts';
 import type { NetnsPath, Op, Outcome, Result, ResultsOf } from './types.ts';

@@ -1,5 +1,5 @@
 import { isChange } from './changes.ts';
-import { errnoName, ErrnoError } from './errors.ts';
+import { ErrnoError, errnoName } from './errors.ts';
 import { unwritableErrno } from './text.ts';
 import type { Failure, Op, Result } from './types.ts';
 

@@ -1,6 +1,6 @@
 import { Batch } from './batch.ts';
 import { NetlinkFacade } from './facade.ts';
-import { BatchFailure, toFailure, type OnFailure } from './failure.ts';
+import { BatchFailure, type OnFailure, toFailure } from './failure.ts';
 import type { EventSink } from './monitor.ts';
 import { NetlinkSocket } from './socket.ts';
 import { ThreadNamespace } from './threadNamespace.ts';

@@ -1,4 +1,4 @@
-import { eachAttribute, nested, readText, readUint, zeroTerminated, type Attributes } from './attributes.ts';
+import { type Attributes, eachAttribute, nested, readText, readUint, zeroTerminated } from './attributes.ts';
 import { parseLinkHeader } from './codec.ts';
 import { IFF, IFLA, IFLA_INFO, IFLA_IPVLAN, IFLA_MACVLAN, IFLA_VLAN, IFLA_VRF } from './constants.ts';
 import { ipvlanFlags, ipvlanModes, macvlanModes, operStates } from './names.ts';

@@ -1,5 +1,5 @@
-import type { Writer } from './attributes.ts';
 import { parseAddressInfo, writeAddressDump } from './address.ts';
+import type { Writer } from './attributes.ts';
 import type { Context } from './context.ts';
 import { keepsAddress, keepsRoute, keepsRule } from './filters.ts';
 import { parseLink } from './link.ts';

@@ -1,4 +1,4 @@
-import { nested, parseAttributes, readUint, type Attributes } from './attributes.ts';
+import { type Attributes, nested, parseAttributes, readUint } from './attributes.ts';
 import { familyOf, parseRouteHeader } from './codec.ts';
 import { RTA, RTAX, RTM_F_CLONED, RTNH_F } from './constants.ts';
 import { routeTypes, scopeName } from './names.ts';

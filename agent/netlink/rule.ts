@@ -1,7 +1,7 @@
-import { readText, readUint, type Attributes, type Writer } from './attributes.ts';
+import { type Attributes, readText, readUint, type Writer } from './attributes.ts';
 import { afOf, familyOf, parseRuleHeader, writeMessage, writeRuleHeader } from './codec.ts';
 import { FIB_RULE_INVERT, FRA, NLM_F, RTM } from './constants.ts';
-import { formatNetwork, InvalidArgument, parseNetwork, type NetworkBytes } from './text.ts';
+import { formatNetwork, InvalidArgument, type NetworkBytes, parseNetwork } from './text.ts';
 import type { Family, Rule, RuleAction, RuleChange, RuleInfo, RuleList } from './types.ts';
 
 const change = NLM_F.REQUEST | NLM_F.ACK;

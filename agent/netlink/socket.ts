@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { constants } from 'node:os';
 import { align, Writer } from './attributes.ts';
-import { eachMessage, parseAcknowledgement, type Acknowledgement, type Message } from './codec.ts';
+import { type Acknowledgement, eachMessage, type Message, parseAcknowledgement } from './codec.ts';
 import { NLM_F, NLMSG } from './constants.ts';
 import { ErrnoError } from './errors.ts';
 import * as libc from './libc.ts';

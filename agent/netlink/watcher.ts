@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import { eachMessage } from './codec.ts';
-import { groupNumber, parseEvent, type MonitorEvent } from './events.ts';
+import { groupNumber, type MonitorEvent, parseEvent } from './events.ts';
 import { withoutNewRoutes } from './filter.ts';
 import { SystemError } from './libc.ts';
 import type { EventSink } from './monitor.ts';

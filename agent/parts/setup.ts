@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { KubeClient } from '../../kube/api/client.ts';
 import type { Metrics } from '../../kube/report/metrics.ts';
+import type { OnStep } from '../base/steps.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { AgentMetrics } from '../metrics.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { AgentOptions } from '../options.ts';
-import type { OnStep } from '../base/steps.ts';
 
 /** What the agent is built on; whoever opened it closes it. */
 export interface AgentBase {

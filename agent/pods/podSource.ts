@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import { annotation, mirrorAnnotation } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import type { CallOptions } from '../../kube/api/clientOptions.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
+import type { ObjectRef } from '../../kube/api/types.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
-import type { ObjectRef } from '../../kube/api/types.ts';
 
 export interface PodSourceOptions {
   readonly client: KubeClient;

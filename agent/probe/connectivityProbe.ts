@@ -9,15 +9,15 @@ import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { askPeers } from './askPeers.ts';
-import { probedNics, type Peer, type ProbedNic } from './peers.ts';
+import { type Peer, type ProbedNic, probedNics } from './peers.ts';
 import {
   afterRound,
   nextPeers,
   noAnswer,
   peersCondition,
   probeOff,
-  unknown,
   type Reachability,
+  unknown,
 } from './reachability.ts';
 
 /** The result of one round for one NIC. */

@@ -1,4 +1,4 @@
-import { assemble, everything, giveBack, jumpIfEqual, type Instruction } from '../netlink/filter.ts';
+import { assemble, everything, giveBack, type Instruction, jumpIfEqual } from '../netlink/filter.ts';
 import type { Family } from '../netlink/types.ts';
 
 /**

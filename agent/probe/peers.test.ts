@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
-import { readNetwork, type Network } from '../../core/network/network.ts';
+import { type Network, readNetwork } from '../../core/network/network.ts';
 import { probedNics } from './peers.ts';
 
 const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3 });

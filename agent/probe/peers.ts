@@ -1,8 +1,8 @@
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
 import { mixedHash32 } from '../../core/hash.ts';
-import { positionKey, type NicPosition } from '../../core/layout/interfaceIndex.ts';
-import { isUp, membersKey, membersOf, type Member } from '../../core/layout/members.ts';
+import { type NicPosition, positionKey } from '../../core/layout/interfaceIndex.ts';
+import { isUp, type Member, membersKey, membersOf } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
 import { formatCidr, tryParseCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { ProbedNic } from './peers.ts';
-import { afterRound, nextPeers, peersCondition, unknown, type Reachability } from './reachability.ts';
+import { afterRound, nextPeers, peersCondition, type Reachability, unknown } from './reachability.ts';
 
 const hosts = Array.from({ length: 12 }, (_, i) => `h${i}`);
 const probed = (nic: string, count = hosts.length): ProbedNic => ({

@@ -1,16 +1,16 @@
 import type { Logger } from 'pino';
 import type { AllocatedNic, Allocation, IPPool } from '../../core/api/types.ts';
 import type { Network } from '../../core/network/network.ts';
-import { isHeldBy, type Claimant } from '../../core/pool/holder.ts';
-import { emptyPool, readPool, type PoolContent } from '../../core/pool/content.ts';
+import { emptyPool, type PoolContent, readPool } from '../../core/pool/content.ts';
+import { type Claimant, isHeldBy } from '../../core/pool/holder.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
+import { ipPools } from '../../kube/api/resources.ts';
+import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
-import { untilAborted, type Runnable } from '../../kube/process/lifecycle.ts';
-import { ipPools } from '../../kube/api/resources.ts';
 
 export interface PoolRecordsOptions {
   readonly client: KubeClient;

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Allocation } from '../../core/api/types.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import type { PoolStore } from '../../kube/pools/poolStore.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
-import type { Pod } from '../../kube/api/resources.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';

@@ -1,5 +1,5 @@
-import { nicUse } from '../../core/network/nicUse.ts';
 import type { Network } from '../../core/network/network.ts';
+import { nicUse } from '../../core/network/nicUse.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { ConditionState } from '../discovery/hostInterfaceWriter.ts';
 import type { Netlink } from '../netlink/netlink.ts';

@@ -1,8 +1,8 @@
-import { diffRoutes, type Difference, type WantedRoute, type WantedRule } from '../../core/routes/diff.ts';
+import { type Difference, diffRoutes, type WantedRoute, type WantedRule } from '../../core/routes/diff.ts';
 import { assignTables, isOwnTable } from '../../core/routes/tables.ts';
+import { ownProtocol } from '../base/ownership.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink, Outcome, RouteChange, RouteInfo, Rule, RuleChange, RuleInfo } from '../netlink/netlink.ts';
-import { ownProtocol } from '../base/ownership.ts';
 import type { NetworkChanges, NetworkRoutes } from './routePlan.ts';
 
 /** Our rules come before the main table (32766) and after those that administrators usually put first. */

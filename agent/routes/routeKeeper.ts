@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { routesProgrammed } from '../../core/status/routes.ts';
-import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
 import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';

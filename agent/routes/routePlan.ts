@@ -1,7 +1,7 @@
 import type { HostInterfaceSpec } from '../../core/api/types.ts';
 import { formatCidr } from '../../core/net/cidr.ts';
-import { routeBase, type L3Route } from '../../core/routes/desiredRoutes.ts';
-import { NetworkPlan, type HostView, type RouteChanges } from '../../core/routes/networkPlan.ts';
+import { type L3Route, routeBase } from '../../core/routes/desiredRoutes.ts';
+import { type HostView, NetworkPlan, type RouteChanges } from '../../core/routes/networkPlan.ts';
 import type { TableUser } from '../../core/routes/tables.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 

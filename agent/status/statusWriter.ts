@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import { annotation, component } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isConflict, isNotFound } from '../../kube/api/errors.ts';
-import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { pods } from '../../kube/api/resources.ts';
 import { keyOf, refOf } from '../../kube/api/types.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import { formatNetworkStatus, type NetworkStatus } from './networkStatus.ts';
 

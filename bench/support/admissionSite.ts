@@ -4,13 +4,13 @@ import type { IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { parseRecord, stateOf } from '../../core/pool/record.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
-import { hostInterfaces, ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/api/resources.ts';
+import { hostInterfaces, ipPools, multiNicNetworks, namespaces, type Pod, pods } from '../../kube/api/resources.ts';
+import { type Cluster, startCluster } from '../../test/cluster/index.ts';
 import { eventually } from '../../test/eventually.ts';
-import { startCluster, type Cluster } from '../../test/cluster/index.ts';
+import { applyManifests, definitionCrd } from '../../test/system/apply.ts';
 import { startAdmissionProcess, startWebhookProcess } from '../../test/system/webhookProcess.ts';
 import { hostName, largeCluster } from './largeCluster.ts';
 import { startWebhookReplicas, type WebhookReplicas } from './webhookReplicas.ts';
-import { applyManifests, definitionCrd } from '../../test/system/apply.ts';
 
 const noopProgram = join(import.meta.dirname, 'noopWebhook.ts');
 const nics = 8;

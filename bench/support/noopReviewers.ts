@@ -1,9 +1,9 @@
 import { label } from '../../core/api/names.ts';
 import { webhookConfigurations } from '../../test/system/webhookConfigurations.ts';
-import type { Reviewer } from '../../webhook/server/app.ts';
 import { allow } from '../../webhook/review/decision.ts';
 import { setEntries } from '../../webhook/review/jsonPatch.ts';
 import { podOf } from '../../webhook/review/pod.ts';
+import type { Reviewer } from '../../webhook/server/app.ts';
 
 /**
  * What the label says of a pod about which nothing was decided. A pod with the label, whatever its value, is not sent to the second and

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installWebhooks, removeWebhooks } from '../../test/system/webhookConfigurations.ts';
-import { apiRequests } from './apiRequests.ts';
 import type { AdmissionCase, AdmissionSite, Outcome } from './admissionSite.ts';
+import { apiRequests } from './apiRequests.ts';
 import type { Load } from './load.ts';
 import { noopLabel } from './noopReviewers.ts';
 

@@ -1,9 +1,9 @@
 import pino from 'pino';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
 import { ClusterView } from '../../kube/view/clusterView.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
 import type { InformerHandlers } from '../../kube/watch/informerHandlers.ts';
-import type { KubeObject } from '../../kube/api/types.ts';
 
 /** Objects that are there without an API server. */
 class Planned<T extends KubeObject> {

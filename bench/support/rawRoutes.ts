@@ -1,5 +1,5 @@
 import { Writer } from '../../agent/netlink/attributes.ts';
-import { eachMessage, parseAcknowledgement, type Acknowledgement } from '../../agent/netlink/codec.ts';
+import { type Acknowledgement, eachMessage, parseAcknowledgement } from '../../agent/netlink/codec.ts';
 import * as libc from '../../agent/netlink/libc.ts';
 import { writeRouteChange } from '../../agent/netlink/routeRequests.ts';
 import { NetlinkSocket } from '../../agent/netlink/socket.ts';

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import { mergeBundles, isOurs, type BundledCertificate } from '../../certs/bundle.ts';
+import { type BundledCertificate, isOurs, mergeBundles } from '../../certs/bundle.ts';
 import {
+  type CertificateContent,
   factsOf,
   formatContent,
   readContent,
@@ -8,7 +9,6 @@ import {
   withNewAuthority,
   withNewLeaf,
   withoutOldAuthorities,
-  type CertificateContent,
 } from '../../certs/content.ts';
 import { planRotation, type RotationStep, type StoredFacts } from '../../certs/plan.ts';
 import { Sighting } from '../../certs/sighting.ts';
@@ -16,12 +16,12 @@ import { component } from '../../core/api/names.ts';
 import { messageOf, MultiNicError } from '../../core/errors.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
+import { type Secret, secrets } from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import { group, type Runnable } from '../../kube/process/lifecycle.ts';
+import { WorkQueue, type WorkResult } from '../../kube/process/workQueue.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
-import { group, type Runnable } from '../../kube/process/lifecycle.ts';
-import { secrets, type Secret } from '../../kube/api/resources.ts';
-import type { KubeObject, Resource } from '../../kube/api/types.ts';
-import { WorkQueue, type WorkResult } from '../../kube/process/workQueue.ts';
 import type { CertificateOptions } from './options.ts';
 import { keeperOf } from './otherKeepers.ts';
 import {

@@ -1,10 +1,10 @@
-import { formatBundle, readBundle, type BundledCertificate } from '../../certs/bundle.ts';
+import { type BundledCertificate, formatBundle, readBundle } from '../../certs/bundle.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import {
-  mutatingWebhookConfigurations,
-  validatingWebhookConfigurations,
   type MutatingWebhookConfiguration,
+  mutatingWebhookConfigurations,
   type ValidatingWebhookConfiguration,
+  validatingWebhookConfigurations,
 } from '../../kube/api/resources.ts';
 import type { Resource } from '../../kube/api/types.ts';
 

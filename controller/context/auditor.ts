@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { countKinds } from '../../core/audit/audit.ts';
 import type { FindingKind } from '../../core/audit/types.ts';
-import { auditCluster } from '../../kube/audit/clusterAudit.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { sleep } from '../../kube/api/deadline.ts';
+import { auditCluster } from '../../kube/audit/clusterAudit.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 
 /** The result of the last audit. */

@@ -3,11 +3,11 @@ import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../.
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { stateOf } from '../../core/pool/record.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
+import * as resources from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 import type { ReflectorObserver } from '../../kube/watch/reflector.ts';
-import * as resources from '../../kube/api/resources.ts';
-import type { KubeObject, Resource } from '../../kube/api/types.ts';
 
 /** What the leader watches. */
 export interface LeaderInformers {

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import type { EventRecorder } from '../../kube/report/events.ts';
 import type { PoolStore } from '../../kube/pools/poolStore.ts';
+import type { EventRecorder } from '../../kube/report/events.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { AddressCounts } from './addressCounts.ts';
 import type { Auditor } from './auditor.ts';
 import type { LeaderInformers } from './informers.ts';

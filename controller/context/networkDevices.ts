@@ -1,6 +1,6 @@
-import type { Network } from '../../core/network/network.ts';
 import { deviceResource } from '../../core/network/deviceResource.ts';
-import { mellanoxResources, noNicClusterPolicies, type MellanoxResources } from '../../core/sriov/mellanoxResources.ts';
+import type { Network } from '../../core/network/network.ts';
+import { type MellanoxResources, mellanoxResources, noNicClusterPolicies } from '../../core/sriov/mellanoxResources.ts';
 import type { DevicesProblem } from '../../core/status/definitions.ts';
 import type { OptionalResources } from './optionalResources.ts';
 

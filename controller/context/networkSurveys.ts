@@ -1,7 +1,7 @@
 import type { HostInterface } from '../../core/api/types.ts';
-import { membersKey, membersOf, type Member } from '../../core/layout/members.ts';
+import { type Member, membersKey, membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
-import { surveyHosts, type Survey } from '../../core/status/survey.ts';
+import { type Survey, surveyHosts } from '../../core/status/survey.ts';
 
 /**
  * What the hosts have of each network. Which NICs of a host are members is remembered with the host's object, so a new survey of thousands

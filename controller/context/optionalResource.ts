@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import { apiVersionOf } from '../../kube/api/resources.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { sleep } from '../../kube/api/deadline.ts';
 import { isNotFound } from '../../kube/api/errors.ts';
-import type { Informer } from '../../kube/watch/informer.ts';
+import { apiVersionOf } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import type { Informer } from '../../kube/watch/informer.ts';
 
 export interface OptionalResourceOptions<T extends KubeObject> {
   client: KubeClient;

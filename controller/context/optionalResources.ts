@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
-import type { KubeClient } from '../../kube/api/client.ts';
-import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
-import type { Runnable } from '../../kube/process/lifecycle.ts';
-import * as resources from '../../kube/api/resources.ts';
-import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import { isOurs } from '../../core/nad/netAttachDef.ts';
+import type { NicClusterPolicy } from '../../core/sriov/mellanoxResources.ts';
 import type { SriovNetwork, SriovNodePolicy } from '../../core/sriov/objects.ts';
 import { sriovNamespace } from '../../core/sriov/objects.ts';
-import type { NicClusterPolicy } from '../../core/sriov/mellanoxResources.ts';
-import { isOurs } from '../../core/nad/netAttachDef.ts';
+import type { KubeClient } from '../../kube/api/client.ts';
+import * as resources from '../../kube/api/resources.ts';
+import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { headOf } from '../../kube/watch/head.ts';
+import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 import { OptionalResource } from './optionalResource.ts';
 
 /** What other systems install: Multus, the SR-IOV network operator, the NVIDIA network operator. */

@@ -1,7 +1,7 @@
 import type { InterfaceIndex } from '../../core/api/types.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
 import { assignHostIndexes, hostIndexes, type HostPage } from '../../core/layout/hostIndex.ts';
-import { hostSubnetLayout, isExcluded, podCidr, type Layout } from '../../core/layout/layout.ts';
+import { hostSubnetLayout, isExcluded, type Layout, podCidr } from '../../core/layout/layout.ts';
 import { tryParseCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { apiVersion } from '../../core/api/names.ts';
 import { hostIndexes, type HostPage } from '../../core/layout/hostIndex.ts';
-import { readNetwork, type Network } from '../../core/network/network.ts';
+import { type Network, readNetwork } from '../../core/network/network.ts';
 import { planHostPages } from './hostPages.ts';
 import { planInterfaces } from './interfaces.ts';
 

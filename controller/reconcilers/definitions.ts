@@ -1,22 +1,22 @@
-import { messageOf } from '../../core/errors.ts';
 import { annotation, component } from '../../core/api/names.ts';
+import { networkOwner } from '../../core/api/owner.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
+import { messageOf } from '../../core/errors.ts';
+import { definedPlugin, isOurs, type NetAttachDef, netAttachDefOf } from '../../core/nad/netAttachDef.ts';
 import { usesDevicePlugin } from '../../core/network/deviceResource.ts';
-import { definedPlugin, isOurs, netAttachDefOf, type NetAttachDef } from '../../core/nad/netAttachDef.ts';
 import { appliesTo } from '../../core/network/network.ts';
 import type { DefinitionsState } from '../../core/status/definitions.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../kube/api/errors.ts';
 import {
-  networkAttachmentDefinitions,
   type Namespace,
   type NetworkAttachmentDefinition,
+  networkAttachmentDefinitions,
 } from '../../kube/api/resources.ts';
 import { keyOf, refOf } from '../../kube/api/types.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { networkDevices } from '../context/networkDevices.ts';
 import type { OptionalResources } from '../context/optionalResources.ts';
-import { networkOwner } from '../../core/api/owner.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
 
 /** After a write that lost a race the copies will show why, and bring the key back; this is for when they do not. */

@@ -1,18 +1,18 @@
-import { newPage } from '../../core/layout/cidrPage.ts';
 import { component, label } from '../../core/api/names.ts';
+import { networkOwner } from '../../core/api/owner.ts';
 import type { Cidr, MultiNicNetwork } from '../../core/api/types.ts';
 import { auditedPool } from '../../core/audit/readPool.ts';
+import { newPage } from '../../core/layout/cidrPage.ts';
 import { hostIndexes, type HostPage } from '../../core/layout/hostIndex.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { DeleteOptions } from '../../kube/api/clientOptions.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, nodes } from '../../kube/api/resources.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
-import { networkOwner } from '../../core/api/owner.ts';
-import { heldIndex } from '../plan/heldIndex.ts';
-import { planHostPages, type HostPagesPlan } from '../plan/hostPages.ts';
-import { planInterfaces } from '../plan/interfaces.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
+import { heldIndex } from '../plan/heldIndex.ts';
+import { type HostPagesPlan, planHostPages } from '../plan/hostPages.ts';
+import { planInterfaces } from '../plan/interfaces.ts';
 
 /** Attempts when other writers are in between, before the queue's back-off takes over. */
 const attempts = 5;

@@ -1,5 +1,5 @@
-import type { InterfaceIndex, IPPool } from '../../core/api/types.ts';
 import { label } from '../../core/api/names.ts';
+import type { InterfaceIndex, IPPool } from '../../core/api/types.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { auditedPool } from '../../core/audit/readPool.ts';
 import { addressesOf, podName } from '../../core/audit/view.ts';

@@ -2,9 +2,9 @@ import type { InterfaceIndex } from '../../core/api/types.ts';
 import type { Network } from '../../core/network/network.ts';
 import { describePosition } from '../../core/status/hosts.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
-import { indexHolders, type IndexContext } from './indexHolders.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
-import { planInterfaces, type InterfacesInput } from '../plan/interfaces.ts';
+import { type InterfacesInput, planInterfaces } from '../plan/interfaces.ts';
+import { type IndexContext, indexHolders } from './indexHolders.ts';
 
 /** The outcome of a search for interface indexes that NICs without one can get. */
 export interface Reuse {

@@ -1,23 +1,23 @@
 import { component, extendedResourceName } from '../../core/api/names.ts';
 import type { Condition, InterfaceIndex, MultiNicNetwork, MultiNicNetworkStatus } from '../../core/api/types.ts';
 import { isSamePosition, positionKey } from '../../core/layout/interfaceIndex.ts';
-import { capacityState, isBeingSetUp, type HostCapacity } from '../../core/status/capacity.ts';
-import { definitionsSummary, type DefinitionsState, type DevicesProblem } from '../../core/status/definitions.ts';
+import type { Network } from '../../core/network/network.ts';
+import { capacityState, type HostCapacity, isBeingSetUp } from '../../core/status/capacity.ts';
+import { type DefinitionsState, definitionsSummary, type DevicesProblem } from '../../core/status/definitions.ts';
 import { describePosition, hostsState } from '../../core/status/hosts.ts';
 import { networkStatus, sameButCounts, sameStatus, unusableStatus } from '../../core/status/networkStatus.ts';
 import { routeState } from '../../core/status/routes.ts';
 import { hostsApart } from '../../core/status/survey.ts';
-import type { Network } from '../../core/network/network.ts';
-import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import { isConflict, isInvalid, isNotFound } from '../../kube/api/errors.ts';
 import { multiNicNetworks } from '../../kube/api/resources.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
-import type { ControllerTimes } from '../controllerOptions.ts';
-import { InterfaceReuse, noReuse, type Reuse } from './interfaceReuse.ts';
+import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
+import { type Readable, readableNetwork } from '../context/readableNetwork.ts';
+import type { ControllerTimes } from '../controllerOptions.ts';
 import { hostIndexCount } from '../plan/hostPages.ts';
 import { planInterfaces } from '../plan/interfaces.ts';
-import { readableNetwork, type Readable } from '../context/readableNetwork.ts';
+import { InterfaceReuse, noReuse, type Reuse } from './interfaceReuse.ts';
 
 /** The sources of those parts of a status that the API server does not know. */
 export interface StatusSources {

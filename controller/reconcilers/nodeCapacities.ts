@@ -4,15 +4,15 @@ import { nodeBandwidth, nodeCapacity, usableNics, wholeQuantity } from '../../co
 import {
   claimsOf,
   keepClaimed,
-  takesFrom,
   type NodeClaims,
   type NodeShares,
   type Quantities,
+  takesFrom,
 } from '../../core/status/nodeClaims.ts';
-import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import { isNotFound } from '../../kube/api/errors.ts';
-import { nodes, pods, type Node } from '../../kube/api/resources.ts';
+import { type Node, nodes, pods } from '../../kube/api/resources.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
+import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
 

@@ -1,22 +1,22 @@
-import { messageOf } from '../../core/errors.ts';
 import { isSetByAlone } from '../../core/api/fieldOwners.ts';
 import { component } from '../../core/api/names.ts';
+import { networkOwner, ownedBy } from '../../core/api/owner.ts';
 import type { ApiObject, ObjectMeta } from '../../core/api/types.ts';
+import { messageOf } from '../../core/errors.ts';
 import { ownResource } from '../../core/network/deviceResource.ts';
 import type { Network } from '../../core/network/network.ts';
 import { mendedSpec } from '../../core/sriov/mend.ts';
 import * as sriov from '../../core/sriov/objects.ts';
 import { rootDevices } from '../../core/sriov/rootDevices.ts';
 import type { DevicesProblem } from '../../core/status/definitions.ts';
-import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../kube/api/errors.ts';
 import { sriovNetworks, sriovNodePolicies } from '../../kube/api/resources.ts';
 import type { Resource } from '../../kube/api/types.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
+import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import type { OptionalResource } from '../context/optionalResource.ts';
 import type { OptionalResources } from '../context/optionalResources.ts';
-import { networkOwner, ownedBy } from '../../core/api/owner.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
 
 /** As in definitions.ts: for a copy that does not bring the key back. */

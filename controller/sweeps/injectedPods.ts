@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { label } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import { Informer } from '../../kube/watch/informer.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
 
 /** How a pod ended. */
 export interface PodFate {

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { sleep } from '../../kube/api/deadline.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import { whenAborted } from '../../kube/api/whenAborted.ts';
-import type { Informer } from '../../kube/watch/informer.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
-import type { Pod } from '../../kube/api/resources.ts';
+import type { Informer } from '../../kube/watch/informer.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { fateOf, injectedPods, isFailing } from './injectedPods.ts';
 import { releaseTimeoutMs } from './limits.ts';

@@ -1,9 +1,9 @@
 import type { Allocation } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import type { Informer } from '../../kube/watch/informer.ts';
 import { isReady, readyCondition } from '../../kube/api/readiness.ts';
-import { leases, nodes, pods, type Node, type Pod } from '../../kube/api/resources.ts';
+import { leases, type Node, nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
+import type { Informer } from '../../kube/watch/informer.ts';
 import { fateOf, isFailing, isFinished, type PodFate } from './injectedPods.ts';
 
 /** How long a pod that is gone, and whose node nobody remembers, may still run on a node that has been cut off. */

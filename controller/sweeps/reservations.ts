@@ -1,11 +1,11 @@
 import { annotation, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
-import type { LeaderContext } from '../context/leaderContext.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import type { FirstSeen } from '../../kube/process/firstSeen.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { isChanged, poolRecords } from './poolRecords.ts';
 

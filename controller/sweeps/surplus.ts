@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import type { AuditedPod } from '../../core/audit/types.ts';
 import { addressesOf } from '../../core/audit/view.ts';
-import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { pods } from '../../kube/api/resources.ts';
-import type { LeaderContext } from '../context/leaderContext.ts';
 import type { FirstSeen } from '../../kube/process/firstSeen.ts';
+import type { LeaderContext } from '../context/leaderContext.ts';
 import { releaseTimeoutMs } from './limits.ts';
 import { isChanged, poolRecords } from './poolRecords.ts';
 

@@ -1,8 +1,8 @@
 import { sleep } from '../../kube/api/deadline.ts';
+import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { sweepOrphans } from './orphans.ts';
-import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { sweepReservations } from './reservations.ts';
 import { createSurplusSweep } from './surplus.ts';
 

@@ -1,4 +1,4 @@
-import { parseAddress, type Family } from '../net/address.ts';
+import { type Family, parseAddress } from '../net/address.ts';
 import type { NetworkSelection } from './networks.ts';
 
 /** Families of the gateways that the elements' `default-route` name. An empty list names none. */

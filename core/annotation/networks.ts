@@ -2,8 +2,8 @@ import { isMultiNicError, MultiNicError } from '../errors.ts';
 import { isDeeperThan, isRecord } from '../json.ts';
 import { tryParseAddress } from '../net/address.ts';
 import { tryParseCidr } from '../net/cidr.ts';
-import { readMac } from '../net/mac.ts';
 import { isInterfaceName } from '../net/interfaceName.ts';
+import { readMac } from '../net/mac.ts';
 import { rivalDefaultRoute } from './defaultRoutes.ts';
 
 /**

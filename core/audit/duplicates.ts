@@ -1,5 +1,5 @@
 import type { AuditFinding } from './types.ts';
-import { addressesOf, podName, poolName, usedAddresses, type AuditView, type UsedAddress } from './view.ts';
+import { addressesOf, type AuditView, podName, poolName, type UsedAddress, usedAddresses } from './view.ts';
 
 interface Users extends UsedAddress {
   /** How often live records have the address. */

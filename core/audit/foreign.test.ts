@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseCidr } from '../net/cidr.ts';
 import { anySite, kinds, networks, run, site, withPod, withRecord } from '../../test/core/auditedSite.ts';
+import { parseCidr } from '../net/cidr.ts';
 
 describe('audit: missing, foreign and unreadable', () => {
   it('missing: a running pod without a record, or whose record has other addresses', () => {

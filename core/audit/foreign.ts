@@ -1,10 +1,10 @@
 import type { AllocatedNic } from '../api/types.ts';
-import { blocksOf, type Block } from '../layout/hostBlocks.ts';
+import { type Block, blocksOf } from '../layout/hostBlocks.ts';
 import { contains } from '../net/cidr.ts';
 import { bareAddress, tryAddressOf } from '../net/interfaceAddress.ts';
 import { pageNumber } from '../pool/pages.ts';
 import type { AuditedNetwork, AuditedPool, AuditFinding } from './types.ts';
-import { addressesOf, podName, poolName, type AuditView } from './view.ts';
+import { addressesOf, type AuditView, podName, poolName } from './view.ts';
 
 /** Pools of networks and nodes that do not exist, records outside of their pool's blocks, and interfaces that no record explains. */
 export function findForeign(view: AuditView): AuditFinding[] {

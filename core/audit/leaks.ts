@@ -1,5 +1,5 @@
 import type { AuditFinding, AuditRules } from './types.ts';
-import { addressesOf, podName, poolName, type AuditView, type LiveRecord } from './view.ts';
+import { addressesOf, type AuditView, type LiveRecord, podName, poolName } from './view.ts';
 
 /** Live records that should have been released, and reservations that should have been settled. */
 export function findLeaks(view: AuditView, rules: AuditRules): AuditFinding[] {

@@ -1,5 +1,5 @@
 import type { AuditFinding } from './types.ts';
-import { addressesOf, podName, poolName, type AuditView } from './view.ts';
+import { addressesOf, type AuditView, podName, poolName } from './view.ts';
 
 /** Addresses that admission gave to a pod that runs, and that no live record holds for that attachment. */
 export function findMissing({ pods, byPod, networks }: AuditView): AuditFinding[] {

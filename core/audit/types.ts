@@ -1,4 +1,4 @@
-import type { Allocation, AllocatedNic, IPPoolSpec } from '../api/types.ts';
+import type { AllocatedNic, Allocation, IPPoolSpec } from '../api/types.ts';
 import type { NetworkState } from '../pool/claim.ts';
 
 /**

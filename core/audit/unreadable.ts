@@ -1,5 +1,5 @@
 import type { AuditFinding } from './types.ts';
-import { poolName, type AuditView } from './view.ts';
+import { type AuditView, poolName } from './view.ts';
 
 /** Pools with lines that are no records: nothing is allocated from them, and nothing in them released. */
 export function findUnreadable({ pools }: AuditView): AuditFinding[] {

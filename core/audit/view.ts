@@ -1,6 +1,6 @@
 import type { Allocation } from '../api/types.ts';
-import { hasOwnMacs } from '../network/nicUse.ts';
 import { bareAddress } from '../net/interfaceAddress.ts';
+import { hasOwnMacs } from '../network/nicUse.ts';
 import type { AuditedNetwork, AuditedPod, AuditedPool, AuditInput } from './types.ts';
 
 /** A record that holds addresses, where it is, and its pod if there is one. */

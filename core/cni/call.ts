@@ -1,5 +1,5 @@
 import { isInterfaceName } from '../net/interfaceName.ts';
-import { cniCodes, cniError, type CniError } from './error.ts';
+import { cniCodes, type CniError, cniError } from './error.ts';
 import type { CniEnvironment, CniVariable } from './wire.ts';
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';

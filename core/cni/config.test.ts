@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { CniError } from './error.ts';
 import { askedFor, prevResultOf, readConfig, validAttachmentsOf } from './config.ts';
+import { CniError } from './error.ts';
 
 const base = { cniVersion: '1.0.0', name: 'train', type: 'multi-nic', plugin: { type: 'ipvlan' } };
 

@@ -1,8 +1,8 @@
 import { messageOf } from '../errors.ts';
-import { cniCodes, cniError, type CniError } from './error.ts';
 import { isRecord } from '../json.ts';
 import { readMac } from '../net/mac.ts';
-import { isSupportedVersion, supportedVersions, type CniVersion } from './versions.ts';
+import { cniCodes, type CniError, cniError } from './error.ts';
+import { type CniVersion, isSupportedVersion, supportedVersions } from './versions.ts';
 
 /**
  * A network configuration as the executable gets it on stdin (CNI 1.1, section 1). Only what a call may decide is read from it: the

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { errorTable, MultiNicError } from '../errors.ts';
-import { cniCodes, cniError, CniError, encodeCniError, toCniError } from './error.ts';
+import { cniCodes, CniError, cniError, encodeCniError, toCniError } from './error.ts';
 
 describe('core/cni/error', () => {
   it('prints one line with the fields in the order of the specification', () => {

@@ -1,4 +1,4 @@
-import { errorTable, isMultiNicError, messageOf, type ErrorCode } from '../errors.ts';
+import { type ErrorCode, errorTable, isMultiNicError, messageOf } from '../errors.ts';
 
 /**
  * What a failed call answers with (CNI 1.1, section 5 "Error"). This file runs in Node (the agent) and in QuickJS (the executable):

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { interfacesOf } from './readResult.ts';
-import { encodePrevResult, encodeResult, type CniResult } from './result.ts';
+import { type CniResult, encodePrevResult, encodeResult } from './result.ts';
 import { supportedVersions } from './versions.ts';
 
 const result: CniResult = {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { cniVariables, decodeAnswer, decodeRequest, encodeAnswer, encodeRequest } from './wire.ts';
 import { MultiNicError } from '../errors.ts';
+import { cniVariables, decodeAnswer, decodeRequest, encodeAnswer, encodeRequest } from './wire.ts';
 
 const environment = fc.record(Object.fromEntries(cniVariables.map(name => [name, fc.string({ unit: 'binary' })])), {
   requiredKeys: [],

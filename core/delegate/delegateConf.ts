@@ -1,8 +1,8 @@
 import type { PluginSpec } from '../api/types.ts';
 import { withoutPrefix } from '../net/interfaceAddress.ts';
 import { usesDevicePlugin } from '../network/deviceResource.ts';
-import { pluginArgs } from './pluginArgs.ts';
 import type { NicIpam } from './nicIpam.ts';
+import { pluginArgs } from './pluginArgs.ts';
 
 /** A network configuration for another plugin (CNI 1.1, section 4 "Plugin Delegation"). */
 export interface DelegateConf extends Record<string, unknown> {

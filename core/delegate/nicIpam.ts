@@ -1,7 +1,7 @@
 import { MultiNicError } from '../errors.ts';
 import { tryParseCidr } from '../net/cidr.ts';
 import { formatInterface } from '../net/interfaceAddress.ts';
-import { givesAddresses, hostDeviceIpam, multiConfigIpam, multiNicIpam, type Ipam } from '../network/ipam.ts';
+import { givesAddresses, hostDeviceIpam, type Ipam, multiConfigIpam, multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
 /** Where the addresses of one NIC come from: known already, or from an IPAM plugin with this configuration. */

@@ -1,10 +1,10 @@
 import type { InterfaceIndex } from '../api/types.ts';
 import { bitsOf, type IpAddress } from '../net/address.ts';
 import type { AddressIndex } from '../net/addressIndex.ts';
-import { contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { contains, type IpCidr, tryParseCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 import { indexOf, type NicPosition } from './interfaceIndex.ts';
-import { capacityOf, excludesIn, hostSubnetLayout, podCidr, vlanCidr, type Layout } from './layout.ts';
+import { capacityOf, excludesIn, hostSubnetLayout, type Layout, podCidr, vlanCidr } from './layout.ts';
 
 /** The range from which a NIC's pods get addresses in one family. */
 export interface Block {

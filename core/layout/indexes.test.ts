@@ -4,7 +4,7 @@ import { apiVersion } from '../api/names.ts';
 import { parseCidr } from '../net/cidr.ts';
 import { readNetwork } from '../network/network.ts';
 import { blocksOf, hostIndexOf } from './hostBlocks.ts';
-import { assignHostIndexes, HostIndexes, hostIndexes, hostsPerPage, type HostPage } from './hostIndex.ts';
+import { assignHostIndexes, HostIndexes, hostIndexes, type HostPage, hostsPerPage } from './hostIndex.ts';
 import { assignInterfaceIndexes } from './interfaceIndex.ts';
 
 const any = (): boolean => true;

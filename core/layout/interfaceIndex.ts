@@ -1,5 +1,5 @@
 import type { InterfaceIndex } from '../api/types.ts';
-import { isExcluded, vlanCidr, type Layout } from './layout.ts';
+import { isExcluded, type Layout, vlanCidr } from './layout.ts';
 
 /** A NIC position that wants an index: which host subnet, and the n-th NIC of a host in it. */
 export type NicPosition = Pick<InterfaceIndex, 'netAddress' | 'ordinal'>;

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { covers, formatCidr, overlap, parseCidr, sizeOf } from '../net/cidr.ts';
 import { bitsOf } from '../net/address.ts';
-import { capacityOf, isUsable, podCidr, usableCount, vlanCidr, type Layout } from './layout.ts';
+import { covers, formatCidr, overlap, parseCidr, sizeOf } from '../net/cidr.ts';
+import { capacityOf, isUsable, type Layout, podCidr, usableCount, vlanCidr } from './layout.ts';
 
 function layout(subnet: string, interfaceBits: number, hostBits: number, excludes: string[] = []): Layout {
   return { subnet: parseCidr(subnet), interfaceBits, hostBits, excludes: excludes.map(parseCidr) };

@@ -1,5 +1,5 @@
 import { bitsOf, type IpAddress } from '../net/address.ts';
-import { cidrOf, contains, covers, lastOf, sizeOf, type IpCidr } from '../net/cidr.ts';
+import { cidrOf, contains, covers, type IpCidr, lastOf, sizeOf } from '../net/cidr.ts';
 
 /**
  * The address layout of one network in one family:

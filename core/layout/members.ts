@@ -1,8 +1,8 @@
 import type { HostInterfaceSpec, HostNic } from '../api/types.ts';
-import { compareCidrs, covers, formatCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
-import { tryParseAddress, type IpAddress } from '../net/address.ts';
-import type { Network } from '../network/network.ts';
 import { compareNaturally } from '../naturalOrder.ts';
+import { type IpAddress, tryParseAddress } from '../net/address.ts';
+import { compareCidrs, covers, formatCidr, type IpCidr, tryParseCidr } from '../net/cidr.ts';
+import type { Network } from '../network/network.ts';
 
 /** A host's NIC that belongs to a network. */
 export interface Member {

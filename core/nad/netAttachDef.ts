@@ -1,9 +1,9 @@
 import { annotation, cniType, label } from '../api/names.ts';
-import type { ApiObject, MultiNicNetwork, ObjectMeta, PluginSpec } from '../api/types.ts';
 import { networkOwner, ownedBy } from '../api/owner.ts';
-import { existingResource } from '../network/deviceResource.ts';
+import type { ApiObject, MultiNicNetwork, ObjectMeta, PluginSpec } from '../api/types.ts';
 import { pluginArgs } from '../delegate/pluginArgs.ts';
 import { isRecord } from '../json.ts';
+import { existingResource } from '../network/deviceResource.ts';
 import type { Network } from '../network/network.ts';
 
 /** NetworkAttachmentDefinition (k8s.cni.cncf.io/v1): a CNI network configuration that Multus reads. */

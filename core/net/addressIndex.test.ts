@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { formatAddress, parseAddress, type IpAddress } from './address.ts';
+import { formatAddress, type IpAddress, parseAddress } from './address.ts';
 import { AddressIndex } from './addressIndex.ts';
 import { cidrOf, contains, parseCidr } from './cidr.ts';
 

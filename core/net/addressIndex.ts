@@ -1,5 +1,5 @@
 import type { Family, IpAddress } from './address.ts';
-import { contains, lastOf, type IpCidr } from './cidr.ts';
+import { contains, type IpCidr, lastOf } from './cidr.ts';
 
 /** Addresses that agree in all but the last bits are kept together. */
 const bucketBits = 8n;

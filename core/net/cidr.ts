@@ -1,5 +1,5 @@
 import { MultiNicError } from '../errors.ts';
-import { bitsOf, formatAddress, tryParseAddress, type Family, type IpAddress } from './address.ts';
+import { bitsOf, type Family, formatAddress, type IpAddress, tryParseAddress } from './address.ts';
 import { parsePrefix } from './dotted.ts';
 
 /** A network: its first address and its prefix length. `base` has no bit set behind the prefix. */

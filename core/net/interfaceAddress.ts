@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress, tryParseAddress, type IpAddress } from './address.ts';
+import { formatAddress, type IpAddress, parseAddress, tryParseAddress } from './address.ts';
 import { parseCidr } from './cidr.ts';
 
 /** `10.0.0.5/19` → `10.0.0.5`. */

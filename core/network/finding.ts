@@ -1,4 +1,4 @@
-import { errorTable, type ErrorCode } from '../errors.ts';
+import { type ErrorCode, errorTable } from '../errors.ts';
 
 /** Something to say about a field: `error` refuses the object, `warning` is shown and lets it pass. */
 export interface Finding {

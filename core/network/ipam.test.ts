@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { givesAddresses, parseIpam } from './ipam.ts';
 import { describe as describeFinding } from './finding.ts';
+import { givesAddresses, parseIpam } from './ipam.ts';
 
 describe('spec.ipam', () => {
   it('is read with its defaults', () => {

@@ -1,4 +1,4 @@
-import { parseTree, printParseErrorCode, getNodeValue, type Node, type ParseError } from 'jsonc-parser';
+import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { error, type Finding } from './finding.ts';
 
 /** `spec.ipam` once read. Keys of other IPAM plugins stay in `raw` and are handed to them as they are. */

@@ -1,8 +1,8 @@
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
-import { usesDevicePlugin } from './deviceResource.ts';
 import { isMultiNicError, MultiNicError } from '../errors.ts';
-import { parseCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
-import { isRouted, multiNicIpam, parseIpam, type Ipam } from './ipam.ts';
+import { type IpCidr, parseCidr, tryParseCidr } from '../net/cidr.ts';
+import { usesDevicePlugin } from './deviceResource.ts';
+import { type Ipam, isRouted, multiNicIpam, parseIpam } from './ipam.ts';
 
 /** A MultiNicNetwork once read: what every part works with instead of the raw spec. */
 export interface Network {

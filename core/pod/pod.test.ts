@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey, label } from '../api/names.ts';
 import { knownNode, type NodeSelectorTerm } from './knownNode.ts';
-import { selectNetworks, type NetworkDirectory } from './selectNetworks.ts';
-import { skipReason, type PodFacts } from './skip.ts';
+import { type NetworkDirectory, selectNetworks } from './selectNetworks.ts';
+import { type PodFacts, skipReason } from './skip.ts';
 
 const networks: Record<string, string[]> = { 'net-b': [], 'net-a': [], 'team-net': ['team'] };
 const directory: NetworkDirectory = {

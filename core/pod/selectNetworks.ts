@@ -1,9 +1,9 @@
-import { annotation } from '../api/names.ts';
+import { type Attachments, readAttachments, withoutAttachments } from '../annotation/attachments.ts';
 import type { NetworkSelection } from '../annotation/networks.ts';
 import { checkCount, interfaceNames, macOf, parseNetworks } from '../annotation/networks.ts';
-import { isInterfaceName } from '../net/interfaceName.ts';
-import { readAttachments, withoutAttachments, type Attachments } from '../annotation/attachments.ts';
+import { annotation } from '../api/names.ts';
 import { MultiNicError } from '../errors.ts';
+import { isInterfaceName } from '../net/interfaceName.ts';
 import type { PodFacts } from './skip.ts';
 
 /** Where a pod's networks were named; in order of precedence. */

@@ -4,11 +4,11 @@ import { apiVersion } from '../api/names.ts';
 import type { IPPool } from '../api/types.ts';
 import { parseCidr } from '../net/cidr.ts';
 import { allocate, type Claim } from './allocate.ts';
-import { confirm } from './holder.ts';
-import { release, attachmentsIn } from './resting.ts';
-import { emptyPool, formatPool, readPool, type PoolContent } from './content.ts';
+import { emptyPool, formatPool, type PoolContent, readPool } from './content.ts';
 import { nextFree } from './freeAddress.ts';
+import { confirm } from './holder.ts';
 import { nodePoolName, pagePoolName } from './name.ts';
+import { attachmentsIn, release } from './resting.ts';
 
 const start = Date.parse('2026-01-01T00:00:00Z');
 const at = (seconds: number) => ({ now: new Date(start + seconds * 1000), coolDownMs: 60_000 });

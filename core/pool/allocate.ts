@@ -1,12 +1,12 @@
-import type { Allocation, AllocatedNic } from '../api/types.ts';
+import type { AllocatedNic, Allocation } from '../api/types.ts';
 import type { Block } from '../layout/hostBlocks.ts';
 import { formatAddress, tryParseAddress } from '../net/address.ts';
 import { contains, formatCidr } from '../net/cidr.ts';
 import { tryAddressOf, withoutPrefix } from '../net/interfaceAddress.ts';
 import type { PoolContent } from './content.ts';
-import { nextFree, type AddressRange } from './freeAddress.ts';
+import { type AddressRange, nextFree } from './freeAddress.ts';
+import { type Claimant, isHeldBy } from './holder.ts';
 import { pageOf } from './pages.ts';
-import { isHeldBy, type Claimant } from './holder.ts';
 import { isCooling, restingWithout, type Rules } from './resting.ts';
 
 /** A NIC that needs an address from each of its blocks. */

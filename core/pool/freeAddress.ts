@@ -1,5 +1,5 @@
-import { lastOf, type IpCidr } from '../net/cidr.ts';
 import { isUsable } from '../layout/layout.ts';
+import { type IpCidr, lastOf } from '../net/cidr.ts';
 
 /** A range to take an address from: a block, or a page of one. */
 export interface AddressRange {

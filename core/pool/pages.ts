@@ -1,7 +1,7 @@
-import { usableCount } from '../layout/layout.ts';
 import type { Block } from '../layout/hostBlocks.ts';
+import { usableCount } from '../layout/layout.ts';
 import { bitsOf } from '../net/address.ts';
-import { contains, lastOf, overlap, sizeOf, type IpCidr } from '../net/cidr.ts';
+import { contains, type IpCidr, lastOf, overlap, sizeOf } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { AddressRange } from './freeAddress.ts';
 

@@ -1,6 +1,6 @@
 import type { AllocatedNic } from '../api/types.ts';
 import type { IpAddress } from '../net/address.ts';
-import { cidrOf, contains, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { cidrOf, contains, type IpCidr, tryParseCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { Network } from '../network/network.ts';
 import { keepsRecords } from '../selection/loads.ts';

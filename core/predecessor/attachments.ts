@@ -1,8 +1,8 @@
-import type { AuditedPod } from '../audit/types.ts';
-import { bareAddress } from '../net/interfaceAddress.ts';
 import { interfaceNames, readNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import { auditedPod, type PodObject } from '../audit/readPod.ts';
+import type { AuditedPod } from '../audit/types.ts';
+import { bareAddress } from '../net/interfaceAddress.ts';
 
 /** A pod, and which interface each network selection of it has (CNI_IFNAME, in the order of the annotation). */
 export interface ImportedPod extends AuditedPod {

@@ -1,7 +1,7 @@
 import type { HostInterface, ObjectMeta } from '../api/types.ts';
 import { MultiNicError } from '../errors.ts';
 import { isRecord } from '../json.ts';
-import { listOf, objectOf, orNull, text, type Shape } from '../shape.ts';
+import { listOf, objectOf, orNull, type Shape, text } from '../shape.ts';
 
 /** Objects of the multi-nic-cni operator, the parts that matter: its CIDR and IPPool have our kinds' names, but another shape. */
 

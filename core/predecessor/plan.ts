@@ -1,16 +1,16 @@
 import type { HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
+import type { IPPoolSpec } from '../api/types.ts';
 import { podName } from '../audit/view.ts';
 import { MultiNicError } from '../errors.ts';
-import { blocksOf, type Block } from '../layout/hostBlocks.ts';
+import { type Block, blocksOf } from '../layout/hostBlocks.ts';
 import { membersOf } from '../layout/members.ts';
+import { compareNaturally } from '../naturalOrder.ts';
 import { tryParseAddress } from '../net/address.ts';
-import { contains, formatCidr, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { contains, formatCidr, type IpCidr, tryParseCidr } from '../net/cidr.ts';
 import type { Claim, NicClaim } from '../pool/allocate.ts';
 import type { NetworkState } from '../pool/claim.ts';
 import { nodePoolName, pagePoolName } from '../pool/name.ts';
 import { pageNumber } from '../pool/pages.ts';
-import { compareNaturally } from '../naturalOrder.ts';
-import type { IPPoolSpec } from '../api/types.ts';
 import { attachmentsOf, type ImportedPod, type PodAttachment } from './attachments.ts';
 import type { OldCidr, OldPool } from './objects.ts';
 

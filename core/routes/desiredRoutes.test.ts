@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
-import { readNetwork } from '../network/network.ts';
 import { covers, parseCidr } from '../net/cidr.ts';
-import { routeBase, routesTo, type L3Route } from './desiredRoutes.ts';
+import { readNetwork } from '../network/network.ts';
+import { type L3Route, routeBase, routesTo } from './desiredRoutes.ts';
 
 function network(vlanMode: string, subnet = '10.200.0.0/16'): MultiNicNetwork {
   const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3, vlanMode });

@@ -1,8 +1,8 @@
 import type { HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
-import { membersOf, type Member } from '../layout/members.ts';
 import { layoutsOf } from '../layout/hostBlocks.ts';
 import { indexOf, positionKey } from '../layout/interfaceIndex.ts';
-import { hostBlock, vlanCidr, type Layout } from '../layout/layout.ts';
+import { hostBlock, type Layout, vlanCidr } from '../layout/layout.ts';
+import { type Member, membersOf } from '../layout/members.ts';
 import { formatAddress } from '../net/address.ts';
 import { formatCidr, type IpCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
-  diffRoutes,
   type Difference,
+  diffRoutes,
   type PresentRoute,
   type PresentRule,
   type WantedRoute,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { HostInterfaceSpec } from '../api/types.ts';
 import { readNetwork } from '../network/network.ts';
-import { routeBase, routesTo, type L3Route } from './desiredRoutes.ts';
+import { type L3Route, routeBase, routesTo } from './desiredRoutes.ts';
 import { NetworkPlan } from './networkPlan.ts';
 
 const network = readNetwork({

@@ -1,5 +1,5 @@
 import type { HostInterfaceSpec } from '../api/types.ts';
-import { routesTo, type L3Route, type RouteBase } from './desiredRoutes.ts';
+import { type L3Route, type RouteBase, routesTo } from './desiredRoutes.ts';
 
 /** Where a plan finds the other hosts. */
 export interface HostView {

@@ -1,6 +1,6 @@
 import type { HostInterfaceSpec } from '../api/types.ts';
 import { configuredMasters } from '../delegate/nicIpam.ts';
-import { membersOf, type Member } from '../layout/members.ts';
+import { type Member, membersOf } from '../layout/members.ts';
 import type { Network } from '../network/network.ts';
 
 /**

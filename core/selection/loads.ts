@@ -1,10 +1,10 @@
 import type { Allocation } from '../api/types.ts';
-import { usesDevicePlugin } from '../network/deviceResource.ts';
 import type { Member } from '../layout/members.ts';
+import { usesDevicePlugin } from '../network/deviceResource.ts';
 import type { Network } from '../network/network.ts';
-import { strategyOf } from './wish.ts';
 import { looksAtBandwidth } from './select.ts';
 import type { Candidate } from './types.ts';
+import { strategyOf } from './wish.ts';
 
 /** What attachments have of a node's NICs. */
 export interface NicLoad {

@@ -1,5 +1,5 @@
 import { firstOf } from './count.ts';
-import type { Choice, Candidate, Wish } from './types.ts';
+import type { Candidate, Choice, Wish } from './types.ts';
 
 /**
  * Strategy `none`: the first `count` NICs in the network's order, or in the order in which the pod names them; all where no count is given.

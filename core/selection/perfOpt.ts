@@ -1,5 +1,5 @@
 import { firstOf } from './count.ts';
-import { withBandwidth, inOrderOf, shortOfTarget, sumAvailable } from './target.ts';
+import { inOrderOf, shortOfTarget, sumAvailable, withBandwidth } from './target.ts';
 import { availableMbps, type Candidate, type Choice, type Wish } from './types.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { messageOf } from '../errors.ts';
 import type { ObjectMeta } from '../api/types.ts';
+import { messageOf } from '../errors.ts';
 import { isRecord } from '../json.ts';
 
 /** NicClusterPolicy (mellanox.com/v1alpha1) of the NVIDIA network operator, as much as is read of it. */

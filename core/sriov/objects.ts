@@ -1,8 +1,8 @@
 import { label } from '../api/names.ts';
 import type { ApiObject, ObjectMeta, OwnerReference, PluginSpec } from '../api/types.ts';
-import { existingResource, ownResource } from '../network/deviceResource.ts';
 import { linkStates, pluginArgs } from '../delegate/pluginArgs.ts';
-import { givesAddresses, hostDeviceIpam, multiConfigIpam, multiNicIpam, type Ipam } from '../network/ipam.ts';
+import { existingResource, ownResource } from '../network/deviceResource.ts';
+import { givesAddresses, hostDeviceIpam, type Ipam, multiConfigIpam, multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
 /** Where the SR-IOV network operator reads its objects; the predecessor knew this one only. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { MultiNicNetworkStatus } from '../api/types.ts';
-import { capacityState, isBeingSetUp, type HostCapacity } from './capacity.ts';
+import { capacityState, type HostCapacity, isBeingSetUp } from './capacity.ts';
 
 const own = { ownAddresses: true, spec: {} };
 

@@ -1,6 +1,6 @@
 import type { AddressCounts, ConfigStatus, InterfaceIndex, MultiNicNetworkStatus } from '../api/types.ts';
 import { capacityPublished, type CapacityState } from './capacity.ts';
-import { mergeConditions, secondsOf, type NewCondition } from './condition.ts';
+import { mergeConditions, type NewCondition, secondsOf } from './condition.ts';
 import type { DefinitionsSummary } from './definitions.ts';
 import type { HostsState } from './hosts.ts';
 import type { RouteState } from './routes.ts';

@@ -5,10 +5,10 @@ import type { HostNic } from '../api/types.ts';
 import { membersOf } from '../layout/members.ts';
 import { parseAddress } from '../net/address.ts';
 import { AddressIndex } from '../net/addressIndex.ts';
-import { readNetwork, type Network } from '../network/network.ts';
+import { type Network, readNetwork } from '../network/network.ts';
 import { allocate } from '../pool/allocate.ts';
-import { emptyPool } from '../pool/content.ts';
 import { claimsOnNode } from '../pool/claim.ts';
+import { emptyPool } from '../pool/content.ts';
 import { capacityLimit, nodeCapacity, wholeQuantity } from './nodeCapacity.ts';
 
 const nic = (name: string, netAddress: string, linkState: 'up' | 'down' = 'up'): HostNic => ({

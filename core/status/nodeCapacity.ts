@@ -1,5 +1,5 @@
 import type { InterfaceIndex } from '../api/types.ts';
-import { blocksOf, type Block } from '../layout/hostBlocks.ts';
+import { type Block, blocksOf } from '../layout/hostBlocks.ts';
 import { isUsable, usableCount } from '../layout/layout.ts';
 import { isUp, type Member } from '../layout/members.ts';
 import type { AddressIndex } from '../net/addressIndex.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../api/names.ts';
-import { claimsOf, keepClaimed, takesFrom, type ClaimingPod, type NodeShares } from './nodeClaims.ts';
+import { type ClaimingPod, claimsOf, keepClaimed, type NodeShares, takesFrom } from './nodeClaims.ts';
 
 const addresses = extendedResourceName('net');
 const mbps = bandwidthResourceName('net');

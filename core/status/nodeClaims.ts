@@ -1,5 +1,5 @@
 import { extendedResourceName, nicCountLabel } from '../api/names.ts';
-import { requiredTerms, type Placement } from '../pod/knownNode.ts';
+import { type Placement, requiredTerms } from '../pod/knownNode.ts';
 import { wholeQuantity } from './nodeCapacity.ts';
 
 /** Name → quantity; undefined where it is not known, and what there is stays. */

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { apiVersion } from '../api/names.ts';
 import type { HostInterface, MultiNicNetwork, MultiNicNetworkStatus } from '../api/types.ts';
-import { readNetwork, type Network } from '../network/network.ts';
+import { type Network, readNetwork } from '../network/network.ts';
 import { capacityState, type HostCapacity } from './capacity.ts';
 import { mergeConditions } from './condition.ts';
-import { definitionsSummary, type DefinitionsState, type DevicesProblem } from './definitions.ts';
-import { hostsState, type Allocated } from './hosts.ts';
+import { type DefinitionsState, definitionsSummary, type DevicesProblem } from './definitions.ts';
+import { type Allocated, hostsState } from './hosts.ts';
+import { layoutProblem } from './layoutProblem.ts';
 import { networkStatus, sameButCounts, sameStatus, unusableStatus } from './networkStatus.ts';
 import { routeState } from './routes.ts';
-import { layoutProblem } from './layoutProblem.ts';
 import { hostsApart, surveyHosts } from './survey.ts';
 
 const now = new Date('2026-05-01T10:00:00.500Z');

@@ -1,8 +1,8 @@
 import type { HostInterface } from '../api/types.ts';
 import type { NicPosition } from '../layout/interfaceIndex.ts';
-import { membersOf, type Member } from '../layout/members.ts';
+import { type Member, membersOf } from '../layout/members.ts';
 import type { Family } from '../net/address.ts';
-import { compareCidrs, covers, tryParseCidr, type IpCidr } from '../net/cidr.ts';
+import { compareCidrs, covers, type IpCidr, tryParseCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 
 /** A host that has NICs in the network. */

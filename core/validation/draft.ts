@@ -1,9 +1,9 @@
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
-import { tryParseCidr, type IpCidr } from '../net/cidr.ts';
-import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { Layout } from '../layout/layout.ts';
+import { type IpCidr, tryParseCidr } from '../net/cidr.ts';
+import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { Finding } from '../network/finding.ts';
-import { isRouted, multiNicIpam, parseIpam, type Ipam } from '../network/ipam.ts';
+import { type Ipam, isRouted, multiNicIpam, parseIpam } from '../network/ipam.ts';
 import { parseExclude, splitSubnets } from '../network/network.ts';
 
 /** A network of a specification that is being checked: what could be read of it, with the place it came from. */

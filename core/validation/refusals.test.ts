@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { check, l2, plugin, type Overrides } from '../../test/core/networkRules.ts';
+import { check, l2, type Overrides, plugin } from '../../test/core/networkRules.ts';
 
 describe('the rules of a network’s specification', () => {
   const refused: [string, Overrides, string][] = [

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { parseAllDocuments } from 'yaml';
+import { check, l2, lines, network, type Overrides, plugin } from '../../test/core/networkRules.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
 import { describe as text } from '../network/finding.ts';
 import { validateSpecification } from './validate.ts';
-import { check, l2, lines, network, plugin, type Overrides } from '../../test/core/networkRules.ts';
 
 describe('the rules of a network’s specification', () => {
   it('refuse a plugin that is none, or this one', () => {

@@ -1,7 +1,7 @@
 import type { MultiNicNetwork } from '../api/types.ts';
+import type { Finding } from '../network/finding.ts';
 import { readDraft } from './draft.ts';
 import { validateIpamKeys } from './validateIpamKeys.ts';
-import type { Finding } from '../network/finding.ts';
 import { validateExcludes, validateLayout } from './validateLayout.ts';
 import { validateIpamFlag, validateMode } from './validateMode.ts';
 import { validateOtherIpam } from './validateOtherIpam.ts';

@@ -2,8 +2,8 @@ import type { Allocation, MultiNicNetwork } from '../api/types.ts';
 import type { IpAddress } from '../net/address.ts';
 import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
-import { cidrsOf, readDraft, type Draft } from './draft.ts';
 import { error, type Finding } from '../network/finding.ts';
+import { cidrsOf, type Draft, readDraft } from './draft.ts';
 
 /** A part of the layout that differs: addresses would move. */
 export interface LayoutChange {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { HostInterfaceSpec, MultiNicNetwork, PluginSpec } from '../api/types.ts';
 import { readNetwork } from '../network/network.ts';
 import { compareSpecs, validateChange, validateDeletion } from './validateChange.ts';
-import { validateInCluster, type ClusterFacts } from './validateInCluster.ts';
+import { type ClusterFacts, validateInCluster } from './validateInCluster.ts';
 
 interface Shape {
   subnet?: string;

@@ -1,15 +1,15 @@
 import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
-import { positionKey, type NicPosition } from '../layout/interfaceIndex.ts';
+import { type NicPosition, positionKey } from '../layout/interfaceIndex.ts';
 import { capacityOf, hostSubnetLayout, usableCount } from '../layout/layout.ts';
 import { addressesOf, membersOf } from '../layout/members.ts';
 import { formatAddress, type IpAddress } from '../net/address.ts';
-import { contains, covers, formatCidr, overlap, tryParseCidr, type IpCidr } from '../net/cidr.ts';
-import { cidrsOf, draftLayouts, readDraft, type Draft } from './draft.ts';
-import { error, warning, type Finding } from '../network/finding.ts';
+import { contains, covers, formatCidr, type IpCidr, overlap, tryParseCidr } from '../net/cidr.ts';
+import { error, type Finding, warning } from '../network/finding.ts';
 import { multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 import { nicUse } from '../network/nicUse.ts';
 import { shareHostSubnets } from '../network/sharedRange.ts';
+import { cidrsOf, type Draft, draftLayouts, readDraft } from './draft.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
 import { checkSharing } from './validateSharing.ts';
 

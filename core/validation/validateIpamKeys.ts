@@ -1,6 +1,6 @@
-import type { Draft } from './draft.ts';
-import { warning, type Finding } from '../network/finding.ts';
+import { type Finding, warning } from '../network/finding.ts';
 import { strangeKeys } from '../network/ipam.ts';
+import type { Draft } from './draft.ts';
 
 /** So many keys are told. */
 const shownKeys = 5;

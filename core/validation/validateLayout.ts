@@ -1,9 +1,9 @@
 import { assignInterfaceIndexes, type NicPosition } from '../layout/interfaceIndex.ts';
-import { capacityOf, usableCount, type Layout } from '../layout/layout.ts';
+import { capacityOf, type Layout, usableCount } from '../layout/layout.ts';
 import { bitsOf } from '../net/address.ts';
 import { covers, formatCidr } from '../net/cidr.ts';
-import { cidrsOf, draftLayouts, type Draft } from './draft.ts';
 import { error, type Finding } from '../network/finding.ts';
+import { cidrsOf, type Draft, draftLayouts } from './draft.ts';
 
 /** A block with fewer usable addresses than this serves nobody. */
 export const leastAddresses = 4n;

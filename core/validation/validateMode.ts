@@ -1,7 +1,7 @@
 import { usesDevicePlugin } from '../network/deviceResource.ts';
-import type { Draft } from './draft.ts';
-import { error, warning, type Finding } from '../network/finding.ts';
+import { error, type Finding, warning } from '../network/finding.ts';
 import { givesAddresses, hostDeviceIpam, multiConfigIpam, multiNicIpam } from '../network/ipam.ts';
+import type { Draft } from './draft.ts';
 
 /** IPAM types that give the addresses of several NICs in one call, besides our own. */
 const severalNicIpams = new Set([multiConfigIpam, hostDeviceIpam]);

@@ -1,9 +1,9 @@
 import { delegateType } from '../delegate/delegateConf.ts';
 import { isPluginName } from '../delegate/pluginName.ts';
 import { isRecord } from '../json.ts';
-import type { Draft } from './draft.ts';
-import { error, warning, type Finding } from '../network/finding.ts';
+import { error, type Finding, warning } from '../network/finding.ts';
 import { givesAddresses, hostDeviceIpam, multiConfigIpam } from '../network/ipam.ts';
+import type { Draft } from './draft.ts';
 
 const path = 'spec.ipam';
 

@@ -1,10 +1,10 @@
-import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
 import { cniType } from '../api/names.ts';
-import { existingResource } from '../network/deviceResource.ts';
+import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
 import { linkStates } from '../delegate/pluginArgs.ts';
 import { isPluginName } from '../delegate/pluginName.ts';
+import { existingResource } from '../network/deviceResource.ts';
+import { error, type Finding, warning } from '../network/finding.ts';
 import type { Draft } from './draft.ts';
-import { error, warning, type Finding } from '../network/finding.ts';
 
 const link = ['master', 'mode', 'mtu'];
 

@@ -1,13 +1,13 @@
 import type { MultiNicNetwork } from '../api/types.ts';
-import { oldFinalizer } from '../predecessor/objects.ts';
-import { parseBandwidth } from '../selection/bandwidth.ts';
-import { usesDevicePlugin } from '../network/deviceResource.ts';
-import { looksAtBandwidth } from '../selection/select.ts';
 import { parseAddress, tryParseAddress } from '../net/address.ts';
 import { tryParseCidr } from '../net/cidr.ts';
-import type { Draft } from './draft.ts';
-import { error, warning, type Finding } from '../network/finding.ts';
+import { usesDevicePlugin } from '../network/deviceResource.ts';
+import { error, type Finding, warning } from '../network/finding.ts';
 import type { IpamRoute } from '../network/ipam.ts';
+import { oldFinalizer } from '../predecessor/objects.ts';
+import { parseBandwidth } from '../selection/bandwidth.ts';
+import { looksAtBandwidth } from '../selection/select.ts';
+import type { Draft } from './draft.ts';
 
 const strategies = ['none', 'costOpt', 'perfOpt', 'devClass', 'topology'];
 

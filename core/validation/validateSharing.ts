@@ -1,10 +1,10 @@
 import type { HostInterfaceSpec } from '../api/types.ts';
 import { membersOf } from '../layout/members.ts';
-import { overlap, type IpCidr } from '../net/cidr.ts';
-import { cidrsOf, type Draft } from './draft.ts';
-import { warning, type Finding } from '../network/finding.ts';
+import { type IpCidr, overlap } from '../net/cidr.ts';
+import { type Finding, warning } from '../network/finding.ts';
 import type { Network } from '../network/network.ts';
 import { nicConflict, nicUse } from '../network/nicUse.ts';
+import { cidrsOf, type Draft } from './draft.ts';
 
 /**
  * Networks whose links cannot be on one NIC at the same time, and which select the same NIC of some host. A warning: they get along as

@@ -1,7 +1,7 @@
 import { compareCidrs, covers, formatCidr, overlap } from '../net/cidr.ts';
-import { hasHostBits, type Draft, type DraftCidr } from './draft.ts';
-import { error, warning, type Finding } from '../network/finding.ts';
+import { error, type Finding, warning } from '../network/finding.ts';
 import { givesAddresses } from '../network/ipam.ts';
+import { type Draft, type DraftCidr, hasHostBits } from './draft.ts';
 
 const noAddresses = 'spec.ipam names no IPAM plugin, so pods get no addresses';
 

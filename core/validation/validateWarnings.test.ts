@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { check, l2, lines, network, type Overrides, plugin } from '../../test/core/networkRules.ts';
 import { validateSpecification } from './validate.ts';
-import { check, l2, lines, network, plugin, type Overrides } from '../../test/core/networkRules.ts';
 
 describe('the rules of a network’s specification, where it may be so but surely is not meant', () => {
   const warned: [string, Overrides, string][] = [

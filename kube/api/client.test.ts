@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { AnsweringServer, answerJson, type Answer } from '../../test/answeringServer.ts';
+import { type Answer, AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import { KubeClient } from './client.ts';
 import { defaultConnection, inClusterConnection } from './connection.ts';
 import { ApiError, TransportError } from './errors.ts';

@@ -13,7 +13,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from './clientOptions.ts';
-import { defaultConnection, type Connection, type ConnectionChoice } from './connection.ts';
+import { type Connection, type ConnectionChoice, defaultConnection } from './connection.ts';
 import { deadline } from './deadline.ts';
 import { isGone, isNotFound } from './errors.ts';
 import { contentTypes, listQuery, typed, withQuery, writeQuery } from './requestParts.ts';
@@ -22,8 +22,8 @@ import { retrying } from './retry.ts';
 import { ServerClock } from './serverClock.ts';
 import { Transport, type TransportRequest } from './transport.ts';
 import type { KubeList, KubeObject, ObjectRef, Resource } from './types.ts';
-import { parseWatchEvents, type WatchEvent } from './watchEvents.ts';
 import { watchdog } from './watchdog.ts';
+import { parseWatchEvents, type WatchEvent } from './watchEvents.ts';
 
 /** Pages of a list are restarted this often when their continue token expires; then the list is read in one piece. */
 const maxListRestarts = 2;

@@ -1,6 +1,6 @@
 import { access, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isIPv6 } from 'node:net';
+import { join } from 'node:path';
 
 /** What a request needs to be authenticated. */
 export interface Credentials {

@@ -1,4 +1,3 @@
-import { ApiError } from './errors.ts';
 import type {
   CoreV1Event,
   V1CustomResourceDefinition,
@@ -13,8 +12,9 @@ import type {
   V1ValidatingWebhookConfiguration,
 } from '@kubernetes/client-node';
 import type { Cidr, DeviceClass, HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
-import type { SriovNetwork, SriovNodePolicy } from '../../core/sriov/objects.ts';
 import type { NicClusterPolicy } from '../../core/sriov/mellanoxResources.ts';
+import type { SriovNetwork, SriovNodePolicy } from '../../core/sriov/objects.ts';
+import { ApiError } from './errors.ts';
 import type { KubeObject, Resource, Stored } from './types.ts';
 
 export type Pod = Stored<V1Pod>;

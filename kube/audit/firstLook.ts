@@ -6,8 +6,8 @@ import { auditedPod } from '../../core/audit/readPod.ts';
 import { auditedPool } from '../../core/audit/readPool.ts';
 import type { AuditedPod, AuditedPool, AuditFinding, AuditRules } from '../../core/audit/types.ts';
 import type { KubeClient } from '../api/client.ts';
-import { listPoolRows } from '../pools/poolTable.ts';
 import { ipPools, pods } from '../api/resources.ts';
+import { listPoolRows } from '../pools/poolTable.ts';
 import { eachOf } from '../process/eachOf.ts';
 import type { AuditFrame } from './frame.ts';
 

@@ -4,7 +4,7 @@ import { hostIndexes } from '../../core/layout/hostIndex.ts';
 import { tryReadNetwork } from '../../core/network/network.ts';
 import type { KubeClient } from '../api/client.ts';
 import { isReady } from '../api/readiness.ts';
-import { cidrs, multiNicNetworks, nodes, type Node } from '../api/resources.ts';
+import { cidrs, multiNicNetworks, type Node, nodes } from '../api/resources.ts';
 
 /** What every part of an audit is compared with. */
 export type AuditFrame = Pick<AuditInput, 'networks' | 'nodes'>;

@@ -1,23 +1,23 @@
 import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
-import type { Block } from '../../core/layout/hostBlocks.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
+import type { Block } from '../../core/layout/hostBlocks.ts';
 import { formatCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { Claim, NicClaim } from '../../core/pool/allocate.ts';
-import type { PoolContent } from '../../core/pool/content.ts';
-import { isHeldBy, type Claimant } from '../../core/pool/holder.ts';
 import { claimsAnywhere, claimsOnNode } from '../../core/pool/claim.ts';
+import type { PoolContent } from '../../core/pool/content.ts';
+import { type Claimant, isHeldBy } from '../../core/pool/holder.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
 import { excludedPages, pageAround, pageCapacity, pageCount } from '../../core/pool/pages.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import type { NicRequest } from '../../core/selection/request.ts';
 import type { DevicePlacement } from '../../core/selection/types.ts';
-import type { ClusterView } from '../view/clusterView.ts';
-import { grantInNodePool } from './nodeGrant.ts';
 import type { NetworkPages } from '../pools/pageDirectory.ts';
 import { PoolFullError } from '../pools/poolFull.ts';
 import type { PoolRef } from '../pools/poolRef.ts';
 import type { PoolCallOptions, PoolStore } from '../pools/poolStore.ts';
+import type { ClusterView } from '../view/clusterView.ts';
+import { grantInNodePool } from './nodeGrant.ts';
 import { sharersOf } from './sharedNics.ts';
 
 /** One attachment that wants NICs and addresses. */

@@ -5,19 +5,19 @@ import { usableCount } from '../../core/layout/layout.ts';
 import { formatCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { Claim } from '../../core/pool/allocate.ts';
-import { isHeldBy } from '../../core/pool/holder.ts';
 import { claimsOnNode, type NicChoice, type NodeState } from '../../core/pool/claim.ts';
 import type { PoolContent } from '../../core/pool/content.ts';
+import { isHeldBy } from '../../core/pool/holder.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';
 import { stillMeets } from '../../core/selection/held.ts';
-import { candidatesWith, loadsOf, sumLoads, takesWholeNic, type NicLoads } from '../../core/selection/loads.ts';
+import { candidatesWith, loadsOf, type NicLoads, sumLoads, takesWholeNic } from '../../core/selection/loads.ts';
 import { keepsPromises, wishOf } from '../../core/selection/wish.ts';
 import { leastOf } from '../../core/status/nodeCapacity.ts';
-import type { KnownNetwork } from '../view/clusterView.ts';
 import { sleep } from '../api/deadline.ts';
 import type { PoolRef } from '../pools/poolRef.ts';
 import type { PoolCallOptions, PoolStore } from '../pools/poolStore.ts';
+import type { KnownNetwork } from '../view/clusterView.ts';
 import { readLoads } from './sharedNics.ts';
 
 /** One attachment to a network that keeps its records in the node's pool. */

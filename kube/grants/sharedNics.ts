@@ -3,10 +3,10 @@ import { overlap } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';
-import { keepsRecords, loadsOf, sumLoads, takesWholeNic, type NicLoads } from '../../core/selection/loads.ts';
+import { keepsRecords, loadsOf, type NicLoads, sumLoads, takesWholeNic } from '../../core/selection/loads.ts';
 import { keepsPromises } from '../../core/selection/wish.ts';
-import type { ClusterView } from '../view/clusterView.ts';
 import type { PoolStore } from '../pools/poolStore.ts';
+import type { ClusterView } from '../view/clusterView.ts';
 
 /**
  * Other networks whose attachments compete for the same NICs of the host: both promise bandwidth of a NIC, or one of them takes NICs whole.

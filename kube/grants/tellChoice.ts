@@ -1,4 +1,4 @@
-import { explain, explainShort, type AttachmentChoice } from '../../core/selection/explain.ts';
+import { type AttachmentChoice, explain, explainShort } from '../../core/selection/explain.ts';
 import type { EventRecorder, EventSubject } from '../report/events.ts';
 
 /** Records as events of the pod which NICs were chosen, and why: `kubectl describe pod` shows them. */

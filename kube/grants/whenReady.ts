@@ -1,4 +1,4 @@
-import { isMultiNicError, type ErrorCode } from '../../core/errors.ts';
+import { type ErrorCode, isMultiNicError } from '../../core/errors.ts';
 import { sleep } from '../api/deadline.ts';
 
 /** How often the copies are looked at again, ms. */

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isConflict } from '../api/errors.ts';
-import { Term } from './leaderTerm.ts';
-import { leaseLock, type LeaseLock } from './leaseLock.ts';
-import { untilAborted, type Runnable } from '../process/lifecycle.ts';
 import type { Lease } from '../api/resources.ts';
+import { type Runnable, untilAborted } from '../process/lifecycle.ts';
+import { Term } from './leaderTerm.ts';
+import { type LeaseLock, leaseLock } from './leaseLock.ts';
 
 export interface LeaderElectionOptions {
   readonly client: KubeClient;

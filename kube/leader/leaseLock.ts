@@ -1,5 +1,5 @@
 import type { KubeClient } from '../api/client.ts';
-import { leases, type Lease } from '../api/resources.ts';
+import { type Lease, leases } from '../api/resources.ts';
 import type { ObjectRef } from '../api/types.ts';
 
 /** A Lease as a lock: each write carries the resourceVersion that it is based on, so one of two candidates gets a conflict. */

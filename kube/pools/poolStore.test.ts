@@ -1,13 +1,13 @@
 import { json } from 'node:stream/consumers';
 import { expect } from 'chai';
 import pino from 'pino';
-import { failure, type ApiAnswer } from '../../test/allocation/apiBackend.ts';
-import { ObjectStore } from '../../test/allocation/objectStore.ts';
-import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
-import type { Claim } from '../../core/pool/allocate.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
+import type { Claim } from '../../core/pool/allocate.ts';
+import { type ApiAnswer, failure } from '../../test/allocation/apiBackend.ts';
+import { ObjectStore } from '../../test/allocation/objectStore.ts';
+import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import { multiNicNetworks } from '../api/resources.ts';
 import type { PoolRef } from './poolRef.ts';
 import { PoolStore } from './poolStore.ts';

@@ -2,19 +2,19 @@ import type { Logger } from 'pino';
 import type { Allocation } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { allocate, type Claim } from '../../core/pool/allocate.ts';
-import { confirm, isReservedFor, type Holder } from '../../core/pool/holder.ts';
-import { release, type Rules, attachmentsIn } from '../../core/pool/resting.ts';
-import { readPool, type PoolContent } from '../../core/pool/content.ts';
+import { type PoolContent, readPool } from '../../core/pool/content.ts';
+import { confirm, type Holder, isReservedFor } from '../../core/pool/holder.ts';
 import { pagePoolName } from '../../core/pool/name.ts';
 import { formatRecord } from '../../core/pool/record.ts';
+import { attachmentsIn, release, type Rules } from '../../core/pool/resting.ts';
 import type { KubeClient } from '../api/client.ts';
+import { ipPools } from '../api/resources.ts';
 import { NetworkProof } from './networkProof.ts';
 import { PageDirectory } from './pageDirectory.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
 import { checkOwner, newPool, type PoolRef } from './poolRef.ts';
-import { PoolWriter, type Change } from './poolWriter.ts';
+import { type Change, PoolWriter } from './poolWriter.ts';
 import { refusal } from './refusal.ts';
-import { ipPools } from '../api/resources.ts';
 
 export interface PoolCallOptions {
   /** Time for the whole call, ms, conflicts and retries included. */

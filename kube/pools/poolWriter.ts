@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { IPPool } from '../../core/api/types.ts';
-import { formatPool, readPool, type PoolContent } from '../../core/pool/content.ts';
+import { formatPool, type PoolContent, readPool } from '../../core/pool/content.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { CallOptions } from '../api/clientOptions.ts';
 import { sleep } from '../api/deadline.ts';

@@ -1,4 +1,4 @@
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 
 /**
  * The logger of a process: one JSON object a line on standard output, `component` in each, times in ISO 8601, levels by

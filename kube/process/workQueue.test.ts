@@ -1,5 +1,5 @@
-import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
 import pino from 'pino';
 import { WorkQueue, type WorkQueueOptions } from './workQueue.ts';
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { ObjectMeta } from '../../core/api/types.ts';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isNotFound } from '../api/errors.ts';
-import { whenAborted } from '../api/whenAborted.ts';
 import { events } from '../api/resources.ts';
-import type { ObjectMeta } from '../../core/api/types.ts';
+import { whenAborted } from '../api/whenAborted.ts';
 
 /** What an event is about: any object as it was read. */
 export interface EventSubject {

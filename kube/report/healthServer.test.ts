@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { expect } from 'chai';
 import pino from 'pino';
 import { informersSynced } from './checks.ts';

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { messageOf } from '../../core/errors.ts';
 import { http } from '../api/http.ts';
-import { untilAborted, type Runnable } from '../process/lifecycle.ts';
+import { type Runnable, untilAborted } from '../process/lifecycle.ts';
 
 /** Passes (true), or says what is wrong. */
 export type Check = () => true | string | Promise<true | string>;

@@ -1,7 +1,7 @@
 import manifest from '../../package.json' with { type: 'json' };
-import { collectProcessMetrics, Counter, Gauge, Histogram, Registry } from './prometheus.ts';
-import type { ReflectorObserver } from '../watch/reflector.ts';
 import type { WorkQueueObserver } from '../process/workQueue.ts';
+import type { ReflectorObserver } from '../watch/reflector.ts';
+import { collectProcessMetrics, Counter, Gauge, Histogram, Registry } from './prometheus.ts';
 
 /** One process's metrics, and the observers that informers, work queues and leader election take. */
 export interface Metrics {

@@ -6,10 +6,10 @@ import { appliesTo, readNetwork } from '../../core/network/network.ts';
 import { isOlder, sharedRange } from '../../core/network/sharedRange.ts';
 import { sameSpec } from '../../core/network/versions.ts';
 import type { NetworkDirectory } from '../../core/pod/selectNetworks.ts';
-import { isOurs } from '../../core/predecessor/objects.ts';
 import type { NetworkState, NodeState } from '../../core/pool/claim.ts';
-import { HostAddresses } from './hostAddresses.ts';
+import { isOurs } from '../../core/predecessor/objects.ts';
 import type { Informer } from '../watch/informer.ts';
+import { HostAddresses } from './hostAddresses.ts';
 
 const none: ReadonlyMap<string, number> = new Map();
 

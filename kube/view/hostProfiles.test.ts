@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { pino } from 'pino';
-import type { HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
 import { largeCluster } from '../../bench/support/largeCluster.ts';
 import { PlannedCluster } from '../../bench/support/plannedView.ts';
+import type { HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
 import { eventually } from '../../test/eventually.ts';
-import { HostProfiles, type HostProfile } from './hostProfiles.ts';
+import { type HostProfile, HostProfiles } from './hostProfiles.ts';
 import { ProfilePreparer } from './profilePreparer.ts';
 
 const { network, hosts } = largeCluster(300, 2);

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { ClusterView } from './clusterView.ts';
-import type { HostProfiles } from './hostProfiles.ts';
 import type { Runnable } from '../process/lifecycle.ts';
 import { SingleWork } from '../process/singleWork.ts';
 import type { WorkQueueObserver } from '../process/workQueue.ts';
+import type { ClusterView } from './clusterView.ts';
+import type { HostProfiles } from './hostProfiles.ts';
 
 export interface ProfilePreparerOptions {
   readonly view: ClusterView;

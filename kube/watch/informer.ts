@@ -1,8 +1,8 @@
-import { deepFreeze, Store, type IndexFunction } from './store.ts';
-import { notify, type Change, type InformerHandlers } from './informerHandlers.ts';
-import { Reflector, type ReflectorOptions } from './reflector.ts';
-import type { Runnable } from '../process/lifecycle.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../api/types.ts';
+import type { Runnable } from '../process/lifecycle.ts';
+import { type Change, type InformerHandlers, notify } from './informerHandlers.ts';
+import { Reflector, type ReflectorOptions } from './reflector.ts';
+import { deepFreeze, type IndexFunction, Store } from './store.ts';
 
 export interface InformerOptions<T extends KubeObject, Index extends string = never> extends Omit<
   ReflectorOptions<T>,

@@ -4,8 +4,8 @@ import pino from 'pino';
 import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import { eventually } from '../../test/eventually.ts';
 import { Backoff } from '../api/backoff.ts';
+import { type Lease, leases } from '../api/resources.ts';
 import { Informer } from './informer.ts';
-import { leases, type Lease } from '../api/resources.ts';
 
 /** What a real API server does only when it likes; test/kube has the same against a real one. */
 describe('Informer, on how it asks for lists', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { keyOf, type KubeObject, refOf } from '../api/types.ts';
 import { deepFreeze, Store } from './store.ts';
-import { keyOf, refOf, type KubeObject } from '../api/types.ts';
 
 interface Colored extends KubeObject {
   colors: string[];

@@ -1,13 +1,13 @@
-import { expect } from 'chai';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'chai';
 import { hostEndPrefix } from '../../agent/base/ownership.ts';
+import { eventually } from '../eventually.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { isInside, testTimeoutMs } from './inside.ts';
 import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';
-import { eventually } from '../eventually.ts';
 import { Program } from './programs.ts';
-import { errorOf, linkNames, multusConfig, resultOf, Sandbox, type PrintedResult } from './sandbox.ts';
+import { errorOf, linkNames, multusConfig, type PrintedResult, resultOf, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 
 /** Of the moments of an ADD and the numbers of NICs a few are enough where a program's start takes seconds. */

@@ -19,7 +19,7 @@ import {
   selecting,
 } from './cniCalls.ts';
 import { testTimeoutMs } from './inside.ts';
-import { errorOf, linkNames, resultOf, Sandbox, type PrintedResult } from './sandbox.ts';
+import { errorOf, linkNames, type PrintedResult, resultOf, Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 
 describe('agent: ADD as the CNI specification has it', function () {

@@ -8,6 +8,7 @@
  */
 import { readlinkSync, statSync } from 'node:fs';
 import { expect } from 'chai';
+import { eventually } from '../eventually.ts';
 import {
   callings,
   callWith,
@@ -20,7 +21,6 @@ import {
   selecting,
 } from './cniCalls.ts';
 import { testTimeoutMs } from './inside.ts';
-import { eventually } from '../eventually.ts';
 import { Program } from './programs.ts';
 import { errorOf, resultOf, type Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';

@@ -15,7 +15,7 @@ import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { supportedVersions } from '../../core/cni/versions.ts';
 import { callWith, chainedConfig, cniFixture, environment, podArgs, primaryResult, selecting } from './cniCalls.ts';
 import { testTimeoutMs } from './inside.ts';
-import { errorOf, linkNames, resultOf, type PrintedResult, type Sandbox } from './sandbox.ts';
+import { errorOf, linkNames, type PrintedResult, resultOf, type Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 
 const fixed = (ipam: object, plugin: Partial<MultiNicNetworkSpec['plugin']> = {}): MultiNicNetworkSpec => ({

@@ -4,9 +4,9 @@ import { expect } from 'chai';
 import { dieAtVariable, steps } from '../../agent/base/steps.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { ipPools } from '../../kube/api/resources.ts';
+import { eventually } from '../eventually.ts';
 import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
-import { eventually } from '../eventually.ts';
 import { linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 

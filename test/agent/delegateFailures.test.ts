@@ -1,6 +1,6 @@
-import { expect } from 'chai';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { ours, spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
 import { errorOf, multusConfig, Sandbox } from './sandbox.ts';

@@ -1,6 +1,6 @@
-import { expect } from 'chai';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
 import { ours, spec } from './delegateSpec.ts';

@@ -7,10 +7,10 @@ import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { blocks } from '../system/pages.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
+import { ours, spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
 import { movedNics } from './movedNics.ts';
 import { errorOf, multusConfig, Sandbox } from './sandbox.ts';
-import { ours, spec } from './delegateSpec.ts';
 import { Site } from './site.ts';
 import { withoutAddresses } from './withoutAddresses.ts';
 

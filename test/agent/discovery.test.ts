@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import type { HostNic } from '../../core/api/types.ts';
 import { hostInterfaces } from '../../kube/api/resources.ts';
+import { eventually } from '../eventually.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { testTimeoutMs } from './inside.ts';
-import { eventually } from '../eventually.ts';
 import { Site } from './site.ts';
 
 describe('agent: VLANs, bonds, VRFs and dummies of a host', function () {

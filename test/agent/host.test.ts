@@ -4,8 +4,8 @@ import { linkStateMs } from '../../agent/discovery/hostInterfaceWriter.ts';
 import { label } from '../../core/api/names.ts';
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
-import { networkSpec } from './networks.ts';
 import { eventually } from '../eventually.ts';
+import { networkSpec } from './networks.ts';
 import { Program } from './programs.ts';
 import { Site } from './site.ts';
 

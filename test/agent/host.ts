@@ -1,8 +1,8 @@
-import { mkdirSync, existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { call, type Ending } from '../cni/program.ts';
-import { Namespace } from './namespaces.ts';
 import { eventually } from '../eventually.ts';
+import { Namespace } from './namespaces.ts';
 import { Program } from './programs.ts';
 
 const repository = join(import.meta.dirname, '..', '..');

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { suiteNeedsKinds } from '../netlink/support.ts';
+import type { Host } from './host.ts';
 import { testTimeoutMs } from './inside.ts';
-import { nameOf, networkSpec, type NetworkCase } from './networks.ts';
+import { nameOf, type NetworkCase, networkSpec } from './networks.ts';
 import { linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
-import type { Host } from './host.ts';
 
 const cases: readonly NetworkCase[] = [
   { type: 'ptp', vlanMode: 'l3' },

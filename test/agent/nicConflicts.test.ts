@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { testTimeoutMs } from './inside.ts';
-import { nameOf, networkSpec, type NetworkCase } from './networks.ts';
+import { nameOf, type NetworkCase, networkSpec } from './networks.ts';
 import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 

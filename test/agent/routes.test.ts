@@ -1,16 +1,16 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Netlink } from '../../agent/netlink/netlink.ts';
+import { RoutePlan } from '../../agent/routes/routePlan.ts';
+import { RouteProgrammer } from '../../agent/routes/routeProgrammer.ts';
 import { netlinkIn } from '../../bench/support/ownNamespace.ts';
 import { PlannedCluster } from '../../bench/support/plannedView.ts';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
 import { pageName } from '../../core/layout/hostIndex.ts';
-import type { Netlink } from '../../agent/netlink/netlink.ts';
-import { RoutePlan } from '../../agent/routes/routePlan.ts';
-import { RouteProgrammer } from '../../agent/routes/routeProgrammer.ts';
+import { eventually } from '../eventually.ts';
 import { Namespace } from './namespaces.ts';
 import { networkSpec } from './networks.ts';
-import { eventually } from '../eventually.ts';
 
 const self = 'host-0';
 const nics = 2;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
 import type { Host } from './host.ts';
 import { testTimeoutMs } from './inside.ts';
-import { nameOf, networkSpec, type NetworkCase } from './networks.ts';
+import { nameOf, type NetworkCase, networkSpec } from './networks.ts';
 import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 

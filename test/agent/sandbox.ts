@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { netConfOf, type NetConf } from '../../core/nad/netAttachDef.ts';
+import { type NetConf, netConfOf } from '../../core/nad/netAttachDef.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { multiNicNetworks, type Pod } from '../../kube/api/resources.ts';
 import type { Ending } from '../cni/program.ts';

@@ -1,24 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, connect, type Server } from 'node:net';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildCni } from '../../build/buildCni.ts';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Allocation, HostInterface, MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
-import { assignInterfaceIndexes } from '../../core/layout/interfaceIndex.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
+import { assignInterfaceIndexes } from '../../core/layout/interfaceIndex.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
-import type { Cluster } from '../cluster/index.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, type Pod, pods } from '../../kube/api/resources.ts';
 import { ensureDebianPrograms } from '../cluster/debianPrograms.ts';
-import { buildCni } from '../../build/buildCni.ts';
-import { Namespace, removeLeftovers } from './namespaces.ts';
+import type { Cluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { Host } from './host.ts';
-import { siteApi, type SiteApi } from './siteApi.ts';
+import { Namespace, removeLeftovers } from './namespaces.ts';
+import { type SiteApi, siteApi } from './siteApi.ts';
 
 /**
  * A real API server, and hosts that are network namespaces: each with eth0 (the primary network) and secondary NICs eth1 … on switches

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { KubeClient } from '../../kube/api/client.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
+import { applyManifests } from '../system/apply.ts';
+import { forward } from '../uml/forward.ts';
 import { outsideApiVariable } from './inside.ts';
 import type { OutsideApi } from './outside.ts';
-import { forward } from '../uml/forward.ts';
-import { applyManifests } from '../system/apply.ts';
 
 /** The API server of a site: at 127.0.0.1. */
 export interface SiteApi extends AsyncDisposable {

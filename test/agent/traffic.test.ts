@@ -1,9 +1,9 @@
 import { expect } from 'chai';
+import { eventually } from '../eventually.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { testTimeoutMs } from './inside.ts';
-import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';
 import type { Namespace } from './namespaces.ts';
-import { eventually } from '../eventually.ts';
+import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';
 import { multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 

@@ -2,11 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { Installation } from '../../agent/install/installation.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
 import { namespaces } from '../../kube/api/resources.ts';
-import { Installation } from '../../agent/install/installation.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { outcomes } from './apiFront.ts';
-import { advance, answer, Bind, Create, hold, kill, OnPod, onNode, type HistoryCommand } from './commands.ts';
+import { advance, answer, Bind, Create, type HistoryCommand, hold, kill, onNode, OnPod } from './commands.ts';
 import type { Model, ModelPod } from './model.ts';
 import { podKinds } from './podKinds.ts';
 import { nodeNames } from './setting.ts';
-import { replicaCount, type ActorName } from './site.ts';
+import { type ActorName, replicaCount } from './site.ts';
 
 const node = fc.constantFrom(...nodeNames);
 const replica = fc.nat(replicaCount - 1);

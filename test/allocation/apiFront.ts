@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { createServer, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type ClientRequest, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
 import { json } from 'node:stream/consumers';
-import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './apiBackend.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type ApiAnswer, type ApiBackend, type ApiCall, failure } from './apiBackend.ts';
 
 /**
  * How a request ends. `lost` and `cut`: its connection breaks before or after the API server has acted on it; the others that are not

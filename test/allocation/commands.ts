@@ -2,8 +2,8 @@ import type fc from 'fast-check';
 import type { Outcome } from './apiFront.ts';
 import { expectSound, type History } from './history.ts';
 import type { Model, ModelPod } from './model.ts';
-import type { Creation, BindingTo } from './operations.ts';
-import { nodeNames, type NodeName } from './setting.ts';
+import type { BindingTo, Creation } from './operations.ts';
+import { type NodeName, nodeNames } from './setting.ts';
 import type { ActorName } from './site.ts';
 
 export type HistoryCommand = fc.AsyncCommand<Model, History>;

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../kube/api/types.ts';
 import type { WatchEvent } from '../../kube/api/watchEvents.ts';
-import { selects, type Selectors } from './apiPath.ts';
+import { type Selectors, selects } from './apiPath.ts';
 
 export interface LoggedChange {
   plural: string;

@@ -1,6 +1,6 @@
+import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { bareAddress } from '../../core/net/interfaceAddress.ts';
-import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { ipPools, pods } from '../../kube/api/resources.ts';
 import type { Model, Use } from './model.ts';

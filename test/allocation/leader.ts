@@ -1,13 +1,13 @@
 import { AddressCounts } from '../../controller/context/addressCounts.ts';
-import { defaultTimes } from '../../controller/controllerOptions.ts';
 import { createInformers, type LeaderInformers } from '../../controller/context/informers.ts';
 import type { LeaderContext } from '../../controller/context/leaderContext.ts';
 import { NetworkSurveys } from '../../controller/context/networkSurveys.ts';
+import { defaultTimes } from '../../controller/controllerOptions.ts';
 import { PageSweeper } from '../../controller/sweeps/pages.ts';
 import { createSweeper } from '../../controller/sweeps/sweeper.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import type { ActorClient } from './actorClient.ts';
-import { silent, type Setting } from './setting.ts';
+import { type Setting, silent } from './setting.ts';
 
 export const { reservationMs } = defaultTimes;
 

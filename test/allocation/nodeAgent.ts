@@ -1,19 +1,19 @@
-import { annotation } from '../../core/api/names.ts';
-import { interfaceNames, parseNetworks } from '../../core/annotation/networks.ts';
 import { intentOf } from '../../agent/attach/entries.ts';
 import { refuseTakenAddresses } from '../../agent/attach/takenAddresses.ts';
 import { Checkpoint } from '../../agent/checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../../agent/checkpoint/entry.ts';
-import { KubeletDevices } from '../../agent/devices/kubeletDevices.ts';
 import { Decider } from '../../agent/decision/decider.ts';
+import { KubeletDevices } from '../../agent/devices/kubeletDevices.ts';
 import { AddsUnderWay } from '../../agent/pods/addsUnderWay.ts';
 import { PodSource } from '../../agent/pods/podSource.ts';
 import { PoolRecords } from '../../agent/records/poolRecords.ts';
 import { Releaser } from '../../agent/release/releaser.ts';
-import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { interfaceNames, parseNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
 import type { Pod } from '../../kube/api/resources.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
 import type { ActorClient } from './actorClient.ts';
-import { namespace, silent, type Setting } from './setting.ts';
+import { namespace, type Setting, silent } from './setting.ts';
 
 /** What a CNI call may take, ms. */
 const callMs = 10_000;

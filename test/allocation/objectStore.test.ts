@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { IPPool } from '../../core/api/types.ts';
-import { ipPools, pathOf, pods, type Pod } from '../../kube/api/resources.ts';
+import { ipPools, pathOf, type Pod, pods } from '../../kube/api/resources.ts';
 import type { KubeObject, KubeStatus, Resource } from '../../kube/api/types.ts';
+import { isAtMost } from '../cluster/version.ts';
 import type { ApiAnswer } from './apiBackend.ts';
 import { ComparedApi } from './comparedApi.ts';
-import { isAtMost } from '../cluster/version.ts';
 import { podAsPosted } from './podKinds.ts';
 import { RealApi } from './realApi.ts';
 import { RealServer } from './realServer.ts';

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { apiVersion as ourApiVersion } from '../../core/api/names.ts';
 import type { IPPool } from '../../core/api/types.ts';
 import type { KubeObject } from '../../kube/api/types.ts';
-import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './apiBackend.ts';
-import { parsePath, selects, type ApiPath } from './apiPath.ts';
+import { type ApiAnswer, type ApiBackend, type ApiCall, failure } from './apiBackend.ts';
+import { type ApiPath, parsePath, selects } from './apiPath.ts';
 import { EventLog } from './eventLog.ts';
 
 type Objects = ReadonlyMap<string, KubeObject>;

@@ -1,7 +1,7 @@
+import { annotation } from '../../core/api/names.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { bareAddress } from '../../core/net/interfaceAddress.ts';
-import { annotation } from '../../core/api/names.ts';
-import { nodes, pods, type Pod } from '../../kube/api/resources.ts';
+import { nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { AdmissionChain, isBroken, Refused } from './admissionChain.ts';
 import { reservationMs } from './leader.ts';
 import type { Model, ModelPod, Sandbox, Use } from './model.ts';

@@ -1,7 +1,7 @@
 import type { KubeList, KubeObject } from '../../kube/api/types.ts';
 import { Aliases } from './aliases.ts';
-import { failure, type ApiAnswer, type ApiBackend, type ApiCall } from './apiBackend.ts';
-import { parsePath, type ApiPath } from './apiPath.ts';
+import { type ApiAnswer, type ApiBackend, type ApiCall, failure } from './apiBackend.ts';
+import { type ApiPath, parsePath } from './apiPath.ts';
 import { EventLog, type LoggedChange } from './eventLog.ts';
 import type { RealServer } from './realServer.ts';
 

@@ -14,7 +14,7 @@ import {
   pathOf,
   pods,
 } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import type { Version } from '../cluster/version.ts';
 import { applyManifests } from '../system/apply.ts';
 import type { ApiAnswer, ApiCall } from './apiBackend.ts';

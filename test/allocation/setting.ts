@@ -1,20 +1,20 @@
 import { pino } from 'pino';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
-import { ClusterView } from '../../kube/view/clusterView.ts';
-import { HostProfiles } from '../../kube/view/hostProfiles.ts';
-import { Informer } from '../../kube/watch/informer.ts';
 import {
   cidrs,
   deviceClasses,
   hostInterfaces,
   multiNicNetworks,
-  namespaces,
-  resourceQuotas,
   type Namespace,
+  namespaces,
   type Node,
+  resourceQuotas,
 } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import { ClusterView } from '../../kube/view/clusterView.ts';
+import { HostProfiles } from '../../kube/view/hostProfiles.ts';
+import { Informer } from '../../kube/watch/informer.ts';
 import { Quotas } from '../../webhook/context/quotas.ts';
 
 export const silent = pino({ enabled: false });

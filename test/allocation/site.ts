@@ -1,17 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nodes, cidrs, hostInterfaces, leases, multiNicNetworks } from '../../kube/api/resources.ts';
+import { cidrs, hostInterfaces, leases, multiNicNetworks, nodes } from '../../kube/api/resources.ts';
 import { microTime } from '../../kube/leader/leaseLock.ts';
 import { ActorClient } from './actorClient.ts';
+import type { ApiBackend } from './apiBackend.ts';
 import type { ApiFront, Outcome, Parked } from './apiFront.ts';
 import { ApiUser } from './apiUser.ts';
 import { Leader } from './leader.ts';
 import { NodeAgent } from './nodeAgent.ts';
-import type { ApiBackend } from './apiBackend.ts';
-import { hostIndexPages, hostOf, leaseNamespace, networks, nodeNames, nodeOf } from './setting.ts';
-import type { NodeName, Setting } from './setting.ts';
 import { RestWatch } from './restWatch.ts';
+import type { NodeName, Setting } from './setting.ts';
+import { hostIndexPages, hostOf, leaseNamespace, networks, nodeNames, nodeOf } from './setting.ts';
 import { VirtualTime } from './virtualTime.ts';
 import { WebhookReplica } from './webhookReplica.ts';
 

@@ -6,7 +6,7 @@ import { ObjectStore } from './objectStore.ts';
 import { Operations } from './operations.ts';
 import { RealApi } from './realApi.ts';
 import { RealServer } from './realServer.ts';
-import { nodeNames, startSetting, type Setting } from './setting.ts';
+import { nodeNames, type Setting, startSetting } from './setting.ts';
 import { Site } from './site.ts';
 
 /** Where the histories of a suite are played, one after another. */

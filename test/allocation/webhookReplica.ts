@@ -1,19 +1,19 @@
 import { label } from '../../core/api/names.ts';
-import { Informer } from '../../kube/watch/informer.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
-import type { Reviewer } from '../../webhook/server/app.ts';
-import { callBudget, within } from '../../webhook/review/call.ts';
-import type { ReviewContext } from '../../webhook/context/reviewContext.ts';
-import type { Decision } from '../../webhook/review/decision.ts';
+import { Informer } from '../../kube/watch/informer.ts';
+import { ReleasePatience } from '../../webhook/context/releasePatience.ts';
 import { Reservations } from '../../webhook/context/reservations.ts';
+import type { ReviewContext } from '../../webhook/context/reviewContext.ts';
 import { mutateBindings } from '../../webhook/pods/mutateBindings.ts';
 import { mutatePods } from '../../webhook/pods/mutatePods.ts';
-import { ReleasePatience } from '../../webhook/context/releasePatience.ts';
-import type { AdmissionRequest } from '../../webhook/review/review.ts';
 import { validatePods } from '../../webhook/pods/validatePods.ts';
+import { callBudget, within } from '../../webhook/review/call.ts';
+import type { Decision } from '../../webhook/review/decision.ts';
+import type { AdmissionRequest } from '../../webhook/review/review.ts';
+import type { Reviewer } from '../../webhook/server/app.ts';
 import type { ActorClient } from './actorClient.ts';
-import { silent, type Setting } from './setting.ts';
+import { type Setting, silent } from './setting.ts';
 
 /** The replica cannot be reached: it died, also while it worked on the review. */
 export class Unreachable extends Error {}

@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { createAuthority, type CertificateAuthority } from '../../certs/authority.ts';
+import { type CertificateAuthority, createAuthority } from '../../certs/authority.ts';
 import { readBundle } from '../../certs/bundle.ts';
-import { certificates, systemNamespace } from '../../core/api/names.ts';
 import { readConfigurations } from '../../controller/certificates/webhookConfigurations.ts';
+import { certificates, systemNamespace } from '../../core/api/names.ts';
 import { secrets } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
-import { startCertificateSite, type CertificateSite } from './site.ts';
+import { type CertificateSite, startCertificateSite } from './site.ts';
 import { Storm } from './storm.ts';
 
 const secretRef = { namespace: systemNamespace, name: certificates.secret };

@@ -1,10 +1,10 @@
 import {
-  planRotation,
-  validFrom,
   type LeafFacts,
+  planRotation,
   type RotationPolicy,
   type RotationStep,
   type StoredFacts,
+  validFrom,
 } from '../../certs/plan.ts';
 import { Sighting } from '../../certs/sighting.ts';
 

@@ -1,18 +1,18 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
 import { createAuthority } from '../../certs/authority.ts';
 import { readBundle } from '../../certs/bundle.ts';
-import { certificates, systemNamespace } from '../../core/api/names.ts';
 import { CertificateKeeper } from '../../controller/certificates/certificateKeeper.ts';
-import { events, secrets, type Secret } from '../../kube/api/resources.ts';
 import { readConfigurations, type TrustingConfiguration } from '../../controller/certificates/webhookConfigurations.ts';
+import { certificates, systemNamespace } from '../../core/api/names.ts';
+import { events, type Secret, secrets } from '../../kube/api/resources.ts';
 import { parseFlags } from '../../webhook/flags.ts';
 import { eventually } from '../eventually.ts';
 import { silent } from '../kube/support.ts';
 import { followGuide } from '../system/guide.ts';
-import { startCertificateSite, tenYearsMs, type CertificateSite } from './site.ts';
+import { type CertificateSite, startCertificateSite, tenYearsMs } from './site.ts';
 import { Storm } from './storm.ts';
 
 const secretRef = { namespace: systemNamespace, name: certificates.secret };

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { label, systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { namespaces } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
 import { Component } from '../cluster/component.ts';
-import { applyManifests, definitionCrd } from '../system/apply.ts';
-import { Service, type Backend } from '../system/service.ts';
-import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { freePort } from '../cluster/ports.ts';
+import { applyManifests, definitionCrd } from '../system/apply.ts';
+import { type Backend, Service } from '../system/service.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
 
 const root = join(import.meta.dirname, '../..');
 

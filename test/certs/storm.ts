@@ -4,7 +4,7 @@ import { connect } from 'node:tls';
 import { multiNicNetworks, mutatingWebhookConfigurations, pods } from '../../kube/api/resources.ts';
 import { network } from '../controller/support.ts';
 import { podOf } from '../webhook/support.ts';
-import { namespace, type CertificateSite } from './site.ts';
+import { type CertificateSite, namespace } from './site.ts';
 
 /** Between two requests of one client, and between two handshakes with one replica, ms. */
 const pauseMs = 30;

@@ -1,31 +1,31 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { run, type RunResult } from '../../build/run.ts';
 import { annotation, systemNamespace } from '../../core/api/names.ts';
+import { blocksOf } from '../../core/layout/hostBlocks.ts';
+import { readNetwork } from '../../core/network/network.ts';
 import { recordsIn } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { auditCluster } from '../../kube/audit/clusterAudit.ts';
-import { createLogger } from '../../kube/process/log.ts';
-import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
-import { blocksOf } from '../../core/layout/hostBlocks.ts';
-import { readNetwork } from '../../core/network/network.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { auditCluster } from '../../kube/audit/clusterAudit.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { createLogger } from '../../kube/process/log.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { runController, type Running } from '../controller/site.ts';
 import { Observed } from '../controller/support.ts';
 import { eventually } from '../eventually.ts';
-import { run, type RunResult } from '../../build/run.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
 import {
   createPod,
   leaveBehind,
   oldAddress,
   oldHost,
+  type OldNetwork,
   oldObjects,
   oldOutsideNetwork,
   runningPod,
-  type OldNetwork,
 } from './predecessor.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -4,11 +4,11 @@ import { expect } from 'chai';
 import { systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { runController } from '../controller/site.ts';
 import { eventually } from '../eventually.ts';
 import { followGuide } from '../system/guide.ts';
-import { leaveBehind, oldHost, oldObjects, operator, runningPod, type OldNetwork } from './predecessor.ts';
+import { leaveBehind, oldHost, type OldNetwork, oldObjects, operator, runningPod } from './predecessor.ts';
 
 const root = join(import.meta.dirname, '../..');
 

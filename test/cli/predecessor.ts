@@ -1,6 +1,6 @@
 import { annotation } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { untilServed } from '../system/apply.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { boxImage, startCluster, type Cluster } from './index.ts';
+import { boxImage, type Cluster, startCluster } from './index.ts';
 
 describe('local cluster: control plane alone', function () {
   this.timeout(600_000); // the first run on a machine builds Kubernetes

@@ -1,18 +1,18 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { run, type RunOptions, type RunResult } from '../../build/run.ts';
 import { mainNetwork } from './addressing.ts';
-import { controlPlanePrograms, nodePrograms, type ControlPlanePrograms, type NodePrograms } from './binaries.ts';
+import { type ControlPlanePrograms, controlPlanePrograms, type NodePrograms, nodePrograms } from './binaries.ts';
 import type { Component } from './component.ts';
-import { startApiServer, startControllers, type ControlPlane, type ControlPlaneOptions } from './controlPlane.ts';
-import { createFakeNodes, type FakeNode } from './fakeNodes.ts';
+import { type ControlPlane, type ControlPlaneOptions, startApiServer, startControllers } from './controlPlane.ts';
 import { Fabric } from './fabric.ts';
+import { createFakeNodes, type FakeNode } from './fakeNodes.ts';
 import { ensureImages, type Images } from './images.ts';
 import { writeKubeconfig, writeTokenKubeconfig } from './kubeconfig.ts';
 import { ClusterNode } from './node.ts';
 import { startReaper } from './owner.ts';
 import { markVariable } from './processes.ts';
-import { run, type RunOptions, type RunResult } from '../../build/run.ts';
-import { writeRecord, type SlotRecord } from './slots.ts';
+import { type SlotRecord, writeRecord } from './slots.ts';
 import type { Version } from './version.ts';
 
 /** What startCluster was asked for, with every default filled in. */

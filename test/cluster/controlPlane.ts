@@ -9,7 +9,7 @@ import { createEtcd } from './etcd.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { createPki, type Pki } from './pki.ts';
 import { isPortFree, loopbackPorts } from './ports.ts';
-import { createScheduler, type ControllerOptions } from './scheduler.ts';
+import { type ControllerOptions, createScheduler } from './scheduler.ts';
 
 export interface ControlPlaneOptions {
   slot: number;

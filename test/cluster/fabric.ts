@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { run, type RunResult } from '../../build/run.ts';
 import { hostLink, mainNetwork, podRange, serviceRange } from './addressing.ts';
 import { Component } from './component.ts';
-import { run, type RunResult } from '../../build/run.ts';
 
 export const mainBridge = 'main';
 

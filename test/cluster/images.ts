@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached } from '../../build/cacheDir.ts';
-import { dockerArchive } from '../../images/dockerArchive.ts';
 import { run } from '../../build/run.ts';
+import { dockerArchive } from '../../images/dockerArchive.ts';
 
 /** The sandbox of every pod. */
 export const pauseImage = 'docker.io/library/multi-nic-test-pause:1';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cluster, clusterPrograms, memoryFolder, type ClusterPlan } from './cluster.ts';
+import { Cluster, type ClusterPlan, clusterPrograms, memoryFolder } from './cluster.ts';
 import type { FakeNode } from './fakeNodes.ts';
 import { ensureRequirements } from './requirements.ts';
 import { claimSlot } from './slots.ts';

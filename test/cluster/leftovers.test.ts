@@ -1,15 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { run } from '../../build/run.ts';
 import { hostLink } from './addressing.ts';
-import { cgroupProcesses, cgroupFolders } from './cgroups.ts';
+import { cgroupFolders, cgroupProcesses } from './cgroups.ts';
 import { memoryFolder } from './cluster.ts';
 import { isAlive, markedProcesses } from './processes.ts';
-import { run } from '../../build/run.ts';
-import { readSlots, slotFolder, sweep, type SlotRecord } from './slots.ts';
+import { readSlots, slotFolder, type SlotRecord, sweep } from './slots.ts';
 import { cgroupName } from './tearDown.ts';
 
 const isRoot = process.getuid?.() === 0;

@@ -1,6 +1,6 @@
-import { cidrOf, overlap, parseCidr, type IpCidr } from '../../core/net/cidr.ts';
-import { parseAddress } from '../../core/net/address.ts';
 import { run } from '../../build/run.ts';
+import { parseAddress } from '../../core/net/address.ts';
+import { cidrOf, type IpCidr, overlap, parseCidr } from '../../core/net/cidr.ts';
 
 /** The IPv4 networks that this machine has routes to, other than by its default route. */
 export async function machineNetworks(): Promise<IpCidr[]> {

@@ -1,7 +1,7 @@
 /** The cluster as a command: see `usage`. */
 import { parseArgs } from 'node:util';
 import { endHeld, heldBy, hold, holdInBackground } from './holder.ts';
-import { startCluster, type Cluster } from './index.ts';
+import { type Cluster, startCluster } from './index.ts';
 import { isInUse, readSlots, type SlotRecord } from './slots.ts';
 
 const usage = `A real Kubernetes on this machine, for tests and for trying things out.

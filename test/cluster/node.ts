@@ -1,18 +1,18 @@
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
+import { run, type RunOptions, type RunResult } from '../../build/run.ts';
 import { mainNetwork, nicNetwork, podRange } from './addressing.ts';
+import type { NodePrograms } from './binaries.ts';
 import { makeCgroup } from './cgroups.ts';
 import { Component } from './component.ts';
 import { containerdSocket, writeContainerdConfig } from './containerd.ts';
-import { mainBridge, nicBridge, type Fabric } from './fabric.ts';
+import { type Fabric, mainBridge, nicBridge } from './fabric.ts';
 import type { Images } from './images.ts';
 import { writeKubeletConfig } from './kubelet.ts';
 import { createNamespace, enterNode, isSetUp, machinePath } from './nodeNamespace.ts';
 import type { KeyPairFiles } from './pki.ts';
-import type { NodePrograms } from './binaries.ts';
-import { run, type RunOptions, type RunResult } from '../../build/run.ts';
 import { cgroupName } from './tearDown.ts';
 
 /** A secondary NIC of a node. */

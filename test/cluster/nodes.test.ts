@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
-import { boxImage, startCluster, type Cluster } from './index.ts';
+import { boxImage, type Cluster, startCluster } from './index.ts';
 
 interface Pod {
   metadata: { name: string };

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { identify } from './processes.ts';
-import { writeRecord, type SlotRecord } from './slots.ts';
+import { type SlotRecord, writeRecord } from './slots.ts';
 
 /**
  * Starts the process that tears the cluster down when this one ends, and notes it in the record.

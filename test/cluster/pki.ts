@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createAuthority, type CertificateAuthority, type Subject } from '../../certs/authority.ts';
+import { type CertificateAuthority, createAuthority, type Subject } from '../../certs/authority.ts';
 
 const lifetimeMs = 10 * 365 * 24 * 60 * 60_000;
 

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withLock } from '../../build/lock.ts';
 import { machineRoutes } from './addressing.ts';
 import { anyOverlap, machineNetworks } from './machineNetworks.ts';
-import { withLock } from '../../build/lock.ts';
 import { identify, isAlive, type ProcessIdentity } from './processes.ts';
 import { tearDown } from './tearDown.ts';
 

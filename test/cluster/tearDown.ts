@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { removeCgroups, cgroupProcesses } from './cgroups.ts';
-import { hostLink } from './addressing.ts';
-import { killNow, markedProcesses } from './processes.ts';
 import { run } from '../../build/run.ts';
+import { hostLink } from './addressing.ts';
+import { cgroupProcesses, removeCgroups } from './cgroups.ts';
+import { killNow, markedProcesses } from './processes.ts';
 import type { SlotRecord } from './slots.ts';
 
 /**

@@ -2,10 +2,10 @@ import { copyFile, link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { buildCni } from '../../build/buildCni.ts';
+import { decodeRequest, encodeAnswer, maxConfigBytes, uninstalledMark } from '../../core/cni/wire.ts';
 import { call, type Ending, type ProgramCall } from './program.ts';
 import { listen, type Serving, type SocketPeer } from './socketPeer.ts';
-import { decodeRequest, encodeAnswer, maxConfigBytes, uninstalledMark } from '../../core/cni/wire.ts';
-import { buildCni } from '../../build/buildCni.ts';
 
 const config = JSON.stringify({ cniVersion: '1.0.0', name: 'fast', type: 'multi-nic', note: 'ünï 😀 \u2028' });
 

@@ -12,8 +12,8 @@ import {
   sriovNodePolicies,
 } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
-import { createNamespace, host, network } from './support.ts';
 import { controllerSite } from './site.ts';
+import { createNamespace, host, network } from './support.ts';
 
 const operatorCrds = join(import.meta.dirname, '../system/operatorCrds.yaml');
 const resourceName = 'k8s.v1.cni.cncf.io/resourceName';

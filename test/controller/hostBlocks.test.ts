@@ -8,8 +8,8 @@ import { emptyPool, formatPool } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
-import { host, inParallel, network, podNamed } from './support.ts';
 import { controllerSite } from './site.ts';
+import { host, inParallel, network, podNamed } from './support.ts';
 
 const main = join(import.meta.dirname, '../../controller/main.ts');
 

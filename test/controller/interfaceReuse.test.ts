@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import pino from 'pino';
 import { createInformers } from '../../controller/context/informers.ts';
-import { InterfaceReuse, type Reuse } from '../../controller/reconcilers/interfaceReuse.ts';
 import { NetworkSurveys } from '../../controller/context/networkSurveys.ts';
+import { InterfaceReuse, type Reuse } from '../../controller/reconcilers/interfaceReuse.ts';
 import type { HostInterface, InterfaceIndex } from '../../core/api/types.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { AnsweringServer, answerJson } from '../answeringServer.ts';

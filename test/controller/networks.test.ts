@@ -7,9 +7,9 @@ import {
   networkAttachmentDefinitions,
 } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
-import { createNamespace, host, network } from './support.ts';
-import { controllerSite } from './site.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
+import { controllerSite } from './site.ts';
+import { createNamespace, host, network } from './support.ts';
 
 describe('Networks, against a real API server', function () {
   this.timeout(120_000);

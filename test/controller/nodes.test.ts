@@ -3,19 +3,19 @@ import { expect } from 'chai';
 import pino from 'pino';
 import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
-import { Informer } from '../../kube/watch/informer.ts';
 import {
   hostInterfaces,
   ipPools,
   multiNicNetworks,
-  nodes,
-  pods,
   type Node,
+  nodes,
   type Pod,
+  pods,
 } from '../../kube/api/resources.ts';
+import { Informer } from '../../kube/watch/informer.ts';
 import { eventually } from '../eventually.ts';
-import { allocation, createPoolWith, host, inParallel, network, podNamed } from './support.ts';
 import { controllerSite } from './site.ts';
+import { allocation, createPoolWith, host, inParallel, network, podNamed } from './support.ts';
 
 describe('Node capacity, against a real API server', function () {
   this.timeout(120_000);

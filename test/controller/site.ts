@@ -1,13 +1,13 @@
 import pino from 'pino';
-import { systemNamespace } from '../../core/api/names.ts';
 import { createController } from '../../controller/controller.ts';
 import type { ControllerOptions } from '../../controller/controllerOptions.ts';
+import { systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { createMetrics, type Metrics } from '../../kube/report/metrics.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import { inParallel, Observed } from './support.ts';
+import { createMetrics, type Metrics } from '../../kube/report/metrics.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
+import { inParallel, Observed } from './support.ts';
 
 /** A control plane without nodes, with our resources and the controllers that a test starts. */
 export interface ControllerSite {

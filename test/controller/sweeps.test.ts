@@ -3,12 +3,12 @@ import { expect } from 'chai';
 import { label } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec } from '../../core/api/types.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
-import { hostInterfaces, ipPools, leases, multiNicNetworks, nodes, pods, type Pod } from '../../kube/api/resources.ts';
+import { hostInterfaces, ipPools, leases, multiNicNetworks, nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { startReleasers } from '../faults/releasers.ts';
 import { lease } from '../kube/support.ts';
-import { allocation, createPoolWith, createSpoiltPool, host, network, podNamed } from './support.ts';
 import { controllerSite } from './site.ts';
+import { allocation, createPoolWith, createSpoiltPool, host, network, podNamed } from './support.ts';
 
 describe('Sweeps of what pods held, against a real API server', function () {
   this.timeout(120_000);

@@ -1,10 +1,10 @@
+import { buildCni } from '../../build/buildCni.ts';
+import { run } from '../../build/run.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { parseNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { AllocatedNic } from '../../core/api/types.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import { buildCni } from '../../build/buildCni.ts';
-import { run } from '../../build/run.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { installSystem, labelNamespace } from '../system/install.ts';
 import { demoDeployment, demoNetwork, refusedNetwork } from './manifests.ts';
 

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import * as http2 from 'node:http2';
 import { createServer, type Server } from 'node:net';
 import { Duplex } from 'node:stream';
-import { mendAuthorities } from './authorities.ts';
 import { framed, GrpcError, grpcStatus } from '../../agent/devices/grpc.ts';
+import { mendAuthorities } from './authorities.ts';
 
 /** What a method does with a message: one answer, several in the course of time, or a GrpcError thrown. */
 export type Method = (message: Buffer) => Buffer | AsyncIterable<Buffer>;

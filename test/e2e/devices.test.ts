@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { podResources } from '../../agent/devices/podResources.ts';
+import { buildCni } from '../../build/buildCni.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { AllocatedNic, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { readPool } from '../../core/pool/content.ts';
@@ -12,14 +13,13 @@ import {
   hostInterfaces,
   ipPools,
   multiNicNetworks,
-  pods,
   type Pod,
+  pods,
 } from '../../kube/api/resources.ts';
-import { boxImage, startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
+import { boxImage, type Cluster, type ClusterNode, startCluster } from '../cluster/index.ts';
 import { DevicePlugin } from '../devices/devicePlugin.ts';
-import { showPciNics, type PciNic } from '../devices/pciTree.ts';
+import { type PciNic, showPciNics } from '../devices/pciTree.ts';
 import { eventually } from '../eventually.ts';
-import { buildCni } from '../../build/buildCni.ts';
 import { installSystem, labelNamespace } from '../system/install.ts';
 
 const namespace = 'default';

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { run } from '../../build/run.ts';
 import { chainedFile } from '../../core/cni/chainedList.ts';
-import { startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
+import { type Cluster, type ClusterNode, startCluster } from '../cluster/index.ts';
 import { demoDeployment } from '../demo/manifests.ts';
 import { eventually } from '../eventually.ts';
 import { reachesServices } from '../system/fromImages.ts';

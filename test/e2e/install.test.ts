@@ -1,17 +1,17 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { annotation, systemNamespace } from '../../core/api/names.ts';
-import { parseNetworks } from '../../core/annotation/networks.ts';
 import { installFile } from '../../build/manifests.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
+import { parseNetworks } from '../../core/annotation/networks.ts';
+import { annotation, systemNamespace } from '../../core/api/names.ts';
 import { chainedFile } from '../../core/cni/chainedList.ts';
-import { boxImage, startCluster, type Cluster, type ClusterNode } from '../cluster/index.ts';
+import { boxImage, type Cluster, type ClusterNode, startCluster } from '../cluster/index.ts';
 import { demoDeployment, demoNetwork, refusedNetwork } from '../demo/manifests.ts';
 import { eventually } from '../eventually.ts';
+import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { install, loadImages, reachesServices } from '../system/fromImages.ts';
 import { followGuide } from '../system/guide.ts';
-import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { labelNamespace } from '../system/install.ts';
 
 interface PodView {

@@ -1,12 +1,12 @@
-import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { annotation } from '../../core/api/names.ts';
-import { parseNetworks } from '../../core/annotation/networks.ts';
-import { readAttachments } from '../../core/annotation/attachments.ts';
-import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
-import { demoDeployment, demoNetwork } from '../demo/manifests.ts';
+import { expect } from 'chai';
 import { buildCni } from '../../build/buildCni.ts';
-import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
+import { readAttachments } from '../../core/annotation/attachments.ts';
+import { parseNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
+import { boxImage, type Cluster, startCluster } from '../cluster/index.ts';
+import { demoDeployment, demoNetwork } from '../demo/manifests.ts';
+import { type InstalledSystem, installSystem, labelNamespace } from '../system/install.ts';
 
 interface PodView {
   metadata: { name: string; annotations: Record<string, string> };

@@ -3,7 +3,7 @@ import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { multiNicNetworks, namespaces, nodes, pods, type Pod } from '../../kube/api/resources.ts';
+import { multiNicNetworks, namespaces, nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { boxImage, type Cluster, type ClusterNode } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { Ping } from './pings.ts';

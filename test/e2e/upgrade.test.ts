@@ -3,13 +3,13 @@ import { expect } from 'chai';
 import { systemNamespace } from '../../core/api/names.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import type { ClusterNode } from '../cluster/index.ts';
 import { settled } from '../faults/settled.ts';
 import { loadImages } from '../system/fromImages.ts';
 import { followGuide, type GuideOptions } from '../system/guide.ts';
 import { hasPrevious, previous } from '../upgrade/previousRelease.ts';
-import { startPrevious, type PreviousSite } from '../upgrade/start.ts';
+import { type PreviousSite, startPrevious } from '../upgrade/start.ts';
 import type { Ping } from './pings.ts';
 import { namespace } from './site.ts';
 

@@ -1,12 +1,12 @@
-import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { eventually } from '../eventually.ts';
 import { outOfSpace } from '../kube/support.ts';
 import { recordsOf } from '../webhook/support.ts';
 import { limited } from './limited.ts';
 import { settled } from './settled.ts';
-import { namespace, nodeNames, startFaultSite, type FaultSite } from './site.ts';
+import { type FaultSite, namespace, nodeNames, startFaultSite } from './site.ts';
 import { Storm } from './storm.ts';
-import { eventually } from '../eventually.ts';
 
 /** What a storm may take on a machine that does much besides. */
 const stormMs = 700_000;

@@ -6,7 +6,7 @@ import { pods } from '../../kube/api/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { podOf } from '../webhook/support.ts';
-import { namespace, startFaultSite, type FaultSite } from './site.ts';
+import { type FaultSite, namespace, startFaultSite } from './site.ts';
 
 const manifest = join(import.meta.dirname, '../../manifests/components/current/fair-share.yaml');
 

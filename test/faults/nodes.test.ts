@@ -1,17 +1,17 @@
-import { expect } from 'chai';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { buildCni } from '../../build/buildCni.ts';
 import { annotation, apiVersion, extendedResourceName } from '../../core/api/names.ts';
 import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
+import { auditedPool } from '../../core/audit/readPool.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
-import { ipPools, multiNicNetworks, nodes, pods, type Pod } from '../../kube/api/resources.ts';
-import { auditedPool } from '../../core/audit/readPool.ts';
-import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
+import { ipPools, multiNicNetworks, nodes, type Pod, pods } from '../../kube/api/resources.ts';
+import { boxImage, type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
-import { buildCni } from '../../build/buildCni.ts';
-import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
+import { type InstalledSystem, installSystem, labelNamespace } from '../system/install.ts';
 import { addressesOf } from '../webhook/support.ts';
 import { settled } from './settled.ts';
 

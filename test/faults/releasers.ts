@@ -8,11 +8,11 @@ import { PodSource } from '../../agent/pods/podSource.ts';
 import { PoolRecords } from '../../agent/records/poolRecords.ts';
 import { Releaser } from '../../agent/release/releaser.ts';
 import { KubeClient } from '../../kube/api/client.ts';
+import { cidrs, hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { runAll, type Runnable } from '../../kube/process/lifecycle.ts';
 import { ClusterView } from '../../kube/view/clusterView.ts';
 import { Informer } from '../../kube/watch/informer.ts';
-import { runAll, type Runnable } from '../../kube/process/lifecycle.ts';
-import { PoolStore } from '../../kube/pools/poolStore.ts';
-import { cidrs, hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { controllerTimes } from './times.ts';
 

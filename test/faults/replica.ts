@@ -1,11 +1,11 @@
 /** One replica of the webhook with the controller: as webhook/main.ts, but it gives up what nobody claims within seconds, not minutes. */
 import { keyPairFiles } from '../../certs/reload.ts';
-import { component, systemNamespace } from '../../core/api/names.ts';
 import { createController } from '../../controller/controller.ts';
+import { component, systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { HealthServer } from '../../kube/report/healthServer.ts';
 import { runAll, terminationSignal } from '../../kube/process/lifecycle.ts';
 import { createLogger } from '../../kube/process/log.ts';
+import { HealthServer } from '../../kube/report/healthServer.ts';
 import { createMetrics } from '../../kube/report/metrics.ts';
 import { createWebhook } from '../../webhook/webhook.ts';
 import { controllerTimes, election, type ReplicaArgs } from './times.ts';

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAuthority } from '../../certs/authority.ts';
-import type { Cluster } from '../cluster/index.ts';
 import { Component } from '../cluster/component.ts';
+import type { Cluster } from '../cluster/index.ts';
 import { freePort } from '../cluster/ports.ts';
 import { eventually } from '../eventually.ts';
-import { Service, type Backend } from '../system/service.ts';
+import { type Backend, Service } from '../system/service.ts';
 import type { ReplicaArgs } from './times.ts';
 
 /** Three webhooks (each with the controller), behind one address. */

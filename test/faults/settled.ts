@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { auditCluster } from '../../kube/audit/clusterAudit.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
+import { auditCluster } from '../../kube/audit/clusterAudit.ts';
 import { auditTimes } from './times.ts';
 
 /** Waits until the audit finds nothing, not even what is under way. @throws with the findings where that does not come */

@@ -1,13 +1,13 @@
 import { extendedResourceName, label, systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { hostInterfaces, multiNicNetworks, namespaces, nodes } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import { eventually } from '../eventually.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { host, network } from '../controller/support.ts';
+import { eventually } from '../eventually.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { startReleasers } from './releasers.ts';
-import { startReplicas, type Replicas } from './replicas.ts';
+import { type Replicas, startReplicas } from './replicas.ts';
 import { requestTimeoutS } from './times.ts';
 
 export const nodeNames = ['fake-1', 'fake-2', 'fake-3', 'fake-4'];

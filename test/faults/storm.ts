@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound, TransportError } from '../../kube/api/errors.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import { addressesOf, podOf } from '../webhook/support.ts';
 
 export interface StormPlace {

@@ -1,14 +1,14 @@
-import { expect } from 'chai';
-import fc from 'fast-check';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import fc from 'fast-check';
 import { annotation } from '../../core/api/names.ts';
 import { networkAttachmentDefinitions, pods } from '../../kube/api/resources.ts';
 import { fault } from './answers.ts';
-import { mutated, mutations, type Mutations } from './mutations.ts';
+import { mutated, type Mutations, mutations } from './mutations.ts';
 import { seedReviews, type Seeds } from './seeds.ts';
-import { namespace, startFuzzSite, type FuzzSite } from './site.ts';
+import { type FuzzSite, namespace, startFuzzSite } from './site.ts';
 
 /** Of each path; more find more. */
 const cases = Number(process.env.FUZZ_CASES ?? 35_000);

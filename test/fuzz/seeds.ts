@@ -4,7 +4,7 @@ import { parseAllDocuments } from 'yaml';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { ipPools, pods, type Pod } from '../../kube/api/resources.ts';
+import { ipPools, type Pod, pods } from '../../kube/api/resources.ts';
 import { namespace, nodeNames } from './site.ts';
 
 /** Sound reviews, by the path that the API server sends them to. */

@@ -4,13 +4,13 @@ import { Pool } from 'undici';
 import { extendedResourceName, label, systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { hostInterfaces, multiNicNetworks, namespaces, nodes } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
 import type { Component } from '../cluster/component.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { host, network } from '../controller/support.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
-import { startWebhookProcess } from '../system/webhookProcess.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { startWebhookProcess } from '../system/webhookProcess.ts';
 
 export const namespace = 'fuzzed';
 export const nodeNames = ['fake-1', 'fake-2', 'fake-3'];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { run } from '../../build/run.ts';
 import { dockerArchive } from '../../images/dockerArchive.ts';
-import { systemImages, type SystemImages } from '../../images/systemImages.ts';
+import { type SystemImages, systemImages } from '../../images/systemImages.ts';
 import { tar } from '../../images/tar.ts';
 
 const root = join(import.meta.dirname, '../..');

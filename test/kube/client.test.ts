@@ -9,8 +9,8 @@ import {
   isRetryable,
   TransportError,
 } from '../../kube/api/errors.ts';
-import { leases, namespaces, nodes, pods, type Pod } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { leases, namespaces, nodes, type Pod, pods } from '../../kube/api/resources.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { compact, createLeases, lease } from './support.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { KubeClient } from '../../kube/api/client.ts';
-import { EventRecorder } from '../../kube/report/events.ts';
 import { events, nodes } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { EventRecorder } from '../../kube/report/events.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { readableLogger } from './support.ts';
 
 describe('EventRecorder, against a real API server', function () {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Backoff } from '../../kube/api/backoff.ts';
 import { KubeClient } from '../../kube/api/client.ts';
+import { customResourceDefinitions, type Lease, leases, multiNicNetworks } from '../../kube/api/resources.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
-import { customResourceDefinitions, leases, multiNicNetworks, type Lease } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { base64, compact, createLeases, etcd, lease, readableLogger, silent, takeSnapshot } from './support.ts';
 

@@ -1,19 +1,19 @@
 import { expect } from 'chai';
 import { apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPool } from '../../core/api/types.ts';
-import type { Holder } from '../../core/pool/holder.ts';
 import { cidrOf, formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import type { Holder } from '../../core/pool/holder.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { grantAnywhere, grantOnNode, type Granted } from '../../kube/grants/grant.ts';
+import { hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
+import { grantAnywhere, type Granted, grantOnNode } from '../../kube/grants/grant.ts';
 import { PageDirectory } from '../../kube/pools/pageDirectory.ts';
-import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import type { PoolRef } from '../../kube/pools/poolRef.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
-import { hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import { applyManifests } from '../system/apply.ts';
+import { listPoolRows } from '../../kube/pools/poolTable.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
+import { applyManifests } from '../system/apply.ts';
 import { networkView } from './networkView.ts';
 import { silent } from './support.ts';
 

@@ -2,7 +2,7 @@ import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import pino from 'pino';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { leases, type Lease } from '../../kube/api/resources.ts';
+import { type Lease, leases } from '../../kube/api/resources.ts';
 import type { Cluster } from '../cluster/index.ts';
 
 export const silent = pino({ enabled: false });

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
+import { installFile } from '../../build/manifests.ts';
 import { root, useSchemaCluster } from './cluster.ts';
 import { withRules } from './schemas.ts';
-import { installFile } from '../../build/manifests.ts';
 
 const base = join(root, 'manifests/base');
 

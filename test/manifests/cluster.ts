@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { applyManifests } from '../system/apply.ts';
 
 /** The clone's root. */

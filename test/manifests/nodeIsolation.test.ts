@@ -7,7 +7,7 @@ import type { HostInterface, IPPool, IPPoolSpec } from '../../core/api/types.ts'
 import { nodePoolName, pagePoolName } from '../../core/pool/name.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
-import { hostInterfaces, ipPools, pods, type Pod } from '../../kube/api/resources.ts';
+import { hostInterfaces, ipPools, type Pod, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
 import { root, useSchemaCluster } from './cluster.ts';

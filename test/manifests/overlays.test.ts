@@ -6,8 +6,8 @@ import { renderingKubectl } from '../../build/kubectl.ts';
 import { installFile, overlays, renderOverlay } from '../../build/manifests.ts';
 import { run } from '../../build/run.ts';
 import { metricsIn } from '../../docs/tables.ts';
-import { applyManifests } from '../system/apply.ts';
 import type { Cluster } from '../cluster/index.ts';
+import { applyManifests } from '../system/apply.ts';
 import { followGuide } from '../system/guide.ts';
 import { root, useSchemaCluster } from './cluster.ts';
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import ts from 'typescript';
 import { root } from './cluster.ts';
-import { readCrds, ruledKinds, schemaOf, walk, withRules, type Schema } from './schemas.ts';
+import { readCrds, ruledKinds, type Schema, schemaOf, walk, withRules } from './schemas.ts';
 
 /** Fields that are accepted for the sake of objects that others wrote, and that no code of ours knows. */
 const foreign = new Set(['HostInterface.status.stat']);

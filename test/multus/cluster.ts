@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { annotation } from '../../core/api/names.ts';
-import { boxImage, startCluster, type Cluster } from '../cluster/index.ts';
 import { buildCni } from '../../build/buildCni.ts';
-import { installSystem, labelNamespace, type InstalledSystem } from '../system/install.ts';
+import { annotation } from '../../core/api/names.ts';
+import { boxImage, type Cluster, startCluster } from '../cluster/index.ts';
+import { type InstalledSystem, installSystem, labelNamespace } from '../system/install.ts';
 import { networks } from './networks.ts';
 import { writeRecorder } from './recorder.ts';
 import { legacyNamespace, type Scenario } from './scenarios.ts';

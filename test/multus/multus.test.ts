@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import type { ClusterNode } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
-import { podSpec, runPod, startMultusCluster, type MultusCluster } from './cluster.ts';
+import { type MultusCluster, podSpec, runPod, startMultusCluster } from './cluster.ts';
 import { callsFor, variable } from './recorder.ts';
-import { scenarios, type Scenario } from './scenarios.ts';
+import { type Scenario, scenarios } from './scenarios.ts';
 import type { AttachmentStatus } from './statuses.ts';
 
 const multus = process.env.MULTUS_BIN ?? '';

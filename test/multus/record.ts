@@ -5,9 +5,9 @@
 import { annotation } from '../../core/api/names.ts';
 import type { Cluster, ClusterNode } from '../cluster/index.ts';
 import { runPod, startMultusCluster } from './cluster.ts';
-import { callsFor, variable, type RecordedCall } from './recorder.ts';
-import { writeRecording, type Recording } from './recording.ts';
-import { scenarios, type Scenario } from './scenarios.ts';
+import { callsFor, type RecordedCall, variable } from './recorder.ts';
+import { type Recording, writeRecording } from './recording.ts';
+import { type Scenario, scenarios } from './scenarios.ts';
 
 const [version] = process.argv.slice(2);
 const program = process.env.MULTUS_BIN;

@@ -1,18 +1,18 @@
 import { expect } from 'chai';
-import { parseNetworks } from '../../core/annotation/networks.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
+import { parseNetworks } from '../../core/annotation/networks.ts';
 import { annotation, apiVersion } from '../../core/api/names.ts';
 import type { AllocatedNic } from '../../core/api/types.ts';
 import { emptyPool, formatPool } from '../../core/pool/content.ts';
-import { ipPools, multiNicNetworks, namespaces, pods, type Pod } from '../../kube/api/resources.ts';
+import { ipPools, multiNicNetworks, namespaces, type Pod, pods } from '../../kube/api/resources.ts';
 import { Namespace } from '../agent/namespaces.ts';
-import { linkNames, resultOf, type PrintedResult } from '../agent/sandbox.ts';
+import { linkNames, type PrintedResult, resultOf } from '../agent/sandbox.ts';
 import { Site } from '../agent/site.ts';
 import { networks } from './networks.ts';
-import { variable, type RecordedCall } from './recorder.ts';
+import { type RecordedCall, variable } from './recorder.ts';
 import { readRecordings, type Recording } from './recording.ts';
-import { scenarios, legacyNamespace } from './scenarios.ts';
-import { statusesOf, type AttachmentStatus } from './statuses.ts';
+import { legacyNamespace, scenarios } from './scenarios.ts';
+import { type AttachmentStatus, statusesOf } from './statuses.ts';
 
 describe('the calls that Multus makes, byte by byte, through the real executable and agent', function () {
   this.timeout(120_000);

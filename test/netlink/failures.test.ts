@@ -7,7 +7,7 @@ import { describe, it } from 'mocha';
 import { namespaceExists, ownNamespace, sameNamespace } from '../../agent/netlink/namespace.ts';
 import { NetlinkError, NetlinkWorkerError, type Op } from '../../agent/netlink/netlink.ts';
 import { openNetlink } from '../../agent/netlink/open.ts';
-import { describeEach, fixture, rejection, run, TestNamespace, type IpLink } from './support.ts';
+import { describeEach, fixture, type IpLink, rejection, run, TestNamespace } from './support.ts';
 
 /** What each open file of the process is: 'net:[…]', 'socket:[…]', a path. */
 function openFiles(): Map<number, string> {

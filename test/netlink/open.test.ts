@@ -1,5 +1,5 @@
-import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
+import { expect } from 'chai';
 import { openNetlink } from '../../agent/netlink/open.ts';
 import { TestNamespace } from './support.ts';
 

@@ -4,10 +4,10 @@ import { NetlinkError, type Op, type Route, type RouteChange, type RouteInfo } f
 import {
   describeEach,
   fixture,
-  rejection,
   type IpHop,
   type IpLink,
   type IpRoute,
+  rejection,
   type TestNamespace,
 } from './support.ts';
 

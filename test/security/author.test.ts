@@ -9,13 +9,13 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import * as resources from '../../kube/api/resources.ts';
 import { ApiError } from '../../kube/api/errors.ts';
+import * as resources from '../../kube/api/resources.ts';
 import type { Resource } from '../../kube/api/types.ts';
 import type { Cluster } from '../cluster/index.ts';
-import { addressesOf, attachmentsOf, elementsOf, podOf, recordsOf, refusal } from '../webhook/support.ts';
 import { eventually } from '../eventually.ts';
-import { namespace, startAuthorSite, type AuthorSite } from './authorSite.ts';
+import { addressesOf, attachmentsOf, elementsOf, podOf, recordsOf, refusal } from '../webhook/support.ts';
+import { type AuthorSite, namespace, startAuthorSite } from './authorSite.ts';
 
 const { pods } = resources;
 /** No scheduler takes such a pod, so that the test can bind it. */

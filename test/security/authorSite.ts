@@ -1,7 +1,7 @@
 import { systemNamespace } from '../../core/api/names.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { multiNicNetworks, pods } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';

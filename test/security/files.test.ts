@@ -3,6 +3,7 @@
  * test/images/images.test.ts.
  */
 import {
+  chmodSync,
   chownSync,
   lstatSync,
   mkdirSync,
@@ -10,7 +11,6 @@ import {
   readFileSync,
   symlinkSync,
   writeFileSync,
-  chmodSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';

@@ -6,8 +6,8 @@
  *  podDevices.test.ts      which devices an attachment gets
  */
 import { expect } from 'chai';
-import { annotation, attachmentsKey } from '../../core/api/names.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
+import { annotation, attachmentsKey } from '../../core/api/names.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
 import { sleep } from '../../kube/api/deadline.ts';
 import { ipPools, pods } from '../../kube/api/resources.ts';
@@ -15,7 +15,7 @@ import { chainedConfig, podArgs, primaryResult, selecting } from '../agent/cniCa
 import { addVirtualFunctions, assignDevices } from '../agent/devices.ts';
 import type { Host } from '../agent/host.ts';
 import { networkSpec } from '../agent/networks.ts';
-import { errorOf, linkNames, multusConfig, Sandbox, type PrintedResult } from '../agent/sandbox.ts';
+import { errorOf, linkNames, multusConfig, type PrintedResult, Sandbox } from '../agent/sandbox.ts';
 import { ScriptedPlugin } from '../agent/scriptedPlugin.ts';
 import { Site } from '../agent/site.ts';
 

@@ -2,12 +2,12 @@ import { label } from '../../core/api/names.ts';
 import type { HostInterface, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import * as resources from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
 import type { Component } from '../cluster/component.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
+import { eventually } from '../eventually.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { webhookConfigurations } from '../system/webhookConfigurations.ts';
 import { startWebhookProcess } from '../system/webhookProcess.ts';
-import { eventually } from '../eventually.ts';
 
 /** A control plane with the real scheduler, two webhook processes (one of them leads) and two nodes of different NICs. */
 export interface SelectionSite {

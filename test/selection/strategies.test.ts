@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { annotation, bandwidthResourceName, extendedResourceName, nicCountLabel } from '../../core/api/names.ts';
-import { deviceClasses, events, nodes, pods, resourceQuotas, type Pod } from '../../kube/api/resources.ts';
+import { deviceClasses, events, nodes, type Pod, pods, resourceQuotas } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { attachmentsOf, bound, podOf, refusal } from '../webhook/support.ts';
 import { createNetwork, useSelectionSite } from './site.ts';

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { label, systemNamespace } from '../../core/api/names.ts';
 import { chainedFile } from '../../core/cni/chainedList.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import type { Cluster, ClusterNode } from '../cluster/index.ts';
 import type { Component } from '../cluster/component.ts';
+import type { Cluster, ClusterNode } from '../cluster/index.ts';
 import { prepareMultus, putMultusFirst } from '../multus/onNodes.ts';
+import { applyManifests } from './apply.ts';
 import { installWebhooks } from './webhookConfigurations.ts';
 import { startWebhookProcess } from './webhookProcess.ts';
-import { applyManifests } from './apply.ts';
 
 const root = join(import.meta.dirname, '../..');
 const manifests = ['crds', 'namespace.yaml', 'webhook/rbac.yaml', 'agent/rbac.yaml'].map(

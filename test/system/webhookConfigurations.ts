@@ -4,10 +4,10 @@ import { parseAllDocuments } from 'yaml';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isNotFound } from '../../kube/api/errors.ts';
 import {
-  mutatingWebhookConfigurations,
-  validatingWebhookConfigurations,
   type MutatingWebhookConfiguration,
+  mutatingWebhookConfigurations,
   type ValidatingWebhookConfiguration,
+  validatingWebhookConfigurations,
 } from '../../kube/api/resources.ts';
 
 type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAuthority } from '../../certs/authority.ts';
-import type { Cluster } from '../cluster/index.ts';
 import { Component } from '../cluster/component.ts';
+import type { Cluster } from '../cluster/index.ts';
 import { freePort } from '../cluster/ports.ts';
 import { isReady } from './service.ts';
 import type { WebhookAddress } from './webhookConfigurations.ts';

@@ -1,12 +1,12 @@
-import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { buildCni } from '../../build/buildCni.ts';
+import { run } from '../../build/run.ts';
 import { letIn } from '../agent/outside.ts';
 import { outsideEnvironment, startSiteCluster } from '../agent/siteApi.ts';
 import { coveredInUml } from '../netlink/support.ts';
-import { buildCni } from '../../build/buildCni.ts';
-import { run } from '../../build/run.ts';
 import { bootUml, ownEnvironment } from './boot.ts';
 import { planUmlNetwork } from './network.ts';
 import { requireUml } from './probe.ts';

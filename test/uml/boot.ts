@@ -1,9 +1,9 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { Readable } from 'node:stream';
-import { umlKernel, type UmlKernel } from './kernel.ts';
 import { forward } from './forward.ts';
+import { type UmlKernel, umlKernel } from './kernel.ts';
 import { connectHost, networkParameter, type UmlNetwork } from './network.ts';
 import { newPlanFolder, readExitCode, sayConnected, writePlan } from './plan.ts';
 

@@ -1,5 +1,5 @@
-import { expect } from 'chai';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { coveredInUml } from '../netlink/support.ts';
 import { bootUml } from './boot.ts';
 import { requireUml } from './probe.ts';

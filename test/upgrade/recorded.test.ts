@@ -11,11 +11,11 @@ import type { AuditedNetwork } from '../../core/audit/types.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
 import { readNetwork } from '../../core/network/network.ts';
-import { validateSpecification } from '../../core/validation/validate.ts';
-import { isHeldBy } from '../../core/pool/holder.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
+import { isHeldBy } from '../../core/pool/holder.ts';
 import { routeBase } from '../../core/routes/desiredRoutes.ts';
 import { NetworkPlan } from '../../core/routes/networkPlan.ts';
+import { validateSpecification } from '../../core/validation/validate.ts';
 import { previous } from './previousRelease.ts';
 import type { Recording } from './recording.ts';
 

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, type Pod, pods } from '../../kube/api/resources.ts';
 import type { KubeObject } from '../../kube/api/types.ts';
 import type { Cluster, ClusterNode } from '../cluster/index.ts';
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import { startReleasers } from '../faults/releasers.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { createNetwork } from './networks.ts';
 import { addressesOf, bound, createNamespace, podOf, recordsOf, refusal, useWebhookCluster } from './support.ts';
-import { installWebhooks } from '../system/webhookConfigurations.ts';
 
 describe('pods that ask for addresses, through the real API server', () => {
   const running = useWebhookCluster();

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
-import { installWebhooks, webhookConfigurations } from '../system/webhookConfigurations.ts';
-import { cidrs, mutatingWebhookConfigurations, pods, events, type Pod } from '../../kube/api/resources.ts';
-import { createNetwork } from './networks.ts';
+import { cidrs, events, mutatingWebhookConfigurations, type Pod, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { installWebhooks, webhookConfigurations } from '../system/webhookConfigurations.ts';
+import { createNetwork } from './networks.ts';
 import {
   addressesOf,
   attachmentsOf,

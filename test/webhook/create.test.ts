@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
-import { events, pods, type Pod } from '../../kube/api/resources.ts';
+import { events, type Pod, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';

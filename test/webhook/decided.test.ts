@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { annotation, label } from '../../core/api/names.ts';
-import { pods, type Pod } from '../../kube/api/resources.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import { freePort } from '../cluster/ports.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { createNetwork } from './networks.ts';

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import type { PluginSpec } from '../../core/api/types.ts';
-import { multiNicNetworks, pods, type Pod } from '../../kube/api/resources.ts';
-import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { multiNicNetworks, type Pod, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { attachmentsOf, createNamespace, podOf, useWebhookCluster } from './support.ts';
 
 type Container = Record<string, unknown> & { name: string };

@@ -4,12 +4,12 @@ import { request } from 'node:https';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import jsonpatch from 'jsonpatch';
-import { annotation, attachmentsKey, extendedResourceName, label } from '../../core/api/names.ts';
-import { parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { withoutAttachments } from '../../core/annotation/attachments.ts';
+import { type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
+import { annotation, attachmentsKey, extendedResourceName, label } from '../../core/api/names.ts';
 import type { ReviewAnswer } from '../../webhook/review/review.ts';
-import { createNetwork } from './networks.ts';
 import { eventually } from '../eventually.ts';
+import { createNetwork } from './networks.ts';
 import { createNamespace, recordsOf, useWebhookCluster } from './support.ts';
 
 interface ReviewedPod {

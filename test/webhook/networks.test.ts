@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
+import { ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { listPoolRows } from '../../kube/pools/poolTable.ts';
-import { ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { silent } from '../kube/support.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { extendedResourceName } from '../../core/api/names.ts';
-import { nodes, pods, type Pod } from '../../kube/api/resources.ts';
+import { nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { startReleasers } from '../faults/releasers.ts';
 import { createNetwork } from './networks.ts';

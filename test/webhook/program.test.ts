@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,9 +6,9 @@ import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { KubeClient } from '../../kube/api/client.ts';
 import { multiNicNetworks, pods } from '../../kube/api/resources.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import { installWebhooks } from '../system/webhookConfigurations.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
 import {
   addressesOf,
   bound,

@@ -6,20 +6,20 @@ import { Registry } from 'prom-client';
 import { createAuthority } from '../../certs/authority.ts';
 import { keyPairFiles } from '../../certs/reload.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
-import { parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
+import { type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
 import { annotation, label } from '../../core/api/names.ts';
-import { readPool } from '../../core/pool/content.ts';
 import type { AllocatedNic, HostInterface, IPPool } from '../../core/api/types.ts';
+import { readPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { ApiError } from '../../kube/api/errors.ts';
-import { runAll } from '../../kube/process/lifecycle.ts';
 import * as resources from '../../kube/api/resources.ts';
+import { runAll } from '../../kube/process/lifecycle.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { createWebhook } from '../../webhook/webhook.ts';
-import { startCluster, type Cluster } from '../cluster/index.ts';
-import { installWebhooks } from '../system/webhookConfigurations.ts';
-import { applyManifests, definitionCrd } from '../system/apply.ts';
+import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
+import { applyManifests, definitionCrd } from '../system/apply.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
 
 /** A control plane with the real scheduler, Node objects, the schemas, and the webhook in this process. */
 export interface WebhookCluster {

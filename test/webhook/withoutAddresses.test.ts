@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { annotation, nicCountLabel } from '../../core/api/names.ts';
 import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { nodes, pods } from '../../kube/api/resources.ts';
-import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { eventually } from '../eventually.ts';
+import { installWebhooks } from '../system/webhookConfigurations.ts';
 import {
   attachmentsOf,
   bound,

@@ -3,8 +3,8 @@ import { Registry } from 'prom-client';
 import { apiVersion } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import { PoolFullError } from '../../kube/pools/poolFull.ts';
+import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import { Exhaustion } from './exhaustion.ts';
 
 describe('a network without addresses', () => {

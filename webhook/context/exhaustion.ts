@@ -1,8 +1,8 @@
 import { Counter, type Registry } from 'prom-client';
 import type { MultiNicError } from '../../core/errors.ts';
-import type { ClusterView } from '../../kube/view/clusterView.ts';
-import type { EventRecorder } from '../../kube/report/events.ts';
 import { PoolFullError } from '../../kube/pools/poolFull.ts';
+import type { EventRecorder } from '../../kube/report/events.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 
 /** At most one event per network in this time: the scheduler and Deployments try again and again. */
 const eventEveryMs = 10_000;

@@ -1,6 +1,6 @@
 import { isBeingSetUp } from '../../core/status/capacity.ts';
-import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { sleep } from '../../kube/api/deadline.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { CallBudget } from '../review/call.ts';
 
 /** How long a copy may lag behind what the scheduler has seen already. */

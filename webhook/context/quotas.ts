@@ -1,7 +1,7 @@
 import { apiGroup } from '../../core/api/names.ts';
+import type { ResourceQuota } from '../../kube/api/resources.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
-import type { ResourceQuota } from '../../kube/api/resources.ts';
 
 /** Keys of a ResourceQuota that limit our extended resources (Kubernetes, "Resource quota for extended resources"). */
 const prefix = 'requests.';

@@ -1,4 +1,4 @@
-import { isMultiNicError, type ErrorCode, type MultiNicError } from '../../core/errors.ts';
+import { type ErrorCode, isMultiNicError, type MultiNicError } from '../../core/errors.ts';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { CallBudget } from '../review/call.ts';
 import { patienceMs } from './patience.ts';

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Holder } from '../../core/pool/holder.ts';
-import { untilAborted, type Runnable } from '../../kube/process/lifecycle.ts';
 import type { PoolCallOptions, PoolStore } from '../../kube/pools/poolStore.ts';
+import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 
 /** For changes that nobody waits for, which may be written together with others of their pool: done before most pods are bound. */
 const unhurried: PoolCallOptions = { timeoutMs: 10_000, patienceMs: 500 };

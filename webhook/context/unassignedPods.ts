@@ -1,4 +1,4 @@
-import { pods, type Pod } from '../../kube/api/resources.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import type { CallBudget } from '../review/call.ts';
 import { isInjected } from '../review/pod.ts';

@@ -1,13 +1,13 @@
 import { label } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
-import { readDraft } from '../../core/validation/draft.ts';
 import type { Finding } from '../../core/network/finding.ts';
-import { compareSpecs, validateChange, validateDeletion } from '../../core/validation/validateChange.ts';
 import { readPool } from '../../core/pool/content.ts';
-import { listPoolRows } from '../../kube/pools/poolTable.ts';
+import { readDraft } from '../../core/validation/draft.ts';
+import { compareSpecs, validateChange, validateDeletion } from '../../core/validation/validateChange.ts';
 import { ipPools } from '../../kube/api/resources.ts';
-import type { CallBudget } from '../review/call.ts';
+import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
+import type { CallBudget } from '../review/call.ts';
 
 /** What a change means for pods that hold addresses. The API server is asked who holds any only if their addresses could move. */
 export async function findUseOfChange(

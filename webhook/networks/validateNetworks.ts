@@ -1,21 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import type { Finding } from '../../core/network/finding.ts';
-import { validateSpecification } from '../../core/validation/validate.ts';
-import { validateFinalizers } from '../../core/validation/validatePolicy.ts';
-import { validateInCluster, type ClusterFacts } from '../../core/validation/validateInCluster.ts';
-import { tryReadNetwork } from '../../core/network/network.ts';
-import { multiNicNetworks } from '../../kube/api/resources.ts';
-import type { Reviewer } from '../server/app.ts';
-import type { CallBudget } from '../review/call.ts';
-import type { ReviewContext } from '../context/reviewContext.ts';
-import { allow, decideByFindings } from '../review/decision.ts';
 import { isRecord } from '../../core/json.ts';
+import type { Finding } from '../../core/network/finding.ts';
+import { tryReadNetwork } from '../../core/network/network.ts';
 import { flag, listOf, mapOf, objectOf, text, upTo } from '../../core/shape.ts';
-import { findUseOfChange, findUseOfDeleted } from './networkUse.ts';
+import { validateSpecification } from '../../core/validation/validate.ts';
+import { type ClusterFacts, validateInCluster } from '../../core/validation/validateInCluster.ts';
+import { validateFinalizers } from '../../core/validation/validatePolicy.ts';
+import { multiNicNetworks } from '../../kube/api/resources.ts';
+import type { ReviewContext } from '../context/reviewContext.ts';
+import type { CallBudget } from '../review/call.ts';
+import { allow, decideByFindings } from '../review/decision.ts';
 import { namedMetadataShape } from '../review/pod.ts';
 import { checkShape } from '../review/review.ts';
+import type { Reviewer } from '../server/app.ts';
+import { findUseOfChange, findUseOfDeleted } from './networkUse.ts';
 
 /**
  * POST /validate-networks, multinicnetworks CREATE and UPDATE: reports everything that is wrong in one answer. What can be

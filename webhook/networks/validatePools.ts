@@ -1,16 +1,16 @@
-import type { IPPool } from '../../core/api/types.ts';
 import { networkOwner } from '../../core/api/owner.ts';
+import type { IPPool } from '../../core/api/types.ts';
 import { auditedPool } from '../../core/audit/readPool.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
-import { validateDeletion } from '../../core/validation/validateChange.ts';
 import { listOf, objectOf, text } from '../../core/shape.ts';
+import { validateDeletion } from '../../core/validation/validateChange.ts';
 import { multiNicNetworks, nodes } from '../../kube/api/resources.ts';
-import type { Reviewer } from '../server/app.ts';
-import type { CallBudget } from '../review/call.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
+import type { CallBudget } from '../review/call.ts';
 import { allow, decideByFindings, skip } from '../review/decision.ts';
 import { checkShape } from '../review/review.ts';
+import type { Reviewer } from '../server/app.ts';
 
 /**
  * POST /validate-pools, ippools DELETE: refused while pods hold addresses of the pool, which others would get. Whoever cleans up after a network

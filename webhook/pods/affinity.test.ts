@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import jsonpatch from 'jsonpatch';
 import type { NodeRequirement, Placement } from '../../core/pod/knownNode.ts';
-import { affinityOperations } from './affinity.ts';
 import type { AdmittedPod } from '../review/pod.ts';
+import { affinityOperations } from './affinity.ts';
 
 const key = 'nics.multinic.fms.io/net';
 const atLeast4: NodeRequirement = { key, operator: 'Gt', values: ['3'] };

@@ -1,5 +1,5 @@
-import { matchesNone, requiredTerms, type NodeRequirement, type NodeSelectorTerm } from '../../core/pod/knownNode.ts';
-import { pointer, type PatchOperation } from '../review/jsonPatch.ts';
+import { matchesNone, type NodeRequirement, type NodeSelectorTerm, requiredTerms } from '../../core/pod/knownNode.ts';
+import { type PatchOperation, pointer } from '../review/jsonPatch.ts';
 import type { AdmittedPod } from '../review/pod.ts';
 
 /** What a pod needs of its node. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { withoutAttachments } from '../../core/annotation/attachments.ts';
 import { readNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
-import { allow, skip, type Decision } from '../review/decision.ts';
+import { allow, type Decision, skip } from '../review/decision.ts';
 import { setEntries } from '../review/jsonPatch.ts';
 import { podOf, type PodReviewOptions } from '../review/pod.ts';
 import type { AdmissionRequest } from '../review/review.ts';

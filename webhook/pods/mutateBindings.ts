@@ -1,36 +1,36 @@
-import { annotation } from '../../core/api/names.ts';
 import { readAttachments, withAttachments } from '../../core/annotation/attachments.ts';
 import {
   formatNetworks,
   interfaceNames,
   interfacesIn,
-  parseNetworks,
   type NetworkSelection,
+  parseNetworks,
 } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import { isRecord } from '../../core/json.ts';
 import { checkApplies } from '../../core/pod/selectNetworks.ts';
-import { holderOf, isHeldBy, type Claimant } from '../../core/pool/holder.ts';
+import { type Claimant, holderOf, isHeldBy } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
-import { explainShort, type AttachmentChoice } from '../../core/selection/explain.ts';
+import { type AttachmentChoice, explainShort } from '../../core/selection/explain.ts';
 import { strategyOf } from '../../core/selection/wish.ts';
+import { objectOf, text } from '../../core/shape.ts';
+import type { Pod } from '../../kube/api/resources.ts';
 import { claimantOf } from '../../kube/grants/claimantOf.ts';
-import { grantOnNode, type Granted } from '../../kube/grants/grant.ts';
+import { type Granted, grantOnNode } from '../../kube/grants/grant.ts';
 import { tellChoice } from '../../kube/grants/tellChoice.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
-import type { Pod } from '../../kube/api/resources.ts';
-import type { Reviewer } from '../server/app.ts';
-import { answerMs, type CallBudget } from '../review/call.ts';
+import { patienceMs } from '../context/patience.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import { unassignedPod } from '../context/unassignedPods.ts';
+import { answerMs, type CallBudget } from '../review/call.ts';
 import { allow, skip } from '../review/decision.ts';
-import { checkNodeHas } from './fit.ts';
-import { isRecord } from '../../core/json.ts';
-import { objectOf, text } from '../../core/shape.ts';
 import { removeEntry, setEntries } from '../review/jsonPatch.ts';
 import { isInjected, namedMetadataShape } from '../review/pod.ts';
+import { type AdmissionRequest, checkShape } from '../review/review.ts';
+import type { Reviewer } from '../server/app.ts';
+import { checkNodeHas } from './fit.ts';
 import { checkAnnotationSize } from './podPatch.ts';
-import { patienceMs } from '../context/patience.ts';
-import { checkShape, type AdmissionRequest } from '../review/review.ts';
 import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
 
 /** core/v1 Binding. */

@@ -1,25 +1,25 @@
-import { annotation } from '../../core/api/names.ts';
 import { readAttachments, sameAttachments, withAttachments } from '../../core/annotation/attachments.ts';
-import { formatNetworks, parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
+import { formatNetworks, type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { askedHost } from '../../core/pod/askedHost.ts';
 import { isBound, knownNode } from '../../core/pod/knownNode.ts';
-import { selectNetworks, unknown, type SelectedNetwork, type SelectionSource } from '../../core/pod/selectNetworks.ts';
-import { skipReason, type PodFacts } from '../../core/pod/skip.ts';
+import { type SelectedNetwork, type SelectionSource, selectNetworks, unknown } from '../../core/pod/selectNetworks.ts';
+import { type PodFacts, skipReason } from '../../core/pod/skip.ts';
 import { wishOf } from '../../core/selection/wish.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
-import type { Reviewer } from '../server/app.ts';
-import type { CallBudget } from '../review/call.ts';
 import { namespaceFacts, whatIs } from '../context/cluster.ts';
-import type { ReviewContext } from '../context/reviewContext.ts';
-import { allow, skip } from '../review/decision.ts';
-import { checkAnyNodeFits } from './fit.ts';
-import { displayName, factsOf, isGated, podOf, type AdmittedPod } from '../review/pod.ts';
 import { patienceMs, SetUpPatience } from '../context/patience.ts';
+import type { ReviewContext } from '../context/reviewContext.ts';
+import type { CallBudget } from '../review/call.ts';
+import { allow, skip } from '../review/decision.ts';
+import { type AdmittedPod, displayName, factsOf, isGated, podOf } from '../review/pod.ts';
+import type { Reviewer } from '../server/app.ts';
+import { checkAnyNodeFits } from './fit.ts';
 import { checkAnnotationSize, podPatch } from './podPatch.ts';
-import { grantAtCreate, type CreateGrants } from './reserve.ts';
-import { schedulerShare, type SchedulerShare } from './schedulerShare.ts';
+import { type CreateGrants, grantAtCreate } from './reserve.ts';
+import { type SchedulerShare, schedulerShare } from './schedulerShare.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 
 /**

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import jsonpatch from 'jsonpatch';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import type { AdmittedPod, ContainerResources } from '../review/pod.ts';
-import { podPatch, type PodOutcome } from './podPatch.ts';
+import { type PodOutcome, podPatch } from './podPatch.ts';
 
 const absent = { freq: 3, nil: undefined } as const;
 const names = fc.dictionary(fc.constantFrom('team', 'multinic.fms.io/x', annotation.reservation), fc.string(), {

@@ -1,9 +1,9 @@
 import { annotation, label } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { wholeQuantity } from '../../core/status/nodeCapacity.ts';
-import { affinityOperations, type NodeNeeds } from './affinity.ts';
-import { removeEntry, setEntries, type PatchOperation } from '../review/jsonPatch.ts';
+import { type PatchOperation, removeEntry, setEntries } from '../review/jsonPatch.ts';
 import type { AdmittedPod } from '../review/pod.ts';
+import { affinityOperations, type NodeNeeds } from './affinity.ts';
 
 /** What the mutating webhook decided about a pod. */
 export interface PodOutcome {

@@ -3,14 +3,14 @@ import type { AllocatedNic } from '../../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { claimsOnNode } from '../../core/pool/claim.ts';
 import { isReservationFor, reservationId } from '../../core/pool/reservationId.ts';
-import { grantAnywhere, grantOnNode, type Granted, type GrantRequest } from '../../kube/grants/grant.ts';
+import { grantAnywhere, type Granted, grantOnNode, type GrantRequest } from '../../kube/grants/grant.ts';
+import { isNotReady, whenReady } from '../../kube/grants/whenReady.ts';
 import { PoolDeadlineError } from '../../kube/pools/poolDeadline.ts';
 import { PoolFullError } from '../../kube/pools/poolFull.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
-import { isNotReady, whenReady } from '../../kube/grants/whenReady.ts';
-import type { CallBudget } from '../review/call.ts';
-import type { ReviewContext } from '../context/reviewContext.ts';
 import { patienceMs } from '../context/patience.ts';
+import type { ReviewContext } from '../context/reviewContext.ts';
+import type { CallBudget } from '../review/call.ts';
 import type { WantedAttachment } from './wanted.ts';
 
 /** What was granted when the pod was created. */

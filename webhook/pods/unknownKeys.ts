@@ -1,5 +1,5 @@
-import { attachmentsKey } from '../../core/api/names.ts';
 import { isElementKey, type NetworkSelection } from '../../core/annotation/networks.ts';
+import { attachmentsKey } from '../../core/api/names.ts';
 import type { Network } from '../../core/network/network.ts';
 import { requestKeys } from '../../core/selection/request.ts';
 

@@ -1,23 +1,23 @@
-import { annotation, label } from '../../core/api/names.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
-import { interfaceNames, interfacesIn, parseNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
+import { interfaceNames, interfacesIn, type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
+import { annotation, label } from '../../core/api/names.ts';
 import { attachmentsKey } from '../../core/api/names.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import type { Network } from '../../core/network/network.ts';
 import { isBound, knownNode } from '../../core/pod/knownNode.ts';
 import { selectNetworks } from '../../core/pod/selectNetworks.ts';
-import { skipReason, type PodFacts } from '../../core/pod/skip.ts';
+import { type PodFacts, skipReason } from '../../core/pod/skip.ts';
 import type { Holder } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
-import type { Reviewer } from '../server/app.ts';
-import { answerMs, type CallBudget } from '../review/call.ts';
+import { tellChoice } from '../../kube/grants/tellChoice.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { namespaceFacts } from '../context/cluster.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
-import { allow, deny, skip, type Decision } from '../review/decision.ts';
-import { displayName, factsOf, isInjected, podOf, type AdmittedPod, type PodReviewOptions } from '../review/pod.ts';
-import type { ClusterView } from '../../kube/view/clusterView.ts';
-import { tellChoice } from '../../kube/grants/tellChoice.ts';
+import { answerMs, type CallBudget } from '../review/call.ts';
+import { allow, type Decision, deny, skip } from '../review/decision.ts';
+import { type AdmittedPod, displayName, factsOf, isInjected, podOf, type PodReviewOptions } from '../review/pod.ts';
 import type { AdmissionRequest } from '../review/review.ts';
+import type { Reviewer } from '../server/app.ts';
 import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
 
 /**

@@ -1,17 +1,17 @@
-import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
 import { annotation } from '../../core/api/names.ts';
-import { deviceResources } from '../../core/network/deviceResource.ts';
+import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import { deviceResources } from '../../core/network/deviceResource.ts';
 import { checkAskedAddresses } from '../../core/pod/askedAddresses.ts';
 import type { SelectedNetwork } from '../../core/pod/selectNetworks.ts';
 import type { AttachmentChoice } from '../../core/selection/explain.ts';
-import { readNicRequest, type NicRequest } from '../../core/selection/request.ts';
+import { type NicRequest, readNicRequest } from '../../core/selection/request.ts';
 import { looksAtBandwidth } from '../../core/selection/select.ts';
 import { keepsPromises, strategyOf } from '../../core/selection/wish.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
-import type { CallBudget } from '../review/call.ts';
 import { findClass } from '../context/cluster.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
+import type { CallBudget } from '../review/call.ts';
 import { macWarnings } from './macWarnings.ts';
 import { unknownKeyWarnings } from './unknownKeys.ts';
 

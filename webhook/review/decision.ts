@@ -1,4 +1,4 @@
-import { errorTable, type ErrorCode, type MultiNicError } from '../../core/errors.ts';
+import { type ErrorCode, errorTable, type MultiNicError } from '../../core/errors.ts';
 import type { Finding } from '../../core/network/finding.ts';
 import { describe } from '../../core/network/finding.ts';
 import type { PatchOperation } from './jsonPatch.ts';

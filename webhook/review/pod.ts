@@ -1,10 +1,10 @@
 import { label } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import { isRecord } from '../../core/json.ts';
 import type { Placement } from '../../core/pod/knownNode.ts';
 import type { PodFacts } from '../../core/pod/skip.ts';
-import { isRecord } from '../../core/json.ts';
 import { flag, listOf, mapOf, objectOf, orNull, quantity, text } from '../../core/shape.ts';
-import { checkShape, type AdmissionRequest } from './review.ts';
+import { type AdmissionRequest, checkShape } from './review.ts';
 
 export interface PodReviewOptions {
   /** Users that may change attachments: the system's own service accounts, as system:serviceaccount:<namespace>:<name>. */

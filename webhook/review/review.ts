@@ -1,8 +1,8 @@
-import { isRecord } from '../../core/json.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import { flag, objectOf, text, type Shape } from '../../core/shape.ts';
-import type { PatchOperation } from './jsonPatch.ts';
+import { isRecord } from '../../core/json.ts';
+import { flag, objectOf, type Shape, text } from '../../core/shape.ts';
 import type { Decision } from './decision.ts';
+import type { PatchOperation } from './jsonPatch.ts';
 
 /** admission.k8s.io/v1 AdmissionRequest, the parts that are used here. */
 export interface AdmissionRequest {

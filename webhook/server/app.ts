@@ -1,13 +1,13 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import { isMultiNicError, messageOf, type MultiNicError } from '../../core/errors.ts';
-import { readBody, uidIn, type Body } from './body.ts';
+import { type CallBudget, callBudget, within } from '../review/call.ts';
+import { type Decision, deny, refusalStatus } from '../review/decision.ts';
+import { type AdmissionRequest, formatReview, readReview } from '../review/review.ts';
+import { type Body, readBody, uidIn } from './body.ts';
 import type { BodyBudget, BodyShare } from './bodyBudget.ts';
-import { callBudget, within, type CallBudget } from '../review/call.ts';
-import { deny, refusalStatus, type Decision } from '../review/decision.ts';
 import type { Gate } from './gate.ts';
 import type { AdmissionMetrics } from './metrics.ts';
-import { formatReview, readReview, type AdmissionRequest } from '../review/review.ts';
 
 /** Decides about one request. A MultiNicError that it throws is a refusal; anything else is answered 500, and failurePolicy rules. */
 export type Reviewer = (request: AdmissionRequest, budget: CallBudget) => Promise<Decision> | Decision;

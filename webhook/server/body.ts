@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { MultiNicError } from '../../core/errors.ts';
-import type { BodyShare } from './bodyBudget.ts';
 import type { CallBudget } from '../review/call.ts';
+import type { BodyShare } from './bodyBudget.ts';
 
 /** Two objects (new and old) of the largest size that etcd takes, 1.5 MiB each, in their longer JSON form. */
 export const maxBodyBytes = 7 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { ErrorCode } from '../../core/errors.ts';
-import type { BodyBudget } from './bodyBudget.ts';
 import type { Decision } from '../review/decision.ts';
+import type { BodyBudget } from './bodyBudget.ts';
 import type { Gate } from './gate.ts';
 import type { AdmissionServer } from './server.ts';
 

@@ -11,13 +11,13 @@ import { Registry } from 'prom-client';
 import { keyPairFiles } from '../../certs/reload.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { authority, issue, review } from '../../test/webhook/tlsReviews.ts';
+import { allow } from '../review/decision.ts';
+import type { ReviewAnswer } from '../review/review.ts';
+import { createApp, type Reviewer } from './app.ts';
 import { maxBodyBytes } from './body.ts';
 import { BodyBudget } from './bodyBudget.ts';
-import { createApp, type Reviewer } from './app.ts';
-import { allow } from '../review/decision.ts';
 import { Gate } from './gate.ts';
 import { admissionMetrics } from './metrics.ts';
-import type { ReviewAnswer } from '../review/review.ts';
 import { AdmissionServer } from './server.ts';
 
 const logger = pino({ enabled: false });

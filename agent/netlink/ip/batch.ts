@@ -2,7 +2,7 @@ import { Writer } from '../attributes.ts';
 import { isChange, writeChange } from '../changes.ts';
 import type { Context } from '../context.ts';
 import { NetlinkWorkerError } from '../errors.ts';
-import { BatchFailure, settle, toFailure, type OnFailure } from '../failure.ts';
+import { BatchFailure, type OnFailure, settle, toFailure } from '../failure.ts';
 import { writeLinkGet } from '../linkRequests.ts';
 import { targetOf } from '../target.ts';
 import type { ChangeOp, LinkRef, NetnsPath, Op, Outcome, QueryOp, Result, SysctlOp } from '../types.ts';

@@ -2,7 +2,7 @@ import { isPackable, type PackableOp } from '../changes.ts';
 import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Rule, RuleChange } from '../types.ts';
 import { linkWords } from './linkCommands.ts';
 import { routeWords } from './routeCommands.ts';
-import { device, flag, option, verb, type NameOf } from './words.ts';
+import { device, flag, type NameOf, option, verb } from './words.ts';
 
 /** The words after `ip` that do what an operation says (ip-link(8) and so on). */
 export function wordsOf(op: ChangeOp, nameOf: NameOf): string[] {

@@ -1,6 +1,6 @@
 import type { LinkChange } from '../changes.ts';
 import type { AltNameChange, LinkAdd, LinkSet } from '../types.ts';
-import { device, flag, option, verb, type NameOf } from './words.ts';
+import { device, flag, type NameOf, option, verb } from './words.ts';
 
 /** The words of a change of links. */
 export function linkWords(op: LinkChange, nameOf: NameOf): string[] {

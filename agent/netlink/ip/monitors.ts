@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
-import { readdir, readFile, readlink } from 'node:fs/promises';
 import { once } from 'node:events';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSystemError } from '../../base/systemErrors.ts';
 import { NetlinkError, NetlinkWorkerError } from '../errors.ts';
-import { BatchFailure } from '../failure.ts';
 import type { MonitorEvent, MonitorGroup } from '../events.ts';
+import { BatchFailure } from '../failure.ts';
 import type { EventSink } from '../monitor.ts';
 import { Namespaces } from './namespaces.ts';
 import { start } from './program.ts';

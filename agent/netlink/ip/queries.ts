@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
+import { Writer } from '../attributes.ts';
 import { mainTable } from '../constants.ts';
 import { keepsAddress, keepsRoute, keepsRule } from '../filters.ts';
 import { writeLinkGet } from '../linkRequests.ts';
-import { Writer } from '../attributes.ts';
 import type { Family, LinkInfo, LinkRef, QueryOp, Result, RouteInfo, RouteList, RuleInfo, RuleList } from '../types.ts';
 import { errorOf, IpError } from './answers.ts';
 import type { IpAddressesJson, IpLinkJson, IpRouteJson, IpRuleJson } from './json.ts';

@@ -3,7 +3,7 @@ import { routeTypes, scopeName } from '../names.ts';
 import type { Family, NextHop, RouteInfo } from '../types.ts';
 import type { IpHopJson, IpRouteJson } from './json.ts';
 import { canonical } from './readAddress.ts';
-import { indexOf, type Indexes } from './readLink.ts';
+import { type Indexes, indexOf } from './readLink.ts';
 
 /** RTNH_F_* and RTM_F_* (rtnetlink.h) as `ip` names them. */
 const flagBits: Readonly<Record<string, number>> = {
