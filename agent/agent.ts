@@ -2,16 +2,16 @@ import type { Runnable } from '../kube/process/lifecycle.ts';
 import { informersSynced } from '../kube/report/checks.ts';
 import { HealthServer } from '../kube/report/healthServer.ts';
 import { createMetrics } from '../kube/report/metrics.ts';
+import type { Flags } from './flags.ts';
 import { ChainedNetwork } from './install/chainedNetwork.ts';
 import { createAgentMetrics } from './metrics.ts';
-import type { AgentOptions } from './options.ts';
 import { clusterParts } from './parts/cluster.ts';
 import { cniParts } from './parts/cni.ts';
 import { hostParts } from './parts/host.ts';
 import type { AgentBase, AgentSetup } from './parts/setup.ts';
 
 /** Puts the agent together. @returns its parts in the order in which they start; they stop in reverse */
-export function createAgent(options: AgentOptions, base: AgentBase): Runnable[] {
+export function createAgent(options: Flags, base: AgentBase): Runnable[] {
   const { checkpoint, logger } = base;
   const { registry, informers, queues } = createMetrics();
   const metrics = createAgentMetrics(registry, () => [...checkpoint.list()].length);

@@ -7,16 +7,16 @@ import { createAgent } from './agent.ts';
 import { dieAt, dieAtVariable } from './base/steps.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { holdNode } from './cniServer/nodeLock.ts';
-import { preferMemory } from './engine.ts';
+import { type Flags, help, parseFlags } from './flags.ts';
 import { Installation } from './install/installation.ts';
 import { installExecutable } from './install/installExecutable.ts';
 import { leave } from './install/uninstall.ts';
 import { openNetlink } from './netlink/open.ts';
-import { type AgentOptions, readOptions, usage } from './options.ts';
+import { preferMemory } from './preferMemory.ts';
 
 preferMemory();
 
-async function run(options: AgentOptions): Promise<void> {
+async function run(options: Flags): Promise<void> {
   const logger = createLogger(component.agent).child({ node: options.nodeName });
   using termination = terminationSignal(logger);
   if (options.cniBinDir !== undefined) {
@@ -41,9 +41,9 @@ async function run(options: AgentOptions): Promise<void> {
 }
 
 function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2), process.env);
+  const options = parseFlags(process.argv.slice(2), process.env);
   if (options) return run(options);
-  process.stdout.write(usage);
+  process.stdout.write(help);
   return Promise.resolve();
 }
 

@@ -1,7 +1,7 @@
-import { preferMemory } from '../agent/engine.ts';
 import { KoffiNetlink } from '../agent/netlink/koffiNetlink.ts';
 import type { Netlink } from '../agent/netlink/netlink.ts';
 import type { RouteChange } from '../agent/netlink/types.ts';
+import { preferMemory } from '../agent/preferMemory.ts';
 import { RouteProgrammer } from '../agent/routes/routeProgrammer.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';
 import { type Reporter, runBenchmark } from './frame.ts';

@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { usage } from '../agent/options.ts';
+import { help as agentHelp } from '../agent/flags.ts';
 import { help as cliHelp } from '../cli/flags.ts';
 import { help as webhookHelp } from '../webhook/flags.ts';
 import { errorsPage, metricsIn, metricsPage, usagePage } from './tables.ts';
@@ -23,7 +23,7 @@ export function generatedPages(): Map<string, string> {
   return new Map([
     [errors, errorsPage(read(errors))],
     [measured, metricsPage(read(measured), metrics)],
-    [agent, usagePage(read(agent), usage)],
+    [agent, usagePage(read(agent), agentHelp)],
     [webhook, usagePage(read(webhook), webhookHelp)],
     [cli, usagePage(read(cli), cliHelp)],
   ]);

@@ -3,15 +3,15 @@ import type { Logger } from 'pino';
 import { uninstalledMark } from '../../core/cni/wire.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { lockPath } from '../cniServer/nodeLock.ts';
+import type { Flags } from '../flags.ts';
 import type { Netlink } from '../netlink/netlink.ts';
-import type { AgentOptions } from '../options.ts';
 import { KernelRoutes } from '../routes/kernelRoutes.ts';
 import { removeChainedNetwork } from './chainedNetwork.ts';
 import type { Installation } from './installation.ts';
 import { removeExecutable } from './installExecutable.ts';
 
 /** What the agent made on its node. */
-export type Installed = Pick<AgentOptions, 'cniBinDir' | 'chain' | 'socket' | 'stateDir'>;
+export type Installed = Pick<Flags, 'cniBinDir' | 'chain' | 'socket' | 'stateDir'>;
 
 /**
  * Removes what an agent that ends should not leave behind: everything, if the system is uninstalled; only the chained network, if the next agent

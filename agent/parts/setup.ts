@@ -3,9 +3,9 @@ import type { KubeClient } from '../../kube/api/client.ts';
 import type { Metrics } from '../../kube/report/metrics.ts';
 import type { OnStep } from '../base/steps.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Flags } from '../flags.ts';
 import type { AgentMetrics } from '../metrics.ts';
 import type { Netlink } from '../netlink/netlink.ts';
-import type { AgentOptions } from '../options.ts';
 
 /** What the agent is built on; whoever opened it closes it. */
 export interface AgentBase {
@@ -18,6 +18,6 @@ export interface AgentBase {
 
 /** What all parts are made of. */
 export interface AgentSetup extends AgentBase, Pick<Metrics, 'informers' | 'queues'> {
-  readonly options: AgentOptions;
+  readonly options: Flags;
   readonly metrics: AgentMetrics;
 }

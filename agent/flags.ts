@@ -5,7 +5,7 @@ import { type NicRules, readNicRule } from './discovery/nicRules.ts';
 import { type NetlinkChoice, netlinkChoices } from './netlink/open.ts';
 
 /** The options of one agent. */
-export interface AgentOptions {
+export interface Flags {
   readonly nodeName: string;
   readonly kubeconfig: string | undefined;
   readonly socket: string;
@@ -31,7 +31,7 @@ export interface AgentOptions {
   readonly probeIntervalMs: number;
 }
 
-export const usage = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
+export const help = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
 
   --node-name NAME     the node that it runs on                       [$NODE_NAME]
   --node-ip IP         the node's address: tells the primary NIC where no default route does  [$NODE_IP]
@@ -61,7 +61,7 @@ A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:C
  * @returns undefined where help is asked for
  * @throws Error that says what is wrong with which flag
  */
-export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): AgentOptions | undefined {
+export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Flags | undefined {
   const { values } = parseArgs({
     args: [...argv],
     options: {
