@@ -236,6 +236,20 @@ describe('binding, through the real API server and scheduler', () => {
     expect(left.sort()).to.deep.equal(fitting);
   });
 
+  it('takes nothing for a pod whose annotations leave no room for what it would get', async () => {
+    const { client } = running();
+    const path = { namespace, name: 'wordy' };
+    const { metadata } = await client.create(pods, podOf({ ...path, spec: byHand }), { dryRun: true });
+    const used = Object.entries(metadata.annotations ?? {})
+      .flat()
+      .join('').length;
+    const annotations = { big: 'x'.repeat(262_144 - 'big'.length - used) };
+    const pod = await client.create(pods, podOf({ ...path, annotations, spec: byHand }));
+    const error = await refusal(bind('wordy', 'fake-1'));
+    expect(error.message).to.contain('MNN_ANNOTATIONS_TOO_LARGE');
+    expect(await recordsFor(pod)).to.deep.equal([]);
+  });
+
   it('gives the addresses that are asked for, and refuses those of other nodes', async () => {
     const { client } = running();
     const asking = (ips: string[]) => ({

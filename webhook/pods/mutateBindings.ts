@@ -57,9 +57,9 @@ export function mutateBindings(context: ReviewContext): Reviewer {
     const elements = parseNetworks(annotations[annotation.networks] ?? '');
     const wanted = await wantedOf(context, { elements, annotations, namespace }, budget);
     const dryRun = request.dryRun ?? false;
-    const choices = await grantAll(context, wanted, { pod, node, dryRun, elements }, budget);
+    const others = { ...annotations, ...binding.metadata.annotations };
+    const choices = await grantAll(context, wanted, { pod, node, dryRun, elements, others }, budget);
     const networks = { [annotation.networks]: formatNetworks(elements) };
-    checkAnnotationSize({ ...annotations, ...binding.metadata.annotations, ...networks });
     const at = ['metadata', 'annotations'];
     const short = explainShort(node, choices);
     if (!dryRun) tellChoice(context.events, pod, node, choices);
@@ -119,12 +119,14 @@ interface BoundPod {
   dryRun: boolean;
   /** All its networks. */
   elements: NetworkSelection[];
+  /** The annotations beside which they are written. */
+  others: Readonly<Record<string, string>>;
 }
 
 /**
  * Grants everything, and writes it into the pod's elements, or takes nothing: a pod that waits for one of its networks would else have addresses of
  * the others on each node that was tried.
- * @throws MultiNicError as grantOnNode
+ * @throws MultiNicError as grantOnNode, MNN_ANNOTATIONS_TOO_LARGE
  */
 async function grantAll(
   context: ReviewContext,
@@ -132,7 +134,7 @@ async function grantAll(
   bound: BoundPod,
   budget: CallBudget,
 ): Promise<AttachmentChoice[]> {
-  const { pod, elements, dryRun } = bound;
+  const { pod, elements, others, dryRun } = bound;
   const choices: AttachmentChoice[] = [];
   const taken: Taken[] = [];
   try {
@@ -144,6 +146,7 @@ async function grantAll(
       const element = elements[item.position];
       if (element) elements[item.position] = withAttachments(element, nics);
     }
+    checkAnnotationSize({ ...others, [annotation.networks]: formatNetworks(elements) });
   } catch (error) {
     if (!dryRun) await giveBack(context, taken, budget);
     throw error;
