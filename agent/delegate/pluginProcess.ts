@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { whenAborted } from '../../kube/api/whenAborted.ts';
 import { isSystemError } from '../base/systemErrors.ts';
 
@@ -9,14 +10,15 @@ export const maxOutput = 4 * 1024 * 1024;
 const lastWordsMs = 1000;
 
 /** How a plugin's process ended, and what it had said. */
-export interface Ending extends Exit, Output {}
+export interface Ending extends Exit, Output {
+  /** Why it did not start. */
+  readonly startError?: Error;
+}
 
 interface Exit {
   /** Exit code; null if a signal ended it, or it did not start. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why it did not start. */
-  readonly startError?: Error;
 }
 
 interface Output {
@@ -33,7 +35,7 @@ export async function runToEnd(
   input: string,
   signal: AbortSignal | undefined,
 ): Promise<Ending> {
-  const child = start(executable, env);
+  const child = await start(executable, env);
   if (child instanceof Error) {
     return { code: null, signal: null, startError: child, stdout: '', stderr: '', isTooLong: false };
   }
@@ -49,10 +51,20 @@ export async function runToEnd(
   return { ...exit, ...output() };
 }
 
-/** Starts it in a process group of its own, so that the plugins that it calls in turn end with it. */
-function start(executable: string, env: Readonly<Record<string, string>>): ChildProcessWithoutNullStreams | Error {
+/**
+ * Starts it in a process group of its own, so that the plugins that it calls in turn end with it.
+ * @returns why it did not start, if so
+ */
+async function start(
+  executable: string,
+  env: Readonly<Record<string, string>>,
+): Promise<ChildProcessWithoutNullStreams | Error> {
   try {
-    return spawn(executable, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true });
+    const child = spawn(executable, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true });
+    if (child.pid !== undefined) return child;
+    // Without a file left to open (EMFILE) it has no streams either.
+    const [error] = (await once(child, 'error')) as [Error];
+    return error;
   } catch (error) {
     // Most errnos come as an event of the child, but not ETXTBSY, which occurs while somebody overwrites the executable with a newer one.
     return error instanceof Error ? error : new Error(String(error));
@@ -91,9 +103,6 @@ function collectOutput(child: ChildProcessWithoutNullStreams, onTooMuch: () => v
 function exitOf(child: ChildProcessWithoutNullStreams): Promise<Exit> {
   return new Promise(resolve => {
     let lastWords: NodeJS.Timeout | undefined;
-    child.once('error', startError => {
-      resolve({ code: null, signal: null, startError });
-    });
     child.once('exit', () => {
       lastWords = setTimeout(() => {
         child.stdout.destroy();
