@@ -2,7 +2,7 @@ import { CniError } from '../../core/cni/error.ts';
 
 /** Another plugin could not be called, or failed with words of its own. */
 export class PluginError extends CniError {
-  /** Its own words, without those that depend on the verb; '' if it had none, as it was ended. */
+  /** Its own words, without our mention of plugin and verb; '' if it had none, as it was ended. */
   readonly words: string;
 
   constructor(code: number, msg: string, details: string, words: string, options?: ErrorOptions) {

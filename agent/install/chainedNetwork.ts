@@ -22,7 +22,7 @@ const pollMs = 10_000;
 /**
  * Keeps a copy of the node's primary network that has the CNI executable as its last plugin, and whose name puts it first for runtimes: pods get
  * their NICs without Multus, and nobody else's file is changed. The copy follows the primary network, and disappears with it. When this agent
- * ends the copy stays: pods that start meanwhile wait for the next agent.
+ * ends the copy stays, so that pods that start meanwhile wait for the next agent, unless that will make none (uninstall.ts).
  */
 export class ChainedNetwork implements Runnable {
   readonly name = 'chained network';

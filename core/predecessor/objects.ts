@@ -5,7 +5,7 @@ import { listOf, objectOf, orNull, type Shape, text } from '../shape.ts';
 
 /** Objects of the multi-nic-cni operator, the parts that matter: its CIDR and IPPool have our kinds' names, but another shape. */
 
-/** Prefix of the operator's finalizers. Where it does not run nobody removes them, and an object with one can never be deleted. */
+/** The operator's finalizers. Where it does not run nobody removes them, and an object with one can never be deleted. */
 export const oldFinalizer = /^finalizers\.[a-z]+\.multinic\.fms\.io$/;
 
 /** The block of one NIC of one host. */

@@ -26,7 +26,7 @@ export class ReleasePatience {
   #waiting = 0;
 
   /**
-   * Repeats an operation, for a second and half of the budget at most, while it fails because other pods have what it needs.
+   * Repeats an operation, for a second but no more than half of the budget, while it fails because other pods have what it needs.
    * @throws the operation's last error
    */
   async grant<T>(network: string, budget: CallBudget, work: () => Promise<T>): Promise<T> {

@@ -67,7 +67,7 @@ export function deny(error: MultiNicError): Decision {
 /**
  * The decision that follows from findings about an object: any error refuses it, with all errors in one message and each as a
  * cause of the Status; warnings are shown either way.
- * @param names the object: kubectl begins its output with it
+ * @param of names the object: kubectl begins its output with it
  */
 export function decideByFindings(of: { kind: string; name: string }, findings: readonly Finding[]): Decision {
   const errors = findings.filter(({ severity }) => severity === 'error');
