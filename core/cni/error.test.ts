@@ -21,7 +21,8 @@ describe('core/cni/error', () => {
     expect([full.code, full.message]).to.deep.equal([11, 'all 2 are taken']);
     expect(full.details).to.contain('MNN_POOL_FULL');
     expect(toCniError(new MultiNicError('MNN_KUBELET_DEVICES', 'it does not answer')).code).to.equal(11);
-    expect(toCniError(new MultiNicError('MNN_CLASS_UNKNOWN', 'there is none')).code).to.equal(100);
+    for (const code of ['MNN_CLASS_UNKNOWN', 'MNN_OVERLAP', 'MNN_NOT_IMPORTED'] as const)
+      expect(toCniError(new MultiNicError(code, 'of this network')).code, code).to.equal(100);
     const other = toCniError(new TypeError('x is not a function'));
     expect([other.code, other.message]).to.deep.equal([999, 'x is not a function']);
     expect(other.cause).to.be.instanceOf(TypeError);

@@ -58,6 +58,8 @@ export function cniError(code: CniCode, row: ErrorCode, msg: string, options?: E
 const codeOf: Partial<Record<ErrorCode, CniCode>> = {
   MNN_NETWORK_UNKNOWN: cniCodes.invalidConfig,
   MNN_NETWORK_NOT_ALLOWED: cniCodes.noAttachment,
+  MNN_OVERLAP: cniCodes.noAttachment,
+  MNN_NOT_IMPORTED: cniCodes.noAttachment,
   MNN_NETWORK_NOT_READY: cniCodes.tryAgainLater,
   MNN_NODE_NOT_READY: cniCodes.tryAgainLater,
   MNN_DEADLINE: cniCodes.tryAgainLater,

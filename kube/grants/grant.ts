@@ -47,7 +47,7 @@ export interface Granted {
 
 /**
  * Chooses NICs on the node and takes their addresses and bandwidth.
- * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_OVERLAP, MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, and those of PoolStore.allocate
+ * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_OVERLAP, MNN_NOT_IMPORTED, MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, and those of PoolStore.allocate
  */
 export async function grantOnNode(
   view: ClusterView,
