@@ -128,10 +128,13 @@ export class Discovery implements Runnable {
       { op: 'address.list' },
       { op: 'route.list', table: mainTable },
     ]);
+    const known = writer.nics();
     const nics = await Promise.all(
-      nicLinks({ links, addresses, routes }, primary, writer.nics()).map(async link =>
-        hostNic(link, { addresses, routes }, await readDevice(link.name, vlanParent(link, links))),
-      ),
+      nicLinks({ links, addresses, routes }, primary, known).map(async link => {
+        const device = await readDevice(link.name, vlanParent(link, links));
+        const before = known.find(({ interfaceName }) => interfaceName === link.name);
+        return hostNic(link, { addresses, routes }, device, before);
+      }),
     );
     return { nics: nics.filter(nic => isOffered(nic, rules)), addressed: linksWithAddress({ links, addresses }) };
   }

@@ -243,6 +243,25 @@ describe('hostNic', () => {
     ]);
   });
 
+  it('stays in the subnet that it was known in, in whatever order the host gave it its addresses this time', () => {
+    const eth1 = link('eth1');
+    const subnetOf = (texts: string[], netAddress: string): string | undefined => {
+      const addresses = texts.map(text => address(eth1, text));
+      return hostNic(eth1, { addresses, routes: [] }, {}, { netAddress }).netAddress;
+    };
+    for (const [subnet, one, two] of [
+      ['fd00:1::/64', 'fd00:1::11/64', 'fd00:2::11/64'],
+      ['10.1.0.0/24', '10.1.0.11/24', '10.2.0.11/24'],
+    ] as const) {
+      expect(subnetOf([one, two], subnet)).to.equal(subnet);
+      expect(subnetOf([two, one], subnet)).to.equal(subnet);
+    }
+    // IPv4 first, as ever; and an address alone is not what it was known in for good.
+    expect(subnetOf(['10.1.0.11/24', 'fd00:1::11/64'], 'fd00:1::/64')).to.equal('10.1.0.0/24');
+    expect(subnetOf(['fd00:1::11/64', 'fd00:9::9/128'], 'fd00:9::9/128')).to.equal('fd00:1::/64');
+    expect(subnetOf(['fd00:1::11/64'], 'fd00:2::/64')).to.equal('fd00:1::/64');
+  });
+
   it('records IPv4 first, all addresses where there are more, and whether traffic flows', () => {
     const eth1 = link('eth1', { lowerUp: false, mtu: 9000 });
     const addresses = [

@@ -104,17 +104,27 @@ const ofHardwareAddress = /^\w\wx[0-9a-f]{12}$/;
 
 /**
  * The record of one NIC, as the HostInterface shows it: IPv4 first, and of a family first what came with a subnet. An address without one may be
- * the host's only one (DHCPv6), or one that moves from host to host. Of others the oldest is first: the NIC's subnet must not be another one because
- * it gets a further address. The kernel tells the newest of IPv6 first.
+ * the host's only one (DHCPv6), or one that moves from host to host. Of others the one in the subnet that the NIC is known in is first, then the
+ * oldest: its pods' block and their routes follow from its subnet, which must not be another one because the NIC gets a further address, or the
+ * host gives it the same ones in another order after a reboot. The kernel tells the newest of IPv6 first.
+ * @param known the record so far
  */
-export function hostNic(link: LinkInfo, dump: Omit<LinkDump, 'links'>, device: Device): HostNic {
+export function hostNic(
+  link: LinkInfo,
+  dump: Omit<LinkDump, 'links'>,
+  device: Device,
+  known?: Pick<HostNic, 'netAddress'>,
+): HostNic {
   const own = hostAddresses(link, dump.addresses);
+  const nets = onLinkNets(link, dump.routes);
+  const rank = (info: AddressInfo): number => {
+    if (isSingle(info)) return 2;
+    return hostAddressOf(info, nets).netAddress === known?.netAddress ? 0 : 1;
+  };
   const ordered = [4, 6].flatMap(wanted => {
     const told = own.filter(({ family }) => family === wanted);
-    const ofFamily = wanted === 6 ? told.toReversed() : told;
-    return [...ofFamily.filter(info => !isSingle(info)), ...ofFamily.filter(isSingle)];
+    return (wanted === 6 ? told.toReversed() : told).toSorted((a, b) => rank(a) - rank(b));
   });
-  const nets = onLinkNets(link, dump.routes);
   const sorted = ordered.map(info => hostAddressOf(info, nets));
   const [first] = sorted;
   const altNames = link.altNames.filter(name => !ofHardwareAddress.test(name)).sort();
