@@ -46,7 +46,7 @@ export const help = `multi-nic-agent: the node's part of multi-nic. It discovers
   --sysfs PATH         the kernel's view of PCI devices               [/sys]
   --executable PATH    the CNI executable to install                  [dist/multi-nic beside the agent]
   --health-port PORT   /healthz, /readyz and /metrics                 [11080]
-  --include RULE       only NICs that match; may be given again       [all]
+  --include RULE       only NICs that match; may be given again       [all but USB links to controllers]
   --exclude RULE       no NIC that matches; may be given again        [none]
   --with-primary       offer the primary NIC, that of the default route, too  [left out]
   --netlink WAY        auto, koffi (raw netlink) or ip (iproute2, slower)  [auto: koffi where it loads]

@@ -147,7 +147,6 @@ describe('nicLinks', () => {
     const [none, local, temporary, global] = [link('a'), link('b'), link('c'), link('d')];
     const addresses = [
       address(local, 'fe80::1/64', { scope: 'link' }),
-      address(local, '169.254.3.1/24'),
       address(temporary, 'fd00::77/64', { flags: 0x01, permanent: false }),
       address(global, 'fd00::1/64'),
     ];

@@ -1,6 +1,6 @@
 import type { HostNic } from '../../core/api/types.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
-import { bitsOf, formatAddress, type IpAddress, parseAddress } from '../../core/net/address.ts';
+import { bitsOf, formatAddress, parseAddress } from '../../core/net/address.ts';
 import { contains, formatCidr, type IpCidr, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { hostEndPrefix } from '../base/ownership.ts';
@@ -82,16 +82,9 @@ function hostAddresses({ index }: LinkInfo, addresses: readonly AddressInfo[]): 
  * Link-local addresses are everywhere and mean nothing, temporary ones (RFC 8981) change by the day, and a duplicate belongs to another
  * host.
  */
-function isHostAddress({ address, scope, family, flags, dadFailed }: AddressInfo): boolean {
+function isHostAddress({ scope, family, flags, dadFailed }: AddressInfo): boolean {
   const isTemporary = family === 6 && (flags & 0x01) !== 0;
-  return scope === 'global' && !contains(linkLocal4, addressOf(address)) && !isTemporary && !dadFailed;
-}
-
-/** RFC 3927. Of any scope where it was given by hand: many servers have such a NIC that leads to their management controller only. */
-const linkLocal4 = parseCidr('169.254.0.0/16');
-
-function addressOf(withPrefix: string): IpAddress {
-  return parseAddress(withoutPrefix(withPrefix));
+  return scope === 'global' && !isTemporary && !dadFailed;
 }
 
 /** Without neighbours. Routed plugins (ptp, kindnet, Cilium) have such an address on the host's end of a pod's veth. */
@@ -155,7 +148,7 @@ export function isOnLink({ dst, gateway, type, table }: RouteInfo): boolean {
 
 /** In the canonical text form, so that texts can be compared: RFC 5952, networks without host bits. */
 function hostAddressOf(info: AddressInfo, nets: readonly IpCidr[]): { netAddress: string; hostIP: string } {
-  const address = addressOf(info.address);
+  const address = parseAddress(withoutPrefix(info.address));
   const net = isSingle(info) ? nets.find(each => contains(each, address)) : undefined;
   return { netAddress: formatCidr(net ?? parseCidr(info.address)), hostIP: formatAddress(address) };
 }

@@ -30,6 +30,19 @@ describe('rules of NICs', () => {
     expect(offered([])).to.deep.equal(['eth1', 'eth2', 'ib0']);
   });
 
+  it('offer the NIC to a management controller where it is asked for only', () => {
+    const controller = {
+      interfaceName: 'usb0',
+      netAddress: '169.254.3.0/24',
+      hostIP: '169.254.3.1',
+      driver: 'cdc_ether',
+    };
+    expect(isOffered(controller, { include: [], exclude: [] })).to.equal(false);
+    expect(isOffered(controller, { include: [readNicRule('usb')], exclude: [] })).to.equal(true);
+    const rail = { ...controller, interfaceName: 'eth1', driver: 'mlx5_core' };
+    expect(isOffered(rail, { include: [], exclude: [] })).to.equal(true);
+  });
+
   it('go by name, driver, PCI address and subnet', () => {
     expect(offered(['^eth'])).to.deep.equal(['eth1', 'eth2']);
     expect(offered(['name:2$'])).to.deep.equal(['eth2']);

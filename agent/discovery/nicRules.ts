@@ -5,7 +5,7 @@ import { covers, tryParseCidr } from '../../core/net/cidr.ts';
 /** Whether a rule matches a NIC. */
 export type NicRule = (nic: HostNic) => boolean;
 
-/** Which NICs are offered: those that match any of `include` (all, if it is empty) and none of `exclude`. */
+/** Which NICs are offered: those that match any of `include` (if it is empty, all but those to controllers) and none of `exclude`. */
 export interface NicRules {
   readonly include: readonly NicRule[];
   readonly exclude: readonly NicRule[];
@@ -45,9 +45,16 @@ export function readNicRule(text: string): NicRule {
   throw new Error(`"${text}" is no rule: name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR`);
 }
 
+/**
+ * Drivers of USB links between two machines. Many servers have such a NIC to their management controller, with the same address on every
+ * host (Redfish Host Interface, DMTF DSP0270).
+ */
+const controllerDrivers: ReadonlySet<string> = new Set(['cdc_eem', 'cdc_ether', 'cdc_ncm', 'cdc_subset', 'rndis_host']);
+
 /** Whether the rules let a NIC be offered. */
 export function isOffered(nic: HostNic, { include, exclude }: NicRules): boolean {
-  return (include.length === 0 || include.some(rule => rule(nic))) && !exclude.some(rule => rule(nic));
+  const isIncluded = include.length === 0 ? !controllerDrivers.has(nic.driver ?? '') : include.some(rule => rule(nic));
+  return isIncluded && !exclude.some(rule => rule(nic));
 }
 
 /** With the domain, which lspci leaves out if it is 0. */
