@@ -19,6 +19,7 @@ export class Installation implements Runnable {
   readonly name = 'installation';
   readonly #client: KubeClient;
   readonly #namespace: string;
+  readonly #logger: Logger;
   readonly #namespaces: Informer<KubeObject>;
   #isGoing = false;
 
@@ -26,6 +27,7 @@ export class Installation implements Runnable {
   constructor(client: KubeClient, namespace: string, logger: Logger) {
     this.#client = client;
     this.#namespace = namespace;
+    this.#logger = logger;
     this.#namespaces = new Informer<KubeObject>({
       client,
       logger,
@@ -72,7 +74,9 @@ export class Installation implements Runnable {
    */
   async chains(folder: string): Promise<boolean> {
     const ref = { namespace: this.#namespace, name: component.agent };
-    const daemonSet = await this.#client.get(daemonSets, ref, { timeoutMs: askTimeoutMs }).catch(() => undefined);
+    const daemonSet = await this.#client.get(daemonSets, ref, { timeoutMs: askTimeoutMs }).catch((error: unknown) => {
+      this.#logger.warn({ err: error, folder }, 'the DaemonSet cannot be read: the chained network stays on this node');
+    });
     const agent = daemonSet?.spec?.template.spec?.containers.find(({ name }) => name === 'agent');
     return agent === undefined || (agent.args ?? []).some(arg => arg === folder || arg === `--chain=${folder}`);
   }
