@@ -15,6 +15,7 @@ import type { ReflectorObserver } from '../kube/watch/reflector.ts';
 import { Exhaustion } from './context/exhaustion.ts';
 import { createInformers, type WebhookInformers } from './context/informers.ts';
 import { Quotas } from './context/quotas.ts';
+import { ReadyReservations } from './context/readyReservations.ts';
 import { ReleasePatience } from './context/releasePatience.ts';
 import { Reservations } from './context/reservations.ts';
 import type { ReviewContext } from './context/reviewContext.ts';
@@ -66,7 +67,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const context = createContext(options, informers, events);
   const server = new AdmissionServer(createReviewApp(context, options, traffic), options);
   registerCertificateMetrics(registry, server);
-  const { view, profiles, reservations } = context;
+  const { view, profiles, reservations, ready } = context;
   const copies = Object.values(informers) as (Runnable & Synced)[];
   return {
     server,
@@ -74,6 +75,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
     runnables: [
       events,
       reservations,
+      ready,
       group('informers', copies),
       new ProfilePreparer({ view, profiles, logger }),
       server,
@@ -93,6 +95,7 @@ function createContext(
   const { namespaces, deviceClasses, unassignedPods } = informers;
   const view = new ClusterView(informers, logger);
   const store = new PoolStore(client, { logger, untracked: true });
+  const reservations = new Reservations(store, logger);
   return {
     client,
     view,
@@ -102,7 +105,8 @@ function createContext(
     profiles: new HostProfiles(view),
     quotas: new Quotas(quotas),
     releases: new ReleasePatience(),
-    reservations: new Reservations(store, logger),
+    reservations,
+    ready: new ReadyReservations(store, reservations, { logger }),
     unassignedPods,
     events,
     logger,

@@ -7,6 +7,7 @@ import { ClusterView } from '../../kube/view/clusterView.ts';
 import { HostProfiles } from '../../kube/view/hostProfiles.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { Quotas } from '../../webhook/context/quotas.ts';
+import { ReadyReservations } from '../../webhook/context/readyReservations.ts';
 import { ReleasePatience } from '../../webhook/context/releasePatience.ts';
 import { Reservations } from '../../webhook/context/reservations.ts';
 import type { ReviewContext } from '../../webhook/context/reviewContext.ts';
@@ -71,11 +72,13 @@ export async function handlerCosts({ client }: AdmissionSite, report: Reporter):
   const { namespaces, deviceClasses, unassignedPods } = informers;
   const view = new ClusterView(informers, logger);
   const store = new PoolStore(client, { logger });
+  const reservations = new Reservations(store, logger);
   const context: ReviewContext = {
     ...{ client, view, store, namespaces, deviceClasses, unassignedPods, logger },
     profiles: new HostProfiles(view),
     releases: new ReleasePatience(),
-    reservations: new Reservations(store, logger),
+    reservations,
+    ready: new ReadyReservations(store, reservations, { logger }),
     quotas: new Quotas(informers.quotas),
     events: { record: () => undefined },
   };

@@ -1,5 +1,11 @@
 import { expect } from 'chai';
-import { isReservationFor, reservationId } from './reservationId.ts';
+import {
+  isReservationFor,
+  isSameReservation,
+  openReservationId,
+  reservationId,
+  reservationKey,
+} from './reservationId.ts';
 
 describe('the id of a reservation', () => {
   const random = '6a3c9b1e-55b5-4b58-9d6c-0f3a7d1c2e4f';
@@ -21,5 +27,22 @@ describe('the id of a reservation', () => {
     for (const text of ['', random, id.toUpperCase(), `${id} `, '-']) {
       expect(isReservationFor(text, pod), text).to.equal(false);
     }
+  });
+
+  it('finds the record that was made before the pod came, and no other', () => {
+    const recorded = openReservationId(random);
+    expect(isSameReservation(recorded, id)).to.equal(true);
+    expect(isSameReservation(id, id)).to.equal(true);
+    const other = reservationId('00000000-55b5-4b58-9d6c-0f3a7d1c2e4f', pod);
+    expect(isSameReservation(recorded, other)).to.equal(false);
+    // Whoever reads the record and makes an id of it has nothing.
+    expect(isSameReservation(recorded, reservationId(recorded, pod))).to.equal(false);
+    expect(isSameReservation(reservationId(random, { ...pod, name: 'other' }), id)).to.equal(false);
+  });
+
+  it('leads from the pod to the record and back', () => {
+    const recorded = { namespace: 'team', reservation: openReservationId(random) };
+    expect(reservationKey({ namespace: 'team', reservation: id })).to.equal(reservationKey(recorded));
+    expect(reservationKey({ namespace: 'other', reservation: id })).to.not.equal(reservationKey(recorded));
   });
 });

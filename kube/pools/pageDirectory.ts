@@ -41,9 +41,14 @@ interface Known {
   /** The pages as of the last call for the network. */
   pages: NetworkPages;
   readAt: number;
+  /** Whether it is what the API server answered. */
+  isRead: boolean;
   /** The request under way: all callers share its answer. */
   reading?: Promise<Known>;
 }
+
+/** What stays when the rows are read anew. */
+type Before = Pick<Known, 'current' | 'next' | 'pages'> & Partial<Pick<Known, 'isRead'>>;
 
 /**
  * Which pages of node-independent networks to take from, as far as this process knows: a wrong answer costs a try. It learns from what is
@@ -90,6 +95,19 @@ export class PageDirectory {
   }
 
   /**
+   * Whether so many pages at least have room for many, as of the last minute: what is set aside in one then keeps nobody from an address.
+   * @param timeoutMs time-out of the request that may be needed
+   * @throws ApiError, TransportError
+   */
+  async isAmple(network: string, pages: NetworkPages, least: number, timeoutMs: number): Promise<boolean> {
+    if (pages.count < least) return false;
+    let known = this.#networks.get(network) ?? this.#remember(network, [], { pages });
+    if (!known.isRead || performance.now() - known.readAt > staleMs)
+      known = await this.#read(network, known, timeoutMs);
+    return lowest({ ...known, pages }, least, [known.counted, known.crowded]).length === least;
+  }
+
+  /**
    * Tells how many attachments a page has, resting ones included.
    * @returns the next page, once, when it is time to prepare it
    */
@@ -106,7 +124,7 @@ export class PageDirectory {
     return known.next;
   }
 
-  #remember(network: string, rows: readonly PoolRow[], before: Pick<Known, 'current' | 'next' | 'pages'>): Known {
+  #remember(network: string, rows: readonly PoolRow[], before: Before): Known {
     const pagesWith = (isSo: (used: number, capacity: number) => boolean): Set<number> =>
       new Set(
         rows.flatMap(({ page, used = 0, capacity = Infinity }) =>
@@ -114,16 +132,17 @@ export class PageDirectory {
         ),
       );
     const counted = pagesWith((used, capacity) => used >= capacity);
-    const { current, next, pages } = before;
+    const { current, next, pages, isRead = false } = before;
     const crowded = pagesWith(used => used >= comfortable);
-    const known = { full: new Set<number>(), counted, crowded, current, next, pages, readAt: performance.now() };
+    const readAt = performance.now();
+    const known = { full: new Set<number>(), counted, crowded, current, next, pages, readAt, isRead };
     this.#networks.set(network, known);
     return known;
   }
 
   #read(network: string, known: Known, timeoutMs: number): Promise<Known> {
     known.reading ??= untilAnswered(timeoutMs, leftMs => listPoolRows(this.#client, { network, timeoutMs: leftMs }))
-      .then(rows => this.#remember(network, rows, known))
+      .then(rows => this.#remember(network, rows, { ...known, isRead: true }))
       .finally(() => delete known.reading);
     return known.reading;
   }
@@ -140,17 +159,20 @@ function choose(known: Known, tried: ReadonlySet<number>): number | undefined {
 }
 
 /** Any of the lowest comfortable pages, else of those that have room at all, else of those that may only seem to have none. */
-function pick({ full, counted, crowded, pages }: Known, tried: ReadonlySet<number>): number | undefined {
-  const { count, excluded = () => [], isPartial = false } = pages;
-  const spans = excluded();
-  const lowest = (...out: readonly ReadonlySet<number>[]): number[] =>
-    lowestPages(count, choice, page => [full, tried, ...out].some(set => set.has(page)), spans);
+function pick(known: Known, tried: ReadonlySet<number>): number | undefined {
+  const { counted, crowded, pages } = known;
   const doubts = [...tried].filter(page => counted.has(page)).length;
-  const lists = [() => lowest(counted, crowded), () => lowest(counted)];
-  if (isPartial && doubts < mostDoubts) lists.push(() => lowest());
+  const lists = [() => lowest(known, choice, [tried, counted, crowded]), () => lowest(known, choice, [tried, counted])];
+  if (pages.isPartial && doubts < mostDoubts) lists.push(() => lowest(known, choice, [tried]));
   for (const list of lists) {
     const some = list();
     if (some.length > 0) return some[Math.floor(Math.random() * some.length)];
   }
   return undefined;
+}
+
+/** The lowest pages that were not found full, so many at most, without those in the sets. */
+function lowest({ full, pages }: Known, most: number, out: readonly ReadonlySet<number>[]): number[] {
+  const { count, excluded = () => [] } = pages;
+  return lowestPages(count, most, page => [full, ...out].some(set => set.has(page)), excluded());
 }

@@ -186,28 +186,21 @@ export class PoolWriter {
     const last = Math.max(...batch.map(({ deadline }) => deadline));
     const left = (): number => Math.max(1, last - lastWordsMs - performance.now());
     const pool = await this.#copy(mayBeOld, left());
-    let content = (this.#content = readPool(pool, this.#content));
-    let changed = false;
-    const outcomes = batch.map((change): Outcome => {
-      try {
-        const applied = change.apply(content, pool);
-        if (applied.content && !change.dryRun) {
-          content = applied.content;
-          changed = true;
-        }
-        return { ok: true, result: applied.result, holds: applied.holds ?? false };
-      } catch (error) {
-        return { ok: false, error };
-      }
-    });
-    // Only a PUT proves that the copy was the latest; most results without a PUT must not be based on an old copy.
-    if (!changed && mayBeOld && !outcomes.every(outcome => outcome.ok && outcome.holds)) return false;
-    if (changed) await this.#write(pool, content, batch, left);
-    for (const [i, change] of batch.entries()) {
-      const outcome = outcomes[i];
-      if (outcome?.ok) change.resolve(outcome.result);
-      else change.reject(outcome?.error);
+    const before = (this.#content = readPool(pool, this.#content));
+    const now = performance.now();
+    const [due, patient] = [batch.filter(change => change.due <= now), batch.filter(change => change.due > now)];
+    const applied = applyAll(due, before, pool);
+    if (applied.content === before) {
+      // Only a PUT proves that the copy was the latest; most results without a PUT must not be based on an old copy.
+      if (mayBeOld && !applied.outcomes.every(outcome => outcome.ok && outcome.holds)) return false;
+      // Nothing is written for those that can wait until then.
+      this.#waiting.unshift(...patient);
+      answer(due, applied.outcomes);
+      return true;
     }
+    const later = applyAll(patient, applied.content, pool);
+    await this.#write(pool, later.content, batch, left);
+    answer([...due, ...patient], [...applied.outcomes, ...later.outcomes]);
     return true;
   }
 
@@ -256,5 +249,32 @@ export class PoolWriter {
 
   #deadline(): PoolDeadlineError {
     return new PoolDeadlineError(this.#name, this.#lastError);
+  }
+}
+
+/** Applies changes one after the other. @returns the content that is left, the same object where nothing is to be written */
+function applyAll(
+  changes: readonly Waiting[],
+  before: PoolContent,
+  pool: IPPool | undefined,
+): { content: PoolContent; outcomes: Outcome[] } {
+  let content = before;
+  const outcomes = changes.map((change): Outcome => {
+    try {
+      const applied = change.apply(content, pool);
+      if (applied.content && !change.dryRun) content = applied.content;
+      return { ok: true, result: applied.result, holds: applied.holds ?? false };
+    } catch (error) {
+      return { ok: false, error };
+    }
+  });
+  return { content, outcomes };
+}
+
+function answer(changes: readonly Waiting[], outcomes: readonly Outcome[]): void {
+  for (const [i, change] of changes.entries()) {
+    const outcome = outcomes[i];
+    if (outcome?.ok) change.resolve(outcome.result);
+    else change.reject(outcome?.error);
   }
 }

@@ -145,9 +145,38 @@ const lifeSteps: typeof steps = [
   [1, fc.constantFrom(...actors).map(kill)],
 ];
 
+/** Many pods of the network whose addresses do not depend on the node, in little time: most find a reservation that lies ready. */
+const burstSteps: typeof steps = [
+  [6, fc.tuple(creation, mostly).map(([what, isWhole]) => new Create({ ...what, kind: 'flat' }, isWhole))],
+  [3, fc.tuple(index, binding, mostly).map(([pod, what, isWhole]) => new Bind(pod, what, isWhole))],
+  [
+    2,
+    index.map(
+      i =>
+        new OnPod(
+          'attach',
+          m => m.unattached(),
+          i,
+          ({ operations }, pod) => operations.attach(pod),
+        ),
+    ),
+  ],
+  [3, removal],
+  [4, fc.array(end, { minLength: 1, maxLength: 6 }).map(answer)],
+  [3, fc.tuple(fc.constantFrom(60, 600, 2500), fc.boolean()).map(([ms, served]) => advance(ms, served))],
+  [1, fc.constantFrom(16_000, 95_000).map(ms => advance(ms, true))],
+  [2, fc.constantFrom(...actors).map(kill)],
+  [1, fc.tuple(fc.constantFrom(...actors), fc.boolean()).map(([actor, held]) => hold(actor, held))],
+  [2, node.map(name => onNode(name, 'reap'))],
+];
+
 /** Histories of any order of steps. */
 export function histories(maxSteps: number): fc.Arbitrary<Iterable<HistoryCommand>> {
-  return fc.oneof({ weight: 3, arbitrary: of(steps, maxSteps) }, { weight: 1, arbitrary: of(lifeSteps, maxSteps) });
+  return fc.oneof(
+    { weight: 3, arbitrary: of(steps, maxSteps) },
+    { weight: 1, arbitrary: of(lifeSteps, maxSteps) },
+    { weight: 1, arbitrary: of(burstSteps, maxSteps) },
+  );
 }
 
 function of(weighted: typeof steps, maxSteps: number): fc.Arbitrary<Iterable<HistoryCommand>> {

@@ -78,6 +78,7 @@ async function findings(site: Site): Promise<string[]> {
 
 /** Gives out all addresses: each of them can be had, and then none. */
 async function fill({ site, operations }: History, model: Model): Promise<void> {
+  await site.restartPlain();
   const [node] = nodeNames;
   const plain = {
     node,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cidrs, hostInterfaces, leases, multiNicNetworks, nodes } from '../../kube/api/resources.ts';
 import { microTime } from '../../kube/leader/leaseLock.ts';
+import type { ReadyOptions } from '../../webhook/context/readyReservations.ts';
 import { ActorClient } from './actorClient.ts';
 import type { ApiBackend } from './apiBackend.ts';
 import type { ApiFront, Outcome, Parked } from './apiFront.ts';
@@ -53,12 +54,15 @@ export class Site {
   readonly #where: Where;
   readonly #tasks = new Set<Promise<void>>();
   readonly #folder = mkdtempSync(join(tmpdir(), 'multi-nic-allocation-'));
+  #ready: Partial<ReadyOptions>;
   #leader: Leader | undefined;
   /** How many processes have started: part of each one's name. */
   #started = 0;
 
-  constructor(where: Where, seed: number) {
+  /** @param ready how many reservations the webhooks make before there are pods for them */
+  constructor(where: Where, seed: number, ready: Partial<ReadyOptions>) {
     this.#where = where;
+    this.#ready = ready;
     const { front, backend } = where;
     this.user = new ApiUser({ call: request => front.busy(backend.call(request)) });
     this.rests = new RestWatch(where.backend.log);
@@ -128,10 +132,16 @@ export class Site {
     } else {
       const i = Number(name.slice('webhook-'.length));
       await this.replicas[i]?.kill();
-      const replica = new WebhookReplica(client, setting);
+      const replica = new WebhookReplica(client, setting, this.#ready);
       this.replicas[i] = replica;
       await this.#served(replica.start());
     }
+  }
+
+  /** From here on replicas make nothing ready, so that each pod takes one record. */
+  async restartPlain(): Promise<void> {
+    this.#ready = { most: 0 };
+    for (const i of this.replicas.keys()) await this.restart(`webhook-${i}`);
   }
 
   clientOf(name: ActorName): ActorClient | undefined {

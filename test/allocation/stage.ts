@@ -1,3 +1,4 @@
+import type { ReadyOptions } from '../../webhook/context/readyReservations.ts';
 import { ApiFront } from './apiFront.ts';
 import { ComparedApi } from './comparedApi.ts';
 import type { History } from './history.ts';
@@ -13,8 +14,16 @@ import { Site } from './site.ts';
 export interface Stage {
   /** Requests answered so far. */
   readonly answered: number;
-  /** Plays one history, from an empty API server on. @param random seed of what is random in the processes */
-  play(random: number, scene: (history: History, model: Model) => Promise<void>): Promise<void>;
+  /**
+   * Plays one history, from an empty API server on.
+   * @param random seed of what is random in the processes
+   * @param ready how many reservations the webhooks make before there are pods for them. Default: none, so that each pod has one record
+   */
+  play(
+    random: number,
+    scene: (history: History, model: Model) => Promise<void>,
+    ready?: Partial<ReadyOptions>,
+  ): Promise<void>;
 }
 
 /** Sets up a stage before a suite's first test: on the stub alone, or on a real API server, which is compared with it. */
@@ -43,10 +52,10 @@ export function useStage(kind: 'stub' | 'real'): Stage {
     get answered() {
       return front.answered;
     },
-    async play(random, scene) {
+    async play(random, scene, ready = { most: 0 }) {
       await real?.clear();
       const backend = real ? new ComparedApi(new RealApi(real)) : new ObjectStore();
-      const site = new Site({ front, server, backend, setting }, random);
+      const site = new Site({ front, server, backend, setting }, random, ready);
       const model = new Model(nodeNames);
       try {
         await site.start();

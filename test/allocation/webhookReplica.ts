@@ -2,6 +2,7 @@ import { label } from '../../core/api/names.ts';
 import { type Pod, pods } from '../../kube/api/resources.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { Informer } from '../../kube/watch/informer.ts';
+import { type ReadyOptions, ReadyReservations } from '../../webhook/context/readyReservations.ts';
 import { ReleasePatience } from '../../webhook/context/releasePatience.ts';
 import { Reservations } from '../../webhook/context/reservations.ts';
 import type { ReviewContext } from '../../webhook/context/reviewContext.ts';
@@ -28,7 +29,7 @@ export class WebhookReplica {
   readonly #dying = new AbortController();
   readonly #dead = Promise.withResolvers<never>();
 
-  constructor(client: ActorClient, setting: Setting) {
+  constructor(client: ActorClient, setting: Setting, ready: Partial<ReadyOptions>) {
     this.client = client;
     this.#dead.promise.catch(() => undefined);
     this.#unassigned = new Informer({
@@ -39,11 +40,13 @@ export class WebhookReplica {
       labelSelector: `${label.injected}=true`,
     });
     const store = new PoolStore(client, { logger: silent, untracked: true });
+    const reservations = new Reservations(store, silent);
     const context: ReviewContext = {
       client,
       view: setting.view,
       store,
-      reservations: new Reservations(store, silent),
+      reservations,
+      ready: new ReadyReservations(store, reservations, { logger: silent, ...ready }),
       namespaces: setting.namespaces,
       deviceClasses: setting.deviceClasses,
       profiles: setting.profiles,

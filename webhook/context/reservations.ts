@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Holder } from '../../core/pool/holder.ts';
+import { isSameReservation } from '../../core/pool/reservationId.ts';
 import type { PoolCallOptions, PoolStore } from '../../kube/pools/poolStore.ts';
 import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 
@@ -30,7 +31,7 @@ export class Reservations implements Runnable {
   giveBack(pool: string, reservation: string): void {
     const work = this.#store.release(
       pool,
-      record => record.reservation === reservation && record.state === 'Reserved',
+      ({ reservation: recorded = '', state }) => state === 'Reserved' && isSameReservation(recorded, reservation),
       unhurried,
     );
     this.#settle(pool, work);
@@ -51,6 +52,7 @@ export class Reservations implements Runnable {
   /** Ends when the signal aborts and everything begun is done. */
   async start(signal: AbortSignal): Promise<void> {
     await untilAborted(signal);
-    await Promise.all(this.#open);
+    // Others that stop give back what they have.
+    while (this.#open.size > 0) await Promise.all(this.#open);
   }
 }

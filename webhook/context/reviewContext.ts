@@ -8,6 +8,7 @@ import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { HostProfiles } from '../../kube/view/hostProfiles.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
 import type { Quotas } from './quotas.ts';
+import type { ReadyReservations } from './readyReservations.ts';
 import type { ReleasePatience } from './releasePatience.ts';
 import type { Reservations } from './reservations.ts';
 
@@ -24,6 +25,8 @@ export interface ReviewContext {
   /** Shared by all reviews: how many wait is counted over all of them. */
   releases: ReleasePatience;
   reservations: Reservations;
+  /** Reservations that were made before their pods came. */
+  ready: ReadyReservations;
   events: Pick<EventRecorder, 'record'>;
   /** Injected pods that have no node yet. */
   unassignedPods: Informer<Pod>;

@@ -3,7 +3,9 @@ import type { AllocatedNic } from '../../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { claimsOnNode } from '../../core/pool/claim.ts';
 import { isReservationFor, reservationId } from '../../core/pool/reservationId.ts';
-import { grantAnywhere, type Granted, grantOnNode, type GrantRequest } from '../../kube/grants/grant.ts';
+import { claimAnywhere, grantOnNode, type GrantRequest } from '../../kube/grants/grant.ts';
+import type { Granted } from '../../kube/grants/granted.ts';
+import { grantInPages } from '../../kube/grants/pageGrant.ts';
 import { isNotReady, whenReady } from '../../kube/grants/whenReady.ts';
 import { PoolDeadlineError } from '../../kube/pools/poolDeadline.ts';
 import { PoolFullError } from '../../kube/pools/poolFull.ts';
@@ -42,7 +44,7 @@ export interface ReserveRequest {
  *
  * The pod has no UID yet, so its records go under an id of their own. A pod that comes with the id of a reservation under its own name gets
  * the same addresses again if they are still only reserved; the records of an existing pod stay its own, whoever copies its annotations.
- * @throws MultiNicError as grantOnNode and grantAnywhere
+ * @throws MultiNicError as grantOnNode and grantInPages
  */
 export async function grantAtCreate(
   context: ReviewContext,
@@ -52,33 +54,61 @@ export async function grantAtCreate(
   const { claimant, reserved } = request;
   const isOwn = reserved !== undefined && isReservationFor(reserved, claimant);
   const reservation = isOwn ? reserved : reservationId(randomUUID(), claimant);
-  const granted = new Map<number, AllocatedNic[]>();
-  const short = new Map<number, string>();
-  const pools: string[] = [];
+  const taken: Taken = { granted: new Map(), short: new Map(), pools: [], reservation, isOwn };
   try {
-    for (const item of request.wanted) {
-      const one = await grantOne(context, item, { ...request, reservation }, budget);
-      if (!one) continue;
-      granted.set(item.position, one.nics);
-      if (one.short !== undefined) short.set(item.position, one.short);
-      if (one.pool !== undefined) pools.push(one.pool);
-    }
+    await grantEach(context, request, taken, budget);
     // By then the API server has stopped waiting, and goes on without what was granted.
     if (budget.remainingMs() <= 1) throw new MultiNicError('MNN_DEADLINE', 'what was granted came too late');
   } catch (error) {
-    if (error instanceof PoolDeadlineError) pools.push(error.pool);
+    if (error instanceof PoolDeadlineError) taken.pools.push(error.pool);
     // If no decision was reached in time, a pod that was decided about before goes on with what it has.
     const goesOn = isOwn && isMultiNicError(error) && error.code === 'MNN_DEADLINE';
-    if (!request.dryRun && !goesOn) giveBack(context, pools, reservation);
+    if (!request.dryRun && !goesOn) giveBack(context, taken);
     throw error;
   }
-  return pools.length > 0 ? { granted, short, reservation } : { granted, short };
+  const { granted, short, pools } = taken;
+  return pools.length > 0 ? { granted, short, reservation: taken.reservation } : { granted, short };
+}
+
+/** What was granted so far. */
+interface Taken {
+  readonly granted: Map<number, AllocatedNic[]>;
+  readonly short: Map<number, string>;
+  readonly pools: string[];
+  reservation: string;
+  /** Whether the reservation came with the pod. */
+  readonly isOwn: boolean;
+}
+
+async function grantEach(
+  context: ReviewContext,
+  request: ReserveRequest,
+  taken: Taken,
+  budget: CallBudget,
+): Promise<void> {
+  for (const item of request.wanted) {
+    // A pod has one id, so only the first of its attachments can have a reservation that is there already.
+    const mayBeReady = !taken.isOwn && !request.dryRun && taken.pools.length === 0;
+    const { reservation } = taken;
+    const one = await grantOne(context, item, { ...request, reservation, mayBeReady }, budget);
+    if (!one) continue;
+    taken.granted.set(item.position, one.nics);
+    if (one.short !== undefined) taken.short.set(item.position, one.short);
+    if (one.pool !== undefined) taken.pools.push(one.pool);
+    if (one.ready !== undefined) taken.reservation = reservationId(one.ready, request.claimant);
+  }
+}
+
+interface OneRequest extends ReserveRequest {
+  reservation: string;
+  /** Whether it may have a reservation that was made under an id of its own. */
+  mayBeReady: boolean;
 }
 
 async function grantOne(
-  { view, store, releases }: ReviewContext,
+  { view, store, releases, ready }: ReviewContext,
   { selected, request, deviceClass }: WantedAttachment,
-  { node, isBound, claimant, reservation, dryRun }: ReserveRequest & { reservation: string },
+  { node, isBound, claimant, reservation, mayBeReady, dryRun }: OneRequest,
   budget: CallBudget,
 ): Promise<Granted | undefined> {
   const wanted: GrantRequest = {
@@ -93,8 +123,12 @@ async function grantOne(
   try {
     const grant = async (): Promise<Granted | undefined> => {
       const options = { timeoutMs: budget.remainingMs(), dryRun };
-      if (node === undefined) return grantAnywhere(view, store, wanted, options);
-      return grantOnNode(view, store, { ...wanted, node }, options);
+      if (node !== undefined) return grantOnNode(view, store, { ...wanted, node }, options);
+      const anywhere = claimAnywhere(view, wanted);
+      if (!anywhere) return undefined;
+      const { network, claim } = anywhere;
+      const made = mayBeReady ? ready.take(network, claim) : undefined;
+      return made ?? grantInPages(store, network, claim, options);
     };
     return await releases.grant(wanted.network, budget, () => whenReady(patienceMs(budget), grant));
   } catch (error) {
@@ -125,6 +159,6 @@ function isTaken(view: ClusterView, wanted: GrantRequest & { node: string }, err
   }
 }
 
-function giveBack({ reservations }: ReviewContext, pools: readonly string[], reservation: string): void {
+function giveBack({ reservations }: ReviewContext, { pools, reservation }: Taken): void {
   for (const pool of new Set(pools)) reservations.giveBack(pool, reservation);
 }

@@ -1,0 +1,13 @@
+import type { AllocatedNic } from '../../core/api/types.ts';
+
+/** What was granted, and the pool that holds it; no pool where nothing needs to be kept. */
+export interface Granted {
+  nics: AllocatedNic[];
+  pool: string | undefined;
+  /** What a best-effort pod asked for and did not get. */
+  short?: string | undefined;
+  /** Whether the pool had nothing of the attachment before: who cannot use it gives it back. */
+  isNew?: boolean;
+  /** Where the reservation was made before the pod came: a UUID, whose last part is for the pod to have. */
+  ready?: string;
+}
