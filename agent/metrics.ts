@@ -74,7 +74,7 @@ function probeMetrics(registers: Registry[]): AgentMetrics['probe'] {
   });
   const reachable = new Gauge({
     name: 'multinic_nic_reachable',
-    help: 'Whether other hosts answer over the NIC: 1, or 0 after three rounds without any answer; absent before it is known, and where there is nobody to ask.',
+    help: 'Whether other hosts answer over the NIC: 1, or 0 after three rounds without any answer; absent until it is known, and if there is no host to ask.',
     labelNames: ['nic', 'subnet'],
     registers,
   });

@@ -34,7 +34,7 @@ const settleMs = 50;
 export function keyPairFiles({ cert, key }: KeyPairPaths, pollMs?: number): Follow<KeyAndCertificate> {
   const read = ([certificate = '', privateKey = '']: readonly string[]): KeyAndCertificate => {
     if (isPair({ certificate, privateKey })) return { certificate, privateKey };
-    throw new MultiNicError('MNN_CERT_UNUSABLE', `${key} is not the key of ${cert}, or one of them is no PEM text`);
+    throw new MultiNicError('MNN_CERT_UNUSABLE', `${key} is not the key of ${cert}, or one of them is not PEM`);
   };
   return followFiles([cert, key], read, pollMs);
 }

@@ -7,8 +7,8 @@ describe('The report of an audit', () => {
     const last = (...findings: AuditFinding[]): string | undefined =>
       tableReport({ findings, more: 7 }).trimEnd().split('\n').at(-1);
     const leak: AuditFinding = { kind: 'leak', network: 'net', objects: ['pod default/a'], message: 'its pod is gone' };
-    expect(last(leak)).to.equal('7 more were seen and are not told: mend these, and audit again');
-    expect(last()).to.equal('7 more were seen and are not told: audit again');
+    expect(last(leak)).to.equal('7 more are not listed: fix these, then audit again');
+    expect(last()).to.equal('7 more are not listed: audit again');
   });
 
   it('shows what pods’ authors write as it is, and a terminal does nothing of it', () => {

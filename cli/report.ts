@@ -16,8 +16,8 @@ export function tableReport({ findings, more }: AuditResult): string {
   const counts = countKinds(findings);
   const summary = findingKinds.map(kind => `${kind} ${counts[kind]}`).join(', ');
   // Of the first none may have been left at the second look.
-  const next = rows.length > 0 ? 'mend these, and audit again' : 'audit again';
-  const rest = more > 0 ? [`${more} more were seen and are not told: ${next}`] : [];
+  const next = rows.length > 0 ? 'fix these, then audit again' : 'audit again';
+  const rest = more > 0 ? [`${more} more are not listed: ${next}`] : [];
   return [...lines, `${findings.length} findings: ${summary}`, ...rest, ''].join('\n');
 }
 

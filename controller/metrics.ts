@@ -14,7 +14,7 @@ export function registerNetworkMetrics(registry: Registry, leading: () => Leader
   });
   gauge({
     name: 'multinic_network_ready',
-    help: 'Whether pods can use the network: 1, or 0 where its condition Ready says not or nothing.',
+    help: 'Whether pods can use the network: 1, or 0 if its condition Ready is not True.',
     labelNames: ['network'],
     samples: ({ informers }) =>
       Array.from(informers.networks.list(), ({ metadata, status }) => {

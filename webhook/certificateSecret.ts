@@ -32,7 +32,7 @@ export function certificateSecret(options: CertificateSecretOptions): Follow<Key
         last = JSON.stringify(leaf);
         changed(leaf);
       } else if (data[secretKey.leaf] || data[secretKey.leafKey]) {
-        const detail = `${secretKey.leafKey} of the ${where} is not the key of its ${secretKey.leaf}, or one of them is no PEM text`;
+        const detail = `${secretKey.leafKey} of the ${where} is not the key of its ${secretKey.leaf}, or one of them is not PEM`;
         failed(new MultiNicError('MNN_CERT_UNUSABLE', detail));
       } else logger.info({ secret }, 'the Secret has no serving certificate yet');
     };

@@ -145,7 +145,7 @@ function certificateOf(secret: string, cert: string | undefined, key: string | u
 function clientsOf(authorityFile: string | undefined, names: string[] | undefined): Flags['clients'] {
   if (authorityFile !== undefined) return { authorityFile, names: names && new Set(names) };
   if (!names) return undefined;
-  throw new TypeError('--client-name needs --client-ca-file: nobody else vouches for a name');
+  throw new TypeError('--client-name needs --client-ca-file: without an authority, a name proves nothing');
 }
 
 function wholeNumber(flag: string, text: string, least: number, most: number): number {

@@ -86,5 +86,5 @@ const ofNic: Partial<Record<ErrorCode, string>> = {
 };
 
 export function noNamespace(netns: string): CniError {
-  return cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} is no network namespace`);
+  return cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} is not a network namespace`);
 }

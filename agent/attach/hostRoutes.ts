@@ -57,7 +57,7 @@ export class HostRoutes implements Runnable {
     if (missing.length === 0) return;
     const outcomes = await netlink.runAll(null, missing.flatMap(changesFor));
     const failed = outcomes.filter(outcome => !outcome.done).length;
-    logger.info({ missing: missing.length, failed }, 'routes to pods put back');
+    logger.info({ missing: missing.length, failed }, 'routes to pods restored');
   }
 
   /** The link of each address. If a pod has two sandboxes, the earlier of which is on its way out, the later one counts. */

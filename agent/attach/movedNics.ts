@@ -122,7 +122,8 @@ async function restore(
   ]);
   for (const change of changes) {
     const outcome = await netlink.one(null, { ...change, ignore: refusals });
-    if (!outcome.done) logger.warn({ nic: name, ...outcome.failure }, 'what a pod changed of a NIC stays changed');
+    if (!outcome.done)
+      logger.warn({ nic: name, ...outcome.failure }, 'what a pod changed on a NIC could not be restored');
   }
   await netlink.run(null, [
     ...(up ? [{ op: 'link.set' as const, dev, up }] : []),

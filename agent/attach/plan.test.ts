@@ -184,7 +184,7 @@ describe('planOf', () => {
       const refused = (wanted: Attachment) => () => {
         refuseTakenAddresses(wanted, [entryOf(first)]);
       };
-      expect(refused(same)).to.throw(CniError, "the pod's net1-0 has 10.0.0.5/32 already");
+      expect(refused(same)).to.throw(CniError, "the pod's net1-0 already has 10.0.0.5/32");
       expect(refused(other)).to.throw(CniError, `pod ${first.pod.namespace}/${first.pod.name} has 10.0.0.5/32 already`);
       expect(refused({ ...first, nics: [...first.nics, { ...nic!, addresses: ['10.0.0.5/24'] }] })).to.throw(CniError);
       expect(refused({ ...same, containerId: 'next sandbox of the pod' })).not.to.throw();

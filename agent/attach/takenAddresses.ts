@@ -16,7 +16,7 @@ export function refuseTakenAddresses(attachment: Attachment, entries: Iterable<C
   if (plugin.type !== 'ptp') return;
   const wanted = new Map<string, string>();
   const refuse = (address: string, who: string): never => {
-    const detail = `network ${network}: ${who} has ${address} already, and the host has one route to it`;
+    const detail = `network ${network}: ${who} already has ${address}, and the host can have only one route to it`;
     throw cniError(cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN', detail);
   };
   for (const { name, addresses } of nics) {
@@ -50,7 +50,7 @@ export function refuseHeldAddresses({ network, pod, nics }: Attachment, entries:
     if (entry.network !== network || entry.pod.uid === pod.uid) continue;
     const taken = entry.links.flatMap(({ addresses }) => addresses.map(withoutPrefix)).find(ip => wanted.has(ip));
     if (taken === undefined) continue;
-    const detail = `network ${network}: pod ${entry.pod.namespace}/${entry.pod.name} of this node has ${taken}, and its pool no record of that: see kubectl multinic audit`;
+    const detail = `network ${network}: pod ${entry.pod.namespace}/${entry.pod.name} of this node has ${taken}, which no pool records: see kubectl multinic audit`;
     throw cniError(cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN', detail);
   }
 }

@@ -36,7 +36,7 @@ export function dieAt(text: string | undefined): OnStep {
   if (text === undefined || text === '') return () => undefined;
   const [wanted = '', occurrence = '1'] = text.split(':');
   if (!steps.some(step => step === wanted))
-    throw new Error(`${dieAtVariable}: ${text} is no step (${steps.join(', ')})`);
+    throw new Error(`${dieAtVariable}: ${text} is not a step (${steps.join(', ')})`);
   let left = Number(occurrence);
   return step => {
     if (step === wanted && --left === 0) process.kill(process.pid, 'SIGKILL');

@@ -108,7 +108,7 @@ export class Checkpoint {
       }
     } catch (cause) {
       await rm(unfinished, { force: true });
-      const detail = `the attachment could not be noted: ${messageOf(cause)}`;
+      const detail = `the attachment could not be recorded: ${messageOf(cause)}`;
       throw cniError(cniCodes.ioFailure, 'MNN_CHECKPOINT', detail, { cause });
     }
     this.#entries.set(entryKey(entry), entry);

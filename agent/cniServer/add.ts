@@ -172,7 +172,7 @@ async function removeMade(
 function checkNamespace({ netns, allowHostNetns }: CniCall): void {
   const refused = (what: string): CniError =>
     cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} ${what}`);
-  if (namespaceIdentity(netns) === undefined) throw refused('is no network namespace');
+  if (namespaceIdentity(netns) === undefined) throw refused('is not a network namespace');
   if (!allowHostNetns && sameNamespace(netns, ownNamespace)) throw refused("is the host's own");
 }
 

@@ -19,7 +19,7 @@ export async function check(context: CniContext, call: CniCall, config: CniConfi
   }
   for (const entry of entries) {
     if (entry.state !== 'done') {
-      throw cniError(cniCodes.attachmentChanged, 'MNN_ATTACHMENT_CHANGED', `${entry.ifname} was attached by half`);
+      throw cniError(cniCodes.attachmentChanged, 'MNN_ATTACHMENT_CHANGED', `${entry.ifname} was attached only partly`);
     }
     await checkAttachment(context.netlink, entry, call.netns);
     await checkDelegates(context, entry, call);

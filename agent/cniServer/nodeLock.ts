@@ -28,7 +28,7 @@ export async function holdNode(socket: string, signal: AbortSignal, logger: Logg
     if (lock) return lock;
     if (signal.aborted) return undefined;
     if (performance.now() > end) throw new Error(`another agent holds ${path}`);
-    if (!told) logger.info({ path }, 'another agent serves this node; waiting for its end');
+    if (!told) logger.info({ path }, 'another agent serves this node; waiting for it to end');
     await sleep(200, signal);
   }
 }

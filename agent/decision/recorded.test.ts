@@ -15,7 +15,7 @@ describe('the addresses of a record', () => {
         [{ master: 'eth1', netAddress, addresses }],
       );
     };
-  const strange = /MNN_POOL_UNREADABLE: network net: the pod's record has .*, which is no address of the network/;
+  const strange = /MNN_POOL_UNREADABLE: network net: the pod's record has .*, which is not an address of the network/;
   const subnets = [parseCidr('10.211.0.0/16'), parseCidr('fd00:211::/48')];
   const masterNets = [parseCidr('172.20.0.0/16')];
 

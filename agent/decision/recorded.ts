@@ -16,7 +16,7 @@ export function checkRecorded(state: NetworkState, nics: readonly AllocatedNic[]
   for (const nic of nics) {
     const strange = nic.addresses.find(text => !isOfNetwork(state, nic, tryAddressOf(text)));
     if (strange === undefined) continue;
-    const detail = `network ${network.name}: the pod's record has ${strange}, which is no address of the network`;
+    const detail = `network ${network.name}: the pod's record has ${strange}, which is not an address of the network`;
     throw new MultiNicError('MNN_POOL_UNREADABLE', detail);
   }
 }

@@ -178,7 +178,7 @@ function isAtLeast({ conf }: Delegate, version: string): boolean {
 }
 
 function noResult(delegate: Delegate, stdout: string, cause?: unknown): Error {
-  const what = `it printed no result but ${JSON.stringify(stdout.slice(0, 200))}`;
+  const what = `it printed ${JSON.stringify(stdout.slice(0, 200))}`;
   return failed(delegate, cniCodes.decodingFailure, what, cause);
 }
 
@@ -186,9 +186,9 @@ function noResult(delegate: Delegate, stdout: string, cause?: unknown): Error {
 function mistakeIn({ role }: Delegate, { ips, routes }: ReadResult): string | undefined {
   if (role === 'ipam' && ips.length === 0) return 'it gave no address';
   const address = ips.find(ip => !tryParseCidr(ip.address));
-  if (address) return `it gave the address "${address.address}", which is none with a prefix length`;
+  if (address) return `it gave the address "${address.address}", which is not an address with a prefix length`;
   const route = role === 'ipam' ? routes.find(({ dst }) => !tryParseCidr(dst)) : undefined;
-  return route && `it gave a route to "${route.dst}", which is no network`;
+  return route && `it gave a route to "${route.dst}", which is not a network`;
 }
 
 function failed(delegate: Delegate, code: CniCode, what: string, cause?: unknown): Error {

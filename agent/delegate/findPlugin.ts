@@ -10,7 +10,7 @@ import { PluginError } from './pluginError.ts';
  * @throws CniError code 103 naming the folders that were searched
  */
 export async function findPlugin(type: string, folders: readonly string[]): Promise<string> {
-  if (!isPluginName(type)) throw missing(type, 'no name of an executable', folders);
+  if (!isPluginName(type)) throw missing(type, 'not a possible name of an executable', folders);
   for (const folder of folders) {
     const path = join(folder, type);
     if (await isExecutable(path)) return path;

@@ -112,5 +112,5 @@ function varint(value: bigint): Buffer {
 }
 
 function malformed(why: string): MultiNicError {
-  return new MultiNicError('MNN_KUBELET_DEVICES', `the kubelet's answer is no protobuf message: ${why}`);
+  return new MultiNicError('MNN_KUBELET_DEVICES', `the kubelet's answer is not a protobuf message: ${why}`);
 }

@@ -69,7 +69,7 @@ describe('rules of NICs', () => {
 
   it('are refused where they cannot be read', () => {
     for (const text of ['', 'name:', '(', 'subnet:172.20.0.0', 'pci:x', 'Driver:ena', 'mac:02:00:00:00:00:01']) {
-      expect(() => readNicRule(text), text).to.throw(/is no rule/);
+      expect(() => readNicRule(text), text).to.throw(/is not a rule/);
     }
   });
 });

@@ -42,7 +42,7 @@ export function readNicRule(text: string): NicRule {
   const [, kind = 'name', rest = text] = /^(\w+):(.*)$/.exec(text) ?? [];
   const rule = rest === '' || !Object.hasOwn(kinds, kind) ? undefined : kinds[kind]?.(rest);
   if (rule) return rule;
-  throw new Error(`"${text}" is no rule: name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR`);
+  throw new Error(`"${text}" is not a rule: name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR`);
 }
 
 /**

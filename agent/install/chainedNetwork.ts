@@ -54,7 +54,7 @@ export class ChainedNetwork implements Runnable {
   #watch(): FSWatcher | undefined {
     const { folder, logger } = this.#options;
     const onError = (err: unknown): void => {
-      logger.warn({ folder, err }, 'changes of networks are found by reading the folder again and again');
+      logger.warn({ folder, err }, 'the folder cannot be watched: polling it for changes');
     };
     try {
       return watch(folder, { persistent: false }, () => {
@@ -96,6 +96,6 @@ async function chainedCopy(path: string): Promise<string | undefined> {
   try {
     return chainedList(text);
   } catch (cause) {
-    throw new Error(`${path} is no network: ${messageOf(cause)}`, { cause });
+    throw new Error(`${path} is not a network: ${messageOf(cause)}`, { cause });
   }
 }

@@ -102,7 +102,7 @@ describe('agent/install', () => {
       await writeFile(join(folder, '10-primary.conflist'), network('first'));
       await eventually('the copy', async () => (await copied()) === 'first');
       await writeFile(join(folder, '10-primary.conflist'), network('second').slice(0, 20));
-      await eventually('a word about it', () => logged.includes('is no network'));
+      await eventually('a word about it', () => logged.includes('is not a network'));
       expect(await copied()).to.equal('first');
       await writeFile(join(folder, '10-primary.conflist'), network('third'));
       await eventually('the copy', async () => (await copied()) === 'third');

@@ -24,7 +24,7 @@ export async function installExecutable(source: string, folder: string): Promise
       await replaceFile(target, program, mode);
     } else if (((await stat(target)).mode & 0o777) !== mode) await chmod(target, mode);
   } catch (cause) {
-    const detail = `${messageOf(cause)}. Make the folder writable, or have another one`;
+    const detail = `${messageOf(cause)}. Make the folder writable, or choose another one`;
     throw new Error(`The CNI executable cannot be installed: ${detail}`, { cause });
   }
   await mayBeStarted(target);

@@ -28,7 +28,7 @@ export async function leave(
   if (await installation.isGone()) await uninstall(installed, netlink, checkpoint, logger);
   else if (chain !== undefined && !(await installation.chains(chain))) {
     await removeChainedNetwork(chain);
-    logger.info({ folder: chain }, 'the primary network is chained no more');
+    logger.info({ folder: chain }, 'the primary network is no longer chained');
   }
 }
 
@@ -48,7 +48,7 @@ async function uninstall(
   const attachments = [...checkpoint.list()].length;
   if (attachments > 0) {
     await writeFile(uninstalledMark(socket), '', { mode: 0o600 });
-    logger.warn({ attachments }, 'uninstalled, but for what pods use that still run: delete them first next time');
+    logger.warn({ attachments }, 'uninstalled, except what running pods still use: next time, delete these first');
     return;
   }
   const { failures } = await new KernelRoutes(netlink).reconcile([]);

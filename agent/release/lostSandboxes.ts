@@ -52,7 +52,7 @@ export class LostSandboxes implements Runnable {
     if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return;
     if (namespaceIdentity(entry.netns) === entry.netnsId) return;
     await detach(entry);
-    logger.info({ container: entry.containerId, ifname: entry.ifname, pod: entry.pod }, 'a lost sandbox cleaned up');
+    logger.info({ container: entry.containerId, ifname: entry.ifname, pod: entry.pod }, 'cleaned up a lost sandbox');
     detached(entry);
   }
 }

@@ -24,7 +24,7 @@ export async function forwardingCondition(netlink: Netlink, view: ClusterView): 
     if (value === '0') off.push(`net.${key.replaceAll('/', '.')}`);
   }
   if (off.length > 0) {
-    const message = `${off.join(' and ')} is 0, so pods of ptp networks reach no other host; set it to 1`;
+    const message = `${off.join(' and ')} is 0, so pods of ptp networks cannot reach other hosts; set it to 1`;
     return { type: conditionType, status: 'False', reason: 'ForwardingOff', message };
   }
   const reason = families.size > 0 ? 'ForwardingOn' : 'NotNeeded';

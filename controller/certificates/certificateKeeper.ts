@@ -65,12 +65,12 @@ const key = 'certificates';
 
 /** What people read of a step, as an event of the Secret and in the log. */
 const told = {
-  'create-authority': ['AuthorityCreated', 'made a new certificate authority'],
+  'create-authority': ['AuthorityCreated', 'created a new certificate authority'],
   'adopt-authorities': ['AuthorityAdopted', 'kept earlier certificate authorities'],
-  trust: ['AuthorityTrusted', 'told the API server whom to trust as the webhook'],
+  trust: ['AuthorityTrusted', 'added the authority to the caBundles of the webhooks'],
   'issue-leaf': ['CertificateIssued', 'issued a new serving certificate'],
   'retire-authorities': ['AuthorityRetired', 'retired earlier certificate authorities'],
-  distrust: ['AuthorityDistrusted', 'told the API server not to trust retired authorities any more'],
+  distrust: ['AuthorityDistrusted', 'removed retired authorities from the caBundles of the webhooks'],
 } as const;
 
 /** The leader's part of the webhook's certificates: has the Secret hold good ones and the API server trust them, step by step. */
@@ -233,7 +233,7 @@ export class CertificateKeeper implements Runnable {
     const { logger, options } = this.#parts;
     this.#say(factsOf(content, options.serverNames), 'kept-by-others');
     const error = new MultiNicError('MNN_CERT_KEPT_BY_OTHERS', keeper);
-    logger.error({ reason: error.message }, 'certificates are left alone');
+    logger.error({ reason: error.message }, 'leaving certificates alone');
     return { requeueAfterMs: pollMs };
   }
 

@@ -41,7 +41,10 @@ export class OptionalResource<T extends KubeObject> {
     while (!signal.aborted && !(await this.#isServed(signal))) {
       if (this.#installed === undefined && !signal.aborted) {
         this.#installed = false;
-        logger.info({ kind: resource.kind }, 'the cluster does not have the resource: going on without until it has');
+        logger.info(
+          { kind: resource.kind },
+          'the cluster does not have the resource: going on without it until it has',
+        );
         onChange();
       }
       await sleep(recheckMs, signal);
@@ -66,7 +69,10 @@ export class OptionalResource<T extends KubeObject> {
       } catch (error) {
         if (isNotFound(error)) return false;
         if (!signal.aborted)
-          logger.warn({ err: error, kind: resource.kind }, 'the resource cannot be asked for, going on');
+          logger.warn(
+            { err: error, kind: resource.kind },
+            'it is not known whether the cluster has the resource, going on',
+          );
         await sleep(Math.min(5_000, recheckMs), signal);
       }
     }

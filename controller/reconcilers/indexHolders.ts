@@ -70,7 +70,7 @@ async function inPools({ client, informers }: IndexContext, look: Look, signal: 
     const pool = auditedPool(object);
     seen.add(pool.name);
     if (pool.unreadable.length > 0) {
-      for (const { index } of entries) note(holders, index, `ippool ${pool.name} has lines that are no records`);
+      for (const { index } of entries) note(holders, index, `ippool ${pool.name} has lines that are not records`);
     }
     for (const record of pool.allocations) {
       const words = (address: string): string => `${podName(record)} holds ${address} (ippool ${pool.name})`;

@@ -99,7 +99,7 @@ export class InterfaceReuse {
       signal.throwIfAborted();
       logger.warn(
         { err: error, network: network.name },
-        'who holds addresses under interface indexes could not be asked',
+        'could not find out who holds addresses under interface indexes',
       );
       return new Map(due.map(({ index }) => [index, 'the API server did not say who holds addresses under it']));
     });

@@ -77,7 +77,7 @@ async function releaseSurplus(context: LeaderContext, held: Several, signal: Abo
       addressesOf(other.nics).join() === addresses;
     signal.throwIfAborted();
     if (await isChanged(context, pool, pools.release(pool, isIt, { timeoutMs: releaseTimeoutMs })))
-      logger.info({ pool, namespace, pod: name, addresses }, 'addresses released that the pod held besides its own');
+      logger.info({ pool, namespace, pod: name, addresses }, 'released addresses that the pod held besides its own');
   }
 }
 

@@ -77,7 +77,7 @@ describe('network-selection annotation', () => {
     ['[{"name":"ok","ips":"10.0.0.1"}]', /ips/],
     ['[{"name":"ok","ips":["10.0.0.1 "]}]', /element 1: ips must be a list of addresses.*"10\.0\.0\.1 "/],
     ['[{"name":"ok","ips":["10.0.0.1/24","fd00::1/64"]},{"name":"ok","ips":["fd00::1/129"]}]', /element 2: ips/],
-    ['[{"name":"ok"},{"name":"ok","mac":5}]', /element 2: mac must be a text, not 5/],
+    ['[{"name":"ok"},{"name":"ok","mac":5}]', /element 2: mac must be a string, not 5/],
     [
       '[{"name":"a","default-route":["10.0.0.1","fd00::1"]},{"name":"b"},{"name":"c","default-route":["fd00::2"]}]',
       /element 3: default-route names an IPv6 gateway, and so does element 1/,

@@ -197,7 +197,7 @@ function checkWishes(value: Record<string, unknown>, i: number): void {
     throw invalid(i, what);
   }
   if (value.mac !== undefined && typeof value.mac !== 'string') {
-    throw invalid(i, `mac must be a text, not ${JSON.stringify(value.mac)}`);
+    throw invalid(i, `mac must be a string, not ${JSON.stringify(value.mac)}`);
   }
   const route = value['default-route'];
   if (route !== undefined && !(isStringList(route) && route.every(gateway => tryParseAddress(gateway)))) {

@@ -56,7 +56,7 @@ export interface MultiNicNetworkSpec {
   multiNICIPAM?: boolean;
   plugin: PluginSpec;
   attachPolicy?: { strategy: AttachStrategy; target?: string };
-  /** False: the scheduler is told nothing of the network. Default true. */
+  /** False: nothing of the network is published for the scheduler. Default true. */
   schedulerResources?: boolean;
   /** Namespaces that the network applies to; empty: all. */
   namespaces?: string[];

@@ -9,7 +9,7 @@ export function findUnreadable({ pools }: AuditView): AuditFinding[] {
       kind: 'unreadable',
       network: pool.spec.network,
       objects: [poolName(pool)],
-      message: `${unreadableTexts(pool.unreadable)} is no record; put it back into its form, or delete it if its pod is gone`,
+      message: `${unreadableTexts(pool.unreadable)} is not a record; restore it, or delete it if its pod is gone`,
     }));
 }
 

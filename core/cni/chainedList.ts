@@ -24,7 +24,7 @@ export function primaryFile(names: readonly string[]): string | undefined {
  */
 export function chainedList(text: string): string | undefined {
   const network: unknown = JSON.parse(text);
-  if (typeof network !== 'object' || network === null) throw new TypeError('it is no JSON object');
+  if (typeof network !== 'object' || network === null) throw new TypeError('it is not a JSON object');
   const list = isList(network) ? network : listOf(network);
   if (list.plugins.some(plugin => plugin?.type === cniType)) return undefined;
   return `${JSON.stringify({ ...list, plugins: [...list.plugins, { type: cniType, mode: 'chained' }] }, null, 2)}\n`;

@@ -59,5 +59,5 @@ function recordOf({ metadata }: IPPool, text: string): Allocation {
     texts.set(record, text);
     return record;
   }
-  throw new MultiNicError('MNN_POOL_UNREADABLE', `ippool ${metadata.name}: "${text}" is no record of an allocation`);
+  throw new MultiNicError('MNN_POOL_UNREADABLE', `ippool ${metadata.name}: "${text}" is not a record of an allocation`);
 }

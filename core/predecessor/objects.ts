@@ -111,7 +111,8 @@ export function readPredecessor(documents: readonly unknown[]): Predecessor {
 
 function itemsOf(document: unknown): Record<string, unknown>[] {
   if (document === null) return [];
-  if (!isRecord(document)) throw new MultiNicError('MNN_IMPORT_UNREADABLE', 'it has a document that is no object');
+  if (!isRecord(document))
+    throw new MultiNicError('MNN_IMPORT_UNREADABLE', 'it contains a document that is not an object');
   return Array.isArray(document.items) ? document.items.flatMap(itemsOf) : [document];
 }
 

@@ -174,7 +174,7 @@ function recordOf(input: ImportInput, blocks: readonly OldBlock[], { pod, attach
   const { network } = state;
   const { interface: ifname, addresses } = attachment;
   if (ifname === undefined) {
-    const detail = `network ${network.name}: which interface of ${podName(pod)} has ${addresses.join(', ')} cannot be told`;
+    const detail = `network ${network.name}: it is not known which interface of ${podName(pod)} has ${addresses.join(', ')}`;
     throw new MultiNicError('MNN_IMPORT_INTERFACE', detail);
   }
   const nics = addresses.map(address => {

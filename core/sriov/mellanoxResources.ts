@@ -47,7 +47,7 @@ function resourcesOf({ metadata: { name }, spec }: NicClusterPolicy): string[] |
   try {
     parsed = JSON.parse(config);
   } catch (error) {
-    return `${field} is no JSON (${messageOf(error)}); correct it`;
+    return `${field} is not JSON (${messageOf(error)}); correct it`;
   }
   const list = isRecord(parsed) ? parsed.resourceList : undefined;
   const names = (Array.isArray(list) ? (list as unknown[]) : []).flatMap(entry => resourceOf(entry) ?? []);

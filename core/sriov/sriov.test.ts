@@ -178,7 +178,7 @@ describe('mellanoxResources', () => {
   const unusable: [name: string, policies: NicClusterPolicy[], text: string][] = [
     ['no policy', [], 'create one that lists them'],
     ['no device plugin', [{ metadata: { name: 'p' }, spec: {} }], 'NicClusterPolicy p: spec.sriovDevicePlugin.config'],
-    ['no JSON', [policy('resourceList: []')], 'is no JSON'],
+    ['no JSON', [policy('resourceList: []')], 'is not JSON'],
     ['no list', [policy({ resourceList: {} })], 'add one'],
     ['a list without names', [policy({ resourceList: [{ resourcePrefix: 'nvidia.com' }] })], 'add one'],
     ['JSON of another kind', [policy('[]')], 'add one'],

@@ -30,7 +30,7 @@ export function capacityState(
 ): CapacityState {
   if (!network.ownAddresses) return state('True', 'NotNeeded', 'the network has no address pools to count');
   if (network.spec.schedulerResources === false) {
-    return state('True', 'NotNeeded', 'spec.schedulerResources is false: the scheduler is told nothing');
+    return state('True', 'NotNeeded', 'spec.schedulerResources is false: nothing is published for the scheduler');
   }
   const by: Record<HostCapacity, string[]> = { noNode: [], noBlock: [], waiting: [], published: [] };
   for (const [name, capacity] of hosts) by[capacity].push(name);

@@ -6,7 +6,7 @@ describe('the rules of a network’s specification', () => {
     [
       'a layout without room for pods',
       { ipam: { hostBlock: 11 } },
-      'error MNN_CAPACITY spec.ipam: 10.200.0.0/16 is too small: /16 + interfaceBlock 3 + hostBlock 11 = 30, which leaves 2 of 32 bits for pods: 2 usable addresses a NIC and host, at least 4 are needed',
+      'error MNN_CAPACITY spec.ipam: 10.200.0.0/16 is too small: /16 + interfaceBlock 3 + hostBlock 11 = 30, which leaves 2 of 32 bits for pods: 2 usable addresses per NIC and host, at least 4 are needed',
     ],
     [
       'a layout of more bits than an address has',
@@ -111,7 +111,7 @@ describe('the rules of a network’s specification', () => {
     [
       'multiNICIPAM with an IPAM plugin of one NIC',
       { subnet: '', ipam: '{"type":"whereabouts"}' },
-      "error MNN_IPAM_FLAG spec.multiNICIPAM: is true, but the IPAM plugin whereabouts gives one interface's address a call",
+      'error MNN_IPAM_FLAG spec.multiNICIPAM: is true, but the IPAM plugin whereabouts gives the address of one interface per call',
     ],
     ...(
       [
@@ -180,7 +180,7 @@ describe('the rules of a network’s specification', () => {
     [
       'a gateway of another family',
       { ipam: { routes: [{ dst: '10.0.0.0/8', gw: 'fe80::1' }] } },
-      'error MNN_ROUTE_INVALID spec.ipam: routes[0]: gw fe80::1 is of another family than dst 10.0.0.0/8',
+      'error MNN_ROUTE_INVALID spec.ipam: routes[0]: gw fe80::1 is not of the same family as dst 10.0.0.0/8',
     ],
     [
       'a setting of a route that is no number',

@@ -103,7 +103,7 @@ describe('the rules of a network in its cluster', () => {
       'warning MNN_NIC_CONFLICT spec.plugin: network l2 attaches ipvlan l2 to the same NICs (eth2 of host h1)';
     expect(warnings(network('a'), l2)).to.deep.equal([`${start}, and a NIC carries ipvlan in one mode only`]);
     expect(warnings(network('a'), l2, macvlan)).to.deep.equal([
-      `${start}, and a NIC carries ipvlan in one mode only; so with 1 more`,
+      `${start}, and a NIC carries ipvlan in one mode only; likewise 1 more`,
     ]);
     expect(warnings(macvlan, l2)).to.deep.equal([`${start}, and a NIC carries either ipvlan or macvlan`]);
     const apart = { masterNets: ['172.20.1.0/24'] };

@@ -11,6 +11,10 @@ export function validateIpamKeys({ ipam, ownAddresses }: Draft): Finding[] {
   return strangeKeys(ipam)
     .slice(0, shownKeys)
     .map(key =>
-      warning('MNN_IPAM_INVALID', 'spec.ipam', `${JSON.stringify(key)} is no key of multi-nic-ipam and has no effect`),
+      warning(
+        'MNN_IPAM_INVALID',
+        'spec.ipam',
+        `${JSON.stringify(key)} is not a key of multi-nic-ipam and has no effect`,
+      ),
     );
 }

@@ -26,7 +26,7 @@ function checkPodBits(layout: Layout): Finding[] {
   const left =
     podBits < 0
       ? `more than the ${bits} bits of an address`
-      : `which leaves ${podBits} of ${bits} bits for pods: ${addressesPerBlock} usable addresses a NIC and host, at least ${leastAddresses} are needed`;
+      : `which leaves ${podBits} of ${bits} bits for pods: ${addressesPerBlock} usable addresses per NIC and host, at least ${leastAddresses} are needed`;
   return [error('MNN_CAPACITY', 'spec.ipam', `${formatCidr(subnet)} is too small: ${sum}, ${left}`)];
 }
 

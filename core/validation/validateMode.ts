@@ -30,7 +30,7 @@ export function validateIpamFlag({ spec, ipam }: Draft): Finding[] {
   }
   if (spec.multiNICIPAM && ipam.type !== multiNicIpam && !severalNicIpams.has(ipam.type)) {
     const why = givesAddresses(ipam)
-      ? `the IPAM plugin ${ipam.type} gives one interface's address a call`
+      ? `the IPAM plugin ${ipam.type} gives the address of one interface per call`
       : 'spec.ipam names no IPAM plugin';
     return [error('MNN_IPAM_FLAG', path, `is true, but ${why}`)];
   }
@@ -57,7 +57,7 @@ function checkPluginMode({ spec: { plugin } }: Draft): Finding[] {
   }
   if (mode !== 'passthru') return [];
   return [
-    warning('MNN_PLUGIN_INVALID', path, 'passthru gives the whole NIC to one pod, so a node serves one pod a NIC'),
+    warning('MNN_PLUGIN_INVALID', path, 'passthru gives the whole NIC to one pod, so a node serves one pod per NIC'),
   ];
 }
 

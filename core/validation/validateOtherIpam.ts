@@ -13,7 +13,11 @@ export function validateOtherIpam(draft: Draft): Finding[] {
   if (draft.ipam?.type === hostDeviceIpam) return checkHostDevice(draft);
   if (draft.ipam && givesAddresses(draft.ipam) && !draft.ownAddresses && !isPluginName(draft.ipam.type)) {
     return [
-      error('MNN_IPAM_INVALID', path, `"type" is "${draft.ipam.type}", which no plugin's executable can be named`),
+      error(
+        'MNN_IPAM_INVALID',
+        path,
+        `"type" is "${draft.ipam.type}", which cannot be the name of a plugin's executable`,
+      ),
     ];
   }
   return [];

@@ -59,14 +59,14 @@ export function validatePlugin(draft: Draft): Finding[] {
     findings.push(error('MNN_PLUGIN_INVALID', 'spec.plugin.cniVersion', detail));
   }
   if (type === cniType || !isPluginName(type)) {
-    const why = type === cniType ? 'is this system itself' : `"${type}" is no name that a plugin's executable can have`;
+    const why = type === cniType ? 'is this system itself' : `"${type}" cannot be the name of a plugin's executable`;
     return [...findings, error('MNN_PLUGIN_INVALID', 'spec.plugin.type', why)];
   }
   const known = argsOf.get(type);
   if (!known) {
     const resource = existingResource(draft.spec.plugin);
     const devices = resource === undefined ? '' : `, once for each device of ${resource} that a pod gets`;
-    const detail = `"${type}" is none of ${[...argsOf.keys()].join(', ')}: it will be run as a CNI delegate${devices}`;
+    const detail = `"${type}" is not one of ${[...argsOf.keys()].join(', ')}: it will be run as a CNI delegate${devices}`;
     findings.push(warning('MNN_PLUGIN_INVALID', 'spec.plugin.type', detail));
     return findings;
   }

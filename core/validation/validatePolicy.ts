@@ -44,7 +44,7 @@ export function validatePolicy({ spec, ipam, ownAddresses }: Draft): Finding[] {
   if (target !== '' && parseBandwidth(target) === undefined) {
     findings.push(error('MNN_TARGET_INVALID', path, `"${target}" is not a bandwidth`));
   } else if (target !== '' && !looksAtBandwidth(strategy)) {
-    const detail = `has no effect: strategy ${strategy} does not look at it, costOpt and perfOpt do`;
+    const detail = `has no effect: strategy ${strategy} does not use it, costOpt and perfOpt do`;
     findings.push(warning('MNN_TARGET_INVALID', path, detail));
   } else if (target !== '' && ownAddresses && ipam?.hostBlock === 0) {
     const detail = 'has no effect with hostBlock 0: what is promised of a NIC is kept with the addresses of its node';
@@ -75,6 +75,6 @@ function routeMistake({ dst, gw, ...settings }: IpamRoute): string | undefined {
   }
   if (gw === undefined) return undefined;
   if (!tryParseAddress(gw)) return `gw "${gw}" is not an address`;
-  if (parseAddress(gw).family !== net.family) return `gw ${gw} is of another family than dst ${dst}`;
+  if (parseAddress(gw).family !== net.family) return `gw ${gw} is not of the same family as dst ${dst}`;
   return undefined;
 }

@@ -28,7 +28,7 @@ export function checkSharing(
   });
   const [first, ...more] = clashes;
   if (first === undefined) return [];
-  const detail = more.length === 0 ? first : `${first}; so with ${more.length} more`;
+  const detail = more.length === 0 ? first : `${first}; likewise ${more.length} more`;
   return [warning('MNN_NIC_CONFLICT', 'spec.plugin', detail)];
 }
 

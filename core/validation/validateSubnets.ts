@@ -60,5 +60,5 @@ function checkNetwork(draft: DraftCidr): Finding[] {
   const { path, text, cidr } = draft;
   if (!cidr) return [error('MNN_CIDR_INVALID', path, `"${text}" is not a network`)];
   if (!hasHostBits(draft)) return [];
-  return [warning('MNN_SUBNET_HOST_BITS', path, `${text} has bits set behind its prefix; ${formatCidr(cidr)} is used`)];
+  return [warning('MNN_SUBNET_HOST_BITS', path, `${text} has bits set after its prefix; ${formatCidr(cidr)} is used`)];
 }

@@ -7,7 +7,7 @@ describe('the rules of a network’s specification, where it may be so but surel
     [
       'bits behind the prefix',
       { subnet: '10.200.1.0/16' },
-      'warning MNN_SUBNET_HOST_BITS spec.subnet: 10.200.1.0/16 has bits set behind its prefix; 10.200.0.0/16 is used',
+      'warning MNN_SUBNET_HOST_BITS spec.subnet: 10.200.1.0/16 has bits set after its prefix; 10.200.0.0/16 is used',
     ],
     [
       'a host subnet inside another',
@@ -37,7 +37,7 @@ describe('the rules of a network’s specification, where it may be so but surel
     [
       'a misspelt key',
       { ipam: { excludeCIDR: ['10.200.0.0/24'] } },
-      'warning MNN_IPAM_INVALID spec.ipam: "excludeCIDR" is no key of multi-nic-ipam and has no effect',
+      'warning MNN_IPAM_INVALID spec.ipam: "excludeCIDR" is not a key of multi-nic-ipam and has no effect',
     ],
     [
       'an ipvlan in l3 that nobody routes',
@@ -47,12 +47,12 @@ describe('the rules of a network’s specification, where it may be so but surel
     [
       'a plugin that is not known',
       { plugin: plugin('bond'), ipam: l2 },
-      'warning MNN_PLUGIN_INVALID spec.plugin.type: "bond" is none of ipvlan, macvlan, ptp, aws-ipvlan, sriov, host-device, mellanox: it will be run as a CNI delegate',
+      'warning MNN_PLUGIN_INVALID spec.plugin.type: "bond" is not one of ipvlan, macvlan, ptp, aws-ipvlan, sriov, host-device, mellanox: it will be run as a CNI delegate',
     ],
     [
       'a plugin that is not known, of whose NICs the resource is',
       { plugin: plugin('ib-sriov', { resourceName: 'nvidia.com/ib' }), ipam: l2 },
-      'warning MNN_PLUGIN_INVALID spec.plugin.type: "ib-sriov" is none of ipvlan, macvlan, ptp, aws-ipvlan, sriov, host-device, mellanox: it will be run as a CNI delegate, once for each device of nvidia.com/ib that a pod gets',
+      'warning MNN_PLUGIN_INVALID spec.plugin.type: "ib-sriov" is not one of ipvlan, macvlan, ptp, aws-ipvlan, sriov, host-device, mellanox: it will be run as a CNI delegate, once for each device of nvidia.com/ib that a pod gets',
     ],
     [
       'a resource of links that are made on NICs which the host keeps',
@@ -86,7 +86,7 @@ describe('the rules of a network’s specification, where it may be so but surel
     [
       'a target that nobody looks at',
       { attachPolicy: { strategy: 'none', target: '1Gbps' } },
-      'warning MNN_TARGET_INVALID spec.attachPolicy.target: has no effect: strategy none does not look at it, costOpt and perfOpt do',
+      'warning MNN_TARGET_INVALID spec.attachPolicy.target: has no effect: strategy none does not use it, costOpt and perfOpt do',
     ],
   ];
   it('warn of the finalizer that a manifest saved from the predecessor brings along', () => {

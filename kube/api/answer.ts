@@ -20,7 +20,7 @@ function parse(content: string, what: string): unknown {
   try {
     return JSON.parse(content);
   } catch (error) {
-    throw new TransportError('protocol', `${what}: the answer is no JSON`, { cause: error });
+    throw new TransportError('protocol', `${what}: the answer is not JSON`, { cause: error });
   }
 }
 

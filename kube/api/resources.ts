@@ -127,6 +127,6 @@ export function pathOf(
 /** The API server decodes a path before it splits it (apimachinery, IsValidPathSegmentName): a name must not lead elsewhere. */
 function segment(name: string): string {
   if (!/^\.{1,2}$|[/%]/.test(name) && name.isWellFormed()) return encodeURIComponent(name);
-  const message = `${JSON.stringify(name)} is no name of an object`;
+  const message = `${JSON.stringify(name)} is not the name of an object`;
   throw new ApiError(404, { reason: 'NotFound', message }, 'not asked');
 }

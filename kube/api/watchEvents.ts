@@ -41,7 +41,7 @@ function parseEvent<T extends KubeObject>(line: string, what: string): WatchEven
   try {
     event = JSON.parse(line) as typeof event;
   } catch (error) {
-    throw new TransportError('protocol', `${what}: ${JSON.stringify(line.slice(0, 80))} is no watch event`, {
+    throw new TransportError('protocol', `${what}: ${JSON.stringify(line.slice(0, 80))} is not a watch event`, {
       cause: error,
     });
   }
@@ -54,6 +54,6 @@ function parseEvent<T extends KubeObject>(line: string, what: string): WatchEven
     case 'ERROR':
       throw new ApiError(event.object.code ?? 500, event.object, what);
     default:
-      throw new TransportError('protocol', `${what}: ${JSON.stringify(line.slice(0, 80))} is no watch event`);
+      throw new TransportError('protocol', `${what}: ${JSON.stringify(line.slice(0, 80))} is not a watch event`);
   }
 }

@@ -78,7 +78,7 @@ export async function grantInNodePool(
     if (isSound(grant, written, others)) return { ...written, isNew };
     if (round === rounds) {
       await giveUp(store, grant, left());
-      const detail = `network ${network.name}: node ${node.name} lacks NICs that no other pod takes at this moment`;
+      const detail = `network ${network.name}: node ${node.name} lacks NICs that no other pod is taking at this moment`;
       throw new MultiNicError('MNN_NODE_LACKS', detail);
     }
     await sleep(Math.random() * giveWayMs);

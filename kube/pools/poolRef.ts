@@ -37,6 +37,6 @@ export function newPool({ name, spec, networkUid }: PoolRef): IPPool {
 export function checkOwner({ name, spec: { network }, networkUid }: PoolRef, found: IPPool | undefined): void {
   const owner = found && networkOwner(found.metadata);
   if (!owner || owner.uid === networkUid) return;
-  const detail = `network ${network} was deleted and made again, and ippool ${name} of the old one is not deleted yet`;
+  const detail = `network ${network} was deleted and created again, and ippool ${name} of the old one is not deleted yet`;
   throw new MultiNicError('MNN_NETWORK_NOT_READY', detail);
 }

@@ -121,7 +121,7 @@ export class PoolWriter {
     } catch (error) {
       this.#options.logger.debug(
         { pool: this.#name, err: error },
-        'the pool is not made ready: who takes from it will make it',
+        'the pool could not be created ahead: whoever takes from it will create it',
       );
     }
   }

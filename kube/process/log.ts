@@ -17,6 +17,6 @@ export function createLogger(component: string, destination?: DestinationStream)
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const logger = destination ? pino(options, destination) : pino(options);
-  if (!known) logger.warn({ LOG_LEVEL: asked }, 'LOG_LEVEL is no level that pino knows; using info');
+  if (!known) logger.warn({ LOG_LEVEL: asked }, 'LOG_LEVEL is not a level that pino knows; using info');
   return logger;
 }

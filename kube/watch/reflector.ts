@@ -179,7 +179,7 @@ export class Reflector<T extends KubeObject> {
 
   #startAnew(): void {
     const { listFromCache, logger, name } = this.#options;
-    logger.warn({ informer: name }, 'the API server has gone back in time: everything is read again');
+    logger.warn({ informer: name }, 'the API server has gone back in time: reading everything again');
     this.#listFrom = listFromCache ? '0' : undefined;
     this.#resourceVersion = undefined;
   }
@@ -206,7 +206,8 @@ export class Reflector<T extends KubeObject> {
   }
 
   #recovered(): void {
-    if (this.#reported) this.#options.logger.info({ informer: this.#options.name }, 'the API server is heard again');
+    if (this.#reported)
+      this.#options.logger.info({ informer: this.#options.name }, 'the API server can be reached again');
     this.#reported = '';
   }
 

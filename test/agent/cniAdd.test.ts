@@ -175,7 +175,7 @@ describe('agent: ADD as the CNI specification has it', function () {
 
     it('chained, a hardware address in the selection that is none is refused, and nothing is made', async () => {
       for (const [name, mac, words] of [
-        ['mac-number', 5, 'element 2: mac must be a text, not 5'],
+        ['mac-number', 5, 'element 2: mac must be a string, not 5'],
         ['mac-short', 'c2:11', 'element 2: mac must be a hardware address of six bytes'],
       ] as const) {
         using sandbox = await test.make(name, selecting({ name: 'plain' }, { name: 'plain', mac }));

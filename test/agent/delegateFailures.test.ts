@@ -25,10 +25,13 @@ describe('agent: other plugins that fail', function () {
     const unusable = [
       [{ cniVersion: '1.1.0' }, 'it gave no address'],
       [{ cniVersion: '0.2.0', ip4: { ip: '192.0.2.9/24' } }, 'it gave no address'],
-      [{ ips: [{ address: '192.0.2.9' }] }, 'it gave the address "192.0.2.9", which is none with a prefix length'],
+      [
+        { ips: [{ address: '192.0.2.9' }] },
+        'it gave the address "192.0.2.9", which is not an address with a prefix length',
+      ],
       [
         { ips: [{ address: '192.0.2.9/24' }], routes: [{ dst: 'default' }] },
-        'it gave a route to "default", which is no network',
+        'it gave a route to "default", which is not a network',
       ],
     ] as const;
     for (const [i, [answer, what]] of unusable.entries()) {

@@ -104,7 +104,9 @@ describe('agent: a pod that selects a network twice', function () {
     const before = routesOf(sandbox);
     const { code, msg, details } = errorOf(await sandbox.call('ADD', config, { ifname: 'net2' }));
     expect(code).to.equal(100);
-    expect(msg).to.equal("network fixed: the pod's net1-0 has 192.0.2.1/32 already, and the host has one route to it");
+    expect(msg).to.equal(
+      "network fixed: the pod's net1-0 already has 192.0.2.1/32, and the host can have only one route to it",
+    );
     expect(details).to.contain('MNN_ADDRESS_TAKEN');
     expect(sandbox.links()).to.deep.equal(['net1-0']);
     expect(routesOf(sandbox)).to.deep.equal(before);

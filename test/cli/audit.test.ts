@@ -112,7 +112,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
     await runningPod('lacking', '10.200.0.4/18');
     const { code, stdout } = await audit();
     expect(code).to.equal(1);
-    expect(stdout).to.match(/^unreadable +audited +ippool audited.n-0 +"scribble" is no record/m);
+    expect(stdout).to.match(/^unreadable +audited +ippool audited.n-0 +"scribble" is not a record/m);
     expect(stdout.trimEnd().split('\n').at(-1)).to.equal(
       '2 findings: duplicate 0, leak 0, missing 1, foreign 0, unreadable 1',
     );
@@ -192,7 +192,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
     expect(code).to.equal(1);
     expect(stdout.trimEnd().split('\n').slice(-2)).to.deep.equal([
       '1000 findings: duplicate 0, leak 1000, missing 0, foreign 0, unreadable 0',
-      '7 more were seen and are not told: mend these, and audit again',
+      '7 more are not listed: fix these, then audit again',
     ]);
     const { findings, more } = JSON.parse((await audit('-o', 'json', '--network', 'audited')).stdout) as AuditResult;
     expect([findings.length, more]).to.deep.equal([1, 0]);

@@ -101,7 +101,7 @@ describe('Interface indexes for NICs that none is left for', () => {
       'somebody has spoilt a pool',
       { ippools: [pool(['scribble'])] },
       [],
-      'ippool net.n-7 has lines that are no records',
+      'ippool net.n-7 has lines that are not records',
     ],
     ['addresses are only resting', { ippools: [pool([line('Released', '10.200.0.5')])] }, [0, 1], undefined],
     [

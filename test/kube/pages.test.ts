@@ -119,7 +119,7 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(await take('the-old')).to.include({ podUID: 'u' });
     const refused = await take('the-new');
     expect(refused).to.have.property('code', 'MNN_NETWORK_NOT_READY');
-    expect(String(refused)).to.contain('network again was deleted and made again, and ippool again.page.0');
+    expect(String(refused)).to.contain('network again was deleted and created again, and ippool again.page.0');
     await client.delete(ipPools, { name: pool.name });
     expect(await take('the-new')).to.include({ podUID: 'u' });
   });
@@ -170,7 +170,7 @@ describe('pages of a node-independent network, against a real API server', funct
     await spoil(second);
     const refused = await grant(3).catch((error: unknown) => error);
     expect(refused).to.have.property('code', 'MNN_POOL_UNREADABLE');
-    expect(String(refused)).to.contain('"Alocated" is no record');
+    expect(String(refused)).to.contain('"Alocated" is not a record');
   });
 
   it('are counted up to 2^53: an IPv6 address beyond them is refused as what it is', async () => {

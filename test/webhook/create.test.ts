@@ -219,7 +219,7 @@ describe('creating pods, through the real API server', () => {
       ]),
       /MNN_NETWORKS_ANNOTATION_INVALID: element 2: default-route names an IPv4 gateway, and so does element 1/,
     ],
-    ['a hardware address that is no text', networks([{ name: 'routed', mac: 5 }]), /mac must be a text, not 5/],
+    ['a hardware address that is no text', networks([{ name: 'routed', mac: 5 }]), /mac must be a string, not 5/],
     ['a hardware address that is none', networks([{ name: 'routed', mac: 'c2:11' }]), /mac must be .* not "c2:11"/],
     ['annotations that would be too large', { annotations: { big: 'x'.repeat(262_100) } }, /MNN_ANNOTATIONS_TOO_LARGE/],
     ['a node whose NICs nobody has told', { spec: { nodeName: 'nobody' } }, /MNN_NODE_NOT_READY/],
@@ -255,7 +255,7 @@ describe('creating pods, through the real API server', () => {
       .and.contain('nics must be a whole number');
     expect(await ask({ nic: 1 })).to.contain('cni-args for network routed has keys that have no effect: "nic"');
     expect(await ask({ target: '10Gbps' })).to.contain(
-      'cni-args.target has no effect in network routed: strategy none does not look at it (MNN_CNI_ARGS_INVALID)',
+      'cni-args.target has no effect in network routed: strategy none does not use it (MNN_CNI_ARGS_INVALID)',
     );
   });
 

@@ -119,7 +119,7 @@ describe('pods of networks whose NICs a device plugin hands out, through the rea
       'cni-args.masters has no effect in network vf: a device plugin hands out its NICs',
     );
     expect(await warnings([{ name: 'rails-later' }])).to.contain(
-      'network rails-later: which resources its devices are is not known',
+      'network rails-later: the resources of its devices are not known',
     );
     expect(resourcesOf(await create([{ name: 'rails-later' }]))).to.deep.equal([{}]);
   });

@@ -121,7 +121,7 @@ describe('applying networks, through the real API server', () => {
     });
     const { stderr } = await cluster.kubectl(['create', '-f', '-'], { input: JSON.stringify(object) });
     for (const text of [
-      '10.231.0.1/16 has bits set behind its prefix; 10.231.0.0/16 is used',
+      '10.231.0.1/16 has bits set after its prefix; 10.231.0.0/16 is used',
       'spec.masterNets[1]: no host has a NIC in 192.0.2.0/24',
       'there is no namespace "not-there" yet',
     ]) {

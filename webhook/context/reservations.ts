@@ -42,7 +42,7 @@ export class Reservations implements Runnable {
       .catch((error: unknown) => {
         this.#logger.warn(
           { err: error, pool },
-          'a reservation is not settled yet: whoever needs it will, or it runs out',
+          'a reservation is not settled yet: whoever needs it will settle it, or it expires',
         );
       })
       .then(() => void this.#open.delete(done));

@@ -20,7 +20,7 @@ export function keepNetworks(request: AdmissionRequest, { systemUsers }: PodRevi
   const written = metadata.annotations?.[annotation.networks];
   if (kept === undefined || written === undefined || written === kept) return skip('its networks were not written');
   if (!isDeepStrictEqual(readNetworks(written), readNetworks(kept)?.map(withoutAttachments))) {
-    return skip('it is to have other networks');
+    return skip('it should get other networks');
   }
   const entries = { [annotation.networks]: kept };
   return allow({ patch: setEntries(['metadata', 'annotations'], metadata.annotations, entries) });

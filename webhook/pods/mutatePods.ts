@@ -93,7 +93,7 @@ async function checkForeign(
     const what = await whatIs(context, ref, budget);
     if (what === undefined) throw unknown(element.name, source);
     if (what === 'MultiNicNetwork') {
-      throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${element.name} was made only just now`);
+      throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${element.name} was created only just now`);
     }
   }
 }
@@ -135,7 +135,7 @@ function adjusted(
     const lacks = short.get(position);
     return lacks === undefined
       ? []
-      : [`network ${selected.network}: granted as far as it goes, the node lacks ${lacks}`];
+      : [`network ${selected.network}: granted as far as possible, the node lacks ${lacks}`];
   });
   const uncounted = forbidden.map(
     resource => `a quota of the namespace allows no ${resource}, so the scheduler does not count it for this pod`,

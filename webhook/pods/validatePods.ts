@@ -28,7 +28,7 @@ export function validatePods(context: ReviewContext, options: PodReviewOptions):
   return (request, budget) => {
     if (request.operation === 'CREATE') return validateCreate(context, request, budget);
     if (request.operation === 'UPDATE') return validateUpdate(request, options);
-    return skip(`${request.operation} of pods is not looked at`);
+    return skip(`${request.operation} of pods is not reviewed`);
   };
 }
 

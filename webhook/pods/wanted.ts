@@ -66,19 +66,19 @@ export function unusedRequests({ known, request, selected }: WantedAttachment): 
   const strategy = strategyOf(network);
   const unused = (key: string, why: string): string =>
     `cni-args.${key} has no effect in network ${selected.network}: ${why} (MNN_CNI_ARGS_INVALID)`;
-  const blind = `strategy ${strategy} does not look at it`;
+  const blind = `strategy ${strategy} does not use it`;
   const warnings: string[] = [];
   if (network.handedOut) {
     if (request.masters) warnings.push(unused('masters', 'a device plugin hands out its NICs'));
     if (deviceResources(network.name, network.spec.plugin, object.status?.deviceResources).length === 0) {
       warnings.push(
-        `network ${network.name}: which resources its devices are is not known, so the pod is made to ask for none (MNN_DEVICE_MISSING)`,
+        `network ${network.name}: the resources of its devices are not known, so none are added to the pod's requests (MNN_DEVICE_MISSING)`,
       );
     }
   }
   if (request.class !== undefined && strategy !== 'devClass') warnings.push(unused('class', blind));
   if (request.target !== undefined && !keepsPromises(network)) {
-    const placeless = 'its addresses do not depend on the node, so no bandwidth of a node is kept';
+    const placeless = 'its addresses do not depend on the node, so no bandwidth is reserved on one';
     warnings.push(unused('target', looksAtBandwidth(strategy) && network.nodeIndependent ? placeless : blind));
   }
   const { element } = selected;

@@ -75,7 +75,7 @@ async function decide(
 ): Promise<Decision> {
   const { gate, refused } = options;
   const reviewer = options.reviewers[path];
-  if (!reviewer) throw new Error(`nobody decides at ${path}`);
+  if (!reviewer) throw new Error(`no reviewer for ${path}`);
   try {
     return await gate.run(budget, () => within(budget, (async () => reviewer(request, budget))()));
   } catch (error) {
