@@ -112,7 +112,7 @@ describe('agent: a pod that selects a network twice', function () {
     expect(routesOf(sandbox)).to.deep.equal(before);
 
     using other = await Sandbox.make(site, host, 'fixed-too');
-    expect(errorOf(await other.call('ADD', config)).msg).to.contain('pod default/fixed has 192.0.2.1/32 already');
+    expect(errorOf(await other.call('ADD', config)).msg).to.contain('pod default/fixed already has 192.0.2.1/32');
     expect(routesOf(sandbox)).to.deep.equal(before);
     await sandbox.del(config);
     await other.add(config);
