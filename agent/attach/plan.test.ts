@@ -185,7 +185,7 @@ describe('planOf', () => {
         refuseTakenAddresses(wanted, [entryOf(first)]);
       };
       expect(refused(same)).to.throw(CniError, "the pod's net1-0 already has 10.0.0.5/32");
-      expect(refused(other)).to.throw(CniError, `pod ${first.pod.namespace}/${first.pod.name} has 10.0.0.5/32 already`);
+      expect(refused(other)).to.throw(CniError, `pod ${first.pod.namespace}/${first.pod.name} already has 10.0.0.5/32`);
       expect(refused({ ...first, nics: [...first.nics, { ...nic!, addresses: ['10.0.0.5/24'] }] })).to.throw(CniError);
       expect(refused({ ...same, containerId: 'next sandbox of the pod' })).not.to.throw();
       expect(refused(first)).not.to.throw();
