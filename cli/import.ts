@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { parseAllDocuments } from 'yaml';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
 import { podName } from '../core/audit/view.ts';
+import { defined } from '../core/defined.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import { hostIndexes } from '../core/layout/hostIndex.ts';
 import { readNetwork } from '../core/network/network.ts';
@@ -99,19 +100,13 @@ async function readCluster(client: KubeClient): Promise<ClusterState> {
 function trimPod({ metadata, spec, status }: Pod): Pod {
   const { name, namespace, uid, annotations, creationTimestamp } = metadata;
   return {
-    metadata: {
-      name,
-      ...(namespace && { namespace }),
-      ...(uid && { uid }),
-      ...(annotations && { annotations }),
-      ...(creationTimestamp && { creationTimestamp }),
-    },
-    spec: { containers: [], ...(spec?.nodeName && { nodeName: spec.nodeName }) },
-    status: {
-      ...(status?.phase && { phase: status.phase }),
-      ...(status?.podIPs && { podIPs: status.podIPs }),
-      ...(status?.containerStatuses && { containerStatuses: status.containerStatuses }),
-    },
+    metadata: defined({ name, namespace, uid, annotations, creationTimestamp }),
+    spec: defined({ containers: [], nodeName: spec?.nodeName }),
+    status: defined({
+      phase: status?.phase,
+      podIPs: status?.podIPs,
+      containerStatuses: status?.containerStatuses,
+    }),
   };
 }
 

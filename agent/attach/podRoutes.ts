@@ -1,4 +1,5 @@
 import type { ResultRoute } from '../../core/cni/result.ts';
+import { defined } from '../../core/defined.ts';
 import { type Family, tryParseAddress } from '../../core/net/address.ts';
 import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
 import { mainTable } from '../netlink/constants.ts';
@@ -59,13 +60,7 @@ interface Hop extends NextHop {
 
 /** CNI 1.1, section 5 "routes", in the kernel's words. */
 function settingsOf({ mtu, advmss, priority, table, scope }: ResultRoute): Partial<RouteChange> {
-  return {
-    ...(mtu !== undefined && { mtu }),
-    ...(advmss !== undefined && { advmss }),
-    ...(priority !== undefined && { metric: priority }),
-    ...(table !== undefined && { table }),
-    ...(scope !== undefined && { scope }),
-  };
+  return defined({ mtu, advmss, metric: priority, table, scope });
 }
 
 function distinct(hops: readonly Hop[]): Hop[] {

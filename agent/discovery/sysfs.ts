@@ -1,6 +1,7 @@
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { HostNic } from '../../core/api/types.ts';
+import { defined } from '../../core/defined.ts';
 
 /** What sysfs says of the device behind a link (Documentation/ABI/testing/sysfs-class-net, sysfs-bus-pci). */
 export type Device = Pick<
@@ -24,12 +25,9 @@ export async function readDevice(name: string, parent: string | undefined, root 
     readNumber(join(own, 'speed')),
     firstName(join(device, 'infiniband')),
   ]);
-  return {
-    ...(pci && (await readPci(pci))),
-    ...(driver !== undefined && { driver }),
-    ...(speed !== undefined && speed > 0 && { speedMbps: speed }),
-    ...(rdma !== undefined && { rdma }),
-  };
+  const onBus = pci === undefined ? {} : await readPci(pci);
+  const speedMbps = speed !== undefined && speed > 0 ? speed : undefined;
+  return { ...onBus, ...defined({ driver, speedMbps, rdma }) };
 }
 
 async function readPci(folder: string): Promise<Device> {
@@ -40,14 +38,14 @@ async function readPci(folder: string): Promise<Device> {
     readNumber(join(folder, 'sriov_totalvfs')),
     readNumber(join(folder, 'sriov_numvfs')),
   ]);
-  return {
-    ...(vendor !== undefined && { vendor: vendor.replace(/^0x/, '') }),
-    ...(product !== undefined && { product: product.replace(/^0x/, '') }),
+  return defined({
+    vendor: vendor?.replace(/^0x/, ''),
+    product: product?.replace(/^0x/, ''),
     pciAddress: basename(folder),
     // -1: the machine has one node, or the firmware does not say.
-    ...(numaNode !== undefined && numaNode >= 0 && { numaNode }),
-    ...(totalVfs !== undefined && totalVfs > 0 && { sriov: { totalVfs, numVfs: numVfs ?? 0 } }),
-  };
+    numaNode: numaNode !== undefined && numaNode >= 0 ? numaNode : undefined,
+    sriov: totalVfs !== undefined && totalVfs > 0 ? { totalVfs, numVfs: numVfs ?? 0 } : undefined,
+  });
 }
 
 /** The folder of the PCI function that a device is, or is based on (as a virtio device is). */

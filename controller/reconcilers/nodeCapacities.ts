@@ -1,4 +1,5 @@
 import { bandwidthResourceName, extendedResourceName, label, nicCountLabel } from '../../core/api/names.ts';
+import { defined } from '../../core/defined.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';
 import { nodeBandwidth, nodeCapacity, usableNics, wholeQuantity } from '../../core/status/nodeCapacity.ts';
 import {
@@ -101,13 +102,11 @@ export class NodeCapacities {
     if (!host) return {};
     const { network } = known.state;
     const nics = candidatesOf(network, host.spec);
-    const addresses = this.capacity(known, node);
-    const mbps = nodeBandwidth(network, nics);
-    return {
-      ...(addresses !== undefined && { addresses }),
-      ...(mbps !== undefined && { mbps }),
-      ...(nics.length > 0 && { nics: usableNics(nics) }),
-    };
+    return defined({
+      addresses: this.capacity(known, node),
+      mbps: nodeBandwidth(network, nics),
+      nics: nics.length > 0 ? usableNics(nics) : undefined,
+    });
   }
 
   /** How many attachments of the network fit on the node. */

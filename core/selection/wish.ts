@@ -1,4 +1,5 @@
 import type { AttachStrategy, DeviceClass } from '../api/types.ts';
+import { defined } from '../defined.ts';
 import type { Network } from '../network/network.ts';
 import { parseBandwidth } from './bandwidth.ts';
 import type { NicRequest } from './request.ts';
@@ -40,17 +41,16 @@ export function wishOf(
   deviceClass?: DeviceClass,
   placement?: DevicePlacement,
 ): Wish {
-  const targetMbps = targetOf(network, request);
   const { nics, masters, bestEffort } = request;
-  return {
-    ...(nics !== undefined && { count: nics }),
-    ...(masters && { masters }),
-    ...(targetMbps !== undefined && { targetMbps }),
-    ...(bestEffort && { bestEffort }),
-    ...(placement && { placement }),
-    ...(deviceClass &&
-      strategyOf(network) === 'devClass' && { deviceClass: { ...deviceClass.spec, name: deviceClass.metadata.name } }),
-  };
+  const known = strategyOf(network) === 'devClass' ? deviceClass : undefined;
+  return defined({
+    count: nics,
+    masters,
+    targetMbps: targetOf(network, request),
+    bestEffort,
+    placement,
+    deviceClass: known && { ...known.spec, name: known.metadata.name },
+  });
 }
 
 /** Name of the DeviceClass that choosing needs; undefined where it needs none. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { ObjectMeta } from '../../core/api/types.ts';
+import { defined } from '../../core/defined.ts';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
 import { isAlreadyExists, isNotFound } from '../api/errors.ts';
@@ -169,14 +170,14 @@ export class EventRecorder {
     const { apiVersion, kind, metadata } = subject;
     const event = {
       metadata: { name, namespace },
-      involvedObject: {
-        ...(apiVersion && { apiVersion }),
-        ...(kind && { kind }),
+      involvedObject: defined({
+        apiVersion,
+        kind,
         name: metadata.name,
-        ...(metadata.namespace && { namespace: metadata.namespace }),
-        ...(metadata.uid && { uid: metadata.uid }),
-        ...(metadata.resourceVersion && { resourceVersion: metadata.resourceVersion }),
-      },
+        namespace: metadata.namespace,
+        uid: metadata.uid,
+        resourceVersion: metadata.resourceVersion,
+      }),
       type,
       reason,
       message,

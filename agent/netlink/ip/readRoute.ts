@@ -1,3 +1,4 @@
+import { defined } from '../../../core/defined.ts';
 import { RTNH_F } from '../constants.ts';
 import { routeTypes, scopeName } from '../names.ts';
 import type { Family, NextHop, RouteInfo } from '../types.ts';
@@ -33,12 +34,12 @@ export function readRoute(route: IpRouteJson, family: Family, table: number, ind
     metric,
     flags: (route.flags ?? []).reduce((bits, name) => bits | (flagBits[name] ?? 0), 0),
     ...via,
-    ...(dev !== undefined && { dev }),
-    ...(prefsrc !== undefined && { src: canonical(prefsrc) }),
-    ...(sizes?.mtu !== undefined && { mtu: sizes.mtu }),
-    ...(sizes?.advmss !== undefined && { advmss: sizes.advmss }),
-    ...(nexthops !== undefined && {
-      nexthops: nexthops.map(hop => ({ weight: hop.weight ?? 1, ...readHop(hop, indexes) })),
+    ...defined({
+      dev,
+      src: prefsrc === undefined ? undefined : canonical(prefsrc),
+      mtu: sizes?.mtu,
+      advmss: sizes?.advmss,
+      nexthops: nexthops?.map(hop => ({ weight: hop.weight ?? 1, ...readHop(hop, indexes) })),
     }),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../../core/defined.ts';
 import type { Family, Rule, RuleAction, RuleInfo } from '../types.ts';
 import type { IpRuleJson } from './json.ts';
 import { canonical } from './readAddress.ts';
@@ -24,13 +25,11 @@ export function readRule(rule: IpRuleJson, family: Family): RuleInfo {
     action: actionOf(rule),
     ...network('from', family, rule.src, rule.srclen),
     ...network('to', family, rule.dst, rule.dstlen),
-    ...(iif !== undefined && { iif }),
-    ...(oif !== undefined && { oif }),
     // The mask of every bit is not printed.
     ...(fwmark !== undefined && { fwmark: Number(fwmark), fwmask: Number(fwmask ?? everyBit) }),
     ...(protocol !== undefined && { protocol: Number(protocol) }),
     ...(rule.not === null && { not: true }),
-    ...(suppress !== undefined && { suppressPrefixLength: suppress }),
+    ...defined({ iif, oif, suppressPrefixLength: suppress }),
   };
 }
 
