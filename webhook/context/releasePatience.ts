@@ -1,7 +1,7 @@
 import { type ErrorCode, isMultiNicError, type MultiNicError } from '../../core/errors.ts';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { CallBudget } from '../review/call.ts';
-import { patienceMs } from './patience.ts';
+import { lagPatienceMs } from './lag.ts';
 
 /** All who wait look again at the same times, multiples of this, so that they share the requests, ms. */
 const stepMs = 200;
@@ -41,7 +41,7 @@ export class ReleasePatience {
   }
 
   async #retry<T>(network: string, budget: CallBudget, work: () => Promise<T>, first: MultiNicError): Promise<T> {
-    const until = performance.now() + patienceMs(budget);
+    const until = performance.now() + lagPatienceMs(budget);
     let last = first;
     this.#waiting++;
     try {

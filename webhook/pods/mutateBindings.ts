@@ -21,7 +21,7 @@ import { grantOnNode } from '../../kube/grants/grant.ts';
 import type { Granted } from '../../kube/grants/granted.ts';
 import { tellChoice } from '../../kube/grants/tellChoice.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
-import { patienceMs } from '../context/patience.ts';
+import { lagPatienceMs } from '../context/lag.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import { unassignedPod } from '../context/unassignedPods.ts';
 import { answerMs, type CallBudget } from '../review/call.ts';
@@ -201,7 +201,7 @@ async function grantOne(
   const { ips } = selected.element;
   const wanted = { network: selected.network, claimant, request, deviceClass, node, ips };
   const grant = (): Promise<Granted> => grantOnNode(view, store, wanted, { timeoutMs: budget.remainingMs(), dryRun });
-  return releases.grant(network.name, budget, () => whenReady(patienceMs(budget), grant));
+  return releases.grant(network.name, budget, () => whenReady(lagPatienceMs(budget), grant));
 }
 
 function auditOf(

@@ -10,8 +10,9 @@ import { wishOf } from '../../core/selection/wish.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { namespaceFacts, whatIs } from '../context/cluster.ts';
-import { patienceMs, SetUpPatience } from '../context/patience.ts';
+import { lagPatienceMs } from '../context/lag.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
+import { SetUpPatience } from '../context/setUpPatience.ts';
 import type { CallBudget } from '../review/call.ts';
 import { allow, skip } from '../review/decision.ts';
 import { type AdmittedPod, displayName, factsOf, isGated, podOf } from '../review/pod.ts';
@@ -39,7 +40,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     checkAnnotationSize(facts.annotations);
 
     const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
-    await whenReady(patienceMs(budget), () => checkForeign(context, { source, selected, namespace }, budget));
+    await whenReady(lagPatienceMs(budget), () => checkForeign(context, { source, selected, namespace }, budget));
     const ours = selected.flatMap(({ network }) => network ?? []);
     await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, facts.annotations, budget);

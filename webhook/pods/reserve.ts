@@ -10,7 +10,7 @@ import { isNotReady, whenReady } from '../../kube/grants/whenReady.ts';
 import { PoolDeadlineError } from '../../kube/pools/poolDeadline.ts';
 import { PoolFullError } from '../../kube/pools/poolFull.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
-import { patienceMs } from '../context/patience.ts';
+import { lagPatienceMs } from '../context/lag.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import type { CallBudget } from '../review/call.ts';
 import type { WantedAttachment } from './wanted.ts';
@@ -130,7 +130,7 @@ async function grantOne(
       const made = mayBeReady ? ready.take(network, claim) : undefined;
       return made ?? grantInPages(store, network, claim, options);
     };
-    return await releases.grant(wanted.network, budget, () => whenReady(patienceMs(budget), grant));
+    return await releases.grant(wanted.network, budget, () => whenReady(lagPatienceMs(budget), grant));
   } catch (error) {
     if (!isBound && (isNotReady(error) || (node !== undefined && isTaken(view, { ...wanted, node }, error))))
       return undefined;

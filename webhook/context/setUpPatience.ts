@@ -3,9 +3,6 @@ import { sleep } from '../../kube/api/deadline.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { CallBudget } from '../review/call.ts';
 
-/** How long a copy may lag behind what the scheduler has seen already. */
-const lagMs = 1000;
-
 /** How often a network's state is looked at again, ms. */
 const stepMs = 25;
 
@@ -14,14 +11,6 @@ const workMs = 700;
 
 /** Most reviews that wait for new networks at once: others must get their turn, too. */
 const mostWaiting = 32;
-
-/**
- * How long a review may wait for our copies. The controller gives a node its block first and its capacity after that, but the scheduler
- * may see the capacity before our copy has the block; and a refused bind is tried again only after a minute.
- */
-export function patienceMs(budget: CallBudget): number {
-  return Math.min(lagMs, budget.remainingMs() / 2);
-}
 
 /**
  * Holds pods back while a network of theirs is being set up, which takes about a second: otherwise no node would be found for a pod that comes
