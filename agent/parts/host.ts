@@ -1,10 +1,10 @@
 import type { HostInterface } from '../../core/api/types.ts';
 import { sameInterfaces, sameSpec } from '../../core/network/versions.ts';
-import { HostRoutes } from '../attach/hostRoutes.ts';
 import { Discovery } from '../discovery/discovery.ts';
 import { HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
 import { KernelEvents } from '../kernelEvents.ts';
 import { ConnectivityProbe } from '../probe/connectivityProbe.ts';
+import { HostRoutes } from '../routes/hostRoutes.ts';
 import { RouteKeeper } from '../routes/routeKeeper.ts';
 import type { ClusterParts } from './cluster.ts';
 import type { AgentSetup } from './setup.ts';
