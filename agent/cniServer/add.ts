@@ -46,7 +46,7 @@ async function addTo(context: CniContext, { call, config, pod }: PodCall, budget
   const prevResult = prevResultOf(config);
   const asked = askedFor(config);
   const wanted: Wanted = {
-    ...common(call, config, pod),
+    ...partsOfCall(call, config, pod),
     ifname: call.ifname,
     network: config.name,
     ...asked,
@@ -103,7 +103,7 @@ function chainedWanted({ view, logger }: CniContext, { call, config, pod }: PodC
       return [];
     }
     const asked = { ...askedBy(element, i), defaultFamilies };
-    return [{ ...common(call, config, pod), ifname: ifnames[i] ?? '', network, ...asked }];
+    return [{ ...partsOfCall(call, config, pod), ifname: ifnames[i] ?? '', network, ...asked }];
   });
 }
 
@@ -136,8 +136,10 @@ function argsMac({ args: { MAC: mac = '' } }: CniCall): string | undefined {
   );
 }
 
-/** Chained, CNI_ARGS' requests are meant for the primary interface, and no plugin of ours may take them. */
-function common(
+/**
+ * What every attachment of a call has in common. Chained, what CNI_ARGS ask for is meant for the primary interface, and no plugin of ours may take it.
+ */
+function partsOfCall(
   { containerId, ifname, netns, args, path }: CniCall,
   { name, chained }: CniConfig,
   pod: Pod,
