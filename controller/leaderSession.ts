@@ -9,6 +9,7 @@ import { createInformers } from './context/informers.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import { NetworkSurveys } from './context/networkSurveys.ts';
 import { createOptionalResources, type OptionalResources, runOptionalResources } from './context/optionalResources.ts';
+import { UnreadablePools } from './context/unreadablePools.ts';
 import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
 import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addNetwork, createQueues, type Queues } from './queues.ts';
@@ -77,6 +78,7 @@ function createContext(
     pools: new PoolStore(client, { logger, untracked: true }),
     addresses: new AddressCounts(informers),
     auditor,
+    unreadable: new UnreadablePools(logger),
   };
 }
 

@@ -7,6 +7,7 @@ import type { AddressCounts } from './addressCounts.ts';
 import type { Auditor } from './auditor.ts';
 import type { LeaderInformers } from './informers.ts';
 import type { NetworkSurveys } from './networkSurveys.ts';
+import type { UnreadablePools } from './unreadablePools.ts';
 
 /** What every reconciler works with, for one term of the leader. */
 export interface LeaderContext {
@@ -19,4 +20,5 @@ export interface LeaderContext {
   pools: PoolStore;
   addresses: AddressCounts;
   auditor: Pick<Auditor, 'report'>;
+  unreadable: Pick<UnreadablePools, 'report'>;
 }

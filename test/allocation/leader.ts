@@ -2,6 +2,7 @@ import { AddressCounts } from '../../controller/context/addressCounts.ts';
 import { createInformers, type LeaderInformers } from '../../controller/context/informers.ts';
 import type { LeaderContext } from '../../controller/context/leaderContext.ts';
 import { NetworkSurveys } from '../../controller/context/networkSurveys.ts';
+import { UnreadablePools } from '../../controller/context/unreadablePools.ts';
 import { defaultTimes } from '../../controller/controllerOptions.ts';
 import { PageSweeper } from '../../controller/sweeps/pages.ts';
 import { createSweeper } from '../../controller/sweeps/sweeper.ts';
@@ -31,6 +32,7 @@ export class Leader {
       pools: new PoolStore(client, { logger: silent, untracked: true }),
       addresses: new AddressCounts(informers),
       auditor: { report: undefined },
+      unreadable: new UnreadablePools(silent),
     };
   }
 
