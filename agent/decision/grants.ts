@@ -92,7 +92,10 @@ export class Grants {
     }
     const hinted = attachments && reservationPool(network, attachments, node);
     if (hinted === undefined) return undefined;
-    const own = await store.confirm(hinted, holderOf(claimant), { timeoutMs: remainingMs() }, claimant.interface);
+    const own = await store.confirm(hinted, holderOf(claimant), {
+      timeoutMs: remainingMs(),
+      interfaceName: claimant.interface,
+    });
     const record = own.find(one => isHeldBy(one, claimant));
     return record && { nics: record.nics, pool: hinted };
   }

@@ -25,6 +25,11 @@ export interface PoolCallOptions {
   patienceMs?: number;
 }
 
+export interface ConfirmOptions extends PoolCallOptions {
+  /** The attachment that the caller wants; what is returned of the others may be old. Default: none. */
+  interfaceName?: string;
+}
+
 export interface PoolStoreOptions {
   logger: Logger;
   /** Pools are to have no managedFields (decision 0014); takes the right to update ippools, not only their status. Default false. */
@@ -146,10 +151,9 @@ export class PoolStore {
 
   /**
    * Makes a pod's reservation its own, and returns what it holds: nothing if the reservation was given up before, or is another pod's.
-   * @param interfaceName the attachment that the caller wants; what is returned of the others may be old
    * @throws MultiNicError MNN_DEADLINE
    */
-  confirm(pool: string, pod: Holder, options: PoolCallOptions, interfaceName?: string): Promise<Allocation[]> {
+  confirm(pool: string, pod: Holder, { interfaceName, ...options }: ConfirmOptions): Promise<Allocation[]> {
     return this.#change(pool, options, {
       apply: before => {
         const content = confirm(before, pod, new Date());
