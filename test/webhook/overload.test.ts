@@ -100,7 +100,7 @@ describe('the admission server, of bodies', function () {
       logger,
     });
     ended = listening.start(stopping.signal);
-    await Promise.race([listening.listening, ended]);
+    await Promise.race([listening.untilListening(), ended]);
     server = { port: listening.port, caCertificate };
   });
   afterEach(async () => {

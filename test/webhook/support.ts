@@ -129,7 +129,7 @@ export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningW
   });
   const controller = new AbortController();
   const ended = runAll(controller.signal, webhook.runnables, { logger });
-  await Promise.race([webhook.server.listening, ended]);
+  await Promise.race([webhook.server.untilListening(), ended]);
   return {
     port: webhook.server.port,
     caCertificate,

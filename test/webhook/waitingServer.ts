@@ -33,7 +33,7 @@ const server = new AdmissionServer(app, {
   certificate: keyPairFiles({ cert, key }),
   logger,
 });
-void server.listening.then(() => {
+void server.untilListening().then(() => {
   process.stdout.write(String(server.port));
 });
 await server.start(new AbortController().signal);

@@ -40,7 +40,7 @@ describe('the admission server that asks for client certificates', () => {
     await issue(paths, 's');
     ended = server.start(stopping.signal);
     writeFileSync(clientAuthority, (await authority).certificate);
-    await Promise.race([server.listening, ended]);
+    await Promise.race([server.untilListening(), ended]);
   });
 
   after(async () => {

@@ -57,7 +57,7 @@ describe('the admission server', () => {
   before(async () => {
     await issue(certificate, 'first');
     ended = server.start(stopping.signal);
-    await Promise.race([server.listening, ended]);
+    await Promise.race([server.untilListening(), ended]);
   });
 
   after(async () => {

@@ -77,8 +77,8 @@ export class AdmissionServer implements Runnable {
     return this.#pair && new X509Certificate(this.#pair.certificate).validToDate;
   }
 
-  /** Resolves when it listens. Not called ready(), as nothing may wait for the certificate: the controller, started later, will make it. */
-  get listening(): Promise<undefined> {
+  /** Resolves when it listens. Not called ready(), because nothing may wait for the certificate: the controller, started later, makes it. */
+  untilListening(): Promise<undefined> {
     return this.#listening.promise;
   }
 
