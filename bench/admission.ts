@@ -9,7 +9,7 @@ import { median } from './support/samples.ts';
 /** Requests of a round; a single client is slower. */
 const requests: Readonly<Record<number, number>> = { 1: 30, 32: 128 };
 const pacedRate = 100;
-/** Enough that one burst of the machine is not the 99th percentile. */
+/** Enough that a single hiccup of the machine is not the 99th percentile. */
 const pacedRequests = 500;
 
 async function throughServer(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {

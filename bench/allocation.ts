@@ -27,7 +27,7 @@ const thousands = [0, 4, 8].map((third): AdmissionCase => ({
   excludeCIDRs: ['240/28', '236/30', '234/31', '233/32'].map(end => `12.0.${third + 3}.${end}`),
 }));
 const all = 1000;
-/** A refused pod is made again after this, ms, as a ReplicaSet does; but never more often than this. */
+/** A refused pod is created again after this, ms, as a ReplicaSet does. */
 const againMs = 100;
 const mostTries = 100;
 

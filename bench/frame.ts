@@ -22,7 +22,7 @@ export interface Row {
   met: boolean | null;
 }
 
-/** What is wanted of a number, or of its ratio to the baseline. */
+/** The goal for a number, or for its ratio to the baseline. */
 export interface Goal {
   readonly of: 'ratio' | 'value';
   readonly atMost?: number;
@@ -41,13 +41,13 @@ export interface Report {
 
 export type Reporter = (name: string, report: Report) => void;
 
-/** One benchmark file's content: what it measures, and how. It owns all it starts and ends it, also when it fails. */
+/** One benchmark file's content: what it measures, and how. It ends everything that it starts, also when it fails. */
 export interface Benchmark {
   /** As its file. */
   readonly name: string;
   /** One line for people. */
   readonly about: string;
-  /** After so long, s, the process ends: a benchmark that hangs must not keep the others waiting. */
+  /** The process ends after this time, s: a benchmark that hangs must not hold the others up. */
   readonly limitSeconds: number;
   run(report: Reporter): Promise<void>;
 }

@@ -23,11 +23,11 @@ const repository = join(import.meta.dirname, '..');
 const nics = 8;
 const fewHosts = 3;
 const manyHosts = 5000;
-/** The engine gives memory back some time after it was needed. */
+/** The engine returns memory some time after it was needed. */
 const settleMs = 30_000;
 const sampleEveryMs = 1000;
 const samples = 5;
-/** Where a pod's service account is mounted: the mount is the agent's own, the empty folder is the machine's. */
+/** Where a pod's service account is mounted: the mount exists only for the agent, an empty folder for the machine. */
 const secrets = '/run/secrets';
 
 /** Resident memory of a process, MiB (VmRSS, proc_pid_status(5)). */

@@ -107,7 +107,7 @@ function versionField(shown: string, name: string): string {
   return version;
 }
 
-/** The suite of this machine. @throws Error on a machine that has none, which is no Debian */
+/** The suite of this machine. @throws Error on a machine that has none, which is not a Debian */
 export async function ownCodename(): Promise<string> {
   const text = existsSync('/etc/os-release') ? await readFile('/etc/os-release', 'utf8') : '';
   const codename = /^VERSION_CODENAME="?([^"\n]+)"?$/m.exec(text)?.[1];

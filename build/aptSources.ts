@@ -1,11 +1,11 @@
 /**
- * Apt sources for another suite or for source packages, derived from those that the machine has: so whatever mirror, proxy and keys
- * this machine uses are used for them too, and nothing of the machine's own configuration changes.
+ * Apt sources for another suite or for source packages, derived from those that the machine has, so that the mirror, proxy and keys
+ * of this machine are used for them too, and its own configuration does not change.
  */
 
 /** One file of /etc/apt/sources.list.d, or /etc/apt/sources.list itself. */
 export interface SourceFile {
-  /** Its name; the ending tells the format: `.sources` is deb822, `.list` is one line an entry (sources.list(5)). */
+  /** Its name; its extension gives the format: `.sources` is deb822, `.list` has one entry per line (sources.list(5)). */
   readonly name: string;
   readonly text: string;
 }
@@ -13,7 +13,7 @@ export interface SourceFile {
 export interface DerivedSources {
   /** The machine's own suite: VERSION_CODENAME of os-release, for example bookworm. */
   readonly codename: string;
-  /** The suite wanted in its place; the same name for the machine's own. */
+  /** The suite wanted instead; the same name for the machine's own. */
   readonly suite: string;
   readonly types: readonly ('deb' | 'deb-src')[];
 }
@@ -62,7 +62,7 @@ function parseDeb822(text: string): Stanza[] {
   return stanzas.filter(stanza => stanza.has('types') && stanza.get('enabled')?.trim().toLowerCase() !== 'no');
 }
 
-/** One line an entry: `deb [option=value …] URI suite component…`. */
+/** One entry per line: `deb [option=value …] URI suite component…`. */
 function parseOneLine(text: string): Stanza[] {
   return text.split('\n').flatMap(line => {
     const entry = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)([^#]*)/.exec(line);

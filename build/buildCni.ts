@@ -35,7 +35,7 @@ export async function buildCni(): Promise<string> {
   return output;
 }
 
-/** cni/ and what it imports of core/ as one script. There is no Node in the program: an import of its modules fails here. */
+/** cni/ and what it imports of core/ as one script. The program has no Node: an import of its modules fails here. */
 async function bundledProgram(): Promise<string> {
   const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as { version: string };
   const result = await bundle({

@@ -11,7 +11,7 @@ export function cacheRoot(): string {
 }
 
 /**
- * The directory `name` of the cache, made by `fill` when it is not there. It appears whole or not at all: `fill` works in a directory
+ * The directory `name` of the cache, created by `fill` if it is missing. It appears whole or not at all: `fill` works in a directory
  * beside it that is renamed at the end, under a lock, so that any number of processes may ask at once and any of them may be killed.
  * @param name one path element that says everything the content depends on (a version, a hash): what is there is never renewed
  * @param fill makes the content in the directory that it is given (absolute, empty)

@@ -1,4 +1,4 @@
-/** One line to a person who waits, on stderr, so that it never mixes with results on stdout. */
+/** One line for the person who is waiting, on stderr, so that it never mixes with results on stdout. */
 export function progress(line: string): void {
   process.stderr.write(`• ${line}\n`);
 }

@@ -9,7 +9,7 @@ import { run } from './run.ts';
 /** The Debian suite whose source package is built: the oldest that has QuickJS of 2025, which is the first with ES2023. */
 const suite = 'trixie';
 
-/** Counts up when what is built below changes, so that an older directory of the cache is not taken for it. */
+/** To be raised when what is built below changes, so that an older directory of the cache is not mistaken for it. */
 const recipe = 2;
 
 /** What is kept of QuickJS: the compiler from JavaScript to byte code in C, and the engine to link with that. */

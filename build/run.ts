@@ -7,7 +7,7 @@ export interface RunOptions {
   input?: string | Uint8Array;
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** Ends the program by SIGKILL. */
+  /** Kills the program (SIGKILL). */
   signal?: AbortSignal;
   /** A failed program throws, unless this is set. */
   allowFailure?: boolean;
@@ -34,7 +34,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     ...(cwd !== undefined && { cwd }),
     ...(signal && { signal }),
   });
-  // A program may end without reading its input: that is not our failure, its exit code tells.
+  // A program may end without reading its input: that is not a failure here; its exit code decides.
   child.stdin.on('error', () => child.stdin.destroy());
   child.stdin.end(options.input ?? '');
   const [stdout, stderr, exit] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);

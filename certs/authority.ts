@@ -5,7 +5,7 @@ import * as x509 from '@peculiar/x509';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Clocks of machines differ: unless told otherwise, a certificate is valid from this long before it was issued. */
+/** Clocks differ between machines: by default, a certificate is valid from this long before it was issued. */
 const backdateMs = 5 * 60_000;
 
 /** When a certificate is issued and how long after that it may be used. The caller brings the clock. */
@@ -29,7 +29,7 @@ export interface KeyAndCertificate {
   privateKey: string;
 }
 
-/** What a certificate is to be good for: a server under these names, or a client, or both. */
+/** What a certificate is for: a server under these names, or a client, or both. */
 export interface LeafRequest extends Validity {
   subject: Subject;
   /** Host names and IP addresses (RFC 5280 subjectAltName). With at least one, the certificate is good for a server. */

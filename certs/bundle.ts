@@ -12,7 +12,7 @@ export interface BundledCertificate {
 
 const block = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
-/** The certificates of a PEM text, in order. What is none is left out, as the API server does (Go's CertPool.AppendCertsFromPEM). */
+/** The certificates of a PEM text, in order. Anything else is skipped, as the API server does (Go's CertPool.AppendCertsFromPEM). */
 export function readBundle(text: string): BundledCertificate[] {
   return (text.match(block) ?? []).flatMap(pem => {
     try {
@@ -28,12 +28,12 @@ export function formatBundle(bundle: readonly BundledCertificate[]): string {
   return bundle.map(({ pem }) => pem).join('');
 }
 
-/** Whether it is an authority that a leader of ours made. Everything else in a bundle is somebody else's, and stays. */
+/** Whether it is an authority that one of our leaders made. Everything else in a bundle belongs to others, and stays. */
 export function isOurs({ parsed }: BundledCertificate): boolean {
   return parsed.ca && parsed.subject === `CN=${certificates.authority}` && parsed.issuer === parsed.subject;
 }
 
-/** The bundle with others at its end where it has them not; the rest stays in its order. */
+/** The bundle, with those others that it lacks added at its end. */
 export function mergeBundles(
   bundle: readonly BundledCertificate[],
   add: readonly BundledCertificate[],

@@ -16,18 +16,18 @@ export const secretKey = {
 
 /** What the leader keeps in the Secret. */
 export interface CertificateContent {
-  /** Those of ours that the API server shall trust. The first one signs. */
+  /** Those of ours that the API server should trust. The first one signs. */
   authorities: readonly BundledCertificate[];
   /** PEM of the first one's key. */
   authorityKey?: string;
-  /** Absent where it is missing or its key is another's. */
+  /** Absent if it is missing or has another one's key. */
   leaf?: KeyAndCertificate;
 }
 
 /** Data of a Secret, or of a part of one: base64 by key. */
 export type SecretData = Readonly<Record<string, string>>;
 
-/** Reads what can be used of a Secret, and leaves out the rest. Never throws: anybody may have written it. */
+/** Reads what is usable of a Secret, and ignores the rest. Never throws, whatever has been written into it. */
 export function readContent(data: SecretData): CertificateContent {
   const authorities = readBundle(text(data, secretKey.authorities)).filter(isOurs);
   const authorityKey = text(data, secretKey.authorityKey);
@@ -70,14 +70,14 @@ export function factsOf(content: CertificateContent, serverNames: readonly strin
   };
 }
 
-/** A new authority before all that are known; the leaf stays as it is. */
+/** With a new authority before all known ones; the leaf stays as it is. */
 export async function withNewAuthority(content: CertificateContent, validity: Validity): Promise<CertificateContent> {
   const made = await createAuthority({ commonName: certificates.authority }, { ...validity, notBefore });
   const authorities = [...readBundle(made.certificate), ...content.authorities];
   return { ...content, authorities, authorityKey: made.privateKey };
 }
 
-/** With authorities that only caBundles have, behind those that are known. */
+/** With authorities that only caBundles have, after the known ones. */
 export function withAuthorities(content: CertificateContent, found: readonly BundledCertificate[]): CertificateContent {
   return { ...content, authorities: mergeBundles(content.authorities, found) };
 }

@@ -14,7 +14,7 @@ export interface LeafFacts extends CertificateFacts {
 
 /** What the Secret has, as far as it can be used. */
 export interface StoredFacts {
-  /** Those that the API server shall trust. The first one signs. */
+  /** Those that the API server should trust. The first one signs. */
   authorities: readonly CertificateFacts[];
   /** Whether the first one's key is there. */
   canSign: boolean;
@@ -26,7 +26,7 @@ export interface RotationState {
   stored: StoredFacts;
   /** Of each webhook, the ids of our authorities in its caBundle. */
   bundles: readonly (readonly string[])[];
-  /** By the clock of the API server, which is who looks at validity. */
+  /** By the clock of the API server, because that is what checks validity. */
   now: number;
   /** For how long the planner's leader has seen the first authority in every caBundle, ms. */
   trustedMs: number;
@@ -34,7 +34,7 @@ export interface RotationState {
   servedMs: number;
 }
 
-/** How long a certificate lives, and how long before its end there is a new one. Milliseconds. */
+/** How long a certificate lives, and how long before its end it is renewed. Milliseconds. */
 export interface Lifetime {
   lifetimeMs: number;
   renewBeforeMs: number;
@@ -52,7 +52,7 @@ export interface RotationPolicy {
 export type RotationStep =
   /** Put a new authority before the stored ones. */
   | { do: 'create-authority'; reason: string }
-  /** Put authorities of ours behind the stored ones that only caBundles have, as replicas may serve their leaves. */
+  /** Add to the stored authorities those of ours that only caBundles have, because replicas may serve their leaves. */
   | { do: 'adopt-authorities' }
   /** Add to the caBundles what they lack of the stored authorities. */
   | { do: 'trust' }
@@ -60,12 +60,12 @@ export type RotationStep =
   | { do: 'issue-leaf'; reason: string }
   /** Keep only the first authority in the Secret. */
   | { do: 'retire-authorities' }
-  /** Take authorities of ours out of the caBundles that the Secret does not have. */
+  /** Remove from the caBundles those authorities of ours that the Secret does not have. */
   | { do: 'distrust' }
   | { do: 'wait'; for: 'propagation' | 'overlap' | 'renewal' | 'clock'; ms: number };
 
 /**
- * Certificates are valid from here on, whenever they were made: the key is new, so nothing is won by a later date, and a clock that was
+ * Certificates are valid from here on, whenever they were made: the key is new, so a later date would gain nothing, and a clock that was
  * ahead when they were made does not make them useless once it is right.
  */
 export const validFrom = Date.UTC(2020, 0, 1);
@@ -79,7 +79,7 @@ export const defaultPolicy: RotationPolicy = {
   overlapMs: 3600 * 1000,
 };
 
-/** @throws RangeError where certificates would be renewed all the time, or a leaf could outlive its authority */
+/** @throws RangeError if certificates would be renewed all the time, or a leaf could outlive its authority */
 export function checkPolicy({ authority, leaf }: RotationPolicy): void {
   for (const [what, { lifetimeMs, renewBeforeMs }] of Object.entries({ authority, leaf })) {
     if (renewBeforeMs < lifetimeMs) continue;
@@ -98,7 +98,7 @@ export function checkPolicy({ authority, leaf }: RotationPolicy): void {
  * The next step towards good certificates that every API server trusts. Each step is safe alone: the leader may die after any, and another
  * one goes on from what is stored. The order that keeps trust: an authority is in the Secret, then in every caBundle, then (propagation)
  * signs the leaf; and only when (overlap) no replica can serve an earlier one's leaf any more, that one goes, from the Secret, then from
- * the caBundles. A caBundle that was changed by others is mended first.
+ * the caBundles. A caBundle that others have changed is repaired first.
  */
 export function planRotation(state: RotationState, policy: RotationPolicy): RotationStep {
   const { stored, bundles, now } = state;
@@ -113,7 +113,7 @@ export function planRotation(state: RotationState, policy: RotationPolicy): Rota
 
   const leafReason = whyNewLeaf(stored, first, now, policy);
   if (leafReason !== undefined) {
-    // Nobody trusts anything else that a replica may serve: there is nothing to lose by being early.
+    // Nothing else that a replica may serve is trusted, so being early loses nothing.
     const isFirst = authorities.length === 1 && (leaf === undefined || isServed);
     const ms = isFirst ? 0 : policy.propagationMs - state.trustedMs;
     return ms > 0 ? { do: 'wait', for: 'propagation', ms } : { do: 'issue-leaf', reason: leafReason };
@@ -122,7 +122,7 @@ export function planRotation(state: RotationState, policy: RotationPolicy): Rota
   return whenAllIsGood(state, first, policy);
 }
 
-/** With a good leaf of the first authority: earlier authorities go when they may, until the next renewal is due. */
+/** With a good leaf of the first authority: removes earlier authorities once that is safe, and otherwise waits for the next renewal. */
 function whenAllIsGood(
   { stored, bundles, now, servedMs }: RotationState,
   first: CertificateFacts,

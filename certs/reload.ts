@@ -7,9 +7,9 @@ import type { KeyAndCertificate } from './authority.ts';
 import { readBundle } from './bundle.ts';
 import { isPair } from './content.ts';
 
-/** Who is told what somebody follows. */
+/** What a follower calls. */
 export interface Listener<T> {
-  /** A good state that is not the last one; the first one, too. */
+  /** A good state that differs from the last one; also the first one. */
   changed: (value: T) => void;
   /** What is there cannot be read or used; the last good state stays. */
   failed: (error: Error) => void;
@@ -24,10 +24,10 @@ export interface KeyPairPaths {
   key: string;
 }
 
-/** How often files are read, whatever the kernel tells. */
+/** How often files are read, whether the kernel reports changes or not. */
 const defaultPollMs = 10_000;
 
-/** Events of a folder come in bursts: what a Secret mount does to swap its content is four of them. */
+/** Events of a folder come in bursts: a Secret mount that swaps its content makes four. */
 const settleMs = 50;
 
 /** Follows a certificate (or a chain, the leaf first) and its key on disk. */
@@ -49,9 +49,9 @@ export function authorityFile(path: string, pollMs?: number): Follow<string> {
 }
 
 /**
- * Follows what files say. The folders are watched, not the files: a Secret mount replaces the folder that its symlinks go through. As
- * some file systems tell nothing, the files are read every `pollMs` as well.
- * @param read what their texts mean; throws where they cannot be used
+ * Follows what files say. The folders are watched, not the files: a Secret mount replaces the folder that its symlinks go through. Some
+ * file systems report nothing, so the files are also read every `pollMs`.
+ * @param read makes a state of their texts; throws if they cannot be used
  */
 function followFiles<T>(
   paths: readonly string[],
@@ -95,7 +95,7 @@ function watchFolders(paths: readonly string[], onEvent: () => void, failed: (er
     try {
       return watch(folder, { persistent: false }, onEvent).on('error', failed);
     } catch (error) {
-      // No folder yet, or no inotify watch left: reading the files again and again finds changes, too.
+      // No folder yet, or no inotify watch left: polling the files finds changes too.
       failed(asError(error));
       return [];
     }

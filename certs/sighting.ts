@@ -1,4 +1,4 @@
-/** For how long something has looked the same, by the monotonic clock of who looks. */
+/** For how long something has looked the same, by the observer's monotonic clock. */
 export class Sighting {
   #fact: string | undefined;
   #since = 0;
@@ -6,7 +6,7 @@ export class Sighting {
   /**
    * @param fact what is seen now; undefined: nothing
    * @param clockMs of performance.now()
-   * @returns since when every look saw this fact, as milliseconds before now
+   * @returns for how long every look has seen this fact, in milliseconds
    */
   look(fact: string | undefined, clockMs: number): number {
     if (fact === undefined || fact !== this.#fact) {

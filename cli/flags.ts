@@ -3,11 +3,11 @@ import type { ConnectionChoice } from '../kube/api/connection.ts';
 
 interface CommonFlags {
   network: string | undefined;
-  /** Which API server, where it is not the one that kubectl would take. */
+  /** Which API server, if not the one that kubectl would use. */
   connection: ConnectionChoice;
 }
 
-/** What the program was asked for. */
+/** The command line. */
 export interface AuditFlags extends CommonFlags {
   command: 'audit';
   output: 'table' | 'json';

@@ -32,9 +32,9 @@ interface ClusterState {
 }
 
 /**
- * Imports what the predecessor left. Everything is planned and checked first; where anything cannot be kept, nothing is written. May be
- * run again after it failed anywhere: what is there already is left.
- * @returns the report, and whether all could be kept
+ * Imports what the predecessor left. Everything is planned and checked first; if anything cannot be kept, nothing is written. It can be
+ * run again after any failure: what is already there is left alone.
+ * @returns the report, and whether everything could be kept
  * @throws where the file cannot be read, or the API server refuses
  */
 export async function runImport(flags: ImportFlags): Promise<{ report: string; isClean: boolean }> {
@@ -131,7 +131,7 @@ function plan(cidr: OldCidr, old: Predecessor, state: ClusterState): NetworkImpo
   }
 }
 
-/** Whether each record can be written: another pod may have the address by now, or an exclude have come over it. */
+/** Whether each record can be written: another pod may have the address by now, or it may have been excluded. */
 async function tryRecords(store: PoolStore, { object, plan: { records } }: NetworkImport): Promise<MultiNicError[]> {
   const refused = new Map<object, MultiNicError>();
   // Those of one pool follow each other, and are tried with one request.

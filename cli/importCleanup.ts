@@ -5,7 +5,7 @@ import { isAlreadyExists, isNotFound } from '../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../kube/api/types.ts';
 
-/** Makes those HostInterfaces that the cluster lacks, and frees all from the operator's finalizer. */
+/** Creates the HostInterfaces that the cluster lacks, and removes the operator's finalizer from all of them. */
 export async function restoreHosts(
   client: KubeClient,
   saved: readonly HostInterface[],
@@ -31,14 +31,14 @@ export async function removeOld(client: KubeClient, name: string, old: Predecess
   await remove(client, cidrs, name, { network: name, page: 0 });
 }
 
-/** Frees networks from the operator's finalizer, which those have, too, whose addresses another IPAM plugin gives. */
+/** Removes the operator's finalizer from networks, including those whose addresses come from another IPAM plugin. */
 export async function freeNetworks(client: KubeClient, networks: Iterable<MultiNicNetwork>): Promise<void> {
   for (const network of networks) await takeOff(client, multiNicNetworks, network);
 }
 
 /**
  * Deletes an object of the predecessor's shape.
- * @param spec what our schema requires: without it the API server refuses the write that takes the finalizer off
+ * @param spec what our schema requires: without it the API server refuses the write that removes the finalizer
  */
 async function remove(client: KubeClient, resource: Resource, name: string, spec: object): Promise<void> {
   try {

@@ -19,7 +19,7 @@ export interface NetworkImport {
 export const recordsAtOnce = 32;
 
 /**
- * Writes the indexes, then the records. Each write is on condition that nobody changed the object since it was read.
+ * Writes the indexes, then the records. Each write fails if the object has changed since it was read.
  * @throws ApiError, TransportError; MultiNicError MNN_IMPORT_CRDS where the API server drops our fields
  */
 export async function writePlan(

@@ -31,7 +31,7 @@ async function main(flags: AuditFlags | ImportFlags): Promise<void> {
 }
 
 function reasonOf(error: unknown): string {
-  // With a reason the API server says that one object is not there, without that it knows no such resource.
+  // With a reason, one object is missing; without, the API server does not know the resource.
   if (isNotFound(error) && error.reason === '') {
     return `multi-nic is not installed there (${error.message}). Choose the cluster with --context or --kubeconfig.`;
   }

@@ -15,13 +15,13 @@ export function tableReport({ findings, more }: AuditResult): string {
   const lines = rows.length > 0 ? columns([['KIND', 'NETWORK', 'OBJECTS', 'MESSAGE'], ...rows]) : [];
   const counts = countKinds(findings);
   const summary = findingKinds.map(kind => `${kind} ${counts[kind]}`).join(', ');
-  // Of the first none may have been left at the second look.
+  // None of the findings of the first look may have been left at the second.
   const next = rows.length > 0 ? 'fix these, then audit again' : 'audit again';
   const rest = more > 0 ? [`${more} more are not listed: ${next}`] : [];
   return [...lines, `${findings.length} findings: ${summary}`, ...rest, ''].join('\n');
 }
 
-/** Addresses and names of interfaces come from annotations, which may be anything: here nothing of it moves a terminal's cursor, or is a line of its own. */
+/** Addresses and names of interfaces come from annotations, which may contain anything: escaped, nothing in them moves a terminal's cursor or starts a line. */
 function printable(cell: string): string {
   return cell.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, sign => `\\u{${sign.codePointAt(0)?.toString(16) ?? ''}}`);
 }

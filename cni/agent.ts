@@ -9,14 +9,14 @@ export interface AgentCall {
   readonly env: CniEnvironment;
   /** The network configuration, verbatim. */
   readonly config: string;
-  /** Wait for an agent that is just starting again, and as long as a call may take; otherwise ask what is true now. */
+  /** Wait for an agent that is restarting, and for as long as a call may take; otherwise take what is true now. */
   readonly patient: boolean;
 }
 
 /**
- * Bounds, ms. An agent that is replaced by a newer one is away for a second or two. The kubelet gives a whole sandbox two minutes
- * or more (its runtime request timeout), Multus calls one network after the other within it: 110 s lets the agent, which gives up
- * earlier by itself, say why.
+ * Bounds, ms. An agent that is being replaced is away for a second or two. The kubelet gives a whole sandbox two minutes
+ * or more (its runtime request timeout), Multus calls one network after the other within it: 110 s gives the agent, which
+ * gives up earlier by itself, the time to say why.
  */
 const patientBounds = { connectMs: 5_000, answerMs: 110_000 } as const;
 const promptBounds = { connectMs: 0, answerMs: 5_000 } as const;

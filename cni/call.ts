@@ -32,7 +32,7 @@ const awayCodes: Readonly<Record<string, CniCode>> = {
   STATUS: cniCodes.notAvailable,
 };
 
-/** Reads one CNI call from the environment and standard input, and finds its answer. Never throws for what the outside does. */
+/** Reads one CNI call from the environment and standard input, and returns its answer. Never throws, whatever comes from outside. */
 export function answerOf(native: Native): Outcome {
   const env = cniEnvironment(native);
   const command = env.CNI_COMMAND ?? '';
@@ -76,7 +76,7 @@ function cniEnvironment(native: Native): CniEnvironment {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-/** A person gets what was asked for; a runtime never passes arguments, so for it a missing CNI_COMMAND is an error. */
+/** A person gets the answer asked for; a runtime never passes arguments, so without them a missing CNI_COMMAND is an error. */
 function calledByHand(native: Native): Outcome {
   if (native.args.includes('--version')) return { exitCode: 0, stdout: `multi-nic ${programVersion}\n` };
   if (native.args.includes('--help')) return { exitCode: 0, stdout: usage };
@@ -101,7 +101,7 @@ By hand: is the agent ready to work?
 The agent's socket: ${defaultSocketPath}, or what the variable ${socketVariable} says.
 `;
 
-/** A CNI error object; `config` is asked for the version to answer in. */
+/** A CNI error object, in the version that `config` names. */
 function failure(config: string, code: CniCode, error: ErrorCode, msg: string): Outcome {
   return { exitCode: 1, stdout: encodeCniError(cniError(code, error, msg), versionOf(config) ?? newestVersion) };
 }

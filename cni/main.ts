@@ -1,6 +1,6 @@
 /**
  * The CNI executable: hands the call to the agent of this node and prints its answer. It decides nothing. It is compiled to a static
- * native program by QuickJS, so that a call costs milliseconds on any node and needs nothing of the host.
+ * native program by QuickJS, so that a call takes milliseconds on any node and depends on nothing on the host.
  */
 import './native.ts';
 import { cniCodes, CniError, encodeCniError } from '../core/cni/error.ts';

@@ -236,7 +236,7 @@ static void define_native(JSContext *context, int count, char **arguments) {
   JS_FreeValue(context, global);
 }
 
-/* The program ends itself by native.exit; coming back from it means that the engine failed, for example for want of memory. */
+/* The program ends with native.exit; if it returns here, the engine failed, for example because it ran out of memory. */
 int main(int count, char **arguments) {
   static const char failed[] =
       "{\"cniVersion\":\"1.1.0\",\"code\":999,\"msg\":\"the multi-nic executable failed\","

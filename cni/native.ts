@@ -1,5 +1,5 @@
 /**
- * What native.c gives the program: all that it can do to the outside. Functions that can fail give a negative errno, never throw;
+ * What native.c gives the program: its only ways to the outside. Functions that can fail give a negative errno, never throw;
  * `native.strerror` names it.
  */
 export interface Native {
@@ -7,11 +7,11 @@ export interface Native {
   readonly args: readonly string[];
   /** An environment variable; undefined where it is not set. */
   getenv(name: string): string | undefined;
-  /** Whether standard input is a terminal, which is: a person called. */
+  /** Whether standard input is a terminal: then a person called. */
   stdinIsTerminal(): boolean;
   /**
    * Standard input to its end, as UTF-8.
-   * @returns the text; or -EMSGSIZE past `maxBytes`, -ETIMEDOUT, -EILSEQ where it is not UTF-8, or what read(2) said
+   * @returns the text; or -EMSGSIZE past `maxBytes`, -ETIMEDOUT, -EILSEQ if it is not UTF-8, or the errno of read(2)
    */
   readStdin(maxBytes: number, timeoutMs: number): string | number;
   /** Connects to a unix stream socket, without waiting (EAGAIN: its queue is full). @returns a file descriptor or a negative errno */
@@ -21,7 +21,7 @@ export interface Native {
   /**
    * Sends `request`, shuts down the writing side, reads to the end of the stream, and closes `socket` whatever happens.
    * @param timeoutMs for all of it together
-   * @returns what was read, perhaps cut short; or -EMSGSIZE past `maxBytes`, -ETIMEDOUT, or what the kernel said
+   * @returns what was read, perhaps cut short; or -EMSGSIZE past `maxBytes`, -ETIMEDOUT, or the kernel's errno
    */
   exchange(socket: number, request: string, timeoutMs: number, maxBytes: number): string | number;
   /** Writes all of `text` to file descriptor 1 or 2. @returns 0 or a negative errno */

@@ -5,11 +5,11 @@ export interface ImageSpec {
   /** For example docker.io/library/box:1 */
   reference: string;
   entrypoint: readonly string[];
-  /** Each above the one before it. Images that have the same layer share it, wherever they are kept. */
+  /** From the lowest up. Images with the same layer share it, wherever they are stored. */
   layers: readonly (readonly TarEntry[])[];
   /** NAME=value; default PATH=/bin */
   env?: readonly string[];
-  /** UID:GID, numeric, so that Kubernetes can tell that it is not root. Default: root. */
+  /** UID:GID, numeric, so that Kubernetes can see that it is not root. Default: root. */
   user?: string;
   labels?: Readonly<Record<string, string>>;
 }

@@ -7,10 +7,10 @@ import type { TarEntry } from './tar.ts';
 /** Where the runtime is in an image. */
 export const nodePath = '/usr/bin/node';
 
-/** Who runs in an image that does not need root; a number that distributions leave alone. */
+/** The user in an image that does not need root; a number that distributions do not use. */
 export const unprivileged = 65532;
 
-/** What the C library looks up: names of users, and where host names come from. */
+/** What the C library reads: user names, and how host names are resolved. */
 const configuration: readonly TarEntry[] = [
   {
     path: 'etc/passwd',

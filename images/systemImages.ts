@@ -18,7 +18,7 @@ export type SystemImages = Readonly<Record<ProgramName, ImageSpec>>;
 /**
  * The contents of the system's images, built from the clone for this machine's architecture: Node with its libraries in a layer that both
  * have, the bundled program above it, and in the agent's also koffi and the CNI executable.
- * @throws Error where something that builds them is missing or fails, with its output
+ * @throws Error if something that builds them is missing or fails, with its output
  */
 export async function systemImages(): Promise<SystemImages> {
   const koffi = await koffiFiles();
@@ -43,7 +43,7 @@ export async function systemImages(): Promise<SystemImages> {
   };
 }
 
-/** The bundle, as the ECMAScript modules that its package.json says they are. */
+/** The bundle, with a package.json that declares its files as ECMAScript modules. */
 async function programFiles(program: ProgramName): Promise<TarEntry[]> {
   const work = await mkdtemp(join(tmpdir(), 'multi-nic-bundle-'));
   try {

@@ -1,4 +1,4 @@
-/** A regular file or a symbolic link of a tar archive; folders above it are made by whoever unpacks. */
+/** A regular file or a symbolic link of a tar archive; its parent folders are created on unpacking. */
 export type TarEntry = {
   /** Relative, without a leading slash; at most 100 bytes (ustar without prefix). */
   path: string;

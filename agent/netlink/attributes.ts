@@ -4,7 +4,7 @@ import { NLA } from './constants.ts';
 export type Attributes = ReadonlyMap<number, Buffer>;
 
 const header = 4;
-/** Room that a fresh writer has; it grows. */
+/** Initial size of a writer's buffer; it grows. */
 const initialSize = 4096;
 
 /** Rounds up to the 4 bytes on which netlink aligns everything. */
@@ -57,7 +57,7 @@ export function zeroTerminated(value: Buffer): string {
 export class Writer {
   /** Zero behind #length. */
   #buffer = Buffer.alloc(initialSize);
-  /** The same bytes. Each of Buffer's own ways to write a number is several calls, a sixth of the time that a route takes here. */
+  /** The same bytes. Buffer's own methods of writing a number are several calls each, which took a sixth of the time that a route takes here. */
   #view = viewOf(this.#buffer);
   #length = 0;
 
@@ -146,7 +146,7 @@ function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** A view would cut off what a field cannot hold. */
+/** A DataView would silently truncate what a field cannot hold. */
 function fitting(value: number, most: number): number {
   if (value >= 0 && value <= most) return value;
   throw new RangeError(`${value} is not between 0 and ${most}`);

@@ -15,12 +15,12 @@ import { targetOf } from './target.ts';
 import type { ChangeOp, LinkInfo, LinkRef, NetnsPath, Op, Outcome, Result } from './types.ts';
 
 const done: Outcome = { done: true };
-/** Requests of so many bytes, about a hundred routes, take the kernel long. */
+/** From this many bytes on, about a hundred routes, requests take the kernel long. */
 const longSize = 8 * 1024;
 
 export interface BatchOptions {
   readonly onFailure: OnFailure;
-  /** Asked between pieces: whether the caller does not want the rest any more. */
+  /** Checked between pieces: the caller may no longer want the rest. */
   readonly signal: AbortSignal | undefined;
   /** Does some work with the calling thread in the batch's namespace. */
   readonly within: <T>(work: () => T) => T;
@@ -28,8 +28,8 @@ export interface BatchOptions {
 
 /**
  * Executes operations in order over one socket and thus in one namespace. Changes of links go to the kernel one by one;
- * runs of other changes are packed. Throws the signal's reason, and BatchFailure where the socket itself fails or at the first failure that
- * nothing says to ignore.
+ * runs of other changes are packed. Throws the signal's reason, and BatchFailure if the socket itself fails, or at the first failure that
+ * is not to be ignored.
  */
 export class Batch implements Context, Disposable {
   readonly #socket: NetlinkSocket;
@@ -60,7 +60,7 @@ export class Batch implements Context, Disposable {
   async run(): Promise<Result[]> {
     for (const [index, op] of this.#ops.entries()) {
       try {
-        // Most of tens of thousands of routes need no turn of the event loop.
+        // Most pieces of tens of thousands of routes need no turn of the event loop.
         const pending = this.#step(index, op);
         if (pending) await pending;
       } catch (error) {
@@ -162,7 +162,7 @@ export class Batch implements Context, Disposable {
 
   /**
    * Sends what is packed, and settles every acknowledgement before the first failure ends the batch.
-   * @param isLong whether the kernel takes long, for another reason than that it is much
+   * @param isLong whether the kernel takes long, for other reasons than the amount
    */
   async #flush(isLong = false): Promise<void> {
     const waiting = this.#waiting;
@@ -197,7 +197,7 @@ export class Batch implements Context, Disposable {
 }
 
 /**
- * Whether the kernel waits before it answers, tens of milliseconds: until nobody looks any more (RCU) at a link that is deleted, leaves its
+ * Whether the kernel waits tens of milliseconds before it answers: until nothing refers any more (RCU) to a link that is deleted, leaves its
  * namespace or goes down.
  */
 function waits(op: Op): boolean {

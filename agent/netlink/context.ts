@@ -1,6 +1,6 @@
 import type { LinkRef, NetnsPath } from './types.ts';
 
-/** What turning an operation into a message has to ask the kernel first. */
+/** What has to be asked of the kernel before an operation can be turned into a message. */
 export interface Context {
   /** Index of a link of the batch's namespace. */
   linkIndex(link: LinkRef): number;

@@ -14,7 +14,7 @@ export abstract class ErrnoError extends Error {
 }
 
 /**
- * A batch that failed: the failure of the first operation that did, and in words what the kernel said. Operations
+ * A batch that failed: the failure of its first failed operation, with the kernel's explanation. Operations
  * before `index` have been done and stay done. So may be route, address, rule and neighbour operations shortly after it:
  * they travel to the kernel in one piece.
  */
@@ -40,14 +40,14 @@ export class NetlinkError extends Error implements Failure {
     this.netns = netns;
   }
 
-  /** Whether the batch's namespace is not there (any more): nothing was done, and nothing is left in it to undo. */
+  /** Whether the batch's namespace does not exist (any more): nothing was done, and nothing is left in it to undo. */
   get namespaceGone(): boolean {
     return this.operation === 'netns.enter' && (this.code === 'ENOENT' || this.code === 'EINVAL');
   }
 }
 
 /**
- * The layer has been closed; or the program that executes batches ended, or could not be started, while it had one: what of that has been
+ * The layer has been closed; or the program that executes batches ended, or could not be started, in the middle of one: how much of it was
  * done is unknown. The next batch gets a new program.
  */
 export class NetlinkWorkerError extends Error {

@@ -14,13 +14,13 @@ export type MonitorGroup =
 export interface Subscription {
   readonly groups: readonly MonitorGroup[];
   /**
-   * Leaves out the adding and replacing of routes with that protocol number (not their deletion): who adds tens of thousands does not
-   * want to be told so, nor to lose other events because these filled the queue.
+   * Leaves out the adding and replacing of routes with that protocol number (not their deletion): whoever adds tens of thousands does not
+   * want to hear of them, nor to lose other events because they filled the queue.
    */
   readonly exceptNewRoutesOf?: number;
 }
 
-/** 'new' is also said of what has changed. */
+/** 'new' also stands for changes. */
 export type MonitorAction = 'new' | 'del';
 
 export type MonitorEvent =
@@ -30,8 +30,8 @@ export type MonitorEvent =
   | { readonly type: 'rule'; readonly action: MonitorAction; readonly rule: RuleInfo }
   /**
    * Events have been lost, so that what is known has to be listed again: the kernel's queue ran over ('overrun'), the
-   * reader was too slow ('slow-reader'), or what listens was replaced ('restart'). Where koffi has no build this is
-   * the only event: something has changed, and is not told ('change').
+   * reader was too slow ('slow-reader'), or what listens was replaced ('restart'). Where koffi has no build, this is
+   * the only event: something unknown has changed ('change').
    */
   | { readonly type: 'resync'; readonly reason: 'overrun' | 'slow-reader' | 'restart' | 'change' };
 

@@ -11,8 +11,8 @@ import { threadPoolSize } from './threadPool.ts';
 import type { NetnsPath, Op, Outcome, Result, ResultsOf } from './types.ts';
 
 /**
- * So many batches at a time. A deletion of links waits tens of milliseconds inside the kernel for who may still look at them (RCU), and
- * several wait together. One thread of libuv's pool, which has four unless told otherwise, stays free for files.
+ * How many batches run at a time. A deletion of links waits tens of milliseconds in the kernel until nothing refers to them (RCU), and
+ * several can wait at once. One thread of libuv's pool, which has four by default, stays free for files.
  */
 const sideBySide = Math.max(1, threadPoolSize(process.env.UV_THREADPOOL_SIZE) - 1);
 /** Operations that travel to the kernel together: as many routes as one send has, a few milliseconds of its time. */
@@ -38,7 +38,7 @@ export abstract class NetlinkFacade implements Netlink {
   /** Begins to listen; resolves as `Listen` says. Rejects with BatchFailure, NetlinkError or NetlinkWorkerError. */
   protected abstract listen(sink: EventSink): Promise<() => void>;
 
-  /** Ends what is left when batches do, which is when `idle` resolves; nobody listens any more. */
+  /** Ends the rest once all batches have ended, which is when `idle` resolves; nothing listens any more. */
   protected abstract end(idle: Promise<unknown>): Promise<void>;
 
   async run<const Ops extends readonly Op[]>(
@@ -54,7 +54,7 @@ export abstract class NetlinkFacade implements Netlink {
     return result;
   }
 
-  /** In pieces, so that the kernel is at one while the next is made, other batches need not wait for all, and few operations are held. */
+  /** In pieces, so that the kernel works on one while the next is built, other batches need not wait for all, and few operations are in memory. */
   async runAll(netns: NetnsPath | null, ops: Iterable<PackableOp>, { signal }: RunOptions = {}): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     let sent: Promise<void> | undefined;
@@ -63,7 +63,7 @@ export abstract class NetlinkFacade implements Netlink {
       sent = this.#batch(netns, piece, 'continue', signal).then(results => {
         outcomes.push(...shifted(results as Outcome[], outcomes.length));
       });
-      // Awaited below, but it may fail before, and what nobody handles at that moment ends the process.
+      // Awaited below, but it may fail earlier, and an unhandled rejection would end the process.
       sent.catch(() => undefined);
     };
     try {
@@ -145,7 +145,7 @@ function shifted(outcomes: readonly Outcome[], first: number): Outcome[] {
   );
 }
 
-/** What callers are told instead of a BatchFailure. */
+/** What callers get instead of a BatchFailure. */
 function told(error: unknown, netns: NetnsPath | null): unknown {
   return error instanceof BatchFailure ? new NetlinkError(error.failure, netns) : error;
 }

@@ -11,7 +11,7 @@ import { Watcher } from './watcher.ts';
 export class KoffiNetlink extends NetlinkFacade {
   readonly backend = 'koffi';
   readonly #thread = new ThreadNamespace();
-  /** In the process's own namespace, kept from batch to batch: making one takes as long as setting four routes. */
+  /** The one of the process's own namespace, kept between batches: making one takes as long as setting four routes. */
   #own: NetlinkSocket | undefined;
 
   protected async execute(
@@ -33,7 +33,7 @@ export class KoffiNetlink extends NetlinkFacade {
     return results;
   }
 
-  /** Of a batch that fails the socket ends with it: answers may be left in there. */
+  /** The socket of a failed batch is closed with it: it may still hold answers. */
   #takeOwn(): NetlinkSocket | undefined {
     const own = this.#own;
     this.#own = undefined;

@@ -4,7 +4,7 @@ import { ErrnoError } from './errors.ts';
 
 /**
  * The C library's calls that Node does not have. All are synchronous on purpose: setns changes the calling thread only, and in an
- * asynchronous call that would be one of the pool, which everybody uses.
+ * asynchronous call that would be one of the shared pool.
  */
 
 /** Numbers of the C library's and kernel's headers, the same on every architecture that this project supports. */
@@ -113,15 +113,15 @@ export function send(fd: number, bytes: Uint8Array): number {
   return sent;
 }
 
-/** Sends a datagram, repeated like send, to an address (a struct sockaddr), or fails where there is no room for it now. @throws SystemError */
+/** Sends a datagram, repeated like send, to an address (a struct sockaddr), or fails if there is no room for it now. @throws SystemError */
 export function sendto(fd: number, bytes: Uint8Array, address: Uint8Array): void {
   const sent = uninterrupted(() => sendtoC(fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length));
   if (sent < 0) throw new SystemError('sendto', -sent);
 }
 
 /**
- * Bytes of the next datagram, repeated like send; more than the buffer holds where the rest was lost. Undefined where no datagram is there:
- * listeners read until then, and making an error takes longer than all they read.
+ * Bytes of the next datagram, repeated like send; more than the buffer holds if the rest was lost. Undefined if there is no datagram:
+ * listeners read until then, and creating an error takes longer than all their reading.
  * @throws SystemError
  */
 export function recv(fd: number, buffer: Uint8Array): number | undefined {

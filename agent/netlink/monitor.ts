@@ -2,7 +2,7 @@ import type { MonitorEvent, Subscription } from './events.ts';
 
 export type { MonitorAction, MonitorEvent, MonitorGroup } from './events.ts';
 
-/** Who listens to the events of a watch. */
+/** The listener of a watch. */
 export interface EventSink {
   readonly netns: string | null;
   readonly subscription: Subscription;

@@ -6,7 +6,7 @@ import type { NetnsPath, Op, Outcome, ResultsOf } from './types.ts';
 export { NetlinkError, NetlinkWorkerError } from './errors.ts';
 export type * from './types.ts';
 
-/** What the kernel is spoken to with: raw netlink by way of koffi, or iproute2's program `ip`. */
+/** How the kernel is reached: raw netlink through koffi, or iproute2's program `ip`. */
 export type NetlinkBackend = 'koffi' | 'ip';
 
 export interface RunOptions {

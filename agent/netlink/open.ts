@@ -6,7 +6,7 @@ import type { Netlink, NetlinkBackend } from './netlink.ts';
 export type NetlinkChoice = 'auto' | NetlinkBackend;
 export const netlinkChoices: readonly NetlinkChoice[] = ['auto', 'koffi', 'ip'];
 
-/** Hears once that koffi does not load, and why. */
+/** Called once if koffi does not load, with the reason. */
 export type OnFallback = (why: Error) => void;
 
 const run = promisify(execFile);

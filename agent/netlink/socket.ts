@@ -44,14 +44,14 @@ export class RefusedError extends ErrnoError {
 
 /**
  * One NETLINK_ROUTE socket. It belongs to the network namespace in which the calling thread was when it was made, and
- * stays there, whichever thread uses it. The kernel does what it is asked within the call, mostly in microseconds; what takes long is done on
- * a thread of libuv's pool, where only the caller of a method waits for it. One method at a time.
+ * stays there, whichever thread uses it. The kernel does what it is asked within the call, mostly in microseconds; what takes long runs on
+ * a thread of libuv's pool, where only the caller of the method waits for it. One method at a time.
  */
 export class NetlinkSocket implements Disposable {
   readonly fd: number;
-  /** How many requests may wait for their acknowledgement so that none is dropped. */
+  /** How many requests may await their acknowledgement without any being dropped. */
   readonly maxInFlight: number;
-  /** Where its user writes requests that go out together, and one that goes alone meanwhile: making room anew takes as long as a route. */
+  /** Where its user writes requests that go out together, and one that goes alone meanwhile: allocating one takes as long as a route. */
   readonly packed = new Writer();
   readonly single = new Writer();
   #buffer = Buffer.allocUnsafeSlow(receiveBufferSize);
@@ -100,8 +100,8 @@ export class NetlinkSocket implements Disposable {
 
   /**
    * Sends requests, which are executed in order, and hands the kernel's answers to `acknowledged`: one for each request that it refuses,
-   * which does not keep it from the ones after it, and one for the last. Of the others no answer is success: a refusal is told to who
-   * does not ask for acknowledgements too (netlink_rcv_skb), and reading one of each would cost half as much as the requests themselves.
+   * which does not keep it from the ones after it, and one for the last. For the others, no answer means success: refusals are also sent to those
+   * who do not ask for acknowledgements (netlink_rcv_skb), and reading one for each would cost half as much as the requests themselves.
    * @param requests whole messages; their flags are changed
    * @param isLong whether the kernel takes long to execute them, so that this thread should not wait for it
    * @returns nothing where all is answered already
@@ -217,7 +217,7 @@ export class NetlinkSocket implements Disposable {
     const length = await pooled('read', done => {
       fs.read(this.fd, this.#buffer, 0, this.#buffer.length, null, done);
     });
-    // read(2) does not tell what was cut off.
+    // read(2) does not report truncation.
     return this.#fitting(length === this.#buffer.length ? length + 1 : length);
   }
 
@@ -233,7 +233,7 @@ export class NetlinkSocket implements Disposable {
     });
   }
 
-  /** Beyond net.core.rmem_max where we may (CAP_NET_ADMIN), up to it where not. */
+  /** Beyond net.core.rmem_max if that is allowed (CAP_NET_ADMIN), otherwise up to it. */
   #enlargeReceiveBuffer(): void {
     const size = uint32(wantedReceiveBuffer);
     try {
@@ -243,7 +243,7 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** Kernels older than the option answer ENOPROTOOPT, and do without it. */
+  /** Kernels older than the option answer ENOPROTOOPT, and work without it. */
   #setIfKnown(option: number): void {
     try {
       libc.setsockopt(this.fd, libc.SOL_NETLINK, option, uint32(1));

@@ -25,7 +25,7 @@ export function runSysctl(op: SysctlGet | SysctlSet): string | Outcome {
   return { done: true };
 }
 
-/** The file of a key. Throws InvalidArgument for what would be a file elsewhere. */
+/** The file of a key. Throws InvalidArgument for a key that leads to a file elsewhere. */
 export function sysctlPath(key: string): string {
   const parts = key.split('/');
   if (parts.some(part => part === '' || part === '.' || part === '..') || key.includes('\0')) {

@@ -17,7 +17,7 @@ export class InvalidArgument extends Error {
   override readonly name = 'InvalidArgument';
 }
 
-/** The positive errno for what a writer throws of an operation that no message can be made of; undefined for any other value. */
+/** The positive errno for an error that a writer throws if an operation cannot be made into a message; undefined for any other value. */
 export function unwritableErrno(error: unknown): number | undefined {
   if (error instanceof InvalidArgument) return constants.errno.EINVAL;
   // Numbers beyond what a field of the message can hold.

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import * as libc from './libc.ts';
 
-/** A network namespace, held open: it stays the same one whatever becomes of its path. */
+/** A network namespace, held open: it stays the same one even if its path goes or changes. */
 export interface Place extends Disposable {
   /**
    * Does `work` in it. Only what the work does before it returns or awaits something; and it must start no thread, which would stay.
@@ -39,7 +39,7 @@ export class ThreadNamespace implements Disposable {
     }
   }
 
-  /** Where there is no way back the process must not go on: all that it does from here would happen to the other namespace. */
+  /** If there is no way back, the process must not go on: everything it did from then on would happen in the other namespace. */
   #return(): void {
     try {
       libc.setns(this.#home, libc.CLONE_NEWNET);

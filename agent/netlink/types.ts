@@ -74,8 +74,8 @@ export type ResultOf<O extends Op> = O extends { readonly op: keyof QueryResults
   ? QueryResults[O['op']] | ('ignore' extends keyof O ? null : never)
   : Outcome;
 
-/** The results of a batch, one an operation, in the same order. */
+/** The results of a batch, one per operation, in the same order. */
 export type ResultsOf<Ops extends readonly Op[]> = { -readonly [I in keyof Ops]: ResultOf<Ops[I]> };
 
-/** Any result, where the operations are not known to the type checker. */
+/** Any result, if the type checker does not know the operations. */
 export type Result = ResultOf<Op>;

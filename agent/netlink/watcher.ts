@@ -7,7 +7,7 @@ import { SystemError } from './libc.ts';
 import type { EventSink } from './monitor.ts';
 import { NetlinkSocket } from './socket.ts';
 
-/** So many datagrams a turn of the event loop, so that others get their turn in a storm of events. */
+/** Datagrams per turn of the event loop, so that other work gets its turn in a storm of events. */
 const datagramsPerTurn = 256;
 
 /** Listens to multicast groups on the event loop: no thread waits, an idle one costs nothing, and it keeps no process alive. */

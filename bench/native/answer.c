@@ -1,6 +1,6 @@
 /*
- * Stands where the agent listens and gives every request the same answer, as fast as can be: `answer SOCKET FILE`. So what is
- * measured is the caller.
+ * Listens in the agent's place and gives every request the same answer, as fast as possible: `answer SOCKET FILE`. So only the
+ * caller is measured.
  */
 #include <stdio.h>
 #include <stdlib.h>

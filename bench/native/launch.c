@@ -1,6 +1,6 @@
 /*
- * Starts programs as a container runtime starts plugins, and tells how long they took: by posix_spawn from a small process, so that
- * what starting costs is the program's own and not that of a large JavaScript heap which is forked.
+ * Starts programs as a container runtime starts plugins, and reports how long they took. It uses posix_spawn from a small process, so that
+ * the cost of starting is the program's own and not that of forking a large JavaScript heap.
  *
  * Standard input, line by line, until its end:
  *   serial N | parallel N      then N times:

@@ -87,15 +87,15 @@ export class AdmissionSite implements AsyncDisposable {
     return site;
   }
 
-  /** Creates a pod and tells its name. Like its controller, tries again where a review took too long. */
+  /** Creates a pod and returns its name. Like a controller, retries if a review took too long. */
   async createPod({ name: namespace }: AdmissionCase): Promise<string> {
-    // Of thousands of names some would be generated twice, which the API server does not mend (1.20).
+    // Of thousands of generated names some would collide, which the API server (1.20) does not resolve.
     const pod = podOf(namespace, `worker-${++this.#created}-`);
     const { metadata } = await this.#again(() => this.client.create(pods, pod));
     return metadata.name;
   }
 
-  /** Binds a pod as the scheduler does; pods go to the nodes in turn. Like it, tries again where a review took too long. */
+  /** Binds a pod as the scheduler does; pods go to the nodes in turn. Like it, retries if a review took too long. */
   async bind({ name: namespace }: AdmissionCase, name: string, turn: number): Promise<void> {
     await this.#again(() => this.#bindOnce(namespace, name, turn));
   }
@@ -118,14 +118,14 @@ export class AdmissionSite implements AsyncDisposable {
     });
   }
 
-  /** What the bound pod got by being admitted: its label, and how many addresses. */
+  /** What admission gave the bound pod: its label, and how many addresses. */
   async outcomeOf({ name: namespace }: AdmissionCase, name: string): Promise<Outcome> {
     const { labels, annotations } = (await this.client.get(pods, { namespace, name })).metadata;
     const addresses = annotations?.[annotation.networks]?.match(/\d+\.\d+\.\d+\.\d+\/\d+"\]/g)?.length ?? 0;
     return { injected: labels?.[label.injected], addresses };
   }
 
-  /** Takes pods away at once, as many requests at a time as are given. */
+  /** Deletes pods without a grace period, with the given number of requests at a time. */
   async deletePods({ name: namespace }: AdmissionCase, names: readonly string[], clients = 16): Promise<void> {
     const queue = names.values();
     const worker = async (): Promise<void> => {
@@ -148,7 +148,7 @@ export class AdmissionSite implements AsyncDisposable {
       const allocations = pool.status.allocations.filter(text => !isTheirs(text));
       await this.client.updateStatus(ipPools, { ...pool, status: { ...pool.status, allocations } });
     }
-    // What pods held that ended before the leader watched them waits for a grace period.
+    // Addresses of pods that ended before the leader watched them wait for a grace period.
     await eventually('addresses free again', async () => (await held()).length === 0, 240_000);
   }
 

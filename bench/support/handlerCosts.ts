@@ -23,7 +23,7 @@ import { type AdmissionSite, podOf } from './admissionSite.ts';
 import { largeCluster } from './largeCluster.ts';
 
 const warmUp = 100;
-/** As many as fit into some seconds: those that read a pool wait for the API server. */
+/** As many as fit into a few seconds: those that read a pool wait for the API server. */
 const count = 500;
 
 type Reviewed = Pick<AdmissionRequest, 'kind' | 'operation' | 'object'> & { oldObject?: unknown };

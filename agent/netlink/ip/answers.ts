@@ -3,7 +3,7 @@ import { ErrnoError } from '../errors.ts';
 
 const { errno } = constants;
 
-/** A command that `ip` could not do, or the kernel refused. */
+/** A command that `ip` could not execute, or the kernel refused. */
 export class IpError extends ErrnoError {
   override readonly name = 'IpError';
   readonly errno: number;
@@ -53,7 +53,7 @@ const systemTexts: Readonly<Record<string, number>> = {
   'Host is unreachable': errno.EHOSTUNREACH,
 };
 
-/** The kernel's own words, where they come instead of an errno: what they stand for. Everything else is taken for EINVAL. */
+/** What the kernel's own words stand for, where they come instead of an errno. All others are taken for EINVAL. */
 const kernelTexts: readonly (readonly [RegExp, number])[] = [
   [/address not found/i, errno.EADDRNOTAVAIL],
   [/already assigned to an ipvlan device/i, errno.EADDRINUSE],
@@ -73,8 +73,8 @@ export function errnoOfText(words: string): number | undefined {
 }
 
 /**
- * What `ip` said of one command that failed. With the kernel's extended acknowledgement it prints those words and no errno, so
- * that the errno is then a guess.
+ * What `ip` reported of a failed command. With the kernel's extended acknowledgement it prints its words and no errno, so
+ * that the errno is a guess.
  */
 export function errorOf(said: string): IpError {
   const lines = said.split('\n').filter(line => line !== '');
@@ -96,7 +96,7 @@ export function errorOf(said: string): IpError {
 export interface BatchAnswers {
   /** Errors by the number of the line, from 0. */
   readonly failed: ReadonlyMap<number, IpError>;
-  /** Not empty where `ip` gave up in a line that it does not name: it exits at once where it cannot parse one. */
+  /** Not empty if `ip` gave up at a line that it does not name: it exits at once if it cannot parse one. */
   readonly rest: string;
 }
 

@@ -13,7 +13,7 @@ import { query } from './queries.ts';
 import { sysctl } from './sysctl.ts';
 import { checkWords, fitsBatch } from './words.ts';
 
-/** Exit status of `ip` where it cannot parse a command: it then says no line number and does no more. */
+/** Exit status of `ip` if it cannot parse a command: it then gives no line number and stops. */
 const gaveUp = 255;
 const done: Outcome = { done: true };
 
@@ -27,7 +27,7 @@ interface Line {
 
 /**
  * Executes operations in order with iproute2: changes that follow each other with one `ip -batch`, each query with programs of its
- * own. Throws BatchFailure at the first failure that nothing says to ignore.
+ * own. Throws BatchFailure at the first failure that is not to be ignored.
  */
 export class IpBatch implements Context {
   readonly #place: Place;
@@ -104,7 +104,7 @@ export class IpBatch implements Context {
     if (/^link\.(del|delGroup|set)$/.test(line.op.op)) await this.#flush();
   }
 
-  /** Does what has been collected, and again what comes after each failure that does not matter. */
+  /** Executes what has been collected, and after each failure that does not matter the rest again. */
   async #flush(): Promise<void> {
     while (this.#lines.length > 0) {
       const lines = this.#lines;

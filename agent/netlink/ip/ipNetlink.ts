@@ -7,12 +7,12 @@ import { IpBatch } from './batch.ts';
 import { IpMonitors } from './monitors.ts';
 import { Namespaces } from './namespaces.ts';
 
-/** A program cannot be interrupted inside the kernel; after so long it is ended anyway. */
+/** A program cannot be interrupted inside the kernel; after this time it is killed anyway. */
 const stopTimeoutMs = 15_000;
 
 /**
  * Netlink by way of iproute2, for where koffi has no build. Needs the programs ip, nsenter and setpriv. What it cannot do: tell
- * events apart (each is a `resync`, so none can be left out), and tell the errno of every refusal that the kernel explains in words.
+ * events apart (each is a `resync`, so none can be left out), and find the errno of every refusal that the kernel explains in words.
  */
 export class IpNetlink extends NetlinkFacade {
   readonly backend = 'ip';

@@ -21,15 +21,15 @@ const objects: Readonly<Record<MonitorGroup, string>> = {
   'ipv4-rule': 'rule',
   'ipv6-rule': 'rule',
 };
-/** Between two looks whether a program that was started listens; it takes a few milliseconds. */
+/** Between two checks whether a started program listens yet, which takes it a few milliseconds. */
 const pollMs = 5;
 const startTimeoutMs = 10_000;
-/** Before what ended is started again. */
+/** Before a program that ended is started again. */
 const restartMs = 1000;
 
 type Resync = Extract<MonitorEvent, { type: 'resync' }>['reason'];
 
-/** Listens with `ip monitor`, one program a watch. Whatever it prints says only that something has changed. */
+/** Listens with `ip monitor`, one program a watch. Anything that it prints only means that something has changed. */
 export class IpMonitors {
   /** Programs that have not ended yet. */
   readonly #running = new Set<ChildProcess>();
@@ -97,7 +97,7 @@ async function listen(
   const failed = once(child, 'exit').then(() => {
     throw new NetlinkWorkerError(`ip monitor ended: ${said.trim()}`);
   });
-  // Ends of programs that did begin to listen are waited for elsewhere.
+  // The end of a program that did begin to listen is awaited elsewhere.
   failed.catch(() => undefined);
   child.stdin?.end();
   child.stdout?.on('data', () => {

@@ -1,7 +1,7 @@
 import { InvalidArgument } from '../text.ts';
 import type { LinkRef, NetnsPath } from '../types.ts';
 
-/** How `ip` names a namespace that an operation names. */
+/** A namespace of an operation, as `ip` names it. */
 export type NameOf = (netns: NetnsPath) => string;
 
 /** A link as `ip` takes it: 'if5' where it is known by its index. */
@@ -24,7 +24,7 @@ export function verb(op: string): string {
   return op.slice(op.indexOf('.') + 1);
 }
 
-/** Whether words may stand in a line of `ip -batch`, which knows quotes and comments but no way to write those themselves. */
+/** Whether words can be written in a line of `ip -batch`, which has quotes and comments but no way to escape them. */
 export function fitsBatch(words: readonly string[]): boolean {
   return words.every(word => /^[\w.:/@%+,=-]+$/.test(word));
 }

@@ -14,7 +14,7 @@ export interface LinkInfo {
   readonly hardwareType: number;
   /** Hardware address; null where the link has none. */
   readonly mac: string | null;
-  /** Burnt-in hardware address; null where the driver tells none or the kernel is older than 5.6. */
+  /** Permanent hardware address; null if the driver reports none or the kernel is older than 5.6. */
   readonly permanentMac: string | null;
   readonly mtu: number;
   readonly minMtu: number | null;
@@ -123,12 +123,12 @@ export interface LinkSet extends OpBase {
   readonly alias?: string;
   /** Make it a port of that bridge or VRF; null takes it out. */
   readonly master?: LinkRef | null;
-  /** The number of a set of links of the namespace that can be removed together; 0 is everybody's. */
+  /** Number of a group of links in the namespace that can be removed together; 0 is the default group. */
   readonly group?: number;
 }
 /**
- * Removes every link of a group: all, or none where one of them cannot be removed. ENODEV where there is none. The kernel waits for all
- * of them once, and not once a link, until nobody looks at them any more (RCU, tens of milliseconds).
+ * Removes every link of a group: all, or none where one of them cannot be removed. ENODEV where there is none. The kernel waits once
+ * for all of them, and not once per link, until nothing refers to them (RCU, tens of milliseconds).
  */
 export interface LinkDelGroup extends OpBase {
   readonly op: 'link.delGroup';

@@ -12,7 +12,7 @@ export interface NextHop {
   /** Believe that the gateway is on the link although no route says so. */
   readonly onlink?: boolean;
 }
-/** What a route is; `route.del` needs only as much as tells it from others. */
+/** The properties of a route; `route.del` needs only enough to identify it. */
 export interface Route {
   /** '0.0.0.0/0' and '::/0' are the default routes. */
   readonly dst: string;
@@ -21,7 +21,7 @@ export interface Route {
   readonly dev?: LinkRef;
   /** Default 254 (main). */
   readonly table?: number;
-  /** Who made the route (RTPROT_*), default 4 (static). */
+  /** Origin of the route (RTPROT_*), default 4 (static). */
   readonly protocol?: number;
   /** Default as `ip route` has it: 'link' without a gateway, 'host' for local routes, else 'global'. */
   readonly scope?: Scope;

@@ -11,9 +11,9 @@ export interface Rule {
   readonly fwmark?: number;
   readonly fwmask?: number;
   readonly table?: number;
-  /** The lower is asked first. */
+  /** Lower ones come first. */
   readonly priority?: number;
-  /** Who made the rule (FRA_PROTOCOL). */
+  /** Origin of the rule (FRA_PROTOCOL). */
   readonly protocol?: number;
   /** Default 'lookup' (of `table`). */
   readonly action?: RuleAction;
