@@ -159,7 +159,7 @@ describe('Documentation', () => {
     });
 
     it('sizes', () => {
-      const rows = table(page, '| hostBlock | Hosts | Block a NIC and host | Pods a host |');
+      const rows = table(page, '| hostBlock | Hosts | Block per NIC and host | Pods per host |');
       expect(rows).to.have.length(4);
       for (const [bits, hosts, block, pods] of rows) {
         const capacity = capacityOf(layout(2, Number(bits)));
