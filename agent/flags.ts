@@ -34,23 +34,23 @@ export interface Flags {
 export const help = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
 
   --node-name NAME     the node that it runs on                       [$NODE_NAME]
-  --node-ip IP         the node's address: tells the primary NIC where no default route does  [$NODE_IP]
+  --node-ip IP         the node's address: decides which NIC is the primary one if no default route does  [$NODE_IP]
   --kubeconfig PATH    how to reach the API server                    [$KUBECONFIG, the pod's service account, ~/.kube/config]
   --socket PATH        the socket that the CNI executable calls       [$${socketVariable}, ${defaultSocketPath}]
-  --state-dir PATH     what has to outlive the process                [/var/lib/multi-nic]
+  --state-dir PATH     state that outlives the process                [/var/lib/multi-nic]
   --cni-bin-dir PATH   install the CNI executable into this folder    [not installed]
   --chain PATH         make the executable the last plugin of the primary network in this folder, in a copy of it  [Multus calls it]
   --namespace NAME     where the agent's DaemonSet is: when that goes, the agent uninstalls itself  [$POD_NAMESPACE]
-  --cni-path PATHS     where other CNI plugins are, after the call's CNI_PATH  [--cni-bin-dir, else /opt/cni/bin]
-  --kubelet-dir PATH   the kubelet's folder: devices of pods          [/var/lib/kubelet]
+  --cni-path PATHS     where to look for other CNI plugins, after the call's CNI_PATH  [--cni-bin-dir, else /opt/cni/bin]
+  --kubelet-dir PATH   the kubelet's folder, for devices of pods      [/var/lib/kubelet]
   --sysfs PATH         the kernel's view of PCI devices               [/sys]
   --executable PATH    the CNI executable to install                  [dist/multi-nic beside the agent]
   --health-port PORT   /healthz, /readyz and /metrics                 [11080]
-  --include RULE       only NICs that match; may be given again       [all but USB links to controllers]
-  --exclude RULE       no NIC that matches; may be given again        [none]
-  --with-primary       offer the primary NIC, that of the default route, too  [left out]
+  --include RULE       only NICs that match; repeatable               [all but USB NICs to management controllers]
+  --exclude RULE       no NIC that matches; repeatable                [none]
+  --with-primary       also offer the primary NIC, the one with the default route  [not offered]
   --netlink WAY        auto, koffi (raw netlink) or ip (iproute2, slower)  [auto: koffi where it loads]
-  --probe-interval S   ask other hosts over each NIC for an answer (ICMP echo) every so many seconds; 0: never  [60]
+  --probe-interval S   ask other hosts over each NIC for an answer (ICMP echo) every S seconds; 0: never  [60]
   --help
 
 A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR; alone it is a REGEX of names.

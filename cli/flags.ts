@@ -23,19 +23,19 @@ export interface ImportFlags extends CommonFlags {
 
 export const help = `kubectl-multinic: questions about multi-nic networks, also as "kubectl multinic"
 
-  kubectl multinic audit   compare pods, address pools and interfaces, and tell every disagreement
+  kubectl multinic audit   compare pods, address pools and interfaces, and report every disagreement
 
   -o, --output FORMAT      table or json (default table)
-  --settle-seconds N       what is found must still be there so much later (default 5)
+  --settle-seconds N       a finding must still be there N seconds later (default 5)
 
-  kubectl multinic import  take over addresses and host blocks from the multi-nic-cni operator, for pods that run
+  kubectl multinic import  take over addresses and host blocks from the multi-nic-cni operator, for running pods
 
-  -f, --filename FILE      what kubectl get cidrs,ippools,hostinterfaces -o yaml printed; - reads standard input
+  -f, --filename FILE      output of kubectl get cidrs,ippools,hostinterfaces -o yaml; - is standard input
   --dry-run                print what would be written, and write nothing
 
-  Of both:
+  Both:
   --network NAME           only this network
-  --kubeconfig FILE        connection to the API server (default: what kubectl would take)
+  --kubeconfig FILE        connection to the API server (default: the one that kubectl would use)
   --context NAME           context of the kubeconfig (default: its current one)
   --help                   print this
 

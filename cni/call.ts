@@ -91,14 +91,14 @@ function calledByHand(native: Native): Outcome {
 
 const usage = `multi-nic ${programVersion}: the CNI plugin of multi-nic
 
-Container runtimes, and Multus, call this program as the CNI specification says (https://www.cni.dev/docs/spec/): the call in the
-variables CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS and CNI_PATH, the network configuration on standard input. It
+Container runtimes, and Multus, call this program as the CNI specification says (https://www.cni.dev/docs/spec/): the call is in the
+variables CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS and CNI_PATH, the network configuration on standard input. The program
 hands the call to the multi-nic agent of this node and prints the agent's answer.
 
 By hand: is the agent ready to work?
   echo '{"cniVersion":"1.1.0","name":"x","type":"multi-nic"}' | CNI_COMMAND=STATUS CNI_PATH=/opt/cni/bin multi-nic; echo "exit code $?"
 
-The agent's socket: ${defaultSocketPath}, or what the variable ${socketVariable} says.
+The agent's socket: ${defaultSocketPath}, or the value of the variable ${socketVariable}.
 `;
 
 /** A CNI error object, in the version that `config` names. */

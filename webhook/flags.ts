@@ -11,9 +11,9 @@ export interface Flags {
   healthPort: number;
   /** Where the serving certificate is: in a Secret of the namespace, or in files. */
   certificate: { secret: string } | KeyPairPaths;
-  /** How the leader keeps the Secret; undefined: somebody else keeps it. */
+  /** How the leader keeps the Secret; undefined: something else keeps it. */
   rotation: { serverNames: string[]; policy: RotationPolicy } | undefined;
-  /** Undefined: whoever reaches the port is answered. */
+  /** Undefined: anybody who reaches the port is answered. */
   clients: { authorityFile: string; names: Set<string> | undefined } | undefined;
   kubeconfig: string | undefined;
   namespace: string;
@@ -36,25 +36,25 @@ export const help = `multi-nic-webhook: admission webhooks and, in the elected r
   --no-controller        webhooks only; never a candidate for the controller
   --drain-seconds N      between failing readiness and closing the port (default 5)
   --concurrency N        reviews worked on at once (default ${defaultLimits.concurrency})
-  --queue N              reviews that may wait; one more is refused (default ${defaultLimits.queue})
-  --body-mib N           MiB of reviews read, waiting and worked on; one more is refused (default ${defaultLimits.bodyBytes / mib})
+  --queue N              reviews that may wait; further ones are refused (default ${defaultLimits.queue})
+  --body-mib N           MiB of reviews being read, waiting and worked on; further ones are refused (default ${defaultLimits.bodyBytes / mib})
   --system-user USER     may change pods' attachments; repeatable (default: the service accounts of the webhook and the agent)
   --help                 print this
 
 Certificates; durations are whole numbers with s, m, h or d:
 
   --cert-secret NAME     Secret with the serving certificate (tls.crt, tls.key), followed as it changes (default ${certificates.secret})
-  --no-manage-certs      the leader leaves that Secret and every caBundle alone: others keep them, for example cert-manager
+  --no-manage-certs      the leader leaves that Secret and every caBundle alone: something else keeps them, for example cert-manager
   --cert FILE            serving certificate in a file, PEM, followed as it changes; takes --key, and implies --no-manage-certs
   --key FILE             its key
   --server-name NAME     DNS name or address that the API server calls; repeatable (default ${certificates.service}.<namespace>.svc)
   --cert-lifetime D      how long a serving certificate lives (default ${formatDuration(leaf.lifetimeMs)})
-  --cert-renew-before D  how long before its end there is a new one (default ${formatDuration(leaf.renewBeforeMs)})
+  --cert-renew-before D  how long before its end it is renewed (default ${formatDuration(leaf.renewBeforeMs)})
   --ca-lifetime D        how long an authority lives (default ${formatDuration(authority.lifetimeMs)})
-  --ca-renew-before D    how long before its end there is a new one (default ${formatDuration(authority.renewBeforeMs)})
+  --ca-renew-before D    how long before its end it is renewed (default ${formatDuration(authority.renewBeforeMs)})
   --ca-propagation D     how long every API server may take to use a changed caBundle (default ${formatDuration(propagationMs)})
   --ca-overlap D         how long every replica may take to serve a changed certificate (default ${formatDuration(overlapMs)})
-  --client-ca-file FILE  serve only clients with a certificate of this authority, PEM, followed as it changes (default: everybody)
+  --client-ca-file FILE  serve only clients with a certificate of this authority, PEM, followed as it changes (default: any client)
   --client-name NAME     common name that the client's certificate must have; repeatable (default: any)
 `;
 
