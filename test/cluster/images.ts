@@ -10,6 +10,19 @@ export const pauseImage = 'docker.io/library/multi-nic-test-pause:1';
 /** busybox with every applet under /bin; runs `sh -c ARGS`. Use it with imagePullPolicy: Never. */
 export const boxImage = 'docker.io/library/multi-nic-test-box:1';
 
+/** Of a pod that does nothing until it is told to end. */
+export const idlePodSpec = {
+  terminationGracePeriodSeconds: 1,
+  containers: [
+    {
+      name: 'box',
+      image: boxImage,
+      imagePullPolicy: 'Never',
+      command: ['/bin/busybox', 'sh', '-c', "trap 'exit 0' TERM; while :; do busybox sleep 1 & wait; done"],
+    },
+  ],
+};
+
 export interface Images {
   /** A static program that waits, reaps orphans as process 1 has to, and ends on SIGTERM. */
   pauseProgram: string;

@@ -6,7 +6,7 @@ import type { FakeNode } from './fakeNodes.ts';
 import { ensureRequirements } from './requirements.ts';
 import { claimSlot } from './slots.ts';
 
-export { boxImage, pauseImage } from './images.ts';
+export { boxImage, idlePodSpec, pauseImage } from './images.ts';
 export { dockerArchive, type ImageSpec } from '../../images/dockerArchive.ts';
 export type { Cluster } from './cluster.ts';
 export type { Component } from './component.ts';

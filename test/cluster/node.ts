@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { run, type RunOptions, type RunResult } from '../../build/run.ts';
 import { mainNetwork, nicNetwork, podRange } from './addressing.ts';
 import type { NodePrograms } from './binaries.ts';
+import { canConnect } from './canConnect.ts';
 import { makeCgroup } from './cgroups.ts';
 import { Component } from './component.ts';
 import { containerdSocket, writeContainerdConfig } from './containerd.ts';
@@ -216,17 +215,5 @@ export class ClusterNode {
     const plugins = [{ type: 'bridge', bridge: 'cni0', isGateway: true, ipam }];
     const list = { cniVersion: '0.4.0', name: 'primary', plugins };
     writeFileSync(this.path('/etc/cni/net.d/10-primary.conflist'), `${JSON.stringify(list, null, 2)}\n`);
-  }
-}
-
-async function canConnect(path: string): Promise<boolean> {
-  const socket = connect(path);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false; // not listening yet
-  } finally {
-    socket.destroy();
   }
 }

@@ -4,7 +4,7 @@ import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { multiNicNetworks, namespaces, nodes, type Pod, pods } from '../../kube/api/resources.ts';
-import { boxImage, type Cluster, type ClusterNode } from '../cluster/index.ts';
+import { type Cluster, type ClusterNode, idlePodSpec } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { Ping } from './pings.ts';
 
@@ -46,7 +46,7 @@ export class Site {
   /** Creates a pod that does nothing until it is told to end. */
   create(name: string, node: ClusterNode): Promise<Pod> {
     const nodeSelector = { 'kubernetes.io/hostname': node.name };
-    return this.client.create(pods, { metadata: { namespace, name }, spec: { ...podSpec, nodeSelector } });
+    return this.client.create(pods, { metadata: { namespace, name }, spec: { ...idlePodSpec, nodeSelector } });
   }
 
   running(name: string): Promise<Pod> {
@@ -91,15 +91,3 @@ function network(name: string, subnet: string, ipam: object, masterNets: readonl
     },
   };
 }
-
-const podSpec = {
-  terminationGracePeriodSeconds: 1,
-  containers: [
-    {
-      name: 'box',
-      image: boxImage,
-      imagePullPolicy: 'Never',
-      command: ['/bin/busybox', 'sh', '-c', "trap 'exit 0' TERM; while :; do busybox sleep 1 & wait; done"],
-    },
-  ],
-};

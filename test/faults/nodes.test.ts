@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { buildCni } from '../../build/buildCni.ts';
@@ -9,7 +7,8 @@ import { auditedPool } from '../../core/audit/readPool.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
 import { ipPools, multiNicNetworks, nodes, type Pod, pods } from '../../kube/api/resources.ts';
-import { boxImage, type Cluster, startCluster } from '../cluster/index.ts';
+import { canConnect } from '../cluster/canConnect.ts';
+import { type Cluster, idlePodSpec, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { type InstalledSystem, installSystem, labelNamespace } from '../system/install.ts';
 import { addressesOf } from '../webhook/support.ts';
@@ -224,32 +223,8 @@ function network(name: string, subnet: string, hostBlock: number, masterNets: re
   };
 }
 
-async function canConnect(path: string): Promise<boolean> {
-  const socket = connect(path);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false; // not listening yet
-  } finally {
-    socket.destroy();
-  }
-}
-
-const podSpec = {
-  terminationGracePeriodSeconds: 1,
-  containers: [
-    {
-      name: 'box',
-      image: boxImage,
-      imagePullPolicy: 'Never',
-      command: ['/bin/busybox', 'sh', '-c', "trap 'exit 0' TERM; while :; do busybox sleep 1 & wait; done"],
-    },
-  ],
-};
-
 function podOf(name: string, node: string): Pod {
-  const spec = { ...podSpec, nodeSelector: { 'kubernetes.io/hostname': node } };
+  const spec = { ...idlePodSpec, nodeSelector: { 'kubernetes.io/hostname': node } };
   return { metadata: { namespace, name }, spec };
 }
 
@@ -262,6 +237,6 @@ const statefulSet = {
     replicas: 1,
     serviceName: 'again',
     selector: { matchLabels: labels },
-    template: { metadata: { labels }, spec: podSpec },
+    template: { metadata: { labels }, spec: idlePodSpec },
   },
 };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildCni } from '../../build/buildCni.ts';
 import { annotation } from '../../core/api/names.ts';
-import { boxImage, type Cluster, startCluster } from '../cluster/index.ts';
+import { type Cluster, idlePodSpec, startCluster } from '../cluster/index.ts';
 import { type InstalledSystem, installSystem, labelNamespace } from '../system/install.ts';
 import { networks } from './networks.ts';
 import { writeRecorder } from './recorder.ts';
@@ -44,24 +44,11 @@ export async function runPod(cluster: Cluster, { namespace, name, selection }: S
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { namespace, name, annotations: { [annotation.networks]: selection } },
-    spec: { ...podSpec, nodeSelector: { 'kubernetes.io/hostname': cluster.nodes[0]?.name } },
+    spec: { ...idlePodSpec, nodeSelector: { 'kubernetes.io/hostname': cluster.nodes[0]?.name } },
   };
   await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(pod) });
   await cluster.kubectl(['wait', '-n', namespace, `pod/${name}`, '--for=condition=Ready', '--timeout=90s']);
 }
-
-/** Of a pod that does nothing until it is told to end. */
-export const podSpec = {
-  terminationGracePeriodSeconds: 1,
-  containers: [
-    {
-      name: 'box',
-      image: boxImage,
-      imagePullPolicy: 'Never',
-      command: ['/bin/busybox', 'sh', '-c', "trap 'exit 0' TERM; while :; do busybox sleep 1 & wait; done"],
-    },
-  ],
-};
 
 /** Waits until a network has its definition in the namespace that was made last. */
 async function definitionOf(cluster: Cluster, name: string): Promise<void> {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
-import type { ClusterNode } from '../cluster/index.ts';
+import { type ClusterNode, idlePodSpec } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
-import { type MultusCluster, podSpec, runPod, startMultusCluster } from './cluster.ts';
+import { type MultusCluster, runPod, startMultusCluster } from './cluster.ts';
 import { callsFor, variable } from './recorder.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import type { AttachmentStatus } from './statuses.ts';
@@ -38,7 +38,7 @@ describe('beside a real Multus', function () {
   it('a Deployment in a labelled namespace gets its networks, and each pod reaches each other over every NIC', async () => {
     const template = {
       metadata: { labels: { app: 'workers' }, annotations: { [annotation.networks]: 'train,store' } },
-      spec: { ...podSpec, topologySpreadConstraints: spread },
+      spec: { ...idlePodSpec, topologySpreadConstraints: spread },
     };
     const spec = { replicas: 4, selector: { matchLabels: { app: 'workers' } }, template };
     await apply({
