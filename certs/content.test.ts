@@ -85,7 +85,7 @@ describe('what the certificate Secret has', () => {
     expect(factsOf({ ...content, authorityKey: other.authorityKey! }, names).canSign).to.equal(false);
   });
 
-  it('is read as far as it can be, whatever is in it', () => {
+  it('is read as far as possible, whatever it contains', () => {
     const data = formatContent(content);
     const torn = fc.record({ key: fc.constantFrom(...Object.values(secretKey)), at: fc.nat(3000), text: fc.string() });
     fc.assert(

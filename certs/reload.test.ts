@@ -78,7 +78,7 @@ describe('following a certificate on disk', () => {
     });
   });
 
-  it('says which file cannot be read, and by polling sees what nobody tells', async () => {
+  it('says which file cannot be read, and by polling sees changes that are not reported', async () => {
     const pair = await issue('late');
     paths = { cert: join(folder, 'later/tls.crt'), key: join(folder, 'later/tls.key') };
     await follow(keyPairFiles(paths, 10), async next => {
@@ -105,7 +105,7 @@ describe('following a certificate on disk', () => {
     });
   });
 
-  it('follows authorities, and does without what is none', async () => {
+  it('follows authorities, and skips anything else', async () => {
     const path = join(folder, 'ca.crt');
     const { certificate } = await authority;
     writeFileSync(path, certificate);

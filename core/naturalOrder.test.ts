@@ -8,7 +8,7 @@ describe('compareNaturally', () => {
     expect(sorted.toReversed().sort(compareNaturally)).to.deep.equal(sorted);
   });
 
-  it('is an order of all texts: the same whatever they come in', () => {
+  it('is a total order: the same result for every order of the input', () => {
     const text = fc.stringMatching(/^[a-b0-2.]{0,6}$/);
     fc.assert(
       fc.property(fc.array(text), texts => {

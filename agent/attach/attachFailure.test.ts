@@ -55,7 +55,7 @@ describe('attachFailure', () => {
     expect(message).to.equal('network n on eth1: the node has no such NIC (any more) (link.add net1-0: ENODEV: words)');
   });
 
-  it('answers 8 to whatever fails once the namespace is gone', () => {
+  it('answers 8 to anything that fails once the namespace is gone', () => {
     expect(attachFailure(attachment('/run/netns/none'), refused('link.add', 'EINVAL'), signal).code).to.equal(8);
   });
 

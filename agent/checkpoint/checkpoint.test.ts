@@ -54,7 +54,7 @@ describe('Checkpoint', () => {
     expect(warnings).to.deep.equal([]);
   });
 
-  it('tells attachments of one call, and of one pod', async () => {
+  it('finds the attachments of one call, and of one pod', async () => {
     const checkpoint = await open();
     await checkpoint.put(entry('a', { ifname: 'net1', callIfname: 'eth0' }));
     await checkpoint.put(entry('a', { ifname: 'net2', callIfname: 'eth0' }));

@@ -32,7 +32,7 @@ describe('devicePlacement', () => {
     expect((await devicePlacement(devices, sysfs)).numaNodes).to.deep.equal([1, 0, 1, 0, 3]);
   });
 
-  it('leaves out what nobody knows, and NICs', async () => {
+  it('leaves out devices of unknown place, and NICs', async () => {
     const devices = ['GPU-3', '0000:e1:00.0', '0000:ff:00.0', '../etc'].map(id => device(id));
     expect((await devicePlacement([...devices, device('0000:3b:02.1', 1)], sysfs)).numaNodes).to.deep.equal([]);
   });

@@ -54,7 +54,7 @@ describe('HostInterfaceWriter', () => {
   const states = (): string[] =>
     written.map(({ spec }) => spec.interfaces.map(({ linkState }) => linkState ?? '').join(' '));
 
-  it('tells the first change of a link at once, and what comes soon after it once that is due', async () => {
+  it('writes the first change of a link at once, and what comes soon after it when that is due', async () => {
     expect(await writer.writeNics([down(1), eth(2)], signal)).to.equal(undefined);
     nowMs = 1000;
     expect(await writer.writeNics([eth(1), eth(2)], signal)).to.equal(linkStateMs - 1000);
@@ -66,14 +66,14 @@ describe('HostInterfaceWriter', () => {
     expect(states()).to.deep.equal(['up up', 'down up', 'up down']);
   });
 
-  it('says nothing of a link that is again as it was told', async () => {
+  it('writes nothing for a link that is again as it was written', async () => {
     await writer.writeNics([down(1), eth(2)], signal);
     await writer.writeNics([eth(1), eth(2)], signal);
     expect(await writer.writeNics([down(1), eth(2)], signal)).to.equal(undefined);
     expect(states()).to.have.length(2);
   });
 
-  it('tells anything else at once, and the links with it', async () => {
+  it('writes anything else at once, and the links with it', async () => {
     await writer.writeNics([down(1), eth(2)], signal);
     expect(await writer.writeNics([eth(1), eth(2, { mtu: 9000 })], signal)).to.equal(undefined);
     expect(await writer.writeNics([eth(1)], signal)).to.equal(undefined);
@@ -91,7 +91,7 @@ describe('HostInterfaceWriter', () => {
     expect(written).to.have.length(3);
   });
 
-  it('tells a condition that flips with a link once that is due, and another one at once', async () => {
+  it('writes a condition that flips with a link when that is due, and another one at once', async () => {
     const told = (): (string | undefined)[] =>
       (written.at(-1)?.status?.conditions ?? []).map(({ type, status }) => `${type} ${status}`);
     const of = (routes: 'True' | 'False', other: 'True' | 'False'): Promise<number | undefined> =>
@@ -108,7 +108,7 @@ describe('HostInterfaceWriter', () => {
   });
 });
 
-describe('HostInterfaceWriter, asked what is told', () => {
+describe('HostInterfaceWriter, asked what is written', () => {
   it('takes what the API server keeps, also where that knows no alternative names yet', async () => {
     const spec = { hostName: 'n', interfaces: [eth(1)] };
     const object: HostInterface = {

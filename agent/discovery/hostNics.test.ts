@@ -225,7 +225,7 @@ describe('hostNic', () => {
     expect(hostNic(eth1, { addresses, routes }, {})).to.include({ netAddress: 'fd00:1::/64', hostIP: 'fd00:1::11' });
   });
 
-  it('has an address that moves from host to host behind its own', () => {
+  it('lists an address that moves from host to host after its own', () => {
     const eth1 = link('eth1');
     // As the kernel tells them: of IPv6 the newest first.
     const addresses = [

@@ -23,7 +23,7 @@ function places(over: Partial<Sighting>): string[] {
 }
 
 describe('NICs that go', () => {
-  it('keep their places while pods hold addresses on NICs behind them in their subnet, and while nobody knows', () => {
+  it('keep their places while pods hold addresses on NICs after them in their subnet, and while that is unknown', () => {
     expect(places({})).to.deep.equal(['lost eth10 down']);
     expect(places({ held: undefined })).to.deep.equal(['lost eth10 down']);
     expect(places({ held: [] })).to.deep.equal([]);
@@ -66,7 +66,7 @@ describe('NICs that come', () => {
   const known = [eleven, other];
   const found = [ten, eleven, other];
 
-  it('wait while pods hold addresses on NICs behind them in their subnet, and while nobody knows', () => {
+  it('wait while pods hold addresses on NICs after them in their subnet, and while that is unknown', () => {
     expect(places({ known, found })).to.deep.equal(['early eth10']);
     expect(places({ known, found, held: undefined })).to.deep.equal(['early eth10']);
     expect(places({ known, found, held: [] })).to.deep.equal([]);

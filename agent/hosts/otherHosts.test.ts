@@ -47,7 +47,7 @@ describe('what an agent keeps of hosts', () => {
       .and.to.deep.equal(routesTo(base, host.spec, 1));
   });
 
-  it('is of their links that they are down, so that nobody is asked there', () => {
+  it('keeps of their links that they are down, so that they are not asked', () => {
     const states = (['up', 'down', undefined] as const).map(linkState => {
       const spec = { hostName: 'other', interfaces: [{ ...nic, ...(linkState && { linkState }) }] };
       return hostTrimmer('self')({ ...host, spec }).spec.interfaces[0]?.linkState;

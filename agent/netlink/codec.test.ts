@@ -177,12 +177,12 @@ describe('netlink acknowledgements', () => {
     expect(codec.parseAcknowledgement(success)).to.deep.equal({ errno: 0, text: null });
   });
 
-  it('carry the kernel’s text behind the capped header', () => {
+  it('carry the kernel’s text after the capped header', () => {
     const refused = message(NLMSG.ERROR, NLM_F.CAPPED | NLM_F.ACK_TLVS, `efffffff${echoedHeader}07000100${text}00`);
     expect(codec.parseAcknowledgement(refused)).to.deep.equal({ errno: -17, text: 'no' });
   });
 
-  it('carry it behind the whole request too', () => {
+  it('carry it after the whole request too', () => {
     const refused = message(NLMSG.ERROR, NLM_F.ACK_TLVS, `efffffff${echoedHeader}aabbccdd07000100${text}00`);
     expect(codec.parseAcknowledgement(refused)).to.deep.equal({ errno: -17, text: 'no' });
   });

@@ -27,7 +27,7 @@ describe('ICMP echo', () => {
     expect(answeredSequence(6, reply(6, echoRequest(6, 47, token)), token)).to.equal(47);
   });
 
-  it('passes over what is none: others’ answers, requests, pieces', () => {
+  it('skips everything else: others’ answers, requests, fragments', () => {
     const mine = echoRequest(4, 7, token);
     const others = echoRequest(4, 7, Buffer.from('0102030405060709', 'hex'));
     expect(answeredSequence(4, withHeader(reply(4, others)), token)).to.equal(undefined);

@@ -63,7 +63,7 @@ describe('reachability of a NIC', () => {
     expect(seen).to.deep.equal([undefined, undefined, false, ...Array.from({ length: 9 }, () => true)]);
   });
 
-  it('asks nobody twice where there are few', () => {
+  it('asks no host twice if there are few', () => {
     for (const silent of [[], [0], [0, 0]]) {
       expect(nextPeers(probed('eth1', 1), after(silent)).map(({ host }) => host)).to.deep.equal(['h0']);
       expect(nextPeers(probed('eth1', 2), after(silent)).map(({ host }) => host)).to.have.members(['h0', 'h1']);
@@ -101,7 +101,7 @@ describe('the condition PeersReachable', () => {
     expect(condition({ eth1: after([0, 0, 0]), eth2: after([0]) })).to.include({ status: 'False' });
   });
 
-  it('is Unknown where there is nobody to ask', () => {
+  it('is Unknown if there is no host to ask', () => {
     expect(peersCondition([])).to.include({ status: 'Unknown', reason: 'NoPeers' });
   });
 

@@ -9,11 +9,11 @@ describe('isSetByAlone', () => {
   const isOurs = (...managedFields: ReturnType<typeof setBy>[]): boolean =>
     isSetByAlone({ managedFields }, 'us', ['spec', 'linkState']);
 
-  it('is so where the writer has set the field, whoever has set others', () => {
+  it('holds if the writer has set the field, whoever has set others', () => {
     expect(isOurs(setBy('us', 'linkState', 'vlan'), setBy('kubectl-edit', 'vlan'))).to.equal(true);
   });
 
-  it('is not so where somebody else has, too, or alone, or nobody is known to', () => {
+  it('does not hold if others have set it as well or alone, or no owner is known', () => {
     expect(isOurs(setBy('us', 'linkState'), setBy('kubectl', 'linkState'))).to.equal(false);
     expect(isOurs(setBy('us', 'vlan'), setBy('kubectl', 'linkState'))).to.equal(false);
     expect(isOurs()).to.equal(false);

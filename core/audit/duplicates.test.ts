@@ -89,7 +89,7 @@ describe('audit: duplicates', () => {
       expect(confirmed(suspected(input), run(input))).to.deep.equal([finding]);
     });
 
-    it('finds none in different subnets, of one pod, or where nobody could meet', () => {
+    it('finds none in different subnets, of one pod, or where they could not meet', () => {
       const ended = pair([[first!], [first!]]);
       for (const input of [
         pair([[first!], [second!]]),

@@ -15,7 +15,7 @@ function ends(
 }
 
 describe('a pod, as the audit reads it', () => {
-  it('runs until its containers have ended for good', () => {
+  it('runs until its containers have ended finally', () => {
     expect(ends({ phase: 'Running', containerStatuses: [running, ended] })).to.deep.equal([true, undefined]);
     expect(ends({ phase: 'Running', containerStatuses: [ended] })).to.deep.equal([true, undefined]);
     expect(ends({ phase: 'Succeeded', containerStatuses: [ended] })).to.deep.equal([false, at(9)]);

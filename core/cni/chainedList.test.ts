@@ -5,7 +5,7 @@ describe('core/cni/chainedList', () => {
   const bridge = { type: 'bridge', bridge: 'cni0', ipam: { type: 'host-local' } };
   const ours = { type: 'multi-nic', mode: 'chained' };
 
-  it('puts our plugin behind those of a list, and changes nothing else', () => {
+  it('appends our plugin to those of a list, and changes nothing else', () => {
     const list = { cniVersion: '1.0.0', name: 'primary', disableCheck: true, plugins: [bridge, { type: 'portmap' }] };
     expect(JSON.parse(chainedList(JSON.stringify(list)) ?? '')).to.deep.equal({
       ...list,

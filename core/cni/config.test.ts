@@ -31,7 +31,7 @@ describe('readConfig', () => {
     expect(askedFor(config)).to.deep.include(asked);
   });
 
-  it('is chained where it says so, or has no plugin of its own', () => {
+  it('is chained if it says so or has no plugin section', () => {
     const last = { ...base, plugin: undefined };
     expect(readConfig(JSON.stringify({ ...last, prevResult: {} })).chained).to.equal(true);
     expect(readConfig(JSON.stringify(last)).chained).to.equal(true);

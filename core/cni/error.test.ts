@@ -14,7 +14,7 @@ describe('core/cni/error', () => {
     expect(details).to.equal(`MNN_CNI_NETNS: ${errorTable.MNN_CNI_NETNS}`);
   });
 
-  it('keeps CNI errors, tells a full pool, or a kubelet that is away, as "try again", and anything unexpected as internal', () => {
+  it('keeps CNI errors, reports a full pool or an absent kubelet as "try again", and anything unexpected as internal', () => {
     const own = cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', 'there is none');
     expect(toCniError(own)).to.equal(own);
     const full = toCniError(new MultiNicError('MNN_POOL_FULL', 'all 2 are taken'));

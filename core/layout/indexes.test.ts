@@ -17,7 +17,7 @@ function write(pages: HostPage[], changed: HostPage[]): HostPage[] {
 }
 
 describe('host indexes', () => {
-  it('never move, never meet, and stay within the limit, whatever hosts come and go', () => {
+  it('never move, never collide, and stay within the limit, whichever hosts come and go', () => {
     const names = fc.subarray(Array.from({ length: 40 }, (_, i) => `node-${i}`));
     fc.assert(
       fc.property(fc.array(names, { maxLength: 12 }), fc.integer({ min: 1, max: 64 }), (steps, limit) => {
@@ -39,7 +39,7 @@ describe('host indexes', () => {
     );
   });
 
-  it('read page by page are as read all at once, and every host that has another index is told', () => {
+  it('read page by page equal those read all at once, and every host whose index changed is reported', () => {
     const host = fc.record({ hostName: fc.constantFrom('a', 'b', 'c', 'd'), hostIndex: fc.nat(9) });
     const step = fc.tuple(
       fc.constantFrom('p', 'q', 'r'),

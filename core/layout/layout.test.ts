@@ -104,7 +104,7 @@ describe('usable addresses', () => {
     .map(([base, bits]) => parseCidr(`${base}/${(base.includes(':') ? 128 : 32) - bits}`));
   const part = fc.tuple(fc.nat(63), fc.integer({ min: 0, max: 6 }));
 
-  it('are counted as they are given out, whatever is excluded', () => {
+  it('are counted as they are given out, for any excludes', () => {
     fc.assert(
       fc.property(smallCidr, fc.array(part, { maxLength: 4 }), (block, parts) => {
         const excludes = parts.map(([offset, bits]) => {

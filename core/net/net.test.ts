@@ -84,7 +84,7 @@ describe('networks', () => {
     fc.assert(fc.property(cidr, c => void expect(parseCidr(formatCidr(c))).to.deep.equal(c)));
   });
 
-  it('clear the bits behind the prefix', () => {
+  it('clear the bits after the prefix', () => {
     expect(formatCidr(parseCidr('10.1.2.3/16'))).to.equal('10.1.0.0/16');
     expect(formatCidr(parseCidr('fd00::1234/64'))).to.equal('fd00::/64');
   });

@@ -59,7 +59,7 @@ describe('the host that has the addresses a pod asks for', () => {
     expect(looks).to.equal(1);
   });
 
-  it('is none where the pod asks for nothing, and where addresses do not depend on the host', () => {
+  it('is undefined if the pod asks for nothing, or addresses do not depend on the host', () => {
     expect(hostOf(routed, [])).to.equal(undefined);
     expect(hostOf(networkOf('10.200.0.0/16', { hostBlock: 0, vlanMode: 'l2' }), ['10.99.0.1'])).to.equal(undefined);
   });

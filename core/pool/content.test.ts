@@ -23,7 +23,7 @@ describe("a pool's content", () => {
     });
   });
 
-  it('keeps the lines of records that nobody changes as they are, with words that only newer writers know', () => {
+  it('keeps the lines of unchanged records as they are, with words that only newer writers know', () => {
     const text = line('a', ' newer=word');
     const { allocations } = formatPool(readPool(poolOf(text)));
     expect(allocations).to.deep.equal([text]);

@@ -27,7 +27,7 @@ describe('the record of an allocation in a pool', () => {
     expect(stateOf(text)).to.equal('Allocated');
   });
 
-  it('comes back as it was, whatever Linux and Kubernetes let names be', () => {
+  it('survives a round trip, with any names that Linux and Kubernetes allow', () => {
     // dev_valid_name(): no slash, no white space; up to 15 bytes.
     const word = fc.string({ minLength: 1, maxLength: 15, unit: 'binary-ascii' }).filter(s => !/[\s/:]|[^!-~]/.test(s));
     const id = fc.stringMatching(/^[0-9a-f-]{1,36}$/);
@@ -75,7 +75,7 @@ describe('the record of an allocation in a pool', () => {
     expect(read).to.deep.equal({ ...record, name: name.slice(0, 253) });
   });
 
-  it('is none where it has lost its form', () => {
+  it('is not read if it is malformed', () => {
     for (const broken of [
       '',
       'Allocated',

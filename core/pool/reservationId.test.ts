@@ -17,7 +17,7 @@ describe('the id of a reservation', () => {
     expect(reservationId('00000000-55b5-4b58-9d6c-0f3a7d1c2e4f', pod)).to.not.equal(id);
   });
 
-  it('is for the pod that it was made for, in whatever round of its admission', () => {
+  it('belongs to the pod that it was made for, in any round of its admission', () => {
     expect(isReservationFor(id, { ...pod })).to.equal(true);
   });
 

@@ -40,7 +40,7 @@ describe('the pool of a reservation', () => {
     expect(reservationPool(network('', {}), nic('172.20.1.9/24'), 'n1')).to.equal('net.page.0');
   });
 
-  it('is none where the addresses are not the network’s', () => {
+  it('is undefined if the addresses are not the network’s', () => {
     expect(reservationPool(network('10.200.0.0/16', {}), nic('10.201.0.1/18'), 'n1')).to.equal(undefined);
     expect(reservationPool(network('10.200.0.0/16', {}), nic('nonsense'), 'n1')).to.equal(undefined);
     expect(reservationPool(network('', { type: 'whereabouts' }), nic('172.20.1.9/24'), 'n1')).to.equal(undefined);

@@ -62,7 +62,7 @@ const text = ({ table, dst, gateway, dev, metric }: PresentRoute): string =>
   `${table} ${dst} ${gateway} ${dev} ${metric}`;
 
 describe('diffRoutes', () => {
-  it('turns whatever is there into what is wanted, and then finds no difference', () => {
+  it('turns any state into the wanted one, and then finds no difference', () => {
     fc.assert(
       fc.property(wanted, present, (want, have) => {
         const after = apply(have, diffRoutes({ ...want, priority: 5400 }, have));

@@ -38,7 +38,7 @@ const step = fc.oneof(
 const text = (routes: Iterable<L3Route>): string[] => Array.from(routes, route => JSON.stringify(route)).sort();
 
 describe('NetworkPlan', () => {
-  it('wants after any changes what it would want anew, and tells what differs', () => {
+  it('wants after any changes what it would want from scratch, and reports what differs', () => {
     fc.assert(
       fc.property(fc.array(fc.array(step, { maxLength: 4 }), { maxLength: 8 }), passes => {
         const base = routeBase(network, interfaces, self);
@@ -70,7 +70,7 @@ describe('NetworkPlan', () => {
     );
   });
 
-  it('does not look at hosts that it is not told of', () => {
+  it('does not look at hosts that have not changed', () => {
     const plan = new NetworkPlan(routeBase(network, interfaces, self), 'self');
     const hostIndexes = new Map(names.map((name, i) => [name, i]));
     const asked: string[] = [];

@@ -6,7 +6,7 @@ const names = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,6}$/), { maxLength: 30 
 const users = names.map(list => list.map((name, i) => ({ name, subnets: [`10.${i}.0.0/16`] })));
 
 describe('assignTables', () => {
-  it('gives each network a table of our range that nobody else uses, the same in any order', () => {
+  it('gives each network a table of our range that nothing else uses, the same in any order', () => {
     fc.assert(
       fc.property(users, fc.array(fc.nat(0xffff)), (networks, taken) => {
         const foreign = new Set(taken.map(offset => firstTable + offset));
@@ -19,7 +19,7 @@ describe('assignTables', () => {
     );
   });
 
-  it('keeps the table that the rules of a network lead to already, whatever comes or goes beside it', () => {
+  it('keeps the table that the rules of a network already lead to, whichever networks come or go', () => {
     fc.assert(
       fc.property(users, fc.nat(0xffff), (networks, offset) => {
         fc.pre(networks.length > 1);

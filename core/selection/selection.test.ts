@@ -97,7 +97,7 @@ describe('NICs that the pod names', () => {
     expect(select(['ens1f0', 'eth2', 'eth1', 'enp59s0f0'])).to.deep.equal(['eth1', 'eth2']);
   });
 
-  it('are told where there are none of that name', () => {
+  it('are reported if none has that name', () => {
     expect(select(['eth1', 'enp59s0f1'])).to.contain('the NIC enp59s0f1');
   });
 });

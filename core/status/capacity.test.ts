@@ -23,7 +23,7 @@ describe('capacityState', () => {
     expect(summary({ a: 'published', b: 'noNode', c: 'noBlock' })).to.match(/^True CapacityPublished/);
   });
 
-  it('tells that no node at all can take pods yet', () => {
+  it('reports that no node at all can take pods yet', () => {
     expect(summary({ a: 'noBlock', b: 'waiting', c: 'noNode' })).to.match(/^False NoNode WaitForConfig/);
   });
 

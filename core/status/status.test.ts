@@ -199,7 +199,7 @@ describe('hostsState', () => {
   const allocated: Allocated = { hasIndex: () => true, indexes: 64, refused: [], unassigned: [], keptIndexes: [] };
   const survey = surveyHosts(network(), [host('a', [two]), host('b', [two])]);
 
-  it('tells waiting hosts from those that no index was left for', () => {
+  it('distinguishes waiting hosts from those that no index was left for', () => {
     const hasIndex = (name: string): boolean => name === 'a';
     expect(hostsState(network(), survey, { ...allocated, hasIndex })).to.deep.include({
       configStatus: 'WaitForConfig',
@@ -270,7 +270,7 @@ describe('networkStatus', () => {
     }
   });
 
-  it('is the same whenever it was written, and whatever order its keys are stored in', () => {
+  it('is equal regardless of when it was written and in which order its keys are stored', () => {
     const first = status();
     const later = status({ ...first, lastSyncTime: '2020-01-01T00:00:00Z' });
     const reordered = Object.fromEntries(Object.entries(later).reverse()) as unknown as MultiNicNetworkStatus;
@@ -279,7 +279,7 @@ describe('networkStatus', () => {
     expect(sameStatus(undefined, first)).to.equal(false);
   });
 
-  it('tells a change of counts from all others', () => {
+  it('distinguishes a change of counts from all others', () => {
     const first = { ...status(), addresses: { used: 1, capacity: 9 } };
     const more = { ...first, addresses: { used: 2, capacity: 9 } };
     expect(sameStatus(first, more)).to.equal(false);

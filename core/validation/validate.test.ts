@@ -9,7 +9,7 @@ import { describe as text } from '../network/finding.ts';
 import { validateSpecification } from './validate.ts';
 
 describe('the rules of a network’s specification', () => {
-  it('refuse a plugin that is none, or this one', () => {
+  it('refuse a name that no plugin can have, or this plugin itself', () => {
     for (const type of ['../ipvlan', 'a b', '..', '']) {
       expect(check({ plugin: plugin(type), ipam: { type: 'static' }, multiNICIPAM: false }).join()).to.contain(
         'error MNN_PLUGIN_INVALID spec.plugin.type',
@@ -99,7 +99,7 @@ describe('the rules of a network’s specification', () => {
     ]);
   });
 
-  it('never throw, whatever the schema lets pass, and say each thing in words', () => {
+  it('never throw for anything that the schema lets pass, and explain each finding', () => {
     const cidrish = fc.oneof(
       fc.string(),
       fc.ipV4().map(a => `${a}/24`),

@@ -206,7 +206,7 @@ describe('changing a network', () => {
     return findings.map(f => `${f.code} ${f.path}: ${f.detail}`);
   };
 
-  it('is free while nobody holds an address', () => {
+  it('is allowed while no pod holds an address', () => {
     expect(change({ subnet: '10.9.0.0/16', ipam: { hostBlock: 4 } }, [])).to.deep.equal([]);
     expect(change({ subnet: '10.9.0.0/16' }, held.slice(2))).to.deep.equal([]);
   });
@@ -226,7 +226,7 @@ describe('changing a network', () => {
     expect(change({ subnet: '10.200.0.1/16', masterNets: ['172.20.1.0/24'], namespaces: ['x'] })).to.deep.equal([]);
   });
 
-  it('may exclude what nobody holds only', () => {
+  it('may only exclude what no pod holds', () => {
     expect(change({ ipam: { excludeCIDRs: ['10.200.0.67'] } })).to.deep.equal([]);
     expect(change({ ipam: { excludeCIDRs: ['10.200.0.64/28'] } })).to.deep.equal([
       'MNN_IN_USE spec.ipam: excludeCIDRs: 10.200.0.64/28 covers addresses of 2 pods (ns/pod-a and 1 more)',
@@ -240,7 +240,7 @@ describe('deleting a network', () => {
     nics: [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses }],
   });
 
-  it('is free where nobody holds an address', () => {
+  it('is allowed where no pod holds an address', () => {
     expect(validateDeletion([record('Released', ['10.200.0.65/19']), record('Allocated', [])])).to.deep.equal([]);
   });
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Backoff, spread } from './backoff.ts';
 
 describe('Backoff', () => {
-  it('doubles from the shortest delay to the longest and starts anew after a reset', () => {
+  it('doubles from the shortest delay to the longest and starts over after a reset', () => {
     const backoff = new Backoff({ minMs: 100, maxMs: 1_000, jitter: 0 });
     expect([1, 2, 3, 4, 5, 6].map(() => backoff.next())).to.deep.equal([100, 200, 400, 800, 1_000, 1_000]);
     backoff.reset();

@@ -37,7 +37,7 @@ describe('KubeClient, against a server that misbehaves', () => {
   const ref = { namespace: 'ns', name: 'a' };
   const object = { metadata: ref, spec: {} };
 
-  it('comes back when a throttling server says so, also with a write', async () => {
+  it('retries when a throttling server says so, also a write', async () => {
     answer = (_, response) => {
       if (requests.length < 3) answerJson(response, 429, { kind: 'Status', code: 429 }, { 'retry-after': '0' });
       else answerJson(response, 201, object);
@@ -79,7 +79,7 @@ describe('KubeClient, against a server that misbehaves', () => {
     expect(requests).to.deep.equal(['GET first', 'GET first', 'GET first', 'GET second']);
   });
 
-  it('keeps the path of a server behind a prefix, and shows what a proxy says in plain text', async () => {
+  it('keeps the path prefix of a server, and shows what a proxy says in plain text', async () => {
     answer = (request, response) => {
       response.writeHead(502, { 'content-type': 'text/plain' }).end(`no upstream for ${request.url}\n`);
     };
@@ -104,7 +104,7 @@ describe('connections', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('of a pod: reads token and authority anew each time, and writes IPv6 addresses in brackets', async () => {
+  it('of a pod: reads token and authority again each time, and writes IPv6 addresses in brackets', async () => {
     process.env.KUBERNETES_SERVICE_HOST = 'fd00::1';
     process.env.KUBERNETES_SERVICE_PORT = '6443';
     await writeFile(join(folder, 'ca.crt'), 'CA');

@@ -108,7 +108,7 @@ describe('PoolStore, against a server that misbehaves', () => {
     expect(failures).to.deep.equal([]);
   });
 
-  it('checks a first record that it finds, as whoever wrote that may not have: until then the network may have been edited', async () => {
+  it('checks a first record that it finds, because its writer may not have: the network may have been edited meanwhile', async () => {
     const edit = (generation: number): void => {
       answer = (method, url) =>
         url.includes('/multinicnetworks/') && method === 'GET'

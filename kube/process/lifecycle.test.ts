@@ -42,7 +42,7 @@ describe('runAll', () => {
     expect(log).to.deep.equal(['a starts', 'a ready', 'b starts', 'c starts', 'c stops', 'b stops', 'a stops']);
   });
 
-  it('stops all at the same moment where it is told to', async () => {
+  it('stops all parts at once if asked to', async () => {
     const log: string[] = [];
     const lines: string[] = [];
     const first = Promise.withResolvers<void>();

@@ -116,7 +116,7 @@ describe('WorkQueue', () => {
     expect(lines.map(line => (JSON.parse(line) as { key: string }).key)).to.deep.equal(['bad', 'bad']);
   });
 
-  it('looks at a key again when the handler asks for it', async () => {
+  it('handles a key again when the handler asks for it', async () => {
     let runs = 0;
     const done = Promise.withResolvers<void>();
     const queue = startQueue(() => {
@@ -143,7 +143,7 @@ describe('WorkQueue', () => {
     expect(runs).to.equal(2);
   });
 
-  it('stops: tells the running handler, waits for it, forgets the rest', async () => {
+  it('stops: signals the running handler, waits for it, drops the rest', async () => {
     const worked: string[] = [];
     const started = Promise.withResolvers<void>();
     const queue = startQueue(async (key, signal) => {

@@ -87,7 +87,7 @@ describe('HealthServer', () => {
     expect(error).to.have.property('code', 'EADDRINUSE');
   });
 
-  it('answers whoever looks around on the node’s ports, and writes nothing of it into the log', async () => {
+  it('answers port scanners of the node, and logs nothing of them', async () => {
     const lines: string[] = [];
     const { server } = await serve({ logger: pino({}, { write: line => lines.push(line) }) });
     const socket = connect(server.port, '127.0.0.1');

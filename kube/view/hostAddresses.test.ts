@@ -46,7 +46,7 @@ describe('HostAddresses', () => {
     expect(looks).to.deep.equal(['n-3']);
   });
 
-  it('are found anew where the networks are others', () => {
+  it('are found again when the networks have changed', () => {
     expect(held()).to.have.length(3);
     addresses.networksChanged();
     looks = [];

@@ -63,7 +63,7 @@ const text = (profiles: Iterable<HostProfile>): string[] =>
   ).sort();
 
 describe('HostProfiles', () => {
-  it('are after any changes what they would be anew, whatever of them was prepared', () => {
+  it('equal after any changes those made from scratch, however many were prepared', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), steps => {
         const cluster = new PlannedCluster();

@@ -97,7 +97,7 @@ describe('agent: attachments on two hosts', function () {
         await sandbox.del(config);
       });
 
-      it(`an interface that somebody else made is refused and left alone`, async () => {
+      it(`an interface that something else made is refused and left alone`, async () => {
         const config = await multusConfig(site, name, { cniArgs: { nics: 2 } });
         using sandbox = await Sandbox.make(site, site.hosts[0]!, `${name}-taken`);
         sandbox.namespace.ip('link', 'add', 'net1-1', 'type', 'veth', 'peer', 'name', 'other');
@@ -173,7 +173,7 @@ describe('agent: attachments on two hosts', function () {
     await sandbox.del(config);
   });
 
-  it('ptp: of two sandboxes of a pod the later one has its addresses, whatever happens to the routes of others', async () => {
+  it('ptp: of two sandboxes of a pod the later one has its addresses, whatever happens to other routes', async () => {
     const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 1 } });
     const [host] = site.hosts;
     using other = await Sandbox.make(site, host!, 'other');

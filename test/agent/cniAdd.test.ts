@@ -1,6 +1,6 @@
 /**
  * The CNI specification, line by line, by the real executable and agent: its section 2 "ADD", and calls at once. What other tests show already:
- *  19         attach.test: "an interface that somebody else made is refused and left alone", delegates.test: "what was made before a delegate
+ *  19         attach.test: "an interface that something else made is refused and left alone", delegates.test: "what was made before a delegate
  *             failed is taken away again", withoutMultus.test: "is all or nothing in a chained call"
  *  20         decisions.test: "honours nics and masters of cni-args, and the asked address"
  *  35         attach.test: "serves many sandboxes at once, with distinct addresses"; one at a time for one container: serial.test

@@ -110,7 +110,7 @@ describeEach('netlink: failures', test => {
     expect(await test.netlink.one(namespace.path, { op: 'route.list', table: 254, family: 4 })).to.have.length(2);
   });
 
-  it('tells a namespace that has vanished from other failures', async () => {
+  it('distinguishes a namespace that has vanished from other failures', async () => {
     const gone = new TestNamespace();
     gone[Symbol.dispose]();
     const error = await failure(test.netlink.run(gone.path, [{ op: 'link.list' }]));
@@ -213,7 +213,7 @@ describeEach('netlink: failures', test => {
     expect(ended).to.deep.equal(['beside it', 'long', 'behind it']);
   });
 
-  it('does nothing any more once it is closed, and tells those who listen', async () => {
+  it('does nothing any more once it is closed, and ends its listeners', async () => {
     const namespace = test.namespace();
     const monitor = await test.netlink.monitor(namespace.path, ['link']);
     const next = rejection(monitor[Symbol.asyncIterator]().next());

@@ -201,7 +201,7 @@ describeEach('netlink: links', test => {
     expect(outside.find(link => link.name === 'v0')?.master).to.equal(null);
   });
 
-  it('changes only what it is told to', async () => {
+  it('changes only what it is asked to', async () => {
     const namespace = test.namespace();
     namespace.ip('link', 'add', 'name', 'v0', 'type', 'veth', 'peer', 'name', 'v1');
     const longName = 'an-alternative-name-of-more-than-fifteen-bytes';

@@ -43,10 +43,10 @@ describeEach('netlink: monitor', test => {
   });
 });
 
-describe('netlink: what the monitor tells (koffi)', () => {
+describe('netlink: what the monitor reports (koffi)', () => {
   const test = fixture('koffi');
 
-  it('tells of links, addresses, routes and rules coming and going', async () => {
+  it('reports links, addresses, routes and rules that come and go', async () => {
     const namespace = test.namespace();
     await using monitor = await test.netlink.monitor(namespace.path, [
       'link',
@@ -128,7 +128,7 @@ describe('netlink: what the monitor tells (koffi)', () => {
   });
 });
 
-describe('netlink: what the monitor tells (ip)', () => {
+describe('netlink: what the monitor reports (ip)', () => {
   const test = fixture('ip');
   const changed: MonitorEvent = { type: 'resync', reason: 'change' };
 

@@ -174,7 +174,7 @@ describeEach('netlink: routes', test => {
     expect(listed.map(({ gateway }) => gateway)).to.deep.equal(['10.2.0.9']);
   });
 
-  it('appends a route behind others to the same destination, each of which goes on its own', async () => {
+  it('appends a route after others to the same destination, each of which can be removed alone', async () => {
     const namespace = prepared();
     const four: Route = { dst: '10.200.1.0/24', table: 500, protocol };
     const six: Route = { dst: 'fd00:200::/64', table: 500, protocol };
@@ -255,7 +255,7 @@ describe('netlink: many changes (koffi)', () => {
     expect(await test.netlink.one(namespace.path, { op: 'route.list', table: 500 })).to.have.length(10_000);
   });
 
-  it('fail with a piece, also while the next one is made: a rejection that nobody handles ends the process', async () => {
+  it('fail with a piece, also while the next one is made: an unhandled rejection would end the process', async () => {
     const unhandled: unknown[] = [];
     const listener = (reason: unknown): void => void unhandled.push(reason);
     process.on('unhandledRejection', listener);

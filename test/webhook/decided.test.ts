@@ -72,7 +72,7 @@ describe('what admission decided', () => {
     });
   }
 
-  it('holds up nobody who changes something else of a pod while no webhook answers, as the controllers of Jobs do', async () => {
+  it('does not hold up other changes of a pod while no webhook answers, such as those of the controllers of Jobs', async () => {
     const { client, webhook } = running();
     await installWebhooks(client, { ...webhook, port: await freePort() });
     try {

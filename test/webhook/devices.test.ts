@@ -110,7 +110,7 @@ describe('pods of networks whose NICs a device plugin hands out, through the rea
     expect(resourcesOf(again)).to.deep.equal(resourcesOf(first));
   });
 
-  it('are told what they ask for in vain', async () => {
+  it('are warned of what they ask for in vain', async () => {
     const few = { limits: { 'openshift.io/vf': '1' } };
     expect(await warnings([{ name: 'vf', 'cni-args': { nics: 2 } }], [{ name: 'main', resources: few }])).to.contain(
       "the containers ask for 1 openshift.io/vf, the pod's networks take 2",

@@ -167,7 +167,7 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
     expect(await mutated(pod)).to.deep.equal(injected(pod));
   });
 
-  it('lose no entry of the user, in whatever order and with whatever keys', async () => {
+  it('lose no entry of the user, in any order and with any keys', async () => {
     const extra = fc.dictionary(fc.constantFrom('bandwidth', 'portMappings', 'x', 'infinibandGUID'), fc.jsonValue(), {
       noNullPrototype: true,
     });

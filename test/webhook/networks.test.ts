@@ -152,7 +152,7 @@ describe('applying networks, through the real API server', () => {
     await patch({ namespaces: ['used', 'default'] }, { labels: { tier: 'a' } });
   });
 
-  it('keeps its pools while pods hold addresses of them, but not those that nobody has any more', async () => {
+  it('keeps its pools while pods hold addresses of them, but not those that nothing uses any more', async () => {
     const { client } = running();
     const rows = (await listPoolRows(client, { network: 'used' })).filter(({ used }) => used);
     const pool = await client.get(ipPools, { name: rows[0]?.name ?? '' });

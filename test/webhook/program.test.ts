@@ -90,7 +90,7 @@ describe('the webhook program with the controller, and no more rights than its m
     expect(lines.filter(({ level }) => level === 'error' || level === 'warn')).to.deep.equal([]);
   });
 
-  it('ends in order when it is told to', async () => {
+  it('ends in order when it is asked to', async () => {
     program.kill('SIGTERM');
     const [code] = (await once(program, 'exit')) as [number | null];
     expect(code).to.equal(0);

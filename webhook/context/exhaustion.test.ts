@@ -14,7 +14,7 @@ describe('a network without addresses', () => {
     networkNames: () => ['net', 'roomy'],
   };
 
-  it('is counted with every refusal, and told as an event now and then', async () => {
+  it('is counted with every refusal, and recorded as an event now and then', async () => {
     const registry = new Registry();
     const events: unknown[][] = [];
     let now = 0;

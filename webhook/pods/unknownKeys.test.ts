@@ -18,8 +18,8 @@ const networkOf = (type: string, ipam = multiNicIpam) =>
 const warnings = (element: object, network = networkOf('ipvlan')) =>
   unknownKeyWarnings(network, { name: 'net', ...element });
 
-describe('keys of a selection element that nobody reads', () => {
-  it('are told, of the element and of its cni-args', () => {
+describe('keys of a selection element that nothing reads', () => {
+  it('are reported, of the element and of its cni-args', () => {
     expect(warnings({ ip: ['10.0.0.1'] })).to.deep.equal([
       'the element for network net has keys that have no effect: "ip" (MNN_NETWORKS_ANNOTATION_INVALID)',
     ]);
@@ -43,12 +43,12 @@ describe('keys of a selection element that nobody reads', () => {
     expect(warnings({ ...known, ...others, 'cni-args': args })).to.deep.equal([]);
   });
 
-  it('are not told of cni-args that another plugin reads', () => {
+  it('are not reported in cni-args that another plugin reads', () => {
     for (const network of [networkOf('sriov'), networkOf('macvlan', 'whereabouts')])
       expect(warnings({ 'cni-args': { nic: 1 } }, network)).to.deep.equal([]);
   });
 
-  it('are told in few words, however many they are', () => {
+  it('are reported briefly, however many there are', () => {
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`${i}${'x'.repeat(1000)}`, i]));
     const [text = ''] = warnings({ 'cni-args': many });
     expect(text.length).to.be.lessThan(300);

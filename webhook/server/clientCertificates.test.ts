@@ -72,7 +72,7 @@ describe('the admission server that asks for client certificates', () => {
     }
   }
 
-  it('serves the API server, and nobody without a certificate, with another authority’s or another name', async () => {
+  it('serves the API server, and no client without a certificate, or with one of another authority or name', async () => {
     const other = await createAuthority({ commonName: 'other' }, validity);
     const subject = { commonName: 'apiserver' };
     expect(await call(await (await authority).issue({ ...validity, subject }))).to.equal(200);

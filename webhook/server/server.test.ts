@@ -107,7 +107,7 @@ describe('the admission server', () => {
       .match(/^MNN_POOL_FULL: no address is left\. Free addresses/);
   });
 
-  it('leaves it to failurePolicy where nobody could decide', async () => {
+  it('leaves it to failurePolicy if no decision was possible', async () => {
     const { status, text } = await post('/broken', JSON.stringify(review('u1')));
     expect(status).to.equal(500);
     expect(JSON.parse(text)).to.include({ kind: 'Status', reason: 'InternalError' });
@@ -203,7 +203,7 @@ describe('the admission server', () => {
     }
   });
 
-  it('counts what nobody sends who is an API server under one name, so that no caller can grow the metrics', async () => {
+  it('counts what no API server sends under one name, so that no caller can grow the metrics', async () => {
     const kind = { group: '', version: 'v1', kind: 'Invented' };
     const invented = review('u1', { kind, operation: 'MAKE' });
     await post('/allow', JSON.stringify(invented));
