@@ -17,7 +17,7 @@ import { PageSweeper } from './sweeps/pages.ts';
 import { createSweeper } from './sweeps/sweeper.ts';
 import { addTriggers } from './triggers.ts';
 
-/** One term as the leader: everything is made anew, so nothing that an earlier leader believed is carried over. */
+/** One term as the leader: everything is created for it, so nothing that an earlier leader believed is carried over. */
 export interface LeaderSession {
   context: LeaderContext;
   /** Undefined where others keep the certificates. */

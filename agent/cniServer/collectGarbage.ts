@@ -82,7 +82,7 @@ function linksOf(entries: readonly CheckpointEntry[]): ValidAttachment[] {
 const mostLinks = 64;
 
 /**
- * An attachment that the runtime knows but that has no entry (its file was lost) has its links all the same: a plugin that is not told of them would
+ * An attachment that the runtime knows but that has no entry (its file was lost) has its links all the same: a plugin that does not hear of them would
  * free the addresses of a running pod. Their number is not known; naming one that does not exist costs nothing.
  */
 function lostLinks({ checkpoint }: CniContext, valid: readonly ValidAttachment[]): ValidAttachment[] {

@@ -2,7 +2,7 @@ import type { Family } from '../../core/net/address.ts';
 import { type NicRequest, readNicRequest } from '../../core/selection/request.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 
-/** How long the node's copies may lag behind those of whoever admitted the pod, ms: after a refusal, the runtime makes the sandbox anew. */
+/** How long the node's copies may lag behind those of whoever admitted the pod, ms: after a refusal, the runtime creates the sandbox again. */
 export const lagMs = 5000;
 
 /** What a call asks for: one network for one interface of one pod. */

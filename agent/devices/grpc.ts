@@ -83,9 +83,9 @@ async function answerOf(stream: ClientHttp2Stream, method: string): Promise<Buff
   const chunks: Buffer[] = [];
   let size = 0;
   // The status comes after the message, or instead of it.
-  let told: IncomingHttpHeaders = {};
-  stream.on('response', headers => (told = headers));
-  stream.on('trailers', (trailers: IncomingHttpHeaders) => (told = { ...told, ...trailers }));
+  let heard: IncomingHttpHeaders = {};
+  stream.on('response', headers => (heard = headers));
+  stream.on('trailers', (trailers: IncomingHttpHeaders) => (heard = { ...heard, ...trailers }));
   stream.on('data', (chunk: Buffer) => {
     size += chunk.length;
     chunks.push(chunk);
@@ -94,15 +94,15 @@ async function answerOf(stream: ClientHttp2Stream, method: string): Promise<Buff
   });
   stream.on('error', reject);
   stream.on('close', () => {
-    const failure = failureOf(told, method);
+    const failure = failureOf(heard, method);
     if (failure) reject(failure);
     else resolve(Buffer.concat(chunks));
   });
   return promise;
 }
 
-function failureOf(told: IncomingHttpHeaders, method: string): GrpcError | undefined {
-  const { 'grpc-status': status, 'grpc-message': message = '', ':status': http } = told;
+function failureOf(heard: IncomingHttpHeaders, method: string): GrpcError | undefined {
+  const { 'grpc-status': status, 'grpc-message': message = '', ':status': http } = heard;
   if (typeof status !== 'string') {
     return new GrpcError(grpcStatus.unavailable, `${method}: no gRPC answer (HTTP status ${String(http)})`);
   }

@@ -12,7 +12,7 @@ const askTimeoutMs = 5_000;
 
 /**
  * Whether the system is being uninstalled. An uninstallation removes the agent's account and its rights in any order, often before the agent
- * is told to end, and from then on no request is answered. So the agent's namespace, the first thing to go, is watched all along: a watch
+ * is asked to end, and from then on no request is answered. So the agent's namespace, the first thing to go, is watched all along: a watch
  * that is open already still tells of its end. It hardly ever changes otherwise.
  */
 export class Installation implements Runnable {

@@ -18,7 +18,7 @@ export interface HostParts {
   readonly probe: ConnectivityProbe;
 }
 
-/** The parts, told of what changes in the kernel and in the cluster. */
+/** The parts, connected to changes in the kernel and in the cluster. */
 export function hostParts(setup: AgentSetup, cluster: ClusterParts): HostParts {
   const { client, netlink, checkpoint, logger, options, metrics, queues: observer } = setup;
   const { sources, view, records, events } = cluster;

@@ -76,7 +76,7 @@ export class PodSource {
   }
 }
 
-/** Whether a pod is being deleted, or has finished for good. */
+/** Whether a pod is being deleted or has finished. */
 export function isEnding({ metadata, status }: Pod): boolean {
   return metadata.deletionTimestamp !== undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }

@@ -25,7 +25,7 @@ export class EchoSocket implements Disposable {
 
   /**
    * @param token tokenSize bytes that nobody guesses
-   * @param answered told of each answer, with the request's sequence number
+   * @param answered called for each answer, with the request's sequence number
    * @throws SystemError
    */
   constructor(family: Family, token: Buffer, answered: (sequence: number) => void) {

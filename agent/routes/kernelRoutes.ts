@@ -147,7 +147,7 @@ export class KernelRoutes {
     }
   }
 
-  /** Replaces names of links and networks by numbers. @param lacking told of routes by a link that is not there */
+  /** Replaces names of links and networks with numbers. @param lacking gets a line for each route by a link that does not exist */
   *#resolve(networks: readonly Pick<NetworkRoutes, 'name' | 'routes'>[], lacking: Set<string>): Generator<SetRoute> {
     for (const { name, routes } of networks) {
       const table = this.#tables.get(name);

@@ -64,7 +64,7 @@ const conflictMs = 100;
 const key = 'certificates';
 
 /** What people read of a step, as an event of the Secret and in the log. */
-const told = {
+const reports = {
   'create-authority': ['AuthorityCreated', 'created a new certificate authority'],
   'adopt-authorities': ['AuthorityAdopted', 'kept earlier certificate authorities'],
   trust: ['AuthorityTrusted', 'added the authority to the caBundles of the webhooks'],
@@ -111,7 +111,7 @@ export class CertificateKeeper implements Runnable {
     await group(this.name, [...watched, queue]).start(signal);
   }
 
-  /** Only tells when to look: the objects are read anew each time, as a copy may lag. So only metadata are kept. */
+  /** Only tells when to look: the objects are read again each time, because a copy may lag. So only metadata are kept. */
   #informer(resource: Resource, { namespace, name }: { namespace?: string; name: string }): Informer<KubeObject> {
     const { client, logger, observer } = this.#parts;
     return new Informer<KubeObject>({
@@ -243,7 +243,7 @@ export class CertificateKeeper implements Runnable {
 
   #tell(step: TakenStep, secret: Secret | undefined, why: string): void {
     const { logger, events, options } = this.#parts;
-    const [reason, what] = told[step.do];
+    const [reason, what] = reports[step.do];
     this.#steps.set(step.do, { count: (this.#steps.get(step.do)?.count ?? 0) + 1, last: new Date() });
     logger.info({ step: step.do, why, secret: options.secret }, what);
     if (!secret) return;

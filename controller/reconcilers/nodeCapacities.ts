@@ -23,7 +23,7 @@ type Patch = Record<string, string | null>;
 /**
  * Keeps what the scheduler knows of networks on nodes: the extended resources multinic.fms.io/<network> (addresses) and
  * mbps.multinic.fms.io/<network> (bandwidth), and the label nics.multinic.fms.io/<network> (usable NICs). The kubelet leaves resources that
- * no device plugin owns alone, except that it sets them to 0 when it registers the node anew, which is noticed and mended like any other
+ * no device plugin owns alone, except that it sets them to 0 when it registers the node again, which is noticed and corrected like any other
  * difference. One merge patch per node.
  *
  * Nothing that a node's pods have claimed is taken from it (see keepClaimed): links go down, and kubelets are restarted. For the same reason a

@@ -143,7 +143,7 @@ export class SriovObjects {
     }
   }
 
-  /** Shared fields that are not wanted any more, and that nobody else has set. The copies do not tell who has. */
+  /** Shared fields that are not wanted any more, and that nobody else has set. The copies do not show who has. */
   async #givenUp<Spec extends object>(
     { resource, sharedFields = [] }: Kept<Spec>,
     found: ApiObject<Spec>,

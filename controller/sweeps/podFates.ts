@@ -79,7 +79,7 @@ export class PodFates {
     return !pod || isFinished(pod.status) || isFailing(pod.status);
   }
 
-  /** Begins a sweep: nodes are read anew. */
+  /** Begins a sweep: nodes are read again. */
   begin(): void {
     this.#beats.clear();
   }
@@ -91,7 +91,7 @@ export class PodFates {
     this.#seen.keep(uids);
   }
 
-  /** Whether the record's pod is finished or gone for good. Rejected where the API server does not answer. */
+  /** Whether the record's pod is finished or gone. Rejected if the API server does not answer. */
   async isOver(record: Allocation, signal: AbortSignal): Promise<boolean> {
     const { podUID } = record;
     const ageMs = this.#seen.ageMs(podUID);
@@ -204,7 +204,7 @@ function wasCutOff(node: Node, time: number): boolean {
  * know of the deletion.
  */
 function hasEnded(gone: Gone, beat: string, askedAt: number): boolean {
-  // A lease that was read before the pod was gone proves nothing: the next sweep reads anew.
+  // A lease that was read before the pod was gone proves nothing: the next sweep reads again.
   if (askedAt < gone.foundAt) return false;
   gone.beat ??= beat;
   if (beat !== gone.beat) {

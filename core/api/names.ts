@@ -74,7 +74,7 @@ export const certificates = {
   service: 'multi-nic-webhook',
 } as const;
 
-/** Namespace that the system runs in, unless told otherwise. */
+/** Namespace that the system runs in by default. */
 export const systemNamespace = 'multi-nic-system';
 
 /** The CNI plugin type: name of the executable and of the network configuration's `type`. */

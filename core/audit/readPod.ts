@@ -54,7 +54,7 @@ function decidedAndAsked(text: string): Pick<AuditedPod, 'attachments' | 'macs'>
 }
 
 /**
- * When the pod's containers ended for good, or must have ended; undefined if they have not. A deleted pod that a finalizer holds is still called
+ * When the pod's containers finally ended, or must have ended; undefined if they have not. A deleted pod that a finalizer holds is still called
  * running. Kubelets before Kubernetes 1.27 call a pod failed before they end its containers, and may never tell when these ended.
  */
 function endOf({ metadata, spec, status }: PodObject): Date | undefined {

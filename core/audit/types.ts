@@ -28,7 +28,7 @@ export interface AuditedPod {
   /** The reservation that it carries. */
   reservation?: string;
   isRunning: boolean;
-  /** When its containers ended for good. */
+  /** When its containers finally ended. */
   endedAt?: Date;
   /** What admission decided. */
   attachments: { network: string; interface: string; nics: readonly AllocatedNic[] }[];

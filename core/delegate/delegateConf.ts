@@ -94,7 +94,7 @@ function ipamSection(ipam: NicIpam): Record<string, unknown> {
 
 /**
  * Only what the network declares, as a runtime would; addresses and device always, as they are for this NIC alone. What the pod's author
- * wrote of either goes no further: the plugin `static` would take `ips` in the place of what was granted, `host-device` any device.
+ * wrote of either goes no further: the plugin `static` would take `ips` instead of what was granted, `host-device` any device.
  */
 function runtimePart({ capabilities = {} }: PluginSpec, nic: DelegateNic, handed: Handed): Record<string, unknown> {
   const decided = nic.ipam.kind === 'given' ? ['deviceID', 'ips'] : ['deviceID'];

@@ -33,7 +33,7 @@ export class HostIndexes {
     return this.#indexes;
   }
 
-  /** Puts a page in the place of its earlier version; undefined takes it away. @returns the hosts that have another index now */
+  /** Replaces a page with its new version; undefined removes it. @returns the hosts whose index changed */
   setPage(name: string, page: HostPage | undefined): string[] {
     const { before, after } = differing(this.#pages.get(name)?.hosts ?? [], page?.hosts ?? []);
     if (page) this.#pages.set(name, page);

@@ -82,7 +82,7 @@ export function definedPlugin({ spec }: { spec?: { config?: string } }): Pick<Pl
     const { type, resourceName } = isRecord(config) && isRecord(config.plugin) ? config.plugin : {};
     if (typeof type === 'string') return { type, ...(typeof resourceName === 'string' && { args: { resourceName } }) };
   } catch {
-    // Somebody broke it; it is mended soon.
+    // Somebody broke it; it will be rewritten soon.
   }
   return { type: '' };
 }

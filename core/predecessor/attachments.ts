@@ -11,7 +11,7 @@ export interface ImportedPod extends AuditedPod {
 
 /** One attachment of a pod: its interface, and its addresses in the order of its NICs. */
 export interface PodAttachment {
-  /** Undefined: it cannot be told which of the pod's attachments has the addresses. */
+  /** Undefined: it is not known which of the pod's attachments has the addresses. */
   interface: string | undefined;
   addresses: string[];
 }

@@ -3,7 +3,7 @@ import { availableMbps, type Candidate, type ChosenNic, type Wish } from './type
 import { usableOf } from './usable.ts';
 
 /**
- * The NICs that an attachment holds already, if they still are what it asks for. Choosing anew could come to others, as the NICs' loads have
+ * The NICs that an attachment holds already, if they still are what it asks for. A new choice could differ, because the NICs' loads have
  * changed since; a call that is repeated is to have the same answer.
  * @param candidates with what others have of the NICs
  */

@@ -63,7 +63,7 @@ export function networkStatus(facts: NetworkFacts, { stored, generation, now }: 
   };
 }
 
-/** The status of a network whose spec cannot be used. Interface indexes are kept: they must not change when it is mended. */
+/** The status of a network whose spec cannot be used. Interface indexes are kept: they must not have changed when it is corrected. */
 export function unusableStatus(
   finding: string,
   { stored, generation, now }: StatusOf,

@@ -61,7 +61,7 @@ export function takesFrom(has: NodeShares, wanted: NodeShares): boolean {
 }
 
 /**
- * Lets a node keep what its pods claim of what it has. A restarted kubelet admits its running pods anew, and fails those for which the node
+ * Lets a node keep what its pods claim of what it has. A restarted kubelet admits its running pods again, and fails those for which the node
  * has too little, or whose required node affinity its labels do not meet; it ignores a resource that the node does not have at all
  * (k8s.io/kubernetes pkg/kubelet/lifecycle/predicate.go). A node whose label stays has no more addresses than its pods claim: it lacks the
  * NICs that the label tells of, and the scheduler must send no pod there for them.

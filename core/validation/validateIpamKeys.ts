@@ -2,7 +2,7 @@ import { type Finding, warning } from '../network/finding.ts';
 import { strangeKeys } from '../network/ipam.ts';
 import type { Draft } from './draft.ts';
 
-/** So many keys are told. */
+/** How many keys are reported. */
 const shownKeys = 5;
 
 /** A misspelt key would change nothing, and addresses that are to be left out would be given to pods. Other plugins' keys are their own. */

@@ -34,7 +34,7 @@ export class Backoff {
   }
 }
 
-/** The delay that the server asked for, in milliseconds, plus up to half as much again: thousands are told the same one at the same moment. */
+/** The delay that the server asked for, in milliseconds, plus up to half as much again: thousands of clients get the same one at the same moment. */
 export function spread(ms: number, random: () => number = Math.random): number {
   return ms * (1 + random() / 2);
 }

@@ -23,7 +23,7 @@ export interface TlsMaterial {
 export interface Connection {
   /** Base URL without a trailing slash. */
   readonly server: string;
-  /** Reads the credentials anew: tokens and certificate authorities rotate under a running process. */
+  /** Reads the credentials again: tokens and certificate authorities rotate under a running process. */
   credentials(): Promise<Credentials>;
 }
 

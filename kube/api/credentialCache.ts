@@ -7,7 +7,7 @@ const ttlMs = 60_000;
 export interface CredentialCache {
   /** The current credentials, read again once they are a minute old. */
   get(): Promise<Credentials>;
-  /** Makes the next get() read them anew: the API server did not accept these. */
+  /** Makes the next get() read them again: the API server did not accept these. */
   expire(): void;
 }
 

@@ -26,7 +26,7 @@ export interface AuditResult {
   more: number;
 }
 
-/** Disagreements beyond this number are neither checked a second time nor reported until some of them are mended. */
+/** Disagreements beyond this number are neither checked a second time nor reported until some of them are fixed. */
 const mostFindings = 1000;
 
 /**

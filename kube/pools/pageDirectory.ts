@@ -21,7 +21,7 @@ const mostDoubts = 4;
 /** The pages of a network. */
 export interface NetworkPages {
   count: number;
-  /** Pages without an address to give out, determined when a page is chosen anew. Default: none. */
+  /** Pages without an address to give out, determined when another page is chosen. Default: none. */
   excluded?: () => readonly PageSpan[];
   /** Whether attachments may leave NICs out: a page that is full by its count may then still have addresses of some NIC. */
   isPartial?: boolean;

@@ -32,7 +32,7 @@ export interface ConfirmOptions extends PoolCallOptions {
 
 export interface PoolStoreOptions {
   logger: Logger;
-  /** Pools are to have no managedFields (decision 0014); takes the right to update ippools, not only their status. Default false. */
+  /** Pools should have no managedFields (decision 14); needs the right to update ippools, not only their status. Default false. */
   untracked?: boolean;
 }
 

@@ -59,7 +59,7 @@ const freshMs = 2000;
 /** Time-out of requests that no change has asked for, ms: changes that come meanwhile have to wait for them. */
 const unaskedTimeoutMs = 1000;
 
-/** A request is ended this long before the deadline of its changes, ms, so that they can be told why it failed. */
+/** A request is ended this long before the deadline of its changes, ms, so that they can report why it failed. */
 const lastWordsMs = 20;
 
 /** Writes one pool: collects the changes that wait, applies them to the latest version and writes them at once. */

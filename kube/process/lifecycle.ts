@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { whenAborted } from '../api/whenAborted.ts';
 
-/** A part of a process that runs until it is told to stop. */
+/** A part of a process that runs until its signal aborts. */
 export interface Runnable {
   readonly name: string;
   /**
@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly logger: Logger;
   /** Milliseconds for all of them to stop, after which those still running are named and left. Default 20,000. */
   readonly stopTimeoutMs?: number;
-  /** All are told to stop at the same moment, as none needs another one while it stops. Default false. */
+  /** All stop at the same moment, because none needs another one while it stops. Default false. */
   readonly stopTogether?: boolean;
 }
 
@@ -29,7 +29,7 @@ interface Running {
 
 /**
  * Starts the parts of a process in order, each when the one before is ready, and stops them in reverse order, each when
- * the one after has ended (unless told otherwise), as soon as the signal aborts or one of them fails.
+ * the one after has ended (by default), as soon as the signal aborts or one of them fails.
  *
  * @throws the error of the part that failed first, when all have stopped
  */

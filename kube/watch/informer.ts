@@ -43,7 +43,7 @@ export class Informer<T extends KubeObject, Index extends string = never> implem
     return this.#hasSynced;
   }
 
-  /** Resolves when the copy is complete for the first time, and the handlers were told. */
+  /** Resolves when the copy is complete for the first time, and the handlers have been called. */
   get synced(): Promise<void> {
     return this.#synced.promise;
   }

@@ -3,7 +3,7 @@ import { deviceResources, devicesWanted } from '../../core/network/deviceResourc
 import { targetOf } from '../../core/selection/wish.ts';
 import type { WantedAttachment } from './wanted.ts';
 
-/** What the scheduler is told of a pod, so that it chooses among the nodes that can serve it. */
+/** What a pod requests of the scheduler, so that it chooses among the nodes that can serve the pod. */
 export interface SchedulerShare {
   /** Extended resource → how much of it. */
   resources: ReadonlyMap<string, number>;
@@ -14,7 +14,7 @@ export interface SchedulerShare {
 }
 
 /**
- * What the scheduler is told of the pod's attachments: for each network, one address per attachment, the target in Mbit/s, and nodes with as
+ * What the pod's attachments request of the scheduler: for each network, one address per attachment, the target in Mbit/s, and nodes with as
  * many usable NICs as asked for; and the devices of networks whose NICs a device plugin hands out. For best effort only addresses and
  * devices count: such pods may go where there is less. With `spec.schedulerResources: false` only the network's devices count.
  * @param forbids whether the namespace's quota allows none of a resource

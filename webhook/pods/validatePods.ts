@@ -52,7 +52,7 @@ async function validateCreate(
   }
   if (request.dryRun) return allow();
   await confirmReservations(context, pod, facts, budget);
-  // Such a pod is never bound, which is when its choice is told otherwise.
+  // Such a pod is never bound, which is when its choice is reported otherwise.
   if (isBound(pod.spec))
     tellOf(context, pod, namespace, await readWanted(context, selected, facts.annotations, budget));
   return allow();

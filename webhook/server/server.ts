@@ -16,7 +16,7 @@ export interface ServerOptions {
   host?: string;
   /** The certificates to serve with. It waits for the first; later ones are used for new connections, and existing ones go on. */
   certificate: Follow<KeyAndCertificate>;
-  /** Default: whoever reaches the port is served. */
+  /** Default: anybody who reaches the port is served. */
   clients?: ClientPolicy | undefined;
   /** Time between failing readiness and closing the port: how long it takes until no API server uses the endpoint any more. Default 5,000 ms. */
   drainMs?: number;
