@@ -149,9 +149,10 @@ describe('Overlays', function () {
     const read = container.volumeMounts.filter(({ readOnly }) => readOnly).map(({ name }) => paths.get(name));
     expect(written).to.have.members([
       ...['/opt/cni/bin', '/run/multi-nic', '/var/lib/multi-nic', '/run/netns', '/var/run/netns', '/var/lib/cni'],
+      ...['/sys', '/run/cni', '/var/run/cni'],
     ]);
     expect(read).to.have.members([
-      ...['/etc/cni/net.d', '/sys', '/var/lib/kubelet/device-plugins', '/var/lib/kubelet/pod-resources'],
+      ...['/etc/cni/net.d', '/var/lib/kubelet/device-plugins', '/var/lib/kubelet/pod-resources'],
     ]);
     const daemonSet = objectsOf(readFileSync(installFile('self-managed'), 'utf8')).find(
       ({ kind }) => kind === 'DaemonSet',
@@ -159,6 +160,19 @@ describe('Overlays', function () {
     expect(daemonSet!.spec!.updateStrategy).to.deep.equal({
       ...{ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '2%' } },
     });
+  });
+
+  it('the agent has what other plugins read and keep by the path that it has on the node, as their configurations say it', () => {
+    for (const overlay of overlays()) {
+      const { spec, container } = podOf(overlay, 'DaemonSet');
+      const paths = new Map(spec.volumes.map(({ name, hostPath }) => [name, hostPath!.path]));
+      const moved = container.volumeMounts.filter(({ name, mountPath }) => paths.get(name) !== mountPath);
+      // Only the folder of executables is named by a flag.
+      expect(
+        moved.map(({ name }) => name),
+        overlay,
+      ).to.deep.equal(overlay === 'openshift' ? ['cni-bin'] : []);
+    }
   });
 
   it('chained: the agent may write the folder of networks, and is told to', () => {
