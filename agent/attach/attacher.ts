@@ -10,7 +10,7 @@ import type { LinkInfo, Netlink } from '../netlink/netlink.ts';
 import { type Answers, withAnswers } from './answers.ts';
 import { attachFailure, noNamespace } from './attachFailure.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
-import { answerWithoutDefaults, routesBefore } from './defaultRoutes.ts';
+import { answerWithoutDefaults, keepingDefaults, routesBefore } from './defaultRoutes.ts';
 import { Detacher } from './detacher.ts';
 import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
@@ -81,8 +81,9 @@ export class Attacher {
     refuseHeldAddresses(attachment, checkpoint.list());
     const entry = new Entry(intentOf(attachment, netnsId), this.#options);
     try {
-      const answers = await this.#callDelegates(attachment, entry, signal);
-      const ready = await this.#withMtus(withAnswers(attachment, answers));
+      const guarded = await keepingDefaults(netlink, attachment);
+      const answers = await this.#callDelegates(guarded, entry, signal);
+      const ready = await this.#withMtus(withAnswers(guarded, answers));
       refuseTakenAddresses(ready, checkpoint.list());
       const plan = planOf(ready, checkpoint.others(ready), await routesBefore(netlink, ready));
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');

@@ -19,6 +19,21 @@ export interface PodRoutesBefore {
 
 export const noRoutesBefore: PodRoutesBefore = { links: [], routes: [] };
 
+/**
+ * A DHCP server names a gateway to every host of its network, and the reference plugins put the default route by it before those that the pod
+ * has: it would lose its primary network. A pod's own default route stays, as long as its selection gives it to nobody else.
+ * @throws NetlinkError
+ */
+export async function keepingDefaults(netlink: Netlink, attachment: Attachment): Promise<Attachment> {
+  const { netns, nics, defaultFamilies } = attachment;
+  if (defaultFamilies.includes(4) || !nics.some(({ delegate }) => delegate?.conf.ipam.type === 'dhcp'))
+    return attachment;
+  const routes = await netlink.one(netns, { op: 'route.list', table: mainTable });
+  return routes.some(route => isDefault(route, [4]))
+    ? { ...attachment, defaultFamilies: [...defaultFamilies, 4] }
+    : attachment;
+}
+
 /** Reads what `defaultRouteOps` needs; nothing if the pod leaves its default routes as they are. @throws NetlinkError */
 export async function routesBefore(netlink: Netlink, { netns, defaultFamilies }: Attachment): Promise<PodRoutesBefore> {
   if (defaultFamilies.length === 0) return noRoutesBefore;

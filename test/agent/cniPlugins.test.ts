@@ -4,7 +4,7 @@
  *                    go with DEL"; modes: nicConflicts.test; DEL of what was not configured: cniDelCheckGcStatus.test; chaining: cniAdd.test
  *  host-device       IPAM and DEL twice: movedNics "host-device: the NIC goes into the pod …"
  *  static            capability ips: delegates.test "an IPAM plugin that knows the capability ips gets what the pod asks for"
- *  dhcp              its daemon and a server are not here: what it finds when it is called is
+ *  dhcp              with its daemon and a server: dhcp.test; here is what it finds when it is called
  *  sbr               several NICs in a subnet: delegates.test "two NICs in one subnet …"; several gateways of one destination:
  *                    decisions.test "is of both families, with the routes of spec.ipam.routes as one multipath route"
  */
