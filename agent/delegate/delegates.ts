@@ -52,6 +52,9 @@ const limitsMs: Readonly<Record<CniCommand, number>> = {
   VERSION: 3_000,
 };
 
+/** This IPAM plugin answers every CHECK with the error that it is not implemented. What it gave is looked at all the same, on the interfaces. */
+const withoutCheck = 'whereabouts';
+
 /** How long DEL may take for a plugin that has just hung, ms: there may be more NICs, and the executable waits for all of them. */
 const impatientMs = 2_000;
 
@@ -95,9 +98,14 @@ export class Delegates {
     await this.#exec('DEL', delegate, call, more, hasHung ? { limitMs: impatientMs } : {});
   }
 
-  /** A plugin that supports nothing newer than 0.3 is not called: CHECK came later. @throws CniError */
+  /**
+   * A plugin that supports nothing newer than 0.3 is not called: CHECK came later; nor is one that has none, or that hands it on to one that has none.
+   * @throws CniError
+   */
   async check(delegate: Delegate, call: DelegateCall, prevResult: Printed): Promise<void> {
-    if (isAtLeast(delegate, '0.4.0')) await this.#exec('CHECK', delegate, call, { prevResult });
+    const { type } = delegate.conf.ipam;
+    if (isAtLeast(delegate, '0.4.0') && type !== withoutCheck)
+      await this.#exec('CHECK', delegate, call, { prevResult });
   }
 
   /** A plugin of 1.1 or later is called; an older one only has to be installed. @throws CniError why no ADD could be served now */

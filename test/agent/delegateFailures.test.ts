@@ -45,6 +45,22 @@ describe('agent: other plugins that fail', function () {
     }
   });
 
+  it('whereabouts has no CHECK, and fails it: its addresses are checked on the interfaces alone', async () => {
+    const refusing = new ScriptedPlugin(host.ownPlugins, 'whereabouts', {});
+    refusing.answer(
+      { cniVersion: '1.0.0', ips: [{ address: '192.0.2.9/24' }] },
+      { CHECK: { cniVersion: '1.0.0', code: 999, msg: 'CNI CHECK method is not implemented' } },
+    );
+    await site.addNetwork('unchecked', spec({ type: 'whereabouts', range: '192.0.2.0/24' }, {}));
+    const config = await multusConfig(site, 'unchecked', { cniArgs: { nics: 1 } });
+    using sandbox = await Sandbox.make(site, host, 'unchecked');
+    const result = await sandbox.add(config);
+    expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    sandbox.namespace.ip('address', 'flush', 'dev', 'net1-0', 'scope', 'global');
+    expect(errorOf(await sandbox.check(config, result)).msg).to.contain('lacks the address 192.0.2.9/24');
+    await sandbox.del(config);
+  });
+
   it('what was made before a delegate failed is taken away again', async () => {
     const failing = new ScriptedPlugin(host.ownPlugins, 'failing', '{"cniVersion":"1.0.0","code":117,"msg":"no luck"}');
     const config = await multusConfig(site, 'broken', { cniArgs: { nics: 2 } });
