@@ -101,6 +101,8 @@ const table = {
     "Install the plugin in the node's CNI folder, where the agent looks too (--cni-path), or correct spec.plugin.type or spec.ipam.",
   MNN_DELEGATE_FAILED: "See the plugin's own message, its log on this node, and its arguments in the MultiNicNetwork.",
   MNN_GATEWAY_UNREACHABLE: "Name a gateway in the subnet of one of the attachment's NICs, or leave default-route out.",
+  MNN_ROUTE_TAKEN:
+    "Leave the route out of the network's ipam, or have the pod's selection say default-route, if it is the pod's default route that is meant.",
   MNN_CHECKPOINT:
     "Free space in the agent's state folder on this node (--state-dir), or repair it; the runtime will retry.",
   MNN_DEVICE_MISSING:

@@ -42,7 +42,7 @@ describe('attachFailure', () => {
     ['a lack of memory', 'link.add', 'ENOMEM', [11, 'MNN_ATTACH_FAILED']],
     ['a lack of open files', 'netns.enter', 'EMFILE', [11, 'MNN_ATTACH_FAILED']],
     ['a read-only /proc/sys', 'sysctl.set', 'EROFS', [5, 'MNN_ATTACH_FAILED']],
-    ['a route that is there already', 'route.add', 'EEXIST', [999, 'MNN_ATTACH_FAILED']],
+    ['a route that is there already', 'route.add', 'EEXIST', [100, 'MNN_ROUTE_TAKEN']],
     ['a lack of rights', 'link.add', 'EPERM', [999, 'MNN_ATTACH_FAILED']],
   ] as const) {
     it(`answers ${answer.join(' ')} to ${what}`, () => {

@@ -50,10 +50,14 @@ const ofNewLinks: Answers = {
   EADDRNOTAVAIL: [cniCodes.invalidConfig, 'MNN_ATTACH_FAILED'],
 };
 
+/** Somebody else's route is not ours to bypass (plan.ts). */
+const ofNewRoutes: Answers = { EEXIST: [cniCodes.noAttachment, 'MNN_ROUTE_TAKEN'] };
+
+const ofOperation: Readonly<Record<string, Answers>> = { 'link.add': ofNewLinks, 'route.add': ofNewRoutes };
+
 /** The answer to an ADD of which the kernel refuses an operation. Anything unforeseen is `internal`. */
 export function answerTo({ operation, code }: Pick<Failure, 'operation' | 'code'>): Answer {
-  const ofNew = operation === 'link.add' ? ofNewLinks[code] : undefined;
-  return ofNew ?? ofAny[code] ?? [cniCodes.internal, 'MNN_ATTACH_FAILED'];
+  return ofOperation[operation]?.[code] ?? ofAny[code] ?? [cniCodes.internal, 'MNN_ATTACH_FAILED'];
 }
 
 /**

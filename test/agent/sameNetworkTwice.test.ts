@@ -92,7 +92,7 @@ describe('agent: a pod that selects a network twice', function () {
     sandbox.namespace.ip('route', 'add', 'default', 'dev', 'eth0');
     const { msg, details } = errorOf(await sandbox.call('ADD', config));
     expect(msg).to.contain('way-out').and.contain('0.0.0.0/0').and.contain('EEXIST');
-    expect(details).to.contain('MNN_ATTACH_FAILED');
+    expect(details).to.contain('MNN_ROUTE_TAKEN').and.contain('default-route');
     expect(sandbox.namespace.ip('route', 'show', 'default')).to.match(/^default dev eth0 /);
     expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
   });
