@@ -13,6 +13,7 @@ import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { install, loadImages, reachesServices } from '../system/fromImages.ts';
 import { followGuide } from '../system/guide.ts';
 import { labelNamespace } from '../system/install.ts';
+import { leasedNetwork, leasedPod, serveDhcp, startDhcpDaemon } from './dhcp.ts';
 
 interface PodView {
   metadata: { name: string; uid: string; annotations?: Record<string, string> };
@@ -139,6 +140,19 @@ describe('an installation from images with the manifests', function () {
   it('gives pods of a labelled namespace their addresses', async () => {
     await useIt();
     await expectAddresses();
+  });
+
+  it('runs the node’s plugins, which find what is theirs on it: dhcp the socket of its daemon', async () => {
+    const [node, other] = cluster.nodes;
+    await serveDhcp(other!);
+    startDhcpDaemon(node!);
+    await cluster.kubectl(['apply', '-f', '-'], { input: leasedNetwork });
+    await cluster.kubectl(['apply', '-f', '-'], { input: leasedPod(node!) });
+    await cluster.kubectl(['wait', '--for=condition=Ready', 'pod/leased', '--timeout=90s']);
+    const [pod] = await pods('app=leased');
+    const leases = node!.nics.map(({ subnet }) => subnet.replace(/0\/24$/, '1'));
+    expect((await addressesIn(pod!)).map(address => address.slice(0, -2))).to.deep.equal(leases);
+    await cluster.kubectl(['delete', 'pod/leased', 'multinicnetwork/leased']);
   });
 
   it('shows at a dry run what a pod would get, and refuses a network that cannot be', async () => {
