@@ -3,9 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { expect } from 'chai';
 import pino from 'pino';
+import { eventually } from '../../test/eventually.ts';
 import { informersSynced } from './checks.ts';
 import { HealthServer, type HealthServerOptions } from './healthServer.ts';
 import { createMetrics } from './metrics.ts';
+import { Gauge, Registry } from './prometheus.ts';
 
 const logger = pino({ enabled: false });
 
@@ -75,6 +77,58 @@ describe('HealthServer', () => {
     expect(body).to.match(/multinic_informer_silent_seconds\{informer="pods"\} \d/);
     expect(body).to.match(/^multinic_build_info\{version="\d+\.\d+\.\d+"\} 1$/m);
     expect((await get('/other')).status).to.equal(404);
+  });
+
+  /** A registry whose metrics take some milliseconds, and how often they were made. */
+  function slowRegistry() {
+    const made = { times: 0 };
+    const registry = new Registry();
+    new Gauge({
+      name: 'slow',
+      help: 'Takes time.',
+      registers: [registry],
+      collect() {
+        made.times++;
+        const end = performance.now() + 5;
+        while (performance.now() < end);
+      },
+    });
+    return { registry, made };
+  }
+
+  it('has time for others, however often somebody asks for metrics', async () => {
+    const { registry, made } = slowRegistry();
+    const { get } = await serve({ registry });
+    const started = performance.now();
+    const answers = await Promise.all(Array.from({ length: 400 }, () => get('/metrics')));
+    expect(answers.every(({ status, body }) => status === 200 && body.includes('slow 0'))).to.equal(true);
+    expect(made.times).to.be.at.most(2 + (performance.now() - started) / 50);
+  });
+
+  it('answers one request of a connection, and not thousands that come in one packet', async () => {
+    const { registry, made } = slowRegistry();
+    const { server } = await serve({ registry });
+    const socket = connect(server.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', chunk => (answer += String(chunk)));
+    socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000));
+    await once(socket, 'close');
+    expect(answer.match(/^HTTP\/1.1 200 /gm)).to.have.length(1);
+    expect(answer).to.match(/^connection: close\r$/im);
+    expect(made.times).to.equal(1);
+  });
+
+  it('keeps no more than fifty connections: of more the oldest go, so that who comes later is served', async () => {
+    const { server, get } = await serve();
+    const silent = Array.from({ length: 150 }, () => connect(server.port, '127.0.0.1'));
+    const closed = silent.map(() => false);
+    silent.forEach((socket, i) => {
+      socket.on('error', () => undefined).on('close', () => (closed[i] = true));
+    });
+    expect((await get('/healthz')).status).to.equal(200);
+    await eventually('the oldest to be closed', () => closed.filter(Boolean).length > 100);
+    expect(closed.filter(Boolean)).to.have.length(101);
+    expect(closed[0]).to.equal(true);
   });
 
   it('fails to start where the port is taken', async () => {

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { messageOf } from '../../core/errors.ts';
-import { http } from '../api/http.ts';
 import { type Runnable, untilAborted } from '../process/lifecycle.ts';
+import { createGetServer, type GetAnswer, type GetServer } from './getServer.ts';
+import { sparing } from './sparing.ts';
 
 /** Passes (true), or says what is wrong. */
 export type Check = () => true | string | Promise<true | string>;
@@ -24,37 +24,41 @@ export interface HealthServerOptions {
   readonly ready?: Readonly<Record<string, Check>>;
 }
 
-/** Probes and metrics over plain HTTP: /healthz, /readyz (one check a line, as the API server prints them), /metrics. */
+/**
+ * Probes and metrics over plain HTTP: /healthz, /readyz (one check a line, as the API server prints them), /metrics. Whoever reaches the
+ * node or the pod reaches it, and must not get all of the process's time or memory.
+ */
 export class HealthServer implements Runnable {
   readonly name = 'health server';
   readonly #options: HealthServerOptions;
-  readonly #server: Server;
+  readonly #get: GetServer;
   readonly #listening = Promise.withResolvers<void>();
+  readonly #metrics: () => Promise<string>;
 
   constructor(options: HealthServerOptions) {
     this.#options = options;
-    this.#server = http.createServer((request, response) => {
-      void this.#answer(request, response);
-    });
+    this.#get = createGetServer(path => this.#answer(path));
+    this.#metrics = sparing(async () => (await options.registry?.metrics()) ?? '');
   }
 
   /** The port that it listens on, once ready. */
   get port(): number {
-    return (this.#server.address() as AddressInfo | null)?.port ?? this.#options.port;
+    return (this.#get.server.address() as AddressInfo | null)?.port ?? this.#options.port;
   }
 
   /** @throws when the port is taken */
   async start(signal: AbortSignal): Promise<void> {
     const { host, port } = this.#options;
-    this.#server.listen({ port, host });
-    await once(this.#server, 'listening');
+    const { server } = this.#get;
+    server.listen({ port, host });
+    await once(server, 'listening');
     this.#listening.resolve();
     const failure = Promise.withResolvers<never>();
-    this.#server.once('error', failure.reject);
+    server.once('error', failure.reject);
     await Promise.race([untilAborted(signal), failure.promise]);
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    this.#server.closeAllConnections();
+    const closed = once(server, 'close');
+    server.close();
+    this.#get.disconnect();
     await closed;
   }
 
@@ -63,32 +67,29 @@ export class HealthServer implements Runnable {
   }
 
   /** Never rejects. */
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(path: string): Promise<GetAnswer> {
     const { live = {}, ready = {}, registry, logger } = this.#options;
     try {
-      const [path] = request.url?.split('?') ?? [];
-      if (path === '/healthz') await report(response, live);
-      else if (path === '/readyz') await report(response, ready);
-      else if (path === '/metrics' && registry) {
-        response.setHeader('content-type', registry.contentType).end(await registry.metrics());
-      } else response.writeHead(404).end('not found\n');
+      if (path === '/healthz') return await report(live);
+      if (path === '/readyz') return await report(ready);
+      if (path === '/metrics' && registry) {
+        return { status: 200, type: registry.contentType, body: await this.#metrics() };
+      }
+      return { status: 404, body: 'not found\n' };
     } catch (error) {
-      logger.error({ err: error, url: request.url }, 'health request failed');
-      if (!response.headersSent) response.writeHead(500);
-      response.end();
+      logger.error({ err: error, path }, 'health request failed');
+      return { status: 500, body: '' };
     }
   }
 }
 
-async function report(response: ServerResponse, checks: Readonly<Record<string, Check>>): Promise<void> {
+async function report(checks: Readonly<Record<string, Check>>): Promise<GetAnswer> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => ({ name, result: await runCheck(check) })),
   );
   const healthy = results.every(({ result }) => result === true);
   const lines = results.map(({ name, result }) => (result === true ? `[+]${name} ok` : `[-]${name} failed: ${result}`));
-  response
-    .writeHead(healthy ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' })
-    .end([...lines, healthy ? 'ok' : 'not ok', ''].join('\n'));
+  return { status: healthy ? 200 : 503, body: [...lines, healthy ? 'ok' : 'not ok', ''].join('\n') };
 }
 
 async function runCheck(check: Check): Promise<true | string> {
