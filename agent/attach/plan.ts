@@ -96,6 +96,7 @@ function linkOf({ netns, containerId, pod }: Attachment, plugin: NativePlugin, n
 function subInterfacePod({ name, addresses }: AttachmentNic, plugin: NativePlugin): Op[] {
   const isL3 = plugin.type === 'ipvlan' && plugin.mode !== 'l2';
   return [
+    ...(addresses.length > 0 ? ignoreAdvertisements(name) : []),
     ...familySettings(name, addresses),
     ...(isL3 ? [] : neighbourSettings(name, addresses)),
     ...addresses.map((address): Op => ({ op: 'address.add', dev: name, address, noDad: true })),
@@ -103,14 +104,18 @@ function subInterfacePod({ name, addresses }: AttachmentNic, plugin: NativePlugi
   ];
 }
 
-/** Runtimes may switch off IPv6 in new namespaces; and on a link with a fixed address, router advertisements are to be ignored. */
+/**
+ * On a link with fixed addresses router advertisements are ignored, also where these are of IPv4 alone: anybody on the link could make himself the way to
+ * anywhere (CVE-2020-10749). ENOENT without IPv6.
+ */
+function ignoreAdvertisements(name: string): Op[] {
+  return [{ ...setSysctl(interfaceKey(name, 6, 'accept_ra'), 0), ignore: ['ENOENT'] }];
+}
+
+/** Runtimes may switch off IPv6 in new namespaces. */
 function familySettings(name: string, addresses: readonly string[]): Op[] {
   if (!addresses.some(address => address.includes(':'))) return [];
-  return [
-    setSysctl(interfaceKey(name, 6, 'disable_ipv6'), 0),
-    setSysctl(interfaceKey(name, 6, 'accept_ra'), 0),
-    setSysctl(interfaceKey(name, 6, 'ndisc_notify'), 1),
-  ];
+  return [setSysctl(interfaceKey(name, 6, 'disable_ipv6'), 0), setSysctl(interfaceKey(name, 6, 'ndisc_notify'), 1)];
 }
 
 /**
@@ -149,6 +154,7 @@ function ptpPod({ containerId, nics }: Attachment, ways: readonly PodRoute[]): O
     const networks = addresses.map(address => ({ address, network: parseCidr(address) }));
     return [
       ...linkLocalSettings(name),
+      ...ignoreAdvertisements(name),
       ...familySettings(name, addresses),
       ...networks.map(({ address, network }): Op => ({
         op: 'address.add',
@@ -178,10 +184,9 @@ function ptpHost({ containerId }: Attachment, { name, addresses, mac }: Attachme
   const has = (family: Family): boolean => networks.some(network => network.family === family);
   return [
     ...linkLocalSettings(dev),
+    ...ignoreAdvertisements(dev),
     ...(has(4) ? ptpHostSettings4(dev) : []),
-    ...(has(6)
-      ? [setSysctl(interfaceKey(dev, 6, 'forwarding'), 1), setSysctl(interfaceKey(dev, 6, 'accept_ra'), 0)]
-      : []),
+    ...(has(6) ? [setSysctl(interfaceKey(dev, 6, 'forwarding'), 1)] : []),
     { op: 'link.set', dev, up: true },
     ...networks.flatMap(({ address, family }): Op[] => [
       { op: 'neighbour.replace', dev, address: withoutPrefix(address), mac: podMac },

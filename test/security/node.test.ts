@@ -5,6 +5,7 @@
  *  cniParameters.test.ts   CNI_ARGS that cannot be read
  *  podDevices.test.ts      which devices an attachment gets
  */
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { annotation, attachmentsKey } from '../../core/api/names.ts';
@@ -14,6 +15,7 @@ import { ipPools, pods } from '../../kube/api/resources.ts';
 import { chainedConfig, podArgs, primaryResult, selecting } from '../agent/cniCalls.ts';
 import { addVirtualFunctions, assignDevices } from '../agent/devices.ts';
 import type { Host } from '../agent/host.ts';
+import type { Namespace } from '../agent/namespaces.ts';
 import { networkSpec } from '../agent/networks.ts';
 import { errorOf, linkNames, multusConfig, type PrintedResult, Sandbox } from '../agent/sandbox.ts';
 import { ScriptedPlugin } from '../agent/scriptedPlugin.ts';
@@ -35,6 +37,7 @@ describe('security: forged data on the node', function () {
     const bridge = { cniVersion: '1.0.0', type: 'bridge', args: { bridge: 'br-forged' }, capabilities: { ips: true } };
     await site.addNetwork('bridged', { ...networkSpec(ptp, 211), plugin: bridge });
     await site.addNetwork('virtual', { ...networkSpec(ptp, 212), plugin: { cniVersion: '1.0.0', type: 'sriov' } });
+    await site.addNetwork('shared', networkSpec({ type: 'macvlan', vlanMode: 'l2' }, 213));
     await site.client.create(pods, {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -178,6 +181,30 @@ describe('security: forged data on the node', function () {
     expect(sent(own!)).to.be.at.least(3);
     for (const forged of [victims!, '198.51.100.9']) expect(sent(forged), forged).to.be.below(3);
     for (const sandbox of [forger, victim, other]) await sandbox.del(config);
+  });
+
+  it('a pod makes itself the way to anywhere neither for its host, nor for others on its NIC', async () => {
+    // As hosts are that forward IPv4 only.
+    host.namespace.exec('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=0');
+    const ofOthers = (of: Namespace): string => of.ip('-6', 'route', 'show', 'table', 'all');
+    for (const network of ['open', 'shared']) {
+      const config = await multusConfig(site, network);
+      using forger = await Sandbox.make(site, host, `${network}-router`);
+      using other = await Sandbox.make(site, host, `${network}-other`);
+      await forger.add(config);
+      await other.add(config);
+      const links = JSON.parse(forger.namespace.ip('-j', 'link', 'show', 'net1-0')) as {
+        ifindex: number;
+        address: string;
+      }[];
+      const [{ ifindex, address }] = links as [(typeof links)[0]];
+      const program = join(import.meta.dirname, 'routerAdvertisement.ts');
+      forger.namespace.exec(process.execPath, program, String(ifindex), address);
+      await sleep(1000);
+      expect(ofOthers(host.namespace), `${network}: host`).not.to.contain('bad');
+      expect(ofOthers(other.namespace), `${network}: pod`).not.to.contain('bad');
+      for (const sandbox of [forger, other]) await sandbox.del(config);
+    }
   });
 
   it('plugins that are called in turn get the granted address, whatever cni-args say', async () => {
