@@ -2,14 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parseAllDocuments } from 'yaml';
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from '../core/api/types.ts';
-import { podName } from '../core/audit/view.ts';
 import { defined } from '../core/defined.ts';
 import { isMultiNicError, MultiNicError } from '../core/errors.ts';
 import { hostIndexes } from '../core/layout/hostIndex.ts';
 import { readNetwork } from '../core/network/network.ts';
 import { type ImportedPod, importedPod } from '../core/predecessor/attachments.ts';
 import { isOurs, type OldCidr, type Predecessor, readPredecessor } from '../core/predecessor/objects.ts';
-import { type ImportPlan, planImport } from '../core/predecessor/plan.ts';
+import { planImport } from '../core/predecessor/plan.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, type Pod, pods } from '../kube/api/resources.ts';
 import { PoolStore } from '../kube/pools/poolStore.ts';
@@ -17,6 +16,7 @@ import { eachOf } from '../kube/process/eachOf.ts';
 import { createLogger } from '../kube/process/log.ts';
 import type { ImportFlags } from './flags.ts';
 import { freeNetworks, removeOld, restoreHosts } from './importCleanup.ts';
+import { importReport } from './importReport.ts';
 import { type NetworkImport, recordsAtOnce, writePlan } from './importWrite.ts';
 
 /** For one write, conflicts and retries included, in milliseconds. */
@@ -69,7 +69,7 @@ export async function runImport(flags: ImportFlags): Promise<{ report: string; i
     );
   }
   const outcome = isClean ? (flags.dryRun ? 'to be imported' : 'imported') : 'nothing was written';
-  return { report: reportOf(imports, refusals, outcome), isClean };
+  return { report: importReport(imports, refusals, outcome), isClean };
 }
 
 async function readDocuments(file: string): Promise<unknown[]> {
@@ -143,23 +143,4 @@ async function tryRecords(store: PoolStore, { object, plan: { records } }: Netwo
     });
   });
   return records.flatMap(record => refused.get(record) ?? []);
-}
-
-function reportOf(imports: readonly NetworkImport[], refusals: readonly MultiNicError[], outcome: string): string {
-  const lines = imports.flatMap(({ object, plan }) => networkLines(object.metadata.name, plan));
-  const records = imports.reduce((sum, { plan }) => sum + plan.records.length, 0);
-  const summary = `${imports.length} networks, ${records} attachments, ${refusals.length} refusals: ${outcome}`;
-  return [...lines, ...refusals.map(({ message }) => `refused ${message}`), summary, ''].join('\n');
-}
-
-function networkLines(name: string, { interfaces, hostIndexes, records, dropped }: ImportPlan): string[] {
-  return [
-    ...interfaces.map(({ index, netAddress }) => `network ${name}: interface ${index} is ${netAddress}`),
-    ...[...hostIndexes].map(([host, index]) => `network ${name}: host ${index} is ${host}`),
-    ...records.map(({ pool, claim: { claimant, nics } }) => {
-      const addresses = nics.flatMap(({ wanted = [] }) => wanted).join(', ');
-      return `network ${name}: ${podName(claimant)} keeps ${addresses} on ${claimant.interface} (ippool ${pool.name})`;
-    }),
-    ...dropped.map(record => `network ${name}: ${record} is free, its pod is gone or has another`),
-  ];
 }

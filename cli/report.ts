@@ -1,6 +1,7 @@
 import { countKinds } from '../core/audit/audit.ts';
 import { findingKinds } from '../core/audit/types.ts';
 import type { AuditResult } from '../kube/audit/clusterAudit.ts';
+import { printable } from './printable.ts';
 
 /** The findings and their counts as JSON. */
 export function jsonReport({ findings, more }: AuditResult): string {
@@ -19,11 +20,6 @@ export function tableReport({ findings, more }: AuditResult): string {
   const next = rows.length > 0 ? 'fix these, then audit again' : 'audit again';
   const rest = more > 0 ? [`${more} more are not listed: ${next}`] : [];
   return [...lines, `${findings.length} findings: ${summary}`, ...rest, ''].join('\n');
-}
-
-/** Addresses and names of interfaces come from annotations, which may contain anything: escaped, nothing in them moves a terminal's cursor or starts a line. */
-function printable(cell: string): string {
-  return cell.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, sign => `\\u{${sign.codePointAt(0)?.toString(16) ?? ''}}`);
 }
 
 function columns(rows: readonly string[][]): string[] {
