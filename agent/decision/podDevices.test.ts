@@ -62,6 +62,11 @@ describe('podDevices', () => {
     ],
     ['refuses one that is named and not assigned', { ...rails, handed: '0000:3b:00.3' }, 'MNN_DEVICE_MISSING'],
     [
+      'refuses one that is named and assigned, but of another network’s resource',
+      { resources: ['rail2'], handed: '0000:3b:00.1' },
+      'MNN_DEVICE_MISSING',
+    ],
+    [
       'takes NICs only, where the resources are not known',
       { count: 9 },
       '3b:00.1=eth-3b 3b:00.2=eth-3b 5e:00.1=eth-5e 5e:00.2=eth-5e',

@@ -30,7 +30,7 @@ export interface DeviceWish {
  * The devices of a pod that one attachment uses: one of each resource in turn, those of a resource in the order of their assignment. A device
  * that Multus names, as the network's definition tells it to, comes first.
  * @param sysfs for example /sys
- * @throws MultiNicError MNN_DEVICE_MISSING if the named device is not the pod's, or the network needs one and there is none
+ * @throws MultiNicError MNN_DEVICE_MISSING if the named device is not the pod's, nor of the resources, or the network needs one and there is none
  */
 export async function podDevices(
   { name, spec }: Pick<Network, 'name' | 'spec'>,
@@ -38,14 +38,14 @@ export async function podDevices(
   { resources, count, handed, taken, others }: DeviceWish,
   sysfs: string,
 ): Promise<PodDevice[]> {
-  // The device may have been named by the pod's author, in an annotation or a definition: only the kubelet knows whose it is.
-  if (handed !== undefined && !assigned.some(({ id }) => id === handed)) {
-    throw new MultiNicError(
-      'MNN_DEVICE_MISSING',
-      `network ${name}: the kubelet has not assigned device ${handed} to the pod`,
-    );
+  // The device may have been named by the pod's author, in an annotation or a definition: only the kubelet knows whose it is. And who may request one
+  // resource may request any: of another network's, the pod would get a NIC of a network that does not apply to its namespace.
+  const usable = inTurn(assigned, resources);
+  if (handed !== undefined && !usable.includes(handed)) {
+    const detail = `network ${name}: the kubelet has not assigned device ${handed} to the pod, or it is of another network's resource`;
+    throw new MultiNicError('MNN_DEVICE_MISSING', detail);
   }
-  const ids = [...new Set([...(handed === undefined ? [] : [handed]), ...inTurn(assigned, resources)])];
+  const ids = [...new Set([...(handed === undefined ? [] : [handed]), ...usable])];
   const found: PodDevice[] = [];
   for (const id of ids) {
     const nic = await readPciNic(sysfs, id);

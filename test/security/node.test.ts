@@ -44,6 +44,7 @@ describe('security: forged data on the node', function () {
       metadata: { name: 'elsewhere', namespace: 'default' },
       spec: { nodeName: 'host-9', containers: [{ name: 'main', image: 'none' }] },
     });
+    addVirtualFunctions(host, { '0000:3b:01.0': 'eth1', '0000:3b:02.0': 'eth2' });
     hostLinks = linkNames(host.namespace);
   });
   after(() => site?.[Symbol.asyncDispose]());
@@ -219,7 +220,6 @@ describe('security: forged data on the node', function () {
 
   it('a device that the kubelet gave to another pod is refused', async () => {
     const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0', interfaces: [{ name: 'any' }] });
-    addVirtualFunctions(host, { '0000:3b:01.0': 'eth1', '0000:3b:02.0': 'eth2' });
     const taken = '0000:3b:02.0';
     using sandbox = await Sandbox.make(site, host, 'thief', selecting({ name: 'virtual', deviceID: taken }));
     assignDevices(host, sandbox.pod.metadata.uid!, { 'openshift.io/virtual': { '-1': ['0000:3b:01.0'] } });
@@ -227,6 +227,23 @@ describe('security: forged data on the node', function () {
     const chained = chainedConfig('1.0.0', primaryResult('1.0.0', sandbox.namespace.path));
     expect(await refused(sandbox, { ...config, deviceID: taken })).to.equal('MNN_DEVICE_MISSING');
     expect(await refused(sandbox, { ...config, runtimeConfig: { deviceID: taken } })).to.equal('MNN_DEVICE_MISSING');
+    expect(await refused(sandbox, chained, { ifname: 'eth0' })).to.equal('MNN_DEVICE_MISSING');
+    expect(plugin.calls).to.deep.equal([]);
+  });
+
+  it('a device of another network, which applies elsewhere, is refused, though the kubelet gave it to the pod', async () => {
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0', interfaces: [{ name: 'any' }] });
+    const deviceID = '0000:3b:02.0';
+    using sandbox = await Sandbox.make(site, host, 'trespasser', selecting({ name: 'virtual', deviceID }));
+    // Who may request one extended resource may request any.
+    assignDevices(host, sandbox.pod.metadata.uid!, {
+      'openshift.io/virtual': { '-1': ['0000:3b:01.0'] },
+      'openshift.io/closed': { '-1': [deviceID] },
+    });
+    const config = await multusConfig(site, 'virtual', { cniArgs: { nics: 1 } });
+    const chained = chainedConfig('1.0.0', primaryResult('1.0.0', sandbox.namespace.path));
+    expect(await refused(sandbox, { ...config, deviceID })).to.equal('MNN_DEVICE_MISSING');
+    expect(await refused(sandbox, { ...config, runtimeConfig: { deviceID } })).to.equal('MNN_DEVICE_MISSING');
     expect(await refused(sandbox, chained, { ifname: 'eth0' })).to.equal('MNN_DEVICE_MISSING');
     expect(plugin.calls).to.deep.equal([]);
   });
