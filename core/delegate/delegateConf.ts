@@ -94,10 +94,15 @@ function ipamSection(ipam: NicIpam): Record<string, unknown> {
 
 /**
  * Only what the network declares, as a runtime would; addresses and device always, as they are for this NIC alone. What the pod's author
- * wrote of either goes no further: the plugin `static` would take `ips` instead of what was granted, `host-device` any device.
+ * wrote of either goes no further: the plugin `static` would take `ips` instead of what was granted, or of what was checked (`ptp`), and `host-device`
+ * any device.
  */
-function runtimePart({ capabilities = {} }: PluginSpec, nic: DelegateNic, handed: Handed): Record<string, unknown> {
-  const decided = nic.ipam.kind === 'given' ? ['deviceID', 'ips'] : ['deviceID'];
+function runtimePart(
+  { type, capabilities = {} }: PluginSpec,
+  nic: DelegateNic,
+  handed: Handed,
+): Record<string, unknown> {
+  const decided = nic.ipam.kind === 'given' || type === 'ptp' ? ['deviceID', 'ips'] : ['deviceID'];
   const asked = ([name]: [string, unknown]): boolean => !decided.includes(name);
   const declared = Object.entries(handed.runtimeConfig).filter(([name]) => capabilities[name] === true);
   const runtimeConfig = {

@@ -184,6 +184,30 @@ describe('security: forged data on the node', function () {
     for (const sandbox of [forger, victim, other]) await sandbox.del(config);
   });
 
+  it('a host sends nothing to a pod of type ptp for an address that its author names, other than of the subnet', async () => {
+    const apiServer = '198.51.100.1';
+    const section = { addresses: [{ address: '10.214.0.9/24' }] };
+    const ipams = {
+      static: { type: 'static' },
+      several: { type: 'multi-config', ipam_type: 'static', args: { eth1: section } },
+    };
+    for (const [name, ipam] of Object.entries(ipams)) {
+      const plugin = { cniVersion: '1.0.0', type: 'ptp', capabilities: { ips: true } };
+      await site.addNetwork(name, { subnet: '10.214.0.0/16', ipam: JSON.stringify(ipam), plugin });
+      using sandbox = await Sandbox.make(site, host, `luring-${name}`);
+      const asking = async (...ips: string[]) =>
+        multusConfig(site, name, { cniArgs: { nics: 1 }, runtimeConfig: { ips } });
+      expect(await refused(sandbox, await asking(`${apiServer}/32`)), name).to.equal('MNN_ADDRESS_OUTSIDE');
+      expect(host.namespace.ip('route', 'show', 'table', 'all')).not.to.contain(apiServer);
+      const config = await asking('10.214.0.7/24');
+      expect(plain(await sandbox.add(config)), name).to.deep.equal(['10.214.0.7']);
+      await sandbox.del(config);
+    }
+    using sandbox = await Sandbox.make(site, host, 'luring-by-args');
+    const cniArgs = { nics: 1, ips: [`${apiServer}/32`] };
+    expect(await refused(sandbox, await multusConfig(site, 'static', { cniArgs }))).to.equal('MNN_DELEGATE_FAILED');
+  });
+
   it('a pod makes itself the way to anywhere neither for its host, nor for others on its NIC', async () => {
     // As hosts are that forward IPv4 only.
     host.namespace.exec('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=0');
