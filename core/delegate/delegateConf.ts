@@ -1,4 +1,5 @@
 import type { PluginSpec } from '../api/types.ts';
+import { foldedKey } from '../json.ts';
 import { withoutPrefix } from '../net/interfaceAddress.ts';
 import { usesDevicePlugin } from '../network/deviceResource.ts';
 import type { NicIpam } from './nicIpam.ts';
@@ -102,8 +103,8 @@ function runtimePart(
   nic: DelegateNic,
   handed: Handed,
 ): Record<string, unknown> {
-  const decided = nic.ipam.kind === 'given' || type === 'ptp' ? ['deviceID', 'ips'] : ['deviceID'];
-  const asked = ([name]: [string, unknown]): boolean => !decided.includes(name);
+  const decided = nic.ipam.kind === 'given' || type === 'ptp' ? ['deviceid', 'ips'] : ['deviceid'];
+  const asked = ([name]: [string, unknown]): boolean => !decided.includes(foldedKey(name));
   const declared = Object.entries(handed.runtimeConfig).filter(([name]) => capabilities[name] === true);
   const runtimeConfig = {
     ...Object.fromEntries(declared.filter(asked)),

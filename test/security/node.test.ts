@@ -204,8 +204,10 @@ describe('security: forged data on the node', function () {
       await sandbox.del(config);
     }
     using sandbox = await Sandbox.make(site, host, 'luring-by-args');
-    const cniArgs = { nics: 1, ips: [`${apiServer}/32`] };
-    expect(await refused(sandbox, await multusConfig(site, 'static', { cniArgs }))).to.equal('MNN_DELEGATE_FAILED');
+    for (const key of ['ips', 'IPs', 'ip\u017f']) {
+      const config = await multusConfig(site, 'static', { cniArgs: { nics: 1, [key]: [`${apiServer}/32`] } });
+      expect(await refused(sandbox, config), key).to.equal('MNN_DELEGATE_FAILED');
+    }
   });
 
   it('a pod makes itself the way to anywhere neither for its host, nor for others on its NIC', async () => {
@@ -232,15 +234,18 @@ describe('security: forged data on the node', function () {
     }
   });
 
-  it('plugins that are called in turn get the granted address, whatever cni-args say', async () => {
-    using sandbox = await Sandbox.make(site, host, 'around');
-    const forged = ['10.211.31.1/19'];
-    const config = await multusConfig(site, 'bridged', { cniArgs: { nics: 1, ips: forged } });
-    const result = await sandbox.add(config);
-    expect(plain(result)).to.deep.equal(await heldAddresses('bridged', 'around'));
-    expect(sandbox.namespace.ip('address')).not.to.contain(forged[0]);
-    await sandbox.del(config);
-  });
+  // CNI plugins, written in Go, read keys in any case, and with U+017F for an s.
+  for (const [i, key] of ['ips', 'IPs', 'ip\u017f'].entries()) {
+    it(`plugins that are called in turn get the granted address, whatever cni-args say of ${JSON.stringify(key)}`, async () => {
+      using sandbox = await Sandbox.make(site, host, `around-${i}`);
+      const forged = ['10.211.31.1/19'];
+      const config = await multusConfig(site, 'bridged', { cniArgs: { nics: 1, [key]: forged } });
+      const result = await sandbox.add(config);
+      expect(plain(result)).to.deep.equal(await heldAddresses('bridged', `around-${i}`));
+      expect(sandbox.namespace.ip('address')).not.to.contain(forged[0]);
+      await sandbox.del(config);
+    });
+  }
 
   it('a device that the kubelet gave to another pod is refused', async () => {
     const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0', interfaces: [{ name: 'any' }] });
