@@ -38,13 +38,18 @@ describe('network-selection annotation', () => {
     ]);
   });
 
-  it('reads keys in any case, and the last of several, as Go does', () => {
+  it('reads keys in any case, and with the long s, as Go does', () => {
     const text =
-      '[{"Name":"a","INTERFACE":"x","portmappings":[],"CNI-Args":{"NICs":1},"Foo":1},{"name":"b","Name":"c"}]';
+      '[{"Name":"a","INTERFACE":"x","portmappings":[],"CNI-Args":{"NICs":1},"Foo":1},{"name":"b","interfaceRequeſt":"net7","IPſ":["10.0.0.1"]}]';
     expect(parseNetworks(text)).to.deep.equal([
       { name: 'a', interface: 'x', portMappings: [], 'cni-args': { NICs: 1 }, Foo: 1 },
-      { name: 'c' },
+      { name: 'b', interface: 'net7', ips: ['10.0.0.1'] },
     ]);
+  });
+
+  it('refuses a key in two spellings, of which Go takes the last, which cannot be told here', () => {
+    expect(() => parseNetworks('[{"name":"a","Name":"b","name":"c"}]')).to.throw(/element 1: it has name twice/);
+    expect(() => parseNetworks('[{"name":"a","interface":"x","Interface":""}]')).to.throw(/it has interface twice/);
   });
 
   it('takes null for absent, and hands on what it does not look at', () => {

@@ -1,5 +1,5 @@
 import { isMultiNicError, MultiNicError } from '../errors.ts';
-import { isDeeperThan, isRecord } from '../json.ts';
+import { foldedKey, isDeeperThan, isRecord } from '../json.ts';
 import { tryParseAddress } from '../net/address.ts';
 import { tryParseCidr } from '../net/cidr.ts';
 import { isInterfaceName } from '../net/interfaceName.ts';
@@ -144,7 +144,7 @@ const mostLevels = 100;
 function checkElement(given: unknown, i: number): NetworkSelection {
   if (!isRecord(given)) throw invalid(i, 'it is not an object');
   if (isDeeperThan(given, mostLevels)) throw invalid(i, `it is nested more than ${mostLevels} levels deep`);
-  const value = asMultusReads(given);
+  const value = asMultusReads(given, i);
   if (typeof value.name !== 'string' || !isDnsName(value.name)) {
     throw invalid(i, `name must be a DNS-1123 name, not ${JSON.stringify(value.name)}`);
   }
@@ -170,19 +170,31 @@ const optionalKeys = new Set([...optionalTexts, 'ips', 'mac', 'default-route', '
 /** The keys of an element by their names in small letters. */
 const keys = new Map(['name', ...optionalKeys, ...Object.keys(capabilities)].map(key => [key.toLowerCase(), key]));
 
+/** A key of an element by the name that it has here. */
+function ownName(key: string): string | undefined {
+  return keys.get(foldedKey(key));
+}
+
 /** Whether a key of an element that was read means something, to us or to Multus; the last one is OVN-Kubernetes'. */
 export function isElementKey(key: string): boolean {
-  return keys.has(key.toLowerCase()) || key === 'ipam-claim-reference';
+  return ownName(key) !== undefined || key === 'ipam-claim-reference';
 }
 
 /**
- * Reads an element as Go's encoding/json does: keys in any case, the last of several, and null (which templates leave for unset values) as absent.
- * Read otherwise, an interface would have another name here than Multus gives it, and its addresses would be granted twice.
+ * Reads an element as Go's encoding/json does: keys in any case, and null (which templates leave for unset values) as absent. Read otherwise, an
+ * interface would have another name here than Multus gives it, and its addresses would be granted twice. A key in two spellings is refused: Go takes
+ * the last, and which one that is JSON.parse does not tell.
  */
-function asMultusReads(element: Record<string, unknown>): Record<string, unknown> {
-  const present = Object.entries(element)
-    .map(([key, value]) => [keys.get(key.toLowerCase()) ?? key, value] as const)
-    .filter(([key, value]) => !(value === null && optionalKeys.has(key)) && !(value === '' && optionalTexts.has(key)));
+function asMultusReads(element: Record<string, unknown>, i: number): Record<string, unknown> {
+  const named = Object.entries(element).map(([key, value]) => [ownName(key) ?? key, value] as const);
+  const seen = new Set<string>();
+  for (const [key] of named) {
+    if (seen.has(key)) throw invalid(i, `it has ${key} twice`);
+    seen.add(key);
+  }
+  const present = named.filter(
+    ([key, value]) => !(value === null && optionalKeys.has(key)) && !(value === '' && optionalTexts.has(key)),
+  );
   const { interfaceRequest, ...others } = Object.fromEntries(present);
   return interfaceRequest === undefined ? others : { interface: interfaceRequest, ...others };
 }
