@@ -16,7 +16,10 @@ const phrases = {
 } as const;
 
 /** Many times as many as ask at once, which are the kubelet and Prometheus. */
-const mostConnections = 50;
+const fewConnections = 50;
+
+/** How long a connection may last while there are more, ms: those that came together are all served before. */
+const shortMs = 1_000;
 
 /** How long a connection may last, ms. */
 const connectionMs = 10_000;
@@ -32,15 +35,23 @@ export interface GetServer {
 
 /**
  * Answers one GET request a connection, and reads no more of it: node:http would work on all the requests that come in one packet, thousands of
- * them, before anything else. Of too many connections the oldest are cut off, so that silent ones shut nobody out.
+ * them, before anything else. While there are many connections, those that last are cut off, so that silent ones take no memory and shut nobody out.
  * @param answer must not reject
  */
 export function createGetServer(answer: (path: string) => Promise<GetAnswer>): GetServer {
-  const open = new Set<Socket>();
+  /** When each was opened; the oldest first. */
+  const open = new Map<Socket, number>();
+  const thinOut = (now: number): void => {
+    if (open.size <= fewConnections) return;
+    for (const [socket, since] of open) {
+      if (now - since < shortMs) return;
+      socket.destroy();
+    }
+  };
   const server = createServer({ allowHalfOpen: true }, socket => {
-    open.add(socket);
-    const [oldest] = open;
-    if (open.size > mostConnections) oldest?.destroy();
+    const now = performance.now();
+    open.set(socket, now);
+    thinOut(now);
     const late = setTimeout(() => socket.destroy(), connectionMs);
     // Nobody is left to be told why a client is gone.
     socket.on('error', () => undefined);
@@ -51,7 +62,7 @@ export function createGetServer(answer: (path: string) => Promise<GetAnswer>): G
     void serve(socket, answer);
   });
   const disconnect = (): void => {
-    for (const socket of open) socket.destroy();
+    for (const socket of open.keys()) socket.destroy();
   };
   return { server, disconnect };
 }
