@@ -83,6 +83,8 @@ describe('which pods are left alone', () => {
     expect(skipReason(pod(), {})).to.match(/label/);
     expect(skipReason(pod({}, { labels: { [label.injection]: 'disabled' } }), enabled)).to.match(/disabled/);
     expect(skipReason(pod({}, { hostNetwork: true }), enabled)).to.match(/host network/);
+    expect(skipReason(pod({}, { os: 'windows' }), enabled)).to.match(/windows/);
+    expect(skipReason(pod({}, { os: 'linux' }), enabled)).to.equal(undefined);
     expect(skipReason(pod({ 'kubernetes.io/config.mirror': 'x' }), enabled)).to.match(/mirror/);
   });
 });

@@ -6,6 +6,8 @@ export interface PodFacts {
   labels: Readonly<Record<string, string>>;
   annotations: Readonly<Record<string, string>>;
   hostNetwork: boolean;
+  /** The operating system that it says it is for. */
+  os?: string | undefined;
 }
 
 /** Why a pod is left alone; undefined where it is not. */
@@ -13,6 +15,7 @@ export function skipReason(pod: PodFacts, namespaceLabels: Readonly<Record<strin
   if (namespaceLabels[label.injection] !== 'enabled') return `its namespace has no label ${label.injection}=enabled`;
   if (pod.labels[label.injection] === 'disabled') return `it has the label ${label.injection}=disabled`;
   if (pod.hostNetwork) return 'it uses the host network';
+  if (pod.os !== undefined && pod.os !== 'linux') return `it is for ${pod.os}`;
   if (mirrorAnnotation in pod.annotations) return 'it is the mirror of a static pod';
   return undefined;
 }

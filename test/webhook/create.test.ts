@@ -172,6 +172,7 @@ describe('creating pods, through the real API server', () => {
 
   const untouched: Record<string, object> = {
     'use the host network': { name: 'host', spec: { hostNetwork: true } },
+    'are for Windows': { name: 'windows', spec: { nodeSelector: { 'kubernetes.io/os': 'windows' } } },
     'opt out': { name: 'out', labels: { [label.injection]: 'disabled' } },
   };
   for (const [what, metadata] of Object.entries(untouched)) {

@@ -22,6 +22,8 @@ export interface AdmittedPod {
   };
   spec: Placement & {
     hostNetwork?: boolean;
+    os?: { name?: string } | null;
+    nodeSelector?: Record<string, string> | null;
     /** Names of those that hold it back from the scheduler (KEP-3521). */
     schedulingGates?: { name?: string }[] | null;
     containers: AdmittedContainer[];
@@ -69,6 +71,8 @@ const podShape = objectOf(
     spec: objectOf({
       nodeName: text,
       hostNetwork: flag,
+      os: orNull(objectOf({ name: text })),
+      nodeSelector: orNull(mapOf(text)),
       schedulingGates: orNull(listOf(objectOf({ name: text }))),
       affinity: objectOf({ nodeAffinity: objectOf({ requiredDuringSchedulingIgnoredDuringExecution: nodeSelector }) }),
       containers: orNull(listOf(container)),
@@ -96,6 +100,8 @@ export function factsOf({ metadata, spec }: AdmittedPod, namespace: string): Pod
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     hostNetwork: spec.hostNetwork === true,
+    // spec.os is there from Kubernetes 1.24 on.
+    os: spec.os?.name ?? spec.nodeSelector?.['kubernetes.io/os'],
   };
 }
 
