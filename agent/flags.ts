@@ -29,6 +29,8 @@ export interface Flags {
   readonly netlink: NetlinkChoice;
   /** From one round of the connectivity probe to the next, ms; 0: the probe is off. */
   readonly probeIntervalMs: number;
+  /** From one look at pods' interfaces to the next, ms; 0: they are not looked at. */
+  readonly inspectIntervalMs: number;
 }
 
 export const help = `multi-nic-agent: the node's part of multi-nic. It discovers NICs, programs L3 routes and serves CNI calls.
@@ -51,6 +53,7 @@ export const help = `multi-nic-agent: the node's part of multi-nic. It discovers
   --with-primary       also offer the primary NIC, the one with the default route  [not offered]
   --netlink WAY        auto, koffi (raw netlink) or ip (iproute2, slower)  [auto: koffi where it loads]
   --probe-interval S   ask other hosts over each NIC for an answer (ICMP echo) every S seconds; 0: never  [60]
+  --inspect-interval S check, for the audit, that pods still have their addresses every S seconds; 0: never  [300]
   --help
 
 A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR; alone it is a REGEX of names.
@@ -83,6 +86,7 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Fla
       'with-primary': { type: 'boolean', default: false },
       netlink: { type: 'string', default: 'auto' },
       'probe-interval': { type: 'string', default: '60' },
+      'inspect-interval': { type: 'string', default: '300' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -110,13 +114,14 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Fla
     rules: { include: values.include.map(readNicRule), exclude: values.exclude.map(readNicRule) },
     primary: { withPrimary: values['with-primary'], nodeIp: values['node-ip'] || undefined },
     netlink,
-    probeIntervalMs: readInterval(values['probe-interval']) * 1000,
+    probeIntervalMs: readInterval('--probe-interval', values['probe-interval']) * 1000,
+    inspectIntervalMs: readInterval('--inspect-interval', values['inspect-interval']) * 1000,
   };
 }
 
-/** Half of it is what an answer may take. @returns seconds */
-function readInterval(text: string): number {
+/** Of the probe, half of it is what an answer may take. @returns seconds */
+function readInterval(flag: string, text: string): number {
   const seconds = text === '' ? NaN : Number(text);
   if (seconds === 0 || (seconds >= 0.1 && seconds <= 86_400)) return seconds;
-  throw new Error(`--probe-interval must be seconds, 0 (never) or from 0.1 to 86400, not ${text}`);
+  throw new Error(`${flag} must be seconds, 0 (never) or from 0.1 to 86400, not ${text}`);
 }

@@ -6,6 +6,7 @@ import { Decider } from '../decision/decider.ts';
 import { checkRoom } from '../decision/room.ts';
 import { Delegates } from '../delegate/delegates.ts';
 import { KubeletDevices } from '../devices/kubeletDevices.ts';
+import { Inspector } from '../inspection/inspector.ts';
 import { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import { tellUnattachedPods } from '../pods/unattachedPods.ts';
 import { LostSandboxes } from '../release/lostSandboxes.ts';
@@ -19,6 +20,7 @@ export interface CniParts {
   readonly releaser: Releaser;
   readonly lost: LostSandboxes;
   readonly status: StatusWriter;
+  readonly inspector: Inspector;
   readonly server: SocketServer;
 }
 
@@ -66,8 +68,10 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
     exclusively: (containerId, work) => calls.exclusively(containerId, work),
     logger,
   });
+  const intervalMs = options.inspectIntervalMs;
+  const inspector = new Inspector({ client, netlink, checkpoint, pods, view, logger, intervalMs });
   const server = new SocketServer({ path: options.socket, answer: request => calls.answer(request), logger });
-  return { releaser, lost, status, server };
+  return { releaser, lost, status, inspector, server };
 }
 
 function createDecider({ client, checkpoint, logger, options }: AgentSetup, cluster: ClusterParts): Decider {

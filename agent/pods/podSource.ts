@@ -85,6 +85,7 @@ const keptAnnotations: readonly string[] = [
   annotation.networks,
   annotation.reservation,
   annotation.bestEffort,
+  annotation.foundInterfaces,
   mirrorAnnotation,
 ];
 

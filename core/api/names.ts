@@ -31,6 +31,8 @@ export const annotation = {
   reservation: `${apiGroup}/reservation`,
   /** On a pod: `true`: fewer NICs and less bandwidth than it asks for will do. */
   bestEffort: `${apiGroup}/best-effort`,
+  /** On a pod whose interfaces are not as they were made: what its node's agent has found (see core/annotation/foundInterfaces.ts). */
+  foundInterfaces: `${apiGroup}/found-interfaces`,
 } as const;
 
 /**

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { anySite, kinds, networks, run, site, withPod, withRecord } from '../../test/core/auditedSite.ts';
 import { parseCidr } from '../net/cidr.ts';
+import type { AuditedPod, AuditFinding } from './types.ts';
 
 describe('audit: missing, foreign and unreadable', () => {
   it('missing: a running pod without a record, or whose record has other addresses', () => {
@@ -13,6 +14,24 @@ describe('audit: missing, foreign and unreadable', () => {
         expect(run(withPod(released, { ...chosen, isRunning: false, interfaces: [] }))).to.deep.equal([]);
         const other = withRecord(input, chosen.uid, r => [{ ...r, interface: 'net2' }]);
         expect(kinds(run(other))).to.deep.equal(['missing']);
+      }),
+    );
+  });
+
+  it('missing: an address that was taken from a pod; foreign: one that was added', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const [first, ...rest] = chosen.interfaces as [AuditedPod['interfaces'][number]];
+        const has = (addresses: readonly string[]): AuditFinding[] =>
+          run(withPod(input, { ...chosen, interfaces: [{ ...first, addresses }, ...rest], isChanged: true }));
+        expect(has(first.addresses)).to.deep.equal([]);
+        const [gone, ...more] = has([]);
+        expect(more).to.deep.equal([]);
+        expect(gone).to.deep.include({ kind: 'missing', objects: [`pod ns/${chosen.name}`, `node ${chosen.node}`] });
+        expect(gone?.message)
+          .to.match(/^net1 was given /)
+          .and.contain(first.addresses[0]?.split('/')[0]);
+        expect(kinds(has([...first.addresses, '10.200.63.250']))).to.deep.equal(['foreign']);
       }),
     );
   });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { formatFound } from '../annotation/foundInterfaces.ts';
 import { auditedPod, type PodObject } from './readPod.ts';
 
 const at = (second: number): string => `2026-01-01T00:00:${String(second).padStart(2, '0')}.000Z`;
@@ -51,5 +52,19 @@ describe('a pod, as the audit reads it', () => {
     expect(addresses({ phase: 'Pending', podIPs: [{ ip: '10.244.0.8' }] })).to.deep.equal([]);
     expect(addresses({ phase: 'Pending' })).to.deep.equal([]);
     expect(addresses({ phase: 'Failed', podIPs: [{ ip: '10.244.0.7' }] })).to.deep.equal([]);
+  });
+
+  it('has what its node’s agent has found, and not what an agent found in the pod that it was copied from', () => {
+    const interfaces = [{ network: 'train', interface: 'net1-0', ips: ['10.200.0.9'] }];
+    const annotations = { 'multinic.fms.io/found-interfaces': formatFound('own', interfaces) };
+    const of = (uid: string, phase = 'Running'): object => {
+      const pod = auditedPod({ metadata: { name: 'p', namespace: 'ns', uid, annotations }, status: { phase } });
+      return { interfaces: pod.interfaces, isChanged: pod.isChanged };
+    };
+    const [{ network, interface: name }] = interfaces as [(typeof interfaces)[number]];
+    const link = { network, interface: name, addresses: ['10.200.0.9'] };
+    expect(of('own')).to.deep.equal({ interfaces: [link], isChanged: true });
+    expect(of('another')).to.deep.equal({ interfaces: [], isChanged: undefined });
+    expect(of('own', 'Succeeded')).to.deep.equal({ interfaces: [], isChanged: undefined });
   });
 });

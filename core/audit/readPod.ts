@@ -1,4 +1,5 @@
 import { readAttachments } from '../annotation/attachments.ts';
+import { readFound } from '../annotation/foundInterfaces.ts';
 import { interfaceNames, readNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import type { ObjectMeta } from '../api/types.ts';
@@ -34,7 +35,7 @@ export function auditedPod(pod: PodObject): AuditedPod {
     isRunning,
     ...(endedAt && { endedAt }),
     ...decidedAndAsked(annotations[annotation.networks] ?? ''),
-    interfaces: endedAt ? [] : interfacesOf(pod),
+    ...(endedAt ? { interfaces: [] } : interfacesOf(pod)),
   };
 }
 
@@ -75,11 +76,16 @@ function latest(times: readonly (string | undefined)[]): Date {
   return new Date(Math.max(...times.map(time => Date.parse(time ?? '') || 0)));
 }
 
-/** What a pod that has not ended has. Before it runs, its status may be that of the pod whose manifest it was copied from. */
-function interfacesOf({ metadata, status }: PodObject): AuditedPod['interfaces'] {
+/**
+ * What a pod that has not ended has: what its node's agent has found where that is not as it was made, else its status. Before it runs, that may be
+ * the status of the pod whose manifest it was copied from.
+ */
+function interfacesOf({ metadata, status }: PodObject): Pick<AuditedPod, 'interfaces' | 'isChanged'> {
+  const found = readFound(metadata.annotations?.[annotation.foundInterfaces], metadata.uid ?? '');
+  if (found) return { interfaces: found.map(({ ips, ...link }) => ({ ...link, addresses: ips })), isChanged: true };
   const items = statusItems(metadata.annotations?.[annotation.networkStatus] ?? '[]');
   const isOwn = status?.phase === 'Running' || hasPrimaryAddress(items, status?.podIPs ?? []);
-  return isOwn ? secondaryInterfaces(items) : [];
+  return { interfaces: isOwn ? secondaryInterfaces(items) : [] };
 }
 
 /** The interfaces of network-status (multi-net-spec v1.3 §5.3). */

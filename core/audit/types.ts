@@ -34,8 +34,10 @@ export interface AuditedPod {
   attachments: { network: string; interface: string; nics: readonly AllocatedNic[] }[];
   /** Hardware addresses that it asks for, and on which subnet of the hosts where that was decided: one is for one NIC. */
   macs: { network: string; netAddress?: string; mac: string }[];
-  /** What it has on its node, without the primary network. */
+  /** What it has on its node, without the primary network: as it was made, or as its node's agent has found it since. */
   interfaces: { network: string; interface: string; addresses: readonly string[] }[];
+  /** An agent has found its interfaces to be other than they were made. */
+  isChanged?: boolean;
 }
 
 export interface AuditedPool {

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { run, type RunResult } from '../../build/run.ts';
 import { withAttachments } from '../../core/annotation/attachments.ts';
+import { formatFound } from '../../core/annotation/foundInterfaces.ts';
 import { formatNetworks } from '../../core/annotation/networks.ts';
 import { annotation, apiGroup, apiVersion, label } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec } from '../../core/api/types.ts';
@@ -103,6 +104,29 @@ describe('kubectl-multinic audit, against a real API server', function () {
     expect(table.trimEnd().split('\n').at(-1)).to.equal(
       '5 findings: duplicate 1, leak 1, missing 1, foreign 2, unreadable 0',
     );
+  });
+
+  it('reports what a node’s agent has found in a pod: addresses that were taken away, added, or are another pod’s', async () => {
+    const found = async ({ name, uid }: { name: string; uid: string }, ips: string[]): Promise<void> => {
+      const text = formatFound(uid, [{ network: 'audited', interface: 'net1-0', ips }]);
+      const patch = { metadata: { annotations: { [annotation.foundInterfaces]: text } } };
+      await client.patch(pods, { namespace: 'default', name }, 'merge', patch);
+    };
+    const [one, two] = [await runningPod('one', '10.200.0.1/18'), await runningPod('two', '10.200.0.2/18')];
+    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+      recordOf(one, '10.200.0.1/18'),
+      recordOf(two, '10.200.0.2/18'),
+    ]);
+    await found(one, ['10.200.0.2']);
+    const { stdout } = await audit('-o', 'json');
+    const { findings } = JSON.parse(stdout) as { findings: AuditFinding[] };
+    expect(findings.map(({ kind, objects }) => [kind, ...objects])).to.deep.equal([
+      ['duplicate', 'ippool audited.n-0', 'pod default/two', 'pod default/one'],
+      ['missing', 'pod default/one', 'node n-0'],
+      ['foreign', 'pod default/one', 'node n-0'],
+    ]);
+    await found(one, ['10.200.0.1']);
+    expect((await audit()).code).to.equal(0);
   });
 
   it('reports a pool that cannot be read, and what is wrong elsewhere', async () => {
