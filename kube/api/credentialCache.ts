@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/errors.ts';
 import type { Connection, Credentials } from './connection.ts';
 import { TransportError } from './errors.ts';
 
@@ -27,7 +28,8 @@ export function cacheCredentials(connection: Connection): CredentialCache {
       return current;
     } catch (error) {
       if (current) return current;
-      throw new TransportError('connection', 'the credentials for the API server cannot be read', { cause: error });
+      const message = `the credentials for the API server cannot be read: ${messageOf(error)}`;
+      throw new TransportError('connection', message, { cause: error });
     } finally {
       reading = undefined;
     }

@@ -1,6 +1,9 @@
 import type { RequestOptions } from 'node:https';
 import type { Connection, ConnectionChoice, Credentials, TlsMaterial } from './connection.ts';
 
+/** What @kubernetes/client-node takes where there is no kubeconfig. */
+const serverOfNobody = 'http://localhost:8080';
+
 /**
  * The connection that a kubeconfig file describes, with every way to log in that @kubernetes/client-node knows (certificates,
  * tokens, token files, exec plugins, OpenID Connect). Only this function loads the library, so a process in a pod never pays for it.
@@ -19,6 +22,8 @@ export async function kubeconfigConnection({ kubeconfig, context }: ConnectionCh
   const cluster = config.getCurrentCluster();
   const where = `context ${JSON.stringify(config.getCurrentContext())} of the kubeconfig`;
   if (!cluster) throw new Error(`${where} names no cluster`);
+  if (cluster.server === serverOfNobody)
+    throw new Error('there is no kubeconfig, neither in $KUBECONFIG nor ~/.kube/config');
   if (cluster.proxyUrl) throw new Error(`${where} has a proxy-url, which is not supported`);
   return {
     server: cluster.server.replace(/\/+$/, ''),
