@@ -18,6 +18,27 @@ describe('audit: missing, foreign and unreadable', () => {
     );
   });
 
+  it('finds nothing of a pod that is being deleted, whose addresses others may have before its status says that it has ended', () => {
+    fc.assert(
+      fc.property(anySite, ({ input, chosen }) => {
+        const released = withRecord(input, chosen.uid, record => [{ ...record, state: 'Released' }]);
+        const deleted = { ...chosen, isDeleted: true };
+        expect(run(withPod(released, deleted))).to.deep.equal([]);
+        expect(run(withPod(released, { ...deleted, attachments: [] }))).to.deep.equal([]);
+        const next = { ...chosen, uid: 'next', name: 'next' };
+        const [{ pool, record } = {}] = input.pools.flatMap(held =>
+          held.allocations.filter(({ podUID }) => podUID === chosen.uid).map(one => ({ pool: held, record: one })),
+        );
+        const taken = { ...record!, podUID: next.uid, name: next.name };
+        const pools = withPod(released, deleted).pools.map(one =>
+          one.name === pool?.name ? { ...one, allocations: [...one.allocations, taken] } : one,
+        );
+        const both = { ...withPod(released, deleted), pools };
+        expect(run({ ...both, pods: [...both.pods, next] })).to.deep.equal([]);
+      }),
+    );
+  });
+
   it('missing: an address that was taken from a pod; foreign: one that was added', () => {
     fc.assert(
       fc.property(anySite, ({ input, chosen }) => {

@@ -4,7 +4,7 @@ import { contains } from '../net/cidr.ts';
 import { bareAddress, tryAddressOf } from '../net/interfaceAddress.ts';
 import { pageNumber } from '../pool/pages.ts';
 import type { AuditedNetwork, AuditedPool, AuditFinding } from './types.ts';
-import { addressesOf, type AuditView, podName, poolName } from './view.ts';
+import { addressesOf, type AuditView, isStaying, podName, poolName } from './view.ts';
 
 /** Pools of networks and nodes that do not exist, records outside of their pool's blocks, and interfaces that no record explains. */
 export function findForeign(view: AuditView): AuditFinding[] {
@@ -74,24 +74,22 @@ function blocksAt({ network, interfaces }: AuditedNetwork, hostIndex: number, ne
 }
 
 function unexplained({ pods, networks, byPod }: AuditView): AuditFinding[] {
-  return pods
-    .filter(({ endedAt }) => endedAt === undefined)
-    .flatMap(pod => {
-      const held = new Set((byPod.get(pod) ?? []).flatMap(({ record }) => addressesOf(record.nics)));
-      // What admission decided and no record holds is reported as missing.
-      const decided = new Set(pod.attachments.flatMap(({ nics }) => addressesOf(nics)));
-      return pod.interfaces.flatMap((link): AuditFinding[] => {
-        if (!networks.get(link.network)?.network.ownAddresses) return [];
-        const strange = link.addresses.map(bareAddress).filter(address => !held.has(address) && !decided.has(address));
-        if (strange.length === 0) return [];
-        return [
-          {
-            kind: 'foreign',
-            network: link.network,
-            objects: [podName(pod), ...(pod.node === undefined ? [] : [`node ${pod.node}`])],
-            message: `${link.interface} has ${strange.join(', ')}, which no record explains; delete and re-create the pod`,
-          },
-        ];
-      });
+  return pods.filter(isStaying).flatMap(pod => {
+    const held = new Set((byPod.get(pod) ?? []).flatMap(({ record }) => addressesOf(record.nics)));
+    // What admission decided and no record holds is reported as missing.
+    const decided = new Set(pod.attachments.flatMap(({ nics }) => addressesOf(nics)));
+    return pod.interfaces.flatMap((link): AuditFinding[] => {
+      if (!networks.get(link.network)?.network.ownAddresses) return [];
+      const strange = link.addresses.map(bareAddress).filter(address => !held.has(address) && !decided.has(address));
+      if (strange.length === 0) return [];
+      return [
+        {
+          kind: 'foreign',
+          network: link.network,
+          objects: [podName(pod), ...(pod.node === undefined ? [] : [`node ${pod.node}`])],
+          message: `${link.interface} has ${strange.join(', ')}, which no record explains; delete and re-create the pod`,
+        },
+      ];
     });
+  });
 }

@@ -1,16 +1,16 @@
 import { bareAddress } from '../net/interfaceAddress.ts';
 import type { AuditFinding } from './types.ts';
-import { addressesOf, type AuditView, podName, poolName } from './view.ts';
+import { addressesOf, type AuditView, isStaying, podName, poolName } from './view.ts';
 
 /** Addresses that a pod was given and nobody holds for it, and those that it holds and has no more. */
 export function findMissing(view: AuditView): AuditFinding[] {
   return [...unrecorded(view), ...removed(view)];
 }
 
-/** Addresses that admission gave to a pod that runs, and that no live record holds for that attachment. */
+/** Addresses that admission gave to a pod that runs and is to go on, and that no live record holds for that attachment. */
 function unrecorded({ pods, byPod, networks }: AuditView): AuditFinding[] {
   return pods
-    .filter(({ isRunning }) => isRunning)
+    .filter(pod => pod.isRunning && isStaying(pod))
     .flatMap(pod =>
       pod.attachments.flatMap((attachment): AuditFinding[] => {
         const { network } = attachment;
@@ -38,7 +38,7 @@ function unrecorded({ pods, byPod, networks }: AuditView): AuditFinding[] {
 /** Addresses that a record holds and that the node's agent does not find in the pod: somebody took them, or their interface, away. */
 function removed({ pods, byPod }: AuditView): AuditFinding[] {
   return pods
-    .filter(({ isChanged = false }) => isChanged)
+    .filter(pod => (pod.isChanged ?? false) && isStaying(pod))
     .flatMap(pod =>
       (byPod.get(pod) ?? []).flatMap(({ record, pool }): AuditFinding[] => {
         const { network } = pool.spec;

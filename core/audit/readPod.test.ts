@@ -29,6 +29,11 @@ describe('a pod, as the audit reads it', () => {
     expect(ends({ phase: 'Running', containerStatuses: [ended] }, deleted)).to.deep.equal([false, at(9)]);
   });
 
+  it('is told apart from those that stay while it is being deleted', () => {
+    const metadata = { name: 'p', namespace: 'ns', deletionTimestamp: at(8) };
+    expect(auditedPod({ metadata, status: { phase: 'Running' } })).to.include({ isRunning: true, isDeleted: true });
+  });
+
   it('has its grace period left where it failed and its kubelet does not tell of its containers', () => {
     const managedFields = [{ time: at(1) }, { time: at(12) }];
     // DeadlineExceeded, Evicted, and one without a time of its own.

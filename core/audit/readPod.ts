@@ -34,6 +34,7 @@ export function auditedPod(pod: PodObject): AuditedPod {
     ...(reservation !== undefined && { reservation }),
     isRunning,
     ...(endedAt && { endedAt }),
+    ...(metadata.deletionTimestamp !== undefined && { isDeleted: true }),
     ...decidedAndAsked(annotations[annotation.networks] ?? ''),
     ...(endedAt ? { interfaces: [] } : interfacesOf(pod)),
   };

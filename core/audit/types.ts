@@ -28,6 +28,8 @@ export interface AuditedPod {
   /** The reservation that it carries. */
   reservation?: string;
   isRunning: boolean;
+  /** It is being deleted: what it had is given back as soon as its sandbox is gone, some time before its status says that its containers have ended. */
+  isDeleted?: boolean;
   /** When its containers finally ended. */
   endedAt?: Date;
   /** What admission decided. */

@@ -41,6 +41,11 @@ export function addressesOf(nics: readonly { addresses: readonly string[] }[]): 
   return nics.flatMap(({ addresses }) => addresses.map(bareAddress));
 }
 
+/** Whether a pod is to keep what it has. */
+export function isStaying({ endedAt, isDeleted = false }: AuditedPod): boolean {
+  return endedAt === undefined && !isDeleted;
+}
+
 /** An address that a pod uses, and should use alone. */
 export interface UsedAddress {
   network: string;
@@ -51,14 +56,14 @@ export interface UsedAddress {
 }
 
 /**
- * The addresses that a pod that has not ended was given or has on its node, in networks whose addresses are ours, and the hardware addresses that it asks for.
+ * The addresses that a pod that has not ended, and is not to end, was given or has on its node, in networks whose addresses are ours, and the hardware addresses that it asks for.
  */
 export function usedAddresses(
   pod: AuditedPod,
   networks: ReadonlyMap<string, AuditedNetwork | undefined>,
 ): UsedAddress[] {
-  const { endedAt, attachments, macs, interfaces } = pod;
-  if (endedAt !== undefined) return [];
+  const { attachments, macs, interfaces } = pod;
+  if (!isStaying(pod)) return [];
   const asked = macs.flatMap(({ network, netAddress, mac: address }): UsedAddress[] => {
     const known = networks.get(network);
     const segment = known && hasOwnMacs(known.network) ? (netAddress ?? onlySubnet(known)) : undefined;
