@@ -22,6 +22,14 @@ interface PodView {
 }
 
 const chained = 'chained';
+
+/** A node that is no machine, whose provider runs no DaemonSets. */
+const virtualNode = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'virtual', labels: { type: 'virtual-kubelet', 'kubernetes.io/os': 'linux' } },
+  spec: { taints: [{ key: 'virtual-kubelet.io/provider', effect: 'NoSchedule' }] },
+};
 const workers = 4;
 
 /** What is there of us on a node: files, rules, routes, and links besides those that it had before. */
@@ -63,6 +71,7 @@ describe('an installation from images with the manifests', function () {
     cluster = await startCluster({ name: 'install', nodes: 2, nics: 2, apiServerArgs: reachesServices });
     for (const node of cluster.nodes) linksBefore.set(node.name, await linksOf(node));
     await loadImages(cluster);
+    await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(virtualNode) });
   });
 
   after(async function () {
