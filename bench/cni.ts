@@ -158,7 +158,7 @@ async function onePod(bench: Bench, { type }: NetworkCase, count: number): Promi
   for (const [verb, samples] of [['ADD', adds] as const, ['DEL', dels] as const]) {
     const name = `${type}, ${verb} of ${count} ${count === 1 ? 'NIC' : 'NICs'}`;
     const value = median(samples.ours);
-    const against = 'reference plugin, one call a NIC';
+    const against = 'reference plugin, one call per NIC';
     const goal = count === nics && { goal: fasterGoal };
     report(name, { value, unit: 'ms', baseline: median(samples.reference), against, ...goal });
     report(`${name}, its kernel work`, {
@@ -219,7 +219,7 @@ async function manyPods(bench: Bench, { type }: NetworkCase): Promise<void> {
       },
       0,
     );
-    const against = 'reference plugin, one call a NIC';
+    const against = 'reference plugin, one call per NIC';
     for (const [verb, { ours: value, reference: baseline }] of [['ADD', samples] as const, ['DEL', taken] as const]) {
       report(`${type}, ${burst} ${verb}s of ${burstNics} NICs at once`, {
         value: median(value),

@@ -23,12 +23,12 @@ export async function holdNode(socket: string, signal: AbortSignal, logger: Logg
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await chmod(dirname(path), 0o700);
   const end = performance.now() + waitMs;
-  for (let logged = false; ; logged = true) {
+  for (let isLogged = false; ; isLogged = true) {
     const lock = await takeLock(path);
     if (lock) return lock;
     if (signal.aborted) return undefined;
     if (performance.now() > end) throw new Error(`another agent holds ${path}`);
-    if (!logged) logger.info({ path }, 'another agent serves this node; waiting for it to end');
+    if (!isLogged) logger.info({ path }, 'another agent serves this node; waiting for it to end');
     await sleep(200, signal);
   }
 }

@@ -33,7 +33,7 @@ export function primaryStatus(
   };
 }
 
-/** The elements of one attachment: one an interface in the pod. */
+/** The elements of one attachment: one per interface in the pod. */
 export function attachmentStatus(
   namespace: string,
   { network, defaultRoute }: { readonly network: string; readonly defaultRoute: readonly string[] },

@@ -12,7 +12,7 @@ export interface WantedNic {
   readonly address: string;
 }
 
-/** The reference plugins (containernetworking/plugins, Debian's build) with static IPAM: one process a NIC and call, and one of its IPAM. */
+/** The reference plugins (containernetworking/plugins, Debian's build) with static IPAM: one process per NIC and call, and one of its IPAM. */
 export class ReferencePlugins {
   readonly #plugins: string;
   readonly #folder: Folder;
@@ -26,7 +26,7 @@ export class ReferencePlugins {
     return new ReferencePlugins(join(await ensureDebianPrograms(), 'usr/lib/cni'), folder);
   }
 
-  /** The calls, one a NIC, that give a pod its NICs (ADD) or take them away (DEL). */
+  /** The calls, one per NIC, that give a pod its NICs (ADD) or take them away (DEL). */
   async calls(command: 'ADD' | 'DEL', type: string, pod: Pod, nics: readonly WantedNic[]): Promise<Launch[]> {
     return Promise.all(nics.map(nic => this.#call(command, type, pod, nic)));
   }

@@ -74,7 +74,7 @@ export type ConfigStatus = '' | 'WaitForConfig' | 'Success' | 'Failed';
 export type RouteStatus = '' | 'N/A' | 'WaitForRoutes' | 'Unknown' | 'Success' | 'Failed';
 
 export interface MultiNicNetworkStatus {
-  /** One entry a host subnet: how many hosts have a NIC in it. */
+  /** One entry per host subnet: how many hosts have a NIC in it. */
   computeResults: { netAddress: string; numOfHosts: number }[];
   discovery: { existDaemon: number; infoAvailable: number; cidrProcessed: number };
   configStatus: ConfigStatus;

@@ -43,7 +43,7 @@ function granted(before: PoolContent, c: Claim, seconds = 0): { content: PoolCon
 }
 
 describe('allocation', () => {
-  it("takes one address a NIC, with the vlanCIDR's prefix length", () => {
+  it("takes one address per NIC, with the vlanCIDR's prefix length", () => {
     const { addresses } = granted(emptyPool, claim('a', { pods: ['10.200.0.0/26', '10.200.32.0/26'] }));
     expect(addresses).to.deep.equal(['10.200.0.1/19', '10.200.32.1/19']);
   });

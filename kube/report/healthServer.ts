@@ -25,8 +25,8 @@ export interface HealthServerOptions {
 }
 
 /**
- * Probes and metrics over plain HTTP: /healthz, /readyz (one check a line, as the API server prints them), /metrics. Whoever reaches the
- * node or the pod reaches it, and must not get all of the process's time or memory.
+ * Probes and metrics over plain HTTP: /healthz, /readyz (one check per line, as the API server prints them), /metrics. Anybody who reaches the
+ * node or the pod can reach it, and must not get all of the process's time or memory.
  */
 export class HealthServer implements Runnable {
   readonly name = 'health server';

@@ -9,7 +9,7 @@ export interface AttachmentStatus {
 }
 
 /**
- * What Multus writes for a CNI result: one element an interface of the pod (those with a sandbox), with the addresses that point to it
+ * What Multus writes for a CNI result: one element per interface of the pod (those with a sandbox), with the addresses that point to it
  * (network-attachment-definition-client pkg/utils, CreateNetworkStatuses).
  */
 export function statusesOf({ interfaces, ips }: PrintedResult): AttachmentStatus[] {

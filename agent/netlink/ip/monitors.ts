@@ -29,7 +29,7 @@ const restartMs = 1000;
 
 type Resync = Extract<MonitorEvent, { type: 'resync' }>['reason'];
 
-/** Listens with `ip monitor`, one program a watch. Anything that it prints only means that something has changed. */
+/** Listens with `ip monitor`, one program per watch. Anything that it prints only means that something has changed. */
 export class IpMonitors {
   /** Programs that have not ended yet. */
   readonly #running = new Set<ChildProcess>();
