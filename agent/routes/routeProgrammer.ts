@@ -23,7 +23,11 @@ export class RouteProgrammer {
   constructor(netlink: Netlink, view: ClusterView, node: string) {
     this.#plan = new RoutePlan(view, node);
     this.#kernel = new KernelRoutes(netlink);
-    view.addHostListener(host => this.#changedHosts.add(host));
+    const changed = (host: string): void => {
+      this.#changedHosts.add(host);
+    };
+    view.addHostListener(changed);
+    view.addIndexListener(changed);
   }
 
   /** Makes the next pass a complete one. */

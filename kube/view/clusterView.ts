@@ -37,6 +37,7 @@ export class ClusterView implements NetworkDirectory {
   /** Per network. */
   readonly #indexes = new Map<string, HostIndexes>();
   readonly #hostListeners: ((host: string) => void)[] = [];
+  readonly #indexListeners: ((host: string) => void)[] = [];
   readonly #networkListeners: (() => void)[] = [];
   readonly #hostAddresses: HostAddresses;
 
@@ -61,7 +62,7 @@ export class ClusterView implements NetworkDirectory {
     });
     const onHost = ({ metadata }: HostInterface): void => {
       this.#hostAddresses.hostChanged(metadata.name);
-      this.#tell([metadata.name]);
+      for (const listener of this.#hostListeners) listener(metadata.name);
     };
     const tellNetworks = (): void => {
       this.#overlaps.clear();
@@ -176,9 +177,14 @@ export class ClusterView implements NetworkDirectory {
     return this.#indexes.get(network)?.indexes ?? none;
   }
 
-  /** From now on, calls the listener with the name of each host whose HostInterface, or whose index in any network, changes. */
+  /** From now on, calls the listener with the name of each host whose HostInterface changes. */
   addHostListener(listener: (host: string) => void): void {
     this.#hostListeners.push(listener);
+  }
+
+  /** The same for each host whose index changes, in any network: a new network gives one to thousands. */
+  addIndexListener(listener: (host: string) => void): void {
+    this.#indexListeners.push(listener);
   }
 
   /** Calls the listener whenever a network is added or deleted, or its spec changes. */
@@ -200,12 +206,9 @@ export class ClusterView implements NetworkDirectory {
   #setPage({ metadata, spec: { network } }: Cidr, page: Cidr['spec'] | undefined): void {
     const indexes = this.#indexes.get(network) ?? new HostIndexes();
     this.#indexes.set(network, indexes);
-    this.#tell(indexes.setPage(metadata.name, page));
+    for (const host of indexes.setPage(metadata.name, page))
+      for (const listener of this.#indexListeners) listener(host);
     if (indexes.indexes.size === 0) this.#indexes.delete(network);
-  }
-
-  #tell(hosts: readonly string[]): void {
-    for (const host of hosts) for (const listener of this.#hostListeners) listener(host);
   }
 
   #overlapOf(object: MultiNicNetwork): MultiNicError | undefined {

@@ -8,7 +8,7 @@ import { eventually } from '../../test/eventually.ts';
 import { type HostProfile, HostProfiles } from './hostProfiles.ts';
 import { ProfilePreparer } from './profilePreparer.ts';
 
-const { network, hosts } = largeCluster(300, 2);
+const { network, hosts, pages } = largeCluster(300, 2);
 
 /** The network for the first of the host's NICs, or for both; each another generation. */
 function withNics(count: number): MultiNicNetwork {
@@ -74,6 +74,17 @@ describe('HostProfiles', () => {
         expect(text(profiles.of(known))).to.deep.equal(text(new HostProfiles(cluster.view).of(known)));
       }),
     );
+  });
+
+  it('stay where hosts get their indexes, of which a new network gives each host one', () => {
+    const cluster = new PlannedCluster();
+    cluster.setNetwork(withNics(2));
+    for (const host of hosts) cluster.setHost(host);
+    const profiles = new HostProfiles(cluster.view);
+    const known = cluster.view.mustHave(network.metadata.name);
+    profiles.of(known);
+    for (const page of pages) cluster.setPage(page);
+    expect(profiles.prepare(known, 0), 'whether hosts are left to look at').to.equal(false);
   });
 
   it('are prepared when a network or hosts have changed, before anybody asks', async () => {
