@@ -97,11 +97,11 @@ export class NodeCapacities {
   }
 
   #share(known: KnownNetwork, node: string): { addresses?: number; mbps?: number; nics?: number } {
-    const { view } = this.#context;
+    const { view, surveys } = this.#context;
     const host = view.host(node);
     if (!host) return {};
     const { network } = known.state;
-    const nics = candidatesOf(network, host.spec);
+    const nics = candidatesOf(network, host.spec, surveys.members(network, host));
     return defined({
       addresses: this.capacity(known, node),
       mbps: nodeBandwidth(network, nics),

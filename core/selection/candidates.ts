@@ -6,9 +6,13 @@ import type { Network } from '../network/network.ts';
 /**
  * The NICs of a host that a pod of the network can get, in the order of its interfaces: the network's members. An IPAM with a section for
  * each NIC names them itself, also those that have no address on the host and are no members for that reason.
+ * @param members the host's, where they are known already
  */
-export function candidatesOf(network: Network, host: HostInterfaceSpec): Member[] {
-  const members = membersOf(network, host);
+export function candidatesOf(
+  network: Network,
+  host: HostInterfaceSpec,
+  members: readonly Member[] = membersOf(network, host),
+): readonly Member[] {
   const named = configuredMasters(network);
   if (!named) return members;
   return named.map(interfaceName => {

@@ -18,11 +18,11 @@ export interface Survey {
   /** How many of them have a NIC at all. */
   withNics: number;
   /** Hosts with NICs in the network, by name. */
-  members: MemberHost[];
+  members: readonly MemberHost[];
   /** How many of those have a NIC in each host subnet, in the network's order. */
-  perSubnet: { netAddress: string; numOfHosts: number }[];
+  perSubnet: readonly { netAddress: string; numOfHosts: number }[];
   /** Every NIC position that some host has, in the order in which interface indexes are given. */
-  positions: NicPosition[];
+  positions: readonly NicPosition[];
 }
 
 /**
@@ -34,14 +34,16 @@ export function surveyHosts(
   hosts: Iterable<HostInterface>,
   members: (host: HostInterface) => readonly Member[] = host => membersOf(network, host.spec),
 ): Survey {
-  const survey: Survey = { hosts: 0, withNics: 0, members: [], perSubnet: [], positions: [] };
+  let count = 0;
+  let withNics = 0;
+  const memberHosts: MemberHost[] = [];
   const subnets = new Map<string, { numOfHosts: number; ordinals: number }>();
   for (const host of hosts) {
-    survey.hosts++;
-    if (host.spec.interfaces.length > 0) survey.withNics++;
+    count++;
+    if (host.spec.interfaces.length > 0) withNics++;
     const found = members(host);
     if (found.length === 0) continue;
-    survey.members.push({ host, members: found });
+    memberHosts.push({ host, members: found });
     for (const { netAddress, ordinal } of found) {
       const subnet = subnets.get(netAddress) ?? { numOfHosts: 0, ordinals: 0 };
       if (ordinal === 0) subnet.numOfHosts++;
@@ -49,13 +51,15 @@ export function surveyHosts(
       subnets.set(netAddress, subnet);
     }
   }
-  survey.members.sort((a, b) => (a.host.metadata.name < b.host.metadata.name ? -1 : 1));
+  memberHosts.sort((a, b) => (a.host.metadata.name < b.host.metadata.name ? -1 : 1));
+  const perSubnet: { netAddress: string; numOfHosts: number }[] = [];
+  const positions: NicPosition[] = [];
   for (const netAddress of inOrder(network.masterNets, subnets.keys())) {
     const { numOfHosts = 0, ordinals = 0 } = subnets.get(netAddress) ?? {};
-    survey.perSubnet.push({ netAddress, numOfHosts });
-    for (let ordinal = 0; ordinal < ordinals; ordinal++) survey.positions.push({ netAddress, ordinal });
+    perSubnet.push({ netAddress, numOfHosts });
+    for (let ordinal = 0; ordinal < ordinals; ordinal++) positions.push({ netAddress, ordinal });
   }
-  return survey;
+  return { hosts: count, withNics, members: memberHosts, perSubnet, positions };
 }
 
 /**
