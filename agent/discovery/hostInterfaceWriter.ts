@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { apiVersion, component } from '../../core/api/names.ts';
 import { isUsers } from '../../core/api/owner.ts';
 import type { Condition, HostInterface, HostInterfaceSpec, HostNic } from '../../core/api/types.ts';
+import { withoutLinkStates } from '../../core/network/versions.ts';
 import { secondsOf } from '../../core/status/condition.ts';
 import { routesProgrammed } from '../../core/status/routes.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
@@ -181,11 +182,6 @@ function withStates(
 
 function isSame(a: object, b: object): boolean {
   return isDeepStrictEqual(normal(a), normal(b));
-}
-
-/** Without what depends on the link's state: the kernel knows its speed only while it is up. */
-function withoutLinkStates({ interfaces, ...spec }: HostInterfaceSpec): object {
-  return { ...spec, interfaces: interfaces.map(nic => ({ ...nic, linkState: undefined, speedMbps: undefined })) };
 }
 
 /** Without the keys that are present but undefined, and as plain data. */
