@@ -2,10 +2,14 @@ import { isUsers } from '../../core/api/owner.ts';
 import type { Cidr, IPPool } from '../../core/api/types.ts';
 import { isOurs } from '../../core/predecessor/objects.ts';
 import { isConflict, isNotFound } from '../../kube/api/errors.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
+import { eachOf } from '../../kube/process/eachOf.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
-import { mayRun } from './injectedPods.ts';
+import { podsByNode } from './podsByNode.ts';
+
+/** Looked at and deleted at the same time: hundreds of nodes may go at once. */
+const objectsAtOnce = 4;
 
 /**
  * Deletes the HostInterfaces and pools of nodes that are gone (a user's own HostInterfaces stay), and the pools and pages of networks that
@@ -17,29 +21,22 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
   const { client, informers } = context;
   const isNodeGone = memo(async name => (await client.find(nodes, { name }, { signal })) === undefined);
   const isNetworkGone = memo(async name => (await client.find(multiNicNetworks, { name }, { signal })) === undefined);
-  const hasPods = memo(async name => {
-    // To find any, the API server's cache is enough, which finds them by node. That there are none must not be concluded from a cache.
-    for (const from of [{ resourceVersion: '0' }, {}]) {
-      const { items } = await client.list(pods, { ...from, fieldSelector: `spec.nodeName=${name}`, signal });
-      if (items.some(mayRun)) return true;
-    }
-    return false;
-  });
+  const hasPods = memo(podsByNode(client, signal));
   const lacksNetwork = async ({ spec: { network } }: Cidr | IPPool): Promise<boolean> =>
     informers.networks.get(network) === undefined && (await isNetworkGone(network));
   const lacksNode = async (name: string): Promise<boolean> =>
     informers.nodes.get(name) === undefined && (await isNodeGone(name)) && !(await hasPods(name));
-  for (const host of [...informers.hosts.list()]) {
+  await eachOf(informers.hosts.list(), objectsAtOnce, async host => {
     if (!isUsers(host) && (await lacksNode(host.metadata.name))) await remove(context, hostInterfaces, host, signal);
-  }
-  for (const pool of [...informers.pools.list()].filter(isOurs)) {
+  });
+  await eachOf([...informers.pools.list()].filter(isOurs), objectsAtOnce, async pool => {
     const { hostName } = pool.spec;
     const isLost = (hostName !== undefined && (await lacksNode(hostName))) || (await lacksNetwork(pool));
     if (isLost) await remove(context, ipPools, pool, signal);
-  }
-  for (const page of [...informers.cidrs.list()].filter(isOurs)) {
+  });
+  await eachOf([...informers.cidrs.list()].filter(isOurs), objectsAtOnce, async page => {
     if (await lacksNetwork(page)) await remove(context, cidrs, page, signal);
-  }
+  });
 }
 
 /** Asks each question once a sweep. */

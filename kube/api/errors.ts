@@ -62,6 +62,11 @@ export function isGone(error: unknown): error is ApiError {
   return error instanceof ApiError && (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
 }
 
+/** The API server's cache did not reach the version in time ("Too large resource version"). */
+export function isBehind(error: unknown): boolean {
+  return hasStatus(error, 504);
+}
+
 /** Whether the same request may well succeed later: throttled, overloaded, timed out, or not answered at all. */
 export function isRetryable(error: unknown): error is ApiError | TransportError {
   if (error instanceof TransportError) return error.code !== 'closed';

@@ -3,7 +3,7 @@ import { Backoff, spread } from '../api/backoff.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { Selectors } from '../api/clientOptions.ts';
 import { sleep } from '../api/deadline.ts';
-import { ApiError, isGone, isNotFound, TransportError } from '../api/errors.ts';
+import { ApiError, isBehind, isGone, isNotFound, TransportError } from '../api/errors.ts';
 import type { KubeObject, Resource } from '../api/types.ts';
 import type { WatchEvent } from '../api/watchEvents.ts';
 
@@ -220,11 +220,6 @@ export class Reflector<T extends KubeObject> {
 /** Resource versions that can be compared are whole numbers (kubernetes.io: "Resource versions"). */
 function isNumber(version: string): boolean {
   return /^\d+$/.test(version);
-}
-
-/** The API server's cache did not reach the version in time ("Too large resource version"). */
-function isBehind(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 504;
 }
 
 function reasonOf(error: unknown): string {
