@@ -8,6 +8,7 @@ import type { Network } from '../../core/network/network.ts';
 import type { DeleteOptions } from '../../kube/api/clientOptions.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, nodes } from '../../kube/api/resources.ts';
+import { eachOf } from '../../kube/process/eachOf.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
 import { heldIndex } from '../plan/heldIndex.ts';
@@ -16,6 +17,9 @@ import { planInterfaces } from '../plan/interfaces.ts';
 
 /** Attempts when other writers are in between, before the queue's back-off takes over. */
 const attempts = 5;
+
+/** Asked about at the same time: where hundreds of nodes go at once, new ones wait for their blocks meanwhile. */
+const hostsAtOnce = 8;
 
 /**
  * Gives every host of a network its index, in the CIDR pages. Decisions are made on the pages as they are stored at that moment, and each
@@ -130,11 +134,11 @@ export class HostBlocks {
   async #confirmGone(hosts: readonly string[], signal: AbortSignal): Promise<Set<string>> {
     const { client } = this.#context;
     const gone = new Set<string>();
-    for (const name of hosts) {
+    await eachOf(hosts, hostsAtOnce, async name => {
       const found =
         (await client.find(nodes, { name }, { signal })) ?? (await client.find(hostInterfaces, { name }, { signal }));
       if (!found) gone.add(name);
-    }
+    });
     return gone;
   }
 
