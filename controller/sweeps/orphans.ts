@@ -19,13 +19,13 @@ const objectsAtOnce = 4;
  */
 export async function sweepOrphans(context: LeaderContext, signal: AbortSignal): Promise<void> {
   const { client, informers } = context;
-  const isNodeGone = memo(async name => (await client.find(nodes, { name }, { signal })) === undefined);
   const isNetworkGone = memo(async name => (await client.find(multiNicNetworks, { name }, { signal })) === undefined);
+  const gone = await goneNodes(context, signal);
+  // Made now, as what is found out about pods has to be newer than that their node is gone.
   const hasPods = memo(podsByNode(client, signal));
   const lacksNetwork = async ({ spec: { network } }: Cidr | IPPool): Promise<boolean> =>
     informers.networks.get(network) === undefined && (await isNetworkGone(network));
-  const lacksNode = async (name: string): Promise<boolean> =>
-    informers.nodes.get(name) === undefined && (await isNodeGone(name)) && !(await hasPods(name));
+  const lacksNode = async (name: string): Promise<boolean> => gone.has(name) && !(await hasPods(name));
   await eachOf(informers.hosts.list(), objectsAtOnce, async host => {
     if (!isUsers(host) && (await lacksNode(host.metadata.name))) await remove(context, hostInterfaces, host, signal);
   });
@@ -37,6 +37,23 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
   await eachOf([...informers.cidrs.list()].filter(isOurs), objectsAtOnce, async page => {
     if (await lacksNetwork(page)) await remove(context, cidrs, page, signal);
   });
+}
+
+/** Those of which something is left and of which the API server has just said that they do not exist. */
+async function goneNodes({ client, informers }: LeaderContext, signal: AbortSignal): Promise<Set<string>> {
+  const left = new Set<string>();
+  for (const host of informers.hosts.list()) if (!isUsers(host)) left.add(host.metadata.name);
+  for (const { spec } of [...informers.pools.list()].filter(isOurs))
+    if (spec.hostName !== undefined) left.add(spec.hostName);
+  const gone = new Set<string>();
+  await eachOf(
+    [...left].filter(name => informers.nodes.get(name) === undefined),
+    objectsAtOnce,
+    async name => {
+      if ((await client.find(nodes, { name }, { signal })) === undefined) gone.add(name);
+    },
+  );
+  return gone;
 }
 
 /** Asks each question once a sweep. */
