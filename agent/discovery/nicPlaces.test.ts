@@ -33,6 +33,20 @@ describe('NICs that go', () => {
     );
   });
 
+  it('keep their places in the entry of masterNets that their point-to-point subnets lie in', () => {
+    const paired = (name: string, n: number): HostNic => nic(name, { netAddress: `10.0.${n}.4/31` });
+    const seen = {
+      known: [paired('eth10', 1), paired('eth11', 2), paired('eth12', 3)],
+      found: [paired('eth11', 2), paired('eth12', 3)],
+    };
+    const held = (netAddress: string): Partial<Sighting> => ({ held: [{ master: 'eth11', netAddress, addresses }] });
+    expect(places({ ...seen, ...held('10.0.0.0/8') })).to.deep.equal(['lost eth10 down']);
+    expect(places({ ...seen, ...held('10.0.2.0/24') })).to.deep.equal([]);
+    expect(places({ ...seen, held: undefined })).to.deep.equal(['lost eth10 down']);
+    // A wider subnet is a place of its own.
+    expect(places({ known: [nic('eth10'), nic('eth11'), nic('eth12')], ...held('10.0.0.0/8') })).to.deep.equal([]);
+  });
+
   it('count with all their addresses', () => {
     const second = { netAddress: '10.0.0.0/24', hostIP: '10.0.0.10' };
     const first = { netAddress: '10.0.7.0/24', hostIP: '10.0.7.1' };

@@ -1,7 +1,8 @@
 import type { AllocatedNic, HostNic } from '../../core/api/types.ts';
 import { addressesOf } from '../../core/layout/members.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
-import { formatCidr } from '../../core/net/cidr.ts';
+import { compareCidrs, covers, formatCidr, type IpCidr, tryParseCidr } from '../../core/net/cidr.ts';
+import { isPointToPoint } from '../../core/net/pointToPoint.ts';
 import type { ConditionState } from './hostInterfaceWriter.ts';
 
 /** What is known of a host's NICs at one moment. */
@@ -42,26 +43,31 @@ export function nicPlaces({ known, found, addressed, held = known.flatMap(asHeld
   return { lost: lost.map(nic => ({ ...nic, linkState: 'down' })), early };
 }
 
-/** As long as it is not known what pods hold, they may hold everything. */
+/** As long as it is not known what pods hold, they may hold everything; which point-to-point subnets belong together only networks say. */
 function asHeld(nic: HostNic): AllocatedNic[] {
-  return [...subnetsOf(nic)].map(netAddress => ({ master: nic.interfaceName, netAddress, addresses: [] }));
+  return addressesOf(nic).map(({ net }) => {
+    const netAddress = formatCidr(isPointToPoint(net) ? { ...net, base: 0n, prefix: 0 } : net);
+    return { master: nic.interfaceName, netAddress, addresses: [] };
+  });
 }
 
 function isBeforeHeld(nic: HostNic, held: readonly AllocatedNic[]): boolean {
-  const subnets = subnetsOf(nic);
-  return held.some(
-    ({ master, netAddress }) =>
-      master !== undefined && subnets.has(netAddress) && compareNaturally(master, nic.interfaceName) > 0,
-  );
+  const subnets = addressesOf(nic);
+  return held.some(({ master, netAddress }) => {
+    if (master === undefined || compareNaturally(master, nic.interfaceName) <= 0) return false;
+    const shared = tryParseCidr(netAddress);
+    return shared !== undefined && subnets.some(({ net }) => isPlaceIn(shared, net));
+  });
+}
+
+/** Whether a NIC in the subnet counts among those of the shared one: it is the same, or a point-to-point subnet in it. */
+function isPlaceIn(shared: IpCidr, net: IpCidr): boolean {
+  return compareCidrs(shared, net) === 0 || (isPointToPoint(net) && covers(shared, net));
 }
 
 /** Under another name. */
 function isSame(nic: HostNic, other: HostNic): boolean {
   return (nic.mac !== undefined && nic.mac === other.mac) || (nic.hostIP !== undefined && nic.hostIP === other.hostIP);
-}
-
-function subnetsOf(nic: HostNic): Set<string> {
-  return new Set(addressesOf(nic).map(({ net }) => formatCidr(net)));
 }
 
 export const placesConditionType = 'NicsInPlace';

@@ -51,6 +51,30 @@ describe('the NICs that are probed', () => {
     expect(probedNics([], self, hosts)).to.deep.equal([]);
   });
 
+  it('each have those of their rail, where every NIC has a point-to-point subnet of its own', () => {
+    const paired = (rail: number, n: number): HostNic => {
+      return {
+        interfaceName: `eth${rail}`,
+        netAddress: `10.${rail}.0.${2 * n}/31`,
+        hostIP: `10.${rail}.0.${2 * n + 1}`,
+        addresses: [{ netAddress: `fd00:${rail}::${2 * n}/127`, hostIP: `fd00:${rail}::${2 * n + 1}` }],
+      };
+    };
+    const [a, b] = ['a', 'b'].map((name, n) => host(name, paired(1, n), paired(2, n)));
+    const masterNets = ['10.1.0.0/16', '10.2.0.0/16', 'fd00:1::/64', 'fd00:2::/64'];
+    expect(probedNics([network('ipvlan', { masterNets })], a!, [a!, b!])).to.deep.equal([
+      { nic: 'eth1', subnet: '10.1.0.0/16', peers: [{ host: 'b', address: '10.1.0.3' }] },
+      { nic: 'eth1', subnet: 'fd00:1::/64', peers: [{ host: 'b', address: 'fd00:1::3' }] },
+      { nic: 'eth2', subnet: '10.2.0.0/16', peers: [{ host: 'b', address: '10.2.0.3' }] },
+      { nic: 'eth2', subnet: 'fd00:2::/64', peers: [{ host: 'b', address: 'fd00:2::3' }] },
+    ]);
+    const whole = probedNics([network('ipvlan', { masterNets: ['10.0.0.0/8'] })], a!, [a!, b!]);
+    expect(whole.map(({ nic: name, peers }) => [name, peers[0]?.address])).to.deep.include.members([
+      ['eth1', '10.1.0.3'],
+      ['eth2', '10.2.0.3'],
+    ]);
+  });
+
   it('are not those that pods take away from their hosts', () => {
     const hosts = [host('b', nic('eth1', 1, 2), nic('eth2', 2, 2))];
     for (const taking of [

@@ -2,9 +2,10 @@ import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
 import { mixedHash32 } from '../../core/hash.ts';
 import { type NicPosition, positionKey } from '../../core/layout/interfaceIndex.ts';
-import { isUp, type Member, membersKey, membersOf } from '../../core/layout/members.ts';
+import { isUp, type Member, type Membership, membersKey, membersOf, sharedNet } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
-import { formatCidr, tryParseCidr } from '../../core/net/cidr.ts';
+import { covers, formatCidr, type IpCidr, tryParseCidr } from '../../core/net/cidr.ts';
+import { isPointToPoint } from '../../core/net/pointToPoint.ts';
 import type { Network } from '../../core/network/network.ts';
 import { nicUse } from '../../core/network/nicUse.ts';
 
@@ -18,12 +19,12 @@ export interface Peer {
 /** A NIC of this node in one of its subnets, and its counterparts there: the next hosts of the ring first; at least one. */
 export interface ProbedNic {
   readonly nic: string;
-  /** The host subnet, without host bits. */
+  /** The host subnet, without host bits; of point-to-point subnets the entry of masterNets that they lie in. */
   readonly subnet: string;
   readonly peers: readonly Peer[];
 }
 
-type ProbedNetwork = Pick<Network, 'masterNets' | 'spec' | 'ipam'>;
+type ProbedNetwork = Membership & Pick<Network, 'spec' | 'ipam'>;
 
 /** How many of the next hosts are considered for each NIC: more than are asked, as on some its link is down. */
 const nextHosts = 16;
@@ -59,8 +60,8 @@ export function probedNics(
       return other ? [{ host: host.metadata.name, other }] : [];
     });
     const nic = member.nic.interfaceName;
-    for (const subnet of subnetsOf(member)) {
-      const peers = counterparts.flatMap(({ host, other }) => peerIn(subnet, host, other));
+    for (const subnet of subnetsOf(network, member)) {
+      const peers = counterparts.flatMap(({ host, other }) => peerIn(network, subnet, host, other));
       if (peers.length > 0) probed.set(`${nic} ${subnet}`, { nic, subnet, peers });
     }
   }
@@ -76,12 +77,14 @@ function isCounterpart(other: Member, own: Member): boolean {
   return other.netAddress === own.netAddress && other.ordinal === own.ordinal && isUp(other);
 }
 
-function subnetsOf({ hostAddresses }: Member): string[] {
-  return hostAddresses.flatMap(({ net, address }) => (address ? [formatCidr(net)] : []));
+function subnetsOf(network: Membership, { hostAddresses }: Member): string[] {
+  return hostAddresses.flatMap(({ net, address }) => (address ? [formatCidr(sharedNet(network, net))] : []));
 }
 
-function peerIn(subnet: string, host: string, { hostAddresses }: Member): Peer[] {
-  const found = hostAddresses.find(({ net, address }) => address !== undefined && formatCidr(net) === subnet);
+function peerIn(network: Membership, subnet: string, host: string, { hostAddresses }: Member): Peer[] {
+  const isIn = ({ net, address }: Member['hostAddresses'][number]): boolean =>
+    address !== undefined && formatCidr(sharedNet(network, net)) === subnet;
+  const found = hostAddresses.find(isIn);
   return found?.address ? [{ host, address: formatAddress(found.address) }] : [];
 }
 
@@ -93,6 +96,7 @@ interface Placed {
 
 /** A NIC position, and the next hosts of the ring that have it. */
 interface Nearest extends NicPosition {
+  readonly net: IpCidr | undefined;
   readonly nearest: Placed[];
 }
 
@@ -106,16 +110,16 @@ function hostsAfter(
   const next = new Map(
     positions.map(({ netAddress, ordinal }): [string, Nearest] => [
       positionKey({ netAddress, ordinal }),
-      { netAddress, ordinal, nearest: [] },
+      { netAddress, ordinal, net: tryParseCidr(netAddress), nearest: [] },
     ]),
   );
-  const forms = new Map<string, string>();
+  const forms = new Map<string, Form>();
   for (const host of hosts) {
     const { name } = host.metadata;
     if (name === self) continue;
     let placed: Placed | undefined;
-    for (const { netAddress, ordinal, nearest } of next.values()) {
-      if (host.spec.interfaces.filter(nic => isIn(nic, netAddress, forms)).length <= ordinal) continue;
+    for (const { nearest, ...position } of next.values()) {
+      if (host.spec.interfaces.filter(nic => isIn(nic, position, forms)).length <= position.ordinal) continue;
       placed ??= { host, distance: (mixedHash32(name) - start) >>> 0 };
       insert(nearest, placed);
     }
@@ -123,17 +127,32 @@ function hostsAfter(
   return next;
 }
 
-/** @param forms canonical forms of subnets' texts, collected on the way: hosts are thousands and subnets few, but users write them in other ways than agents */
-function isIn({ netAddress, addresses }: HostNic, subnet: string, forms: Map<string, string>): boolean {
-  const isForm = (text: string): boolean => text === subnet || oneForm(text, forms) === subnet;
-  return isForm(netAddress ?? '') || (addresses?.some(each => isForm(each.netAddress)) ?? false);
+/** What a subnet's text says. */
+interface Form {
+  readonly canonical: string;
+  /** Where the subnet is a point-to-point one. */
+  readonly pair?: IpCidr;
 }
 
-function oneForm(text: string, forms: Map<string, string>): string {
+/** @param forms of subnets' texts, collected on the way: hosts are thousands and subnets mostly few, but users write them in other ways than agents */
+function isIn(
+  { netAddress = '', addresses }: HostNic,
+  { netAddress: subnet, net }: Pick<Nearest, 'netAddress' | 'net'>,
+  forms: Map<string, Form>,
+): boolean {
+  const isMeant = (text: string): boolean => {
+    if (text === subnet) return true;
+    const { canonical, pair } = formOf(text, forms);
+    return canonical === subnet || (pair !== undefined && net !== undefined && covers(net, pair));
+  };
+  return isMeant(netAddress) || (addresses?.some(each => isMeant(each.netAddress)) ?? false);
+}
+
+function formOf(text: string, forms: Map<string, Form>): Form {
   const known = forms.get(text);
-  if (known !== undefined) return known;
+  if (known) return known;
   const net = tryParseCidr(text);
-  const form = net ? formatCidr(net) : '';
+  const form = { canonical: net ? formatCidr(net) : '', ...(net && isPointToPoint(net) && { pair: net }) };
   forms.set(text, form);
   return form;
 }

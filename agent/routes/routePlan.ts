@@ -69,8 +69,8 @@ export class RoutePlan {
     const before = this.#networks.get(network.name);
     if (before?.known === known && before.self === self) return before;
     const base = routeBase(network, interfaces, self);
-    const devices = [...base.ways].map(([position, { device }]) => [position, device]);
-    const key = JSON.stringify([known.object.spec, interfaces, devices]);
+    const ways = [...base.ways].map(([position, { device, routers }]) => [position, device, routers]);
+    const key = JSON.stringify([known.object.spec, interfaces, ways]);
     return { known, self, key, plan: before?.key === key ? before.plan : new NetworkPlan(base, this.#node) };
   }
 

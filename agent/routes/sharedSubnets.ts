@@ -1,4 +1,4 @@
-import { membersOf } from '../../core/layout/members.ts';
+import { membersOf, routerOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { Netlink } from '../netlink/netlink.ts';
@@ -11,10 +11,11 @@ export function sharedSubnetNics(view: ClusterView, node: string, isMeant: (netw
   const shared = new Set<string>();
   for (const { state } of view.networks()) {
     if (!isMeant(state.network)) continue;
-    const bySubnet = Map.groupBy(membersOf(state.network, host), ({ netAddress }) => netAddress);
-    for (const [subnet, members] of bySubnet) {
-      if (members.length < 2 || subnet.includes(':')) continue;
-      for (const { nic } of members) shared.add(nic.interfaceName);
+    const members = membersOf(state.network, host).filter(member => !routerOf(state.network, member, 4));
+    const bySubnet = Map.groupBy(members, ({ netAddress }) => netAddress);
+    for (const [subnet, sharing] of bySubnet) {
+      if (sharing.length < 2 || subnet.includes(':')) continue;
+      for (const { nic } of sharing) shared.add(nic.interfaceName);
     }
   }
   return [...shared].sort();

@@ -1,13 +1,17 @@
 import type { HostInterfaceSpec, HostNic } from '../api/types.ts';
 import { compareNaturally } from '../naturalOrder.ts';
-import { type IpAddress, tryParseAddress } from '../net/address.ts';
+import { type Family, type IpAddress, tryParseAddress } from '../net/address.ts';
 import { compareCidrs, covers, formatCidr, type IpCidr, tryParseCidr } from '../net/cidr.ts';
+import { farEnd, isPointToPoint } from '../net/pointToPoint.ts';
 import type { Network } from '../network/network.ts';
 
 /** A host's NIC that belongs to a network. */
 export interface Member {
   nic: HostNic;
-  /** The host subnet that makes it a member, in its text form without host bits. */
+  /**
+   * The host subnet that makes it a member, in its text form without host bits; where that is one of many point-to-point subnets, the entry of
+   * masterNets that they lie in: the rail.
+   */
   netAddress: string;
   /** n-th NIC (from 0, by name) of this host in that subnet: two NICs in one subnet both count. */
   ordinal: number;
@@ -15,12 +19,15 @@ export interface Member {
   hostAddresses: { net: IpCidr; address?: IpAddress }[];
 }
 
+/** What decides which NICs of a host are members. */
+export type Membership = Pick<Network, 'masterNets' | 'fromHosts'>;
+
 /**
  * The host's NICs that belong to the network, in the order of a pod's interfaces: by the position of their subnet in masterNets (by
  * subnet, where masterNets is empty), then by name.
  */
-export function membersOf(network: Pick<Network, 'masterNets'>, host: HostInterfaceSpec): Member[] {
-  const found = host.interfaces.flatMap(nic => memberOf(network.masterNets, nic) ?? []);
+export function membersOf(network: Membership, host: HostInterfaceSpec): Member[] {
+  const found = host.interfaces.flatMap(nic => memberOf(network, nic) ?? []);
   found.sort((a, b) => a.rank - b.rank || compareCidrs(a.net, b.net) || compareNames(a.nic, b.nic));
   const members: Member[] = [];
   for (const { nic, net, hostAddresses } of found) {
@@ -34,8 +41,27 @@ export function membersOf(network: Pick<Network, 'masterNets'>, host: HostInterf
 }
 
 /** Networks with the same key have the same members on every host. */
-export function membersKey({ masterNets }: Pick<Network, 'masterNets'>): string {
-  return masterNets.map(formatCidr).join();
+export function membersKey({ masterNets, fromHosts }: Membership): string {
+  return `${fromHosts ? 'host subnets ' : ''}${masterNets.map(formatCidr).join()}`;
+}
+
+/**
+ * The subnet that a NIC shares with its counterparts on other hosts. Where switches route to every NIC, a subnet has one host only: its counterparts
+ * are in the others of the same entry of masterNets. But addresses of such a NIC are of no use to pods beside it.
+ */
+export function sharedNet({ masterNets, fromHosts }: Membership, net: IpCidr): IpCidr {
+  const rail = fromHosts || !isPointToPoint(net) ? undefined : masterNets.find(master => covers(master, net));
+  return rail === undefined || rail.prefix === net.prefix ? net : rail;
+}
+
+/**
+ * The router by which a NIC reaches its counterparts in the family, where these are not its neighbours: the other end of its point-to-point subnet.
+ */
+export function routerOf(network: Membership, { hostAddresses }: Member, family: Family): IpAddress | undefined {
+  for (const { net, address } of hostAddresses) {
+    if (address?.family === family && sharedNet(network, net) !== net) return farEnd(net, address);
+  }
+  return undefined;
 }
 
 /** A NIC of unknown state counts as up. */
@@ -45,7 +71,8 @@ export function isUp({ nic }: Pick<Member, 'nic'>): boolean {
 
 type Candidate = Pick<Member, 'nic' | 'hostAddresses'> & { net: IpCidr; rank: number };
 
-function memberOf(masterNets: readonly IpCidr[], nic: HostNic): Candidate | undefined {
+function memberOf(network: Membership, nic: HostNic): Candidate | undefined {
+  const { masterNets } = network;
   const hostAddresses = addressesOf(nic);
   if (masterNets.length === 0) {
     const [first] = hostAddresses;
@@ -53,7 +80,7 @@ function memberOf(masterNets: readonly IpCidr[], nic: HostNic): Candidate | unde
   }
   for (const [rank, master] of masterNets.entries()) {
     const match = hostAddresses.find(({ net }) => covers(master, net));
-    if (match) return { nic, net: match.net, rank, hostAddresses };
+    if (match) return { nic, net: sharedNet(network, match.net), rank, hostAddresses };
   }
   return undefined;
 }

@@ -17,6 +17,8 @@ export interface Network {
   excludes: IpCidr[];
   /** Addresses come from our own pools (ipam.type multi-nic-ipam). */
   ownAddresses: boolean;
+  /** Pods get addresses of the host subnets: they are ours to give, and there is no pod subnet. */
+  fromHosts: boolean;
   /** Each host's block is routed to it. */
   l3: boolean;
   /** Addresses do not depend on the node (hostBlock 0): granted at the pod's creation where a subnet is given. */
@@ -37,6 +39,7 @@ export function readNetwork(object: MultiNicNetwork): Network {
   const { ipam, findings } = parseIpam(spec.ipam);
   const handedOut = usesDevicePlugin(spec.plugin);
   const [first] = findings;
+  const subnets = splitSubnets(spec.subnet).map(parseCidr);
   if (!ipam)
     throw new MultiNicError(
       first?.code ?? 'MNN_IPAM_INVALID',
@@ -46,11 +49,12 @@ export function readNetwork(object: MultiNicNetwork): Network {
     name: metadata.name,
     uid: metadata.uid ?? '',
     generation: metadata.generation,
-    subnets: splitSubnets(spec.subnet).map(parseCidr),
+    subnets,
     masterNets: (spec.masterNets ?? []).map(parseCidr),
     ipam,
     excludes: ipam.excludeCIDRs.flatMap(text => parseExclude(text) ?? []),
     ownAddresses: ipam.type === multiNicIpam,
+    fromHosts: ipam.type === multiNicIpam && subnets.length === 0,
     l3: isRouted(ipam),
     nodeIndependent: ipam.type === multiNicIpam && ipam.hostBlock === 0,
     handedOut,

@@ -41,6 +41,25 @@ describe('L3 routes', () => {
     ]);
   });
 
+  it('lead by the router where switches route to every NIC: the other end of its point-to-point subnet', () => {
+    const paired = (name: string, n: number): HostInterfaceSpec => ({
+      hostName: name,
+      interfaces: [1, 2].map(rail => ({
+        interfaceName: `eth${rail}`,
+        netAddress: `10.${rail}.0.${2 * n}/31`,
+        hostIP: `10.${rail}.0.${2 * n + 1}`,
+      })),
+    });
+    const object = network('l3');
+    object.spec.masterNets = ['10.1.0.0/16', '10.2.0.0/16'];
+    const interfaces = [1, 2].map(rail => ({ index: rail - 1, netAddress: `10.${rail}.0.0/16`, ordinal: 0 }));
+    const base = routeBase(readNetwork(object), interfaces, paired('a', 0));
+    expect(routesTo(base, paired('b', 9), 1)).to.deep.equal([
+      { dst: '10.200.0.64/26', gateway: '10.1.0.0', device: 'eth1', metric: 2 },
+      { dst: '10.200.32.64/26', gateway: '10.2.0.0', device: 'eth2', metric: 2 },
+    ]);
+  });
+
   it('are none in l2', () => {
     expect(routes(network('l2'), [host('a', 11), host('b', 12)])).to.deep.equal([]);
   });

@@ -2,8 +2,8 @@ import type { HostInterfaceSpec, InterfaceIndex } from '../api/types.ts';
 import { layoutsOf } from '../layout/hostBlocks.ts';
 import { indexOf, positionKey } from '../layout/interfaceIndex.ts';
 import { hostBlock, type Layout, vlanCidr } from '../layout/layout.ts';
-import { type Member, membersOf } from '../layout/members.ts';
-import { formatAddress } from '../net/address.ts';
+import { type Member, membersOf, routerOf } from '../layout/members.ts';
+import { type Family, formatAddress } from '../net/address.ts';
 import { formatCidr, type IpCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 
@@ -30,6 +30,8 @@ export interface RouteBase {
 /** A NIC of the node, and the ranges of its interface index over all hosts. */
 interface Way {
   readonly device: string;
+  /** By family: the next hop to all hosts, where a router leads to them. */
+  readonly routers: Readonly<Partial<Record<Family, string>>>;
   readonly ranges: readonly { readonly layout: Layout; readonly vlan: IpCidr }[];
 }
 
@@ -44,12 +46,21 @@ export function routeBase(network: Network, interfaces: readonly InterfaceIndex[
       const vlan = vlanCidr(layout, index);
       return vlan ? [{ layout, vlan }] : [];
     });
-    ways.set(positionKey(member), { device: member.nic.interfaceName, ranges });
+    ways.set(positionKey(member), { device: member.nic.interfaceName, routers: routersOf(network, member), ranges });
   }
   return { network, ways };
 }
 
-/** The routes to one other host: to its block of each interface index that both have, by its address on that NIC. */
+function routersOf(network: Network, member: Member): Way['routers'] {
+  const routers: Partial<Record<Family, string>> = {};
+  for (const family of [4, 6] as const) {
+    const router = routerOf(network, member, family);
+    if (router) routers[family] = formatAddress(router);
+  }
+  return routers;
+}
+
+/** The routes to one other host: to its block of each interface index that both have, by its address on that NIC, or by the router to it. */
 export function routesTo({ network, ways }: RouteBase, host: HostInterfaceSpec, hostIndex: number): L3Route[] {
   const routes: L3Route[] = [];
   if (ways.size === 0) return routes;
@@ -58,7 +69,7 @@ export function routesTo({ network, ways }: RouteBase, host: HostInterfaceSpec, 
     if (!way) continue;
     for (const { layout, vlan } of way.ranges) {
       const block = hostBlock(layout, vlan, hostIndex);
-      const gateway = block && gatewayFor(member, block);
+      const gateway = block && (way.routers[block.family] ?? gatewayFor(member, block));
       if (block && gateway !== undefined)
         routes.push({ dst: formatCidr(block), gateway, device: way.device, metric: hostIndex + 1 });
     }

@@ -219,7 +219,7 @@ describe('the order in which a host lists its NICs', () => {
       product: i < 3 ? '101d' : '1017',
     }));
     const chosen = (strategy: AttachStrategy, list: HostNic[], wish: Wish) => {
-      const members = membersOf({ masterNets: [] }, { hostName: 'n', interfaces: list });
+      const members = membersOf({ masterNets: [], fromHosts: false }, { hostName: 'n', interfaces: list });
       const selection = selectNics(
         strategy,
         members.map(member => ({ member, promisedMbps: 0 })),

@@ -16,7 +16,7 @@ function nic(interfaceName: string, subnet: number, options: Partial<HostNic> = 
 }
 
 function members(nics: HostNic[], masterNets: string[] = []) {
-  return membersOf({ masterNets: masterNets.map(parseCidr) }, { hostName: 'n', interfaces: nics });
+  return membersOf({ masterNets: masterNets.map(parseCidr), fromHosts: false }, { hostName: 'n', interfaces: nics });
 }
 
 const names = (list: ReturnType<typeof members>) => list.map(m => m.nic.interfaceName);

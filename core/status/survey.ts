@@ -1,9 +1,8 @@
 import type { HostInterface } from '../api/types.ts';
 import type { NicPosition } from '../layout/interfaceIndex.ts';
-import { type Member, membersOf } from '../layout/members.ts';
+import { type Member, type Membership, membersOf } from '../layout/members.ts';
 import type { Family } from '../net/address.ts';
 import { compareCidrs, covers, type IpCidr, tryParseCidr } from '../net/cidr.ts';
-import type { Network } from '../network/network.ts';
 
 /** A host that has NICs in the network. */
 export interface MemberHost {
@@ -30,7 +29,7 @@ export interface Survey {
  * @param members membersOf, or a cache in front of it
  */
 export function surveyHosts(
-  network: Pick<Network, 'masterNets'>,
+  network: Membership,
   hosts: Iterable<HostInterface>,
   members: (host: HostInterface) => readonly Member[] = host => membersOf(network, host.spec),
 ): Survey {

@@ -1,5 +1,6 @@
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../api/types.ts';
 import type { Layout } from '../layout/layout.ts';
+import type { Membership } from '../layout/members.ts';
 import { type IpCidr, tryParseCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
 import type { Finding } from '../network/finding.ts';
@@ -26,6 +27,8 @@ export interface Draft {
   excludes: DraftCidr[];
   /** Addresses come from our own pools. */
   ownAddresses: boolean;
+  /** Pods get addresses of the host subnets. */
+  fromHosts: boolean;
   l3: boolean;
 }
 
@@ -46,6 +49,7 @@ export function readDraft({ metadata, spec }: MultiNicNetwork): Draft {
     })),
     excludes: (ipam?.excludeCIDRs ?? []).map(text => ({ path: 'spec.ipam', text, cidr: parseExclude(text) })),
     ownAddresses,
+    fromHosts: ownAddresses && splitSubnets(spec.subnet).length === 0,
     l3: ipam !== undefined && isRouted(ipam),
   };
 }
@@ -53,6 +57,11 @@ export function readDraft({ metadata, spec }: MultiNicNetwork): Draft {
 /** The networks that could be read. */
 export function cidrsOf(drafts: readonly DraftCidr[]): IpCidr[] {
   return drafts.flatMap(({ cidr }) => cidr ?? []);
+}
+
+/** What decides which NICs are members, as far as it could be read. */
+export function membershipOf({ masterNets, fromHosts }: Draft): Membership {
+  return { masterNets: cidrsOf(masterNets), fromHosts };
 }
 
 /** The layouts of the pod subnets that could be read; none where addresses are not ours, or come from the host subnets. */

@@ -1,7 +1,7 @@
 import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
 import { type NicPosition, positionKey } from '../layout/interfaceIndex.ts';
 import { capacityOf, hostSubnetLayout, usableCount } from '../layout/layout.ts';
-import { addressesOf, membersOf } from '../layout/members.ts';
+import { addressesOf, type Membership, membersOf } from '../layout/members.ts';
 import { formatAddress, type IpAddress } from '../net/address.ts';
 import { contains, covers, formatCidr, type IpCidr, overlap, tryParseCidr } from '../net/cidr.ts';
 import { error, type Finding, warning } from '../network/finding.ts';
@@ -9,7 +9,7 @@ import { multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 import { nicUse } from '../network/nicUse.ts';
 import { shareHostSubnets } from '../network/sharedRange.ts';
-import { cidrsOf, type Draft, draftLayouts, readDraft } from './draft.ts';
+import { cidrsOf, type Draft, draftLayouts, membershipOf, readDraft } from './draft.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
 import { checkSharing } from './validateSharing.ts';
 
@@ -54,7 +54,7 @@ function checkNetworks({ name, ownAddresses, subnets }: Draft, networks: readonl
 function checkSharedHostSubnets(draft: Draft, { networks, hosts }: ClusterFacts): Finding[] {
   if (!draft.ownAddresses) return [];
   const excludes = cidrsOf(draft.excludes);
-  const own = { subnets: cidrsOf(draft.subnets), masterNets: cidrsOf(draft.masterNets) };
+  const own = { subnets: cidrsOf(draft.subnets), ...membershipOf(draft) };
   return networks.flatMap(other => {
     if (other.name === draft.name || !other.ownAddresses) return [];
     if (draft.subnets.length > 0 && other.subnets.length > 0) return [];
@@ -71,11 +71,11 @@ function checkSharedHostSubnets(draft: Draft, { networks, hosts }: ClusterFacts)
 
 /** What a network gives out addresses of. */
 function rangesOf(
-  { subnets, masterNets }: Pick<Network, 'subnets' | 'masterNets'>,
+  { subnets, ...membership }: Pick<Network, 'subnets' | keyof Membership>,
   hosts: readonly HostInterfaceSpec[],
 ): IpCidr[] {
   if (subnets.length > 0) return [...subnets];
-  const found = new Set(hosts.flatMap(host => membersOf({ masterNets }, host).map(({ netAddress }) => netAddress)));
+  const found = new Set(hosts.flatMap(host => membersOf(membership, host).map(({ netAddress }) => netAddress)));
   return [...found].flatMap(netAddress => tryParseCidr(netAddress) ?? []);
 }
 
@@ -127,7 +127,7 @@ function checkMembers(draft: Draft, hosts: readonly HostInterfaceSpec[]): Findin
   const positions = new Map<string, NicPosition>();
   let memberHosts = 0;
   for (const host of hosts) {
-    const members = membersOf({ masterNets: cidrsOf(draft.masterNets) }, host);
+    const members = membersOf(membershipOf(draft), host);
     if (members.length > 0) memberHosts++;
     for (const member of members) positions.set(positionKey(member), member);
   }
@@ -176,7 +176,7 @@ function checkMtu(draft: Draft, hosts: readonly HostInterfaceSpec[]): Finding[] 
   const mtu = Number(plugin.args?.mtu ?? 0);
   if (!(mtu > 0) || !nicUse(plugin, draft.ipam?.vlanMode ?? '')) return [];
   const narrow = hosts.flatMap(host =>
-    membersOf({ masterNets: cidrsOf(draft.masterNets) }, host)
+    membersOf(membershipOf(draft), host)
       .filter(({ nic }) => nic.mtu !== undefined && nic.mtu < mtu)
       .map(({ nic }) => `${nic.interfaceName} of host ${host.hostName} carries ${nic.mtu}`),
   );

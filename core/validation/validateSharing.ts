@@ -1,10 +1,10 @@
 import type { HostInterfaceSpec } from '../api/types.ts';
-import { membersOf } from '../layout/members.ts';
-import { type IpCidr, overlap } from '../net/cidr.ts';
+import { type Membership, membersOf } from '../layout/members.ts';
+import { overlap } from '../net/cidr.ts';
 import { type Finding, warning } from '../network/finding.ts';
 import type { Network } from '../network/network.ts';
 import { nicConflict, nicUse } from '../network/nicUse.ts';
-import { cidrsOf, type Draft } from './draft.ts';
+import { type Draft, membershipOf } from './draft.ts';
 
 /**
  * Networks whose links cannot be on one NIC at the same time, and which select the same NIC of some host. A warning: they get along as
@@ -17,12 +17,11 @@ export function checkSharing(
 ): Finding[] {
   const use = draft.ipam && nicUse(draft.spec.plugin, draft.ipam.vlanMode);
   if (!use) return [];
-  const masterNets = cidrsOf(draft.masterNets);
   const clashes = networks.flatMap((other): string[] => {
     const theirs = nicUse(other.spec.plugin, other.ipam.vlanMode);
     if (other.name === draft.name || !theirs) return [];
     const why = nicConflict(use, theirs);
-    const where = why === undefined ? undefined : sharedNic(masterNets, other.masterNets, hosts);
+    const where = why === undefined ? undefined : sharedNic(membershipOf(draft), other, hosts);
     if (why === undefined || where === undefined) return [];
     return [`network ${other.name} attaches ${theirs.kind} ${theirs.mode} to the same NICs (${where}), and ${why}`];
   });
@@ -33,18 +32,16 @@ export function checkSharing(
 }
 
 /** One NIC that both select, in words. */
-function sharedNic(
-  ours: readonly IpCidr[],
-  theirs: readonly IpCidr[],
-  hosts: readonly HostInterfaceSpec[],
-): string | undefined {
+function sharedNic(ours: Membership, theirs: Membership, hosts: readonly HostInterfaceSpec[]): string | undefined {
   // Networks that are kept apart by their subnets, which is what masterNets are for, need no look at thousands of hosts.
   const mayMeet =
-    ours.length === 0 || theirs.length === 0 || ours.some(net => theirs.some(other => overlap(net, other)));
+    ours.masterNets.length === 0 ||
+    theirs.masterNets.length === 0 ||
+    ours.masterNets.some(net => theirs.masterNets.some(other => overlap(net, other)));
   if (!mayMeet) return undefined;
   for (const host of hosts) {
-    const names = new Set(membersOf({ masterNets: [...ours] }, host).map(({ nic }) => nic.interfaceName));
-    const shared = membersOf({ masterNets: [...theirs] }, host).find(({ nic }) => names.has(nic.interfaceName));
+    const names = new Set(membersOf(ours, host).map(({ nic }) => nic.interfaceName));
+    const shared = membersOf(theirs, host).find(({ nic }) => names.has(nic.interfaceName));
     if (shared) return `${shared.nic.interfaceName} of host ${host.hostName}`;
   }
   return undefined;

@@ -4,7 +4,7 @@ import { formatAddress } from '../../core/net/address.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
 import { HostAddresses } from './hostAddresses.ts';
 
-const network = { masterNets: [parseCidr('10.0.0.0/16')] };
+const network = { masterNets: [parseCidr('10.0.0.0/16')], fromHosts: true };
 const everywhere = parseCidr('10.0.0.0/16');
 
 function host(hostName: string, hostIP: string): HostInterfaceSpec {

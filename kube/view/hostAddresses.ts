@@ -1,8 +1,7 @@
 import type { HostInterfaceSpec } from '../../core/api/types.ts';
-import { membersKey, membersOf } from '../../core/layout/members.ts';
+import { type Membership, membersKey, membersOf } from '../../core/layout/members.ts';
 import type { IpAddress } from '../../core/net/address.ts';
 import { AddressIndex } from '../../core/net/addressIndex.ts';
-import type { Network } from '../../core/network/network.ts';
 
 /** What HostAddresses needs of the view. */
 export interface HostDirectory {
@@ -30,7 +29,7 @@ export class HostAddresses {
     this.#hosts = hosts;
   }
 
-  of(network: Pick<Network, 'masterNets'>): AddressIndex {
+  of(network: Membership): AddressIndex {
     const key = membersKey(network);
     const known: Known = this.#known.get(key) ?? {
       index: new AddressIndex(),
@@ -61,6 +60,6 @@ export class HostAddresses {
   }
 }
 
-function addressesOf(network: Pick<Network, 'masterNets'>, host: HostInterfaceSpec): IpAddress[] {
+function addressesOf(network: Membership, host: HostInterfaceSpec): IpAddress[] {
   return membersOf(network, host).flatMap(member => member.hostAddresses.flatMap(({ address }) => address ?? []));
 }
