@@ -89,6 +89,7 @@ async function attachmentOf(
     plugin: pluginOf(read),
     pod: { uid: sandbox.pod.metadata.uid ?? '', namespace: 'default', name: sandbox.pod.metadata.name },
     nics: wanted.map(({ name, master, address }) => ({ name, master, addresses: [address] })),
+    masterNets: read.masterNets,
     routes: read.ipam.routes,
     call: { args: '', path: '' },
     defaultRoute: [],

@@ -12,6 +12,7 @@ function attachment(netns: string): Attachment {
     ...{ plugin: { type: 'macvlan', mode: 'bridge' }, pod: { uid: 'u', namespace: 't', name: 'p' } },
     ...{
       nics: [{ name: 'net1-0', master: 'eth1', addresses: [] }],
+      masterNets: [],
       routes: [],
       dns: {},
       defaultRoute: [],

@@ -16,6 +16,7 @@ import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { NicClaims } from './nicClaims.ts';
 import { type Plan, planOf } from './plan.ts';
+import { withRails } from './rails.ts';
 import { resultOf } from './result.ts';
 import { refuseHeldAddresses, refuseTakenAddresses } from './takenAddresses.ts';
 
@@ -83,7 +84,7 @@ export class Attacher {
     try {
       const guarded = await keepingDefaults(netlink, attachment);
       const answers = await this.#callDelegates(guarded, entry, signal);
-      const ready = await this.#withMtus(withAnswers(guarded, answers));
+      const ready = withRails(await this.#withMtus(withAnswers(guarded, answers)), answers);
       refuseTakenAddresses(ready, checkpoint.list());
       const plan = planOf(ready, checkpoint.others(ready), await routesBefore(netlink, ready));
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ResultRoute } from '../../core/cni/result.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import type { Family } from '../../core/net/address.ts';
+import type { IpCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { hostEndPrefix } from '../base/ownership.ts';
 import type { Plugin } from '../delegate/plugin.ts';
@@ -21,8 +22,12 @@ export interface Attachment {
   /** CNI_ARGS and CNI_PATH of the call, for the plugins that are called in turn. */
   readonly call: { readonly args: string; readonly path: string };
   readonly nics: readonly AttachmentNic[];
+  /** The network's host subnets, where rails may be. */
+  readonly masterNets: readonly IpCidr[];
   /** spec.ipam.routes, without default routes that the pod's selection overrides; one destination with several gateways is a multipath route. */
   readonly routes: readonly ResultRoute[];
+  /** Routes that plugins have made, where the pod is on rails: every address has to have them. */
+  readonly pluginRoutes?: readonly ResultRoute[];
   /** Gateways of default routes that replace the pod's others. */
   readonly defaultRoute: readonly string[];
   /** Families whose default route the pod's selection gives to an attachment, this one or another: the pod keeps no other. */

@@ -111,7 +111,7 @@ describe('podRoutes', () => {
 describe('planOf', () => {
   const attachment = (plugin: Attachment['plugin']): Attachment => ({
     ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns: '/run/netns/x', network: 'n' },
-    ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' }, nics, routes: [], dns: {} },
+    ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' }, nics, masterNets: [], routes: [], dns: {} },
     ...{ call: { args: '', path: '' }, defaultRoute: [], defaultFamilies: [] },
   });
 

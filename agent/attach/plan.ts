@@ -33,10 +33,12 @@ export function planOf(attachment: Attachment, others: readonly CheckpointEntry[
   const ways = plugin.type === 'ptp' ? ptpWays(attachment) : [];
   const routes = podRoutes(attachment).map(route => behindOthers(route, others));
   const rules = sourceRules(attachment, others);
+  const { pluginRoutes = [] } = attachment;
+  const ofPlugins = podRoutes({ ...attachment, routes: pluginRoutes, defaultRoute: [] });
   const common = [
     ...defaultRouteOps(attachment, routes, before),
     ...routes.map(({ change }) => change),
-    ...sourceRuleOps(attachment, rules, routes),
+    ...sourceRuleOps(attachment, rules, [...ofPlugins, ...routes]),
     ...nameOps(attachment),
   ];
   if (plugin.type === 'delegate') return { links: [], pod: common, host: [], routes, rules };

@@ -13,11 +13,13 @@ const nics = [
 /** What the table of the second link, which shares its subnets with the first, has of the pod's routes. */
 function ofSecond(...routes: ResultRoute[]): string[] {
   const made = podRoutes({ routes, defaultRoute: [], nics, plugin });
-  return sourceRuleOps({ nics }, sourceRules({ nics, plugin }, []), made).flatMap(op => {
-    if (op.op !== 'route.replace' || op.scope === 'link') return [];
-    const hops = op.nexthops ?? [op];
-    return [`${op.dst} ${hops.map(({ gateway, dev }) => `${gateway ?? 'on link'} ${dev}`).join(', ')} src ${op.src}`];
-  });
+  return sourceRuleOps({ nics, masterNets: [] }, sourceRules({ nics, plugin, masterNets: [] }, []), made).flatMap(
+    op => {
+      if (op.op !== 'route.replace' || op.scope === 'link') return [];
+      const hops = op.nexthops ?? [op];
+      return [`${op.dst} ${hops.map(({ gateway, dev }) => `${gateway ?? 'on link'} ${dev}`).join(', ')} src ${op.src}`];
+    },
+  );
 }
 
 describe('routes of a link that shares its subnet with another of the pod', () => {

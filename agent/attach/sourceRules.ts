@@ -6,6 +6,7 @@ import { type CheckpointEntry, hopsOf } from '../checkpoint/entry.ts';
 import type { NextHop, Op } from '../netlink/types.ts';
 import { type Attachment, hostAddress } from './attachment.ts';
 import { linkLocal, type PodRoute, withHops } from './podRoutes.ts';
+import { railAddresses } from './rails.ts';
 
 /** A routing rule in the pod: packets from the address leave by the link. */
 export interface SourceRule {
@@ -20,13 +21,12 @@ const rulePriority = 1000;
 
 /**
  * For links that share a subnet with an earlier one of the pod: the main table sends all of its traffic by the first link, even answers from
- * an address of another one, which the network's switches and filters then see on the wrong port. Each such address gets its own table.
+ * an address of another one, which the network's switches and filters then see on the wrong port. Each such address gets its own table. So does one
+ * on a rail, as every rail leads everywhere.
  * @param others the pod's other attachments
  */
-export function sourceRules(
-  { nics, plugin }: Pick<Attachment, 'nics' | 'plugin'>,
-  others: readonly CheckpointEntry[],
-): SourceRule[] {
+export function sourceRules(attachment: RulePart, others: readonly CheckpointEntry[]): SourceRule[] {
+  const { nics, plugin } = attachment;
   if (plugin.type === 'ptp') return []; // the next hop is the host, whatever the link
   const earlier = others.flatMap(({ links }) => links.filter(({ hostEnd }) => hostEnd === undefined));
   const seen = new Map<string, string>();
@@ -38,34 +38,47 @@ export function sourceRules(
       if (first !== name) shared.add(subnet);
     }
   }
-  return nics.flatMap(({ name, addresses }) =>
-    addresses
-      .filter(
-        address => shared.has(formatCidr(parseCidr(address))) && seen.get(formatCidr(parseCidr(address))) !== name,
-      )
-      .map(address => ({ link: name, from: hostAddress(address, parseCidr(address).family), table: tableOf(name) })),
-  );
+  return nics.flatMap(nic => {
+    const { name, addresses } = nic;
+    const rails = new Set(railAddresses(attachment, nic).map(({ net }) => formatCidr(net)));
+    const needsTable = (subnet: string): boolean =>
+      rails.has(subnet) || (shared.has(subnet) && seen.get(subnet) !== name);
+    return addresses
+      .filter(address => needsTable(formatCidr(parseCidr(address))))
+      .map(address => ({ link: name, from: hostAddress(address, parseCidr(address).family), table: tableOf(name) }));
+  });
 }
+
+type RulePart = Pick<Attachment, 'nics' | 'plugin' | 'masterNets'>;
 
 /**
  * The operations that make the rules, and the routes in their tables: to the link's subnet, and those of the pod that leave by the link, or by
- * another one of that subnet: what the one reaches the other does, too.
+ * another one of that subnet: what the one reaches the other does, too. So do all routers of rails.
  */
 export function sourceRuleOps(
-  { nics }: Pick<Attachment, 'nics'>,
+  attachment: Pick<Attachment, 'nics' | 'masterNets'>,
   rules: readonly SourceRule[],
   routes: readonly PodRoute[],
 ): Op[] {
+  const { nics } = attachment;
+  const rails = new Map(nics.map(nic => [nic.name, railAddresses(attachment, nic)]));
+  const routers = new Set([...rails.values()].flat().map(({ router }) => router));
+  const leadsByRails = ({ gateway = '' }: NextHop): boolean => routers.has(gateway);
   return rules.flatMap(({ link, from, table }): Op[] => {
     const src = withoutPrefix(from);
     const subnets = subnetsOf(nics.find(({ name }) => name === link)).filter(net => contains(net, parseAddress(src)));
+    const rail = rails.get(link)?.find(({ net }) => contains(net, parseAddress(src)));
     const onLink = subnets.map((net): Op => {
       return { op: 'route.replace', dst: formatCidr(net), dev: link, table, scope: 'link', src };
     });
     const others = routes
       .filter(({ change }) => change.table === undefined && change.dst.includes(':') === src.includes(':'))
       .flatMap(({ change }): Op[] => {
-        const hops = hopsOf(change).flatMap(hop => hopBy(link, hop, subnets, nics) ?? []);
+        const given = hopsOf(change);
+        const hops =
+          rail && given.some(leadsByRails)
+            ? [{ dev: link, gateway: rail.router }]
+            : given.flatMap(hop => hopBy(link, hop, subnets, nics) ?? []);
         return hops.length === 0 ? [] : [{ ...withHops(change, hops), op: 'route.replace', table, src }];
       });
     return [...onLink, ...others, { op: 'rule.add', from, table, priority: rulePriority }];

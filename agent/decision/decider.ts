@@ -72,6 +72,7 @@ export class Decider {
       ...(granted.pool === undefined ? {} : { pool: granted.pool }),
       call,
       nics: attachmentNics(network, plugin, wanted, { nics: granted.nics, masters, devices, host }),
+      masterNets: network.masterNets,
       routes: withoutDefaults(network.ipam.routes, wanted.defaultFamilies),
       defaultRoute: wanted.defaultRoute,
       defaultFamilies: wanted.defaultFamilies,

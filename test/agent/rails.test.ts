@@ -1,0 +1,131 @@
+import { expect } from 'chai';
+import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
+import { eventually } from '../eventually.ts';
+import { Fabric, leafAddress, railAddress, railNet } from './fabric.ts';
+import { testTimeoutMs } from './inside.ts';
+import type { Namespace } from './namespaces.ts';
+import { multusConfig, Sandbox } from './sandbox.ts';
+import { Site } from './site.ts';
+
+const rails = 3;
+const numbers = Array.from({ length: rails }, (_, i) => i + 1);
+const masterNets = numbers.map(railNet);
+const pings = 10;
+const pingBytes = 1000;
+
+const moving: MultiNicNetworkSpec = {
+  masterNets,
+  ipam: '{"type": "host-device-ipam"}',
+  plugin: { cniVersion: '1.0.0', type: 'host-device' },
+};
+const routed: MultiNicNetworkSpec = {
+  subnet: '10.240.0.0/16',
+  masterNets,
+  ipam: '{"type": "multi-nic-ipam", "hostBlock": 7, "interfaceBlock": 2, "vlanMode": "l3"}',
+  multiNICIPAM: true,
+  plugin: { cniVersion: '1.0.0', type: 'ptp' },
+};
+
+describe('agent: a fabric that routes to every NIC', function () {
+  this.timeout(testTimeoutMs);
+  let site: Site;
+  let fabric: Fabric;
+
+  before(async function () {
+    site = await Site.start({ hosts: 2, nics: rails });
+    fabric = await Fabric.replace(site, rails);
+    await site.addNetwork('moving', moving);
+    await site.addNetwork('routed', routed);
+  });
+  after(async () => {
+    fabric?.[Symbol.dispose]();
+    await site?.[Symbol.asyncDispose]();
+  });
+
+  /** Which rails carried the pings from the first host. */
+  function carrying(from: Namespace, source: string, target: string): boolean[] {
+    const before = fabric.octets(1);
+    from.exec('ping', '-q', '-I', source, '-c', `${pings}`, '-i', '0.02', '-W', '2', '-s', `${pingBytes}`, target);
+    return fabric.octets(1).map((octets, i) => octets - before[i]! >= pings * pingBytes);
+  }
+
+  function expectOwnRails(from: Namespace, sources: readonly string[], targets: readonly string[]): void {
+    for (const [i, source] of sources.entries()) {
+      for (const target of targets) {
+        expect(carrying(from, source, target), `from ${source} to ${target}`).to.deep.equal(
+          sources.map((_, rail) => rail === i),
+        );
+      }
+    }
+  }
+
+  it('gives a pod the NICs of the host with their addresses, and from each of these it reaches all rails by its own', async () => {
+    const config = await multusConfig(site, 'moving');
+    using one = await Sandbox.make(site, site.hosts[0]!, 'one');
+    using other = await Sandbox.make(site, site.hosts[1]!, 'other');
+    const result = await one.add(config);
+    const addresses = (host: number): string[] => numbers.map(rail => railAddress(rail, host));
+    expect(result.ips.map(({ address, gateway }) => [address, gateway])).to.deep.equal(
+      numbers.map(rail => [`${railAddress(rail, 1)}/31`, leafAddress(rail, 1)]),
+    );
+    expect(result.routes).to.deep.equal(numbers.map(rail => ({ dst: railNet(rail), gw: leafAddress(rail, 1) })));
+    await other.add(config);
+    expectOwnRails(one.namespace, addresses(1), addresses(2));
+    const checked = await one.check(config, result);
+    expect(checked, checked.stdout).to.include({ exitCode: 0 });
+    await one.del(config);
+    await other.del(config);
+    expect(site.hosts[0]!.namespace.ip('rule'), 'nothing is left on the host').not.to.contain(railAddress(1, 1));
+    await site.removePod('one');
+    await site.removePod('other');
+  });
+
+  it('has the way to all rails by those that a pod got', async () => {
+    using one = await Sandbox.make(site, site.hosts[0]!, 'single');
+    using other = await Sandbox.make(site, site.hosts[1]!, 'all');
+    const [single, all] = [
+      await multusConfig(site, 'moving', { cniArgs: { masters: ['eth2'] } }),
+      await multusConfig(site, 'moving'),
+    ];
+    await one.add(single);
+    await other.add(all);
+    for (const rail of numbers) {
+      const carried = carrying(one.namespace, railAddress(2, 1), railAddress(rail, 2));
+      expect(carried, `to rail ${rail}`).to.deep.equal([false, true, false]);
+    }
+    await one.del(single);
+    await other.del(all);
+    await site.removePod('single');
+    await site.removePod('all');
+  });
+
+  it('routes blocks of pods to other hosts, each by the leaf of its rail', async () => {
+    // 10.240.0.0/16 with 2 bits for rails and 7 for hosts: /25 a rail and host.
+    const blocks = [1, 2].map(host => numbers.map(rail => `10.240.${64 * (rail - 1)}.${128 * (host - 1)}/25`));
+    for (const [h, own] of blocks.entries())
+      for (const [r, block] of own.entries()) fabric.announce(r + 1, h + 1, block);
+    const routes = await eventually('the routes', () => {
+      const found = site.hosts[0]!.ownRoutes();
+      return found.length === rails ? found : undefined;
+    });
+    for (const rail of numbers) {
+      const [, block] = blocks.map(own => own[rail - 1]!);
+      expect(routes.join('\n')).to.contain(`${block} via ${leafAddress(rail, 1)} dev eth${rail}`);
+    }
+    const config = await multusConfig(site, 'routed');
+    using one = await Sandbox.make(site, site.hosts[0]!, 'block-one');
+    using other = await Sandbox.make(site, site.hosts[1]!, 'block-other');
+    const ofPod = async (sandbox: Sandbox): Promise<string[]> =>
+      (await sandbox.add(config)).ips.map(({ address }) => address.split('/')[0]!);
+    const [own, others] = [await ofPod(one), await ofPod(other)];
+    for (const [i, source] of own.entries()) {
+      expect(carrying(one.namespace, source, others[i]!), `rail ${i + 1}`).to.deep.equal(
+        numbers.map(rail => rail === i + 1),
+      );
+    }
+    await one.del(config);
+    await other.del(config);
+    await site.removePod('block-one');
+    await site.removePod('block-other');
+  });
+});
