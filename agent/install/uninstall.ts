@@ -6,6 +6,7 @@ import { lockPath } from '../cniServer/nodeLock.ts';
 import type { Flags } from '../flags.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { KernelRoutes } from '../routes/kernelRoutes.ts';
+import { OwnBlocks } from '../routes/ownBlocks.ts';
 import { removeChainedNetwork } from './chainedNetwork.ts';
 import type { Installation } from './installation.ts';
 import { removeExecutable } from './installExecutable.ts';
@@ -52,6 +53,7 @@ async function uninstall(
     return;
   }
   const { failures } = await new KernelRoutes(netlink).reconcile([]);
+  await new OwnBlocks(netlink).reconcile(new Set());
   if (cniBinDir !== undefined) await removeExecutable(cniBinDir);
   await Checkpoint.remove(stateDir);
   await rm(lockPath(socket), { force: true });

@@ -189,7 +189,8 @@ function ruleKey({ from, table, priority }: Rule): string {
 
 const gone: ReadonlySet<string> = new Set(['EEXIST', 'ESRCH', 'ENOENT']);
 
-function failureOf(outcome: Outcome): string[] {
+/** Why a change failed, in words; what is there or gone already is none. */
+export function failureOf(outcome: Outcome): string[] {
   if (outcome.done) return [];
   const { operation, target, code, kernelText } = outcome.failure;
   if (!operation.endsWith('.replace') && gone.has(code)) return [];

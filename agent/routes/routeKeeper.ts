@@ -10,6 +10,7 @@ import type { Netlink } from '../netlink/netlink.ts';
 import { arpAnswersCondition } from './arpAnswers.ts';
 import { forwardingCondition } from './forwarding.ts';
 import type { Programmed } from './kernelRoutes.ts';
+import { OwnBlocks, ownBlocks } from './ownBlocks.ts';
 import { reversePathCondition } from './reversePath.ts';
 import { RouteProgrammer } from './routeProgrammer.ts';
 
@@ -38,12 +39,14 @@ export class RouteKeeper implements Runnable {
   readonly #options: RouteKeeperOptions;
   readonly #work: SingleWork;
   readonly #programmer: RouteProgrammer;
+  readonly #blocks: OwnBlocks;
   #completeAt = -Infinity;
 
   constructor(options: RouteKeeperOptions) {
     this.#options = options;
     const { netlink, view, node, logger, observer } = options;
     this.#programmer = new RouteProgrammer(netlink, view, node);
+    this.#blocks = new OwnBlocks(netlink);
     this.#work = new SingleWork({ name: this.name, logger, observer, handler: signal => this.#reconcile(signal) });
   }
 
@@ -54,7 +57,9 @@ export class RouteKeeper implements Runnable {
 
   /** Events that may mean lost routes: a link that went down or came back, a flush by hand. Pods that come and go cause no pass. */
   onKernelEvent(event: MonitorEvent): void {
-    if (this.#programmer.onKernelEvent(event)) this.#work.trigger(kernelSettleMs);
+    const isBlockLost = this.#blocks.isConcernedBy(event);
+    if (isBlockLost) this.#blocks.distrust();
+    if (this.#programmer.onKernelEvent(event) || isBlockLost) this.#work.trigger(kernelSettleMs);
   }
 
   start(signal: AbortSignal): Promise<void> {
@@ -66,8 +71,13 @@ export class RouteKeeper implements Runnable {
     // With an incomplete view, wanted routes would be removed.
     if (!view.synced() || !view.host(node)) return { requeueAfterMs: notReadyMs };
     if (performance.now() >= this.#completeAt + resyncMs) this.#programmer.distrust();
-    const pass = await this.#programmer.pass();
-    if (pass.complete) this.#completeAt = performance.now();
+    const { complete, ...routes } = await this.#programmer.pass();
+    if (complete) {
+      this.#completeAt = performance.now();
+      this.#blocks.distrust();
+    }
+    const blocks = await this.#blocks.reconcile(ownBlocks(view, node));
+    const pass = { changes: routes.changes + blocks.changes, failures: [...routes.failures, ...blocks.failures] };
     programmed?.(pass);
     if (pass.changes > 0 || pass.failures.length > 0) {
       logger.info({ changes: pass.changes, failures: pass.failures.slice(0, shownFailures) }, 'routes programmed');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
+import { multiNicNetworks } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { Fabric, leafAddress, railAddress, railNet } from './fabric.ts';
 import { testTimeoutMs } from './inside.ts';
@@ -99,11 +100,23 @@ describe('agent: a fabric that routes to every NIC', function () {
     await site.removePod('all');
   });
 
-  it('routes blocks of pods to other hosts, each by the leaf of its rail', async () => {
+  /** A host's blocks, rail by rail, as a routing daemon finds them among the kernel's routes. */
+  function announced(host: number): Promise<string[]> {
+    const { namespace, nodeName } = site.hosts[host - 1]!;
+    return eventually(`the blocks of ${nodeName}`, () => {
+      const lines = namespace.ip('-j', 'route', 'show', 'type', 'blackhole', 'proto', '77');
+      const found = (JSON.parse(lines) as { readonly dst: string }[]).map(({ dst }) => dst);
+      return found.length === rails ? found : undefined;
+    });
+  }
+
+  it('routes blocks of pods to other hosts, each by the leaf of its rail, and shows its own to routing daemons', async () => {
     // 10.240.0.0/16 with 2 bits for rails and 7 for hosts: /25 a rail and host.
     const blocks = [1, 2].map(host => numbers.map(rail => `10.240.${64 * (rail - 1)}.${128 * (host - 1)}/25`));
-    for (const [h, own] of blocks.entries())
+    for (const [h, own] of blocks.entries()) {
+      expect(await announced(h + 1)).to.have.members(own);
       for (const [r, block] of own.entries()) fabric.announce(r + 1, h + 1, block);
+    }
     const routes = await eventually('the routes', () => {
       const found = site.hosts[0]!.ownRoutes();
       return found.length === rails ? found : undefined;
@@ -112,6 +125,8 @@ describe('agent: a fabric that routes to every NIC', function () {
       const [, block] = blocks.map(own => own[rail - 1]!);
       expect(routes.join('\n')).to.contain(`${block} via ${leafAddress(rail, 1)} dev eth${rail}`);
     }
+    site.hosts[0]!.namespace.ip('route', 'flush', 'proto', '77');
+    expect(await announced(1), 'after a flush').to.have.members(blocks[0]!);
     const config = await multusConfig(site, 'routed');
     using one = await Sandbox.make(site, site.hosts[0]!, 'block-one');
     using other = await Sandbox.make(site, site.hosts[1]!, 'block-other');
@@ -127,5 +142,7 @@ describe('agent: a fabric that routes to every NIC', function () {
     await other.del(config);
     await site.removePod('block-one');
     await site.removePod('block-other');
+    await site.client.delete(multiNicNetworks, { name: 'routed' });
+    await eventually('no blocks', () => site.hosts[0]!.namespace.ip('route', 'show', 'type', 'blackhole') === '');
   });
 });
