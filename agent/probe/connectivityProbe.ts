@@ -7,9 +7,11 @@ import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
+import { mainTable } from '../netlink/constants.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { askPeers } from './askPeers.ts';
 import { type Peer, type ProbedNic, probedNics } from './peers.ts';
+import { reachedBy } from './railPeers.ts';
 import {
   afterRound,
   nextPeers,
@@ -152,9 +154,15 @@ export class ConnectivityProbe implements Runnable {
     const links = await netlink.one(null, { op: 'link.list' });
     const usable = new Map(links.filter(link => link.up && link.lowerUp).map(({ name, index }) => [name, index]));
     const networks = view.networks().map(({ state }) => state.network);
-    return probedNics(networks, self, view.hosts()).flatMap(probed => {
-      const device = usable.get(probed.nic);
-      return device === undefined ? [] : [{ probed, device, peers: nextPeers(probed, this.#stateOf(probed)) }];
+    const nics = probedNics(networks, self, view.hosts());
+    const needsRoutes = nics.some(({ behindRouter }) => behindRouter);
+    const routes = needsRoutes ? await netlink.one(null, { op: 'route.list', table: mainTable }) : [];
+    return nics.flatMap(nic => {
+      const device = usable.get(nic.nic);
+      const probed = device === undefined ? undefined : reachedBy(nic, device, routes);
+      return device === undefined || probed === undefined
+        ? []
+        : [{ probed, device, peers: nextPeers(probed, this.#stateOf(probed)) }];
     });
   }
 

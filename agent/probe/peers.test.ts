@@ -63,10 +63,10 @@ describe('the NICs that are probed', () => {
     const [a, b] = ['a', 'b'].map((name, n) => host(name, paired(1, n), paired(2, n)));
     const masterNets = ['10.1.0.0/16', '10.2.0.0/16', 'fd00:1::/64', 'fd00:2::/64'];
     expect(probedNics([network('ipvlan', { masterNets })], a!, [a!, b!])).to.deep.equal([
-      { nic: 'eth1', subnet: '10.1.0.0/16', peers: [{ host: 'b', address: '10.1.0.3' }] },
-      { nic: 'eth1', subnet: 'fd00:1::/64', peers: [{ host: 'b', address: 'fd00:1::3' }] },
-      { nic: 'eth2', subnet: '10.2.0.0/16', peers: [{ host: 'b', address: '10.2.0.3' }] },
-      { nic: 'eth2', subnet: 'fd00:2::/64', peers: [{ host: 'b', address: 'fd00:2::3' }] },
+      { nic: 'eth1', subnet: '10.1.0.0/16', behindRouter: true, peers: [{ host: 'b', address: '10.1.0.3' }] },
+      { nic: 'eth1', subnet: 'fd00:1::/64', behindRouter: true, peers: [{ host: 'b', address: 'fd00:1::3' }] },
+      { nic: 'eth2', subnet: '10.2.0.0/16', behindRouter: true, peers: [{ host: 'b', address: '10.2.0.3' }] },
+      { nic: 'eth2', subnet: 'fd00:2::/64', behindRouter: true, peers: [{ host: 'b', address: 'fd00:2::3' }] },
     ]);
     const whole = probedNics([network('ipvlan', { masterNets: ['10.0.0.0/8'] })], a!, [a!, b!]);
     expect(whole.map(({ nic: name, peers }) => [name, peers[0]?.address])).to.deep.include.members([

@@ -21,6 +21,8 @@ export interface ProbedNic {
   readonly nic: string;
   /** The host subnet, without host bits; of point-to-point subnets the entry of masterNets that they lie in. */
   readonly subnet: string;
+  /** On a rail: a router leads to them. */
+  readonly behindRouter?: true;
   readonly peers: readonly Peer[];
 }
 
@@ -60,9 +62,10 @@ export function probedNics(
       return other ? [{ host: host.metadata.name, other }] : [];
     });
     const nic = member.nic.interfaceName;
-    for (const subnet of subnetsOf(network, member)) {
+    for (const { subnet, isRail } of subnetsOf(network, member)) {
       const peers = counterparts.flatMap(({ host, other }) => peerIn(network, subnet, host, other));
-      if (peers.length > 0) probed.set(`${nic} ${subnet}`, { nic, subnet, peers });
+      if (peers.length > 0)
+        probed.set(`${nic} ${subnet}`, { nic, subnet, ...(isRail && { behindRouter: true }), peers });
     }
   }
   return [...probed.values()];
@@ -77,8 +80,11 @@ function isCounterpart(other: Member, own: Member): boolean {
   return other.netAddress === own.netAddress && other.ordinal === own.ordinal && isUp(other);
 }
 
-function subnetsOf(network: Membership, { hostAddresses }: Member): string[] {
-  return hostAddresses.flatMap(({ net, address }) => (address ? [formatCidr(sharedNet(network, net))] : []));
+function subnetsOf(network: Membership, { hostAddresses }: Member): { subnet: string; isRail: boolean }[] {
+  return hostAddresses.flatMap(({ net, address }) => {
+    const shared = sharedNet(network, net);
+    return address ? [{ subnet: formatCidr(shared), isRail: shared !== net }] : [];
+  });
 }
 
 function peerIn(network: Membership, subnet: string, host: string, { hostAddresses }: Member): Peer[] {

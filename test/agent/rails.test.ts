@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
-import { multiNicNetworks } from '../../kube/api/resources.ts';
+import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { Fabric, leafAddress, railAddress, railNet } from './fabric.ts';
 import { testTimeoutMs } from './inside.ts';
@@ -33,9 +33,8 @@ describe('agent: a fabric that routes to every NIC', function () {
   let fabric: Fabric;
 
   before(async function () {
-    site = await Site.start({ hosts: 2, nics: rails });
+    site = await Site.start({ hosts: 2, nics: rails, agentOptions: ['--probe-interval', '0.4'] });
     fabric = await Fabric.replace(site, rails);
-    await site.addNetwork('moving', moving);
     await site.addNetwork('routed', routed);
   });
   after(async () => {
@@ -59,6 +58,26 @@ describe('agent: a fabric that routes to every NIC', function () {
       }
     }
   }
+
+  it('asks the NICs of the same rail on other hosts for answers, and none without a route there', async () => {
+    const [host] = site.hosts;
+    const condition = async (): Promise<string | undefined> => {
+      const { status } = await site.client.get(hostInterfaces, { name: host!.nodeName });
+      const found = status?.conditions?.find(({ type }) => type === 'PeersReachable');
+      return found && `${found.status} ${found.message}`;
+    };
+    const isTold = (pattern: RegExp) => async (): Promise<boolean> => pattern.test((await condition()) ?? '');
+    await eventually('all answer', isTold(/^True/));
+    const leaf = fabric.leaves[1]!;
+    leaf.ip('route', 'add', 'blackhole', `${railAddress(2, 2)}/32`);
+    await eventually('one rail is broken', isTold(/^False .*eth2 gets no answer in 10\.2\.0\.0\/16 from host-2/));
+    host!.namespace.ip('route', 'del', railNet(2));
+    await eventually('nobody is asked there', isTold(/^True/));
+    leaf.ip('route', 'del', 'blackhole', `${railAddress(2, 2)}/32`);
+    host!.namespace.ip('route', 'add', railNet(2), 'via', leafAddress(2, 1));
+    // Whoever has networks that move the NICs is not asked any more.
+    await site.addNetwork('moving', moving);
+  });
 
   it('gives a pod the NICs of the host with their addresses, and from each of these it reaches all rails by its own', async () => {
     const config = await multusConfig(site, 'moving');
