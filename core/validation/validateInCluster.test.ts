@@ -55,6 +55,28 @@ describe('the rules of a network in its cluster', () => {
     expect(check(network('a'), { hosts: [] })).to.deep.equal([]);
   });
 
+  it('tell of rails: which masterNets they want, and that there are no neighbours', () => {
+    const onRails = Array.from({ length: 3 }, (_, i) => ({
+      hostName: `h${i + 1}`,
+      interfaces: [1, 2, 3].map(rail => ({
+        interfaceName: `eth${rail}`,
+        netAddress: `10.${rail}.0.${2 * i}/31`,
+        hostIP: `10.${rail}.0.${2 * i + 1}`,
+      })),
+    }));
+    const facts = { hosts: onRails };
+    expect(check(network('a'), facts)).to.deep.equal([
+      'error MNN_CAPACITY spec.ipam: interfaceBlock 3 has room for 2^3 = 8 NICs of a host, but over all hosts there are 9; 10.1.0.0/31 and other point-to-point subnets count once for each of masterNets that holds them',
+    ]);
+    const masterNets = ['10.1.0.0/16', '10.2.0.0/16', '10.3.0.0/16'];
+    expect(check(network('a', { masterNets }), facts)).to.deep.equal([]);
+    const l2 = { masterNets, ipam: { vlanMode: 'l2' } };
+    expect(check(network('a', l2), facts)).to.deep.equal([
+      'warning MNN_MODE_CONFLICT spec.ipam: without vlanMode l3 pods reach other hosts as neighbours, but eth1 of host h1 has a point-to-point subnet in 10.1.0.0/16',
+    ]);
+    expect(check(network('a', { ...l2, ipam: { type: 'host-device-ipam' } }), facts)).to.deep.equal([]);
+  });
+
   it('let only one network give out the addresses of a host subnet', () => {
     const flat = (name: string, shape: Shape = {}) =>
       network(name, { subnet: '', ...shape, ipam: { hostBlock: 0, vlanMode: 'l2', ...shape.ipam } });

@@ -11,6 +11,7 @@ import { nicUse } from '../network/nicUse.ts';
 import { shareHostSubnets } from '../network/sharedRange.ts';
 import { cidrsOf, type Draft, draftLayouts, membershipOf, readDraft } from './draft.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
+import { checkNeighbours, hintAtRails } from './validateRails.ts';
 import { checkSharing } from './validateSharing.ts';
 
 /** What the rules that look at other objects need to know. */
@@ -31,6 +32,7 @@ export function validateInCluster(object: MultiNicNetwork, facts: ClusterFacts):
     ...checkSharedHostSubnets(draft, facts),
     ...checkHostSubnets(draft, facts.hosts),
     ...checkMembers(draft, facts.hosts),
+    ...checkNeighbours(draft, facts.hosts),
     ...checkSharing(draft, facts.networks, facts.hosts),
     ...checkMtu(draft, facts.hosts),
     ...checkNamespaces(draft, facts),
@@ -134,7 +136,7 @@ function checkMembers(draft: Draft, hosts: readonly HostInterfaceSpec[]): Findin
   const found = [...positions.values()];
   return [
     ...checkMasterNets(draft, found),
-    ...checkPositions(draftLayouts(draft), found, `over all hosts there are`),
+    ...checkPositions(draftLayouts(draft), found, 'over all hosts there are').map(each => hintAtRails(each, found)),
     ...checkHostCount(draft, memberHosts),
     ...checkHostBlocks(draft, found),
   ];
