@@ -2,9 +2,11 @@ import { expect } from 'chai';
 import type { MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { suiteNeedsKinds } from '../netlink/support.ts';
 import { Fabric, leafAddress, railAddress, railNet } from './fabric.ts';
 import { testTimeoutMs } from './inside.ts';
 import type { Namespace } from './namespaces.ts';
+import { kernelKindOf, nameOf, type NetworkCase, networkSpec } from './networks.ts';
 import { multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 
@@ -19,13 +21,10 @@ const moving: MultiNicNetworkSpec = {
   ipam: '{"type": "host-device-ipam"}',
   plugin: { cniVersion: '1.0.0', type: 'host-device' },
 };
-const routed: MultiNicNetworkSpec = {
-  subnet: '10.240.0.0/16',
-  masterNets,
-  ipam: '{"type": "multi-nic-ipam", "hostBlock": 7, "interfaceBlock": 2, "vlanMode": "l3"}',
-  multiNICIPAM: true,
-  plugin: { cniVersion: '1.0.0', type: 'ptp' },
-};
+const routedCases: readonly NetworkCase[] = [
+  { type: 'ptp', vlanMode: 'l3' },
+  { type: 'ipvlan', mode: 'l3', vlanMode: 'l3' },
+];
 
 describe('agent: a fabric that routes to every NIC', function () {
   this.timeout(testTimeoutMs);
@@ -35,7 +34,7 @@ describe('agent: a fabric that routes to every NIC', function () {
   before(async function () {
     site = await Site.start({ hosts: 2, nics: rails, agentOptions: ['--probe-interval', '0.4'] });
     fabric = await Fabric.replace(site, rails);
-    await site.addNetwork('routed', routed);
+    await site.addNetwork('stays', { ...networkSpec({ type: 'ptp', vlanMode: 'l3' }, 239), masterNets });
   });
   after(async () => {
     fabric?.[Symbol.dispose]();
@@ -119,49 +118,65 @@ describe('agent: a fabric that routes to every NIC', function () {
     await site.removePod('all');
   });
 
-  /** A host's blocks, rail by rail, as a routing daemon finds them among the kernel's routes. */
-  function announced(host: number): Promise<string[]> {
-    const { namespace, nodeName } = site.hosts[host - 1]!;
-    return eventually(`the blocks of ${nodeName}`, () => {
-      const lines = namespace.ip('-j', 'route', 'show', 'type', 'blackhole', 'proto', '77');
-      const found = (JSON.parse(lines) as { readonly dst: string }[]).map(({ dst }) => dst);
-      return found.length === rails ? found : undefined;
+  for (const [i, network] of routedCases.entries()) {
+    const name = nameOf(network);
+    const octet = 240 + i;
+
+    describe(name, () => {
+      before(function () {
+        suiteNeedsKinds(this, kernelKindOf(network));
+      });
+
+      /** A host's blocks, rail by rail, as a routing daemon finds them among the kernel's routes. */
+      function announced(host: number): Promise<string[]> {
+        const { namespace, nodeName } = site.hosts[host - 1]!;
+        return eventually(`the blocks of ${nodeName}`, () => {
+          const lines = namespace.ip('-j', 'route', 'show', 'type', 'blackhole', 'proto', '77');
+          const found = (JSON.parse(lines) as { readonly dst: string }[]).map(({ dst }) => dst);
+          const own = found.filter(dst => dst.startsWith(`10.${octet}.`));
+          return own.length === rails ? own : undefined;
+        });
+      }
+
+      it('is routed to other hosts by the leaf of each rail, and shows its own blocks to routing daemons', async () => {
+        await site.addNetwork(name, { ...networkSpec(network, octet), masterNets });
+        // A /16 with 3 bits for rails and 7 for hosts: /26 a rail and host.
+        const blocks = [1, 2].map(host => numbers.map(rail => `10.${octet}.${32 * (rail - 1)}.${64 * (host - 1)}/26`));
+        for (const [h, own] of blocks.entries()) {
+          expect(await announced(h + 1)).to.have.members(own);
+          for (const [r, block] of own.entries()) fabric.announce(r + 1, h + 1, block);
+        }
+        const routes = await eventually('the routes', () => {
+          const found = site.hosts[0]!.ownRoutes().filter(line => line.startsWith(`10.${octet}.`));
+          return found.length === rails ? found : undefined;
+        });
+        for (const rail of numbers) {
+          const [, block] = blocks.map(own => own[rail - 1]!);
+          expect(routes.join('\n')).to.contain(`${block} via ${leafAddress(rail, 1)} dev eth${rail}`);
+        }
+        site.hosts[0]!.namespace.ip('route', 'flush', 'proto', '77');
+        expect(await announced(1), 'after a flush').to.have.members(blocks[0]!);
+        const config = await multusConfig(site, name);
+        using one = await Sandbox.make(site, site.hosts[0]!, `${name}-one`);
+        using other = await Sandbox.make(site, site.hosts[1]!, `${name}-other`);
+        const ofPod = async (sandbox: Sandbox): Promise<string[]> =>
+          (await sandbox.add(config)).ips.map(({ address }) => address.split('/')[0]!);
+        const [own, others] = [await ofPod(one), await ofPod(other)];
+        for (const [r, source] of own.entries()) {
+          expect(carrying(one.namespace, source, others[r]!), `rail ${r + 1}`).to.deep.equal(
+            numbers.map(rail => rail === r + 1),
+          );
+        }
+        const [host] = site.hosts;
+        host!.namespace.batch(['link set eth2 down', 'link set eth2 up']);
+        await eventually('a rail that flapped is back', () => carrying(one.namespace, own[1]!, others[1]!)[1]);
+        for (const sandbox of [one, other]) {
+          await sandbox.del(config);
+          await site.removePod(sandbox.pod.metadata.name);
+        }
+        await site.client.delete(multiNicNetworks, { name });
+        await eventually('no blocks', () => !host!.namespace.ip('route', 'show').includes(`blackhole 10.${octet}.`));
+      });
     });
   }
-
-  it('routes blocks of pods to other hosts, each by the leaf of its rail, and shows its own to routing daemons', async () => {
-    // 10.240.0.0/16 with 2 bits for rails and 7 for hosts: /25 a rail and host.
-    const blocks = [1, 2].map(host => numbers.map(rail => `10.240.${64 * (rail - 1)}.${128 * (host - 1)}/25`));
-    for (const [h, own] of blocks.entries()) {
-      expect(await announced(h + 1)).to.have.members(own);
-      for (const [r, block] of own.entries()) fabric.announce(r + 1, h + 1, block);
-    }
-    const routes = await eventually('the routes', () => {
-      const found = site.hosts[0]!.ownRoutes();
-      return found.length === rails ? found : undefined;
-    });
-    for (const rail of numbers) {
-      const [, block] = blocks.map(own => own[rail - 1]!);
-      expect(routes.join('\n')).to.contain(`${block} via ${leafAddress(rail, 1)} dev eth${rail}`);
-    }
-    site.hosts[0]!.namespace.ip('route', 'flush', 'proto', '77');
-    expect(await announced(1), 'after a flush').to.have.members(blocks[0]!);
-    const config = await multusConfig(site, 'routed');
-    using one = await Sandbox.make(site, site.hosts[0]!, 'block-one');
-    using other = await Sandbox.make(site, site.hosts[1]!, 'block-other');
-    const ofPod = async (sandbox: Sandbox): Promise<string[]> =>
-      (await sandbox.add(config)).ips.map(({ address }) => address.split('/')[0]!);
-    const [own, others] = [await ofPod(one), await ofPod(other)];
-    for (const [i, source] of own.entries()) {
-      expect(carrying(one.namespace, source, others[i]!), `rail ${i + 1}`).to.deep.equal(
-        numbers.map(rail => rail === i + 1),
-      );
-    }
-    await one.del(config);
-    await other.del(config);
-    await site.removePod('block-one');
-    await site.removePod('block-other');
-    await site.client.delete(multiNicNetworks, { name: 'routed' });
-    await eventually('no blocks', () => site.hosts[0]!.namespace.ip('route', 'show', 'type', 'blackhole') === '');
-  });
 });
