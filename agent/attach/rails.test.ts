@@ -45,7 +45,8 @@ function made(given: Attachment, plugins: Record<string, { dst: string; gw?: str
     if (op.op === 'rule.add') return [`rule ${op.from ?? ''} ${name(op.table ?? 0)}`];
     if (op.op !== 'route.add' && op.op !== 'route.replace') return [];
     const hops = (op.nexthops ?? [op]).map(({ gateway, dev }) => `${gateway ?? 'on link'} ${dev ?? ''}`).join(', ');
-    return [`${op.dst} ${op.table === undefined ? 'main' : name(op.table)}: ${hops}`];
+    const metric = op.metric === undefined ? '' : ` metric ${op.metric}`;
+    return [`${op.dst} ${op.table === undefined ? 'main' : name(op.table)}: ${hops}${metric}`];
   });
 }
 
@@ -67,16 +68,16 @@ describe('a pod on rails', () => {
     expect(made(attachment())).to.deep.equal([
       '172.16.0.0/15 main: 172.16.0.4 net1-0',
       '172.18.0.0/15 main: 172.18.0.4 net1-1',
-      '172.20.0.0/15 main: 172.16.0.4 net1-0, 172.18.0.4 net1-1',
+      '172.20.0.0/15 main: 172.16.0.4 net1-0, 172.18.0.4 net1-1 metric 2048',
       '172.16.0.4/31 t0: on link net1-0',
       '172.16.0.0/15 t0: 172.16.0.4 net1-0',
       '172.18.0.0/15 t0: 172.16.0.4 net1-0',
-      '172.20.0.0/15 t0: 172.16.0.4 net1-0',
+      '172.20.0.0/15 t0: 172.16.0.4 net1-0 metric 2048',
       'rule 172.16.0.5/32 t0',
       '172.18.0.4/31 t1: on link net1-1',
       '172.16.0.0/15 t1: 172.18.0.4 net1-1',
       '172.18.0.0/15 t1: 172.18.0.4 net1-1',
-      '172.20.0.0/15 t1: 172.18.0.4 net1-1',
+      '172.20.0.0/15 t1: 172.18.0.4 net1-1 metric 2048',
       'rule 172.18.0.5/32 t1',
     ]);
   });
@@ -120,7 +121,7 @@ describe('a pod on rails', () => {
     expect(main).to.deep.equal([
       '172.16.0.0/15 main: 172.16.0.4 net1-0',
       'fd00::/64 main: fd00::4 net1-0',
-      'fd00:1::/64 main: fd00::4 net1-0',
+      'fd00:1::/64 main: fd00::4 net1-0 metric 2048',
     ]);
   });
 

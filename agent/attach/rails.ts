@@ -58,11 +58,15 @@ export function withRails(attachment: Attachment, answers: Answers): Attachment 
   };
 }
 
+/** Behind the routes of another attachment that is on the rail, in both families. */
+const detourPriority = 2048;
+
 function routesTo(net: IpCidr, onRails: readonly RailAddress[]): ResultRoute[] {
+  const dst = formatCidr(net);
   const ofFamily = onRails.filter(({ family }) => family === net.family);
   const own = ofFamily.filter(each => covers(net, each.net));
-  const by = own.length > 0 ? own : ofFamily;
-  return by.map(({ router: gw }) => ({ dst: formatCidr(net), gw }));
+  if (own.length > 0) return own.map(({ router: gw }) => ({ dst, gw }));
+  return ofFamily.map(({ router: gw }) => ({ dst, gw, priority: detourPriority }));
 }
 
 function withRouters(rails: Rails, nic: AttachmentNic): AttachmentNic {

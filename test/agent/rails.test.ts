@@ -118,6 +118,37 @@ describe('agent: a fabric that routes to every NIC', function () {
     await site.removePod('all');
   });
 
+  it('leaves by the rail of the target where a pod selects the network twice, whichever came first', async () => {
+    using one = await Sandbox.make(site, site.hosts[0]!, 'twice');
+    using other = await Sandbox.make(site, site.hosts[1]!, 'all-again');
+    for (const { namespace } of [one, other]) namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1');
+    const [first, second] = await Promise.all(
+      ['eth1', 'eth3'].map(nic => multusConfig(site, 'moving', { cniArgs: { masters: [nic] } })),
+    );
+    const all = await multusConfig(site, 'moving');
+    await one.add(first!);
+    await one.add(second!, 'net2');
+    await other.add(all);
+    for (const [target, by] of [
+      [1, 1],
+      [3, 3],
+    ] as const) {
+      const lookup = one.namespace.ip('-j', 'route', 'get', railAddress(target, 2));
+      expect((JSON.parse(lookup) as { readonly prefsrc: string }[])[0]?.prefsrc).to.equal(railAddress(by, 1));
+    }
+    for (const rail of [1, 3]) {
+      for (const target of numbers) {
+        const carried = carrying(one.namespace, railAddress(rail, 1), railAddress(target, 2));
+        expect(carried, `from ${rail} to ${target}`).to.deep.equal(numbers.map(each => each === rail));
+      }
+    }
+    await one.call('DEL', second!, { ifname: 'net2' });
+    await one.del(first!);
+    await other.del(all);
+    await site.removePod('twice');
+    await site.removePod('all-again');
+  });
+
   for (const [i, network] of routedCases.entries()) {
     const name = nameOf(network);
     const octet = 240 + i;
