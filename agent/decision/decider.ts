@@ -60,6 +60,8 @@ export class Decider {
     const { containerId, ifname, callIfname, configName, netns, pod, call } = wanted;
     const host = view.host(this.#options.node)?.spec;
     const masters = mastersOf(known.state, granted.nics, host, this.#options.node);
+    const nics = attachmentNics(network, plugin, wanted, { nics: granted.nics, masters, devices, host });
+    const isDecided = plugin.type === 'ptp' || nics.some(({ addresses }) => addresses.length > 0);
     return {
       containerId,
       ifname,
@@ -70,8 +72,8 @@ export class Decider {
       plugin,
       pod: { uid: pod.metadata.uid ?? '', namespace, name: pod.metadata.name },
       ...(granted.pool === undefined ? {} : { pool: granted.pool }),
-      call,
-      nics: attachmentNics(network, plugin, wanted, { nics: granted.nics, masters, devices, host }),
+      call: isDecided ? { ...call, args: withoutAddresses(call.args) } : call,
+      nics,
       masterNets: network.masterNets,
       routes: withoutDefaults(network.ipam.routes, wanted.defaultFamilies),
       defaultRoute: wanted.defaultRoute,
@@ -99,6 +101,15 @@ export class Decider {
     };
     return podDevices(network, await kubelet.of(pod, signal), wish, sysfs);
   }
+}
+
+/**
+ * CNI_ARGS without the addresses that the pod asks for, which Multus writes there, too: beside what was granted, or checked, the plugin `static` would
+ * give the pod these.
+ */
+function withoutAddresses(args: string): string {
+  const pairs = args.split(';').filter(pair => !/^(?:IP|GATEWAY)=/.test(pair));
+  return pairs.join(';');
 }
 
 function isUnknown(error: unknown): boolean {

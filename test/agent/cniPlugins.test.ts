@@ -22,13 +22,15 @@ const fixed = (ipam: object, plugin: Partial<MultiNicNetworkSpec['plugin']> = {}
   ipam: JSON.stringify(ipam),
   plugin: { cniVersion: '1.0.0', type: 'ptp', ...plugin },
 });
+/** Of ptp the host has a route to each address, so that pods may not name any. */
+const onLink = { type: 'macvlan', args: { mode: 'bridge' } };
 const addresses = [{ address: '192.0.2.1/24', gateway: '192.0.2.254' }];
 
 describe('agent: cases of the reference plugins', function () {
   this.timeout(testTimeoutMs);
   const test = cniFixture({
-    fixed: fixed({ type: 'static', addresses }, { capabilities: { ips: true } }),
-    invalid: fixed({ type: 'static', addresses: [{ address: '192.0.2.1' }] }),
+    fixed: fixed({ type: 'static', addresses }, { ...onLink, capabilities: { ips: true } }),
+    invalid: fixed({ type: 'static', addresses: [{ address: '192.0.2.1' }] }, onLink),
     moved: fixed({ type: 'host-device-ipam' }, { type: 'host-device' }),
     noted: fixed({ type: 'noted-ipam' }),
     leased: fixed({ type: 'dhcp' }, { type: 'macvlan', args: { mode: 'bridge' } }),
@@ -83,16 +85,16 @@ describe('agent: cases of the reference plugins', function () {
     using sandbox = await test.make('static');
     const config = await test.configOf('fixed', { cniArgs: { nics: 1 } });
     const result = resultOf(await callWith(test.host, withArgs(sandbox, 'A=1'), config));
-    expect(addressesOf(result)).to.deep.equal(['192.0.2.1/32']);
+    expect(addressesOf(result)).to.deep.equal(['192.0.2.1/24']);
     await sandbox.del(config);
     const env = withArgs(sandbox, 'IP=192.0.2.50/24;GATEWAY=192.0.2.253');
     expect(addressesOf(resultOf(await callWith(test.host, env, config)))).to.deep.equal([
-      '192.0.2.1/32',
-      '192.0.2.50/32',
+      '192.0.2.1/24',
+      '192.0.2.50/24',
     ]);
     await sandbox.del(config);
     const asked = { ...config, runtimeConfig: { ips: ['192.0.2.60/24'] } };
-    expect(addressesOf(resultOf(await callWith(test.host, env, asked)))).to.deep.equal(['192.0.2.60/32']);
+    expect(addressesOf(resultOf(await callWith(test.host, env, asked)))).to.deep.equal(['192.0.2.60/24']);
     await sandbox.del(config);
   });
 

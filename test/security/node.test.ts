@@ -17,7 +17,7 @@ import { addVirtualFunctions, assignDevices } from '../agent/devices.ts';
 import type { Host } from '../agent/host.ts';
 import type { Namespace } from '../agent/namespaces.ts';
 import { networkSpec } from '../agent/networks.ts';
-import { errorOf, linkNames, multusConfig, type PrintedResult, Sandbox } from '../agent/sandbox.ts';
+import { errorOf, linkNames, multusConfig, type PrintedResult, resultOf, Sandbox } from '../agent/sandbox.ts';
 import { ScriptedPlugin } from '../agent/scriptedPlugin.ts';
 import { Site } from '../agent/site.ts';
 
@@ -246,6 +246,20 @@ describe('security: forged data on the node', function () {
       await sandbox.del(config);
     });
   }
+
+  it('plugins that are called in turn get the granted address, whatever CNI_ARGS say', async () => {
+    using sandbox = await Sandbox.make(site, host, 'arguing');
+    const config = await multusConfig(site, 'bridged', { cniArgs: { nics: 1 } });
+    const call = {
+      ...{ CNI_COMMAND: 'ADD', CNI_CONTAINERID: sandbox.containerId, CNI_IFNAME: 'net1', CNI_PATH: host.plugins },
+      CNI_NETNS: sandbox.namespace.path,
+      CNI_ARGS: `${podArgs('arguing', sandbox.pod.metadata.uid!)};IP=10.211.31.1/19;GATEWAY=10.211.31.2`,
+    };
+    const result = resultOf(await host.execute(call, JSON.stringify(config)));
+    expect(plain(result)).to.deep.equal(await heldAddresses('bridged', 'arguing'));
+    expect(sandbox.namespace.ip('address')).not.to.contain('10.211.31.1');
+    await sandbox.del(config);
+  });
 
   it('a device that the kubelet gave to another pod is refused', async () => {
     const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0', interfaces: [{ name: 'any' }] });
