@@ -50,7 +50,7 @@ interface Shelf {
 }
 
 /**
- * Reservations in pages, made before the pods come that get them (decision 34): while many pods alike are created, none waits for a write of its
+ * Reservations in pages, made before the pods come that get them (decision 33): while many pods alike are created, none waits for a write of its
  * own, and a write serves many. Where addresses may become scarce nothing is set aside. What lies ready is a record like any other that no pod
  * has confirmed yet: if this process dies, the leader releases it.
  */
