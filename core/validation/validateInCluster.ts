@@ -1,4 +1,4 @@
-import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
+import type { HostInterfaceSpec, HostNic, MultiNicNetwork } from '../api/types.ts';
 import { type NicPosition, positionKey } from '../layout/interfaceIndex.ts';
 import { capacityOf, hostSubnetLayout, usableCount } from '../layout/layout.ts';
 import { addressesOf, type Membership, membersOf } from '../layout/members.ts';
@@ -57,11 +57,17 @@ function checkSharedHostSubnets(draft: Draft, { networks, hosts }: ClusterFacts)
   if (!draft.ownAddresses) return [];
   const excludes = cidrsOf(draft.excludes);
   const own = { subnets: cidrsOf(draft.subnets), ...membershipOf(draft) };
-  return networks.flatMap(other => {
-    if (other.name === draft.name || !other.ownAddresses) return [];
-    if (draft.subnets.length > 0 && other.subnets.length > 0) return [];
-    const theirs = rangesOf(other, hosts);
-    const both = rangesOf(own, hosts).flatMap(range =>
+  const others = networks.filter(
+    ({ name, ownAddresses, subnets }) =>
+      name !== draft.name && ownAddresses && (draft.subnets.length === 0 || subnets.length === 0),
+  );
+  if (others.length === 0) return [];
+  // There may be hundreds of networks, and thousands of hosts.
+  const nics = nicsInOtherSubnets(hosts);
+  const ours = rangesOf(own, nics);
+  return others.flatMap(other => {
+    const theirs = rangesOf(other, nics);
+    const both = ours.flatMap(range =>
       theirs.filter(their => overlap(range, their)).map(their => (range.prefix > their.prefix ? range : their)),
     );
     const shared = both.find(range => usableCount(range, [...excludes, ...other.excludes]) > 0n);
@@ -71,13 +77,26 @@ function checkSharedHostSubnets(draft: Draft, { networks, hosts }: ClusterFacts)
   });
 }
 
+/** Of all hosts' NICs one in each host subnet, or in each set of them. */
+function nicsInOtherSubnets(hosts: readonly HostInterfaceSpec[]): HostNic[] {
+  const bySubnets = new Map<string, HostNic>();
+  for (const { interfaces } of hosts) {
+    for (const nic of interfaces) {
+      const more = nic.addresses?.map(({ netAddress }) => netAddress) ?? [];
+      bySubnets.set([nic.netAddress ?? '', ...more].join(), nic);
+    }
+  }
+  return [...bySubnets.values()];
+}
+
 /** What a network gives out addresses of. */
 function rangesOf(
   { subnets, ...membership }: Pick<Network, 'subnets' | keyof Membership>,
-  hosts: readonly HostInterfaceSpec[],
+  nics: HostNic[],
 ): IpCidr[] {
   if (subnets.length > 0) return [...subnets];
-  const found = new Set(hosts.flatMap(host => membersOf(membership, host).map(({ netAddress }) => netAddress)));
+  const members = membersOf(membership, { hostName: '', interfaces: nics });
+  const found = new Set(members.map(({ netAddress }) => netAddress));
   return [...found].flatMap(netAddress => tryParseCidr(netAddress) ?? []);
 }
 
