@@ -39,7 +39,6 @@ async function readNodesWithPods(client: KubeClient, signal: AbortSignal): Promi
   const found = new Set<string>();
   const seen: Pod = { metadata: { name: '' } };
   await client.list(pods, {
-    fieldSelector: 'spec.nodeName!=',
     signal,
     transform: pod => {
       if (pod.spec?.nodeName && mayRun(pod)) found.add(pod.spec.nodeName);

@@ -48,7 +48,7 @@ export class ComparedApi implements ApiBackend {
     const realSays = seenOf(request.method, real, realChanges, translate);
     const stubSays = seenOf(request.method, stub, stubChanges, version => version);
     const found = differences(realSays, stubSays);
-    if (found.length === 0 || isGoneToBoth(request.method, real, stub)) return real;
+    if (found.length === 0 || isGoneToBoth(request.method, real, stub) || isBehind(request, real)) return real;
     const question = `${request.method} ${request.url} ${JSON.stringify(request.body ?? '')}`;
     throw new Error(`The API server and the stub differ, asked ${question}:\n${found.join('\n')}`);
   }
@@ -85,6 +85,11 @@ export class ComparedApi implements ApiBackend {
 /** Of a PUT to an object that is gone, API servers of 1.20 see its UID first, those of 1.36 that it is not there. */
 function isGoneToBoth(method: string, real: ApiAnswer, stub: ApiAnswer): boolean {
   return method === 'PUT' && real.status === 404 && stub.status === 409;
+}
+
+/** A cache that is to have reached a version may not come to know that it has, where nothing changes (before 1.31); the stub's always does. */
+function isBehind({ method, url }: ApiCall, real: ApiAnswer): boolean {
+  return method === 'GET' && real.status === 504 && new URL(url, 'http://here').searchParams.get('limit') === '0';
 }
 
 interface DeleteOptions {
