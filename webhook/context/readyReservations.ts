@@ -12,7 +12,7 @@ import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 import type { Reservations } from './reservations.ts';
 
 export interface ReadyOptions {
-  /** Most that lie ready for pods alike; as many as such pods came in the last second. */
+  /** Most that lie ready for pods alike. */
   most: number;
   /** Pods alike within a second from which there are any. */
   leastAsked: number;
@@ -22,6 +22,10 @@ export interface ReadyOptions {
 
 /** Over which pods are counted, ms. */
 const demandMs = 1000;
+/** Pods that come at once say no more about those to come than if they had come within this time, ms. */
+const shortestMs = 100;
+/** What lies ready is enough for this long, ms: longer than a garbage collection of the API server. */
+const stockMs = 500;
 /** How long one lies ready, ms: far less than the leader waits for a reservation's pod. */
 const keptMs = 2000;
 /** Made in one write. */
@@ -73,7 +77,7 @@ export class ReadyReservations implements Runnable {
     this.#store = store;
     this.#reservations = reservations;
     this.#logger = logger;
-    this.#options = { most: 64, leastAsked: 4, leastPages: 8, ...options };
+    this.#options = { most: 64, leastAsked: 2, leastPages: 8, ...options };
   }
 
   /** A reservation for a pod that is being created; undefined where none lies ready. Makes others for those like it that come next. */
@@ -109,14 +113,17 @@ export class ReadyReservations implements Runnable {
     return shelf;
   }
 
-  /** How many more are to lie ready. */
+  /** How many more are to lie ready: as many as come in half a second, by the pods of the last one. */
   #missing({ made, asked }: Shelf): number {
-    const since = performance.now() - demandMs;
-    const demand = asked.filter(at => at >= since).length;
-    if (demand < this.#options.leastAsked) return 0;
-    const missing = Math.min(demand, this.#options.most) - made.length;
+    const now = performance.now();
+    const late = asked.filter(at => at >= now - demandMs);
+    const [first] = late;
+    if (first === undefined || late.length < this.#options.leastAsked) return 0;
+    const rate = late.length / Math.max(shortestMs, now - first);
+    const wanted = Math.min(Math.ceil(rate * stockMs), this.#options.most);
+    const missing = wanted - made.length;
     // A write for each few would be as many as without.
-    return missing >= Math.min(atOnce, demand / 2) ? missing : 0;
+    return missing >= Math.min(atOnce, wanted / 2) ? missing : 0;
   }
 
   /** Nobody waits for this. */
