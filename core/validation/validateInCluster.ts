@@ -90,10 +90,7 @@ function nicsInOtherSubnets(hosts: readonly HostInterfaceSpec[]): HostNic[] {
 }
 
 /** What a network gives out addresses of. */
-function rangesOf(
-  { subnets, ...membership }: Pick<Network, 'subnets' | keyof Membership>,
-  nics: HostNic[],
-): IpCidr[] {
+function rangesOf({ subnets, ...membership }: Pick<Network, 'subnets' | keyof Membership>, nics: HostNic[]): IpCidr[] {
   if (subnets.length > 0) return [...subnets];
   const members = membersOf(membership, { hostName: '', interfaces: nics });
   const found = new Set(members.map(({ netAddress }) => netAddress));
