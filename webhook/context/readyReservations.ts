@@ -9,6 +9,7 @@ import { grantInPages, type PageClaim, pagesOf } from '../../kube/grants/pageGra
 import { PoolDeadlineError } from '../../kube/pools/poolDeadline.ts';
 import type { PoolStore } from '../../kube/pools/poolStore.ts';
 import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
+import { Demand } from './demand.ts';
 import type { Reservations } from './reservations.ts';
 
 export interface ReadyOptions {
@@ -20,14 +21,8 @@ export interface ReadyOptions {
   leastPages: number;
 }
 
-/** Over which pods are counted, ms. */
-const demandMs = 1000;
-/** Pods that come at once say no more about those to come than if they had come within this time, ms. */
-const shortestMs = 100;
-/** What lies ready is enough for this long, ms: longer than a garbage collection of the API server. */
-const stockMs = 500;
-/** How long one lies ready, ms: far less than the leader waits for a reservation's pod. */
-const keptMs = 2000;
+/** How long one lies ready, ms: twice as long as it takes until one is taken, and far less than the leader waits for a reservation's pod. */
+const keptMs = 1000;
 /** Made in one write. */
 const atOnce = 16;
 const makeTimeoutMs = 2000;
@@ -47,8 +42,7 @@ interface Shelf {
   readonly network: Network;
   readonly claim: PageClaim;
   readonly made: Made[];
-  /** When the last pods came, the oldest first. */
-  readonly asked: number[];
+  readonly demand: Demand;
   isFilling: boolean;
   pausedUntil: number;
 }
@@ -86,8 +80,7 @@ export class ReadyReservations implements Runnable {
     if ((claim.ips ?? []).length > 0 || (claim.held ?? []).length > 0) return undefined;
     const shelf = this.#shelf(network, claim);
     const now = performance.now();
-    shelf.asked.push(now);
-    if (shelf.asked.length > this.#options.most) shelf.asked.shift();
+    shelf.demand.note(now);
     this.#giveBack(outdated(shelf, now));
     const made = shelf.made.shift();
     this.#fill(shelf);
@@ -107,23 +100,19 @@ export class ReadyReservations implements Runnable {
     const key = keyOf(network, claim);
     const known = this.#shelves.get(key);
     if (known) return known;
-    const shelf: Shelf = { network, claim, made: [], asked: [], isFilling: false, pausedUntil: 0 };
+    const demand = new Demand(this.#options.most);
+    const shelf: Shelf = { network, claim, made: [], demand, isFilling: false, pausedUntil: 0 };
     this.#shelves.set(key, shelf);
     this.#tidyLater();
     return shelf;
   }
 
-  /** How many more are to lie ready: as many as come in half a second, by the pods of the last one. */
-  #missing({ made, asked }: Shelf): number {
-    const now = performance.now();
-    const late = asked.filter(at => at >= now - demandMs);
-    const [first] = late;
-    if (first === undefined || late.length < this.#options.leastAsked) return 0;
-    const rate = late.length / Math.max(shortestMs, now - first);
-    const wanted = Math.min(Math.ceil(rate * stockMs), this.#options.most);
-    const missing = wanted - made.length;
+  /** How many more are to lie ready. */
+  #missing({ made, demand }: Shelf): number {
+    const expected = demand.expected(performance.now(), this.#options.leastAsked);
+    const missing = expected - made.length;
     // A write for each few would be as many as without.
-    return missing >= Math.min(atOnce, wanted / 2) ? missing : 0;
+    return missing >= Math.min(atOnce, expected / 2) ? missing : 0;
   }
 
   /** Nobody waits for this. */
@@ -183,14 +172,14 @@ export class ReadyReservations implements Runnable {
       this.#timer = undefined;
       this.#tidy();
       if (this.#shelves.size > 0) this.#tidyLater();
-    }, keptMs / 2);
+    }, keptMs / 4);
   }
 
   #tidy(): void {
     const now = performance.now();
     for (const [key, shelf] of this.#shelves) {
       this.#giveBack(outdated(shelf, now));
-      const isIdle = shelf.made.length === 0 && !shelf.isFilling && (shelf.asked.at(-1) ?? 0) < now - pauseMs;
+      const isIdle = shelf.made.length === 0 && !shelf.isFilling && shelf.demand.last < now - pauseMs;
       if (isIdle) this.#shelves.delete(key);
     }
   }
