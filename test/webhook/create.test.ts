@@ -234,6 +234,8 @@ describe('creating pods, through the real API server', () => {
 
   it('takes nothing but a reservation for a pod whose name turns out to be none', async () => {
     const { client } = running();
+    // Nothing of what was made for the pods before lies ready any more.
+    await sleep(1500);
     // Named so that its record would be two, if names could have spaces in a pool: one of another's address, for ever.
     const name = 'a net1 @172.20.1.0/24=10.241.9.9/18 since=2026-01-01T00:00:00Z uid=somebody';
     const error = await refusal(create({ namespace: 'flat', name }));
