@@ -223,7 +223,7 @@ describe('Networks, against a real API server', function () {
     expect((await routes('Failed')).message).to.equal('some route cannot be applied, need attention: n-1');
   });
 
-  it('says so where hosts share no subnet, as in fabrics that are routed to each NIC: no L3 routes lead from one to the other', async () => {
+  it('says so where hosts share no subnet, as where each rack has its own: no L3 routes lead from one to the other', async () => {
     const names = ['p-0', 'p-1', 'p-2'];
     await site.cluster.addFakeNodes(names.map(name => ({ name })));
     const add = async (name: string, netAddress: string) => {
@@ -232,8 +232,8 @@ describe('Networks, against a real API server', function () {
       await site.client.create(hostInterfaces, { ...rest, spec: { ...spec, interfaces } });
       await report(name, 'True', 'all routes are in place');
     };
-    await add('p-0', '172.20.1.0/31');
-    await add('p-1', '172.20.1.2/31');
+    await add('p-0', '172.20.1.0/28');
+    await add('p-1', '172.20.1.16/28');
     await site.client.create(multiNicNetworks, network('routed', {}, { vlanMode: 'l3' }));
     const says = (what: object) =>
       eventually(JSON.stringify(what), async () => {
@@ -243,7 +243,7 @@ describe('Networks, against a real API server', function () {
       });
     const why = 'no IPv4 address on a NIC in a subnet that another host is in, so no IPv4 routes lead to their pods';
     await says({ routeStatus: 'Failed', ready: 'NoRoutes', message: `2 hosts have ${why}: p-0, p-1` });
-    await add('p-2', '172.20.1.2/31');
+    await add('p-2', '172.20.1.16/28');
     await says({ routeStatus: 'Success', ready: 'RoutesProgrammed', message: `1 host has ${why}: p-0` });
   });
 });
