@@ -75,6 +75,7 @@ export function pagesOf({ ipam, subnets }: Network, nics: readonly NicClaim[]): 
     count: pageCount(ranges),
     excluded: () => excludedPages(ranges),
     isPartial: ipam.interfaceBlock > 0 || subnets.length === 0,
+    capacity: page => pageCapacity(ranges, page),
   };
 }
 

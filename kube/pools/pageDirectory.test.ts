@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import type { KubeClient } from '../api/client.ts';
 import { ApiError } from '../api/errors.ts';
-import { PageDirectory } from './pageDirectory.ts';
+import { type NetworkPages, PageDirectory } from './pageDirectory.ts';
 
 /** What only a server that misbehaves on purpose can show; test/kube has the same directory against a real API server. */
 describe('PageDirectory, against a server that misbehaves', () => {
@@ -12,6 +12,7 @@ describe('PageDirectory, against a server that misbehaves', () => {
   let failures: number[];
 
   beforeEach(async () => {
+    failures = [];
     server = await AnsweringServer.start((_, response) => {
       const code = failures.shift() ?? 200;
       const columns = ['Name', 'Network', 'Node', 'Page', 'Used', 'Capacity'].map(name => ({ name }));
@@ -47,6 +48,15 @@ describe('PageDirectory, against a server that misbehaves', () => {
     const error = await candidates(10_000).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(ApiError).with.property('status', 403);
     expect(failures).to.deep.equal([500]);
+  });
+
+  it('has room for many where pages have, and not where excludes leave a few addresses in each', async () => {
+    const isAmple = (pages: NetworkPages): Promise<boolean> =>
+      new PageDirectory(client).isAmple('net', pages, { pages: 8, room: 32 }, 10_000);
+    expect(await isAmple({ count: 9 })).to.equal(true);
+    expect(await isAmple({ count: 8 }), 'one of eight is full').to.equal(false);
+    expect(await isAmple({ count: 1000, capacity: () => 31 })).to.equal(false);
+    expect(await isAmple({ count: 1000, capacity: page => (page < 5 ? 3 : 256) })).to.equal(true);
   });
 
   it('stays with a page until that is crowded, and takes from crowded ones where there are no others', async () => {

@@ -25,6 +25,8 @@ export interface NetworkPages {
   excluded?: () => readonly PageSpan[];
   /** Whether attachments may leave NICs out: a page that is full by its count may then still have addresses of some NIC. */
   isPartial?: boolean;
+  /** How many attachments a page has addresses for, excludes considered. Default: many. */
+  capacity?: (page: number) => number;
 }
 
 interface Known {
@@ -96,15 +98,24 @@ export class PageDirectory {
 
   /**
    * Whether so many pages at least have room for many, as of the last minute: what is set aside in one then keeps nobody from an address.
+   * @param least how many pages, and how many attachments each has addresses for
    * @param timeoutMs time-out of the request that may be needed
    * @throws ApiError, TransportError
    */
-  async isAmple(network: string, pages: NetworkPages, least: number, timeoutMs: number): Promise<boolean> {
-    if (pages.count < least) return false;
+  async isAmple(
+    network: string,
+    pages: NetworkPages,
+    least: { pages: number; room: number },
+    timeoutMs: number,
+  ): Promise<boolean> {
+    if (pages.count < least.pages) return false;
     let known = this.#networks.get(network) ?? this.#remember(network, [], { pages });
     if (!known.isRead || performance.now() - known.readAt > staleMs)
       known = await this.#read(network, known, timeoutMs);
-    return lowest({ ...known, pages }, least, [known.counted, known.crowded]).length === least;
+    const { capacity = () => Infinity } = pages;
+    // Excludes may leave a few addresses in each of very many pages, which are not all looked at for that.
+    const some = lowest({ ...known, pages }, 2 * least.pages, [known.counted, known.crowded]);
+    return some.filter(page => capacity(page) >= least.room).length >= least.pages;
   }
 
   /**

@@ -15,7 +15,7 @@ const seed = ALLOCATION_SEED === 'random' ? {} : { seed: Number(ALLOCATION_SEED)
 const path = process.env.ALLOCATION_PATH === undefined ? {} : { path: process.env.ALLOCATION_PATH };
 
 /** In small networks, too, and from the first pod on, what lies ready is in the way of everything that may happen. */
-const ready = { most: 2, leastAsked: 1, leastPages: 1 };
+const ready = { most: 2, leastAsked: 1, leastPages: 1, leastRoom: 1 };
 
 const suites = [
   { kind: 'stub', where: 'on an API server that fails at will', options: { numRuns: runs } },

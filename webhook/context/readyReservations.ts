@@ -19,6 +19,8 @@ export interface ReadyOptions {
   leastAsked: number;
   /** Pages with room for many that the network must have. */
   leastPages: number;
+  /** Attachments that such a page has addresses for. */
+  leastRoom: number;
 }
 
 /** How long one lies ready, ms: twice as long as it takes until one is taken, and far less than the leader waits for a reservation's pod. */
@@ -71,7 +73,7 @@ export class ReadyReservations implements Runnable {
     this.#store = store;
     this.#reservations = reservations;
     this.#logger = logger;
-    this.#options = { most: 64, leastAsked: 2, leastPages: 8, ...options };
+    this.#options = { most: 64, leastAsked: 2, leastPages: 8, leastRoom: 32, ...options };
   }
 
   /** A reservation for a pod that is being created; undefined where none lies ready. Makes others for those like it that come next. */
@@ -135,7 +137,8 @@ export class ReadyReservations implements Runnable {
   async #make(shelf: Shelf): Promise<void> {
     const { network, claim } = shelf;
     const pages = pagesOf(network, claim.nics);
-    if (!(await this.#store.pages.isAmple(network.name, pages, this.#options.leastPages, makeTimeoutMs))) {
+    const least = { pages: this.#options.leastPages, room: this.#options.leastRoom };
+    if (!(await this.#store.pages.isAmple(network.name, pages, least, makeTimeoutMs))) {
       shelf.pausedUntil = performance.now() + pauseMs;
       return;
     }
