@@ -1,8 +1,8 @@
 import type { RequestOptions } from 'node:https';
 import type { Connection, ConnectionChoice, Credentials, TlsMaterial } from './connection.ts';
 
-/** What @kubernetes/client-node takes where there is no kubeconfig. */
-const serverOfNobody = 'http://localhost:8080';
+/** What @kubernetes/client-node makes up where there is no kubeconfig, for a server on http://localhost:8080. */
+const contextOfNobody = 'loaded-context';
 
 /**
  * The connection that a kubeconfig file describes, with every way to log in that @kubernetes/client-node knows (certificates,
@@ -17,13 +17,13 @@ export async function kubeconfigConnection({ kubeconfig, context }: ConnectionCh
   const config = new KubeConfig();
   if (kubeconfig === undefined) config.loadFromDefault();
   else config.loadFromFile(kubeconfig);
+  if (kubeconfig === undefined && config.getCurrentContext() === contextOfNobody)
+    throw new Error('there is no kubeconfig, neither in $KUBECONFIG nor ~/.kube/config');
   if (context !== undefined) config.setCurrentContext(context);
 
   const cluster = config.getCurrentCluster();
   const where = `context ${JSON.stringify(config.getCurrentContext())} of the kubeconfig`;
   if (!cluster) throw new Error(`${where} names no cluster`);
-  if (cluster.server === serverOfNobody)
-    throw new Error('there is no kubeconfig, neither in $KUBECONFIG nor ~/.kube/config');
   if (cluster.proxyUrl) throw new Error(`${where} has a proxy-url, which is not supported`);
   return {
     server: cluster.server.replace(/\/+$/, ''),
