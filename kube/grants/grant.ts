@@ -59,17 +59,6 @@ export async function grantOnNode(
   return { ...granted, short };
 }
 
-/** The same before the node is known. Undefined where the choice has to wait for the node. */
-export async function grantAnywhere(
-  view: ClusterView,
-  store: PoolStore,
-  wanted: GrantRequest,
-  options: PoolCallOptions,
-): Promise<Granted | undefined> {
-  const anywhere = claimAnywhere(view, wanted);
-  return anywhere && grantInPages(store, anywhere.network, anywhere.claim, options);
-}
-
 /**
  * What the attachment takes of a node-independent network, before its node is known. Undefined where the choice has to wait for the node.
  * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_OVERLAP, MNN_NOT_IMPORTED, MNN_NETWORK_NOT_READY

@@ -6,12 +6,14 @@ import type { Holder } from '../../core/pool/holder.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
-import { grantAnywhere, grantOnNode } from '../../kube/grants/grant.ts';
+import { claimAnywhere, grantOnNode, type GrantRequest } from '../../kube/grants/grant.ts';
 import type { Granted } from '../../kube/grants/granted.ts';
+import { grantInPages } from '../../kube/grants/pageGrant.ts';
 import { PageDirectory } from '../../kube/pools/pageDirectory.ts';
 import type { PoolRef } from '../../kube/pools/poolRef.ts';
-import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { type PoolCallOptions, PoolStore } from '../../kube/pools/poolStore.ts';
 import { listPoolRows } from '../../kube/pools/poolTable.ts';
+import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
@@ -26,6 +28,17 @@ const excludeCIDRs = Array.from({ length: 22 - 8 }, (_, i) => {
   return formatCidr(cidrOf({ family, value: base ^ (1n << BigInt(32 - 9 - i)) }, 9 + i));
 });
 const addresses = pages * pageSize - 1;
+
+/** Takes addresses before the node is known. Undefined where the choice has to wait for the node. */
+async function grantAnywhere(
+  view: ClusterView,
+  store: PoolStore,
+  wanted: GrantRequest,
+  options: PoolCallOptions,
+): Promise<Granted | undefined> {
+  const anywhere = claimAnywhere(view, wanted);
+  return anywhere && grantInPages(store, anywhere.network, anywhere.claim, options);
+}
 
 describe('pages of a node-independent network, against a real API server', function () {
   this.timeout(120_000);
