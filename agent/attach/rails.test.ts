@@ -125,6 +125,17 @@ describe('a pod on rails', () => {
     ]);
   });
 
+  it('keeps its default route where an entry of masterNets names all NICs', () => {
+    const all = ['0.0.0.0/0', '::/0'].map(parseCidr);
+    const nics = [nic(0, '172.16.0.5/31', 'fd00::5/127')];
+    expect(made(attachment({ nics, masterNets: all })).filter(line => line.includes('/0'))).to.deep.equal([]);
+    const both = attachment({ nics, masterNets: [...all, parseCidr(east)], routes: [{ dst: '10.9.0.0/16' }] });
+    expect(made(both).filter(line => line.includes('main'))).to.deep.equal([
+      '10.9.0.0/16 main: 172.16.0.4 net1-0',
+      `${east} main: 172.16.0.4 net1-0`,
+    ]);
+  });
+
   it('has nothing of it in wider subnets, in those that masterNets names themselves, and beside a neighbour’s subnet', () => {
     expect(made(attachment({ nics: [nic(0, '172.16.0.5/24')] }))).to.deep.equal([]);
     expect(made(attachment({ masterNets: [parseCidr('172.16.0.4/31')] }))).to.deep.equal([]);

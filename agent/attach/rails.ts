@@ -49,7 +49,9 @@ export function withRails(attachment: Attachment, answers: Answers): Attachment 
   const isMade = (net: IpCidr): boolean =>
     [...routes, ...pluginRoutes].some(({ dst, table = mainTable }) => table === mainTable && isSame(dst, net));
   const neighbours = nics.flatMap(nic => nic.addresses.map(parseCidr)).filter(net => !onRails.some(isAt(net)));
-  const wanted = masterNets.filter(net => !isMade(net) && !neighbours.some(other => overlap(net, other)));
+  // One that names all NICs names no rail: the pod keeps its default route.
+  const isRail = (net: IpCidr): boolean => net.prefix > 0 && !isMade(net);
+  const wanted = masterNets.filter(net => isRail(net) && !neighbours.some(other => overlap(net, other)));
   return {
     ...attachment,
     nics: nics.map(nic => withRouters(attachment, nic)),
