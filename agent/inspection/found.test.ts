@@ -8,7 +8,10 @@ const made: CheckpointLink[] = [
   { name: 'net1-0', addresses: ['10.200.0.1/18'], routes: [] },
   { name: 'net1-1', addresses: ['10.200.64.1/18', 'fd00::1/64'], routes: [] },
 ];
-const ranges = [parseCidr('10.200.0.0/16'), parseCidr('fd00::/48')];
+const space = {
+  ranges: ['10.200.0.0/16', 'fd00::/48'].map(parseCidr),
+  excludes: ['10.200.0.240/28', 'fd00::f0/124'].map(parseCidr),
+};
 
 /** What is found where links have these addresses, in the place of those that they were made with. */
 function find(there: Record<string, string[]>, links = made, permanent = true): [boolean, string[][]] {
@@ -17,7 +20,7 @@ function find(there: Record<string, string[]>, links = made, permanent = true): 
     there[name]!.map(address => ({ dev, address, permanent }) as unknown as AddressInfo),
   );
   const dump = { links: names.map((name, index) => ({ name, index }) as unknown as LinkInfo), addresses };
-  const found = foundOf({ network: 'train', links } as unknown as CheckpointEntry, dump, ranges);
+  const found = foundOf({ network: 'train', links } as unknown as CheckpointEntry, dump, space);
   return [found.isAsMade, found.interfaces.map(({ ips }) => ips)];
 }
 
@@ -48,6 +51,11 @@ describe('what an agent finds in a pod', () => {
       false,
       [[...first, '10.200.0.9'], second],
     ]);
+  });
+
+  it('is as it was made where the pod has added an address of excludeCIDRs, which the network gives to nobody', () => {
+    const virtual = { ...full, 'net1-1': [...full['net1-1'], '10.200.0.250/32', 'fd00::ff/128'] };
+    expect(find(virtual)).to.deep.equal([true, [first, second]]);
   });
 
   it('is as it was made where a device that another plugin moved there has no link any more', () => {

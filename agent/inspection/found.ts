@@ -15,18 +15,24 @@ export interface Found {
   readonly isAsMade: boolean;
 }
 
+/** Where a network has its addresses: in the ranges, but not in the excludes. */
+export interface AddressSpace {
+  readonly ranges: readonly IpCidr[];
+  readonly excludes: readonly IpCidr[];
+}
+
 /**
  * What is there of the interfaces of an attachment. An address that another program has moved to another link of the pod counts as being where it
  * was made: virtual machines take those of their pods. Of others, those count that the network may give to another pod.
- * @param ranges where the network's addresses lie
+ * @param space the network's
  */
-export function foundOf(entry: CheckpointEntry, dump: PodDump, ranges: readonly IpCidr[]): Found {
+export function foundOf(entry: CheckpointEntry, dump: PodDump, space: AddressSpace): Found {
   const made = entry.links.map(link => ({ link, ips: link.addresses.map(bareAddress) }));
   const given = new Set(made.flatMap(({ ips }) => ips));
   const there = new Set(dump.addresses.map(({ address }) => bareAddress(address)));
   const found = made.map(({ link, ips }) => ({
     kept: isOutOfSight(link, dump) ? ips : ips.filter(ip => there.has(ip)),
-    strange: setOn(link, dump).filter(ip => !given.has(ip) && isIn(ip, ranges)),
+    strange: setOn(link, dump).filter(ip => !given.has(ip) && isIn(ip, space)),
   }));
   return {
     interfaces: made.map(({ link }, i) => ({
@@ -49,7 +55,9 @@ function setOn({ name }: CheckpointLink, { links, addresses }: PodDump): string[
   return addresses.filter(({ dev, permanent }) => dev === link?.index && permanent).map(a => bareAddress(a.address));
 }
 
-function isIn(text: string, ranges: readonly IpCidr[]): boolean {
+function isIn(text: string, { ranges, excludes }: AddressSpace): boolean {
   const address = tryAddressOf(text);
-  return address !== undefined && ranges.some(range => contains(range, address));
+  if (!address) return false;
+  const isHeldBy = (nets: readonly IpCidr[]): boolean => nets.some(net => contains(net, address));
+  return isHeldBy(ranges) && !isHeldBy(excludes);
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { formatFound } from '../../core/annotation/foundInterfaces.ts';
 import { annotation, component } from '../../core/api/names.ts';
-import { type IpCidr, parseCidr } from '../../core/net/cidr.ts';
+import { parseCidr } from '../../core/net/cidr.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { sleep } from '../../kube/api/deadline.ts';
 import { isConflict, isNotFound } from '../../kube/api/errors.ts';
@@ -13,7 +13,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { isEnding, type PodSource } from '../pods/podSource.ts';
-import { type Found, foundOf } from './found.ts';
+import { type AddressSpace, type Found, foundOf } from './found.ts';
 
 export interface InspectorOptions {
   readonly client: KubeClient;
@@ -78,7 +78,7 @@ export class Inspector implements Runnable {
       if (entry.pool === undefined) continue;
       const [links, addresses] = await netlink.run(entry.netns, [{ op: 'link.list' }, { op: 'address.list' }]);
       if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return undefined;
-      found.push(foundOf(entry, { links, addresses }, rangesOf(view, entry.network)));
+      found.push(foundOf(entry, { links, addresses }, spaceOf(view, entry.network)));
     }
     if (found.length === 0) return undefined;
     return {
@@ -104,8 +104,9 @@ export class Inspector implements Runnable {
 }
 
 /** Where a network has its addresses; nowhere, where it is gone. */
-function rangesOf(view: ClusterView, name: string): IpCidr[] {
+function spaceOf(view: ClusterView, name: string): AddressSpace {
   const { network, interfaces = [] } = view.network(name)?.state ?? {};
-  if (!network) return [];
-  return network.subnets.length > 0 ? network.subnets : interfaces.map(({ netAddress }) => parseCidr(netAddress));
+  if (!network) return { ranges: [], excludes: [] };
+  const { subnets, excludes } = network;
+  return { ranges: subnets.length > 0 ? subnets : interfaces.map(({ netAddress }) => parseCidr(netAddress)), excludes };
 }
