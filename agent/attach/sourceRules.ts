@@ -53,7 +53,8 @@ type RulePart = Pick<Attachment, 'nics' | 'plugin' | 'masterNets'>;
 
 /**
  * The operations that make the rules, and the routes in their tables: to the link's subnet, and those of the pod that leave by the link, or by
- * another one of that subnet: what the one reaches the other does, too. So do all routers of rails.
+ * another one of that subnet: what the one reaches the other does, too. So do all routers of rails. The routes name no source, which the rule has: the
+ * kernel refuses one that is still looked up as a duplicate (RFC 4862 §5.4), as those are that plugins have just set.
  */
 export function sourceRuleOps(
   attachment: Pick<Attachment, 'nics' | 'masterNets'>,
@@ -69,7 +70,7 @@ export function sourceRuleOps(
     const subnets = subnetsOf(nics.find(({ name }) => name === link)).filter(net => contains(net, parseAddress(src)));
     const rail = rails.get(link)?.find(({ net }) => contains(net, parseAddress(src)));
     const onLink = subnets.map((net): Op => {
-      return { op: 'route.replace', dst: formatCidr(net), dev: link, table, scope: 'link', src };
+      return { op: 'route.replace', dst: formatCidr(net), dev: link, table, scope: 'link' };
     });
     const others = routes
       .filter(({ change }) => change.table === undefined && change.dst.includes(':') === src.includes(':'))
@@ -79,7 +80,7 @@ export function sourceRuleOps(
           rail && given.some(leadsByRails)
             ? [{ dev: link, gateway: rail.router }]
             : given.flatMap(hop => hopBy(link, hop, subnets, nics) ?? []);
-        return hops.length === 0 ? [] : [{ ...withHops(change, hops), op: 'route.replace', table, src }];
+        return hops.length === 0 ? [] : [{ ...withHops(change, hops), op: 'route.replace', table }];
       });
     return [...onLink, ...others, { op: 'rule.add', from, table, priority: rulePriority }];
   });

@@ -120,6 +120,40 @@ describe('agent: a fabric that routes to every NIC', function () {
       await site.removePod('all');
     });
 
+    it('has the way by IPv6, too, though the kernel still looks for duplicates of the addresses', async () => {
+      const [host] = site.hosts;
+      const pair = (rail: number, n: number): string => `fd00:${rail}::${n}/127`;
+      const behindLeaf = (rail: number): string => `fd00:${rail}:0:9::1`;
+      for (const rail of numbers) {
+        fabric.leaves[rail - 1]!.batch([
+          'link set lo up',
+          `address add ${behindLeaf(rail)}/128 dev lo`,
+          `address add ${pair(rail, 2)} dev h1n${rail} nodad`,
+        ]);
+        host!.namespace.ip('address', 'add', pair(rail, 3), 'dev', `eth${rail}`, 'nodad');
+      }
+      await eventually('the addresses are known', async () => {
+        const { spec } = await site.client.get(hostInterfaces, { name: host!.nodeName });
+        const known = JSON.stringify(spec.interfaces);
+        return numbers.every(rail => known.includes(`"fd00:${rail}::3"`));
+      });
+      const rails6 = numbers.map(rail => `fd00:${rail}::/48`);
+      await site.addNetwork('moving-6', { ...moving, masterNets: rails6 });
+      const config = await multusConfig(site, 'moving-6');
+      using sandbox = await Sandbox.make(site, host!, 'six');
+      const result = await sandbox.add(config);
+      for (const rail of numbers) {
+        await eventually(`rail ${rail}`, () =>
+          sandbox.namespace.exec('ping', '-c', '1', '-W', '1', '-I', `fd00:${rail}::3`, behindLeaf(rail)),
+        );
+      }
+      const checked = await sandbox.check(config, result);
+      expect(checked, checked.stdout).to.include({ exitCode: 0 });
+      await sandbox.del(config);
+      await site.removePod('six');
+      for (const rail of numbers) host!.namespace.ip('address', 'del', pair(rail, 3), 'dev', `eth${rail}`);
+    });
+
     it('leaves by the rail of the target where a pod selects the network twice, whichever came first', async () => {
       using one = await Sandbox.make(site, site.hosts[0]!, 'twice');
       using other = await Sandbox.make(site, site.hosts[1]!, 'all-again');
