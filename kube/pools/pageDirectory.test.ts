@@ -52,11 +52,21 @@ describe('PageDirectory, against a server that misbehaves', () => {
 
   it('has room for many where pages have, and not where excludes leave a few addresses in each', async () => {
     const isAmple = (pages: NetworkPages): Promise<boolean> =>
-      new PageDirectory(client).isAmple('net', pages, { pages: 8, room: 32 }, 10_000);
+      new PageDirectory(client).isAmple('net', pages, { pages: 8, room: 128 }, 10_000);
     expect(await isAmple({ count: 9 })).to.equal(true);
     expect(await isAmple({ count: 8 }), 'one of eight is full').to.equal(false);
-    expect(await isAmple({ count: 1000, capacity: () => 31 })).to.equal(false);
+    expect(await isAmple({ count: 1000, capacity: () => 127 })).to.equal(false);
     expect(await isAmple({ count: 1000, capacity: page => (page < 5 ? 3 : 256) })).to.equal(true);
+  });
+
+  it('has room for many where most pages are crowded, as in a network that thousands of pods have an eighth of', async () => {
+    const directory = new PageDirectory(client);
+    const isAmple = (): Promise<boolean> => directory.isAmple('net', { count: 10 }, { pages: 8, room: 128 }, 10_000);
+    expect(await isAmple()).to.equal(true);
+    for (let page = 1; page < 10; page++) directory.hasRecords('net', page, 128);
+    expect(await isAmple()).to.equal(true);
+    for (const page of [3, 4]) directory.hasRecords('net', page, 129);
+    expect(await isAmple()).to.equal(false);
   });
 
   it('stays with a page until that is crowded, and takes from crowded ones where there are no others', async () => {

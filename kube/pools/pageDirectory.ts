@@ -1,4 +1,4 @@
-import { lowestPages, type PageSpan } from '../../core/pool/pages.ts';
+import { lowestPages, pageSize, type PageSpan } from '../../core/pool/pages.ts';
 import type { KubeClient } from '../api/client.ts';
 import { untilAnswered } from '../api/retry.ts';
 import { listPoolRows, type PoolRow } from './poolTable.ts';
@@ -25,7 +25,7 @@ export interface NetworkPages {
   excluded?: () => readonly PageSpan[];
   /** Whether attachments may leave NICs out: a page that is full by its count may then still have addresses of some NIC. */
   isPartial?: boolean;
-  /** How many attachments a page has addresses for, excludes considered. Default: many. */
+  /** How many attachments a page has addresses for, excludes considered. Default: as many as it has addresses. */
   capacity?: (page: number) => number;
 }
 
@@ -36,6 +36,8 @@ interface Known {
   counted: Set<number>;
   /** Neither full nor comfortable. */
   crowded: Set<number>;
+  /** How many attachments pages have; none where nothing is known. */
+  used: Map<number, number>;
   /** The page that this process takes from, as long as it has room. */
   current?: number | undefined;
   /** The page that it takes from next. */
@@ -97,8 +99,8 @@ export class PageDirectory {
   }
 
   /**
-   * Whether so many pages at least have room for many, as of the last minute: what is set aside in one then keeps nobody from an address.
-   * @param least how many pages, and how many attachments each has addresses for
+   * Whether so many pages at least have room for many more, as of the last minute: what is set aside in one then keeps nobody from an address.
+   * @param least how many pages, and for how many more attachments each has addresses
    * @param timeoutMs time-out of the request that may be needed
    * @throws ApiError, TransportError
    */
@@ -112,10 +114,13 @@ export class PageDirectory {
     let known = this.#networks.get(network) ?? this.#remember(network, [], { pages });
     if (!known.isRead || performance.now() - known.readAt > staleMs)
       known = await this.#read(network, known, timeoutMs);
-    const { capacity = () => Infinity } = pages;
+    const { capacity = () => pageSize } = pages;
+    const { used, counted } = known;
+    const left = (page: number, of: number): number => of - (used.get(page) ?? 0);
+    const filled = { has: (page: number) => left(page, pageSize) < least.room };
     // Excludes may leave a few addresses in each of very many pages, which are not all looked at for that.
-    const some = lowest({ ...known, pages }, 2 * least.pages, [known.counted, known.crowded]);
-    return some.filter(page => capacity(page) >= least.room).length >= least.pages;
+    const some = lowest({ ...known, pages }, 2 * least.pages, [counted, filled]);
+    return some.filter(page => left(page, capacity(page)) >= least.room).length >= least.pages;
   }
 
   /**
@@ -125,6 +130,7 @@ export class PageDirectory {
   hasRecords(network: string, page: number, count: number): number | undefined {
     const known = this.#networks.get(network);
     if (!known) return undefined;
+    known.used.set(page, count);
     if (count >= comfortable) {
       if (!known.crowded.has(page) && known.current === page) known.current = undefined;
       known.crowded.add(page);
@@ -146,7 +152,8 @@ export class PageDirectory {
     const { current, next, pages, isRead = false } = before;
     const crowded = pagesWith(used => used >= comfortable);
     const readAt = performance.now();
-    const known = { full: new Set<number>(), counted, crowded, current, next, pages, readAt, isRead };
+    const used = new Map(rows.flatMap(({ page, used = 0 }) => (page === undefined ? [] : [[page, used] as const])));
+    const known = { full: new Set<number>(), counted, crowded, used, current, next, pages, readAt, isRead };
     this.#networks.set(network, known);
     return known;
   }
@@ -183,7 +190,7 @@ function pick(known: Known, tried: ReadonlySet<number>): number | undefined {
 }
 
 /** The lowest pages that were not found full, so many at most, without those in the sets. */
-function lowest({ full, pages }: Known, most: number, out: readonly ReadonlySet<number>[]): number[] {
+function lowest({ full, pages }: Known, most: number, out: readonly Pick<ReadonlySet<number>, 'has'>[]): number[] {
   const { count, excluded = () => [] } = pages;
   return lowestPages(count, most, page => [full, ...out].some(set => set.has(page)), excluded());
 }

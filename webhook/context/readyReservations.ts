@@ -17,9 +17,9 @@ export interface ReadyOptions {
   most: number;
   /** Pods alike within a second from which there are any. */
   leastAsked: number;
-  /** Pages with room for many that the network must have. */
+  /** Pages with room for many more that the network must have. */
   leastPages: number;
-  /** Attachments that such a page has addresses for. */
+  /** For how many more attachments such a page has addresses. */
   leastRoom: number;
 }
 
@@ -73,7 +73,7 @@ export class ReadyReservations implements Runnable {
     this.#store = store;
     this.#reservations = reservations;
     this.#logger = logger;
-    this.#options = { most: 64, leastAsked: 2, leastPages: 8, leastRoom: 32, ...options };
+    this.#options = { most: 64, leastAsked: 2, leastPages: 8, leastRoom: 128, ...options };
   }
 
   /** A reservation for a pod that is being created; undefined where none lies ready. Makes others for those like it that come next. */
