@@ -55,19 +55,23 @@ export function sharedNet({ masterNets, fromHosts }: Membership, net: IpCidr): I
 }
 
 /**
- * The router by which a NIC reaches its counterparts in the family, where these are not its neighbours: the other end of its point-to-point subnet.
+ * The router by which a NIC on a rail reaches its counterparts in the family: the other end of its point-to-point subnet, also where the rail is named by
+ * the other family alone. Undefined where they are its neighbours.
  */
 export function routerOf(network: Membership, { hostAddresses }: Member, family: Family): IpAddress | undefined {
-  for (const { net, address } of hostAddresses) {
-    if (address?.family === family && sharedNet(network, net) !== net) return farEnd(net, address);
-  }
-  return undefined;
+  const isOfRail = ({ net }: HostAddress): boolean => sharedNet(network, net) !== net;
+  if (!hostAddresses.some(isOfRail)) return undefined;
+  const ofFamily = hostAddresses.filter(({ address }) => address?.family === family);
+  const found = ofFamily.find(isOfRail) ?? ofFamily.find(({ net }) => isPointToPoint(net));
+  return found?.address && farEnd(found.net, found.address);
 }
 
 /** A NIC of unknown state counts as up. */
 export function isUp({ nic }: Pick<Member, 'nic'>): boolean {
   return nic.linkState !== 'down';
 }
+
+type HostAddress = Member['hostAddresses'][number];
 
 type Candidate = Pick<Member, 'nic' | 'hostAddresses'> & { net: IpCidr; rank: number };
 

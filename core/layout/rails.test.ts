@@ -72,6 +72,18 @@ describe('the router of a NIC', () => {
     expect(routers(rails, { ...four, hostIP: '10.1.0.6' })).to.deep.equal(['a010005', undefined]);
   });
 
+  it('is the other end in both families where masterNets names the rail by one: nobody else is in such a subnet', () => {
+    const six = [{ netAddress: 'fd00:9::2/127', hostIP: 'fd00:9::3' }];
+    expect(routers(rails, { ...nic('eth1', 1, 1), addresses: six })).to.deep.equal([
+      'a010002',
+      'fd000009000000000000000000000002',
+    ]);
+    const wide = [{ netAddress: 'fd00:9::/64', hostIP: 'fd00:9::3' }];
+    expect(routers(rails, { ...nic('eth1', 1, 1), addresses: wide })).to.deep.equal(['a010002', undefined]);
+    const ofRail = [{ netAddress: '10.1.0.8/31', hostIP: '10.1.0.9' }];
+    expect(routers(rails, { ...nic('eth1', 7, 1), addresses: ofRail })).to.deep.equal(['a010008', undefined]);
+  });
+
   it('is none where counterparts are neighbours', () => {
     expect(routers(rails, { interfaceName: 'eth1', netAddress: '10.1.4.0/24', hostIP: '10.1.4.9' })).to.deep.equal([
       undefined,
