@@ -2,7 +2,6 @@ import { annotation, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { addressesOf } from '../../core/audit/view.ts';
-import { reservationKey } from '../../core/pool/reservationId.ts';
 import { type Pod, pods } from '../../kube/api/resources.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import type { FirstSeen } from '../../kube/process/firstSeen.ts';
@@ -40,15 +39,14 @@ export async function sweepReservations(
   if (overdue.length === 0) return;
   const claimed = await podsByReservation(context, new Set(overdue.map(({ record }) => record.namespace)), signal);
   const settle = async ({ pool, record: found }: Overdue): Promise<void> => {
-    const { namespace, reservation: recorded } = found;
+    const { reservation, namespace } = found;
     const addresses = addressesOf(found.nics).join();
-    const pod = claimed.get(reservationKey(found))?.find(candidate => wasGiven(candidate, found));
-    const reservation = pod?.metadata.annotations?.[annotation.reservation];
+    const pod = claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, found));
     const options = { timeoutMs: releaseTimeoutMs };
     const { uid = '', name = '' } = pod?.metadata ?? {};
     const matches = (record: Allocation): boolean =>
       record.state === 'Reserved' &&
-      record.reservation === recorded &&
+      record.reservation === reservation &&
       record.namespace === namespace &&
       addressesOf(record.nics).join() === addresses;
     const change = pod
@@ -79,7 +77,7 @@ async function podsByReservation(
     for (const pod of items) {
       const reservation = pod.metadata.annotations?.[annotation.reservation];
       if (reservation === undefined) continue;
-      const key = reservationKey({ namespace, reservation });
+      const key = `${namespace} ${reservation}`;
       found.set(key, [...(found.get(key) ?? []), pod]);
     }
   }

@@ -29,6 +29,8 @@ export const annotation = {
   ourNetworks: `${apiGroup}/networks`,
   /** On a pod whose addresses were reserved before its UID was known: the reservation's id. */
   reservation: `${apiGroup}/reservation`,
+  /** Beside the id of a reservation that was made before the pod came: a digest of the pod's name, so that a copy of its manifest is known for one. */
+  reservationFor: `${apiGroup}/reservation-for`,
   /** On a pod: `true`: fewer NICs and less bandwidth than it asks for will do. */
   bestEffort: `${apiGroup}/best-effort`,
   /** On a pod whose interfaces are not as they were made: what its node's agent has found (see core/annotation/foundInterfaces.ts). */

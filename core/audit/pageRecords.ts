@@ -1,6 +1,5 @@
 import type { Allocation } from '../api/types.ts';
 import { formatRecord } from '../pool/record.ts';
-import { reservationKey } from '../pool/reservationId.ts';
 import { withLines } from './readPool.ts';
 import type { AuditedPod, AuditedPool } from './types.ts';
 
@@ -28,7 +27,9 @@ export class PageRecords {
 
   /** Pools with the records of these pods alone; they are taken out. */
   take(pods: readonly AuditedPod[]): AuditedPool[] {
-    const owners = pods.flatMap(pod => (pod.reservation === undefined ? [pod.uid] : [pod.uid, reservationKey(pod)]));
+    const owners = pods.flatMap(({ uid, namespace, reservation }) =>
+      reservation === undefined ? [uid] : [uid, `${namespace} ${reservation}`],
+    );
     return poolsOf(
       owners.flatMap(owner => {
         const held = this.#byOwner.get(owner) ?? [];
@@ -44,8 +45,8 @@ export class PageRecords {
   }
 }
 
-function ownerOf(record: Allocation): string {
-  return record.podUID === '' ? reservationKey(record) : record.podUID;
+function ownerOf({ podUID, namespace, reservation = '' }: Allocation): string {
+  return podUID === '' ? `${namespace} ${reservation}` : podUID;
 }
 
 function poolsOf(held: readonly Held[]): AuditedPool[] {

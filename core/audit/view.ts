@@ -1,7 +1,6 @@
 import type { Allocation } from '../api/types.ts';
 import { bareAddress } from '../net/interfaceAddress.ts';
 import { hasOwnMacs } from '../network/nicUse.ts';
-import { reservationKey } from '../pool/reservationId.ts';
 import type { AuditedNetwork, AuditedPod, AuditedPool, AuditInput } from './types.ts';
 
 /** A record that holds addresses, where it is, and its pod if there is one. */
@@ -20,10 +19,12 @@ export interface AuditView extends AuditInput {
 export function viewOf(input: AuditInput): AuditView {
   const byUid = new Map(input.pods.map(pod => [pod.uid, pod]));
   const byReservation = new Map(
-    input.pods.flatMap(pod => (pod.reservation === undefined ? [] : [[reservationKey(pod), pod] as const])),
+    input.pods.flatMap(pod =>
+      pod.reservation === undefined ? [] : [[`${pod.namespace} ${pod.reservation}`, pod] as const],
+    ),
   );
-  const podOf = (record: Allocation): AuditedPod | undefined =>
-    record.podUID === '' ? byReservation.get(reservationKey(record)) : byUid.get(record.podUID);
+  const podOf = ({ podUID, namespace, reservation = '' }: Allocation): AuditedPod | undefined =>
+    podUID === '' ? byReservation.get(`${namespace} ${reservation}`) : byUid.get(podUID);
   const live = input.pools.flatMap(pool =>
     pool.allocations.filter(({ state }) => state !== 'Released').map(record => ({ record, pool, pod: podOf(record) })),
   );

@@ -1,6 +1,5 @@
 import type { Allocation } from '../api/types.ts';
 import type { PoolContent } from './content.ts';
-import { isSameReservation } from './reservationId.ts';
 
 /** Who wants addresses. The pod's UID, or before it is known the reservation, together with the interface identify the attachment. */
 export interface Claimant {
@@ -35,8 +34,7 @@ export function isHeldBy(record: Allocation, claimant: Claimant): boolean {
   if (record.podUID !== '' || claimant.podUID !== '') return record.podUID === claimant.podUID;
   return (
     record.reservation !== undefined &&
-    claimant.reservation !== undefined &&
-    isSameReservation(record.reservation, claimant.reservation) &&
+    record.reservation === claimant.reservation &&
     record.namespace === claimant.namespace
   );
 }
@@ -45,8 +43,7 @@ export function isHeldBy(record: Allocation, claimant: Claimant): boolean {
 export function isReservedFor(record: Allocation, { namespace, reservation }: Holder): boolean {
   return (
     reservation !== undefined &&
-    record.reservation !== undefined &&
-    isSameReservation(record.reservation, reservation) &&
+    record.reservation === reservation &&
     record.state === 'Reserved' &&
     record.namespace === namespace
   );
@@ -58,11 +55,10 @@ export function confirm(before: PoolContent, pod: Holder, now: Date): PoolConten
   const allocations = before.allocations.map(record => {
     if (!isReservedFor(record, pod)) return record;
     changed = true;
-    const { uid: podUID, name, reservation, interfaces = [record.interface] } = pod;
+    const { uid: podUID, name, interfaces = [record.interface] } = pod;
     const since = now.toISOString();
     if (!interfaces.includes(record.interface)) return { ...record, state: 'Released' as const, since };
-    const carried = reservation === undefined ? {} : { reservation };
-    return { ...record, ...carried, podUID, name, state: 'Allocated' as const, since };
+    return { ...record, podUID, name, state: 'Allocated' as const, since };
   });
   return changed ? { ...before, allocations } : undefined;
 }

@@ -1,11 +1,5 @@
 import { expect } from 'chai';
-import {
-  isReservationFor,
-  isSameReservation,
-  openReservationId,
-  reservationId,
-  reservationKey,
-} from './reservationId.ts';
+import { isReservationFor, podDigest, reservationId } from './reservationId.ts';
 
 describe('the id of a reservation', () => {
   const random = '6a3c9b1e-55b5-4b58-9d6c-0f3a7d1c2e4f';
@@ -17,7 +11,7 @@ describe('the id of a reservation', () => {
     expect(reservationId('00000000-55b5-4b58-9d6c-0f3a7d1c2e4f', pod)).to.not.equal(id);
   });
 
-  it('belongs to the pod that it was made for, in any round of its admission', () => {
+  it('is for the pod that it was made for, in whatever round of its admission', () => {
     expect(isReservationFor(id, { ...pod })).to.equal(true);
   });
 
@@ -29,20 +23,11 @@ describe('the id of a reservation', () => {
     }
   });
 
-  it('finds the record that was made before the pod came, and no other', () => {
-    const recorded = openReservationId(random);
-    expect(isSameReservation(recorded, id)).to.equal(true);
-    expect(isSameReservation(id, id)).to.equal(true);
-    const other = reservationId('00000000-55b5-4b58-9d6c-0f3a7d1c2e4f', pod);
-    expect(isSameReservation(recorded, other)).to.equal(false);
-    // Whoever reads the record and makes an id of it has nothing.
-    expect(isSameReservation(recorded, reservationId(recorded, pod))).to.equal(false);
-    expect(isSameReservation(reservationId(random, { ...pod, name: 'other' }), id)).to.equal(false);
-  });
-
-  it('leads from the pod to the record and back', () => {
-    const recorded = { namespace: 'team', reservation: openReservationId(random) };
-    expect(reservationKey({ namespace: 'team', reservation: id })).to.equal(reservationKey(recorded));
-    expect(reservationKey({ namespace: 'other', reservation: id })).to.not.equal(reservationKey(recorded));
+  it('is, where it was made before the pod was known, for the pod whose digest came along', () => {
+    const other = { namespace: 'team', name: 'other-' };
+    expect(isReservationFor(random, pod)).to.equal(false);
+    expect(isReservationFor(random, pod, podDigest(pod))).to.equal(true);
+    expect(isReservationFor(random, other, podDigest(pod))).to.equal(false);
+    expect(isReservationFor('anything', pod, podDigest(pod))).to.equal(false);
   });
 });

@@ -8,6 +8,6 @@ export interface Granted {
   short?: string | undefined;
   /** Whether the pool had nothing of the attachment before: who cannot use it gives it back. */
   isNew?: boolean;
-  /** Where the reservation was made before the pod came: a UUID, whose last part is for the pod to have. */
+  /** Id of the reservation, where it was made before the pod came. */
   ready?: string;
 }

@@ -2,7 +2,6 @@ import type { Allocation, IPPool } from '../../core/api/types.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
 import { bareAddress } from '../../core/net/interfaceAddress.ts';
 import { readPool } from '../../core/pool/content.ts';
-import { isSameReservation } from '../../core/pool/reservationId.ts';
 import { ipPools, pods } from '../../kube/api/resources.ts';
 import type { Model, Use } from './model.ts';
 import type { Site } from './site.ts';
@@ -84,16 +83,12 @@ function unheld(uses: readonly (Use & { reservation?: string })[], records: read
       record =>
         record.network === network &&
         record.interface === ifname &&
-        (record.podUID === uid || (record.podUID === '' && isOf(record, reservation))),
+        (record.podUID === uid || (record.podUID === '' && record.reservation === reservation)),
     );
     const held = new Set(own.flatMap(addressesOf));
     const lost = addresses.map(bareAddress).filter(address => !held.has(address));
     return lost.length === 0 ? [] : [`${uid} uses ${lost.join(', ')} of ${network}, which no record of its own holds`];
   });
-}
-
-function isOf({ reservation: recorded }: HeldRecord, carried: string | undefined): boolean {
-  return recorded !== undefined && carried !== undefined && isSameReservation(recorded, carried);
 }
 
 /** No pool may know a pod that was only tried. */

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import { formatCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { NicClaim } from '../../core/pool/allocate.ts';
-import { openReservationId } from '../../core/pool/reservationId.ts';
 import type { Granted } from '../../kube/grants/granted.ts';
 import { grantInPages, type PageClaim, pagesOf } from '../../kube/grants/pageGrant.ts';
 import { PoolDeadlineError } from '../../kube/pools/poolDeadline.ts';
@@ -152,7 +151,7 @@ export class ReadyReservations implements Runnable {
   async #makeOne({ network, claim, made }: Shelf): Promise<void> {
     const ready = randomUUID();
     const { namespace, interface: ifname } = claim.claimant;
-    const claimant = { podUID: '', reservation: openReservationId(ready), namespace, name: anyPod, interface: ifname };
+    const claimant = { podUID: '', reservation: ready, namespace, name: anyPod, interface: ifname };
     try {
       const options = { timeoutMs: makeTimeoutMs };
       const { nics, pool } = await grantInPages(this.#store, network, { claimant, nics: claim.nics }, options);

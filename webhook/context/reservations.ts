@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import type { Holder } from '../../core/pool/holder.ts';
-import { isSameReservation } from '../../core/pool/reservationId.ts';
 import type { PoolCallOptions, PoolStore } from '../../kube/pools/poolStore.ts';
 import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 
@@ -31,7 +30,7 @@ export class Reservations implements Runnable {
   giveBack(pool: string, reservation: string): void {
     const work = this.#store.release(
       pool,
-      ({ reservation: recorded = '', state }) => state === 'Reserved' && isSameReservation(recorded, reservation),
+      record => record.reservation === reservation && record.state === 'Reserved',
       unhurried,
     );
     this.#settle(pool, work);

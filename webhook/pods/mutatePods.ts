@@ -51,10 +51,13 @@ export function mutatePods(context: ReviewContext): Reviewer {
     const node = fixed ?? askedNode(context.view, wanted);
     const unfit = node === undefined ? wanted.flatMap(item => checkFits(context, item)) : [];
     const claimant = { namespace, name: displayName(pod) };
-    const reserved = facts.annotations[annotation.reservation];
+    const { [annotation.reservation]: reserved, [annotation.reservationFor]: reservedFor } = facts.annotations;
     const grants = await grantAtCreate(
       context,
-      { wanted: chosenHere, node, isBound: isBound(pod.spec), claimant, reserved, dryRun: request.dryRun ?? false },
+      {
+        ...{ wanted: chosenHere, node, isBound: isBound(pod.spec), claimant, reserved, reservedFor },
+        dryRun: request.dryRun ?? false,
+      },
       budget,
     );
     const elements = elementsWith(selected, grants);
@@ -62,6 +65,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     const { operations, warnings } = podPatch(pod, {
       networks: formatNetworks(elements),
       ...(grants.reservation !== undefined && { reservation: grants.reservation }),
+      ...(grants.reservationFor !== undefined && { reservationFor: grants.reservationFor }),
       resources: share.resources,
       ...(fixed === undefined && { needs: node === undefined ? { labels: share.labels } : { node } }),
     });

@@ -6,7 +6,8 @@ import type { AdmittedPod, ContainerResources } from '../review/pod.ts';
 import { type PodOutcome, podPatch } from './podPatch.ts';
 
 const absent = { freq: 3, nil: undefined } as const;
-const names = fc.dictionary(fc.constantFrom('team', 'multinic.fms.io/x', annotation.reservation), fc.string(), {
+const reserved: string[] = [annotation.reservation, annotation.reservationFor];
+const names = fc.dictionary(fc.constantFrom('team', 'multinic.fms.io/x', ...reserved), fc.string(), {
   noNullPrototype: true,
 });
 const quantities = fc.dictionary(fc.constantFrom('cpu', 'memory', extendedResourceName('a')), fc.nat(9).map(String), {
@@ -34,6 +35,7 @@ const anyOutcome = fc
   .record({
     networks: fc.string(),
     reservation: fc.option(fc.uuid(), absent),
+    reservationFor: fc.option(fc.constant('0123456789ab'), absent),
     resources: fc.array(
       fc.tuple(fc.constantFrom(extendedResourceName('a'), extendedResourceName('b')), fc.integer({ min: 1, max: 3 })),
     ),
@@ -50,12 +52,13 @@ describe('the patch of a pod', () => {
       fc.property(anyPod, anyOutcome, (pod, outcome) => {
         const after = patched(pod, outcome);
         const others = Object.fromEntries(
-          Object.entries(pod.metadata.annotations ?? {}).filter(([name]) => name !== annotation.reservation),
+          Object.entries(pod.metadata.annotations ?? {}).filter(([name]) => !reserved.includes(name)),
         );
         expect(after.metadata.annotations).to.deep.equal({
           ...others,
           [annotation.networks]: outcome.networks,
           ...(outcome.reservation && { [annotation.reservation]: outcome.reservation }),
+          ...(outcome.reservationFor && { [annotation.reservationFor]: outcome.reservationFor }),
         });
         expect(after.metadata.labels).to.deep.equal({ ...pod.metadata.labels, [label.injected]: 'true' });
         expect(after.spec.containers.slice(1)).to.deep.equal(pod.spec.containers.slice(1));

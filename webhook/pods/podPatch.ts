@@ -11,6 +11,8 @@ export interface PodOutcome {
   networks: string;
   /** Id of the reservation, if addresses were granted. */
   reservation?: string;
+  /** Tells that it is the pod's, where the id itself does not. */
+  reservationFor?: string;
   /** Extended resource → how much of it the node must have left. */
   resources: ReadonlyMap<string, number>;
   /** What the scheduler has to look for. */
@@ -26,17 +28,19 @@ const maxAnnotationBytes = 262_144;
  */
 export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: PatchOperation[]; warnings: string[] } {
   const { metadata, spec } = pod;
-  const { networks, reservation, resources, needs = {} } = outcome;
+  const { networks, reservation, reservationFor, resources, needs = {} } = outcome;
   const annotations = {
     [annotation.networks]: networks,
     ...(reservation && { [annotation.reservation]: reservation }),
+    ...(reservationFor && { [annotation.reservationFor]: reservationFor }),
   };
+  const stale = [annotation.reservation, annotation.reservationFor].filter(name => !(name in annotations));
   checkAnnotationSize({ ...metadata.annotations, ...annotations });
   const { operations, warnings } = resourceOperations(spec, resources);
   return {
     operations: [
       ...setEntries(['metadata', 'annotations'], metadata.annotations, annotations),
-      ...(reservation ? [] : removeEntry(['metadata', 'annotations'], metadata.annotations, annotation.reservation)),
+      ...stale.flatMap(name => removeEntry(['metadata', 'annotations'], metadata.annotations, name)),
       ...setEntries(['metadata', 'labels'], metadata.labels, { [label.injected]: 'true' }),
       ...operations,
       ...affinityOperations(pod, needs),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AllocatedNic } from '../../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { claimsOnNode } from '../../core/pool/claim.ts';
-import { isReservationFor, reservationId } from '../../core/pool/reservationId.ts';
+import { isReservationFor, podDigest, reservationId } from '../../core/pool/reservationId.ts';
 import { claimAnywhere, grantOnNode, type GrantRequest } from '../../kube/grants/grant.ts';
 import type { Granted } from '../../kube/grants/granted.ts';
 import { grantInPages } from '../../kube/grants/pageGrant.ts';
@@ -23,6 +23,8 @@ export interface CreateGrants {
   short: ReadonlyMap<number, string>;
   /** Id under which addresses were taken; absent if none were. */
   reservation?: string;
+  /** Tells that it is the pod's, where the id itself does not: see podDigest(). */
+  reservationFor?: string;
 }
 
 export interface ReserveRequest {
@@ -34,6 +36,8 @@ export interface ReserveRequest {
   claimant: { namespace: string; name: string };
   /** The reservation that came with the pod: from an earlier round of this admission, or copied from another pod. */
   reserved: string | undefined;
+  /** The digest that came with it. */
+  reservedFor: string | undefined;
   dryRun: boolean;
 }
 
@@ -51,8 +55,8 @@ export async function grantAtCreate(
   request: ReserveRequest,
   budget: CallBudget,
 ): Promise<CreateGrants> {
-  const { claimant, reserved } = request;
-  const isOwn = reserved !== undefined && isReservationFor(reserved, claimant);
+  const { claimant, reserved, reservedFor } = request;
+  const isOwn = reserved !== undefined && isReservationFor(reserved, claimant, reservedFor);
   const reservation = isOwn ? reserved : reservationId(randomUUID(), claimant);
   const taken: Taken = { granted: new Map(), short: new Map(), pools: [], reservation, isOwn };
   try {
@@ -67,7 +71,9 @@ export async function grantAtCreate(
     throw error;
   }
   const { granted, short, pools } = taken;
-  return pools.length > 0 ? { granted, short, reservation: taken.reservation } : { granted, short };
+  if (pools.length === 0) return { granted, short };
+  const isPlain = isReservationFor(taken.reservation, claimant);
+  return { granted, short, reservation: taken.reservation, ...(!isPlain && { reservationFor: podDigest(claimant) }) };
 }
 
 /** What was granted so far. */
@@ -95,7 +101,7 @@ async function grantEach(
     taken.granted.set(item.position, one.nics);
     if (one.short !== undefined) taken.short.set(item.position, one.short);
     if (one.pool !== undefined) taken.pools.push(one.pool);
-    if (one.ready !== undefined) taken.reservation = reservationId(one.ready, request.claimant);
+    if (one.ready !== undefined) taken.reservation = one.ready;
   }
 }
 
