@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
 import { newPage } from '../core/layout/cidrPage.ts';
 import { changedPages, hostIndexes, type HostPage, pageName } from '../core/layout/hostIndex.ts';
 import type { ImportPlan } from '../core/predecessor/plan.ts';
 import type { KubeClient } from '../kube/api/client.ts';
+import { isConflict } from '../kube/api/errors.ts';
 import { cidrs, multiNicNetworks } from '../kube/api/resources.ts';
 import type { PoolStore } from '../kube/pools/poolStore.ts';
 import { eachOf } from '../kube/process/eachOf.ts';
@@ -28,10 +30,9 @@ export async function writePlan(
   { object, pages, plan }: NetworkImport,
   timeoutMs: number,
 ): Promise<void> {
-  const { name, uid: networkUid = '', resourceVersion } = object.metadata;
+  const { name, uid: networkUid = '' } = object.metadata;
   const { interfaces, records } = plan;
-  const patch = { metadata: { resourceVersion }, status: { interfaces } };
-  const written = await client.patch(multiNicNetworks, { name }, 'merge', patch, { subresource: 'status' });
+  const written = await writeInterfaces(client, object, interfaces);
   if (interfaces.length > 0 && !written.status?.interfaces) {
     throw new MultiNicError(
       'MNN_IMPORT_CRDS',
@@ -51,4 +52,27 @@ export async function writePlan(
   await eachOf(records, recordsAtOnce, async ({ pool, claim }) => {
     await store.allocate({ ...pool, networkUid }, claim, { timeoutMs });
   });
+}
+
+/** The controller writes other parts of the status meanwhile: that is no reason to fail, as long as what the plan rests on is as it was read. */
+async function writeInterfaces(
+  client: KubeClient,
+  object: MultiNicNetwork,
+  interfaces: ImportPlan['interfaces'],
+): Promise<MultiNicNetwork> {
+  for (let latest = object; ;) {
+    const { name, resourceVersion } = latest.metadata;
+    const patch = { metadata: { resourceVersion }, status: { interfaces } };
+    try {
+      return await client.patch(multiNicNetworks, { name }, 'merge', patch, { subresource: 'status' });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      latest = await client.get(multiNicNetworks, { name });
+      if (!isDeepStrictEqual(basisOf(latest), basisOf(object))) throw error;
+    }
+  }
+}
+
+function basisOf({ metadata, status }: MultiNicNetwork): unknown {
+  return [metadata.uid, metadata.generation, status?.interfaces];
 }
