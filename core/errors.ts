@@ -52,7 +52,7 @@ const table = {
   MNN_NETWORK_NOT_READY:
     'The controller gives the node its address block within seconds; if it does not, see kubectl describe mnn.',
   MNN_NODE_NOT_READY:
-    "The node's agent reports its NICs within seconds of starting; if it does not, see its log: kubectl -n multi-nic-system get pods -o wide.",
+    "The node's agent reports its NICs within seconds of starting; if it does not, see its log: kubectl get pods -A -o wide -l app.kubernetes.io/name=multi-nic-agent.",
   MNN_NO_NODE_FITS: 'Ask for fewer or other NICs, or check what the nodes have: kubectl get hostinterfaces.',
   MNN_NODE_LACKS: 'Choose another node, or check its NICs: kubectl describe hostinterface <node>.',
   MNN_POOL_FULL: 'Free addresses by deleting pods, or use a network with a wider subnet or fewer hostBlock bits.',
@@ -66,7 +66,7 @@ const table = {
     'Remove annotations from the pod: Kubernetes allows 262144 bytes of keys and values in total.',
   MNN_ATTACHMENTS_CHANGED: 'Leave multinic.fms.io/attachments as it is; delete and recreate the pod to get other NICs.',
   MNN_NOT_INJECTED:
-    'Create the pod again once the webhook is up (kubectl -n multi-nic-system get pods), and make sure that no other mutating webhook removes what it wrote.',
+    'Create the pod again once the webhook is up (kubectl get pods -A -l app.kubernetes.io/name=multi-nic-webhook), and make sure that no other mutating webhook removes what it wrote.',
 
   /** The webhook and its API server. */
   MNN_REVIEW_INVALID: 'Send an admission.k8s.io/v1 AdmissionReview with a request.',

@@ -13,6 +13,8 @@ import { applyManifests, definitionCrd } from '../system/apply.ts';
 import { install, loadImages, reachesServices } from '../system/fromImages.ts';
 import { followGuide } from '../system/guide.ts';
 import { labelNamespace } from '../system/install.ts';
+import { kustomizationsIn, kustomize } from '../system/kustomize.ts';
+import { read } from '../system/pages.ts';
 import { leasedNetwork, leasedPod, serveDhcp, startDhcpDaemon } from './dhcp.ts';
 
 interface PodView {
@@ -244,6 +246,20 @@ describe('an installation from images with the manifests', function () {
     await followGuide(cluster, 'install: chained network', { replace });
     await eventually('the copy to go', () => !existsSync(node!.path(`/etc/cni/net.d/${chainedFile}`)));
     await cluster.kubectl(['delete', 'pods', '--field-selector=status.phase=Succeeded']);
+  });
+
+  it('works in a namespace of another name, and leaves nothing behind there', async () => {
+    const shown = kustomizationsIn(read('docs/guides/install.md')).find(text => text.startsWith('namespace:')) ?? '';
+    const input = await kustomize(shown);
+    await cluster.kubectl(['apply', '-f', '-'], { input });
+    await followGuide(cluster, 'install: rolled out', { replace: { [systemNamespace]: 'fabric' } });
+    await endWorkers();
+    await useIt();
+    await expectAddresses();
+    await endWorkers();
+    await cluster.kubectl(['delete', 'multinicnetworks', '--all']);
+    await cluster.kubectl(['delete', '-f', '-'], { input });
+    await expectNothingLeft();
   });
 
   // Without Multus, and cert-manager's and OpenShift's controllers: as far as the manifests reach.

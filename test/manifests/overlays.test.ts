@@ -1,4 +1,4 @@
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
@@ -9,6 +9,7 @@ import { metricsIn } from '../../docs/tables.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { applyManifests } from '../system/apply.ts';
 import { followGuide } from '../system/guide.ts';
+import { kustomizationsIn, kustomize } from '../system/kustomize.ts';
 import { root, useSchemaCluster } from './cluster.ts';
 
 interface Container {
@@ -210,30 +211,21 @@ describe('Overlays', function () {
 
   it('components combine as the guide says', async () => {
     const guide = readFileSync(join(root, 'docs/guides/install.md'), 'utf8');
-    const [, kustomization = ''] = /^```yaml\n(resources:.*?)^```$/ms.exec(guide) ?? [];
-    mkdirSync(join(root, 'dist'), { recursive: true });
-    const folder = mkdtempSync(join(root, 'dist/kustomize-'));
-    try {
-      writeFileSync(join(folder, 'kustomization.yaml'), kustomization.replaceAll('- manifests/', '- ../../manifests/'));
-      const { stdout } = await run([await renderingKubectl(), 'kustomize', folder]);
-      const objects = objectsOf(stdout);
-      const containers = objects.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
-      expect(containers.map(({ image }) => image).sort()).to.deep.equal([
-        'registry.example/multi-nic-agent:0.1.0',
-        'registry.example/multi-nic-webhook:0.1.0',
-        'registry.example/multi-nic-webhook:0.1.0',
-      ]);
-      const kinds = objects.map(({ kind }) => kind);
-      expect(kinds).to.include.members([
-        'Certificate',
-        'PodDisruptionBudget',
-        'PrometheusRule',
-        'ValidatingAdmissionPolicy',
-      ]);
-      expect(containers.flatMap(({ args }) => args ?? [])).to.include('--chain=/etc/cni/net.d');
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const objects = objectsOf(await kustomize(kustomizationsIn(guide)[0] ?? ''));
+    const containers = objects.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
+    expect(containers.map(({ image }) => image).sort()).to.deep.equal([
+      'registry.example/multi-nic-agent:0.1.0',
+      'registry.example/multi-nic-webhook:0.1.0',
+      'registry.example/multi-nic-webhook:0.1.0',
+    ]);
+    const kinds = objects.map(({ kind }) => kind);
+    expect(kinds).to.include.members([
+      'Certificate',
+      'PodDisruptionBudget',
+      'PrometheusRule',
+      'ValidatingAdmissionPolicy',
+    ]);
+    expect(containers.flatMap(({ args }) => args ?? [])).to.include('--chain=/etc/cni/net.d');
   });
 
   describe('monitoring', () => {
