@@ -25,6 +25,10 @@ export interface PoolCallOptions {
   patienceMs?: number;
 }
 
+export interface FindOptions extends PoolCallOptions {
+  interfaceName: string;
+}
+
 export interface ConfirmOptions extends PoolCallOptions {
   /** The attachment that the caller wants; what is returned of the others may be old. Default: none. */
   interfaceName?: string;
@@ -170,7 +174,7 @@ export class PoolStore {
    * The record of a pod's attachment, even if it is only reserved so far; from the API server's cache if that has it.
    * @throws MultiNicError MNN_DEADLINE
    */
-  find(pool: string, pod: Holder, interfaceName: string, options: PoolCallOptions): Promise<Allocation | undefined> {
+  find(pool: string, pod: Holder, { interfaceName, ...options }: FindOptions): Promise<Allocation | undefined> {
     return this.#change(pool, options, {
       apply: ({ allocations }) => {
         const own = (r: Allocation): boolean =>

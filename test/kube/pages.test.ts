@@ -111,7 +111,7 @@ describe('pages of a node-independent network, against a real API server', funct
     // Who only reads writes nothing for those that may wait.
     const waiting = confirm('second', 400);
     const second = { uid: 'of-second', namespace: 'default', name: 'worker-second', reservation: 'second' };
-    expect(await store.find(pool.name, second, 'net1', { timeoutMs })).to.include({ state: 'Reserved' });
+    expect(await store.find(pool.name, second, { interfaceName: 'net1', timeoutMs })).to.include({ state: 'Reserved' });
     const found = await client.get(ipPools, { name: pool.name });
     expect(found.status?.allocations.map(text => text.split(' ')[0])).to.deep.equal(['Allocated', 'Reserved']);
     expect(await waiting).to.have.length(1);
@@ -213,8 +213,10 @@ describe('pages of a node-independent network, against a real API server', funct
     await new PoolStore(client, { logger: silent }).allocate(pool, { claimant, nics }, { timeoutMs });
     const written = await client.get(ipPools, { name: pool.name });
     const store = new PoolStore(client, { logger: silent });
-    const find = (pod: Partial<Holder>, ifname = 'net1'): Promise<Allocation | undefined> =>
-      store.find(pool.name, { ...{ uid: 'u', namespace: 'default', name: 'worker-1' }, ...pod }, ifname, { timeoutMs });
+    const find = (pod: Partial<Holder>, interfaceName = 'net1'): Promise<Allocation | undefined> => {
+      const holder = { uid: 'u', namespace: 'default', name: 'worker-1', ...pod };
+      return store.find(pool.name, holder, { interfaceName, timeoutMs });
+    };
     expect(await find({ reservation: 'its' })).to.include({ state: 'Reserved', reservation: 'its' });
     expect(await find({ reservation: 'its' }, 'net2')).to.equal(undefined);
     expect(await find({ reservation: 'another' })).to.equal(undefined);

@@ -190,8 +190,8 @@ async function grantOne(
   if (pool) {
     // Nobody waits for the confirmation, which may have been under way since the pod was created.
     const holder = { ...holderOf(claimant), interfaces: interfacesIn(elements, network.name) };
-    const options = { timeoutMs: budget.remainingMs(), dryRun };
-    const record = await store.find(pool, holder, claimant.interface, options);
+    const options = { interfaceName: claimant.interface, timeoutMs: budget.remainingMs(), dryRun };
+    const record = await store.find(pool, holder, options);
     if (record?.state === 'Reserved' && !dryRun) reservations.confirm(pool, holder);
     if (record) {
       checkNodeHas(network, view.nodeState(known, node), record.nics);
