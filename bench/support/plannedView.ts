@@ -26,7 +26,7 @@ class Planned<T extends KubeObject> {
   delete(name: string): void {
     const object = this.#objects.get(name);
     if (!object || !this.#objects.delete(name)) return;
-    for (const handlers of this.#handlers) void handlers.deleted?.(object, false);
+    for (const handlers of this.#handlers) void handlers.deleted?.(object);
   }
 
   set(object: T): void {

@@ -110,9 +110,7 @@ export class Informer<T extends KubeObject, Index extends string = never> implem
         },
         delete: object => {
           // The event carries the last state, which is newer than the copy.
-          if (this.#store.delete(keyOf(object.metadata))) {
-            this.#tell([{ type: 'deleted', object, finalStateUnknown: false }]);
-          }
+          if (this.#store.delete(keyOf(object.metadata))) this.#tell([{ type: 'deleted', object }]);
         },
       },
     );
@@ -128,7 +126,7 @@ export class Informer<T extends KubeObject, Index extends string = never> implem
     }
     for (const key of gone) {
       const object = this.#store.delete(key);
-      if (object) changes.push({ type: 'deleted', object, finalStateUnknown: true });
+      if (object) changes.push({ type: 'deleted', object });
     }
     this.#tell(changes);
     this.#hasSynced = true;
@@ -143,7 +141,7 @@ export class Informer<T extends KubeObject, Index extends string = never> implem
     if (!previous) return [{ type: 'added', object }];
     if (previous.metadata.uid === object.metadata.uid) return [{ type: 'updated', object, previous }];
     return [
-      { type: 'deleted', object: previous, finalStateUnknown: true },
+      { type: 'deleted', object: previous },
       { type: 'added', object },
     ];
   }

@@ -9,16 +9,13 @@ export interface InformerHandlers<T extends KubeObject> {
   added?(object: T): void | Promise<void>;
   /** Not called when a repeated list only brings the same object again. */
   updated?(object: T, previous: T): void | Promise<void>;
-  /**
-   * @param finalStateUnknown the deletion itself was missed: `object` is the last state that was seen, not the last one there was
-   */
-  deleted?(object: T, finalStateUnknown: boolean): void | Promise<void>;
+  /** @param object its last state or, where the deletion itself was missed, the last one that was seen */
+  deleted?(object: T): void | Promise<void>;
 }
 
 export type Change<T extends KubeObject> =
-  | { readonly type: 'added'; readonly object: T }
-  | { readonly type: 'updated'; readonly object: T; readonly previous: T }
-  | { readonly type: 'deleted'; readonly object: T; readonly finalStateUnknown: boolean };
+  | { readonly type: 'added' | 'deleted'; readonly object: T }
+  | { readonly type: 'updated'; readonly object: T; readonly previous: T };
 
 /** Calls the handler for this kind of change; errors are logged, never thrown. */
 export function notify<T extends KubeObject>(handlers: InformerHandlers<T>, change: Change<T>, logger: Logger): void {
@@ -41,6 +38,6 @@ function call<T extends KubeObject>(handlers: InformerHandlers<T>, change: Chang
     case 'updated':
       return handlers.updated?.(change.object, change.previous);
     case 'deleted':
-      return handlers.deleted?.(change.object, change.finalStateUnknown);
+      return handlers.deleted?.(change.object);
   }
 }

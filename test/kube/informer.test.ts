@@ -10,7 +10,7 @@ import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { base64, compact, createLeases, etcd, lease, readableLogger, silent, takeSnapshot } from './support.ts';
 
-type Seen = [change: string, name: string, finalStateUnknown?: boolean];
+type Seen = [change: string, name: string];
 
 describe('Informer, against a real API server', function () {
   this.timeout(120_000);
@@ -58,7 +58,7 @@ describe('Informer, against a real API server', function () {
     informer.addHandlers({
       added: ({ metadata }) => void seen.push(['added', metadata.name]),
       updated: ({ metadata }) => void seen.push(['updated', metadata.name]),
-      deleted: ({ metadata }, unknown) => void seen.push(['deleted', metadata.name, unknown]),
+      deleted: ({ metadata }) => void seen.push(['deleted', metadata.name]),
     });
     ended.push(informer.start(stopping.signal));
     await informer.synced;
@@ -83,7 +83,7 @@ describe('Informer, against a real API server', function () {
     expect(seen.filter(([, name]) => name === 'followed')).to.deep.equal([
       ['added', 'followed'],
       ['updated', 'followed'],
-      ['deleted', 'followed', false],
+      ['deleted', 'followed'],
     ]);
   });
 
@@ -114,7 +114,7 @@ describe('Informer, against a real API server', function () {
     await eventually('the deletion', () => informer.get('default/doomed') === undefined);
     expect(seen.filter(([, name]) => name === 'doomed')).to.deep.equal([
       ['added', 'doomed'],
-      ['deleted', 'doomed', true],
+      ['deleted', 'doomed'],
     ]);
     expect(seen.filter(([, name]) => name === 'lasting')).to.deep.equal([['added', 'lasting']]);
   });
@@ -154,7 +154,7 @@ describe('Informer, against a real API server', function () {
     await eventually('the object', () => informer.get('default/forgotten'));
     await snapshot.restore();
     await eventually('it to be gone', () => informer.get('default/forgotten') === undefined);
-    expect(seen).to.deep.include(['deleted', 'forgotten', true]);
+    expect(seen).to.deep.include(['deleted', 'forgotten']);
     expect(informer.get('default/kept')).to.be.an('object');
     await client.create(leases, lease('after-restoration'));
     await eventually('the object', () => informer.get('default/after-restoration'));
