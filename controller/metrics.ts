@@ -28,7 +28,7 @@ export function registerNetworkMetrics(registry: Registry, leading: () => Leader
     labelNames: ['network', 'kind'],
     samples: ({ view, addresses }) =>
       view.networks().flatMap(({ state: { network } }) => {
-        const { used, capacity } = addresses.of(network.name, network.nodeIndependent);
+        const { used, capacity } = addresses.of(network);
         return [
           [{ network: network.name, kind: 'used' }, used] as const,
           [{ network: network.name, kind: 'capacity' }, capacity] as const,

@@ -1,5 +1,6 @@
 import { extendedResourceName } from '../../core/api/names.ts';
 import type { AddressCounts as Counts, IPPool } from '../../core/api/types.ts';
+import type { Network } from '../../core/network/network.ts';
 import { wholeQuantity } from '../../core/status/nodeCapacity.ts';
 import type { LeaderInformers } from './informers.ts';
 
@@ -24,15 +25,15 @@ export class AddressCounts {
     });
   }
 
-  /** @param isShared whether every node draws on the same addresses */
-  of(network: string, isShared: boolean): Counts {
-    const resource = extendedResourceName(network);
+  of({ name, nodeIndependent }: Pick<Network, 'name' | 'nodeIndependent'>): Counts {
+    const resource = extendedResourceName(name);
     let capacity = 0;
     for (const { status } of this.#nodes.list()) {
       const here = wholeQuantity(status?.capacity?.[resource]) ?? 0;
-      capacity = isShared ? Math.max(capacity, here) : capacity + here;
+      // Every node draws on the same addresses, or each has its own.
+      capacity = nodeIndependent ? Math.max(capacity, here) : capacity + here;
     }
-    return { used: this.#used.get(network) ?? 0, capacity };
+    return { used: this.#used.get(name) ?? 0, capacity };
   }
 
   #count({ metadata: { name }, spec: { network } }: IPPool, now: number): void {

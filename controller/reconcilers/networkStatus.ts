@@ -153,9 +153,7 @@ export class NetworkStatuses {
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
     const apart = new Map(network.subnets.map(({ family }) => [family, hostsApart(survey, family)]));
     const routes = routeState(network, withAgent, view.networkNames(), hasIndex, apart);
-    const addresses = network.ownAddresses
-      ? { addresses: this.#context.addresses.of(network.name, network.nodeIndependent) }
-      : {};
+    const addresses = network.ownAddresses ? { addresses: this.#context.addresses.of(network) } : {};
     const facts = { survey, hosts, capacity, definitions, routes, interfaces, ...addresses };
     return networkStatus({ ...facts, ...this.#deviceResources(network, of.stored) }, of);
   }
