@@ -7,7 +7,7 @@ import { withoutLinkStates } from '../../core/network/versions.ts';
 import { secondsOf } from '../../core/status/condition.ts';
 import { routesProgrammed } from '../../core/status/routes.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
+import { isLostRace } from '../../kube/api/errors.ts';
 import { hostInterfaces } from '../../kube/api/resources.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
 
@@ -153,8 +153,7 @@ export class HostInterfaceWriter {
       return await this.#client.create(hostInterfaces, object, { signal, fieldManager: component.agent });
     } catch (error) {
       // The copy lags: the object will come with it, and is compared then.
-      if (isAlreadyExists(error) || isConflict(error))
-        return this.#client.get(hostInterfaces, object.metadata, { signal });
+      if (isLostRace(error)) return this.#client.get(hostInterfaces, object.metadata, { signal });
       throw error;
     }
   }

@@ -15,7 +15,7 @@ import { Sighting } from '../../certs/sighting.ts';
 import { component } from '../../core/api/names.ts';
 import { messageOf, MultiNicError } from '../../core/errors.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { isAlreadyExists, isConflict } from '../../kube/api/errors.ts';
+import { isLostRace } from '../../kube/api/errors.ts';
 import { type Secret, secrets } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { group, type Runnable } from '../../kube/process/lifecycle.ts';
@@ -136,7 +136,7 @@ export class CertificateKeeper implements Runnable {
       await this.#take(step, view, signal);
       return { requeueAfterMs: 0 };
     } catch (error) {
-      if (isConflict(error) || isAlreadyExists(error)) return { requeueAfterMs: conflictMs };
+      if (isLostRace(error)) return { requeueAfterMs: conflictMs };
       if (signal.aborted) throw error;
       throw new MultiNicError('MNN_CERT_NOT_KEPT', messageOf(error), { cause: error });
     }

@@ -6,7 +6,7 @@ import { definedPlugin, isOurs, type NetAttachDef, netAttachDefOf } from '../../
 import { usesDevicePlugin } from '../../core/network/deviceResource.ts';
 import { appliesTo } from '../../core/network/network.ts';
 import type { DefinitionsState } from '../../core/status/definitions.ts';
-import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../kube/api/errors.ts';
+import { ApiError, isLostRace, isNotFound } from '../../kube/api/errors.ts';
 import {
   type Namespace,
   type NetworkAttachmentDefinition,
@@ -64,9 +64,7 @@ export class Definitions {
       return result;
     } catch (error) {
       // Somebody was faster, or the namespace is being deleted: what the copies show next decides.
-      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error) || isTerminating(error)) {
-        return { requeueAfterMs: recheckMs };
-      }
+      if (isLostRace(error) || isNotFound(error) || isTerminating(error)) return { requeueAfterMs: recheckMs };
       const failures = this.#failures.get(name) ?? new Map<string, string>();
       this.#failures.set(name, failures.set(namespace, messageOf(error)));
       throw error;

@@ -6,7 +6,7 @@ import { newPage } from '../../core/layout/cidrPage.ts';
 import { hostIndexes, type HostPage } from '../../core/layout/hostIndex.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { DeleteOptions } from '../../kube/api/clientOptions.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../kube/api/errors.ts';
+import { isLostRace, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, nodes } from '../../kube/api/resources.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
@@ -49,8 +49,7 @@ export class HostBlocks {
         await this.#allocate(read.known.object, read.known.state.network, signal);
         return;
       } catch (error) {
-        const isRace = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
-        if (!isRace || attempt === attempts) throw error;
+        if (!(isLostRace(error) || isNotFound(error)) || attempt === attempts) throw error;
       }
     }
   }

@@ -9,7 +9,7 @@ import { mendedSpec } from '../../core/sriov/mend.ts';
 import * as sriov from '../../core/sriov/objects.ts';
 import { rootDevices } from '../../core/sriov/rootDevices.ts';
 import type { DevicesProblem } from '../../core/status/definitions.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../kube/api/errors.ts';
+import { isLostRace, isNotFound } from '../../kube/api/errors.ts';
 import { sriovNetworks, sriovNodePolicies } from '../../kube/api/resources.ts';
 import type { Resource } from '../../kube/api/types.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
@@ -79,7 +79,7 @@ export class SriovObjects {
       this.#failures.delete(name);
       return {};
     } catch (error) {
-      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) return { requeueAfterMs: recheckMs };
+      if (isLostRace(error) || isNotFound(error)) return { requeueAfterMs: recheckMs };
       this.#failures.set(name, `the SR-IOV objects cannot be written: ${messageOf(error)}`);
       throw error;
     }

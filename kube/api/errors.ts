@@ -52,6 +52,11 @@ export function isAlreadyExists(error: unknown): error is ApiError {
   return hasStatus(error, 409) && error.reason === 'AlreadyExists';
 }
 
+/** 409 of either kind: somebody else wrote first. */
+export function isLostRace(error: unknown): error is ApiError {
+  return hasStatus(error, 409);
+}
+
 /** 422: a schema or a rule of the API server refuses the object. */
 export function isInvalid(error: unknown): error is ApiError {
   return hasStatus(error, 422);

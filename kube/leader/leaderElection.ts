@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { KubeClient } from '../api/client.ts';
 import { sleep } from '../api/deadline.ts';
-import { isAlreadyExists, isConflict } from '../api/errors.ts';
+import { isConflict, isLostRace } from '../api/errors.ts';
 import type { Lease } from '../api/resources.ts';
 import { type Runnable, untilAborted } from '../process/lifecycle.ts';
 import { Term } from './leaderTerm.ts';
@@ -94,7 +94,7 @@ export class LeaderElector implements Runnable {
       if (stored && !this.#isFree(stored)) return undefined;
       return await this.#lock.take(stored, this.#callTimeoutMs, signal);
     } catch (error) {
-      if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) {
+      if (!signal.aborted && !isLostRace(error)) {
         this.#options.logger.warn({ err: error, lease: this.#lease }, 'the lease cannot be read or taken, going on');
       }
       return undefined;

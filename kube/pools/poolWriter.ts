@@ -4,7 +4,7 @@ import { formatPool, type PoolContent, readPool } from '../../core/pool/content.
 import type { KubeClient } from '../api/client.ts';
 import type { CallOptions } from '../api/clientOptions.ts';
 import { sleep } from '../api/deadline.ts';
-import { isAlreadyExists, isConflict, isNotFound, isRetryable } from '../api/errors.ts';
+import { isLostRace, isNotFound, isRetryable } from '../api/errors.ts';
 import { ipPools } from '../api/resources.ts';
 import { patientBackoff } from '../api/retry.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
@@ -161,7 +161,7 @@ export class PoolWriter {
       } catch (error) {
         this.#lastError = error;
         this.#known = undefined;
-        if (isConflict(error) || isAlreadyExists(error)) {
+        if (isLostRace(error)) {
           // Whoever wrote first mostly has more to write. Waiting for as long as a try takes avoids further conflicts, and takes along
           // the changes that come meanwhile.
           await sleep(Math.random() * (performance.now() - now));
