@@ -25,6 +25,9 @@ import type { KubeList, KubeObject, ObjectRef, Resource } from './types.ts';
 import { watchdog } from './watchdog.ts';
 import { parseWatchEvents, type WatchEvent } from './watchEvents.ts';
 
+/** Objects per page of a list. */
+const pageSize = 500;
+
 /** Pages of a list are restarted this often when their continue token expires; then the list is read in one piece. */
 const maxListRestarts = 2;
 
@@ -81,26 +84,29 @@ export class KubeClient implements AsyncDisposable {
     options: ListOptions<T> = {},
   ): Promise<{ items: T[]; resourceVersion: string }> {
     for (let restarts = 0; ; restarts++) {
-      const list = await this.#listPages(resource, options, restarts <= maxListRestarts);
+      const limit = restarts <= maxListRestarts ? (options.limit ?? pageSize) : undefined;
+      const list = await this.#listPages(resource, { ...options, limit });
       if (list) return list;
     }
   }
 
-  /** Undefined where the continue token expired between two pages. */
+  /**
+   * @param options.limit undefined: all in one page
+   * @returns undefined where the continue token expired between two pages
+   */
   async #listPages<T extends KubeObject>(
     resource: Resource<T>,
     options: ListOptions<T>,
-    paged: boolean,
   ): Promise<{ items: T[]; resourceVersion: string } | undefined> {
     const path = pathOf(resource, { namespace: options.namespace });
     const items: T[] = [];
     let page: KubeList<T> | undefined;
     do {
-      const query = listQuery(options, paged, page?.metadata.continue);
+      const query = listQuery(options, page?.metadata.continue);
       try {
         page = await this.request<KubeList<T>>('GET', path, { ...options, query });
       } catch (error) {
-        if (paged && page && isGone(error)) return undefined;
+        if (options.limit !== undefined && page && isGone(error)) return undefined;
         throw error;
       }
       // Objects of a list carry neither apiVersion nor kind, objects of a watch do: make them alike.
@@ -176,17 +182,10 @@ export class KubeClient implements AsyncDisposable {
   }
 
   async delete(resource: Resource, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
-    const { preconditions, propagationPolicy, gracePeriodSeconds, dryRun } = options;
+    const { preconditions, gracePeriodSeconds } = options;
     await this.request<unknown>('DELETE', pathOf(resource, ref), {
       ...options,
-      body: {
-        apiVersion: 'v1',
-        kind: 'DeleteOptions',
-        preconditions,
-        propagationPolicy,
-        gracePeriodSeconds,
-        dryRun: dryRun ? ['All'] : undefined,
-      },
+      body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, gracePeriodSeconds },
     });
   }
 

@@ -49,10 +49,8 @@ export interface PatchOptions extends WriteOptions {
 }
 
 export interface DeleteOptions extends CallOptions {
-  readonly dryRun?: boolean;
   /** The delete is refused with a conflict if the object is another one by now. */
   readonly preconditions?: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined };
-  readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
   readonly gracePeriodSeconds?: number;
 }
 

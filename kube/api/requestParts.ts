@@ -19,14 +19,13 @@ export function withQuery(path: string, query: Query): string {
 
 /**
  * The parameters of one page of a list.
- * @param paged whether a limit is set
  * @param token the continue token of the page before, if there is one
  */
-export function listQuery<T>(options: ListOptions<T>, paged: boolean, token: string | undefined): Query {
+export function listQuery<T>(options: ListOptions<T>, token: string | undefined): Query {
   return {
     labelSelector: options.labelSelector,
     fieldSelector: options.fieldSelector,
-    limit: paged ? (options.limit ?? 500) : undefined,
+    limit: options.limit,
     // A continue token carries its version; giving another beside it is refused.
     ...(token === undefined ? { resourceVersion: options.resourceVersion } : { continue: token }),
   };
