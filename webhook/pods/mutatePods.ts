@@ -18,8 +18,8 @@ import { allow, skip } from '../review/decision.ts';
 import { type AdmittedPod, displayName, factsOf, isGated, podOf } from '../review/pod.ts';
 import type { Reviewer } from '../server/app.ts';
 import { checkAnyNodeFits } from './fit.ts';
+import { type CreateGrants, grantAtCreate } from './grantAtCreate.ts';
 import { checkAnnotationSize, podPatch } from './podPatch.ts';
-import { type CreateGrants, grantAtCreate } from './reserve.ts';
 import { type SchedulerShare, schedulerShare } from './schedulerShare.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 

@@ -1,7 +1,6 @@
 import { readAttachments } from '../../core/annotation/attachments.ts';
-import { interfaceNames, interfacesIn, type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
-import { annotation, label } from '../../core/api/names.ts';
-import { attachmentsKey } from '../../core/api/names.ts';
+import { interfacesIn, type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import type { Network } from '../../core/network/network.ts';
 import { isBound, knownNode } from '../../core/pod/knownNode.ts';
@@ -14,10 +13,11 @@ import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { namespaceFacts } from '../context/cluster.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import { answerMs, type CallBudget } from '../review/call.ts';
-import { allow, type Decision, deny, skip } from '../review/decision.ts';
+import { allow, type Decision, skip } from '../review/decision.ts';
 import { type AdmittedPod, displayName, factsOf, isInjected, podOf, type PodReviewOptions } from '../review/pod.ts';
 import type { AdmissionRequest } from '../review/review.ts';
 import type { Reviewer } from '../server/app.ts';
+import { validatePodUpdate } from './validatePodUpdate.ts';
 import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
 
 /**
@@ -27,7 +27,7 @@ import { choiceOf, readWanted, type WantedAttachment } from './wanted.ts';
 export function validatePods(context: ReviewContext, options: PodReviewOptions): Reviewer {
   return (request, budget) => {
     if (request.operation === 'CREATE') return validateCreate(context, request, budget);
-    if (request.operation === 'UPDATE') return validateUpdate(request, options);
+    if (request.operation === 'UPDATE') return validatePodUpdate(request, options);
     return skip(`${request.operation} of pods is not reviewed`);
   };
 }
@@ -135,48 +135,5 @@ async function isConfirmed(
     if (!isMultiNicError(error) || error.code !== 'MNN_DEADLINE') throw error;
     reservations.confirm(pool, holder);
     return true;
-  }
-}
-
-function validateUpdate(request: AdmissionRequest, { systemUsers }: PodReviewOptions): Decision {
-  const { username = '' } = request.userInfo;
-  const { pod } = podOf(request);
-  const { pod: before } = podOf({ ...request, object: request.oldObject });
-  if (!isInjected(before.metadata.labels) && !isInjected(pod.metadata.labels)) return skip('the pod is not injected');
-  if (systemUsers.has(username)) return allow();
-  const changed = changedDecision(before, pod);
-  if (changed === undefined) return allow();
-  return deny(new MultiNicError('MNN_ATTACHMENTS_CHANGED', `pod ${displayName(pod)}: ${changed}`));
-}
-
-/** Which part of what admission decided differs; undefined if none does. */
-function changedDecision(before: AdmittedPod, after: AdmittedPod): string | undefined {
-  const [old, now] = [before.metadata, after.metadata];
-  if (old.labels?.[label.injected] !== now.labels?.[label.injected]) return `the label ${label.injected} was changed`;
-  if (old.annotations?.[annotation.reservation] !== now.annotations?.[annotation.reservation]) {
-    return `the annotation ${annotation.reservation} was changed`;
-  }
-  const [oldText = '', text = ''] = [old.annotations?.[annotation.networks], now.annotations?.[annotation.networks]];
-  if (oldText === text) return undefined;
-  return attachmentsText(oldText) === attachmentsText(text)
-    ? undefined
-    : `the attachments in ${annotation.networks} were changed`;
-}
-
-/** Network, interface and attachments of each element that has any, as one comparable text. */
-function attachmentsText(annotationText: string): string {
-  try {
-    const elements = parseNetworks(annotationText);
-    const ifnames = interfaceNames(elements);
-    return JSON.stringify(
-      elements.flatMap(({ name, namespace, 'cni-args': args }, i) => {
-        const attachments = args?.[attachmentsKey];
-        return attachments === undefined ? [] : [[name, namespace ?? null, ifnames[i], attachments]];
-      }),
-    );
-  } catch (error) {
-    // An unreadable annotation has no attachments; Multus reports what is wrong with it.
-    if (isMultiNicError(error)) return '[]';
-    throw error;
   }
 }

@@ -1,18 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { AllocatedNic } from '../../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
-import { claimsOnNode } from '../../core/pool/claim.ts';
 import { isReservationFor, podDigest, reservationId } from '../../core/pool/reservationId.ts';
 import { claimAnywhere, grantOnNode, type GrantRequest } from '../../kube/grants/grant.ts';
 import type { Granted } from '../../kube/grants/granted.ts';
 import { grantInPages } from '../../kube/grants/pageGrant.ts';
 import { isNotReady, whenReady } from '../../kube/grants/whenReady.ts';
 import { PoolDeadlineError } from '../../kube/pools/poolDeadline.ts';
-import { PoolFullError } from '../../kube/pools/poolFull.ts';
-import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { lagPatienceMs } from '../context/lag.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import type { CallBudget } from '../review/call.ts';
+import { isTakenByOthers } from './takenByOthers.ts';
 import type { WantedAttachment } from './wanted.ts';
 
 /** What was granted when the pod was created. */
@@ -138,30 +136,9 @@ async function grantOne(
     };
     return await releases.grant(wanted.network, budget, () => whenReady(lagPatienceMs(budget), grant));
   } catch (error) {
-    if (!isBound && (isNotReady(error) || (node !== undefined && isTaken(view, { ...wanted, node }, error))))
+    if (!isBound && (isNotReady(error) || (node !== undefined && isTakenByOthers(view, { ...wanted, node }, error))))
       return undefined;
     throw error;
-  }
-}
-
-/**
- * Whether other pods have what the pod lacks on its node, as far as the scheduler counts it: then it is up to the scheduler to let it wait, or
- * to preempt pods of lower priority, which it cannot do for a pod that was refused.
- */
-function isTaken(view: ClusterView, wanted: GrantRequest & { node: string }, error: unknown): boolean {
-  if (!isMultiNicError(error)) return false;
-  const known = view.mustHave(wanted.network);
-  const { network } = known.state;
-  if (network.nodeIndependent || network.spec.schedulerResources === false) return false;
-  if (error instanceof PoolFullError) return true;
-  if (error.code !== 'MNN_NODE_LACKS') return false;
-  try {
-    const { request, deviceClass } = wanted;
-    claimsOnNode(known.state, view.nodeState(known, wanted.node), { request, deviceClass });
-    return true;
-  } catch (alone) {
-    if (isMultiNicError(alone)) return false;
-    throw alone;
   }
 }
 
