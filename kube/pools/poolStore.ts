@@ -11,9 +11,10 @@ import type { KubeClient } from '../api/client.ts';
 import { ipPools } from '../api/resources.ts';
 import { NetworkProof } from './networkProof.ts';
 import { PageDirectory } from './pageDirectory.ts';
+import type { Change } from './poolChange.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
 import { checkOwner, newPool, type PoolRef } from './poolRef.ts';
-import { type Change, PoolWriter } from './poolWriter.ts';
+import { PoolWriter } from './poolWriter.ts';
 import { refusal } from './refusal.ts';
 
 export interface PoolCallOptions {
