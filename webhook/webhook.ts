@@ -22,7 +22,7 @@ import type { ReviewContext } from './context/reviewContext.ts';
 import { Traffic } from './context/traffic.ts';
 import { validateNetworks } from './networks/validateNetworks.ts';
 import { validatePools } from './networks/validatePools.ts';
-import { keepNetworks } from './pods/keepNetworks.ts';
+import { keepDecided } from './pods/keepDecided.ts';
 import { mutateBindings } from './pods/mutateBindings.ts';
 import { mutatePods } from './pods/mutatePods.ts';
 import { validatePods } from './pods/validatePods.ts';
@@ -125,7 +125,7 @@ function createReviewApp(context: ReviewContext, options: WebhookOptions, traffi
     reviewers: {
       '/try-pods': decidePods,
       '/mutate-pods': decidePods,
-      '/mutate-pod-updates': request => keepNetworks(request, options),
+      '/mutate-pod-updates': request => keepDecided(request, options),
       '/mutate-bindings': mutateBindings(context),
       '/validate-pods': validatePods(context, options),
       '/validate-networks': validateNetworks(context),

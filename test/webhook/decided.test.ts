@@ -72,6 +72,32 @@ describe('what admission decided', () => {
     });
   }
 
+  for (const [what, asked, confined, flags] of [
+    ['NICs', { 'cni-args': { nics: 2 } }, 'nics.multinic.fms.io/again', []],
+    ['addresses', { ips: ['10.225.1.9', '10.225.65.9'] }, 'metadata.name', ['--server-side']],
+  ] as const) {
+    it(`stays on nodes with the ${what} asked for where the manifest that is applied again has a node affinity of its own`, async () => {
+      const { cluster, client } = running();
+      const name = what.toLowerCase();
+      const nodeSelectorTerms = ['a', 'b'].map(zone => ({
+        matchExpressions: [{ key: 'zone', operator: 'NotIn', values: [zone] }],
+      }));
+      const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } };
+      const annotations = { [annotation.networks]: JSON.stringify([{ name: 'again', ...asked }]) };
+      const apply = async (tier: string): Promise<Pod> => {
+        const spec = { affinity, schedulerName: 'nobody' };
+        const input = JSON.stringify(podOf({ namespace: 'again', name, labels: { tier }, annotations, spec }));
+        await cluster.kubectl(['apply', ...flags, '-f', '-'], { input });
+        return client.get(pods, { namespace: 'again', name });
+      };
+      const first = await apply('a');
+      expect(JSON.stringify(first.spec)).to.contain(confined);
+      const second = await apply('b');
+      expect(second.metadata.labels).to.include({ tier: 'b' });
+      expect(second.spec).to.deep.equal(first.spec);
+    });
+  }
+
   it('does not hold up other changes of a pod while no webhook answers, such as those of the controllers of Jobs', async () => {
     const { client, webhook } = running();
     await installWebhooks(client, { ...webhook, port: await freePort() });

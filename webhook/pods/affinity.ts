@@ -10,6 +10,14 @@ export interface NodeNeeds {
   node?: string;
 }
 
+/** Where a pod says which nodes will do. */
+export const requiredAffinity = [
+  'spec',
+  'affinity',
+  'nodeAffinity',
+  'requiredDuringSchedulingIgnoredDuringExecution',
+] as const;
+
 /**
  * Confines the pod to nodes that will do. The terms of a node affinity are alternatives, so each of them gets the requirements, in front
  * of the user's own; those that are there already are not added again.
@@ -24,7 +32,7 @@ export function affinityOperations({ spec }: AdmittedPod, { labels, node }: Node
     ...(matchFields.length > 0 && { matchFields }),
   };
   if (Object.keys(needs).length === 0) return [];
-  const at = ['spec', 'affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'] as const;
+  const at = requiredAffinity;
   const terms = requiredTerms(spec);
   if (terms.length > 0) return terms.flatMap((term, i) => termOperations([...at, 'nodeSelectorTerms', i], term, needs));
   // As much of the path as exists already is kept.
