@@ -85,6 +85,22 @@ describe('the patch of a pod', () => {
     expect(after.spec.containers[1]).to.deep.equal({ name: 'b' });
   });
 
+  it('asks in the container that the pod names as its default, before which others may have been put', () => {
+    const outcome = { networks: '[]', resources: new Map([['example.com/vf', 2]]) };
+    const askingOf = (name: string) => {
+      const annotations = { 'kubectl.kubernetes.io/default-container': name };
+      const pod: AdmittedPod = {
+        metadata: { annotations },
+        spec: { containers: [{ name: 'proxy' }, { name: 'main', resources: { limits: { cpu: '1' } } }] },
+      };
+      return patched(pod, outcome).spec.containers.flatMap(c =>
+        c.resources?.requests?.['example.com/vf'] ? c.name : [],
+      );
+    };
+    expect(askingOf('main')).to.deep.equal(['main']);
+    expect(askingOf('gone')).to.deep.equal(['proxy']);
+  });
+
   it('warns where the user asks for less than the networks take, and leaves it', () => {
     const asked = { limits: { 'multinic.fms.io/fast': '1' } };
     const pod: AdmittedPod = { metadata: {}, spec: { containers: [{ name: 'a' }, { name: 'b', resources: asked }] } };

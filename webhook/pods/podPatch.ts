@@ -27,7 +27,7 @@ const maxAnnotationBytes = 262_144;
  * @throws MultiNicError MNN_ANNOTATIONS_TOO_LARGE
  */
 export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: PatchOperation[]; warnings: string[] } {
-  const { metadata, spec } = pod;
+  const { metadata } = pod;
   const { networks, reservation, reservationFor, resources, needs = {} } = outcome;
   const annotations = {
     [annotation.networks]: networks,
@@ -36,7 +36,7 @@ export function podPatch(pod: AdmittedPod, outcome: PodOutcome): { operations: P
   };
   const stale = [annotation.reservation, annotation.reservationFor].filter(name => !(name in annotations));
   checkAnnotationSize({ ...metadata.annotations, ...annotations });
-  const { operations, warnings } = resourceOperations(spec, resources);
+  const { operations, warnings } = resourceOperations(pod, resources);
   return {
     operations: [
       ...setEntries(['metadata', 'annotations'], metadata.annotations, annotations),
@@ -59,12 +59,15 @@ export function checkAnnotationSize(annotations: Readonly<Record<string, string>
   throw new MultiNicError('MNN_ANNOTATIONS_TOO_LARGE', `the pod's annotations have ${bytes} bytes`);
 }
 
+/** Names the container of a pod that kubectl takes where its user names none: the workload's own, where meshes and workflows add others. */
+const defaultContainer = 'kubectl.kubernetes.io/default-container';
+
 /**
- * The scheduler adds up what all containers ask for, including sidecars (KEP-753); ours goes to the first one, unless the user's pod asks for it
- * in any. Devices of other init containers are reused by the kubelet for the first container.
+ * The scheduler adds up what all containers ask for, including sidecars (KEP-753); ours goes to the default one or else the first one, which then has
+ * the devices, unless the user's pod asks for it in any. Devices of other init containers are reused by the kubelet for the first container.
  */
 function resourceOperations(
-  { containers, initContainers }: AdmittedPod['spec'],
+  { metadata, spec: { containers, initContainers } }: AdmittedPod,
   resources: ReadonlyMap<string, number>,
 ): { operations: PatchOperation[]; warnings: string[] } {
   const missing: Record<string, string> = {};
@@ -79,13 +82,15 @@ function resourceOperations(
       warnings.push(`the containers ask for ${asked.join(' + ')} ${name}, the pod's networks take ${count}`);
     }
   }
-  const [first] = containers;
-  if (!first || Object.keys(missing).length === 0) return { operations: [], warnings };
-  const at = ['spec', 'containers', 0, 'resources'];
-  const operations = first.resources
+  const named = containers.findIndex(({ name }) => name === metadata.annotations?.[defaultContainer]);
+  const index = Math.max(0, named);
+  const container = containers[index];
+  if (!container || Object.keys(missing).length === 0) return { operations: [], warnings };
+  const at = ['spec', 'containers', index, 'resources'];
+  const operations = container.resources
     ? [
-        ...setEntries([...at, 'limits'], first.resources.limits, missing),
-        ...setEntries([...at, 'requests'], first.resources.requests, missing),
+        ...setEntries([...at, 'limits'], container.resources.limits, missing),
+        ...setEntries([...at, 'requests'], container.resources.requests, missing),
       ]
     : setEntries(at, undefined, { limits: missing, requests: missing });
   return { operations, warnings };
