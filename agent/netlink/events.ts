@@ -1,6 +1,6 @@
 import { parseAddressInfo } from './address.ts';
 import type { Message } from './codec.ts';
-import { RTM, RTNLGRP } from './constants.ts';
+import { AF, RTM, RTNLGRP } from './constants.ts';
 import { parseLink } from './link.ts';
 import { parseRoute } from './route.ts';
 import { parseRule } from './rule.ts';
@@ -55,7 +55,7 @@ export function parseEvent({ type, payload }: Message): MonitorEvent | undefined
   switch (type) {
     case RTM.NEWLINK:
     case RTM.DELLINK:
-      return { type: 'link', action: actionOf(type), link: parseLink(payload) };
+      return isOfProtocol(payload) ? undefined : { type: 'link', action: actionOf(type), link: parseLink(payload) };
     case RTM.NEWADDR:
     case RTM.DELADDR: {
       const address = parseAddressInfo(payload);
@@ -74,6 +74,11 @@ export function parseEvent({ type, payload }: Message): MonitorEvent | undefined
     default:
       return undefined;
   }
+}
+
+/** Bridges tell of their ports (AF_BRIDGE) without what these are; that a port is deleted there means that it has left the bridge. */
+function isOfProtocol(payload: Buffer): boolean {
+  return payload.readUInt8(0) !== AF.UNSPEC;
 }
 
 /** Message types come in fours: new, delete, get, set. */

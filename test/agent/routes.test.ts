@@ -255,4 +255,35 @@ describe('agent: its routes', function () {
     expect(subject.complete).to.equal(2);
     await subject.settled();
   });
+
+  it('cost nothing where pods come and go whose primary network is a bridge', async () => {
+    await using subject = await Subject.make();
+    populate(subject);
+    const { namespace } = subject;
+    namespace.ip('link', 'add', 'cni0', 'up', 'type', 'bridge');
+    await setTimeout(200); // what tells of the NICs and the bridge has been heard
+    await subject.pass();
+    subject.complete = 0;
+    using pod = new Namespace('pod');
+    namespace.ip(
+      'link',
+      'add',
+      'veth0',
+      'up',
+      'master',
+      'cni0',
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      pod.name,
+    );
+    pod.ip('link', 'set', 'eth0', 'up');
+    pod.ip('link', 'del', 'eth0');
+    await setTimeout(200);
+    await subject.settled();
+    expect(subject.complete).to.equal(0);
+  });
 });

@@ -97,6 +97,21 @@ describe('netlink: what the monitor reports (koffi)', () => {
     expect(next.value).to.have.nested.property('link.name', 'br0');
   });
 
+  it('tells of a link that leaves a bridge as of one that is still there', async () => {
+    const namespace = test.namespace();
+    namespace.ip('link', 'add', 'name', 'br0', 'type', 'bridge');
+    namespace.ip('link', 'add', 'name', 'v0', 'type', 'veth', 'peer', 'name', 'v1');
+    await using monitor = await test.netlink.monitor(namespace.path, ['link']);
+    namespace.ip('link', 'set', 'v0', 'master', 'br0');
+    namespace.ip('link', 'set', 'v0', 'nomaster');
+    namespace.ip('link', 'add', 'name', 'last', 'type', 'bridge');
+    for await (const event of monitor) {
+      if (event.type !== 'link' || event.link.name === 'last') break;
+      expect(event).to.include({ action: 'new' });
+      expect(event.link.kind).to.equal(event.link.name === 'v0' ? 'veth' : 'bridge');
+    }
+  });
+
   it('leaves out new routes of one protocol, however many, and nothing else', async () => {
     const namespace = test.namespace();
     const groups = ['ipv4-route', 'ipv4-rule'] as const;
