@@ -68,6 +68,17 @@ describe('NICs that go', () => {
     const vlan = nic('eth10.5', { netAddress: '10.0.5.0/24', hostIP: '10.0.5.1', mac: '02:00:00:00:00:10' });
     const known = [nic('eth10'), vlan, nic('eth11')];
     expect(places({ known, found: [vlan, nic('eth11')] })).to.deep.equal(['lost eth10 down']);
+    expect(places({ found: [vlan, nic('eth11'), nic('eth12')] }), 'made afterwards').to.deep.equal(['lost eth10 down']);
+  });
+
+  it('go by another name on their rail, also with another address there', () => {
+    const onRail = (name: string, subnet: string): HostNic =>
+      nic(name, { netAddress: subnet, hostIP: subnet, mac: 'mac' });
+    const seen = {
+      known: [onRail('eth10', '10.0.0.0/31')],
+      held: [{ master: 'eth11', netAddress: '10.0.0.0/16', addresses }],
+    };
+    expect(places({ ...seen, found: [onRail('ens1', '10.0.0.6/31')] })).to.deep.equal([]);
   });
 });
 
@@ -91,5 +102,9 @@ describe('NICs that come', () => {
   it('do not where they have only another name', () => {
     const before = [nic('zeth', { hostIP: '10.0.0.10' }), eleven];
     expect(places({ known: before, found })).to.deep.equal([]);
+    const readdressed = [nic('zeth', { mac: '02:00:00:00:00:10' }), eleven];
+    expect(places({ known: readdressed, found })).to.deep.equal([]);
+    const vlan = nic('zeth.5', { netAddress: '10.0.5.0/24', hostIP: '10.0.5.9', mac: '02:00:00:00:00:10' });
+    expect(places({ known: [vlan, eleven], found })).to.deep.equal(['early eth10']);
   });
 });

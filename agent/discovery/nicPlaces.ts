@@ -65,9 +65,17 @@ function isPlaceIn(shared: IpCidr, net: IpCidr): boolean {
   return compareCidrs(shared, net) === 0 || (isPointToPoint(net) && covers(shared, net));
 }
 
-/** Under another name. */
+/** Under another name. VLANs on a NIC have its hardware address, too, but are in other subnets. */
 function isSame(nic: HostNic, other: HostNic): boolean {
-  return (nic.mac !== undefined && nic.mac === other.mac) || (nic.hostIP !== undefined && nic.hostIP === other.hostIP);
+  if (nic.hostIP !== undefined && nic.hostIP === other.hostIP) return true;
+  if (nic.mac === undefined || nic.mac !== other.mac) return false;
+  const subnets = addressesOf(other);
+  return addressesOf(nic).some(({ net }) => subnets.some(each => isAlike(net, each.net)));
+}
+
+/** Which point-to-point subnets belong together only networks say. */
+function isAlike(net: IpCidr, other: IpCidr): boolean {
+  return compareCidrs(net, other) === 0 || (isPointToPoint(net) && isPointToPoint(other));
 }
 
 export const placesConditionType = 'NicsInPlace';
