@@ -45,6 +45,11 @@ export function forwardingKey(family: Family): string {
   return family === 4 ? 'ipv4/ip_forward' : 'ipv6/conf/all/forwarding';
 }
 
+/** A key as sysctl(8) takes it, where dots and slashes change places: `net.ipv4.conf.eth0/100.forwarding`. */
+export function sysctlName(key: string): string {
+  return `net.${key.replaceAll(/[./]/g, separator => (separator === '/' ? '.' : '/'))}`;
+}
+
 export function getSysctl(key: string): SysctlGet {
   return { op: 'sysctl.get', key };
 }

@@ -84,7 +84,7 @@ export class RouteKeeper implements Runnable {
     }
     const conditions = [
       routesCondition(pass),
-      await forwardingCondition(netlink, view),
+      await forwardingCondition(netlink, view, node),
       await reversePathCondition(netlink, view, node),
       await arpAnswersCondition(netlink, view, node),
     ];

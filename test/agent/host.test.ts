@@ -204,6 +204,19 @@ describe('agent: its host', function () {
     namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
     lookAgain();
     await eventually('forwarding is on', async () => (await condition('Forwarding')) === 'True');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.conf.eth2.forwarding=0');
+    lookAgain();
+    await eventually('forwarding is off for a NIC', async () => (await condition('Forwarding')) === 'False');
+    namespace.exec(
+      'sysctl',
+      '-qw',
+      'net.ipv4.ip_forward=0',
+      'net.ipv4.conf.eth1.forwarding=1',
+      'net.ipv4.conf.eth2.forwarding=1',
+    );
+    lookAgain();
+    await eventually('it is on for each NIC', async () => (await condition('Forwarding')) === 'True');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
     expect(await condition('ReversePath')).to.equal('True');
     namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth1.rp_filter=0');
     namespace.ip('link', 'add', 'eth3', 'type', 'veth', 'peer', 'name', 'eth3p');
