@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 
-/** An answer to a GET request. */
+/** An answer to a GET request; HEAD gets the same without the body. */
 export interface GetAnswer {
   readonly status: keyof typeof phrases;
   readonly type?: string;
@@ -34,7 +34,7 @@ export interface GetServer {
 }
 
 /**
- * Answers one GET request a connection, and reads no more of it: node:http would work on all the requests that come in one packet, thousands of
+ * Answers one GET or HEAD request a connection, and reads no more of it: node:http would work on all the requests that come in one packet, thousands of
  * them, before anything else. While there are many connections, those that last are cut off, so that silent ones take no memory and shut nobody out.
  * @param answer must not reject
  */
@@ -68,9 +68,11 @@ export function createGetServer(answer: (path: string) => Promise<GetAnswer>): G
 }
 
 async function serve(socket: Socket, answer: (path: string) => Promise<GetAnswer>): Promise<void> {
-  const path = /^GET (\/[^\s?]*)(?:\?\S*)? HTTP\/1\.[01]\r\n/.exec(await headOf(socket))?.[1];
-  const answered: GetAnswer =
-    path === undefined ? { status: 400, body: 'GET is what is answered\n' } : await answer(path);
+  const request = /^(GET|HEAD) (\/[^\s?]*)(?:\?\S*)? HTTP\/1\.[01]\r\n/.exec(await headOf(socket));
+  const [, method, path = ''] = request ?? [];
+  const answered: GetAnswer = request
+    ? await answer(path)
+    : { status: 400, body: 'GET and HEAD are what is answered\n' };
   const { status, type = 'text/plain; charset=utf-8', body } = answered;
   const head = [
     `HTTP/1.1 ${status} ${phrases[status]}`,
@@ -78,7 +80,7 @@ async function serve(socket: Socket, answer: (path: string) => Promise<GetAnswer
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  socket.end(`${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`, () => socket.destroy());
 }
 
 /** What comes up to the end of a request's head, or of what is read of one. */

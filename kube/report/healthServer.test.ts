@@ -131,6 +131,16 @@ describe('HealthServer', () => {
     await eventually('the silent ones to be closed', () => closed === silent.length);
   });
 
+  it('answers HEAD as GET, without the body', async () => {
+    const { server } = await serve({ ready: { cache: () => 'empty' } });
+    const head = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${server.port}${path}`, { method: 'HEAD' });
+      return [answer.status, answer.headers.get('content-length'), await answer.text()];
+    };
+    expect(await head('/healthz')).to.deep.equal([200, '3', '']);
+    expect(await head('/readyz')).to.deep.equal([503, '30', '']);
+  });
+
   it('fails to start where the port is taken', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
