@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { OpenConnections } from '../process/openConnections.ts';
 
 /** An answer to a GET request; HEAD gets the same without the body. */
 export interface GetAnswer {
@@ -15,11 +16,8 @@ const phrases = {
   503: 'Service Unavailable',
 } as const;
 
-/** Many times as many as ask at once, which are the kubelet and Prometheus. */
-const fewConnections = 50;
-
-/** How long a connection may last while there are more, ms: those that came together are all served before. */
-const shortMs = 1_000;
+/** Many times as many as ask at once, which are the kubelet and Prometheus; more are all served if they come together. */
+const crowd = { few: 50, idleMs: 1_000 };
 
 /** How long a connection may last, ms. */
 const connectionMs = 10_000;
@@ -39,30 +37,19 @@ export interface GetServer {
  * @param answer must not reject
  */
 export function createGetServer(answer: (path: string) => Promise<GetAnswer>): GetServer {
-  /** When each was opened; the oldest first. */
-  const open = new Map<Socket, number>();
-  const thinOut = (now: number): void => {
-    if (open.size <= fewConnections) return;
-    for (const [socket, since] of open) {
-      if (now - since < shortMs) return;
-      socket.destroy();
-    }
-  };
+  const connections = new OpenConnections(crowd);
   const server = createServer({ allowHalfOpen: true }, socket => {
-    const now = performance.now();
-    open.set(socket, now);
-    thinOut(now);
+    connections.opened(socket);
     const late = setTimeout(() => socket.destroy(), connectionMs);
     // Nobody is left to be told why a client is gone.
     socket.on('error', () => undefined);
     socket.once('close', () => {
       clearTimeout(late);
-      open.delete(socket);
     });
     void serve(socket, answer);
   });
   const disconnect = (): void => {
-    for (const socket of open.keys()) socket.destroy();
+    connections.disconnect();
   };
   return { server, disconnect };
 }

@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { keyPairFiles } from '../../certs/reload.ts';
+import { sleep } from '../../kube/api/deadline.ts';
 import { allow } from '../../webhook/review/decision.ts';
 import type { ReviewAnswer } from '../../webhook/review/review.ts';
 import { createApp } from '../../webhook/server/app.ts';
@@ -199,6 +200,65 @@ describe('the admission server, of bodies', function () {
     await closed;
     await eventually('the budget to be given back', () => budget.held === 0);
     expect(await registry.metrics()).to.match(/multinic_admission_unread_total\{code="broken"\} 1\n/);
+  });
+});
+
+describe('the admission server, of many connections', function () {
+  this.timeout(60_000);
+  const few = 20;
+  const stopping = new AbortController();
+  const asked: (() => void)[] = [];
+  let server: Server;
+  let folder: string;
+  let ended: Promise<void>;
+
+  before(async () => {
+    const { folder: own, certificate, caCertificate } = await servingCertificate();
+    folder = own;
+    const logger = pino({ enabled: false });
+    const gate = new Gate(defaultLimits);
+    const bodies = new BodyBudget(defaultLimits.bodyBytes);
+    const reviewers = {
+      '/held': async () => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        asked.push(resolve);
+        await promise;
+        return allow();
+      },
+    };
+    const app = createApp({ reviewers, gate, bodies, metrics: admissionMetrics(new Registry(), gate, bodies), logger });
+    const listening = new AdmissionServer(app, {
+      ...{ port: 0, host: '127.0.0.1', certificate: keyPairFiles(certificate), drainMs: 0, logger },
+      crowd: { few, idleMs: 1000 },
+    });
+    ended = listening.start(stopping.signal);
+    await Promise.race([listening.untilListening(), ended]);
+    server = { port: listening.port, caCertificate };
+  });
+  after(async () => {
+    stopping.abort();
+    await ended;
+    rmSync(folder, { recursive: true });
+  });
+
+  it('cuts off those that are idle, with and without a handshake, and none that is being served', async () => {
+    const to = { host: '127.0.0.1', port: server.port };
+    let closed = 0;
+    const silent = [
+      ...Array.from({ length: few }, () => connectPlain(to)),
+      ...Array.from({ length: few }, () => connect({ ...to, ca: server.caCertificate })),
+    ];
+    for (const socket of silent) socket.on('error', () => undefined).on('close', () => closed++);
+    await sleep(700);
+    const answered = ask(server, review('under way', 1000));
+    await eventually('the review to be worked on', () => asked.length === 1);
+    await sleep(500);
+    expect(closed).to.equal(0);
+    const another = connectPlain(to);
+    await eventually('the silent ones to be closed', () => closed === silent.length);
+    asked[0]?.();
+    expect((await answered).allowed).to.equal(true);
+    another.destroy();
   });
 });
 

@@ -2,13 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { KeyAndCertificate } from '../../certs/authority.ts';
 import type { Follow } from '../../certs/reload.ts';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { type CrowdLimits, OpenConnections } from '../../kube/process/openConnections.ts';
 
 export interface ServerOptions {
   /** 0 takes a free one. */
@@ -20,6 +21,8 @@ export interface ServerOptions {
   clients?: ClientPolicy | undefined;
   /** Time between failing readiness and closing the port: how long it takes until no API server uses the endpoint any more. Default 5,000 ms. */
   drainMs?: number;
+  /** From how many connections on idle ones are cut off. Default: more than all API servers have. */
+  crowd?: CrowdLimits;
   logger: Logger;
 }
 
@@ -30,6 +33,12 @@ export interface ClientPolicy {
   /** Common names that their certificates may have. Default: any. */
   names?: ReadonlySet<string> | undefined;
 }
+
+/**
+ * API servers have as many as reviews that they wait for, no longer than our configurations' timeoutSeconds, and a few that are idle. Each takes some 65 KiB,
+ * and 20 before its handshake: those that any pod can open in half a minute would use up the Deployment's memory.
+ */
+const defaultCrowd: CrowdLimits = { few: 1000, idleMs: 5000 };
 
 /** How long a client may take for the TLS handshake: connections that stay silent hold memory, and there may be thousands of them. */
 const handshakeMs = 10_000;
@@ -148,6 +157,11 @@ export class AdmissionServer implements Runnable {
     const asked = { requestCert: isAsked, rejectUnauthorized: isAsked };
     const options = { ...tls, ...asked, ALPNProtocols: ['http/1.1'], handshakeTimeout: handshakeMs };
     const server = createServer(options, this.#app);
+    const connections = new OpenConnections(this.#options.crowd ?? defaultCrowd);
+    // Before its handshake.
+    server.prependListener('connection', (socket: Socket) => {
+      connections.opened(socket);
+    });
     server.on('secureConnection', (socket: TLSSocket) => {
       const names = clients?.names;
       // An object without properties where there is no certificate, whatever the type says.
@@ -160,7 +174,8 @@ export class AdmissionServer implements Runnable {
     server.keepAliveTimeout = 90_000;
     server.headersTimeout = 32_000;
     server.requestTimeout = maxReviewMs;
-    server.prependListener('request', (_request, response) => {
+    server.prependListener('request', ({ socket }, response) => {
+      connections.used(socket);
       this.#underWay++;
       response.once('close', () => {
         this.#underWay--;
