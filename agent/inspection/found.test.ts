@@ -53,6 +53,15 @@ describe('what an agent finds in a pod', () => {
     ]);
   });
 
+  it('has not all of thousands that were added, which no annotation could hold', () => {
+    const added = Array.from({ length: 5000 }, (_, i) => `10.200.${i >> 8}.${i & 255}/32`);
+    const [isAsMade, [ips = []]] = find({ ...full, 'net1-0': added });
+    expect(isAsMade).to.equal(false);
+    expect(ips)
+      .to.have.length(51)
+      .and.include.members([...first, '10.200.0.2']);
+  });
+
   it('is as it was made where the pod has added an address of excludeCIDRs, which the network gives to nobody', () => {
     const virtual = { ...full, 'net1-1': [...full['net1-1'], '10.200.0.250/32', 'fd00::ff/128'] };
     expect(find(virtual)).to.deep.equal([true, [first, second]]);

@@ -4,6 +4,9 @@ import { bareAddress, tryAddressOf } from '../../core/net/interfaceAddress.ts';
 import type { CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
 import type { AddressInfo, LinkInfo } from '../netlink/netlink.ts';
 
+/** How many of an interface's strange addresses are told: they go into an annotation and the log. */
+const mostTold = 50;
+
 /** What the kernel has in a pod's network namespace. */
 export interface PodDump {
   readonly links: readonly LinkInfo[];
@@ -38,7 +41,7 @@ export function foundOf(entry: CheckpointEntry, dump: PodDump, space: AddressSpa
     interfaces: made.map(({ link }, i) => ({
       network: entry.network,
       interface: link.name,
-      ips: [...(found[i]?.kept ?? []), ...(found[i]?.strange ?? [])],
+      ips: [...(found[i]?.kept ?? []), ...(found[i]?.strange.slice(0, mostTold) ?? [])],
     })),
     isAsMade: found.every(({ kept, strange }, i) => kept.length === made[i]?.ips.length && strange.length === 0),
   };

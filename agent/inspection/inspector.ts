@@ -15,6 +15,9 @@ import type { Netlink } from '../netlink/netlink.ts';
 import { isEnding, type PodSource } from '../pods/podSource.ts';
 import { type AddressSpace, type Found, foundOf } from './found.ts';
 
+/** Most addresses that a pod is looked into with: it may have a million, and the agent as little memory as before. */
+const mostAddresses = 50_000;
+
 export interface InspectorOptions {
   readonly client: KubeClient;
   readonly netlink: Netlink;
@@ -76,7 +79,10 @@ export class Inspector implements Runnable {
     for (const entry of entries) {
       if (entry.state !== 'done' || namespaceIdentity(entry.netns) !== entry.netnsId) return undefined;
       if (entry.pool === undefined) continue;
-      const [links, addresses] = await netlink.run(entry.netns, [{ op: 'link.list' }, { op: 'address.list' }]);
+      const [links, addresses] = await netlink.run(entry.netns, [
+        { op: 'link.list' },
+        { op: 'address.list', most: mostAddresses },
+      ]);
       if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return undefined;
       found.push(foundOf(entry, { links, addresses }, spaceOf(view, entry.network)));
     }

@@ -18,6 +18,7 @@ export async function runList(socket: NetlinkSocket, writer: Writer, op: ListOp,
     write: (sequence: number) => void,
     parse: (payload: Buffer) => Item | undefined,
     keep: (item: Item) => boolean,
+    most?: number,
   ): Promise<Item[]> =>
     socket.dump(
       sequence => {
@@ -29,6 +30,7 @@ export async function runList(socket: NetlinkSocket, writer: Writer, op: ListOp,
         const item = parse(payload);
         return item !== undefined && keep(item) ? item : undefined;
       },
+      most,
     );
   const dev = 'dev' in op && op.dev !== undefined ? context.linkIndex(op.dev) : undefined;
   switch (op.op) {
@@ -43,6 +45,7 @@ export async function runList(socket: NetlinkSocket, writer: Writer, op: ListOp,
         sequence => writeAddressDump(writer, sequence, op),
         parseAddressInfo,
         item => keepsAddress(op, dev, item),
+        op.most,
       );
     case 'route.list':
       return dump(

@@ -6,7 +6,7 @@ import { NLM_F, NLMSG } from './constants.ts';
 import { ErrnoError } from './errors.ts';
 import * as libc from './libc.ts';
 
-const { ENOBUFS, EINTR, EAGAIN } = constants.errno;
+const { ENOBUFS, EINTR, EAGAIN, E2BIG } = constants.errno;
 /** Requests of about this many bytes go to the kernel in one piece. */
 export const sendSize = 60 * 1024;
 /** The kernel's dumps come in datagrams of up to 32 KiB, more only for a link with very many virtual functions. */
@@ -147,13 +147,15 @@ export class NetlinkSocket implements Disposable {
    * Sends a dump request and returns what `decode` makes of each object (undefined: leave it out). Repeats the dump
    * where the kernel says that it changed meanwhile (NLM_F_DUMP_INTR), or dropped a part of it. `write` writes the request
    * with the sequence number that it is given.
+   * @throws RefusedError E2BIG where there are more objects than `most`; the socket is of no use then
    */
   async dump<Item>(
     write: (sequence: number) => Uint8Array,
     decode: (payload: Buffer) => Item | undefined,
+    most = Infinity,
   ): Promise<Item[]> {
     for (let attempt = 1; ; attempt += 1) {
-      const items = await this.#dumpOnce(write, decode);
+      const items = await this.#dumpOnce(write, decode, most);
       if (items !== undefined) return items;
       if (attempt === dumpAttempts) {
         throw new RefusedError({ errno: -EINTR, text: `the list changed during each of ${dumpAttempts} readings` });
@@ -165,6 +167,7 @@ export class NetlinkSocket implements Disposable {
   async #dumpOnce<Item>(
     write: (sequence: number) => Uint8Array,
     decode: (payload: Buffer) => Item | undefined,
+    most: number,
   ): Promise<Item[] | undefined> {
     const sequence = this.nextSequence();
     libc.send(this.fd, write(sequence));
@@ -186,6 +189,7 @@ export class NetlinkSocket implements Disposable {
         const item = decode(message.payload);
         if (item !== undefined) items.push(item);
       }
+      if (items.length > most) throw new RefusedError({ errno: -E2BIG, text: `there are more than ${most}` });
     }
   }
 

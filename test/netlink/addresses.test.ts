@@ -41,6 +41,17 @@ describeEach('netlink: addresses', test => {
     return namespace;
   }
 
+  it('lists no more than the reader wants to hold', async () => {
+    const namespace = prepared();
+    for (const i of [1, 2, 3]) namespace.ip('address', 'add', `10.1.0.${i}/32`, 'dev', 'v0');
+    const list = { op: 'address.list', most: 3 } as const;
+    expect(await test.netlink.one(namespace.path, list)).to.have.length(3);
+    namespace.ip('address', 'add', '10.1.0.4/32', 'dev', 'v0');
+    const failed: unknown = await test.netlink.one(namespace.path, list).catch((error: unknown) => error);
+    expect(failed).to.have.property('code', 'E2BIG');
+    expect(await test.netlink.one(namespace.path, { op: 'address.list' })).to.have.length(4);
+  });
+
   it('adds addresses of both families as ip sees them, and removes them', async () => {
     const namespace = prepared();
     await test.netlink.run(namespace.path, [

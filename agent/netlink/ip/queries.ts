@@ -22,7 +22,9 @@ export async function query(op: QueryOp, place: Place): Promise<Result> {
     case 'address.list': {
       const dev = await deviceOf(op.dev, place);
       const links = await show<IpAddressesJson>(place, ['address', 'show']);
-      return links.flatMap(readAddresses).filter(item => keepsAddress(op, dev, item));
+      const found = links.flatMap(readAddresses).filter(item => keepsAddress(op, dev, item));
+      if (found.length > (op.most ?? Infinity)) throw new IpError(constants.errno.E2BIG, null);
+      return found;
     }
     case 'route.list':
       return listRoutes(op, place);

@@ -23,6 +23,8 @@ export interface AddressList extends OpBase {
   readonly op: 'address.list';
   readonly family?: Family;
   readonly dev?: LinkRef;
+  /** Where there are more it fails with E2BIG: pods may have as many as they like. Default: any number. */
+  readonly most?: number;
 }
 export interface AddressAdd extends OpBase {
   readonly op: 'address.add';
