@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { defaultSocketPath, socketVariable } from '../core/cni/wire.ts';
 import type { PrimaryOptions } from './discovery/hostNics.ts';
@@ -64,7 +65,7 @@ A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:C
  * @returns undefined where help is asked for
  * @throws Error that says what is wrong with which flag
  */
-export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Flags | undefined {
+export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Flags | undefined {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -112,11 +113,17 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Fla
     executable: values.executable,
     healthPort,
     rules: { include: values.include.map(readNicRule), exclude: values.exclude.map(readNicRule) },
-    primary: { withPrimary: values['with-primary'], nodeIp: values['node-ip'] || undefined },
+    primary: { withPrimary: values['with-primary'], nodeIp: readNodeIp(values['node-ip']) },
     netlink,
     probeIntervalMs: readInterval('--probe-interval', values['probe-interval']) * 1000,
     inspectIntervalMs: readInterval('--inspect-interval', values['inspect-interval']) * 1000,
   };
+}
+
+function readNodeIp(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (isIP(text)) return text;
+  throw new Error(`--node-ip must be an address, not "${text}"`);
 }
 
 /** Of the probe, half of it is what an answer may take. @returns seconds */

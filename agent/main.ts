@@ -1,6 +1,7 @@
 /** The node daemon. Only wires; see --help. */
 import { component } from '../core/api/names.ts';
 import { KubeClient } from '../kube/api/client.ts';
+import { runProgram } from '../kube/process/commandLine.ts';
 import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
 import { createLogger } from '../kube/process/log.ts';
 import { createAgent } from './agent.ts';
@@ -40,14 +41,4 @@ async function run(options: Flags): Promise<void> {
   if (installation) await leave(installation, options, netlink, checkpoint, logger);
 }
 
-function main(): Promise<void> {
-  const options = parseFlags(process.argv.slice(2), process.env);
-  if (options) return run(options);
-  process.stdout.write(help);
-  return Promise.resolve();
-}
-
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.exitCode = 1;
-});
+await runProgram({ name: component.agent, help, see: 'docs/reference/agent.md', parseFlags }, run);

@@ -79,21 +79,6 @@ export const defaultPolicy: RotationPolicy = {
   overlapMs: 3600 * 1000,
 };
 
-/** @throws RangeError if certificates would be renewed all the time, or a leaf could outlive its authority */
-export function checkPolicy({ authority, leaf }: RotationPolicy): void {
-  for (const [what, { lifetimeMs, renewBeforeMs }] of Object.entries({ authority, leaf })) {
-    if (renewBeforeMs < lifetimeMs) continue;
-    throw new RangeError(
-      `The ${what} must be renewed later than it is made: ${renewBeforeMs} ms before its end is too early`,
-    );
-  }
-  if (leaf.lifetimeMs > authority.renewBeforeMs) {
-    throw new RangeError(
-      `A leaf (${leaf.lifetimeMs} ms) must not live longer than its authority still does when it is renewed (${authority.renewBeforeMs} ms)`,
-    );
-  }
-}
-
 /**
  * The next step towards good certificates that every API server trusts. Each step is safe alone: the leader may die after any, and another
  * one goes on from what is stored. The order that keeps trust: an authority is in the Secret, then in every caBundle, then (propagation)

@@ -2,21 +2,10 @@
 /** kubectl-multinic. Only wires; see --help. */
 import { messageOf } from '../core/errors.ts';
 import { isNotFound } from '../kube/api/errors.ts';
+import { runProgram } from '../kube/process/commandLine.ts';
 import { runAudit } from './audit.ts';
 import { type AuditFlags, help, type ImportFlags, parseFlags } from './flags.ts';
 import { runImport } from './import.ts';
-
-function readFlags(): AuditFlags | ImportFlags | undefined {
-  try {
-    const flags = parseFlags(process.argv.slice(2));
-    if (!flags) process.stdout.write(help);
-    return flags;
-  } catch (error) {
-    process.stderr.write(`kubectl-multinic: ${messageOf(error)}\nSee "kubectl multinic --help".\n`);
-    process.exitCode = 2;
-    return undefined;
-  }
-}
 
 async function main(flags: AuditFlags | ImportFlags): Promise<void> {
   try {
@@ -38,5 +27,4 @@ function reasonOf(error: unknown): string {
   return messageOf(error);
 }
 
-const flags = readFlags();
-if (flags) await main(flags);
+await runProgram({ name: 'kubectl-multinic', help, see: '"kubectl multinic --help"', parseFlags }, main);

@@ -60,7 +60,15 @@ describe('the command line', () => {
     expect(() => parseFlags(['--cert=c'])).to.throw('--cert and --key must be given together');
     expect(() => parseFlags(['--client-name=a'])).to.throw('--client-name needs --client-ca-file');
     expect(() => parseFlags(['--ca-overlap=1w'])).to.throw('--ca-overlap must be a whole number with s, m, h or d');
-    expect(() => parseFlags(['--cert-lifetime=1d'])).to.throw('The leaf must be renewed later than it is made');
+    expect(() => parseFlags(['--cert-lifetime=1d'])).to.throw(
+      '--cert-renew-before (30d) must be shorter than --cert-lifetime (1d)',
+    );
+    expect(() => parseFlags(['--ca-renew-before=365d'])).to.throw(
+      '--ca-renew-before (365d) must be shorter than --ca-lifetime (365d)',
+    );
+    expect(() => parseFlags(['--ca-renew-before=89d'])).to.throw(
+      '--cert-lifetime (90d) must not be longer than --ca-renew-before (89d)',
+    );
     expect(() => parseFlags(['--port', '70000'])).to.throw(
       '--port must be a whole number from 0 to 65535, not "70000"',
     );

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { checkPolicy, defaultPolicy, type RotationPolicy } from '../certs/plan.ts';
+import { defaultPolicy, type RotationPolicy } from '../certs/plan.ts';
 import type { KeyPairPaths } from '../certs/reload.ts';
 import { certificates, systemNamespace } from '../core/api/names.ts';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -123,7 +123,7 @@ const policyOptions = {
   'ca-overlap': { type: 'string', default: formatDuration(overlapMs) },
 } as const;
 
-/** @throws RangeError if one is no duration, or they do not go together */
+/** @throws RangeError if one is no duration, certificates would be renewed all the time, or a leaf could outlive its authority */
 function policyOf(values: Readonly<Record<keyof typeof policyOptions, string>>): RotationPolicy {
   const duration = (flag: keyof typeof policyOptions): number => parseDuration(`--${flag}`, values[flag]);
   const policy = {
@@ -132,7 +132,18 @@ function policyOf(values: Readonly<Record<keyof typeof policyOptions, string>>):
     propagationMs: duration('ca-propagation'),
     overlapMs: duration('ca-overlap'),
   };
-  checkPolicy(policy);
+  const shorter = (flag: keyof typeof policyOptions, than: keyof typeof policyOptions): void => {
+    if (duration(flag) < duration(than)) return;
+    throw new RangeError(`--${flag} (${values[flag]}) must be shorter than --${than} (${values[than]})`);
+  };
+  shorter('cert-renew-before', 'cert-lifetime');
+  shorter('ca-renew-before', 'ca-lifetime');
+  // When an authority is renewed, it has that long left.
+  if (policy.leaf.lifetimeMs > policy.authority.renewBeforeMs) {
+    throw new RangeError(
+      `--cert-lifetime (${values['cert-lifetime']}) must not be longer than --ca-renew-before (${values['ca-renew-before']})`,
+    );
+  }
   return policy;
 }
 

@@ -4,8 +4,8 @@ import { authorityFile, type Follow, keyPairFiles } from '../certs/reload.ts';
 import type { CertificateOptions } from '../controller/certificates/options.ts';
 import { createController } from '../controller/controller.ts';
 import { certificates, component } from '../core/api/names.ts';
-import { messageOf } from '../core/errors.ts';
 import { KubeClient } from '../kube/api/client.ts';
+import { runProgram } from '../kube/process/commandLine.ts';
 import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
 import { createLogger } from '../kube/process/log.ts';
 import { HealthServer } from '../kube/report/healthServer.ts';
@@ -64,17 +64,4 @@ function clientsOf({ authorityFile: path, names }: NonNullable<Flags['clients']>
   return { authority: authorityFile(path), names };
 }
 
-function readFlags(): Flags | undefined {
-  try {
-    const flags = parseFlags(process.argv.slice(2));
-    if (!flags) process.stdout.write(help);
-    return flags;
-  } catch (error) {
-    process.stderr.write(`multi-nic-webhook: ${messageOf(error)}\n\n${help}`);
-    process.exitCode = 2;
-    return undefined;
-  }
-}
-
-const flags = readFlags();
-if (flags) await serve(flags);
+await runProgram({ name: component.webhook, help, see: 'docs/reference/webhook.md', parseFlags }, serve);

@@ -1,0 +1,42 @@
+import { messageOf } from '../../core/errors.ts';
+
+/** A program of ours, as its user sees it. */
+export interface Program<Flags> {
+  readonly name: string;
+  /** What `--help` prints. */
+  readonly help: string;
+  /** Where somebody with a wrong command line reads on; an image has no shell to ask for the help in. */
+  readonly see: string;
+  /** @returns undefined where help is asked for. @throws Error with what is wrong with which flag */
+  readonly parseFlags: (args: readonly string[]) => Flags | undefined;
+}
+
+/**
+ * Runs this process's program as its command line says, or answers `--help`. What is wrong with the command line is told in two lines: a
+ * stack, or the whole help, would bury it in the log of a pod.
+ */
+export async function runProgram<Flags>(program: Program<Flags>, run: (flags: Flags) => Promise<void>): Promise<void> {
+  const flags = readFlags(program);
+  if (!flags) return;
+  try {
+    await run(flags);
+  } catch (error) {
+    // Not what Node would print: in an image the line of source that it shows first is the whole program.
+    process.stderr.write(
+      `${program.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    process.exit(1);
+  }
+}
+
+function readFlags<Flags>({ name, help, see, parseFlags }: Program<Flags>): Flags | undefined {
+  try {
+    const flags = parseFlags(process.argv.slice(2));
+    if (!flags) process.stdout.write(help);
+    return flags;
+  } catch (error) {
+    process.stderr.write(`${name}: ${messageOf(error)}\nSee ${see}.\n`);
+    process.exitCode = 2;
+    return undefined;
+  }
+}
