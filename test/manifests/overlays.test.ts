@@ -47,6 +47,18 @@ function podOf(overlay: string, kind: 'Deployment' | 'DaemonSet'): { spec: PodSp
   return { spec, container: spec.containers[0]! };
 }
 
+interface Panel {
+  id: number;
+  title: string;
+  description?: string;
+  gridPos: Record<'x' | 'y' | 'w' | 'h', number>;
+  targets: { expr: string }[];
+}
+
+function readPanels(folder: string): Panel[] {
+  return (JSON.parse(readFileSync(join(folder, 'dashboard.json'), 'utf8')) as { panels: Panel[] }).panels;
+}
+
 /** The file's objects as the API server has them, without what others write. kubectl's own word is not asked: it calls each PodDisruptionBudget "configured". */
 async function stored(cluster: Cluster, file: string): Promise<unknown[]> {
   const { stdout } = await cluster.kubectl(['get', '-f', file, '-o', 'json']);
@@ -238,24 +250,46 @@ describe('Overlays', function () {
       await cluster().kubectl(['delete', '-f', '-'], { input });
     });
 
-    it('alerts name metrics and labels that there are', () => {
+    it('alerts and the dashboard name metrics and labels that there are', () => {
       const sources = globSync('{kube,webhook,controller,agent}/**/*.ts', { cwd: root });
       const metrics = sources.flatMap(path => metricsIn(readFileSync(join(root, path), 'utf8')));
       const known = new Map(metrics.map(({ name, labels }) => [name, labels]));
       const { spec } = parse(readFileSync(join(folder, 'rules.yaml'), 'utf8')) as {
         spec: { groups: { rules: { alert: string; expr: string }[] }[] };
       };
-      const rules = spec.groups.flatMap(group => group.rules);
+      const rules = spec.groups.flatMap(group => group.rules).map(({ alert, expr }) => [alert, expr] as const);
+      const shown = readPanels(folder).flatMap(({ title, targets }) =>
+        targets.map(({ expr }) => [title, expr] as const),
+      );
       expect(rules.length).to.be.greaterThan(5);
-      for (const { alert, expr } of rules) {
+      expect(shown.length).to.be.greaterThan(5);
+      // Prometheus has these of where it scrapes, and `le` of a histogram.
+      const added = ['job', 'pod', 'node', 'le'];
+      for (const [where, expr] of [...rules, ...shown]) {
+        const labels = [...added];
         for (const [, name = '', selector = ''] of expr.matchAll(/\b(multinic_\w+)(?:\{([^}]*)\})?/g)) {
           const metric = known.has(name) ? name : name.replace(/_(bucket|count|sum)$/, '');
-          expect([...known.keys()], `${alert}: ${name}`).to.include(metric);
+          expect([...known.keys()], `${where}: ${name}`).to.include(metric);
+          labels.push(...known.get(metric)!);
           for (const [, label] of selector.matchAll(/(\w+)\s*(?:=|!=|=~|!~)/g)) {
-            expect([...known.get(metric)!, 'job'], `${alert}: ${name}`).to.include(label);
+            expect([...known.get(metric)!, 'job'], `${where}: ${name}`).to.include(label);
           }
         }
+        for (const [, by = ''] of expr.matchAll(/\bby \(([^)]*)\)/g)) {
+          expect(labels, `${where}: ${expr}`).to.include.members(by.split(', '));
+        }
       }
+    });
+
+    it('the dashboard says of each panel what it means, and no panel covers another', () => {
+      const panels = readPanels(folder);
+      expect(panels.filter(({ description }) => !description)).to.deep.equal([]);
+      expect(new Set(panels.map(({ id }) => id)).size).to.equal(panels.length);
+      const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+        Array.from({ length: w * h }, (_, i) => `${x + (i % w)} ${y + Math.floor(i / w)}`),
+      );
+      expect(new Set(cells).size).to.equal(cells.length);
+      expect(Math.max(...panels.map(({ gridPos: { x, w } }) => x + w))).to.equal(24);
     });
   });
 });
