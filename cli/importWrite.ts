@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MultiNicNetwork } from '../core/api/types.ts';
 import { MultiNicError } from '../core/errors.ts';
+import { changedPages } from '../core/layout/assignHostIndexes.ts';
 import { newPage } from '../core/layout/cidrPage.ts';
-import { changedPages, hostIndexes, type HostPage, pageName } from '../core/layout/hostIndex.ts';
+import { hostIndexes, type HostPage, pageName } from '../core/layout/hostIndex.ts';
 import type { ImportPlan } from '../core/predecessor/plan.ts';
 import type { KubeClient } from '../kube/api/client.ts';
 import { isConflict } from '../kube/api/errors.ts';

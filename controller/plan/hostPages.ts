@@ -1,6 +1,7 @@
 import type { InterfaceIndex } from '../../core/api/types.ts';
+import { assignHostIndexes, changedPages } from '../../core/layout/assignHostIndexes.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
-import { assignHostIndexes, hostIndexes, type HostPage } from '../../core/layout/hostIndex.ts';
+import { hostIndexes, type HostPage } from '../../core/layout/hostIndex.ts';
 import { hostSubnetLayout, isExcluded, type Layout, podCidr } from '../../core/layout/layout.ts';
 import { tryParseCidr } from '../../core/net/cidr.ts';
 import type { Network } from '../../core/network/network.ts';
@@ -44,9 +45,8 @@ export interface HostPagesPlan {
 export function planHostPages(input: HostPagesInput): HostPagesPlan {
   const { network, interfaces, pages, members, exists, held = new Map<string, number>() } = input;
   if (!network.ownAddresses || network.nodeIndependent) {
-    return { ...assignHostIndexes(pages, [], 0, () => false), gone: [] };
+    return { changed: changedPages(pages, new Map()), unassigned: [], gone: [] };
   }
-  const limit = hostIndexCount(network);
   const wanted = new Set([...members, ...held.keys()]);
   const gone: string[] = [];
   for (const host of hostIndexes(pages).keys()) {
@@ -54,7 +54,8 @@ export function planHostPages(input: HostPagesInput): HostPagesPlan {
     if (exists(host)) wanted.add(host);
     else gone.push(host);
   }
-  return { ...assignHostIndexes(pages, [...wanted], limit, usableIndex(network, interfaces), held), gone };
+  const rules = { limit: hostIndexCount(network), usable: usableIndex(network, interfaces), held };
+  return { ...assignHostIndexes(pages, [...wanted], rules), gone };
 }
 
 /** Whether an exclude leaves something of a host index's blocks, on every interface. */

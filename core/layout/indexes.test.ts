@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { apiVersion } from '../api/names.ts';
 import { parseCidr } from '../net/cidr.ts';
 import { readNetwork } from '../network/network.ts';
+import { assignHostIndexes } from './assignHostIndexes.ts';
 import { blocksOf, hostIndexOf } from './hostBlocks.ts';
-import { assignHostIndexes, HostIndexes, hostIndexes, type HostPage, hostsPerPage } from './hostIndex.ts';
+import { HostIndexes, hostIndexes, type HostPage, hostsPerPage } from './hostIndex.ts';
 import { assignInterfaceIndexes } from './interfaceIndex.ts';
 
 const any = (): boolean => true;
@@ -24,7 +25,7 @@ describe('host indexes', () => {
         let pages: HostPage[] = [];
         for (const hosts of steps) {
           const before = hostIndexes(pages);
-          const { changed, unassigned } = assignHostIndexes(pages, hosts, limit, any);
+          const { changed, unassigned } = assignHostIndexes(pages, hosts, { limit, usable: any });
           pages = write(pages, changed);
           const after = hostIndexes(pages);
           expect([...after.keys()].sort()).to.deep.equal(hosts.filter(h => !unassigned.includes(h)).sort());
@@ -71,24 +72,24 @@ describe('host indexes', () => {
 
   it('write one page for one new host', () => {
     const hosts = Array.from({ length: 200 }, (_, i) => `n${i}`);
-    const { changed: pages } = assignHostIndexes([], hosts, 1024, any);
+    const { changed: pages } = assignHostIndexes([], hosts, { limit: 1024, usable: any });
     expect(pages.map(p => p.hosts.length)).to.deep.equal([hostsPerPage, hostsPerPage, hostsPerPage, 8]);
-    const { changed } = assignHostIndexes(pages, [...hosts, 'new'], 1024, any);
+    const { changed } = assignHostIndexes(pages, [...hosts, 'new'], { limit: 1024, usable: any });
     expect(changed.map(p => p.page)).to.deep.equal([3]);
     expect(changed[0]?.hosts.at(-1)).to.deep.equal({ hostName: 'new', hostIndex: 200 });
   });
 
   it('let a freed index rest until the end is reached', () => {
-    const { changed: pages } = assignHostIndexes([], ['a', 'b', 'c'], 4, any);
-    const gone = write(pages, assignHostIndexes(pages, ['b', 'c'], 4, any).changed);
-    const next = write(gone, assignHostIndexes(gone, ['b', 'c', 'd'], 4, any).changed);
+    const { changed: pages } = assignHostIndexes([], ['a', 'b', 'c'], { limit: 4, usable: any });
+    const gone = write(pages, assignHostIndexes(pages, ['b', 'c'], { limit: 4, usable: any }).changed);
+    const next = write(gone, assignHostIndexes(gone, ['b', 'c', 'd'], { limit: 4, usable: any }).changed);
     expect(hostIndexes(next).get('d')).to.equal(3);
-    const last = write(next, assignHostIndexes(next, ['b', 'c', 'd', 'e'], 4, any).changed);
+    const last = write(next, assignHostIndexes(next, ['b', 'c', 'd', 'e'], { limit: 4, usable: any }).changed);
     expect(hostIndexes(last).get('e')).to.equal(0);
   });
 
   it('skip what may not be given out', () => {
-    const { changed } = assignHostIndexes([], ['a', 'b'], 8, index => index !== 0 && index !== 2);
+    const { changed } = assignHostIndexes([], ['a', 'b'], { limit: 8, usable: index => index !== 0 && index !== 2 });
     expect(changed[0]?.hosts.map(h => h.hostIndex)).to.deep.equal([1, 3]);
   });
 });
