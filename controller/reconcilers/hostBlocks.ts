@@ -9,6 +9,7 @@ import type { DeleteOptions } from '../../kube/api/clientOptions.ts';
 import { isLostRace, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, nodes } from '../../kube/api/resources.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
+import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
 import { heldIndex } from '../plan/heldIndex.ts';
@@ -46,7 +47,7 @@ export class HostBlocks {
       if (read.kind === 'gone') this.#unassigned.delete(name);
       if (read.kind !== 'usable') return;
       try {
-        await this.#allocate(read.known.object, read.known.state.network, signal);
+        await this.#allocate(read.known, signal);
         return;
       } catch (error) {
         if (!(isLostRace(error) || isNotFound(error)) || attempt === attempts) throw error;
@@ -54,16 +55,18 @@ export class HostBlocks {
     }
   }
 
-  async #allocate(object: MultiNicNetwork, network: Network, signal: AbortSignal): Promise<void> {
+  async #allocate(known: KnownNetwork, signal: AbortSignal): Promise<void> {
     const { informers } = this.#context;
+    const { object, state } = known;
+    const { network } = state;
     const cached = [...informers.cidrs.list()].filter(({ spec }) => spec.network === network.name);
-    const plan = this.#plan(object, network, cached, () => true);
+    const plan = this.#plan(known, cached, () => true);
     this.#unassigned.set(network.name, plan.unassigned);
     if (plan.changed.length === 0 && cached.every(page => isOwned(page, object))) return;
     const stored = await this.#readPages(object, signal);
-    const gone = await this.#confirmGone(this.#plan(object, network, stored, () => true).gone, signal);
+    const gone = await this.#confirmGone(this.#plan(known, stored, () => true).gone, signal);
     const held = await this.#readHeld(network, stored, signal);
-    const decided = this.#plan(object, network, stored, host => gone.has(host), held);
+    const decided = this.#plan(known, stored, host => gone.has(host), held);
     await this.#write(object, stored, decided.changed, signal);
     this.#unassigned.set(network.name, decided.unassigned);
     this.#context.logger.info(
@@ -77,8 +80,7 @@ export class HostBlocks {
    * @param held see {@link HostPagesInput}
    */
   #plan(
-    object: MultiNicNetwork,
-    network: Network,
+    { object, state: { network } }: KnownNetwork,
     pages: readonly Cidr[],
     isGone: (host: string) => boolean,
     held?: ReadonlyMap<string, number>,
