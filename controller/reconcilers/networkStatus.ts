@@ -1,13 +1,18 @@
 import { component, extendedResourceName } from '../../core/api/names.ts';
-import type { Condition, InterfaceIndex, MultiNicNetwork, MultiNicNetworkStatus } from '../../core/api/types.ts';
-import { isSamePosition, positionKey } from '../../core/layout/interfaceIndex.ts';
+import type { InterfaceIndex, MultiNicNetwork, MultiNicNetworkStatus } from '../../core/api/types.ts';
+import { positionKey } from '../../core/layout/interfaceIndex.ts';
 import type { Network } from '../../core/network/network.ts';
 import { capacityState, type HostCapacity, isBeingSetUp } from '../../core/status/capacity.ts';
-import { type DefinitionsState, definitionsSummary, type DevicesProblem } from '../../core/status/definitions.ts';
-import { describePosition, hostsState } from '../../core/status/hosts.ts';
+import {
+  type DefinitionsState,
+  type DefinitionsSummary,
+  definitionsSummary,
+  type DevicesProblem,
+} from '../../core/status/definitions.ts';
+import { hostsState } from '../../core/status/hosts.ts';
 import { networkStatus, sameButCounts, sameStatus, unusableStatus } from '../../core/status/networkStatus.ts';
-import { routeState } from '../../core/status/routes.ts';
-import { hostsApart } from '../../core/status/survey.ts';
+import { type RouteState, routeState } from '../../core/status/routes.ts';
+import { hostsApart, type Survey } from '../../core/status/survey.ts';
 import { isConflict, isInvalid, isNotFound } from '../../kube/api/errors.ts';
 import { multiNicNetworks } from '../../kube/api/resources.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
@@ -18,6 +23,7 @@ import type { ControllerTimes } from '../controllerOptions.ts';
 import { hostIndexCount } from '../plan/hostPages.ts';
 import { planInterfaces } from '../plan/interfaces.ts';
 import { InterfaceReuse, noReuse, type Reuse } from './interfaceReuse.ts';
+import { tellConditions, tellReuse } from './networkEvents.ts';
 
 /** The sources of those parts of a status that the API server does not know. */
 export interface StatusSources {
@@ -87,8 +93,8 @@ export class NetworkStatuses {
       throw error;
     }
     this.#written.set(name, performance.now());
-    this.#tell(object, status);
-    this.#tellReuse(object, status, reuse);
+    tellConditions(this.#context, object, status);
+    tellReuse(this.#context, { object, status, free: reuse.free });
     return later;
   }
 
@@ -117,7 +123,7 @@ export class NetworkStatuses {
     { free, kept }: Reuse,
     of: Parameters<typeof networkStatus>[1],
   ): MultiNicNetworkStatus {
-    const { surveys, view, informers } = this.#context;
+    const { surveys, view } = this.#context;
     const { network } = state;
     const survey = surveys.survey(network);
     const { interfaces, unassigned } = planInterfaces({
@@ -143,19 +149,28 @@ export class NetworkStatuses {
         this.#capacityOf({ object, state }, metadata.name, hasIndex),
       ]),
     );
+    const facts = {
+      ...{ survey, hosts, capacity, interfaces },
+      definitions: this.#definitions(object, network),
+      routes: this.#routes(network, survey, hasIndex),
+      ...(network.ownAddresses && { addresses: this.#context.addresses.of(network) }),
+      ...this.#deviceResources(network, of.stored),
+    };
+    return networkStatus(facts, of);
+  }
+
+  #definitions(object: MultiNicNetwork, network: Network): DefinitionsSummary {
     const stored = object.status?.conditions?.find(({ type }) => type === 'DefinitionsReady');
     const devices = this.#sources.devices(network);
-    const definitions = definitionsSummary(
-      { ...this.#sources.definitions(object), ...(devices && { devices }) },
-      stored,
-    );
+    return definitionsSummary({ ...this.#sources.definitions(object), ...(devices && { devices }) }, stored);
+  }
+
+  #routes(network: Network, survey: Survey, hasBlock: (host: string) => boolean): RouteState {
+    const { view, informers } = this.#context;
     // A host without a Node, described by a user, has no agent that could report.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
     const apart = new Map(network.subnets.map(({ family }) => [family, hostsApart(survey, family)]));
-    const routes = routeState(network, withAgent, view.networkNames(), hasIndex, apart);
-    const addresses = network.ownAddresses ? { addresses: this.#context.addresses.of(network) } : {};
-    const facts = { survey, hosts, capacity, definitions, routes, interfaces, ...addresses };
-    return networkStatus({ ...facts, ...this.#deviceResources(network, of.stored) }, of);
+    return routeState(network, withAgent, { networkNames: view.networkNames(), hasBlock, apart });
   }
 
   /** A new leader, or a policy that is gone for a while, takes nothing from pods that run. */
@@ -177,46 +192,6 @@ export class NetworkStatuses {
     // A node whose links are all down has none of the resource, which is what there is to publish.
     return this.#sources.nodeCapacity(known, host) === 0 ? 'published' : 'waiting';
   }
-
-  #tellReuse(object: MultiNicNetwork, status: MultiNicNetworkStatus, { free }: Reuse): void {
-    const { events, logger } = this.#context;
-    for (const before of object.status?.interfaces ?? []) {
-      const now = status.interfaces?.find(({ index }) => index === before.index);
-      if (!free.has(before.index) || !now || isSamePosition(before, now)) continue;
-      const detail =
-        `interface index ${now.index} is that of ${describePosition(now)} from now on: no host has had ` +
-        `${describePosition(before)} since ${before.goneSince}, and nobody holds addresses under it`;
-      logger.info({ network: object.metadata.name, before, now }, 'interface index given to another NIC');
-      events.record(object, 'Normal', 'InterfaceIndexReused', detail);
-    }
-  }
-
-  /** Events for conditions that changed: a Warning if one needs attention, and a Normal event when the network becomes ready. */
-  #tell(object: MultiNicNetwork, status: MultiNicNetworkStatus): void {
-    for (const condition of status.conditions ?? []) {
-      const before = object.status?.conditions?.find(({ type }) => type === condition.type);
-      if (before?.status === condition.status && before.reason === condition.reason) continue;
-      const kind = eventKind(condition);
-      if (kind)
-        this.#context.events.record(object, kind, condition.reason, condition.message || 'the network is ready');
-    }
-  }
-}
-
-/** Reasons that do not pass by themselves. `Ready` repeats the reason of another condition, which has its own event. */
-const alarming = new Set([
-  'SpecUnusable',
-  'HostIndexesFull',
-  'InterfaceIndexesFull',
-  'NameTaken',
-  'RoutesFailed',
-  'NoDeviceResource',
-  'SriovObjectsMissing',
-]);
-
-function eventKind({ type, status, reason }: Condition): 'Normal' | 'Warning' | undefined {
-  if (type === 'Ready') return status === 'True' ? 'Normal' : reason === 'SpecUnusable' ? 'Warning' : undefined;
-  return alarming.has(reason) && reason !== 'SpecUnusable' ? 'Warning' : undefined;
 }
 
 function isUrgent(stored: MultiNicNetworkStatus | undefined, next: MultiNicNetworkStatus): boolean {

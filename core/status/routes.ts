@@ -17,19 +17,24 @@ export interface RouteState {
   condition: NewCondition;
 }
 
+/** What else there is to know beside what the agents say. */
+export interface RouteFacts {
+  /** All networks of the cluster. */
+  networkNames: Iterable<string>;
+  /** Whether a host has its address block; without it there are no routes to it yet. */
+  hasBlock: (host: string) => boolean;
+  /** Hosts to whose pods no routes lead, of each family that the network's addresses are of. Default: none. */
+  apart?: HostsApart;
+}
+
 /**
  * Sums up what the agents say. An agent has one condition for all networks; while it is False its message names the networks
  * that fail, and one that names none of the cluster's speaks for all.
- * @param networkNames all networks of the cluster
- * @param hasBlock whether a host has its address block; without it there are no routes to it yet
- * @param apart hosts to whose pods no routes lead, of each family that the network's addresses are of
  */
 export function routeState(
   network: { name: string; l3: boolean },
   hosts: readonly MemberHost[],
-  networkNames: Iterable<string>,
-  hasBlock: (host: string) => boolean,
-  apart: HostsApart = new Map(),
+  { networkNames, hasBlock, apart = new Map() }: RouteFacts,
 ): RouteState {
   if (!network.l3) return state('N/A', '', 'NotNeeded', 'the network is not in l3 or l3s mode');
   const known = new Set(networkNames);

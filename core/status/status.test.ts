@@ -99,11 +99,13 @@ describe('mergeConditions', () => {
 describe('routeState', () => {
   const l3 = { name: 'net', l3: true };
   const state = (hosts: HostInterface[], hasBlock = (): boolean => true) =>
-    routeState(l3, surveyHosts(network(), hosts).members, ['net', 'other'], hasBlock);
+    routeState(l3, surveyHosts(network(), hosts).members, { networkNames: ['net', 'other'], hasBlock });
   const done = host('a', [two], { status: 'True' });
 
   it('needs none outside l3', () => {
-    expect(routeState({ name: 'net', l3: false }, [], ['net'], () => true).routeStatus).to.equal('N/A');
+    expect(
+      routeState({ name: 'net', l3: false }, [], { networkNames: ['net'], hasBlock: () => true }).routeStatus,
+    ).to.equal('N/A');
   });
 
   it('waits for agents that have not reported and for hosts without a block', () => {
@@ -134,7 +136,7 @@ describe('routeState', () => {
     const stateOf = (hosts: HostInterface[], families: (4 | 6)[] = [4]) => {
       const survey = surveyHosts(network({}, { masterNets: [] }), hosts);
       const apart = new Map(families.map(family => [family, hostsApart(survey, family)]));
-      return routeState(l3, survey.members, ['net'], () => true, apart);
+      return routeState(l3, survey.members, { networkNames: ['net'], hasBlock: () => true, apart });
     };
     const [a, c] = [at('a', [two, '172.20.2.1']), at('c', [one, '172.20.1.3'], [two, '172.20.2.3'])];
     const alone = at('b', ['172.20.9.0/31', '172.20.9.0'], ['172.20.9.2/31', '172.20.9.2']);
@@ -245,7 +247,7 @@ describe('networkStatus', () => {
       { installed: true, wanted: 1, ready: 1, foreign: [], failures: new Map() },
       undefined,
     );
-    const routes = routeState(network(), survey.members, ['net'], () => true);
+    const routes = routeState(network(), survey.members, { networkNames: ['net'], hasBlock: () => true });
     const interfaces = [{ index: 0, netAddress: two, ordinal: 0 }];
     const capacity = capacityState(network(), [['a', node]]);
     return networkStatus({ survey, hosts, capacity, definitions, routes, interfaces }, { ...of, stored });
