@@ -1,6 +1,6 @@
 import { isMultiNicError } from '../../core/errors.ts';
 import { claimsOnNode } from '../../core/pool/claim.ts';
-import { type GrantRequest } from '../../kube/grants/grant.ts';
+import type { GrantRequest } from '../../kube/grants/grant.ts';
 import { PoolFullError } from '../../kube/pools/poolFull.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 
