@@ -10,6 +10,8 @@ export interface ControllerTimes {
   batchMs: number;
   /** A network's status is written at most once in this time, except for changes that agents wait for. */
   statusIntervalMs: number;
+  /** How long nobody else gets the host index of a host that is gone: longer than it takes until a watch that has died silently is noticed. */
+  hostIndexRestMs: number;
   /** How long an interface index is kept after the last host has lost its NIC, even if none is left for others. */
   interfaceAbsenceMs: number;
   sweepIntervalMs: number;
@@ -28,6 +30,7 @@ export interface ControllerTimes {
 export const defaultTimes: ControllerTimes = {
   batchMs: 300,
   statusIntervalMs: 5_000,
+  hostIndexRestMs: 5 * 60_000,
   interfaceAbsenceMs: 10 * 60_000,
   sweepIntervalMs: 15_000,
   auditIntervalMs: 10 * 60_000,

@@ -34,10 +34,10 @@ const catchUpMs = 50;
 export function createQueues(
   context: LeaderContext,
   optional: OptionalResources,
-  times: Pick<ControllerTimes, 'statusIntervalMs' | 'interfaceAbsenceMs' | 'sweepIntervalMs'>,
+  times: Pick<ControllerTimes, 'statusIntervalMs' | 'hostIndexRestMs' | 'interfaceAbsenceMs' | 'sweepIntervalMs'>,
   observer: Metrics['queues'] | undefined,
 ): Queues {
-  const blocks = new HostBlocks(context);
+  const blocks = new HostBlocks(context, times.hostIndexRestMs);
   const definitions = new Definitions(context, optional);
   const sriovObjects = new SriovObjects(context, optional);
   const capacities = new NodeCapacities(context, sweepsKept * times.sweepIntervalMs);
@@ -70,9 +70,10 @@ export function createQueues(
   const statusQueue = queue('network-status', (key, signal) => statuses.reconcile(key, signal));
   return {
     hostBlocks: queue('host-blocks', async (key, signal) => {
-      await blocks.reconcile(key, signal);
+      const result = await blocks.reconcile(key, signal);
       // After the copies have seen what was written.
       statusQueue.addAfter(key, catchUpMs);
+      return result;
     }),
     statuses: statusQueue,
     definitions: queue(

@@ -9,6 +9,8 @@ import type { DeleteOptions } from '../../kube/api/clientOptions.ts';
 import { isLostRace, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, nodes } from '../../kube/api/resources.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
+import { FirstSeen } from '../../kube/process/firstSeen.ts';
+import type { WorkResult } from '../../kube/process/workQueue.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { readableNetwork } from '../context/readableNetwork.ts';
@@ -28,11 +30,16 @@ const hostsAtOnce = 8;
  */
 export class HostBlocks {
   readonly #context: LeaderContext;
+  readonly #restMs: number;
   /** Hosts for which no index was left, by network. */
   readonly #unassigned = new Map<string, readonly string[]>();
+  /** Hosts that are gone and still have their index, by network. */
+  readonly #absent = new Map<string, FirstSeen>();
 
-  constructor(context: LeaderContext) {
+  /** @param restMs how long nobody else gets the index of a host that is gone, ms (decision 34) */
+  constructor(context: LeaderContext, restMs: number) {
     this.#context = context;
+    this.#restMs = restMs;
   }
 
   /** Hosts of the network for which no index was left when indexes were last given. */
@@ -41,30 +48,29 @@ export class HostBlocks {
   }
 
   /** Handles one network. The pages of one that is gone go with it, by their owner reference. */
-  async reconcile(name: string, signal: AbortSignal): Promise<void> {
+  async reconcile(name: string, signal: AbortSignal): Promise<WorkResult> {
     for (let attempt = 1; ; attempt++) {
       const read = readableNetwork(this.#context.view, name);
-      if (read.kind === 'gone') this.#unassigned.delete(name);
-      if (read.kind !== 'usable') return;
+      if (read.kind === 'gone') for (const known of [this.#unassigned, this.#absent]) known.delete(name);
+      if (read.kind !== 'usable') return {};
       try {
-        await this.#allocate(read.known, signal);
-        return;
+        return await this.#allocate(read.known, signal);
       } catch (error) {
         if (!(isLostRace(error) || isNotFound(error)) || attempt === attempts) throw error;
       }
     }
   }
 
-  async #allocate(known: KnownNetwork, signal: AbortSignal): Promise<void> {
+  async #allocate(known: KnownNetwork, signal: AbortSignal): Promise<WorkResult> {
     const { informers } = this.#context;
     const { object, state } = known;
     const { network } = state;
     const cached = [...informers.cidrs.list()].filter(({ spec }) => spec.network === network.name);
-    const plan = this.#plan(known, cached, () => true);
+    const { plan, hasRested, result } = this.#planResting(known, cached);
     this.#unassigned.set(network.name, plan.unassigned);
-    if (plan.changed.length === 0 && cached.every(page => isOwned(page, object))) return;
+    if (plan.changed.length === 0 && cached.every(page => isOwned(page, object))) return result;
     const stored = await this.#readPages(object, signal);
-    const gone = await this.#confirmGone(this.#plan(known, stored, () => true).gone, signal);
+    const gone = await this.#confirmGone(this.#plan(known, stored, hasRested).gone, signal);
     const held = await this.#readHeld(network, stored, signal);
     const decided = this.#plan(known, stored, host => gone.has(host), held);
     await this.#write(object, stored, decided.changed, signal);
@@ -73,6 +79,32 @@ export class HostBlocks {
       { network: network.name, pages: decided.changed.length, freed: decided.gone, full: decided.unassigned.length },
       'host indexes written',
     );
+    return result;
+  }
+
+  /**
+   * The plan as of the copies. Hosts that are gone keep their index for a while, so that whoever still knows them by it, from a copy that lags
+   * behind, gives nobody addresses that are another host's; but not where others wait for one.
+   */
+  #planResting(known: KnownNetwork, cached: readonly Cidr[]) {
+    const { name } = known.state.network;
+    const seen = this.#absent.get(name) ?? new FirstSeen();
+    this.#absent.set(name, seen);
+    const absent = new Set<string>();
+    let requeueAfterMs = Infinity;
+    const hasRested = (host: string): boolean => {
+      absent.add(host);
+      const leftMs = this.#restMs - seen.ageMs(host);
+      if (leftMs > 0) requeueAfterMs = Math.min(requeueAfterMs, leftMs);
+      return leftMs <= 0;
+    };
+    const plan = this.#plan(known, cached, hasRested);
+    seen.keep(absent);
+    if (plan.unassigned.length > 0) {
+      const all = (): boolean => true;
+      return { plan: this.#plan(known, cached, all), hasRested: all, result: {} };
+    }
+    return { plan, hasRested, result: Number.isFinite(requeueAfterMs) ? { requeueAfterMs } : {} };
   }
 
   /**

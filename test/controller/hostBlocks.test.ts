@@ -98,6 +98,35 @@ describe('Host blocks, against a real API server', function () {
     expect(after.get(highest!)).to.equal(2);
   });
 
+  it('gives nobody else the index of a node that was gone a moment ago, unless no other is left', async () => {
+    site.start({ hostIndexRestMs: 600_000 });
+    // hostBlock 2: four indexes.
+    await site.client.create(multiNicNetworks, network('resting', {}, { hostBlock: 2 }));
+    await addHosts(['n-0']);
+    await allIndexed('resting', 1);
+    await addHosts(['n-1']);
+    await allIndexed('resting', 2);
+    const leave = async (name: string): Promise<void> => {
+      await site.client.delete(nodes, { name });
+      const host = (): Promise<unknown> => site.client.find(hostInterfaces, { name });
+      await eventually('its HostInterface to be deleted', async () => (await host()) === undefined);
+    };
+    await leave('n-1');
+    await addHosts(['n-2']);
+    const others = await allIndexed('resting', 3);
+    expect([...others].sort()).to.deep.equal([
+      ['n-0', 0],
+      ['n-1', 1],
+      ['n-2', 2],
+    ]);
+    await addHosts(['n-1', 'n-3']);
+    const back = await allIndexed('resting', 4);
+    expect([back.get('n-1'), back.get('n-3')]).to.deep.equal([1, 3]);
+    await leave('n-0');
+    await addHosts(['n-4']);
+    await eventually('n-4 to have the index of n-0', async () => (await site.seen.indexes('resting')).get('n-4') === 0);
+  });
+
   it('goes on in a second replica when the leader is killed, with every index where it was', async () => {
     const env = { ...process.env, KUBECONFIG: site.cluster.kubeconfig, LOG_LEVEL: 'error' };
     const leader = spawn(process.execPath, [main], { env, stdio: ['ignore', 'inherit', 'inherit'] });

@@ -107,6 +107,7 @@ export function runController(client: KubeClient, times: Times = {}): Running {
         sweepIntervalMs: 300,
         auditIntervalMs: 500,
         reservationMs: 5_000,
+        hostIndexRestMs: 0,
         definitionRecheckMs: 300,
         ...times,
       },
