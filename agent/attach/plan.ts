@@ -188,7 +188,7 @@ function ptpHost({ containerId }: Attachment, { name, addresses, mac }: Attachme
     ...linkLocalSettings(dev),
     ...ignoreAdvertisements(dev),
     ...(has(4) ? ptpHostSettings4(dev) : []),
-    ...(has(6) ? [setSysctl(interfaceKey(dev, 6, 'forwarding'), 1)] : []),
+    ...(has(6) ? ptpHostSettings6(dev) : []),
     { op: 'link.set', dev, up: true },
     ...networks.flatMap(({ address, family }): Op[] => [
       { op: 'neighbour.replace', dev, address: withoutPrefix(address), mac: podMac },
@@ -199,4 +199,9 @@ function ptpHost({ containerId }: Attachment, { name, addresses, mac }: Attachme
 
 function ptpHostSettings4(dev: string): Op[] {
   return [setSysctl(interfaceKey(dev, 4, 'forwarding'), 1), setSysctl(interfaceKey(dev, 4, 'rp_filter'), 2)];
+}
+
+/** A host may have IPv6 on its NICs and switch it off for new links. */
+function ptpHostSettings6(dev: string): Op[] {
+  return [setSysctl(interfaceKey(dev, 6, 'disable_ipv6'), 0), setSysctl(interfaceKey(dev, 6, 'forwarding'), 1)];
 }

@@ -119,6 +119,33 @@ describe('agent: a pod that selects a network twice', function () {
     await other.del(config);
   });
 
+  /** Whether a pod beside it reaches the addresses of a pod's second attachment. */
+  async function reachesSecond(name: string, pattern: RegExp): Promise<void> {
+    const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 2 } });
+    using sandbox = await Sandbox.make(site, host, name);
+    using beside = await Sandbox.make(site, host, `beside-${name}`);
+    await beside.add(config);
+    await sandbox.add(config, 'net1');
+    const { ips } = await sandbox.add(config, 'net2');
+    for (const { address } of ips.filter(ip => pattern.test(ip.address)))
+      beside.namespace.exec('ping', '-n', '-q', '-c', '1', '-W', '2', address.split('/')[0]!);
+    await beside.del(config);
+    for (const ifname of ['net1', 'net2']) await succeeds(sandbox.call('DEL', config, { ifname }));
+  }
+
+  it('ptp: both have IPv6 where new links of the host have none', async () => {
+    const set = (value: 0 | 1): unknown =>
+      host.namespace.exec(
+        ...['sysctl', '-qw', `net.ipv6.conf.default.disable_ipv6=${value}`, `net.ipv6.conf.all.forwarding=${value}`],
+      );
+    set(1);
+    try {
+      await reachesSecond('without-six', /:/);
+    } finally {
+      set(0);
+    }
+  });
+
   it('macvlan: answers from an address leave by the link that has it', async () => {
     const config = await multusConfig(site, 'macvlan-bridge', { cniArgs: { nics: 1 } });
     using sandbox = await Sandbox.make(site, host, 'two-ways');
