@@ -1,5 +1,6 @@
 import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
+import { isInterfaceName } from '../../core/net/interfaceName.ts';
 import { linkName } from '../attach/attachment.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
@@ -17,6 +18,7 @@ export async function remove(context: CniContext, call: CniCall, { chained }: Cn
   const { checkpoint, netlink } = context;
   const { containerId, ifname, netns } = call;
   const entries = checkpoint.ofCall(containerId, ifname);
+  if (entries.length === 0 && !isInterfaceName(ifname)) return '';
   const unreadable = chained ? checkpoint.unreadable(containerId) : [];
   // Runtimes call DEL more than once, and by then a path such as /proc/PID/ns/net may lead to another sandbox.
   const isOthers = checkpoint.ofNamespace(namespaceIdentity(netns)).some(entry => entry.containerId !== containerId);

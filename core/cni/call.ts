@@ -10,6 +10,7 @@ export interface CniCall {
   readonly containerId: string;
   /** Path of the pod's network namespace; may be '' for DEL. */
   readonly netns: string;
+  /** For DEL also what no interface can be named. */
   readonly ifname: string;
   /** CNI_ARGS, for example K8S_POD_NAMESPACE. */
   readonly args: Readonly<Record<string, string>>;
@@ -43,7 +44,8 @@ export function readCall(env: CniEnvironment): CniCall {
     throw invalid('MNN_CNI_ENVIRONMENT', `CNI_CONTAINERID is ${JSON.stringify(containerId)}`);
   }
   const ifname = env.CNI_IFNAME ?? '';
-  if (ifname !== '' && !isInterfaceName(ifname)) {
+  // A pod's author may have written it; its DEL has nothing to remove, and must not keep the pod from ending.
+  if (ifname !== '' && command !== 'DEL' && !isInterfaceName(ifname)) {
     throw invalid(
       'MNN_CNI_ENVIRONMENT',
       `CNI_IFNAME is ${JSON.stringify(ifname)}, which no Linux interface can be named`,

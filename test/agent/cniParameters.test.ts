@@ -55,6 +55,9 @@ describe('agent: what CNI calls are refused, and how they answer', function () {
       using sandbox = await test.make('names');
       for (const name of ['sixteen-letters-', '.', '..', 'a/b', 'a:b', 'a b', 'a\tb', 'éééééééé']) {
         await refused(4, 'CNI_IFNAME', environment('ADD', sandbox, { CNI_IFNAME: name }), test.config);
+        // Or the pod, whose author wrote the name, could not end.
+        const ending = await callWith(test.host, environment('DEL', sandbox, { CNI_IFNAME: name }), test.config);
+        expect(ending, name).to.deep.equal({ exitCode: 0, stdout: '', stderr: '' });
       }
       await refused(
         4,
