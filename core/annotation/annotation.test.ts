@@ -78,6 +78,7 @@ describe('network-selection annotation', () => {
     ['[{"name":"ok"},{"namespace":"x"}]', /element 2: name/],
     ['[{"name":"ok","interface":"a-name-of-16-cha"}]', /interface/],
     ['[{"name":"ok","interface":"a/b"}]', /interface/],
+    ['[{"name":"ok","interface":"net%d"}]', /interface must be .* none of .*"%"/],
     ['[{"name":"ok","cni-args":[1]}]', /cni-args/],
     ['[{"name":"ok","ips":"10.0.0.1"}]', /ips/],
     ['[{"name":"ok","ips":["10.0.0.1 "]}]', /element 1: ips must be a list of addresses.*"10\.0\.0\.1 "/],

@@ -154,7 +154,7 @@ function checkElement(given: unknown, i: number): NetworkSelection {
   if (value.interface !== undefined && !isInterfaceName(value.interface)) {
     throw invalid(
       i,
-      `interface must be a Linux interface name (1 to 15 characters, none of "/", ":" or space), not ${JSON.stringify(value.interface)}`,
+      `interface must be a Linux interface name (1 to 15 characters, none of "/", ":", "%" or space), not ${JSON.stringify(value.interface)}`,
     );
   }
   checkWishes(value, i);
