@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pino from 'pino';
+import { ApiError } from '../api/errors.ts';
 import { WorkQueue, type WorkQueueOptions } from './workQueue.ts';
 
 type Handler = WorkQueueOptions['handler'];
@@ -141,6 +142,25 @@ describe('WorkQueue', () => {
     queue.add('b');
     await sleep(50);
     expect(runs).to.equal(2);
+  });
+
+  it('says that work failed, but not of each object that somebody else wrote first', async () => {
+    const lines: string[] = [];
+    const logger = pino({ level: 'info' }, { write: line => lines.push(line) });
+    const done = Promise.withResolvers<void>();
+    const errors = [
+      new ApiError(409, { reason: 'Conflict' }, 'PUT'),
+      new ApiError(403, { reason: 'Forbidden' }, 'PUT'),
+    ];
+    const handler = (): Promise<void> => {
+      const error = errors.shift();
+      if (error) return Promise.reject(error);
+      done.resolve();
+      return done.promise;
+    };
+    startQueue(handler, { logger, backoff: { minMs: 1, maxMs: 1 } }).add('a');
+    await done.promise;
+    expect(lines.map(line => (JSON.parse(line) as { err: { status: number } }).err.status)).to.deep.equal([403]);
   });
 
   it('stops: signals the running handler, waits for it, drops the rest', async () => {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Backoff, type BackoffOptions } from '../api/backoff.ts';
+import { isConflict } from '../api/errors.ts';
 import { whenAborted } from '../api/whenAborted.ts';
 import type { Runnable } from './lifecycle.ts';
 
@@ -131,7 +132,10 @@ export class WorkQueue implements Runnable {
       if (!this.#stopping.signal.aborted) {
         outcome = 'error';
         requeueAfterMs = this.#nextDelay(key);
-        logger.error({ err: error, queue: this.name, key, retryInMs: Math.round(requeueAfterMs) }, 'work failed');
+        const retryInMs = Math.round(requeueAfterMs);
+        // Somebody else wrote first, which happens all the time: the next attempt goes by what they wrote.
+        if (isConflict(error)) logger.debug({ queue: this.name, key, retryInMs }, 'an object has changed meanwhile');
+        else logger.error({ err: error, queue: this.name, key, retryInMs }, 'work failed');
       }
     }
     observer?.handled?.(this.name, outcome, (performance.now() - started) / 1000);
