@@ -28,6 +28,8 @@ export class KernelRoutes {
   #links: ReadonlyMap<string, number> = new Map();
   /** Indexes of the links that routes lead out of. */
   readonly #devices = new Set<number>();
+  /** Links that are there, but down: the kernel takes no route out of them, and says that the gateway is wrong. */
+  #down: ReadonlySet<string> = new Set();
   /** Names of links that routes should lead out of but that do not exist, like a bond or a VLAN that is not set up yet. */
   readonly #missing = new Set<string>();
   /** What the last pass deleted. */
@@ -47,6 +49,7 @@ export class KernelRoutes {
     const ownRules = rules.filter(rule => rule.protocol === ownProtocol && isOwnTable(rule.table));
     this.#tables = await this.#chooseTables(networks, rules, ownRules);
     this.#links = new Map(links.map(({ name, index }) => [name, index]));
+    this.#down = new Set(links.filter(({ up }) => !up).map(({ name }) => name));
     this.#devices.clear();
     this.#missing.clear();
     const wantedRules = networks.flatMap(({ name, subnets }) => {
@@ -147,7 +150,7 @@ export class KernelRoutes {
     }
   }
 
-  /** Replaces names of links and networks with numbers. @param lacking gets a line for each route by a link that does not exist */
+  /** Replaces names of links and networks with numbers. @param lacking gets a line for each link that routes cannot lead out of */
   *#resolve(networks: readonly Pick<NetworkRoutes, 'name' | 'routes'>[], lacking: Set<string>): Generator<SetRoute> {
     for (const { name, routes } of networks) {
       const table = this.#tables.get(name);
@@ -157,10 +160,11 @@ export class KernelRoutes {
         if (dev === undefined) {
           this.#missing.add(device);
           lacking.add(`network ${name}: no link ${device}`);
-        } else {
-          this.#devices.add(dev);
-          yield { op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol };
+          continue;
         }
+        this.#devices.add(dev);
+        if (this.#down.has(device)) lacking.add(`network ${name}: ${device} is down`);
+        else yield { op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol };
       }
     }
   }

@@ -41,6 +41,8 @@ export class RouteKeeper implements Runnable {
   readonly #programmer: RouteProgrammer;
   readonly #blocks: OwnBlocks;
   #completeAt = -Infinity;
+  /** The failures that were logged last. */
+  #told = '';
 
   constructor(options: RouteKeeperOptions) {
     this.#options = options;
@@ -67,7 +69,7 @@ export class RouteKeeper implements Runnable {
   }
 
   async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
-    const { netlink, view, writer, node, logger, programmed } = this.#options;
+    const { netlink, view, writer, node, programmed } = this.#options;
     // With an incomplete view, wanted routes would be removed.
     if (!view.synced() || !view.host(node)) return { requeueAfterMs: notReadyMs };
     if (performance.now() >= this.#completeAt + resyncMs) this.#programmer.distrust();
@@ -79,9 +81,7 @@ export class RouteKeeper implements Runnable {
     const blocks = await this.#blocks.reconcile(ownBlocks(view, node));
     const pass = { changes: routes.changes + blocks.changes, failures: [...routes.failures, ...blocks.failures] };
     programmed?.(pass);
-    if (pass.changes > 0 || pass.failures.length > 0) {
-      logger.info({ changes: pass.changes, failures: pass.failures.slice(0, shownFailures) }, 'routes programmed');
-    }
+    this.#log(pass);
     const conditions = [
       routesCondition(pass),
       await forwardingCondition(netlink, view, node),
@@ -91,6 +91,15 @@ export class RouteKeeper implements Runnable {
     const waitMs = (await writer.writeConditions(conditions, signal)) ?? Infinity;
     const resyncInMs = pass.failures.length > 0 ? failedMs : this.#completeAt + resyncMs - performance.now();
     return { requeueAfterMs: Math.min(waitMs, resyncInMs) };
+  }
+
+  /** What fails is tried again every few seconds, and told once. */
+  #log({ changes, failures: all }: Programmed): void {
+    const failures = all.slice(0, shownFailures);
+    const told = failures.join('; ');
+    if (changes === 0 && told === this.#told) return;
+    this.#told = told;
+    this.#options.logger[all.length > 0 ? 'warn' : 'info']({ changes, failures }, 'routes programmed');
   }
 }
 

@@ -51,6 +51,7 @@ class Subject implements AsyncDisposable {
   readonly namespace: Namespace;
   readonly programmer: RouteProgrammer;
   complete = 0;
+  failures: readonly string[] = [];
   #isDue = true;
   readonly #netlink: Netlink;
   readonly #listening: Promise<void>;
@@ -81,7 +82,8 @@ class Subject implements AsyncDisposable {
   /** A pass because the cluster has changed. */
   async pass(): Promise<number> {
     this.#isDue = false;
-    const { changes, complete } = await this.programmer.pass();
+    const { changes, complete, failures } = await this.programmer.pass();
+    this.failures = failures;
     if (complete) this.complete += 1;
     return changes;
   }
@@ -228,6 +230,22 @@ describe('agent: its routes', function () {
     expect(subject.present()).to.have.length(before.length / 2);
     plugIn(subject.namespace, 1);
     await subject.settled();
+    expect(subject.present()).to.deep.equal(before);
+  });
+
+  it('are said to lack a link that is down, not to have wrong gateways, and come back with it', async () => {
+    await using subject = await Subject.make();
+    populate(subject);
+    await subject.pass();
+    const before = subject.present();
+    subject.namespace.ip('link', 'set', 'eth1', 'down');
+    await setTimeout(200); // what tells of that has been heard
+    await subject.pass();
+    expect(subject.failures).to.deep.equal(['network n220: eth1 is down', 'network n221: eth1 is down']);
+    expect(subject.present()).to.have.length(before.length / 2);
+    subject.namespace.ip('link', 'set', 'eth1', 'up');
+    await subject.settled();
+    expect(subject.failures).to.deep.equal([]);
     expect(subject.present()).to.deep.equal(before);
   });
 
