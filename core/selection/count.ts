@@ -6,6 +6,8 @@ export function firstOf(ranked: readonly Candidate[], { count, bestEffort = fals
   const chosen = ranked.slice(0, wanted);
   if (chosen.length === wanted && wanted > 0) return { ok: true, chosen };
   const lacks =
-    chosen.length === 0 ? 'a NIC with bandwidth left' : `${wanted} NICs of the network (it has ${chosen.length})`;
+    chosen.length === 0
+      ? 'a NIC with bandwidth left'
+      : `${wanted} usable NICs of the network (it has ${chosen.length})`;
   return bestEffort && chosen.length > 0 ? { ok: true, chosen, short: lacks } : { ok: false, lacks };
 }

@@ -194,7 +194,7 @@ describe('creating pods, through the real API server', () => {
     [
       'more NICs than any node has',
       networks([{ name: 'routed', 'cni-args': { nics: 3 } }]),
-      /MNN_NO_NODE_FITS: network routed: .*fake-1, fake-2, fake-3 lack 3 NICs of the network \(it has 2\)/,
+      /MNN_NO_NODE_FITS: network routed: .*fake-1, fake-2, fake-3 lack 3 usable NICs of the network \(it has 2\)/,
     ],
     [
       'a NIC that no node has',
