@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import type { HostNic } from '../core/api/types.ts';
 import { Counter, Gauge, Histogram } from '../kube/report/prometheus.ts';
 import type { CallObserver } from './cniServer/calls.ts';
 import type { NicRound } from './probe/connectivityProbe.ts';
@@ -8,6 +9,7 @@ import type { Programmed } from './routes/kernelRoutes.ts';
 export interface AgentMetrics {
   readonly calls: CallObserver;
   readonly routes: (pass: Programmed) => void;
+  readonly nics: (nics: readonly HostNic[]) => void;
   readonly probe: (round: readonly NicRound[]) => void;
 }
 
@@ -49,7 +51,21 @@ export function createAgentMetrics(registry: Registry, attachments: () => number
       changes.inc(pass.changes);
       failures.set(pass.failures.length);
     },
+    nics: nicMetrics(registers),
     probe: probeMetrics(registers),
+  };
+}
+
+function nicMetrics(registers: Registry[]): AgentMetrics['nics'] {
+  const up = new Gauge({
+    name: 'multinic_nic_up',
+    help: 'Whether the link of a NIC that the node offers is up: 1 or 0.',
+    labelNames: ['nic'],
+    registers,
+  });
+  return nics => {
+    up.reset();
+    for (const { interfaceName: nic, linkState } of nics) up.set({ nic }, Number(linkState !== 'down'));
   };
 }
 

@@ -24,6 +24,8 @@ export interface DiscoveryOptions {
   readonly inPods: () => ReadonlySet<string>;
   /** What pods hold of the host's NICs; undefined while that is not known. */
   readonly held: () => readonly AllocatedNic[] | undefined;
+  /** Told all NICs that the HostInterface lists, each time they have been looked at. */
+  readonly found?: (nics: readonly HostNic[]) => void;
   readonly logger: Logger;
   readonly observer?: WorkQueueObserver;
 }
@@ -83,10 +85,12 @@ export class Discovery implements Runnable {
     const { nics, addressed } = await this.#nics();
     const found = [...nics, ...this.#moved(nics)];
     const held = heldNow();
-    const { lost: all, early } = nicPlaces({ known: writer.nics(), found, addressed, held });
-    const lost = all.filter(nic => isOffered(nic, rules));
+    const { lost: gone, early } = nicPlaces({ known: writer.nics(), found, addressed, held });
+    const lost = gone.filter(nic => isOffered(nic, rules));
     const offered = found.filter(nic => !early.includes(nic));
-    const waitMs = await this.#tell([...offered, ...lost].sort(byName), signal);
+    const all = [...offered, ...lost].sort(byName);
+    this.#options.found?.(all);
+    const waitMs = await this.#tell(all, signal);
     if (held) await this.#tellPlaces({ lost, early }, signal);
     const isSteady = lost.length === 0 && early.length === 0;
     return { requeueAfterMs: waitMs ?? (isSteady ? resyncMs : held ? heldMs : unknownMs) };

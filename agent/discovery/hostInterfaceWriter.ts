@@ -106,7 +106,8 @@ export class HostInterfaceWriter {
     const isOfLinks = isSame(withoutLinkStates(current.spec), withoutLinkStates(spec));
     const waitMs = isOfLinks ? this.#toldAt.nics + linkStateMs - this.#now() : 0;
     if (waitMs > 0) return waitMs;
-    this.#logger.info({ nics: nics.map(({ interfaceName }) => interfaceName) }, 'the NICs of the node have changed');
+    const told = nics.map(({ interfaceName, linkState }) => `${interfaceName}${linkState === 'down' ? ' (down)' : ''}`);
+    this.#logger.info({ nics: told }, 'the NICs of the node have changed');
     const options = { signal, fieldManager: component.agent };
     await this.#write(() => this.#client.update(hostInterfaces, { ...current, spec }, options));
     if (isOfLinks) this.#toldAt.nics = this.#now();

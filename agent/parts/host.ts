@@ -36,6 +36,7 @@ export function hostParts(setup: AgentSetup, cluster: ClusterParts): HostParts {
       primary: options.primary,
       inPods: () => checkpoint.movedNics(),
       held: () => records.held(),
+      found: metrics.nics,
     }),
     routes: new RouteKeeper({ ...shared, programmed: metrics.routes }),
     hostRoutes: new HostRoutes({ netlink, checkpoint, logger, observer }),
