@@ -143,7 +143,7 @@ describe('netlink messages', () => {
         12,
       ],
       [
-        fc.record({ family: uint8, dstLength: uint8, srcLength: uint8, table: uint8, action: uint8, flags: uint32 }),
+        fc.record({ family: uint8, srcLength: uint8, table: uint8, action: uint8 }),
         codec.writeRuleHeader,
         codec.parseRuleHeader,
         12,

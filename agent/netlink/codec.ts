@@ -47,11 +47,9 @@ export interface RouteHeader {
 }
 export interface RuleHeader {
   readonly family: number;
-  readonly dstLength: number;
   readonly srcLength: number;
   readonly table: number;
   readonly action: number;
-  readonly flags: number;
 }
 export interface NeighbourHeader {
   readonly family: number;
@@ -182,21 +180,17 @@ export function parseRouteHeader(payload: Buffer): Parsed<RouteHeader> {
 export function writeRuleHeader(writer: Writer, header: Partial<RuleHeader>): void {
   const at = writer.reserve(12);
   writer.setUint8(at, header.family ?? AF.UNSPEC);
-  writer.setUint8(at + 1, header.dstLength ?? 0);
   writer.setUint8(at + 2, header.srcLength ?? 0);
   writer.setUint8(at + 4, header.table ?? 0);
   writer.setUint8(at + 7, header.action ?? 0);
-  writer.setUint32(at + 8, header.flags ?? 0);
 }
 
 export function parseRuleHeader(payload: Buffer): Parsed<RuleHeader> {
   return parsed(payload, 12, {
     family: payload.readUInt8(0),
-    dstLength: payload.readUInt8(1),
     srcLength: payload.readUInt8(2),
     table: payload.readUInt8(4),
     action: payload.readUInt8(7),
-    flags: payload.readUInt32LE(8),
   });
 }
 

@@ -127,19 +127,8 @@ export const RTNH_F = { DEAD: 1, ONLINK: 4, LINKDOWN: 16 } as const;
 export const RTM_F_CLONED = 0x200;
 
 /** Rule attributes (fib_rules.h). */
-export const FRA = {
-  DST: 1,
-  SRC: 2,
-  IIFNAME: 3,
-  PRIORITY: 6,
-  FWMARK: 10,
-  SUPPRESS_PREFIXLEN: 14,
-  TABLE: 15,
-  FWMASK: 16,
-  OIFNAME: 17,
-  PROTOCOL: 21,
-} as const;
-export const FIB_RULE_INVERT = 0x2;
+export const FRA = { SRC: 2, PRIORITY: 6, TABLE: 15, PROTOCOL: 21 } as const;
+export const FR_ACT_TO_TBL = 1;
 
 /** Neighbour attributes and states (neighbour.h). */
 export const NDA = { DST: 1, LLADDR: 2 } as const;

@@ -113,16 +113,9 @@ describe('netlink requests', () => {
     const rule: fc.Arbitrary<Rule> = fc.record(
       {
         from: network,
-        iif: fc.stringMatching(/^[a-z0-9]{1,15}$/),
-        oif: fc.stringMatching(/^[a-z0-9]{1,15}$/),
-        fwmark: uint32,
-        fwmask: uint32,
         table: uint32,
         priority: uint32,
         protocol: fc.integer({ min: 0, max: 255 }),
-        action: fc.constantFrom('lookup' as const, 'blackhole' as const, 'prohibit' as const),
-        not: fc.constant(true),
-        suppressPrefixLength: fc.integer({ min: 0, max: 128 }),
       },
       optional,
     );

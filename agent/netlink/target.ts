@@ -8,8 +8,6 @@ const targetWords = {
   key: '',
   netns: '',
   from: 'from ',
-  to: 'to ',
-  iif: 'iif ',
   gateway: 'via ',
   dev: 'dev ',
   altName: 'altname ',

@@ -175,7 +175,7 @@ function addRule({ from, table }: WantedRule): RuleChange {
 }
 
 function deleteRule(rule: RuleInfo): RuleChange {
-  return { op: 'rule.del', ...rule, action: 'lookup', ignore: ['ENOENT'] };
+  return { op: 'rule.del', ...rule, ignore: ['ENOENT'] };
 }
 
 /** ESRCH: gone meanwhile, for example with its link. */

@@ -1,5 +1,5 @@
 import { isPackable, type PackableOp } from '../changes.ts';
-import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Rule, RuleChange } from '../types.ts';
+import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, RuleChange } from '../types.ts';
 import { linkWords } from './linkCommands.ts';
 import { routeWords } from './routeCommands.ts';
 import { device, flag, type NameOf, option, verb } from './words.ts';
@@ -44,34 +44,21 @@ function addressWords(op: AddressAdd | AddressDel): string[] {
 }
 
 function ruleWords(op: RuleChange): string[] {
-  const action = op.action === undefined || op.action === 'lookup' ? [] : [op.action];
   return [
     ...['rule', verb(op.op)],
-    ...flag('not', op.not),
     ...option('from', op.from),
-    ...option('to', op.to),
-    ...fwmark(op),
-    ...option('iif', op.iif),
-    ...option('oif', op.oif),
     ...option('priority', op.priority),
     ...option('protocol', op.protocol),
-    ...option('suppress_prefixlength', op.suppressPrefixLength),
     // Table 0 is what the kernel says of a rule without one.
     ...option('table', op.table === 0 ? undefined : op.table),
-    ...action,
   ];
 }
 
 /** The words before those of an operation: `ip` does not see a rule's family in its networks. */
 export function optionsOf(op: ChangeOp): readonly string[] {
   if (op.op !== 'rule.add' && op.op !== 'rule.del') return [];
-  const ipv6 = op.family === 6 || (op.from ?? op.to ?? '').includes(':');
-  return ipv6 ? ['-6'] : ['-4'];
-}
-
-function fwmark({ fwmark: mark, fwmask: mask }: Rule): string[] {
-  if (mark === undefined && mask === undefined) return [];
-  return ['fwmark', mask === undefined ? String(mark ?? 0) : `${mark ?? 0}/${mask}`];
+  const isIpv6 = op.from === undefined ? op.family === 6 : op.from.includes(':');
+  return [isIpv6 ? '-6' : '-4'];
 }
 
 function neighbourWords(op: NeighbourChange): string[] {

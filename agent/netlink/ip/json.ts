@@ -67,19 +67,8 @@ export interface IpRouteJson extends IpHopJson {
 
 export interface IpRuleJson {
   readonly priority: number;
-  readonly not?: null;
   readonly src?: string;
   readonly srclen?: number;
-  readonly dst?: string;
-  readonly dstlen?: number;
-  readonly iif?: string;
-  readonly oif?: string;
-  readonly fwmark?: string;
-  readonly fwmask?: string;
   readonly table?: string;
   readonly protocol?: string;
-  readonly suppress_prefixlen?: number;
-  readonly action?: string;
-  readonly goto?: unknown;
-  readonly nop?: unknown;
 }
