@@ -7,7 +7,7 @@ import { interfaceKey, setSysctl } from '../netlink/sysctl.ts';
 import type { Family, LinkAdd, Op } from '../netlink/types.ts';
 import { type Attachment, type AttachmentNic, hostAddress, hostEndName, ptpMac } from './attachment.ts';
 import { defaultRouteOps, noRoutesBefore } from './defaultRoutes.ts';
-import { linkGateways, type PodRoute, podRoutes } from './podRoutes.ts';
+import { byHost, linkGateways, type PodRoute, podRoutes } from './podRoutes.ts';
 import { type SourceRule, sourceRuleOps, sourceRules } from './sourceRules.ts';
 
 /** The operations that make an attachment, in the order of the fields. */
@@ -138,12 +138,10 @@ function ptpWays({ nics }: Attachment): PodRoute[] {
   return nics.flatMap(({ name, addresses }) =>
     addresses.map((address): PodRoute => {
       const network = parseCidr(address);
-      const gateway = linkGateways[network.family];
       const src = withoutPrefix(address);
-      const onlink = network.family === 4 ? { onlink: true } : {};
       return {
         link: name,
-        change: { op: 'route.append', dst: formatCidr(network), gateway, dev: name, src, ...onlink },
+        change: { op: 'route.append', dst: formatCidr(network), dev: name, src, ...byHost(network.family) },
       };
     }),
   );

@@ -9,6 +9,11 @@ import type { Attachment, AttachmentNic } from './attachment.ts';
 /** Next hop of a ptp link: an address that nobody has; both ends know each other's hardware address from permanent neighbour entries. */
 export const linkGateways = { 4: '169.254.1.1', 6: 'fe80::1' } as const;
 
+/** The next hop on a ptp link, whatever the destination. */
+export function byHost(family: Family): Pick<NextHop, 'gateway' | 'onlink'> {
+  return { gateway: linkGateways[family], ...(family === 4 && { onlink: true }) };
+}
+
 /** A route to be made in the pod, and the link that it belongs to. */
 export interface PodRoute {
   readonly link: string;
@@ -70,7 +75,7 @@ function distinct(hops: readonly Hop[]): Hop[] {
 
 function hopOf({ dst, gw }: ResultRoute, nics: readonly AttachmentNic[], routed: boolean): Hop | undefined {
   const family = dst.includes(':') ? 6 : 4;
-  const viaLink = routed ? { gateway: linkGateways[family], ...(family === 4 ? { onlink: true } : {}) } : undefined;
+  const viaLink = routed ? byHost(family) : undefined;
   const first = nics.find(({ addresses }) => addresses.some(address => parseCidr(address).family === family));
   if (gw === undefined || gw === '') return first && { dev: first.name, ...(viaLink ?? ownGateway(first, family)) };
   const gateway = tryParseAddress(gw);

@@ -13,13 +13,15 @@ const nics = [
 /** What the table of the second link, which shares its subnets with the first, has of the pod's routes. */
 function ofSecond(...routes: ResultRoute[]): string[] {
   const made = podRoutes({ routes, defaultRoute: [], nics, plugin });
-  return sourceRuleOps({ nics, masterNets: [] }, sourceRules({ nics, plugin, masterNets: [] }, []), made).flatMap(
-    op => {
-      if (op.op !== 'route.replace' || op.scope === 'link') return [];
-      const hops = op.nexthops ?? [op];
-      return [`${op.dst} ${hops.map(({ gateway, dev }) => `${gateway ?? 'on link'} ${dev}`).join(', ')}`];
-    },
-  );
+  return sourceRuleOps(
+    { nics, plugin, masterNets: [] },
+    sourceRules({ nics, plugin, masterNets: [] }, []),
+    made,
+  ).flatMap(op => {
+    if (op.op !== 'route.replace' || op.scope === 'link') return [];
+    const hops = op.nexthops ?? [op];
+    return [`${op.dst} ${hops.map(({ gateway, dev }) => `${gateway ?? 'on link'} ${dev}`).join(', ')}`];
+  });
 }
 
 describe('routes of a link that shares its subnet with another of the pod', () => {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { parseAddress } from '../../core/net/address.ts';
 import { compareCidrs, contains, formatCidr, type IpCidr, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
-import { type CheckpointEntry, hopsOf } from '../checkpoint/entry.ts';
-import type { NextHop, Op } from '../netlink/types.ts';
+import { type CheckpointEntry, type CheckpointLink, hopsOf } from '../checkpoint/entry.ts';
+import type { NextHop, Op, RouteChange } from '../netlink/types.ts';
 import { type Attachment, hostAddress } from './attachment.ts';
-import { linkLocal, type PodRoute, withHops } from './podRoutes.ts';
+import { byHost, linkLocal, type PodRoute, withHops } from './podRoutes.ts';
 import { railAddresses } from './rails.ts';
 
 /** A routing rule in the pod: packets from the address leave by the link. */
@@ -21,18 +21,18 @@ const rulePriority = 1000;
 
 /**
  * For links that share a subnet with an earlier one of the pod: the main table sends all of its traffic by the first link, even answers from
- * an address of another one, which the network's switches and filters then see on the wrong port. Each such address gets its own table. So does one
- * on a rail, as every rail leads everywhere.
+ * an address of another one, which the network's switches and filters then see on the wrong port; on a ptp link the host drops what is not from
+ * its address. Each such address gets its own table. So does one on a rail, as every rail leads everywhere.
  * @param others the pod's other attachments
  */
 export function sourceRules(attachment: RulePart, others: readonly CheckpointEntry[]): SourceRule[] {
   const { nics, plugin } = attachment;
-  if (plugin.type === 'ptp') return []; // the next hop is the host, whatever the link
-  const earlier = others.flatMap(({ links }) => links.filter(({ hostEnd }) => hostEnd === undefined));
+  const isRouted = plugin.type === 'ptp';
+  const earlier = others.flatMap(({ links }) => links.filter(({ hostEnd }) => (hostEnd !== undefined) === isRouted));
   const seen = new Map<string, string>();
   const shared = new Set<string>();
-  for (const { name, addresses } of [...earlier, ...nics]) {
-    for (const subnet of addresses.map(address => formatCidr(parseCidr(address)))) {
+  for (const { name, subnets } of [...earlier.map(subnetsInEntry), ...nics.map(subnetsOfLink)]) {
+    for (const subnet of subnets) {
       const first = seen.get(subnet) ?? name;
       seen.set(subnet, first);
       if (first !== name) shared.add(subnet);
@@ -40,13 +40,27 @@ export function sourceRules(attachment: RulePart, others: readonly CheckpointEnt
   }
   return nics.flatMap(nic => {
     const { name, addresses } = nic;
-    const rails = new Set(railAddresses(attachment, nic).map(({ net }) => formatCidr(net)));
+    const rails = new Set(isRouted ? [] : railAddresses(attachment, nic).map(({ net }) => formatCidr(net)));
     const needsTable = (subnet: string): boolean =>
       rails.has(subnet) || (shared.has(subnet) && seen.get(subnet) !== name);
     return addresses
       .filter(address => needsTable(formatCidr(parseCidr(address))))
       .map(address => ({ link: name, from: hostAddress(address, parseCidr(address).family), table: tableOf(name) }));
   });
+}
+
+function subnetsOfLink({ name, addresses }: { name: string; addresses: readonly string[] }): LinkSubnets {
+  return { name, subnets: addresses.map(address => formatCidr(parseCidr(address))) };
+}
+
+/** The address of a ptp link stands alone; its subnet is one of the link's routes. */
+function subnetsInEntry({ name, addresses, routes, hostEnd }: CheckpointLink): LinkSubnets {
+  return hostEnd === undefined ? subnetsOfLink({ name, addresses }) : { name, subnets: routes };
+}
+
+interface LinkSubnets {
+  readonly name: string;
+  readonly subnets: readonly string[];
 }
 
 type RulePart = Pick<Attachment, 'nics' | 'plugin' | 'masterNets'>;
@@ -56,12 +70,9 @@ type RulePart = Pick<Attachment, 'nics' | 'plugin' | 'masterNets'>;
  * another one of that subnet: what the one reaches the other does, too. So do all routers of rails. The routes name no source, which the rule has: the
  * kernel refuses one that is still looked up as a duplicate (RFC 4862 §5.4), as those are that plugins have just set.
  */
-export function sourceRuleOps(
-  attachment: Pick<Attachment, 'nics' | 'masterNets'>,
-  rules: readonly SourceRule[],
-  routes: readonly PodRoute[],
-): Op[] {
-  const { nics } = attachment;
+export function sourceRuleOps(attachment: RulePart, rules: readonly SourceRule[], routes: readonly PodRoute[]): Op[] {
+  const { nics, plugin } = attachment;
+  const isRouted = plugin.type === 'ptp';
   const rails = new Map(nics.map(nic => [nic.name, railAddresses(attachment, nic)]));
   const routers = new Set([...rails.values()].flat().map(({ router }) => router));
   const leadsByRails = ({ gateway = '' }: NextHop): boolean => routers.has(gateway);
@@ -70,16 +81,19 @@ export function sourceRuleOps(
     const subnets = subnetsOf(nics.find(({ name }) => name === link)).filter(net => contains(net, parseAddress(src)));
     const rail = rails.get(link)?.find(({ net }) => contains(net, parseAddress(src)));
     const onLink = subnets.map((net): Op => {
-      return { op: 'route.replace', dst: formatCidr(net), dev: link, table, scope: 'link' };
+      const way = isRouted ? byHost(net.family) : { scope: 'link' as const };
+      return { op: 'route.replace', dst: formatCidr(net), dev: link, table, ...way };
     });
+    const hopsFor = (change: RouteChange): NextHop[] => {
+      if (isRouted) return [{ dev: link, ...byHost(src.includes(':') ? 6 : 4) }];
+      const given = hopsOf(change);
+      if (rail && given.some(leadsByRails)) return [{ dev: link, gateway: rail.router }];
+      return given.flatMap(hop => hopBy(link, hop, subnets, nics) ?? []);
+    };
     const others = routes
       .filter(({ change }) => change.table === undefined && change.dst.includes(':') === src.includes(':'))
       .flatMap(({ change }): Op[] => {
-        const given = hopsOf(change);
-        const hops =
-          rail && given.some(leadsByRails)
-            ? [{ dev: link, gateway: rail.router }]
-            : given.flatMap(hop => hopBy(link, hop, subnets, nics) ?? []);
+        const hops = hopsFor(change);
         return hops.length === 0 ? [] : [{ ...withHops(change, hops), op: 'route.replace', table }];
       });
     return [...onLink, ...others, { op: 'rule.add', from, table, priority: rulePriority }];

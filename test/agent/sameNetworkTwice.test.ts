@@ -124,6 +124,7 @@ describe('agent: a pod that selects a network twice', function () {
     const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 2 } });
     using sandbox = await Sandbox.make(site, host, name);
     using beside = await Sandbox.make(site, host, `beside-${name}`);
+    for (const { namespace } of [sandbox, beside]) namespace.exec('sysctl', '-qw', 'net.ipv4.conf.default.rp_filter=1');
     await beside.add(config);
     await sandbox.add(config, 'net1');
     const { ips } = await sandbox.add(config, 'net2');
@@ -131,7 +132,12 @@ describe('agent: a pod that selects a network twice', function () {
       beside.namespace.exec('ping', '-n', '-q', '-c', '1', '-W', '2', address.split('/')[0]!);
     await beside.del(config);
     for (const ifname of ['net1', 'net2']) await succeeds(sandbox.call('DEL', config, { ifname }));
+    expect(sandbox.namespace.ip('rule')).not.to.contain('lookup 18');
   }
+
+  it('ptp: both are reached, though hosts, and pods of some systems, drop what comes by another link than the way back', async () => {
+    await reachesSecond('strict', /\./);
+  });
 
   it('ptp: both have IPv6 where new links of the host have none', async () => {
     const set = (value: 0 | 1): unknown =>
