@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MOCHA := mocha --reporter test/reporter.cjs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test unit lint format build images manifests bench setup clean
+.PHONY: help demo demo-down test unit lint format build images manifests release bench setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ images: node_modules/.installed ## Build the images of webhook and agent (dist/i
 	@echo "or build them: docker build -f images/Containerfile --target webhook -t REGISTRY/multi-nic-webhook:VERSION .    (and agent)"
 
 manifests: node_modules/.installed ## Render every overlay of manifests/ to its install.yaml
+	@node build/manifests.ts
+
+release: node_modules/.installed ## Write a version everywhere (VERSION=0.2.0); docs/releasing.md has the other steps
+	@test -n "$(VERSION)" || { echo "make: which version? make release VERSION=0.2.0"; exit 1; }
+	@npm version "$(VERSION)" --no-git-tag-version > /dev/null
+	@node build/release.ts
 	@node build/manifests.ts
 
 setup: node_modules/.installed

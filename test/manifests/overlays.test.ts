@@ -6,6 +6,7 @@ import { renderingKubectl } from '../../build/kubectl.ts';
 import { installFile, overlays, renderOverlay } from '../../build/manifests.ts';
 import { run } from '../../build/run.ts';
 import { metricsIn } from '../../docs/tables.ts';
+import manifest from '../../package.json' with { type: 'json' };
 import type { Cluster } from '../cluster/index.ts';
 import { applyManifests } from '../system/apply.ts';
 import { followGuide } from '../system/guide.ts';
@@ -226,9 +227,9 @@ describe('Overlays', function () {
     const objects = objectsOf(await kustomize(kustomizationsIn(guide)[0] ?? ''));
     const containers = objects.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
     expect(containers.map(({ image }) => image).sort()).to.deep.equal([
-      'registry.example/multi-nic-agent:0.1.0',
-      'registry.example/multi-nic-webhook:0.1.0',
-      'registry.example/multi-nic-webhook:0.1.0',
+      `registry.example/multi-nic-agent:${manifest.version}`,
+      `registry.example/multi-nic-webhook:${manifest.version}`,
+      `registry.example/multi-nic-webhook:${manifest.version}`,
     ]);
     const kinds = objects.map(({ kind }) => kind);
     expect(kinds).to.include.members([
