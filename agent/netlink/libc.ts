@@ -34,6 +34,7 @@ const socketC = libc.func('int socket(int, int, int)') as Call<[number, number, 
 const closeC = libc.func('int close(int)') as Call<[number]>;
 const setnsC = libc.func('int setns(int, int)') as Call<[number, number]>;
 const bindC = libc.func('int bind(int, const void *, uint)') as Call<[number, Uint8Array, number]>;
+const connectC = libc.func('int connect(int, const void *, uint)') as Call<[number, Uint8Array, number]>;
 const setsockoptC = libc.func('int setsockopt(int, int, int, const void *, uint)') as Call<
   [number, number, number, Uint8Array, number]
 >;
@@ -86,6 +87,10 @@ export function setns(fd: number, type: number): void {
 
 export function bind(fd: number, address: Uint8Array): void {
   checked('bind', bindC(fd, address, address.length));
+}
+
+export function connect(fd: number, address: Uint8Array): void {
+  checked('connect', connectC(fd, address, address.length));
 }
 
 export function setsockopt(fd: number, level: number, name: number, value: Uint8Array): void {

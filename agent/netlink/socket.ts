@@ -72,6 +72,8 @@ export class NetlinkSocket implements Disposable {
       const address = Buffer.alloc(sockaddrSize);
       address.writeUInt16LE(libc.AF_NETLINK, 0);
       libc.bind(this.fd, address);
+      // To the kernel: from then on nobody else can send to it. In the namespace of a pod, one with CAP_NET_ADMIN could else answer in the kernel's place.
+      libc.connect(this.fd, address);
       if (filter) libc.attachFilter(this.fd, filter);
       for (const group of groups) {
         libc.setsockopt(this.fd, libc.SOL_NETLINK, libc.NETLINK_ADD_MEMBERSHIP, uint32(group));
