@@ -53,6 +53,9 @@ export function certificateSecret(options: CertificateSecretOptions): Follow<Key
         logger.warn({ secret }, 'the Secret of the serving certificate was deleted; what was loaded is served on');
       },
     });
+    void informer.synced.then(() => {
+      if (!informer.get(secret)) logger.info({ secret }, 'there is no Secret with a serving certificate yet');
+    });
     await informer.start(signal);
   };
 }
