@@ -43,7 +43,7 @@ export async function undoRenaming(
   if (links.some(link => link.name === name)) return;
   const { device, name: onHost = master } = moves;
   const renamed = links.find(({ alias, parentDevice }) =>
-    device !== undefined && parentDevice ? parentDevice.name === device : alias !== null && alias === onHost,
+    device !== undefined && parentDevice !== null ? parentDevice === device : alias !== null && alias === onHost,
   );
   if (!renamed) return;
   const { index: dev } = renamed;

@@ -7,18 +7,16 @@ let nextIndex = 1;
 function link(name: string, over: Partial<LinkInfo> = {}): LinkInfo {
   return {
     ...{ index: nextIndex++, name, altNames: [], alias: null, hardwareType: 1, mac: '02:00:00:00:00:01' },
-    ...{ permanentMac: null, mtu: 1500, minMtu: null, maxMtu: null, flags: 0, up: true, lowerUp: true, running: true },
-    ...{ loopback: false, operState: 'up', kind: null, parentIndex: null, linkNetnsId: null, master: null },
-    ...{ masterKind: null, txQueueLength: null, numVfs: null, physPortName: null, parentDevice: null, ipvlan: null },
-    ...{ macvlan: null, vlan: null, vrf: null },
+    ...{ permanentMac: null, mtu: 1500, up: true, lowerUp: true, loopback: false, kind: null, parentIndex: null },
+    ...{ linkNetnsId: null, master: null, masterKind: null, parentDevice: null, ipvlan: null, macvlan: null },
     ...over,
   };
 }
 
 function address(dev: LinkInfo, text: string, over: Partial<AddressInfo> = {}): AddressInfo {
   return {
-    ...{ family: text.includes(':') ? 6 : 4, dev: dev.index, address: text, peer: null, broadcast: null, label: null },
-    ...{ scope: 'global', flags: 0x80, permanent: true, noPrefixRoute: false, tentative: false, dadFailed: false },
+    ...{ family: text.includes(':') ? 6 : 4, dev: dev.index, address: text },
+    ...{ scope: 'global', flags: 0x80, permanent: true, dadFailed: false },
     ...over,
   };
 }

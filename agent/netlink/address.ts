@@ -1,12 +1,10 @@
-import { readText, readUint, type Writer } from './attributes.ts';
+import { readUint, type Writer } from './attributes.ts';
 import { afOf, familyOf, parseAddressHeader, writeAddressHeader, writeMessage } from './codec.ts';
 import { IFA, IFA_F, NLM_F, RTM } from './constants.ts';
 import type { Context } from './context.ts';
 import { scopeName, scopeNumber } from './names.ts';
-import { formatAddress, formatNetwork, InvalidArgument, parseAddress, parseNetwork } from './text.ts';
-import type { AddressAdd, AddressDel, AddressInfo, AddressList, Scope } from './types.ts';
-
-const change = NLM_F.REQUEST | NLM_F.ACK;
+import { formatNetwork, parseNetwork } from './text.ts';
+import type { AddressAdd, AddressInfo, AddressList, Scope } from './types.ts';
 
 export function writeAddressDump(writer: Writer, sequence: number, op: AddressList): void {
   writeMessage(writer, { type: RTM.GETADDR, flags: NLM_F.REQUEST | NLM_F.DUMP, sequence }, () => {
@@ -14,40 +12,24 @@ export function writeAddressDump(writer: Writer, sequence: number, op: AddressLi
   });
 }
 
-/** RTM_NEWADDR or RTM_DELADDR. */
-export function writeAddressChange(
-  writer: Writer,
-  sequence: number,
-  op: AddressAdd | AddressDel,
-  context: Context,
-): void {
-  const adds = op.op === 'address.add';
-  const createFlags = adds ? NLM_F.CREATE | (op.replace === true ? NLM_F.REPLACE : NLM_F.EXCL) : 0;
-  const local = parseNetwork(op.address);
-  const remote = op.peer === undefined ? local : parseNetwork(op.peer);
-  if (remote.family !== local.family) throw new InvalidArgument(`"${op.peer}" is not of ${op.address}'s family`);
-  const type = adds ? RTM.NEWADDR : RTM.DELADDR;
-  writeMessage(writer, { type, flags: change | createFlags, sequence }, () => {
+/** RTM_NEWADDR. */
+export function writeAddressAdd(writer: Writer, sequence: number, op: AddressAdd, context: Context): void {
+  const { family, bytes, prefixLength } = parseNetwork(op.address);
+  const flags = NLM_F.REQUEST | NLM_F.ACK | NLM_F.CREATE | NLM_F.EXCL;
+  writeMessage(writer, { type: RTM.NEWADDR, flags, sequence }, () => {
     writeAddressHeader(writer, {
-      family: afOf(local.family),
-      prefixLength: remote.prefixLength,
-      scope: scopeNumber((adds ? op.scope : undefined) ?? defaultScope(local.bytes)),
+      family: afOf(family),
+      prefixLength,
+      scope: scopeNumber(scopeOf(bytes)),
       index: context.linkIndex(op.dev),
     });
-    writer.attribute(IFA.LOCAL, local.bytes);
-    writer.attribute(IFA.ADDRESS, remote.bytes);
-    if (adds) writeProperties(writer, op);
+    writer.attribute(IFA.LOCAL, bytes);
+    writer.attribute(IFA.ADDRESS, bytes);
+    if (op.noDad === true) writer.uint32(IFA.FLAGS, IFA_F.NODAD);
   });
 }
 
-function writeProperties(writer: Writer, op: AddressAdd): void {
-  const flags = (op.noDad === true ? IFA_F.NODAD : 0) | (op.noPrefixRoute === true ? IFA_F.NOPREFIXROUTE : 0);
-  // IFA_FLAGS has the bits that the header's one byte has no room for, and replaces it.
-  if (flags !== 0) writer.uint32(IFA.FLAGS, flags);
-  if (op.broadcast !== undefined) writer.attribute(IFA.BROADCAST, parseAddress(op.broadcast).bytes);
-}
-
-function defaultScope(bytes: Uint8Array): Scope {
+function scopeOf(bytes: Uint8Array): Scope {
   return bytes.length === 4 && bytes[0] === 127 ? 'host' : 'global';
 }
 
@@ -60,21 +42,15 @@ export function parseAddressInfo(payload: Buffer): AddressInfo | undefined {
   const local = attributes.get(IFA.LOCAL) ?? remote;
   if (family === undefined || local === undefined) return undefined;
   const hasPeer = remote !== undefined && !remote.equals(local);
-  const broadcast = attributes.get(IFA.BROADCAST);
   const flags = readUint(attributes, IFA.FLAGS) ?? header.flags;
   return {
     family,
     dev: header.index,
     // The prefix length belongs to the peer where there is one; the local end then stands alone.
     address: formatNetwork(family, local, hasPeer ? local.length * 8 : header.prefixLength),
-    peer: hasPeer ? formatNetwork(family, remote, header.prefixLength) : null,
-    broadcast: broadcast === undefined ? null : formatAddress(broadcast),
-    label: readText(attributes, IFA.LABEL) ?? null,
     scope: scopeName(header.scope),
     flags,
     permanent: (flags & IFA_F.PERMANENT) !== 0,
-    noPrefixRoute: (flags & IFA_F.NOPREFIXROUTE) !== 0,
-    tentative: (flags & IFA_F.TENTATIVE) !== 0,
     dadFailed: (flags & IFA_F.DADFAILED) !== 0,
   };
 }

@@ -1,13 +1,13 @@
-import { writeAddressChange } from './address.ts';
+import { writeAddressAdd } from './address.ts';
 import type { Writer } from './attributes.ts';
 import type { Context } from './context.ts';
 import { writeAltName, writeLinkAdd, writeLinkDel, writeLinkDelGroup, writeLinkSet } from './linkRequests.ts';
 import { writeNeighbourChange } from './neighbour.ts';
 import { writeRouteChange } from './routeRequests.ts';
 import { writeRuleChange } from './rule.ts';
-import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, Op, RouteChange, RuleChange } from './types.ts';
+import type { AddressAdd, ChangeOp, NeighbourChange, Op, RouteChange, RuleChange } from './types.ts';
 
-export type PackableOp = AddressAdd | AddressDel | RouteChange | RuleChange | NeighbourChange;
+export type PackableOp = AddressAdd | RouteChange | RuleChange | NeighbourChange;
 export type LinkChange = Exclude<ChangeOp, PackableOp>;
 
 /** Writes the request of an operation that changes something. Throws what the writers do: InvalidArgument, SystemError, … */
@@ -35,8 +35,7 @@ function writeLinkChange(writer: Writer, sequence: number, op: LinkChange, conte
 function writePackable(writer: Writer, sequence: number, op: PackableOp, context: Context): void {
   switch (op.op) {
     case 'address.add':
-    case 'address.del':
-      return writeAddressChange(writer, sequence, op, context);
+      return writeAddressAdd(writer, sequence, op, context);
     case 'route.add':
     case 'route.append':
     case 'route.replace':

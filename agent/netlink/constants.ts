@@ -69,35 +69,28 @@ export const IFLA = {
   MTU: 4,
   LINK: 5,
   MASTER: 10,
-  TXQLEN: 13,
-  OPERSTATE: 16,
   LINKINFO: 18,
   IFALIAS: 20,
-  NUM_VF: 21,
   GROUP: 27,
   NET_NS_FD: 28,
   EXT_MASK: 29,
   LINK_NETNSID: 37,
-  PHYS_PORT_NAME: 38,
-  MIN_MTU: 50,
-  MAX_MTU: 51,
   PROP_LIST: 52,
   ALT_IFNAME: 53,
   PERM_ADDRESS: 54,
   PARENT_DEV_NAME: 56,
-  PARENT_DEV_BUS_NAME: 57,
 } as const;
 
 export const IFLA_INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4 } as const;
 export const IFLA_IPVLAN = { MODE: 1, FLAGS: 2 } as const;
+/** No IPVLAN_F_* at all: links on one NIC reach each other. */
+export const IPVLAN_BRIDGE = 0;
 export const IFLA_MACVLAN = { MODE: 1 } as const;
-export const IFLA_VLAN = { ID: 1, PROTOCOL: 5 } as const;
-export const IFLA_VRF = { TABLE: 1 } as const;
 export const VETH_INFO_PEER = 1;
-export const RTEXT_FILTER = { VF: 1, SKIP_STATS: 8 } as const;
+export const RTEXT_FILTER_SKIP_STATS = 8;
 
 /** Link flags (if.h). */
-export const IFF = { UP: 0x1, LOOPBACK: 0x8, RUNNING: 0x40, LOWER_UP: 0x10000 } as const;
+export const IFF = { UP: 0x1, LOOPBACK: 0x8, LOWER_UP: 0x10000 } as const;
 
 /** Address attributes and flags (if_addr.h). */
 export const IFA = { ADDRESS: 1, LOCAL: 2, LABEL: 3, BROADCAST: 4, CACHEINFO: 6, FLAGS: 8, PROTO: 11 } as const;

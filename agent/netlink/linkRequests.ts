@@ -6,16 +6,14 @@ import {
   IFLA_INFO,
   IFLA_IPVLAN,
   IFLA_MACVLAN,
-  IFLA_VLAN,
-  IFLA_VRF,
+  IPVLAN_BRIDGE,
   NLM_F,
-  RTEXT_FILTER,
+  RTEXT_FILTER_SKIP_STATS,
   RTM,
   VETH_INFO_PEER,
 } from './constants.ts';
 import type { Context } from './context.ts';
-import { etherType8021ad, etherType8021q } from './link.ts';
-import { ipvlanFlags, ipvlanModes, macvlanModes } from './names.ts';
+import { ipvlanModes, macvlanModes } from './names.ts';
 import { InvalidArgument, parseMac } from './text.ts';
 import type { AltNameChange, LinkAdd, LinkDel, LinkDelGroup, LinkRef, LinkSet } from './types.ts';
 
@@ -24,11 +22,11 @@ const longestName = 15;
 const change = NLM_F.REQUEST | NLM_F.ACK;
 const create = change | NLM_F.CREATE | NLM_F.EXCL;
 
-/** RTM_GETLINK for every link: VF counts wanted, statistics not. */
+/** RTM_GETLINK for every link, without statistics. */
 export function writeLinkDump(writer: Writer, sequence: number): void {
   writeMessage(writer, { type: RTM.GETLINK, flags: NLM_F.REQUEST | NLM_F.DUMP, sequence }, () => {
     writeLinkHeader(writer, {});
-    writer.uint32(IFLA.EXT_MASK, RTEXT_FILTER.VF | RTEXT_FILTER.SKIP_STATS);
+    writer.uint32(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   });
 }
 
@@ -40,16 +38,15 @@ export function writeLinkGet(writer: Writer, sequence: number, link: LinkRef): v
       writeLinkHeader(writer, {});
       writer.text(Buffer.byteLength(link) > longestName ? IFLA.ALT_IFNAME : IFLA.IFNAME, nonEmpty(link));
     }
-    writer.uint32(IFLA.EXT_MASK, RTEXT_FILTER.VF | RTEXT_FILTER.SKIP_STATS);
+    writer.uint32(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   });
 }
 
-/** RTM_NEWLINK: the link is made, named, numbered, placed in its namespace and brought up in one step. */
+/** RTM_NEWLINK: the link is made, named, placed in its namespace and brought up in one step. */
 export function writeLinkAdd(writer: Writer, sequence: number, op: LinkAdd, context: Context): void {
   writeMessage(writer, { type: RTM.NEWLINK, flags: create, sequence }, () => {
     writeNewLink(writer, { ...op, netns: op.targetNetns }, context);
     if (op.alias !== undefined) writer.attribute(IFLA.IFALIAS, Buffer.from(op.alias));
-    if (op.master !== undefined) writer.uint32(IFLA.MASTER, context.linkIndex(op.master));
     if ('parent' in op) writer.uint32(IFLA.LINK, context.linkIndex(op.parent));
     writer.nest(IFLA.LINKINFO, () => {
       writer.text(IFLA_INFO.KIND, op.kind);
@@ -60,7 +57,6 @@ export function writeLinkAdd(writer: Writer, sequence: number, op: LinkAdd, cont
 
 interface NewLinkEnd {
   readonly name: string;
-  readonly index?: number;
   readonly mtu?: number;
   readonly mac?: string;
   readonly up?: boolean;
@@ -70,7 +66,7 @@ interface NewLinkEnd {
 /** What a link and the peer of a veth have in common: the header and the first attributes. */
 function writeNewLink(writer: Writer, link: NewLinkEnd, context: Context): void {
   const flags = link.up === true ? IFF.UP : 0;
-  writeLinkHeader(writer, { index: link.index ?? 0, flags, change: flags });
+  writeLinkHeader(writer, { flags, change: flags });
   writer.text(IFLA.IFNAME, nonEmpty(link.name));
   if (link.mtu !== undefined) writer.uint32(IFLA.MTU, link.mtu);
   if (link.mac !== undefined) writer.attribute(IFLA.ADDRESS, parseMac(link.mac));
@@ -81,20 +77,10 @@ function writeKindData(writer: Writer, op: LinkAdd, context: Context): void {
   switch (op.kind) {
     case 'ipvlan':
       writer.uint16(IFLA_IPVLAN.MODE, ipvlanModes.number(op.mode));
-      writer.uint16(IFLA_IPVLAN.FLAGS, ipvlanFlags.number(op.flag ?? 'bridge'));
+      writer.uint16(IFLA_IPVLAN.FLAGS, IPVLAN_BRIDGE);
       break;
     case 'macvlan':
       writer.uint32(IFLA_MACVLAN.MODE, macvlanModes.number(op.mode));
-      break;
-    case 'vlan': {
-      writer.uint16(IFLA_VLAN.ID, op.id);
-      const protocol = Buffer.alloc(2);
-      protocol.writeUInt16BE(op.protocol === '802.1ad' ? etherType8021ad : etherType8021q);
-      writer.attribute(IFLA_VLAN.PROTOCOL, protocol);
-      break;
-    }
-    case 'vrf':
-      writer.uint32(IFLA_VRF.TABLE, op.table);
       break;
     case 'veth':
       // The peer is made in the batch's namespace only if told so: by default the kernel puts it beside the link.
@@ -118,7 +104,6 @@ export function writeLinkSet(writer: Writer, sequence: number, op: LinkSet, cont
     if (op.mtu !== undefined) writer.uint32(IFLA.MTU, op.mtu);
     if (op.mac !== undefined) writer.attribute(IFLA.ADDRESS, parseMac(op.mac));
     if (op.alias !== undefined) writer.attribute(IFLA.IFALIAS, Buffer.from(op.alias));
-    if (op.master !== undefined) writer.uint32(IFLA.MASTER, op.master === null ? 0 : context.linkIndex(op.master));
     if (op.netns !== undefined) writer.uint32(IFLA.NET_NS_FD, context.namespaceFd(op.netns));
     if (op.group !== undefined) writer.uint32(IFLA.GROUP, op.group);
   });

@@ -1,5 +1,5 @@
 import { InvalidArgument } from './text.ts';
-import type { IpvlanFlag, IpvlanMode, MacvlanMode, OperState, RouteType, Scope } from './types.ts';
+import type { IpvlanMode, MacvlanMode, RouteType, Scope } from './types.ts';
 
 /** A table of the kernel's numbers and our words for them. */
 export interface Names<Word extends string> {
@@ -25,20 +25,8 @@ function names<Word extends string>(what: string, table: Readonly<Record<Word, n
 
 /** if_link.h, enum ipvlan_mode. */
 export const ipvlanModes = names<IpvlanMode>('mode of ipvlan', { l2: 0, l3: 1, l3s: 2 });
-/** if_link.h, IPVLAN_F_*. */
-export const ipvlanFlags = names<IpvlanFlag>('flag of ipvlan', { bridge: 0, private: 1, vepa: 2 });
 /** if_link.h, enum macvlan_mode. */
 export const macvlanModes = names<MacvlanMode>('mode of macvlan', { private: 1, vepa: 2, bridge: 4, passthru: 8 });
-/** if.h, IF_OPER_*. */
-export const operStates = names<OperState>('operational state', {
-  unknown: 0,
-  notpresent: 1,
-  down: 2,
-  lowerlayerdown: 3,
-  testing: 4,
-  dormant: 5,
-  up: 6,
-});
 /** rtnetlink.h, RTN_*. */
 export const routeTypes = names<RouteType>('type of route', {
   unicast: 1,

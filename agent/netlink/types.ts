@@ -2,7 +2,7 @@
  * The operations of the netlink layer and what they return: plain data. Addresses are text ('10.1.0.5', 'fd00::5'), networks are
  * 'address/prefix', hardware addresses are 'aa:bb:cc:dd:ee:ff', sizes are bytes.
  */
-import type { AddressAdd, AddressDel, AddressInfo, AddressList } from './types/addresses.ts';
+import type { AddressAdd, AddressInfo, AddressList } from './types/addresses.ts';
 import type { ErrnoName } from './types/common.ts';
 import type {
   AltNameChange,
@@ -28,16 +28,7 @@ export type * from './types/rules.ts';
 export type * from './types/sysctls.ts';
 
 export type ChangeOp =
-  | LinkAdd
-  | LinkSet
-  | LinkDel
-  | LinkDelGroup
-  | AltNameChange
-  | AddressAdd
-  | AddressDel
-  | RouteChange
-  | RuleChange
-  | NeighbourChange;
+  LinkAdd | LinkSet | LinkDel | LinkDelGroup | AltNameChange | AddressAdd | RouteChange | RuleChange | NeighbourChange;
 export type QueryOp = LinkList | LinkGet | AddressList | RouteList | RuleList;
 export type SysctlOp = SysctlGet | SysctlSet;
 export type Op = ChangeOp | QueryOp | SysctlOp;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { IpNetlink } from '../../agent/netlink/ip/ipNetlink.ts';
 import { KoffiNetlink } from '../../agent/netlink/koffiNetlink.ts';
-import type { Netlink, NetlinkBackend, OperState, RouteType, Scope } from '../../agent/netlink/netlink.ts';
+import type { Netlink, NetlinkBackend, RouteType, Scope } from '../../agent/netlink/netlink.ts';
 
 /** A fresh network namespace, removed with `await using` or `using`. */
 export class TestNamespace implements Disposable {
@@ -42,19 +42,15 @@ export interface IpLink {
   readonly ifalias?: string;
   readonly address?: string;
   readonly mtu: number;
-  readonly min_mtu?: number;
-  readonly max_mtu?: number;
   readonly flags: readonly string[];
-  readonly operstate: Uppercase<OperState>;
   readonly master?: string;
   readonly link?: string;
   readonly link_index?: number;
   readonly link_netnsid?: number;
-  readonly txqlen?: number;
   readonly linkinfo?: {
     readonly info_kind?: string;
     readonly info_slave_kind?: string;
-    readonly info_data?: { readonly mode?: string; readonly id?: number; readonly protocol?: string };
+    readonly info_data?: { readonly mode?: string };
   };
   readonly addr_info?: readonly {
     readonly family: 'inet' | 'inet6';

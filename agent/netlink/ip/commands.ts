@@ -1,5 +1,5 @@
 import { isPackable, type PackableOp } from '../changes.ts';
-import type { AddressAdd, AddressDel, ChangeOp, NeighbourChange, RuleChange } from '../types.ts';
+import type { AddressAdd, ChangeOp, NeighbourChange, RuleChange } from '../types.ts';
 import { linkWords } from './linkCommands.ts';
 import { routeWords } from './routeCommands.ts';
 import { device, flag, type NameOf, option, verb } from './words.ts';
@@ -12,7 +12,6 @@ export function wordsOf(op: ChangeOp, nameOf: NameOf): string[] {
 function packableWords(op: PackableOp): string[] {
   switch (op.op) {
     case 'address.add':
-    case 'address.del':
       return addressWords(op);
     case 'route.add':
     case 'route.append':
@@ -27,20 +26,8 @@ function packableWords(op: PackableOp): string[] {
   }
 }
 
-function addressWords(op: AddressAdd | AddressDel): string[] {
-  // Where there is a peer the prefix length is the peer's.
-  const local = op.peer === undefined ? op.address : op.address.slice(0, op.address.indexOf('/'));
-  const properties =
-    op.op === 'address.del'
-      ? []
-      : [
-          ...option('broadcast', op.broadcast),
-          ...option('scope', op.scope),
-          ...flag('nodad', op.noDad),
-          ...flag('noprefixroute', op.noPrefixRoute),
-        ];
-  const action = op.op === 'address.add' && op.replace === true ? 'replace' : verb(op.op);
-  return ['address', action, local, ...option('peer', op.peer), ...properties, 'dev', device(op.dev)];
+function addressWords({ address, dev, noDad }: AddressAdd): string[] {
+  return ['address', 'add', address, ...flag('nodad', noDad), 'dev', device(dev)];
 }
 
 function ruleWords(op: RuleChange): string[] {

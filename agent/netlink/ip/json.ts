@@ -9,19 +9,12 @@ export interface IpLinkJson {
   readonly address?: string;
   readonly permaddr?: string;
   readonly mtu: number;
-  readonly min_mtu?: number;
-  readonly max_mtu?: number;
   readonly flags: readonly string[];
-  readonly operstate?: string;
   readonly master?: string;
   /** The parent's or peer's name where it is in the same namespace; null where there is none. */
   readonly link?: string | null;
   readonly link_index?: number;
   readonly link_netnsid?: number;
-  readonly txqlen?: number;
-  readonly vfinfo_list?: readonly unknown[];
-  readonly phys_port_name?: string;
-  readonly parentbus?: string;
   readonly parentdev?: string;
   readonly linkinfo?: {
     readonly info_kind?: string;
@@ -40,8 +33,6 @@ interface IpAddressJson {
   readonly local: string;
   readonly address?: string;
   readonly prefixlen: number;
-  readonly broadcast?: string;
-  readonly label?: string;
   readonly scope: string;
 }
 

@@ -25,11 +25,9 @@ function linkAddWords(op: LinkAdd, nameOf: NameOf): string[] {
     ...['link', 'add'],
     ...('parent' in op ? ['link', device(op.parent)] : []),
     ...['name', op.name],
-    ...option('index', op.index),
     ...option('mtu', op.mtu),
     ...option('address', op.mac),
     ...option('alias', op.alias),
-    ...option('master', op.master === undefined ? undefined : device(op.master)),
     ...flag('up', op.up),
     ...option('netns', op.targetNetns === undefined ? undefined : nameOf(op.targetNetns)),
     ...['type', op.kind],
@@ -40,18 +38,13 @@ function linkAddWords(op: LinkAdd, nameOf: NameOf): string[] {
 function kindWords(op: LinkAdd, nameOf: NameOf): string[] {
   switch (op.kind) {
     case 'ipvlan':
-      return ['mode', op.mode, op.flag ?? 'bridge'];
+      return ['mode', op.mode, 'bridge'];
     case 'macvlan':
       return ['mode', op.mode];
-    case 'vlan':
-      return ['protocol', op.protocol ?? '802.1Q', 'id', String(op.id)];
-    case 'vrf':
-      return ['table', String(op.table)];
     case 'veth': {
-      const { name, netns, index, mtu, mac } = op.peer;
+      const { name, netns, mtu, mac } = op.peer;
       return [
         ...['peer', 'name', name],
-        ...option('index', index),
         ...option('mtu', mtu),
         ...option('address', mac),
         ...option('netns', netns === undefined ? undefined : nameOf(netns)),
@@ -65,8 +58,6 @@ function kindWords(op: LinkAdd, nameOf: NameOf): string[] {
 
 /** ip-link(8), "ip link set". */
 function linkSetWords(op: LinkSet, nameOf: NameOf): string[] {
-  const master =
-    op.master === null ? ['nomaster'] : option('master', op.master === undefined ? undefined : device(op.master));
   return [
     ...['link', 'set', 'dev', device(op.dev)],
     ...option('name', op.name),
@@ -74,7 +65,6 @@ function linkSetWords(op: LinkSet, nameOf: NameOf): string[] {
     ...option('address', op.mac),
     ...option('alias', op.alias),
     ...option('group', op.group),
-    ...master,
     ...(op.up === undefined ? [] : [op.up ? 'up' : 'down']),
     ...option('netns', op.netns === undefined ? undefined : nameOf(op.netns)),
   ];

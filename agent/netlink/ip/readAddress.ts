@@ -35,14 +35,9 @@ export function readAddresses({ ifindex, addr_info: infos = [] }: IpAddressesJso
         family,
         dev: ifindex,
         address: `${canonical(info.local)}/${localLength}`,
-        peer: peer === undefined ? null : `${canonical(peer)}/${prefixlen}`,
-        broadcast: info.broadcast ?? null,
-        label: info.label ?? null,
         scope: scopeName(Number(info.scope)),
         flags,
         permanent: (flags & IFA_F.PERMANENT) !== 0,
-        noPrefixRoute: (flags & IFA_F.NOPREFIXROUTE) !== 0,
-        tentative: (flags & IFA_F.TENTATIVE) !== 0,
         dadFailed: (flags & IFA_F.DADFAILED) !== 0,
       };
     });

@@ -1,9 +1,7 @@
 import type { LinkRef, NetnsPath, OpBase } from './common.ts';
 
 export type IpvlanMode = 'l2' | 'l3' | 'l3s';
-export type IpvlanFlag = 'bridge' | 'private' | 'vepa';
 export type MacvlanMode = 'bridge' | 'private' | 'vepa' | 'passthru';
-export type OperState = 'unknown' | 'notpresent' | 'down' | 'lowerlayerdown' | 'testing' | 'dormant' | 'up';
 
 export interface LinkInfo {
   readonly index: number;
@@ -17,15 +15,9 @@ export interface LinkInfo {
   /** Permanent hardware address; null if the driver reports none or the kernel is older than 5.6. */
   readonly permanentMac: string | null;
   readonly mtu: number;
-  readonly minMtu: number | null;
-  readonly maxMtu: number | null;
-  /** IFF_* bits; the ones most asked for follow as booleans. */
-  readonly flags: number;
   readonly up: boolean;
   readonly lowerUp: boolean;
-  readonly running: boolean;
   readonly loopback: boolean;
-  readonly operState: OperState;
   /** 'ipvlan', 'veth', …; null for physical NICs. */
   readonly kind: string | null;
   /** IFLA_LINK: the index of an ipvlan's, macvlan's or vlan's parent or of a veth's peer, in the namespace linkNetnsId. */
@@ -35,16 +27,10 @@ export interface LinkInfo {
   /** Index of the bridge, bond or VRF that this link is a port of. */
   readonly master: number | null;
   readonly masterKind: string | null;
-  readonly txQueueLength: number | null;
-  /** Number of SR-IOV virtual functions switched on; null where the device has no SR-IOV. */
-  readonly numVfs: number | null;
-  readonly physPortName: string | null;
-  /** Device that the NIC is a function of, for example bus 'pci', name '0000:3b:00.0' (kernel 5.14 and later). */
-  readonly parentDevice: { readonly name: string; readonly bus: string | null } | null;
-  readonly ipvlan: { readonly mode: IpvlanMode; readonly flag: IpvlanFlag } | null;
+  /** Device that the NIC is a function of, for example '0000:3b:00.0' (kernel 5.14 and later). */
+  readonly parentDevice: string | null;
+  readonly ipvlan: { readonly mode: IpvlanMode } | null;
   readonly macvlan: { readonly mode: MacvlanMode } | null;
-  readonly vlan: { readonly id: number; readonly protocol: '802.1Q' | '802.1ad' } | null;
-  readonly vrf: { readonly table: number } | null;
 }
 
 export interface LinkList extends OpBase {
@@ -60,37 +46,20 @@ interface NewLink extends OpBase {
   readonly name: string;
   /** Make the link in that namespace instead of the batch's; `parent` is still looked up in the batch's. */
   readonly targetNetns?: NetnsPath;
-  /** Ask for this interface index (in the target namespace); the kernel answers EBUSY where it is taken. */
-  readonly index?: number;
   readonly mtu?: number;
   readonly mac?: string;
   readonly alias?: string;
   readonly up?: boolean;
-  /** Port of that bridge or VRF of the target namespace. */
-  readonly master?: LinkRef;
 }
 export interface AddIpvlan extends NewLink {
   readonly kind: 'ipvlan';
   readonly parent: LinkRef;
   readonly mode: IpvlanMode;
-  /** Default 'bridge'. */
-  readonly flag?: IpvlanFlag;
 }
 export interface AddMacvlan extends NewLink {
   readonly kind: 'macvlan';
   readonly parent: LinkRef;
   readonly mode: MacvlanMode;
-}
-export interface AddVlan extends NewLink {
-  readonly kind: 'vlan';
-  readonly parent: LinkRef;
-  readonly id: number;
-  /** Default '802.1Q'. */
-  readonly protocol?: '802.1Q' | '802.1ad';
-}
-export interface AddVrf extends NewLink {
-  readonly kind: 'vrf';
-  readonly table: number;
 }
 export interface AddVeth extends NewLink {
   readonly kind: 'veth';
@@ -98,7 +67,6 @@ export interface AddVeth extends NewLink {
   readonly peer: {
     readonly name: string;
     readonly netns?: NetnsPath;
-    readonly index?: number;
     readonly mtu?: number;
     readonly mac?: string;
   };
@@ -106,7 +74,7 @@ export interface AddVeth extends NewLink {
 export interface AddPlain extends NewLink {
   readonly kind: 'dummy' | 'bridge';
 }
-export type LinkAdd = AddIpvlan | AddMacvlan | AddVlan | AddVrf | AddVeth | AddPlain;
+export type LinkAdd = AddIpvlan | AddMacvlan | AddVeth | AddPlain;
 
 /** Changes only what is given. */
 export interface LinkSet extends OpBase {
@@ -121,8 +89,6 @@ export interface LinkSet extends OpBase {
   readonly netns?: NetnsPath;
   /** '' removes it. */
   readonly alias?: string;
-  /** Make it a port of that bridge or VRF; null takes it out. */
-  readonly master?: LinkRef | null;
   /** Number of a group of links in the namespace that can be removed together; 0 is the default group. */
   readonly group?: number;
 }
