@@ -1,0 +1,76 @@
+import { expect } from 'chai';
+import { host, network, one, two } from '../../test/core/surveyed.ts';
+import type { HostInterface } from '../api/types.ts';
+import { routeState } from './routes.ts';
+import { hostsApart, surveyHosts } from './survey.ts';
+
+describe('routeState', () => {
+  const l3 = { name: 'net', l3: true };
+  const state = (hosts: HostInterface[], hasBlock = (): boolean => true) =>
+    routeState(l3, surveyHosts(network(), hosts).members, { networkNames: ['net', 'other'], hasBlock });
+  const done = host('a', [two], { status: 'True' });
+
+  it('needs none outside l3', () => {
+    expect(
+      routeState({ name: 'net', l3: false }, [], { networkNames: ['net'], hasBlock: () => true }).routeStatus,
+    ).to.equal('N/A');
+  });
+
+  it('waits for agents that have not reported and for hosts without a block', () => {
+    expect(state([])).to.deep.include({ routeStatus: 'WaitForRoutes' });
+    expect(state([done, host('b', [two])])).to.deep.include({
+      routeStatus: 'WaitForRoutes',
+      message: 'waiting for route update: b',
+    });
+    expect(state([done], () => false).routeStatus).to.equal('WaitForRoutes');
+    expect(state([done]).routeStatus).to.equal('Success');
+  });
+
+  it('is Failed where an agent names the network or no network at all, not where it names another', () => {
+    const failing = (message: string) => state([done, host('b', [two], { status: 'False', message })]).routeStatus;
+    expect(failing('net: 3 routes are missing')).to.equal('Failed');
+    expect(failing('the kernel refuses')).to.equal('Failed');
+    expect(failing('other: 3 routes are missing')).to.equal('Success');
+    expect(failing('net-2, other: 3 routes are missing')).to.equal('Success');
+  });
+
+  describe('names the hosts that no routes lead to', () => {
+    const report = { status: 'True' as const };
+    const at = (name: string, ...places: [netAddress: string, hostIP: string][]): HostInterface => {
+      const interfaces = places.map(([netAddress, hostIP], i) => ({ interfaceName: `eth${i}`, netAddress, hostIP }));
+      const made = host(name, [], report);
+      return { ...made, spec: { ...made.spec, interfaces } };
+    };
+    const stateOf = (hosts: HostInterface[], families: (4 | 6)[] = [4]) => {
+      const survey = surveyHosts(network({}, { masterNets: [] }), hosts);
+      const apart = new Map(families.map(family => [family, hostsApart(survey, family)]));
+      return routeState(l3, survey.members, { networkNames: ['net'], hasBlock: () => true, apart });
+    };
+    const [a, c] = [at('a', [two, '172.20.2.1']), at('c', [one, '172.20.1.3'], [two, '172.20.2.3'])];
+    const alone = at('b', ['172.20.9.0/31', '172.20.9.0'], ['172.20.9.2/31', '172.20.9.2']);
+    const why = (family: 4 | 6): string =>
+      `no IPv${family} address on a NIC in a subnet that another host is in, so no IPv${family} routes lead to their pods`;
+
+    it('and is Failed where no two share a subnet', () => {
+      expect(stateOf([a, alone])).to.deep.include({ routeStatus: 'Failed', message: `2 hosts have ${why(4)}: a, b` });
+      expect(stateOf([a, alone, c])).to.deep.include({ routeStatus: 'Success', message: `1 host has ${why(4)}: b` });
+      expect(stateOf([a, c])).to.deep.include({ routeStatus: 'Success', message: '' });
+      expect(stateOf([alone])).to.deep.include({ routeStatus: 'Success', message: '' });
+    });
+
+    it('also where their NICs have no address of a family that pods have', () => {
+      const lacks = { routeStatus: 'Success', message: `2 hosts have ${why(6)}: a, c` };
+      expect(stateOf([a, c], [4, 6])).to.deep.include(lacks);
+      expect(stateOf([a, c], [6])).to.deep.include({ ...lacks, routeStatus: 'Failed' });
+      expect(stateOf([a, alone], [4, 6]).message).to.equal(
+        `2 hosts have ${why(4)}: a, b; 2 hosts have ${why(6)}: a, b`,
+      );
+    });
+  });
+
+  it('puts failures before silence, and silence before waiting', () => {
+    const hosts = [host('a', [two]), host('b', [two], { status: 'Unknown' })];
+    expect(state(hosts).routeStatus).to.equal('Unknown');
+    expect(state([...hosts, host('c', [two], { status: 'False' })]).routeStatus).to.equal('Failed');
+  });
+});
