@@ -161,6 +161,19 @@ describeEach('netlink: links', test => {
     });
   }
 
+  for (const protocol of ['802.1Q', '802.1ad'] as const) {
+    it(`reads a vlan with ${protocol} tags, and the NIC that it is on`, async function () {
+      needsKind(this, 'vlan');
+      const namespace = test.namespace();
+      namespace.ip('link', 'add', 'name', 'p0', 'up', 'type', 'veth', 'peer', 'name', 'p1');
+      const vlan = ['type', 'vlan', 'id', '123', 'protocol', protocol];
+      namespace.ip('link', 'add', 'link', 'p0', 'name', 'p0.123', ...vlan);
+      const links = await expectLikeOracle(test.netlink, namespace);
+      const parent = links.find(({ name }) => name === 'p0');
+      expect(links.find(({ name }) => name === 'p0.123')).to.include({ kind: 'vlan', parentIndex: parent?.index });
+    });
+  }
+
   it('changes only what it is asked to', async () => {
     const namespace = test.namespace();
     namespace.ip('link', 'add', 'name', 'v0', 'type', 'veth', 'peer', 'name', 'v1');

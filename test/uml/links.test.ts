@@ -5,7 +5,7 @@ import { bootUml } from './boot.ts';
 import { requireUml } from './probe.ts';
 
 /** All of the tests over koffi. Over ip those of types that this kernel may lack: its others run natively, and each costs seconds here. */
-const titles = 'koffi|ipvlan|a vrf|a dummy';
+const titles = 'koffi|ipvlan|a vlan|a vrf|a dummy';
 
 describe('link types that this kernel may lack, in User-Mode Linux', () => {
   before(async function () {
@@ -13,7 +13,7 @@ describe('link types that this kernel may lack, in User-Mode Linux', () => {
     await requireUml(() => this.skip());
   });
 
-  it('ipvlan in every mode, vrf and dummy, over koffi and over ip, each compared with iproute2', async function () {
+  it('ipvlan in every mode, vlan, vrf and dummy, over koffi and over ip, each compared with iproute2', async function () {
     this.timeout(600_000);
     const repository = join(import.meta.dirname, '../..');
     const { exitCode, output } = await bootUml({
