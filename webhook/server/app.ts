@@ -1,6 +1,7 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import { isMultiNicError, messageOf, type MultiNicError } from '../../core/errors.ts';
+import { isRetryable } from '../../kube/api/errors.ts';
 import { type CallBudget, callBudget, within } from '../review/call.ts';
 import { type Decision, deny, refusalStatus } from '../review/decision.ts';
 import { type AdmissionRequest, formatReview, readReview } from '../review/review.ts';
@@ -171,8 +172,15 @@ function failed(logger: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    sendStatus(response, 500, 'InternalError', 'the review failed; the log of multi-nic-webhook says why');
+    sendStatus(response, 500, 'InternalError', whyFailed(error));
   };
+}
+
+/** For the user, who waits for the answer and mostly cannot read our log: what passes by itself is only to be tried again. */
+function whyFailed(error: unknown): string {
+  return isRetryable(error)
+    ? `try again: the API server did not answer the webhook (${messageOf(error)})`
+    : 'the review failed; the log of multi-nic-webhook says why';
 }
 
 /** A meta/v1 Status, whose message the API server shows to the user. */

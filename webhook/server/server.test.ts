@@ -10,6 +10,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { keyPairFiles } from '../../certs/reload.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import { TransportError } from '../../kube/api/errors.ts';
 import { authority, issue, review } from '../../test/webhook/tlsReviews.ts';
 import { allow } from '../review/decision.ts';
 import type { ReviewAnswer } from '../review/review.ts';
@@ -33,6 +34,7 @@ describe('the admission server', () => {
     '/empty': () => allow({ patch: [], warnings: [] }),
     '/deny': () => Promise.reject(new MultiNicError('MNN_POOL_FULL', 'no address is left')),
     '/broken': () => Promise.reject(new Error('a bug')),
+    '/unanswered': () => Promise.reject(new TransportError('timeout', 'GET /nodes: no answer within 5 ms')),
     '/slow': () => Promise.withResolvers<never>().promise,
     '/slow-here': () => Promise.withResolvers<never>().promise,
     '/full-here': () => Promise.reject(new MultiNicError('MNN_POOL_FULL', 'no address is left')),
@@ -111,6 +113,13 @@ describe('the admission server', () => {
     const { status, text } = await post('/broken', JSON.stringify(review('u1')));
     expect(status).to.equal(500);
     expect(JSON.parse(text)).to.include({ kind: 'Status', reason: 'InternalError' });
+  });
+
+  it('says to the user what was not answered, and not only to its log, where another try may do', async () => {
+    const { status, text } = await post('/unanswered', JSON.stringify(review('u1')));
+    expect(status).to.equal(500);
+    const { message } = JSON.parse(text) as { message: string };
+    expect(message).to.contain('try again').and.contain('GET /nodes: no answer within 5 ms');
   });
 
   it('refuses within the time that the API server waits', async () => {
