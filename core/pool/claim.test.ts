@@ -18,12 +18,30 @@ describe('claimsAnywhere', () => {
     ...(gone && { goneSince: '2026-01-01T00:00:00Z' }),
   });
   const claimed = (nics: number | undefined, ...interfaces: ReturnType<typeof position>[]) =>
-    claimsAnywhere({ network, interfaces }, nics === undefined ? {} : { nics })?.map(({ netAddress }) => netAddress);
+    claimedBeside([], nics, ...interfaces);
+  const claimedBeside = (
+    kinds: ReturnType<typeof position>[][],
+    nics: number | undefined,
+    ...interfaces: ReturnType<typeof position>[]
+  ) =>
+    claimsAnywhere({ network, interfaces }, nics === undefined ? {} : { nics }, [], kinds)?.map(
+      ({ netAddress }) => netAddress,
+    );
 
   it('takes the first positions, all where the pod does not say', () => {
     expect(claimed(1, position(0), position(1))).to.deep.equal(['172.20.0.0/24']);
     expect(claimed(undefined, position(0), position(1))).to.deep.equal(['172.20.0.0/24', '172.20.1.0/24']);
     expect(claimed(3, position(0), position(1))).to.equal(undefined);
+  });
+
+  it('waits for the node where a host that has any of the NICs lacks one of these positions', () => {
+    const [a, b] = [position(0), position(1)];
+    const second = { ...a, ordinal: 1 };
+    expect(claimedBeside([[a, b], [], [b, a]], undefined, a, b)).to.have.length(2);
+    expect(claimedBeside([[a, b], [a]], undefined, a, b)).to.equal(undefined);
+    expect(claimedBeside([[a, b], [a]], 1, a, b)).to.deep.equal(['172.20.0.0/24']);
+    expect(claimedBeside([[a], [b]], 1, a, b)).to.equal(undefined);
+    expect(claimedBeside([[a, second]], undefined, a, b)).to.equal(undefined);
   });
 
   it('leaves out those that no host has any more', () => {

@@ -98,12 +98,15 @@ function selectOnNode(network: Network, host: HostInterfaceSpec, choice: NicChoi
 
 /**
  * The same without a node, for a network whose addresses do not depend on it: the first NIC positions that hosts have. Undefined
- * where the choice needs the node after all: NICs asked for by name, or a network without a pod subnet.
+ * where the choice needs the node after all: NICs asked for by name, a network without a pod subnet, or hosts that differ in these positions, of which
+ * none may have what all have together.
+ * @param kinds of each kind of hosts, its NICs in the network
  */
 export function claimsAnywhere(
   { network, interfaces }: NetworkState,
   request: NicRequest,
-  ips: readonly string[] = [],
+  ips: readonly string[],
+  kinds: Iterable<readonly Position[]>,
 ): NicClaim[] | undefined {
   if (!network.nodeIndependent || network.subnets.length === 0 || request.masters || request.class) return undefined;
   // Which of the node's NICs are the cheapest or fastest is not known without it.
@@ -111,11 +114,21 @@ export function claimsAnywhere(
   const known = interfaces.filter(({ goneSince }) => goneSince === undefined);
   const count = request.nics ?? known.length;
   if (count === 0 || count > known.length) return undefined;
-  return known.slice(0, count).map((position, i) => ({
+  const positions = known.slice(0, count);
+  for (const nics of kinds)
+    if (nics.length > 0 && !positions.every(position => nics.some(isAt(position)))) return undefined;
+  return positions.map((position, i) => ({
     netAddress: position.netAddress,
     blocks: blocksOf(network, interfaces, position, 0),
     ...wanted(ips, i, count),
   }));
+}
+
+/** Which NIC of a host it is: the n-th in this subnet. */
+type Position = Pick<InterfaceIndex, 'netAddress' | 'ordinal'>;
+
+function isAt({ netAddress, ordinal }: Position): (nic: Position) => boolean {
+  return nic => nic.netAddress === netAddress && nic.ordinal === ordinal;
 }
 
 function wanted(ips: readonly string[], i: number, nics: number): { wanted?: string[] } {

@@ -8,6 +8,7 @@ import type { NicRequest } from '../../core/selection/request.ts';
 import type { DevicePlacement } from '../../core/selection/types.ts';
 import type { PoolCallOptions, PoolStore } from '../pools/poolStore.ts';
 import type { ClusterView } from '../view/clusterView.ts';
+import type { HostProfiles } from '../view/hostProfiles.ts';
 import type { Granted } from './granted.ts';
 import { grantInNodePool } from './nodeGrant.ts';
 import { grantInPages, type PageClaim } from './pageGrant.ts';
@@ -61,16 +62,21 @@ export async function grantOnNode(
 
 /**
  * What the attachment takes of a node-independent network, before its node is known. Undefined where the choice has to wait for the node.
+ * @param profiles kinds of hosts
  * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_OVERLAP, MNN_NOT_IMPORTED, MNN_NETWORK_NOT_READY
  */
 export function claimAnywhere(
   view: ClusterView,
+  profiles: HostProfiles,
   wanted: GrantRequest,
 ): { network: Network; claim: PageClaim } | undefined {
   const known = view.mustHave(wanted.network);
   view.mustBeAlone(known);
-  const nics = claimsAnywhere(known.state, wanted.request, wanted.ips);
-  return nics && { network: known.state.network, claim: { ...wanted, nics } };
+  const { network } = known.state;
+  if (!network.nodeIndependent) return undefined;
+  const kinds = Array.from(profiles.of(known), ({ members }) => members);
+  const nics = claimsAnywhere(known.state, wanted.request, wanted.ips ?? [], kinds);
+  return nics && { network, claim: { ...wanted, nics } };
 }
 
 function withoutAddresses({ master, netAddress }: NicClaim): Granted['nics'][number] {

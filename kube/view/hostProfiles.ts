@@ -76,7 +76,7 @@ export class HostProfiles {
       const host = this.#view.host(name);
       if (!host) continue;
       const members = candidatesOf(network, host.spec);
-      const key = keyOf(members);
+      const key = keyOf(network, members);
       const profile = byKey.get(key) ?? { key, members, hosts: new Set() };
       byKey.set(key, profile);
       profile.hosts.add(name);
@@ -90,11 +90,16 @@ function leave({ key, hosts }: Profile, host: string, byKey: Map<string, Profile
   if (hosts.size === 0) byKey.delete(key);
 }
 
-/** What matters to the choice, in the network's order. Subnets do not: each rack may have its own. */
-function keyOf(members: readonly Member[]): string {
+/**
+ * What matters to the choice, in the network's order. Subnets do not, as each rack may have its own, but where addresses are chosen before the
+ * node is.
+ */
+function keyOf({ nodeIndependent }: Network, members: readonly Member[]): string {
   return JSON.stringify(
-    members.map(({ nic: { interfaceName, altNames, linkState, speedMbps, numaNode, vendor, product } }) => {
-      return [interfaceName, altNames, linkState, speedMbps, numaNode, vendor, product];
+    members.map(({ nic, netAddress, ordinal }) => {
+      const { interfaceName, altNames, linkState, speedMbps, numaNode, vendor, product } = nic;
+      const place = nodeIndependent ? [netAddress, ordinal] : [];
+      return [interfaceName, altNames, linkState, speedMbps, numaNode, vendor, product, ...place];
     }),
   );
 }

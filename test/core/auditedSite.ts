@@ -45,7 +45,7 @@ export function site(wanted: readonly { node: string; network: string }[]): Audi
     const known = networks.get(network)!;
     const nics = interfaces.map(({ netAddress }, n) => ({ interfaceName: `eth${n + 1}`, netAddress }));
     const state = { name: node, host: { hostName: node, interfaces: nics }, hostIndex: hostIndexes.get(node) };
-    const claims = claimsAnywhere(known, {}) ?? claimsOnNode(known, state, { request: {} }).nics;
+    const claims = claimsAnywhere(known, {}, [], []) ?? claimsOnNode(known, state, { request: {} }).nics;
     const isPage = known.network.nodeIndependent;
     const name = isPage ? `${network}.page.0` : `${network}.${node}`;
     const spec = isPage ? { network, page: 0, blocks: [] } : { network, hostName: node, blocks: [] };

@@ -14,6 +14,7 @@ import type { PoolRef } from '../../kube/pools/poolRef.ts';
 import { type PoolCallOptions, PoolStore } from '../../kube/pools/poolStore.ts';
 import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
+import { HostProfiles } from '../../kube/view/hostProfiles.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
@@ -36,7 +37,7 @@ async function grantAnywhere(
   wanted: GrantRequest,
   options: PoolCallOptions,
 ): Promise<Granted | undefined> {
-  const anywhere = claimAnywhere(view, wanted);
+  const anywhere = claimAnywhere(view, new HostProfiles(view), wanted);
   return anywhere && grantInPages(store, anywhere.network, anywhere.claim, options);
 }
 

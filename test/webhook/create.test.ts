@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
-import { events, type Pod, pods } from '../../kube/api/resources.ts';
+import { events, hostInterfaces, multiNicNetworks, type Pod, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
@@ -116,6 +116,39 @@ describe('creating pods, through the real API server', () => {
     const pod = await bound(client, { namespace: 'flat', name: created.metadata.name });
     expect(attachmentsOf(pod)).to.deep.equal(attachments);
     expect(await ofPod('flat', pod)).to.have.length(1);
+  });
+
+  it('waits for the node where hosts differ in the subnets of their NICs: no node has what all have together', async () => {
+    const { client } = running();
+    const [name, netAddress] = ['other-rack', '172.30.9.0/24'];
+    const nic = { interfaceName: 'eth1', netAddress, hostIP: '172.30.9.11', linkState: 'up' as const };
+    await client.create(hostInterfaces, {
+      apiVersion: 'multinic.fms.io/v1',
+      kind: 'HostInterface',
+      metadata: { name },
+      spec: { hostName: name, interfaces: [nic] },
+    });
+    try {
+      const flat = { hostBlock: 0, vlanMode: 'l2', subnet: '10.226.0.0/16', namespaces: ['racks'] };
+      await createNetwork(client, 'racks', flat);
+      const subnets = ['172.20.1.0/24', '172.20.2.0/24', netAddress];
+      const interfaces = subnets.map((of, index) => ({ index, netAddress: of, ordinal: 0 }));
+      await client.patch(
+        multiNicNetworks,
+        { name: 'racks' },
+        'merge',
+        { status: { interfaces } },
+        { subresource: 'status' },
+      );
+      const { view } = running().webhook;
+      await eventually('the webhook to know that', () => view.network('racks')?.state.interfaces.length === 3);
+      await createNamespace(client, 'racks');
+      await create({ namespace: 'racks', name: 'any' });
+      const pod = await bound(client, { namespace: 'racks', name: 'any' });
+      expect(attachmentsOf(pod)?.map(({ master }) => master)).to.deep.equal(['eth1', 'eth2']);
+    } finally {
+      await client.delete(hostInterfaces, { name });
+    }
   });
 
   it('reserves nothing in a dry run, and still shows the addresses', async () => {

@@ -110,7 +110,7 @@ interface OneRequest extends ReserveRequest {
 }
 
 async function grantOne(
-  { view, store, releases, ready }: ReviewContext,
+  { view, profiles, store, releases, ready }: ReviewContext,
   { selected, request, deviceClass }: WantedAttachment,
   { node, isBound, claimant, reservation, mayBeReady, dryRun }: OneRequest,
   budget: CallBudget,
@@ -128,7 +128,7 @@ async function grantOne(
     const grant = async (): Promise<Granted | undefined> => {
       const options = { timeoutMs: budget.remainingMs(), dryRun };
       if (node !== undefined) return grantOnNode(view, store, { ...wanted, node }, options);
-      const anywhere = claimAnywhere(view, wanted);
+      const anywhere = claimAnywhere(view, profiles, wanted);
       if (!anywhere) return undefined;
       const { network, claim } = anywhere;
       const made = mayBeReady ? ready.take(network, claim) : undefined;
