@@ -59,9 +59,13 @@ export function checkApplies(directory: Pick<NetworkDirectory, 'appliesTo'>, net
   throw new MultiNicError('MNN_NETWORK_NOT_ALLOWED', `network ${network} does not apply to namespace ${namespace}`);
 }
 
-/** The refusal of a name that no network and no NetworkAttachmentDefinition has. */
-export function unknown(name: string, source: SelectionSource): MultiNicError {
-  return new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no network "${name}", which ${namedBy[source]}`);
+/**
+ * The refusal of a name that no network has.
+ * @param definition the NetworkAttachmentDefinition that would do as well, `namespace/name`, and does not exist either
+ */
+export function unknown(name: string, source: SelectionSource, definition?: string): MultiNicError {
+  const other = definition === undefined ? '' : ` and no NetworkAttachmentDefinition ${definition}`;
+  return new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no network "${name}"${other}, which ${namedBy[source]}`);
 }
 
 const namedBy: Readonly<Record<SelectionSource, string>> = {

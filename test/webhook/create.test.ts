@@ -217,7 +217,11 @@ describe('creating pods, through the real API server', () => {
   }
 
   const refused: [string, object, RegExp][] = [
-    ['an unknown network', networks('nowhere'), /MNN_NETWORK_UNKNOWN: .*"nowhere"/],
+    [
+      'an unknown network',
+      networks('kube-system/nowhere'),
+      /MNN_NETWORK_UNKNOWN: .*"nowhere" and no NetworkAttachmentDefinition kube-system\/nowhere/,
+    ],
     [
       'an unknown network by our annotation',
       { annotations: { [annotation.ourNetworks]: 'no' } },

@@ -96,7 +96,7 @@ async function checkForeign(
     if (network !== undefined) continue;
     const ref = { namespace: element.namespace ?? namespace, name: element.name };
     const what = await whatIs(context, ref, budget);
-    if (what === undefined) throw unknown(element.name, source);
+    if (what === undefined) throw unknown(element.name, source, `${ref.namespace}/${ref.name}`);
     if (what === 'MultiNicNetwork') {
       throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${element.name} was created only just now`);
     }
