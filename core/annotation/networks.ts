@@ -66,6 +66,16 @@ const capabilities = {
   deviceID: 'deviceID',
 } as const;
 
+/**
+ * The capability that a plugin must have for a key of an element to have an effect; undefined for keys that need none: addresses and hardware
+ * address are given in any case, and a device never.
+ */
+export function capabilityOf(key: string): string | undefined {
+  const needed = ['infiniband-guid', 'portMappings', 'bandwidth'] as const;
+  const name = needed.find(one => one === key);
+  return name && capabilities[name];
+}
+
 /** What an element asks for, as the `runtimeConfig` that Multus makes of it (multi-net-spec v1.3 §4.1.2). */
 export function runtimeConfigOf(element: NetworkSelection): Record<string, unknown> {
   const entries = Object.entries(capabilities).map(([key, name]) => [name, element[key]]);

@@ -4,7 +4,7 @@ import { multiNicIpam } from '../../core/network/ipam.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { unknownKeyWarnings } from './unknownKeys.ts';
 
-const networkOf = (type: string, ipam = multiNicIpam) =>
+const networkOf = (type: string, ipam = multiNicIpam, capabilities: Record<string, boolean> = {}) =>
   readNetwork({
     apiVersion: 'multinic.fms.io/v1',
     kind: 'MultiNicNetwork',
@@ -12,7 +12,7 @@ const networkOf = (type: string, ipam = multiNicIpam) =>
     spec: {
       subnet: '10.200.0.0/16',
       ipam: JSON.stringify({ type: ipam, hostBlock: 6 }),
-      plugin: { cniVersion: '1.0.0', type },
+      plugin: { cniVersion: '1.0.0', type, capabilities },
     },
   });
 const warnings = (element: object, network = networkOf('ipvlan')) =>
@@ -29,8 +29,8 @@ describe('keys of a selection element that nothing reads', () => {
   });
 
   it('are not those of Multus, ours, and names with a dot', () => {
-    const known = { namespace: 'x', interface: 'y', ips: [], mac: '', bandwidth: {}, portMappings: [], deviceID: 'd' };
-    const others = { 'infiniband-guid': 'g', 'default-route': [], 'ipam-claim-reference': 'c', 'org.foo': 1 };
+    const known = { namespace: 'x', interface: 'y', ips: [], mac: '', deviceID: 'd' };
+    const others = { 'default-route': [], 'ipam-claim-reference': 'c', 'org.foo': 1 };
     const args = {
       nics: 1,
       masters: [],
@@ -41,6 +41,16 @@ describe('keys of a selection element that nothing reads', () => {
       'org.foo': 1,
     };
     expect(warnings({ ...known, ...others, 'cni-args': args })).to.deep.equal([]);
+  });
+
+  it('are those for which the plugin has no capability', () => {
+    const asked = { bandwidth: { ingressRate: 1 }, 'infiniband-guid': 'g', portMappings: [] };
+    const all = /no effect: "bandwidth", "infiniband-guid", "portMappings" \(/;
+    expect(warnings(asked).join()).to.match(all);
+    const declared = { bandwidth: true, infinibandGUID: true, portMappings: true };
+    expect(warnings(asked, networkOf('ib-sriov', multiNicIpam, declared))).to.deep.equal([]);
+    expect(warnings(asked, networkOf('ib-sriov', multiNicIpam, { bandwidth: true })).join()).to.match(/effect: "infin/);
+    expect(warnings(asked, networkOf('ipvlan', multiNicIpam, declared)).join(), 'made by the agent').to.match(all);
   });
 
   it('are not reported in cni-args that another plugin reads', () => {

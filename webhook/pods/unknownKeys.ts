@@ -1,4 +1,4 @@
-import { isElementKey, type NetworkSelection } from '../../core/annotation/networks.ts';
+import { capabilityOf, isElementKey, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { attachmentsKey } from '../../core/api/names.ts';
 import type { Network } from '../../core/network/network.ts';
 import { requestKeys } from '../../core/selection/request.ts';
@@ -12,12 +12,17 @@ const shownCharacters = 40;
 
 /**
  * Keys of an element for the network that nobody reads: a misspelt key changes nothing, and the pod's author would not know. Keys with a dot
- * belong to somebody else's name space, and `cni-args` is left to the plugins where some are not ours.
+ * belong to somebody else's name space, and `cni-args` is left to the plugins where some are not ours. Multus hands some keys only to plugins that
+ * have the capability.
  */
 export function unknownKeyWarnings(network: Network, element: NetworkSelection): string[] {
   const { name, spec, ownAddresses } = network;
-  const strange = Object.keys(element).filter(key => !isElementKey(key) && !key.includes('.'));
   const areOurs = ownAddresses && ownTypes.has(spec.plugin.type);
+  const isRead = (key: string): boolean => {
+    const capability = capabilityOf(key);
+    return capability === undefined ? isElementKey(key) : !areOurs && spec.plugin.capabilities?.[capability] === true;
+  };
+  const strange = Object.keys(element).filter(key => !isRead(key) && !key.includes('.'));
   const args = Object.keys((areOurs ? element['cni-args'] : undefined) ?? {}).filter(
     key => !requestKeys.has(key) && key !== attachmentsKey && !key.includes('.'),
   );
