@@ -6,6 +6,7 @@ import { apiVersion } from '../../core/api/names.ts';
 import type { MultiNicNetwork } from '../../core/api/types.ts';
 import { layoutsOf } from '../../core/layout/hostBlocks.ts';
 import { capacityOf } from '../../core/layout/layout.ts';
+import { overlap } from '../../core/net/cidr.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
@@ -29,12 +30,21 @@ describe('manifests/samples', () => {
     expect(changed).to.deep.equal([]);
   });
 
-  it('every network can be read, and has room', () => {
-    const networks = files.flatMap(file =>
-      parseAllDocuments(readFileSync(join(folder, file), 'utf8'))
-        .map(document => document.toJS() as MultiNicNetwork)
-        .filter(object => object.kind === 'MultiNicNetwork'),
+  const networks = files.flatMap(file =>
+    parseAllDocuments(readFileSync(join(folder, file), 'utf8'))
+      .map(document => document.toJS() as MultiNicNetwork)
+      .filter(object => object.kind === 'MultiNicNetwork'),
+  );
+
+  it('networks can be tried beside each other: none has a subnet of another', () => {
+    const all = networks.flatMap(object =>
+      readNetwork(object).subnets.map(net => ({ name: object.metadata.name, net })),
     );
+    const shared = all.filter(({ net }, i) => all.slice(i + 1).some(other => overlap(net, other.net)));
+    expect(shared.map(({ name }) => name)).to.deep.equal([]);
+  });
+
+  it('every network can be read, and has room', () => {
     expect(networks).to.have.length.greaterThan(14);
     for (const object of networks) {
       for (const layout of layoutsOf(readNetwork(object))) {
