@@ -71,6 +71,25 @@ describe('NICs that go', () => {
     expect(places({ found: [vlan, nic('eth11'), nic('eth12')] }), 'made afterwards').to.deep.equal(['lost eth10 down']);
   });
 
+  it('are there where each has the name that the next one had', () => {
+    const shifted = (names: string[]): HostNic[] =>
+      [10, 11, 12].map((n, i) => ({ ...nic(`eth${n}`), interfaceName: names[i]! }));
+    for (const subnet of ['10.0.0.0/24', '10.0.0.0/31']) {
+      const on = (nics: HostNic[]): HostNic[] =>
+        nics.map((each, i) => ({ ...each, netAddress: subnet.replace('.0/31', `.${2 * i}/31`) }));
+      const known = on(shifted(['eth10', 'eth11', 'eth12']));
+      const held = known.map(({ interfaceName: master }) => ({ master, netAddress: '10.0.0.0/24', addresses }));
+      for (const names of [
+        ['eth11', 'eth12', 'eth13'],
+        ['eth9', 'eth10', 'eth11'],
+      ]) {
+        const found = on(shifted(names));
+        expect(places({ known, found, held, addressed: new Set(names) }), names.join()).to.deep.equal([]);
+        expect(places({ known, found, held: undefined, addressed: new Set(names) })).to.deep.equal([]);
+      }
+    }
+  });
+
   it('go by another name on their rail, also with another address there', () => {
     const onRail = (name: string, subnet: string): HostNic =>
       nic(name, { netAddress: subnet, hostIP: subnet, mac: 'mac' });

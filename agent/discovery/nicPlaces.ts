@@ -31,15 +31,18 @@ export interface NicPlaces {
  * A device that is reset, a lease that is not renewed, or virtual functions that get addresses by DHCP would do that.
  */
 export function nicPlaces({ known, found, addressed, held = known.flatMap(asHeld) }: Sighting): NicPlaces {
-  const there = new Set(found.map(({ interfaceName }) => interfaceName));
+  const there = new Map(found.map(nic => [nic.interfaceName, nic]));
   const names = new Set(known.map(({ interfaceName }) => interfaceName));
   const fresh = found.filter(({ interfaceName }) => !names.has(interfaceName));
   const missing = known.filter(({ interfaceName }) => !there.has(interfaceName) && !addressed.has(interfaceName));
   const isBefore = (nic: HostNic): boolean => isBeforeHeld(nic, held);
-  const lost = missing.filter(nic => isBefore(nic) && !fresh.some(other => isSame(nic, other)));
-  const early = fresh.filter(
-    nic => isBefore(nic) && !known.some(other => !there.has(other.interfaceName) && isSame(nic, other)),
-  );
+  // A host may give all NICs other names, also each other's.
+  const isAtItsName = (nic: HostNic): boolean => {
+    const other = there.get(nic.interfaceName);
+    return other !== undefined && isSame(nic, other);
+  };
+  const lost = missing.filter(nic => isBefore(nic) && !found.some(other => isSame(nic, other)));
+  const early = fresh.filter(nic => isBefore(nic) && !known.some(other => isSame(nic, other) && !isAtItsName(other)));
   return { lost: lost.map(nic => ({ ...nic, linkState: 'down' })), early };
 }
 
@@ -65,7 +68,7 @@ function isPlaceIn(shared: IpCidr, net: IpCidr): boolean {
   return compareCidrs(shared, net) === 0 || (isPointToPoint(net) && covers(shared, net));
 }
 
-/** Under another name. VLANs on a NIC have its hardware address, too, but are in other subnets. */
+/** Whatever their names. VLANs on a NIC have its hardware address, too, but are in other subnets. */
 function isSame(nic: HostNic, other: HostNic): boolean {
   if (nic.hostIP !== undefined && nic.hostIP === other.hostIP) return true;
   if (nic.mac === undefined || nic.mac !== other.mac) return false;
