@@ -69,6 +69,13 @@ describe('NICs that go', () => {
     const known = [nic('eth10'), vlan, nic('eth11')];
     expect(places({ known, found: [vlan, nic('eth11')] })).to.deep.equal(['lost eth10 down']);
     expect(places({ found: [vlan, nic('eth11'), nic('eth12')] }), 'made afterwards').to.deep.equal(['lost eth10 down']);
+    const rail = (name: string, n: number): HostNic =>
+      nic(name, { netAddress: `10.0.${n}.0/31`, mac: '02:00:00:00:00:01' });
+    const ofAll = { master: 'eth1.3', netAddress: '10.0.0.0/8', addresses };
+    const rails = [rail('eth1.2', 2), rail('eth1.3', 3)];
+    expect(places({ known: rails, found: rails.slice(1), held: [ofAll] }), 'beside it').to.deep.equal([
+      'lost eth1.2 down',
+    ]);
   });
 
   it('are there where each has the name that the next one had', () => {

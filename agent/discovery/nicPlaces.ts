@@ -31,19 +31,22 @@ export interface NicPlaces {
  * A device that is reset, a lease that is not renewed, or virtual functions that get addresses by DHCP would do that.
  */
 export function nicPlaces({ known, found, addressed, held = known.flatMap(asHeld) }: Sighting): NicPlaces {
-  const there = new Map(found.map(nic => [nic.interfaceName, nic]));
-  const names = new Set(known.map(({ interfaceName }) => interfaceName));
-  const fresh = found.filter(({ interfaceName }) => !names.has(interfaceName));
+  const [before, there] = [byName(known), byName(found)];
+  const fresh = found.filter(({ interfaceName }) => !before.has(interfaceName));
   const missing = known.filter(({ interfaceName }) => !there.has(interfaceName) && !addressed.has(interfaceName));
   const isBefore = (nic: HostNic): boolean => isBeforeHeld(nic, held);
   // A host may give all NICs other names, also each other's.
-  const isAtItsName = (nic: HostNic): boolean => {
-    const other = there.get(nic.interfaceName);
-    return other !== undefined && isSame(nic, other);
+  const hasOtherName = ({ interfaceName }: HostNic): boolean => {
+    const [earlier, now] = [before.get(interfaceName), there.get(interfaceName)];
+    return !earlier || !now || !isSame(earlier, now);
   };
-  const lost = missing.filter(nic => isBefore(nic) && !found.some(other => isSame(nic, other)));
-  const early = fresh.filter(nic => isBefore(nic) && !known.some(other => isSame(nic, other) && !isAtItsName(other)));
+  const lost = missing.filter(nic => isBefore(nic) && !found.some(now => hasOtherName(now) && isSame(nic, now)));
+  const early = fresh.filter(nic => isBefore(nic) && !known.some(one => hasOtherName(one) && isSame(nic, one)));
   return { lost: lost.map(nic => ({ ...nic, linkState: 'down' })), early };
+}
+
+function byName(nics: readonly HostNic[]): ReadonlyMap<string, HostNic> {
+  return new Map(nics.map(nic => [nic.interfaceName, nic]));
 }
 
 /** As long as it is not known what pods hold, they may hold everything; which point-to-point subnets belong together only networks say. */
