@@ -101,13 +101,17 @@ export function withPlan(
 
 /** All is made. */
 export function doneOf(entry: CheckpointEntry, made: readonly LinkInfo[]): CheckpointEntry {
-  const macs = new Map(made.map(({ name, mac }) => [name, mac]));
+  const byName = new Map(made.map(link => [link.name, link]));
   return {
     ...entry,
     state: 'done',
     links: entry.links.map(link => {
-      const mac = macs.get(link.name);
-      return { ...link, ...(mac === null || mac === undefined ? {} : { mac }) };
+      const { mac = null, parentIndex = null } = byName.get(link.name) ?? {};
+      return {
+        ...link,
+        ...(mac !== null && { mac }),
+        ...(entry.use !== undefined && parentIndex !== null && { masterIndex: parentIndex }),
+      };
     }),
   };
 }

@@ -43,11 +43,22 @@ export class NicClaims {
   }
 
   async #held(attachment: Attachment, use: NicUse): Promise<string | undefined> {
-    for (const entry of [...this.#checkpoint.list()]) {
-      const conflict = conflictOf(attachment, use, ofEntry(entry));
+    const excludes = (entry: CheckpointEntry): boolean => !!entry.use && nicConflict(use, entry.use) !== undefined;
+    const rivals = [...this.#checkpoint.list()].filter(excludes);
+    if (rivals.length === 0) return undefined;
+    const names = await this.#namesByIndex(attachment);
+    for (const entry of rivals) {
+      const conflict = conflictOf(attachment, use, ofEntry(entry, names));
       if (conflict !== undefined && (await this.#exists(entry))) return conflict;
     }
     return undefined;
+  }
+
+  /** Of the NICs that the attachment wants. */
+  async #namesByIndex({ nics }: Attachment): Promise<ReadonlyMap<number, string>> {
+    const wanted = nics.map(({ master }) => ({ op: 'link.get', dev: master, ignore: ['ENODEV'] }) as const);
+    const links = await this.#netlink.run(null, wanted);
+    return new Map(links.flatMap((link, i) => (link ? [[link.index, nics[i]?.master ?? '']] : [])));
   }
 
   /** Whether any link of the entry exists: after a crash it may not have been made yet, after a reboot its namespace is gone. */
@@ -75,8 +86,12 @@ function ofAttachment({ network, pod, plugin, nics }: Attachment): Holder {
   return { network, pod, use: useOf(plugin), masters: nics.map(({ master }) => master) };
 }
 
-function ofEntry({ network, pod, use, links }: CheckpointEntry): Holder {
-  return { network, pod, use, masters: links.flatMap(({ master }) => master ?? []) };
+/** @param names of NICs as they are now, by index */
+function ofEntry({ network, pod, use, links }: CheckpointEntry, names: ReadonlyMap<number, string>): Holder {
+  const masters = links.flatMap(
+    ({ master, masterIndex }) => (masterIndex === undefined ? master : names.get(masterIndex)) ?? [],
+  );
+  return { network, pod, use, masters };
 }
 
 function conflictOf({ network, nics }: Attachment, use: NicUse, holder: Holder): string | undefined {

@@ -44,6 +44,8 @@ export interface CheckpointLink {
   name: string;
   /** The host's NIC that it is on. */
   master?: string;
+  /** Of that NIC, where it is shared; known once done. A NIC keeps its index under another name. */
+  masterIndex?: number;
   /** Name of the other end on the host, where the type has one. */
   hostEnd?: string;
   /** With their prefix lengths. */

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { hostInterfaces } from '../../kube/api/resources.ts';
+import { eventually } from '../eventually.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
 import { testTimeoutMs } from './inside.ts';
 import { nameOf, type NetworkCase, networkSpec } from './networks.ts';
@@ -109,6 +111,33 @@ describe('agent: networks that cannot share a NIC', function () {
 
     it('is in one mode on a NIC', async () => {
       await excludes(l2, l3, 'wants ipvlan l3 on eth1, which has ipvlan l2', 'one mode only');
+    });
+
+    it('is so also when the NIC has got another name meanwhile, and another NIC has its name', async () => {
+      const { namespace } = host();
+      const rename = (from: string, to: string): void => {
+        namespace.batch([`link set ${from} down`, `link set ${from} name ${to}`, `link set ${to} up`]);
+      };
+      const one = (network: NetworkCase): Promise<object> =>
+        multusConfig(site, nameOf(network), { cniArgs: { nics: 1 } });
+      using sandbox = await Sandbox.make(site, host(), 'renamed');
+      const result = await sandbox.add(await one(l2));
+      rename('eth1', 'was1');
+      rename('eth2', 'eth1');
+      rename('was1', 'eth2');
+      const isKnown = async (): Promise<boolean> => {
+        const { spec } = await site.client.get(hostInterfaces, { name: host().nodeName });
+        return spec.interfaces.map(({ hostIP }) => hostIP).join() === '172.20.2.11,172.20.1.11';
+      };
+      await eventually('the new names', isKnown);
+      using other = await Sandbox.make(site, host(), 'afterwards');
+      await refused(other, l3, 'MNN_NIC_CONFLICT', 'wants ipvlan l3 on eth2, which has ipvlan l2');
+      expect(await sandbox.check(await one(l2), result)).to.include({ exitCode: 0, stdout: '' });
+      await sandbox.del(await one(l2));
+      rename('eth2', 'was1');
+      rename('eth1', 'eth2');
+      rename('was1', 'eth1');
+      await eventually('the old names', async () => !(await isKnown()));
     });
 
     it('and macvlan exclude each other', async () => {
