@@ -72,7 +72,8 @@ function readNames(value: unknown, key: string, where: string): string[] | undef
   if (given.length > mostNics) {
     throw new MultiNicError('MNN_CNI_ARGS_INVALID', `${where}: ${key} names more than ${mostNics} NICs`);
   }
-  const twice = given.find((name, i) => given.indexOf(name) !== i);
+  const seen = new Set<string>();
+  const twice = given.find(name => seen.size === seen.add(name).size);
   if (twice !== undefined) throw new MultiNicError('MNN_CNI_ARGS_INVALID', `${where}: ${key} names ${twice} twice`);
   return given.length > 0 ? given : undefined;
 }
