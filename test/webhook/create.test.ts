@@ -3,7 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
-import { events, hostInterfaces, multiNicNetworks, type Pod, pods } from '../../kube/api/resources.ts';
+import {
+  events,
+  hostInterfaces,
+  multiNicNetworks,
+  networkAttachmentDefinitions,
+  type Pod,
+  pods,
+} from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { applyNetwork, createNetwork, serveNetwork } from './networks.ts';
@@ -297,6 +304,26 @@ describe('creating pods, through the real API server', () => {
     expect(await ask({ target: '10Gbps' })).to.contain(
       'cni-args.target has no effect in network routed: strategy none does not use it (MNN_CNI_ARGS_INVALID)',
     );
+  });
+
+  it('asks the API server once what a name means that is no network of ours, however often a pod has it', async () => {
+    const { client } = running();
+    const asked = async (): Promise<number> => {
+      const text = await client.request<string>('GET', '/metrics', { accept: 'text/plain' });
+      const counts = text
+        .split('\n')
+        .filter(line => /^apiserver_request_total\{.*resource="multinicnetworks".*verb="GET"/.test(line));
+      return counts.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    };
+    await client.create(networkAttachmentDefinitions, {
+      metadata: { name: 'theirs', namespace },
+      spec: { config: '{}' },
+    });
+    const before = await asked();
+    const pod = await create({ name: 'repeating', ...networks('theirs,'.repeat(80).slice(0, -1)) });
+    expect(elementsOf(pod)).to.have.length(80);
+    // Each of the three chances asks.
+    expect((await asked()) - before).to.be.within(1, 3);
   });
 
   it('gives back what it took where a later network of the pod refuses', async () => {

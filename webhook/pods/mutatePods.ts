@@ -92,13 +92,16 @@ async function checkForeign(
   { source, selected, namespace }: { source: SelectionSource; selected: readonly SelectedNetwork[]; namespace: string },
   budget: CallBudget,
 ): Promise<void> {
-  for (const { element, network } of selected) {
-    if (network !== undefined) continue;
-    const ref = { namespace: element.namespace ?? namespace, name: element.name };
+  const foreign = selected.flatMap(({ element, network }) => (network === undefined ? [element] : []));
+  // Each once: a pod may name one a hundred times.
+  const refs = new Map(
+    foreign.map(({ namespace: where = namespace, name }) => [`${where}/${name}`, { namespace: where, name }]),
+  );
+  for (const ref of refs.values()) {
     const what = await whatIs(context, ref, budget);
-    if (what === undefined) throw unknown(element.name, source, `${ref.namespace}/${ref.name}`);
+    if (what === undefined) throw unknown(ref.name, source, `${ref.namespace}/${ref.name}`);
     if (what === 'MultiNicNetwork') {
-      throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${element.name} was created only just now`);
+      throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${ref.name} was created only just now`);
     }
   }
 }
