@@ -62,7 +62,7 @@ export function validateDeletion(allocations: readonly Allocation[]): Finding[] 
   const held = allocations.filter(({ state, nics }) => state !== 'Released' && addressesIn(nics).length > 0);
   const [first] = held;
   if (!first) return [];
-  const detail = `pod ${first.namespace}/${first.name} and maybe others hold addresses of the network, and it would forget them`;
+  const detail = `pod ${first.namespace}/${first.name} and maybe others hold its addresses, which other pods would get after a deletion`;
   return [error('MNN_IN_USE', 'metadata.name', detail)];
 }
 
