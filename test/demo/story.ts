@@ -5,6 +5,7 @@ import { parseNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { AllocatedNic } from '../../core/api/types.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';
+import { eventually } from '../eventually.ts';
 import { installSystem, labelNamespace } from '../system/install.ts';
 import { demoDeployment, demoNetwork, refusedNetwork } from './manifests.ts';
 
@@ -37,6 +38,10 @@ export async function tellStory(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=60s']);
   await cluster.kubectl(['wait', '--for=condition=Ready', 'mnn/train-net', '--timeout=60s']);
   const pods = await demoPods(cluster);
+  await eventually('the network counts its pods', async () => {
+    const path = 'jsonpath={.status.addresses.used}';
+    return (await cluster.kubectl(['get', 'mnn/train-net', '-o', path])).stdout === String(pods.length);
+  });
   await show(cluster, ['get', 'mnn,hif,ipp']);
   console.log('\nPOD                        NODE      INTERFACE  NIC   ADDRESS');
   for (const { name, node, nics } of pods) {
