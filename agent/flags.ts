@@ -58,6 +58,8 @@ export const help = `multi-nic-agent: the node's part of multi-nic. It discovers
   --help
 
 A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR; alone it is a REGEX of names.
+
+The environment variable LOG_LEVEL (debug, info, warn, error) says how much is logged  [info].
 `;
 
 /**

@@ -56,6 +56,8 @@ Certificates; durations are whole numbers with s, m, h or d:
   --ca-overlap D         how long every replica may take to serve a changed certificate (default ${formatDuration(overlapMs)})
   --client-ca-file FILE  serve only clients with a certificate of this authority, PEM, followed as it changes (default: any client)
   --client-name NAME     common name that the client's certificate must have; repeatable (default: any)
+
+The environment variable LOG_LEVEL (debug, info, warn, error) says how much is logged (default info).
 `;
 
 /**

@@ -37,6 +37,15 @@ describe('CniCalls', () => {
     ]);
   });
 
+  it('are in the log also where they succeed, for who asks for that much', async () => {
+    const lines: string[] = [];
+    const debugging = pino({ level: 'debug' }, { write: line => lines.push(line) });
+    const calls = callsWith({ synced: Promise.resolve(), logger: debugging });
+    await calls.answer({ version: 1, env: { CNI_COMMAND: 'VERSION' }, stdin: '{"cniVersion":"1.1.0"}' });
+    expect(lines.map(line => JSON.parse(line) as object)).to.have.length(1);
+    expect(lines[0]).to.contain('"command":"VERSION"').and.to.contain('CNI call answered');
+  });
+
   it('ask the runtime to try again where the API server does not answer', async () => {
     await using client = new KubeClient({
       server: 'http://127.0.0.1:1',

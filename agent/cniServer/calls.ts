@@ -52,7 +52,9 @@ export class CniCalls {
       this.#report(env, failure);
       answer = { version: wireVersion, exitCode: 1, stdout: encodeCniError(failure, cniVersion) };
     }
-    this.#observer?.answered(env.CNI_COMMAND ?? '', code, (performance.now() - started) / 1000);
+    const ms = performance.now() - started;
+    this.#observer?.answered(env.CNI_COMMAND ?? '', code, ms / 1000);
+    if (code === 0) this.#context.logger.debug({ ...described(env), ms: Math.round(ms) }, 'CNI call answered');
     return answer;
   }
 
@@ -63,13 +65,9 @@ export class CniCalls {
 
   /** Mistakes of a runtime, and calls that it may repeat, need no stack; what we did not expect does. STATUS is called all the time. */
   #report(env: CniRequest['env'], { code, message, details, cause }: CniError): void {
-    const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname, CNI_ARGS: args } = env;
-    const level = command === 'STATUS' ? 'debug' : 'warn';
+    const level = env.CNI_COMMAND === 'STATUS' ? 'debug' : 'warn';
     const why = code === cniCodes.internal ? { err: cause } : {};
-    this.#context.logger[level](
-      { command, container, ifname, args, code, details, ...why },
-      `CNI call failed: ${message}`,
-    );
+    this.#context.logger[level]({ ...described(env), code, details, ...why }, `CNI call failed: ${message}`);
   }
 
   async #dispatch(call: CniCall, stdin: string): Promise<string> {
@@ -103,4 +101,10 @@ export class CniCalls {
 function failureOf(error: unknown): CniError {
   if (!isRetryable(error)) return toCniError(error);
   return cniError(cniCodes.tryAgainLater, 'MNN_DEADLINE', error.message, { cause: error });
+}
+
+/** What the log says of a call. */
+function described(env: CniRequest['env']): object {
+  const { CNI_COMMAND: command, CNI_CONTAINERID: container, CNI_IFNAME: ifname, CNI_ARGS: args } = env;
+  return { command, container, ifname, args };
 }
