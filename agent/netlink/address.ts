@@ -1,7 +1,8 @@
 import { readUint, type Writer } from './attributes.ts';
-import { afOf, familyOf, parseAddressHeader, writeAddressHeader, writeMessage } from './codec.ts';
+import { writeMessage } from './codec.ts';
 import { IFA, IFA_F, NLM_F, RTM } from './constants.ts';
 import type { Context } from './context.ts';
+import { afOf, familyOf, parseAddressHeader, writeAddressHeader } from './headers.ts';
 import { scopeName, scopeNumber } from './names.ts';
 import { formatNetwork, parseNetwork } from './text.ts';
 import type { AddressAdd, AddressInfo, AddressList, Scope } from './types.ts';

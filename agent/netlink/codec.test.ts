@@ -4,6 +4,7 @@ import { describe, it } from 'mocha';
 import { align, eachAttribute, nested, parseAttributes, readText, readUint, Writer } from './attributes.ts';
 import * as codec from './codec.ts';
 import { NLM_F, NLMSG } from './constants.ts';
+import * as headers from './headers.ts';
 
 const uint8 = fc.integer({ min: 0, max: 0xff });
 const uint16 = fc.integer({ min: 0, max: 0xffff });
@@ -78,7 +79,7 @@ describe('netlink attributes', () => {
 describe('netlink messages', () => {
   it('have the header of struct nlmsghdr', () => {
     const writer = new Writer();
-    codec.writeMessage(writer, { type: 18, flags: 0x301, sequence: 9 }, () => codec.writeLinkHeader(writer, {}));
+    codec.writeMessage(writer, { type: 18, flags: 0x301, sequence: 9 }, () => headers.writeLinkHeader(writer, {}));
     expect(writer.bytes().toString('hex')).to.equal(
       `20000000${'1200'}${'0103'}09000000${'00000000'}${'00'.repeat(16)}`,
     );
@@ -117,14 +118,14 @@ describe('netlink messages', () => {
     const kinds = [
       [
         fc.record({ family: uint8, hardwareType: uint16, index: fc.nat(0x7fffffff), flags: uint32, change: uint32 }),
-        codec.writeLinkHeader,
-        codec.parseLinkHeader,
+        headers.writeLinkHeader,
+        headers.parseLinkHeader,
         16,
       ],
       [
         fc.record({ family: uint8, prefixLength: uint8, flags: uint8, scope: uint8, index: uint32 }),
-        codec.writeAddressHeader,
-        codec.parseAddressHeader,
+        headers.writeAddressHeader,
+        headers.parseAddressHeader,
         8,
       ],
       [
@@ -138,14 +139,14 @@ describe('netlink messages', () => {
           type: uint8,
           flags: uint32,
         }),
-        codec.writeRouteHeader,
-        codec.parseRouteHeader,
+        headers.writeRouteHeader,
+        headers.parseRouteHeader,
         12,
       ],
       [
         fc.record({ family: uint8, srcLength: uint8, table: uint8, action: uint8 }),
-        codec.writeRuleHeader,
-        codec.parseRuleHeader,
+        headers.writeRuleHeader,
+        headers.parseRuleHeader,
         12,
       ],
     ] as const;

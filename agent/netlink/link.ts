@@ -1,6 +1,6 @@
 import { type Attributes, eachAttribute, nested, readText, readUint, zeroTerminated } from './attributes.ts';
-import { parseLinkHeader } from './codec.ts';
 import { IFF, IFLA, IFLA_INFO, IFLA_IPVLAN, IFLA_MACVLAN } from './constants.ts';
+import { parseLinkHeader } from './headers.ts';
 import { ipvlanModes, macvlanModes } from './names.ts';
 import { formatMac } from './text.ts';
 import type { LinkInfo } from './types.ts';

@@ -1,5 +1,5 @@
 import type { Writer } from './attributes.ts';
-import { writeLinkHeader, writeMessage } from './codec.ts';
+import { writeMessage } from './codec.ts';
 import {
   IFF,
   IFLA,
@@ -13,6 +13,7 @@ import {
   VETH_INFO_PEER,
 } from './constants.ts';
 import type { Context } from './context.ts';
+import { writeLinkHeader } from './headers.ts';
 import { ipvlanModes, macvlanModes } from './names.ts';
 import { InvalidArgument, parseMac } from './text.ts';
 import type { AltNameChange, LinkAdd, LinkDel, LinkDelGroup, LinkRef, LinkSet } from './types.ts';

@@ -1,7 +1,8 @@
 import type { Writer } from './attributes.ts';
-import { afOf, writeMessage, writeNeighbourHeader } from './codec.ts';
+import { writeMessage } from './codec.ts';
 import { NDA, NLM_F, NUD_PERMANENT, RTM } from './constants.ts';
 import type { Context } from './context.ts';
+import { afOf, writeNeighbourHeader } from './headers.ts';
 import { parseAddress, parseMac } from './text.ts';
 import type { NeighbourChange } from './types.ts';
 

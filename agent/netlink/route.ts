@@ -1,6 +1,6 @@
 import { type Attributes, nested, parseAttributes, readUint } from './attributes.ts';
-import { familyOf, parseRouteHeader } from './codec.ts';
 import { RTA, RTAX, RTM_F_CLONED, RTNH_F } from './constants.ts';
+import { familyOf, parseRouteHeader } from './headers.ts';
 import { routeTypes, scopeName } from './names.ts';
 import { formatAddress, formatNetwork } from './text.ts';
 import type { NextHop, RouteInfo } from './types.ts';

@@ -1,7 +1,8 @@
 import type { Writer } from './attributes.ts';
-import { afOf, writeMessage, writeRouteHeader } from './codec.ts';
+import { writeMessage } from './codec.ts';
 import { mainTable, NLM_F, RTA, RTAX, RTM, RTNH_F } from './constants.ts';
 import type { Context } from './context.ts';
+import { afOf, writeRouteHeader } from './headers.ts';
 import { routeTypes, scopeNumber } from './names.ts';
 import { nextHopHeaderSize } from './route.ts';
 import { InvalidArgument, parseAddress, parseNetwork } from './text.ts';

@@ -1,6 +1,7 @@
 import { readUint, type Writer } from './attributes.ts';
-import { afOf, familyOf, parseRuleHeader, writeMessage, writeRuleHeader } from './codec.ts';
+import { writeMessage } from './codec.ts';
 import { FR_ACT_TO_TBL, FRA, NLM_F, RTM } from './constants.ts';
+import { afOf, familyOf, parseRuleHeader, writeRuleHeader } from './headers.ts';
 import { formatNetwork, parseNetwork } from './text.ts';
 import type { RuleChange, RuleInfo, RuleList } from './types.ts';
 

@@ -1,5 +1,6 @@
 import { Writer } from '../../agent/netlink/attributes.ts';
 import { type Acknowledgement, eachMessage, parseAcknowledgement } from '../../agent/netlink/codec.ts';
+import { Datagrams } from '../../agent/netlink/datagrams.ts';
 import * as libc from '../../agent/netlink/libc.ts';
 import { writeRouteChange } from '../../agent/netlink/routeRequests.ts';
 import { NetlinkSocket } from '../../agent/netlink/socket.ts';
@@ -14,6 +15,7 @@ const sendSize = 60 * 1024;
  */
 export class RawRoutes implements Disposable {
   readonly #socket = new NetlinkSocket();
+  readonly #datagrams = new Datagrams(this.#socket.fd);
   readonly #pieces: { readonly bytes: Buffer; readonly count: number }[] = [];
 
   /** @param changes with devices by index */
@@ -37,7 +39,7 @@ export class RawRoutes implements Disposable {
     for (const { bytes, count } of this.#pieces) {
       libc.send(this.#socket.fd, bytes);
       for (let left = count; left > 0;) {
-        for (const message of eachMessage(this.#socket.receive())) {
+        for (const message of eachMessage(this.#datagrams.receive())) {
           accept(parseAcknowledgement(message));
           left -= 1;
         }
