@@ -1,18 +1,8 @@
 import type { Logger } from 'pino';
-import { type BundledCertificate, isOurs, mergeBundles } from '../../certs/bundle.ts';
-import {
-  type CertificateContent,
-  factsOf,
-  formatContent,
-  readContent,
-  withAuthorities,
-  withNewAuthority,
-  withNewLeaf,
-  withoutOldAuthorities,
-} from '../../certs/content.ts';
+import { isOurs } from '../../certs/bundle.ts';
+import { factsOf, readContent } from '../../certs/content.ts';
 import { planRotation, type RotationStep, type StoredFacts } from '../../certs/plan.ts';
 import { Sighting } from '../../certs/sighting.ts';
-import { component } from '../../core/api/names.ts';
 import { messageOf, MultiNicError } from '../../core/errors.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isLostRace } from '../../kube/api/errors.ts';
@@ -24,12 +14,8 @@ import type { EventRecorder } from '../../kube/report/events.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 import type { CertificateOptions } from './options.ts';
 import { keeperOf } from './otherKeepers.ts';
-import {
-  changeBundles,
-  configurationResources,
-  readConfigurations,
-  type TrustingConfiguration,
-} from './webhookConfigurations.ts';
+import { type TakenStep, takeStep, type View } from './rotationSteps.ts';
+import { configurationResources, readConfigurations } from './webhookConfigurations.ts';
 
 /** What a leader has last seen, and done so far. */
 export interface CertificateReport {
@@ -45,14 +31,6 @@ export interface CertificateKeeperParts {
   events: Pick<EventRecorder, 'record'>;
   options: CertificateOptions;
   observer?: InformerOptions<KubeObject>['observer'] | undefined;
-}
-
-type TakenStep = Exclude<RotationStep, { do: 'wait' }>;
-
-interface View {
-  configurations: readonly TrustingConfiguration[];
-  secret: Secret | undefined;
-  content: CertificateContent;
 }
 
 /** The API server's clock may have jumped, and not every change is seen at once. */
@@ -133,7 +111,10 @@ export class CertificateKeeper implements Runnable {
       if (keeper !== undefined) return this.#leaveTo(keeper, view);
       const step = this.#plan(view);
       if (step.do === 'wait') return { requeueAfterMs: Math.min(step.ms, pollMs) };
-      await this.#take(step, view, signal);
+      const tell = (secret: Secret | undefined, why: string): void => {
+        this.#tell(step, secret, why);
+      };
+      await takeStep(step, view, { ...this.#parts, tell }, signal);
       return { requeueAfterMs: 0 };
     } catch (error) {
       if (isLostRace(error)) return { requeueAfterMs: conflictMs };
@@ -166,67 +147,6 @@ export class CertificateKeeper implements Runnable {
     const step = planRotation({ stored, bundles, now, trustedMs, servedMs }, options.policy);
     this.#say(stored, step.do === 'wait' ? step.for : step.do);
     return step;
-  }
-
-  async #take(step: TakenStep, view: View, signal: AbortSignal): Promise<void> {
-    const { options } = this.#parts;
-    const { content, configurations } = view;
-    switch (step.do) {
-      case 'create-authority': {
-        const made = await withNewAuthority(content, this.#validity(options.policy.authority.lifetimeMs));
-        this.#tell(step, await this.#store(made, view, signal), step.reason);
-        return;
-      }
-      case 'adopt-authorities': {
-        const found = configurations.flatMap(({ bundles }) => bundles.flat().filter(isOurs));
-        const why = 'replicas may serve their certificates, and only a caBundle had them';
-        this.#tell(step, await this.#store(withAuthorities(content, found), view, signal), why);
-        return;
-      }
-      case 'issue-leaf': {
-        const validity = this.#validity(options.policy.leaf.lifetimeMs);
-        const made = await withNewLeaf(content, options.serverNames, validity);
-        this.#tell(step, await this.#store(made, view, signal), step.reason);
-        return;
-      }
-      case 'retire-authorities':
-        this.#tell(step, await this.#store(withoutOldAuthorities(content), view, signal), 'no replica serves theirs');
-        return;
-      case 'trust':
-        await this.#changeBundles(step, view, bundle => mergeBundles(bundle, content.authorities), signal);
-        return;
-      case 'distrust': {
-        const isRetired = (certificate: BundledCertificate): boolean =>
-          isOurs(certificate) && content.authorities.every(({ id }) => id !== certificate.id);
-        await this.#changeBundles(step, view, bundle => bundle.filter(one => !isRetired(one)), signal);
-      }
-    }
-  }
-
-  async #changeBundles(
-    step: TakenStep,
-    { configurations, secret }: View,
-    change: (bundle: readonly BundledCertificate[]) => BundledCertificate[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const configuration of configurations) {
-      const isWritten = await changeBundles(this.#parts.client, configuration, change, signal);
-      if (isWritten) this.#tell(step, secret, `caBundle of ${configuration.resource.kind}`);
-    }
-  }
-
-  #validity(lifetimeMs: number): { now: Date; lifetimeMs: number } {
-    return { now: this.#parts.client.serverTime, lifetimeMs };
-  }
-
-  /** @throws ApiError a conflict where somebody has written since the view was read */
-  async #store(content: CertificateContent, { secret }: View, signal: AbortSignal): Promise<Secret> {
-    const { client, options } = this.#parts;
-    const data = formatContent(content);
-    if (secret) return client.update(secrets, { ...secret, data: { ...secret.data, ...data } }, { signal });
-    const labels = { 'app.kubernetes.io/name': component.webhook, 'app.kubernetes.io/part-of': 'multi-nic' };
-    const metadata = { ...options.secret, labels };
-    return client.create<Secret>(secrets, { metadata, type: 'kubernetes.io/tls', data }, { signal });
   }
 
   #leaveTo(keeper: string, { content }: View): WorkResult {
