@@ -6,12 +6,11 @@
 export const AF = { UNSPEC: 0, INET: 2, INET6: 10 } as const;
 
 /** Control message types (netlink.h). */
-export const NLMSG = { NOOP: 1, ERROR: 2, DONE: 3, OVERRUN: 4 } as const;
+export const NLMSG = { ERROR: 2, DONE: 3 } as const;
 
 /** Header flags (netlink.h). ROOT|MATCH = DUMP; the values of requests that change overlap those of requests that get. */
 export const NLM_F = {
   REQUEST: 0x1,
-  MULTI: 0x2,
   ACK: 0x4,
   DUMP_INTR: 0x10,
   DUMP: 0x300,
@@ -26,7 +25,7 @@ export const NLM_F = {
 } as const;
 
 /** Extended acknowledgement attributes (netlink.h). */
-export const NLMSGERR_ATTR = { MSG: 1, OFFS: 2, COOKIE: 3, POLICY: 4, MISS_TYPE: 5 } as const;
+export const NLMSGERR_ATTR = { MSG: 1 } as const;
 
 /** Message types (rtnetlink.h). */
 export const RTM = {
@@ -60,7 +59,7 @@ export const RTNLGRP = {
 } as const;
 
 /** Attribute type bits (netlink.h). */
-export const NLA = { NESTED: 0x8000, NET_BYTEORDER: 0x4000, TYPE_MASK: 0x3fff } as const;
+export const NLA = { NESTED: 0x8000, TYPE_MASK: 0x3fff } as const;
 
 /** Link attributes (if_link.h). */
 export const IFLA = {
@@ -93,7 +92,7 @@ export const RTEXT_FILTER_SKIP_STATS = 8;
 export const IFF = { UP: 0x1, LOOPBACK: 0x8, LOWER_UP: 0x10000 } as const;
 
 /** Address attributes and flags (if_addr.h). */
-export const IFA = { ADDRESS: 1, LOCAL: 2, LABEL: 3, BROADCAST: 4, CACHEINFO: 6, FLAGS: 8, PROTO: 11 } as const;
+export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const;
 export const IFA_F = {
   NODAD: 0x02,
   DADFAILED: 0x08,
