@@ -80,19 +80,20 @@ export class LeaderElector implements Runnable {
    */
   async start(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const asked = performance.now();
-      const held = await this.#tryToTake(signal);
-      if (held) await this.#lead(new Term(held, signal, asked + this.#renewDeadlineMs));
+      const taken = await this.#tryToTake(signal);
+      if (taken) await this.#lead(new Term(taken.held, signal, taken.asked + this.#renewDeadlineMs));
       // Spread out, so that not all candidates ask at the same moment.
       else await sleep(this.#retryPeriodMs * (1 + 1.2 * Math.random()), signal);
     }
   }
 
-  async #tryToTake(signal: AbortSignal): Promise<Lease | undefined> {
+  /** @returns the lease, and when it was written at the earliest: others begin to wait after that */
+  async #tryToTake(signal: AbortSignal): Promise<{ held: Lease; asked: number } | undefined> {
     try {
       const stored = await this.#lock.read(this.#callTimeoutMs, signal);
       if (stored && !this.#isFree(stored)) return undefined;
-      return await this.#lock.take(stored, this.#callTimeoutMs, signal);
+      const asked = performance.now();
+      return { held: await this.#lock.take(stored, this.#callTimeoutMs, signal), asked };
     } catch (error) {
       if (!signal.aborted && !isLostRace(error)) {
         this.#options.logger.warn({ err: error, lease: this.#lease }, 'the lease cannot be read or taken, going on');
