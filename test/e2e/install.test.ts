@@ -148,6 +148,16 @@ describe('an installation from images with the manifests', function () {
     expect(named('multi-nic-agent-')).to.have.length(2);
   });
 
+  it('shows networks and addresses to those who may view the cluster, and lets them change nothing', async () => {
+    const mayViewer = async (...args: string[]) =>
+      (await cluster.kubectl(['auth', 'can-i', ...args, '--as=viewer'], { allowFailure: true })).stdout.trim();
+    await cluster.kubectl(['create', 'clusterrolebinding', 'viewers', '--clusterrole=view', '--user=viewer']);
+    await eventually('the right to see addresses', async () => (await mayViewer('list', 'ippools')) === 'yes');
+    expect(await mayViewer('get', 'multinicnetworks')).to.equal('yes');
+    expect(await mayViewer('update', 'multinicnetworks')).to.equal('no');
+    await cluster.kubectl(['delete', 'clusterrolebinding', 'viewers']);
+  });
+
   it('gives pods of a labelled namespace their addresses', async () => {
     await useIt();
     await expectAddresses();

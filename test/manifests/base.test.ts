@@ -41,7 +41,7 @@ describe('manifests/base', () => {
     };
     expect(resources).to.have.members([
       ...['multinicnetworks', 'hostinterfaces', 'cidrs', 'ippools', 'deviceclasses'].map(name => `crds/${name}.yaml`),
-      ...['namespace.yaml', 'quota.yaml'],
+      ...['namespace.yaml', 'quota.yaml', 'viewers.yaml'],
       ...['rbac', 'deployment', 'spare', 'service', 'network-policy', 'configurations'].map(
         name => `webhook/${name}.yaml`,
       ),
