@@ -28,7 +28,10 @@ export class KernelRoutes {
   #links: ReadonlyMap<string, number> = new Map();
   /** Indexes of the links that routes lead out of. */
   readonly #devices = new Set<number>();
-  /** Links that are there, but down: the kernel takes no route out of them, and says that the gateway is wrong. */
+  /**
+   * Links that are there, but down: the kernel takes no route out of them. That is no failure, or one such NIC would leave networks of thousands of hosts
+   * not ready; its state is told of the NIC itself.
+   */
   #down: ReadonlySet<string> = new Set();
   /** Names of links that routes should lead out of but that do not exist, like a bond or a VLAN that is not set up yet. */
   readonly #missing = new Set<string>();
@@ -150,7 +153,7 @@ export class KernelRoutes {
     }
   }
 
-  /** Replaces names of links and networks with numbers. @param lacking gets a line for each link that routes cannot lead out of */
+  /** Replaces names of links and networks with numbers. @param lacking gets a line for each link that does not exist */
   *#resolve(networks: readonly Pick<NetworkRoutes, 'name' | 'routes'>[], lacking: Set<string>): Generator<SetRoute> {
     for (const { name, routes } of networks) {
       const table = this.#tables.get(name);
@@ -163,8 +166,8 @@ export class KernelRoutes {
           continue;
         }
         this.#devices.add(dev);
-        if (this.#down.has(device)) lacking.add(`network ${name}: ${device} is down`);
-        else yield { op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol };
+        if (!this.#down.has(device))
+          yield { op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol };
       }
     }
   }
