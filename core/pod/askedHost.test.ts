@@ -17,6 +17,7 @@ const networkOf = (subnet: string | undefined, ipam: object) =>
 const indexes = new Map([
   ['n-a', 0],
   ['n-b', 1],
+  ['n-gone', 2],
 ]);
 const interfaces = [
   { index: 0, netAddress: '172.20.0.0/16', ordinal: 0 },
@@ -25,7 +26,7 @@ const interfaces = [
 
 describe('the host that has the addresses a pod asks for', () => {
   const hostOf = (network: ReturnType<typeof networkOf>, ips: string[], known = indexes) =>
-    askedHost({ network, interfaces }, ips, known);
+    askedHost({ network, interfaces }, ips, known, host => host !== 'n-gone');
   const routed = networkOf('10.200.0.0/16,fd00:200::/48', { hostBlock: 6, interfaceBlock: 2 });
   const ofHostSubnets = networkOf(undefined, { hostBlock: 8, interfaceBlock: 0 });
 
@@ -44,7 +45,7 @@ describe('the host that has the addresses a pod asks for', () => {
     const gone = { index: 0, netAddress: '172.20.0.0/15', ordinal: 0, goneSince: '2026-01-01T00:00:00Z' };
     const now = { index: 1, netAddress: '172.21.0.0/16', ordinal: 0 };
     const state = { network: ofHostSubnets, interfaces: [gone, now] };
-    expect(askedHost(state, ['172.21.1.9'], indexes)).to.equal('n-b');
+    expect(askedHost(state, ['172.21.1.9'], indexes, () => true)).to.equal('n-b');
   });
 
   it('is looked for once among thousands, however many addresses an annotation has room for', () => {
@@ -75,5 +76,6 @@ describe('the host that has the addresses a pod asks for', () => {
     expect(() => hostOf(routed, ['10.200.1.7', '10.200.64.7'])).to.throw(
       'in a block of node n-b, 10.200.64.7 in one of n-a',
     );
+    expect(() => hostOf(routed, ['10.200.2.7']), 'of a host that is gone').to.throw("10.200.2.7 is in no node's block");
   });
 });

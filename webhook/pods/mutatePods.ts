@@ -109,8 +109,8 @@ async function checkForeign(
 /** The node whose blocks have the addresses that the pod asks for. @throws MultiNicError MNN_ADDRESS_OUTSIDE if these are not one node's */
 function askedNode(view: ClusterView, wanted: readonly WantedAttachment[]): string | undefined {
   const asked = wanted.flatMap(({ known: { state }, selected }) => {
-    const { name } = state.network;
-    return askedHost(state, selected.element.ips ?? [], view.hostIndexes(name)) ?? [];
+    const indexes = view.hostIndexes(state.network.name);
+    return askedHost(state, selected.element.ips ?? [], indexes, host => view.host(host) !== undefined) ?? [];
   });
   const [node] = asked;
   const other = asked.find(another => another !== node);
