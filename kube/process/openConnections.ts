@@ -8,8 +8,8 @@ export interface CrowdLimits {
 }
 
 /**
- * The connections of a server that listens on TCP. While there are many, those that have been idle for long are cut off, so that silent ones take no memory and shut nobody
- * out.
+ * The connections of a server that listens on TCP. While there are many, those that have been idle for long are cut off, so that silent ones
+ * take no memory and shut nobody out.
  */
 export class OpenConnections {
   readonly #limits: CrowdLimits;
@@ -24,7 +24,10 @@ export class OpenConnections {
   opened(socket: Socket): void {
     const key = keyOf(socket);
     this.#idle.set(key, { socket, since: performance.now() });
-    socket.once('close', () => this.#idle.delete(key));
+    socket.once('close', () => {
+      // Another may have come from the same port before this end is told.
+      if (this.#idle.get(key)?.socket === socket) this.#idle.delete(key);
+    });
     this.#thinOut();
   }
 
