@@ -7,7 +7,7 @@ import {
   withNewLeaf,
   withoutOldAuthorities,
 } from '../../certs/content.ts';
-import { type RotationStep } from '../../certs/plan.ts';
+import type { RotationStep } from '../../certs/plan.ts';
 import { component } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { type Secret, secrets } from '../../kube/api/resources.ts';

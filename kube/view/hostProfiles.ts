@@ -91,8 +91,8 @@ function leave({ key, hosts }: Profile, host: string, byKey: Map<string, Profile
 }
 
 /**
- * What matters to the choice, in the network's order. Subnets do not, as each rack may have its own, but where addresses are chosen before the
- * node is.
+ * What matters to the choice, in the network's order. Subnets, of which each rack may have its own, matter only where addresses are chosen before
+ * the node is.
  */
 function keyOf({ nodeIndependent }: Network, members: readonly Member[]): string {
   return JSON.stringify(

@@ -16,7 +16,7 @@ import type { Pod } from '../../kube/api/resources.ts';
 import { tellChoice } from '../../kube/grants/tellChoice.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import { unassignedPod } from '../context/unassignedPods.ts';
-import { type CallBudget } from '../review/call.ts';
+import type { CallBudget } from '../review/call.ts';
 import { allow, skip } from '../review/decision.ts';
 import { removeEntry, setEntries } from '../review/jsonPatch.ts';
 import { isInjected, namedMetadataShape } from '../review/pod.ts';
