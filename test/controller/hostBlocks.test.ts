@@ -127,6 +127,15 @@ describe('Host blocks, against a real API server', function () {
     await eventually('n-4 to have the index of n-0', async () => (await site.seen.indexes('resting')).get('n-4') === 0);
   });
 
+  it('frees it when it has rested, though nothing else happens then', async () => {
+    site.start({ hostIndexRestMs: 3_000 });
+    await site.client.create(multiNicNetworks, network('rested'));
+    await addHosts(['n-0', 'n-1']);
+    await allIndexed('rested', 2);
+    await site.client.delete(nodes, { name: 'n-1' });
+    expect((await allIndexed('rested', 1)).has('n-0')).to.equal(true);
+  });
+
   it('goes on in a second replica when the leader is killed, with every index where it was', async () => {
     const env = { ...process.env, KUBECONFIG: site.cluster.kubeconfig, LOG_LEVEL: 'error' };
     const leader = spawn(process.execPath, [main], { env, stdio: ['ignore', 'inherit', 'inherit'] });
