@@ -33,7 +33,6 @@ type Call<Arguments extends unknown[]> = (...args: Arguments) => number;
 const socketC = libc.func('int socket(int, int, int)') as Call<[number, number, number]>;
 const closeC = libc.func('int close(int)') as Call<[number]>;
 const setnsC = libc.func('int setns(int, int)') as Call<[number, number]>;
-const bindC = libc.func('int bind(int, const void *, uint)') as Call<[number, Uint8Array, number]>;
 const connectC = libc.func('int connect(int, const void *, uint)') as Call<[number, Uint8Array, number]>;
 const setsockoptC = libc.func('int setsockopt(int, int, int, const void *, uint)') as Call<
   [number, number, number, Uint8Array, number]
@@ -83,10 +82,6 @@ export function close(fd: number): void {
 /** Puts the calling thread into the namespace of `fd`. */
 export function setns(fd: number, type: number): void {
   checked('setns', setnsC(fd, type));
-}
-
-export function bind(fd: number, address: Uint8Array): void {
-  checked('bind', bindC(fd, address, address.length));
 }
 
 export function connect(fd: number, address: Uint8Array): void {

@@ -24,7 +24,6 @@ export function openSocket(groups: readonly number[], filter?: Uint8Array): { fd
     setIfKnown(fd, libc.NETLINK_GET_STRICT_CHK);
     const address = Buffer.alloc(sockaddrSize);
     address.writeUInt16LE(libc.AF_NETLINK, 0);
-    libc.bind(fd, address);
     // To the kernel: from then on nobody else can send to it. In the namespace of a pod, one with CAP_NET_ADMIN could else answer in the kernel's place.
     libc.connect(fd, address);
     if (filter) libc.attachFilter(fd, filter);

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { constants } from 'node:os';
 import { align, Writer } from './attributes.ts';
 import { type Acknowledgement, eachMessage, type Message, parseAcknowledgement } from './codec.ts';
@@ -50,7 +51,8 @@ export class NetlinkSocket implements Disposable {
   readonly packed = new Writer();
   readonly single = new Writer();
   readonly #datagrams: Datagrams;
-  #sequence = 0;
+  /** Not to be guessed: others can send to the socket for a moment, before it is connected to the kernel. */
+  #sequence = randomInt(2 ** 32);
   #closed = false;
 
   constructor(groups: readonly number[] = [], filter?: Uint8Array) {
