@@ -24,7 +24,7 @@ export interface DiscoveryOptions {
   readonly inPods: () => ReadonlySet<string>;
   /** What pods hold of the host's NICs; undefined while that is not known. */
   readonly held: () => readonly AllocatedNic[] | undefined;
-  /** Told all NICs that the HostInterface lists, each time they have been looked at. */
+  /** Told the NICs that the HostInterface lists, as they are, each time they have been looked at. */
   readonly found?: (nics: readonly HostNic[]) => void;
   readonly logger: Logger;
   readonly observer?: WorkQueueObserver;
@@ -89,11 +89,15 @@ export class Discovery implements Runnable {
     const lost = gone.filter(nic => isOffered(nic, rules));
     const offered = found.filter(nic => !early.includes(nic));
     const all = [...offered, ...lost].sort(byName);
-    this.#options.found?.(all);
+    this.#options.found?.(writer.isUsers ? all.filter(nic => this.#isListed(nic)) : all);
     const waitMs = await this.#tell(all, signal);
     if (held) await this.#tellPlaces({ lost, early }, signal);
     const isSteady = lost.length === 0 && early.length === 0;
     return { requeueAfterMs: waitMs ?? (isSteady ? resyncMs : held ? heldMs : unknownMs) };
+  }
+
+  #isListed({ interfaceName }: HostNic): boolean {
+    return this.#options.writer.nics().some(nic => nic.interfaceName === interfaceName);
   }
 
   /** Most hosts never have anything to report, and every report goes to every agent. Where a user owns the object, only the user says which NICs there are. */

@@ -164,6 +164,8 @@ describe('agent: its host', function () {
       return metadata.resourceVersion !== other.metadata.resourceVersion;
     });
     expect((await hif()).spec.interfaces.map(({ mtu }) => mtu)).to.deep.equal([1500]);
+    const shown = (): string => site.hosts[0]!.metric('multinic_nic_up').join();
+    await eventually('no alert on a NIC that the user left out', () => shown() === '{nic="eth1"} 1');
     await site.client.patch(hostInterfaces, { name: 'host-1' }, 'merge', {
       metadata: { labels: { [label.unmanaged]: null } },
     });

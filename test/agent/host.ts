@@ -91,6 +91,17 @@ export class Host implements AsyncDisposable {
     return readFileSync(join(this.folder, 'agent.log'), 'utf8');
   }
 
+  /** The lines of one of the agent's metrics, without its name. */
+  metric(name: string): string[] {
+    const program = "process.stdout.write(await (await fetch('http://127.0.0.1:11080/metrics')).text())";
+    const text = this.namespace.exec(process.execPath, '--input-type=module', '-e', program);
+    return text
+      .split('\n')
+      .filter(line => line.startsWith(`${name}{`))
+      .map(line => line.slice(name.length))
+      .sort();
+  }
+
   /** Where a test may put plugins of its own: the agent looks there for what the call's CNI_PATH has not. */
   get ownPlugins(): string {
     return join(this.folder, 'plugins');

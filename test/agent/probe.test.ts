@@ -141,16 +141,7 @@ describe('agent: connectivity probe', function () {
     const now = await condition();
     return now?.status === status && message.test(now.message);
   };
-  /** The lines of one of the probe's metrics, without its name. */
-  const metric = (name: string): string[] => {
-    const program = "process.stdout.write(await (await fetch('http://127.0.0.1:11080/metrics')).text())";
-    const text = site.hosts[0]!.namespace.exec(process.execPath, '--input-type=module', '-e', program);
-    return text
-      .split('\n')
-      .filter(line => line.startsWith(`${name}{`))
-      .map(line => line.slice(name.length))
-      .sort();
-  };
+  const metric = (name: string): string[] => site.hosts[0]!.metric(name);
   const reachable = (values: readonly [number, number, number, number]): string[] => [
     `{nic="eth1",subnet="172.20.1.0/24"} ${values[0]}`,
     `{nic="eth2",subnet="172.20.2.0/24"} ${values[1]}`,
