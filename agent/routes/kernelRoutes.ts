@@ -103,9 +103,8 @@ export class KernelRoutes {
 
   async #apply(diff: Iterable<Change>, lacking: ReadonlySet<string>): Promise<Programmed> {
     this.#deleted.clear();
-    const outcomes = await this.#netlink.runAll(null, this.#requests(diff));
-    const failures = outcomes.filter(({ done }) => !done).flatMap(failureOf);
-    return { changes: outcomes.length, failures: [...lacking, ...failures] };
+    const { changes, failures } = programmed(await this.#netlink.runAll(null, this.#requests(diff)));
+    return { changes, failures: [...lacking, ...failures] };
   }
 
   /** Remembers what is deleted before the kernel reports it. */
@@ -196,8 +195,14 @@ function ruleKey({ from, table, priority }: Rule): string {
 
 const gone: ReadonlySet<string> = new Set(['EEXIST', 'ESRCH', 'ENOENT']);
 
+/** What came of changes. */
+export function programmed(outcomes: readonly Outcome[]): Programmed {
+  const failed = outcomes.filter(({ done }) => !done);
+  return { changes: outcomes.length - failed.length, failures: failed.flatMap(failureOf) };
+}
+
 /** Why a change failed, in words; what is there or gone already is none. */
-export function failureOf(outcome: Outcome): string[] {
+function failureOf(outcome: Outcome): string[] {
   if (outcome.done) return [];
   const { operation, target, code, kernelText } = outcome.failure;
   if (!operation.endsWith('.replace') && gone.has(code)) return [];

@@ -4,7 +4,7 @@ import { ownProtocol } from '../base/ownership.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink, RouteChange, RouteInfo } from '../netlink/netlink.ts';
-import { failureOf, type Programmed } from './kernelRoutes.ts';
+import { type Programmed, programmed } from './kernelRoutes.ts';
 
 /** More than others use for a route to the same destination; but FRR takes the highest of the four bytes for a distance, of which 0 is the best. */
 const blockMetric = 77_000;
@@ -35,9 +35,9 @@ export class OwnBlocks {
         ...[...wanted].filter(dst => !there.has(dst)).map(setBlock),
         ...present.filter(({ dst }) => !wanted.has(dst)).map(deleteBlock),
       ];
-      const failures = (await this.#netlink.runAll(null, changes)).flatMap(failureOf);
-      if (failures.length > 0) this.#present = undefined;
-      return { changes: changes.length, failures };
+      const pass = programmed(await this.#netlink.runAll(null, changes));
+      if (pass.failures.length > 0) this.#present = undefined;
+      return pass;
     } catch (error) {
       this.#present = undefined;
       throw error;

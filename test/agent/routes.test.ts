@@ -248,6 +248,16 @@ describe('agent: its routes', function () {
     expect(subject.present()).to.deep.equal(before);
   });
 
+  it('that the kernel refuses are no changes, however often they are tried', async () => {
+    await using subject = await Subject.make();
+    subject.namespace.ip('address', 'flush', 'dev', 'eth1');
+    populate(subject);
+    await subject.pass();
+    expect(subject.present()).to.have.length(subject.wanted().length / 2);
+    expect(await subject.pass()).to.equal(0);
+    expect(subject.failures.join()).to.contain('Nexthop has invalid gateway');
+  });
+
   it('cost what has changed: the kernel is read again only where it, a network or the own NICs have changed', async () => {
     await using subject = await Subject.make();
     populate(subject);
