@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import * as libc from '../../agent/netlink/libc.ts';
 import { NetlinkSocket } from '../../agent/netlink/socket.ts';
 import { ThreadNamespace } from '../../agent/netlink/threadNamespace.ts';
-import { TestNamespace } from './support.ts';
+import { fixture } from './support.ts';
 
 /** Sends something to a port of the thread's namespace; @returns the errno, 0 where it arrived */
 function send(port: number): number {
@@ -22,10 +22,11 @@ function send(port: number): number {
 }
 
 describe('netlink: in the namespace of a pod with CAP_NET_ADMIN the kernel alone answers', () => {
+  const test = fixture('koffi');
+
   it('as what the pod sends to the port of the socket does not arrive', () => {
-    using namespace = new TestNamespace();
     using thread = new ThreadNamespace();
-    using place = thread.open(namespace.path);
+    using place = thread.open(test.namespace().path);
     using socket = place.within(() => new NetlinkSocket());
     expect(socket.fd).to.be.greaterThan(0);
     // The first socket of a process in a namespace has its PID as port (netlink_autobind).

@@ -57,11 +57,7 @@ export interface IpLink {
     readonly local: string;
     readonly address?: string;
     readonly prefixlen: number;
-    readonly broadcast?: string;
-    readonly label?: string;
     readonly scope: Scope;
-    readonly noprefixroute?: boolean;
-    readonly tentative?: boolean;
   }[];
 }
 
