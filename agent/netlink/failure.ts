@@ -17,7 +17,7 @@ export class BatchFailure extends Error {
   }
 }
 
-/** The failure that a thrown value stands for; anything that is not a system error (a LostThreadError, a defect) is thrown on. */
+/** The failure that a thrown value stands for; anything that is not a system error (a defect) is thrown on. */
 export function toFailure(error: unknown, index: number, operation: string, target: string): Failure {
   const { errno, text } = errnoOf(error);
   return { index, operation, target, code: errnoName(errno), errno, kernelText: text };
