@@ -4,6 +4,9 @@ import { eventually } from '../eventually.ts';
 /** Between two packets, seconds: what is away for longer is seen. */
 const intervalS = 0.1;
 
+/** The last packets, of a second: on a busy machine their answers may be on the way. */
+const unsettled = 10;
+
 /** What a ping goes over. */
 export interface PingPath {
   namespace: string;
@@ -43,7 +46,7 @@ export class Ping {
 
   /**
    * Ends it.
-   * @returns the numbers of the packets that were lost; the very last one may have been on its way
+   * @returns the numbers of the packets that were lost, but for those of the last second
    */
   async stop(): Promise<{ sent: number; lost: number[] }> {
     await this.#inPod(`busybox kill -INT $(busybox cat ${this.#log}.pid)`);
@@ -53,7 +56,9 @@ export class Ping {
     });
     const sent = Number(/(\d+) packets transmitted/.exec(log)?.[1]);
     const answered = new Set(await this.answered());
-    const lost = Array.from({ length: Math.max(0, sent - 1) }, (_, number) => number).filter(n => !answered.has(n));
+    const lost = Array.from({ length: Math.max(0, sent - unsettled) }, (_, number) => number).filter(
+      n => !answered.has(n),
+    );
     return { sent, lost };
   }
 
