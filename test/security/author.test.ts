@@ -1,7 +1,8 @@
 /**
  * What a pod's author can not do, with all rights that the role `edit` gives in a labelled namespace: against a real API server and the
  * webhook as a process with the rights of its manifests. Of the same, what other tests show already:
- *  create.test.ts        attachments that come with a new pod are dropped; networks of other namespaces; names that would be two records
+ *  create.test.ts        attachments that come with a new pod are dropped; names that would be two records
+ *  createRefusals.test.ts  networks of other namespaces
  *  bind.test.ts          addresses of others, asked for, are refused at binding; binding while the webhook is away
  *  node.test.ts          what gets by admission, in unlabelled namespaces or by definitions made by hand, is not believed on the node
  *  permissions.test.ts   what the service accounts may do

@@ -52,7 +52,6 @@ describe('creating pods, through the real API server', () => {
       vlanMode: 'l2',
       namespaces: ['flat'],
     });
-    await createNetwork(client, 'others', { subnet: '10.222.0.0/16', namespaces: ['others'] });
     await createNamespace(client, namespace);
     await createNamespace(client, 'flat');
   });
@@ -194,12 +193,6 @@ describe('creating pods, through the real API server', () => {
     expect(stored.metadata.annotations).not.to.have.property(annotation.reservation);
   });
 
-  it('leaves it to the API server to say that a pod has no containers', async () => {
-    const error = await refusal(create({ ...networks('routed'), spec: { containers: undefined } }));
-    expect(error.status).to.equal(422);
-    expect(error.message).to.contain('spec.containers: Required value');
-  });
-
   it('leaves the resources that the user wrote', async () => {
     const resource = extendedResourceName('routed');
     const asked = { limits: { [resource]: '3', cpu: '1' }, requests: { [resource]: '3', cpu: '1' } };
@@ -209,72 +202,6 @@ describe('creating pods, through the real API server', () => {
     });
     expect(pod.spec?.containers[0]?.resources).to.deep.equal(asked);
   });
-
-  const untouched: Record<string, object> = {
-    'use the host network': { name: 'host', spec: { hostNetwork: true } },
-    'are for Windows': { name: 'windows', spec: { nodeSelector: { 'kubernetes.io/os': 'windows' } } },
-    'opt out': { name: 'out', labels: { [label.injection]: 'disabled' } },
-  };
-  for (const [what, metadata] of Object.entries(untouched)) {
-    it(`leaves pods alone that ${what}`, async () => {
-      const pod = await create(metadata);
-      expect(pod.metadata.labels ?? {}).not.to.have.property(label.injected);
-      expect(pod.metadata.annotations ?? {}).not.to.have.property(annotation.networks);
-    });
-  }
-
-  const refused: [string, object, RegExp][] = [
-    [
-      'an unknown network',
-      networks('kube-system/nowhere'),
-      /MNN_NETWORK_UNKNOWN: .*"nowhere" and no NetworkAttachmentDefinition kube-system\/nowhere/,
-    ],
-    [
-      'an unknown network by our annotation',
-      { annotations: { [annotation.ourNetworks]: 'no' } },
-      /MNN_NETWORK_UNKNOWN/,
-    ],
-    ['a network of other namespaces', networks('others'), /MNN_NETWORK_NOT_ALLOWED: .*others.*create/],
-    [
-      'more NICs than any node has',
-      networks([{ name: 'routed', 'cni-args': { nics: 3 } }]),
-      /MNN_NO_NODE_FITS: network routed: .*fake-1, fake-2, fake-3 lack 3 usable NICs of the network \(it has 2\)/,
-    ],
-    [
-      'a NIC that no node has',
-      networks([{ name: 'routed', 'cni-args': { masters: ['eth7'] } }]),
-      /MNN_NO_NODE_FITS.*eth7/,
-    ],
-    [
-      'an unknown DeviceClass',
-      networks([{ name: 'routed', 'cni-args': { class: 'gold' } }]),
-      /MNN_CLASS_UNKNOWN.*"gold"/,
-    ],
-    [
-      'cni-args that cannot be read',
-      networks([{ name: 'routed', 'cni-args': { nics: 'two' } }]),
-      /MNN_CNI_ARGS_INVALID/,
-    ],
-    ['an annotation that cannot be read', networks('[{"name":'), /MNN_NETWORKS_ANNOTATION_INVALID/],
-    [
-      'two default routes of one family',
-      networks([
-        { name: 'routed', 'default-route': ['10.240.0.1'] },
-        { name: 'routed', 'default-route': ['fd00::1', '10.240.0.2'] },
-      ]),
-      /MNN_NETWORKS_ANNOTATION_INVALID: element 2: default-route names an IPv4 gateway, and so does element 1/,
-    ],
-    ['a hardware address that is no text', networks([{ name: 'routed', mac: 5 }]), /mac must be a string, not 5/],
-    ['a hardware address that is none', networks([{ name: 'routed', mac: 'c2:11' }]), /mac must be .* not "c2:11"/],
-    ['annotations that would be too large', { annotations: { big: 'x'.repeat(262_100) } }, /MNN_ANNOTATIONS_TOO_LARGE/],
-    ['a node whose NICs nobody has told', { spec: { nodeName: 'nobody' } }, /MNN_NODE_NOT_READY/],
-  ];
-  for (const [i, [what, metadata, message]] of refused.entries()) {
-    it(`refuses ${what}`, async () => {
-      const error = await refusal(create({ name: `refused-${i}`, ...metadata }));
-      expect(error.message).to.match(message);
-    });
-  }
 
   it('takes nothing but a reservation for a pod whose name turns out to be none', async () => {
     const { client } = running();
@@ -288,22 +215,6 @@ describe('creating pods, through the real API server', () => {
     expect(left.map(({ state, podUID }) => [state, podUID])).to.deep.equal([['Reserved', '']]);
     const next = await create({ namespace: 'flat', name: 'after-that' });
     expect(addressesOf(next)).to.have.length(2);
-  });
-
-  it('has kubectl say what is wrong with an annotation, and what a request comes to that nothing looks at', async () => {
-    const { cluster } = running();
-    const ask = async (cniArgs: object): Promise<string> => {
-      const pod = podOf({ namespace, name: 'asked', ...networks([{ name: 'routed', 'cni-args': cniArgs }]) });
-      const argv = ['create', '--dry-run=server', '-f', '-'];
-      return (await cluster.kubectl(argv, { input: JSON.stringify(pod), allowFailure: true })).stderr;
-    };
-    expect(await ask({ nics: 'two' }))
-      .to.contain('MNN_CNI_ARGS_INVALID')
-      .and.contain('nics must be a whole number');
-    expect(await ask({ nic: 1 })).to.contain('cni-args for network routed has keys that have no effect: "nic"');
-    expect(await ask({ target: '10Gbps' })).to.contain(
-      'cni-args.target has no effect in network routed: strategy none does not use it (MNN_CNI_ARGS_INVALID)',
-    );
   });
 
   it('asks the API server once what a name means that is no network of ours, however often a pod has it', async () => {
