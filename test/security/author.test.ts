@@ -1,11 +1,11 @@
 /**
  * What a pod's author can not do, with all rights that the role `edit` gives in a labelled namespace: against a real API server and the
  * webhook as a process with the rights of its manifests. Of the same, what other tests show already:
- *  create.test.ts        attachments that come with a new pod are dropped; names that would be two records
+ *  create.test.ts          attachments that come with a new pod are dropped; names that would be two records
  *  createRefusals.test.ts  networks of other namespaces
- *  bind.test.ts          addresses of others, asked for, are refused at binding; binding while the webhook is away
- *  node.test.ts          what gets by admission, in unlabelled namespaces or by definitions made by hand, is not believed on the node
- *  permissions.test.ts   what the service accounts may do
+ *  bind.test.ts            addresses of others, asked for, are refused at binding; binding while the webhook is away
+ *  node.test.ts            what gets by admission, in unlabelled namespaces or by definitions made by hand, is not believed on the node
+ *  permissions.test.ts     what the service accounts may do
  */
 import { expect } from 'chai';
 import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
@@ -17,6 +17,7 @@ import type { Cluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { addressesOf, attachmentsOf, elementsOf, podOf, recordsOf, refusal } from '../webhook/support.ts';
 import { type AuthorSite, namespace, startAuthorSite } from './authorSite.ts';
+import { waysOfWriting } from './waysOfWriting.ts';
 
 const { pods } = resources;
 /** No scheduler takes such a pod, so that the test can bind it. */
@@ -96,60 +97,9 @@ describe('security: the author of pods', function () {
     );
     const pod = await bind('kept');
     const decided = pod.metadata.annotations?.[annotation.networks] ?? '';
-    const other = forged('routed', '10.200.0.99/18')[annotation.networks];
-    const written = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'kept', namespace, annotations: { [annotation.networks]: other } },
-    };
-    const whole = {
-      ...pod,
-      metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, ...written.metadata.annotations } },
-    };
-    const tooDeep = `[{"name":"routed","cni-args":{"${attachmentsKey}":${'['.repeat(20_000)}${']'.repeat(20_000)}}}]`;
-    const key = `/metadata/annotations/${annotation.networks.replaceAll('/', '~1')}`;
-    const ways: Record<string, readonly string[]> = {
-      'merge patch': ['patch', 'pod', 'kept', '--type=merge', '-p', JSON.stringify({ metadata: written.metadata })],
-      'strategic merge patch': ['patch', 'pod', 'kept', '-p', JSON.stringify({ metadata: written.metadata })],
-      'JSON patch': [
-        'patch',
-        'pod',
-        'kept',
-        '--type=json',
-        '-p',
-        JSON.stringify([{ op: 'replace', path: key, value: other }]),
-      ],
-      'removal by JSON patch': [
-        'patch',
-        'pod',
-        'kept',
-        '--type=json',
-        '-p',
-        JSON.stringify([{ op: 'remove', path: key }]),
-      ],
-      annotate: ['annotate', '--overwrite', 'pod', 'kept', `${annotation.networks}=${other}`],
-      'attachments that are nested too deep to be compared': [
-        'annotate',
-        '--overwrite',
-        'pod',
-        'kept',
-        `${annotation.networks}=${tooDeep}`,
-      ],
-      'removal by annotate': ['annotate', 'pod', 'kept', `${annotation.networks}-`],
-      'a reservation of his own': [
-        'annotate',
-        'pod',
-        'kept',
-        `${annotation.reservation}=00000000-0000-0000-0000-000000000001`,
-      ],
-      'removal of the label': ['label', 'pod', 'kept', `${label.injected}-`],
-      'another label': ['label', '--overwrite', 'pod', 'kept', `${label.injected}=no`],
-      'server-side apply': ['apply', '--server-side', '--force-conflicts', '-f', '-'],
-      replace: ['replace', '-f', '-'],
-    };
-    for (const [way, argv] of Object.entries(ways)) {
-      const input = JSON.stringify(way === 'replace' ? whole : written);
-      const options = { kubeconfig: authorConfig, allowFailure: true, input };
+    const other = forged('routed', '10.200.0.99/18')[annotation.networks] ?? '';
+    for (const [way, { argv, input }] of Object.entries(waysOfWriting(pod, other))) {
+      const options = { kubeconfig: authorConfig, allowFailure: true, input: JSON.stringify(input) };
       const { code, stderr } = await cluster.kubectl(['-n', namespace, ...argv], options);
       expect(code, way).not.to.equal(0);
       expect(stderr, way).to.contain('MNN_ATTACHMENTS_CHANGED');
