@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { apiVersion, label } from '../../core/api/names.ts';
-import type { Allocation, IPPool } from '../../core/api/types.ts';
+import type { IPPool } from '../../core/api/types.ts';
 import { cidrOf, formatCidr, parseCidr } from '../../core/net/cidr.ts';
-import type { Holder } from '../../core/pool/holder.ts';
 import { pageSize } from '../../core/pool/pages.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
@@ -90,54 +89,6 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(await tried(new PageDirectory(client), 'nobody', 3)).to.have.members([0, 1, 2]);
   });
 
-  it('have what may wait written along with the next change, or alone when its time has come', async () => {
-    const spec = { network: 'patient', page: 0, blocks: [] };
-    const pool = { name: 'patient.page.0', spec, networkUid: 'of-no-network' };
-    const store = new PoolStore(client, { logger: silent });
-    const reserve = (reservation: string): Promise<Allocation> => {
-      const claimant = { podUID: '', reservation, namespace: 'default', name: 'worker-', interface: 'net1' };
-      return store.allocate(pool, { claimant, nics: [{ netAddress: '172.20.1.0/24', blocks: [] }] }, { timeoutMs });
-    };
-    const confirm = (reservation: string, patienceMs: number): Promise<Allocation[]> => {
-      const pod = { uid: `of-${reservation}`, namespace: 'default', name: `worker-${reservation}`, reservation };
-      return store.confirm(pool.name, pod, { timeoutMs, patienceMs });
-    };
-    await reserve('first');
-    // It would be given up long before its patience ends.
-    const confirmed = confirm('first', 2 * timeoutMs);
-    await reserve('second');
-    const { status } = await client.get(ipPools, { name: pool.name });
-    expect(status?.allocations.map(text => text.split(' ')[0])).to.deep.equal(['Allocated', 'Reserved']);
-    expect(await confirmed).to.have.length(1);
-    // Who only reads writes nothing for those that may wait.
-    const waiting = confirm('second', 400);
-    const second = { uid: 'of-second', namespace: 'default', name: 'worker-second', reservation: 'second' };
-    expect(await store.find(pool.name, second, { interfaceName: 'net1', timeoutMs })).to.include({ state: 'Reserved' });
-    const found = await client.get(ipPools, { name: pool.name });
-    expect(found.status?.allocations.map(text => text.split(' ')[0])).to.deep.equal(['Allocated', 'Reserved']);
-    expect(await waiting).to.have.length(1);
-    expect(await confirm('nobody', 20)).to.deep.equal([]);
-  });
-
-  it('are not taken from where they are left of a network that was deleted and made again', async () => {
-    const pool = { name: 'again.page.0', spec: { network: 'again', page: 0, blocks: [] } };
-    const claimant = { podUID: 'u', namespace: 'default', name: 'worker-1', interface: 'net1' };
-    const take = (networkUid: string): Promise<unknown> =>
-      new PoolStore(client, { logger: silent })
-        .allocate(
-          { ...pool, networkUid },
-          { claimant, nics: [{ netAddress: '172.20.1.0/24', blocks: [] }] },
-          { timeoutMs },
-        )
-        .catch((error: unknown) => error);
-    expect(await take('the-old')).to.include({ podUID: 'u' });
-    const refused = await take('the-new');
-    expect(refused).to.have.property('code', 'MNN_NETWORK_NOT_READY');
-    expect(String(refused)).to.contain('network again was deleted and created again, and ippool again.page.0');
-    await client.delete(ipPools, { name: pool.name });
-    expect(await take('the-new')).to.include({ podUID: 'u' });
-  });
-
   it('give nothing that rests on an old copy of the network, as long as that could have been edited', async () => {
     const shape = { subnet: '11.9.0.0/22', ipam: { interfaceBlock: 0 } };
     const { view, ...stale } = await networkView(client, 'edited', shape);
@@ -204,32 +155,6 @@ describe('pages of a node-independent network, against a real API server', funct
     expect(String(refused)).to.contain(
       'network six: fd00:7::2345:1:2:345 is behind the first 2^61 addresses of its block',
     );
-  });
-
-  it('tell what is reserved for a pod without a write', async () => {
-    const spec = { network: 'asked', page: 0, blocks: [] };
-    const pool = { name: 'asked.page.0', spec, networkUid: 'of-no-network' };
-    const nics = [{ netAddress: '172.20.1.0/24', blocks: [] }];
-    const claimant = { podUID: '', reservation: 'its', namespace: 'default', name: 'worker-', interface: 'net1' };
-    await new PoolStore(client, { logger: silent }).allocate(pool, { claimant, nics }, { timeoutMs });
-    const written = await client.get(ipPools, { name: pool.name });
-    const store = new PoolStore(client, { logger: silent });
-    const find = (pod: Partial<Holder>, interfaceName = 'net1'): Promise<Allocation | undefined> => {
-      const holder = { uid: 'u', namespace: 'default', name: 'worker-1', ...pod };
-      return store.find(pool.name, holder, { interfaceName, timeoutMs });
-    };
-    expect(await find({ reservation: 'its' })).to.include({ state: 'Reserved', reservation: 'its' });
-    expect(await find({ reservation: 'its' }, 'net2')).to.equal(undefined);
-    expect(await find({ reservation: 'another' })).to.equal(undefined);
-    expect(await find({ reservation: 'its', namespace: 'other' })).to.equal(undefined);
-    expect(await client.get(ipPools, { name: pool.name })).to.deep.equal(written);
-    await store.confirm(
-      pool.name,
-      { uid: 'u', namespace: 'default', name: 'worker-1', reservation: 'its' },
-      { timeoutMs },
-    );
-    expect(await find({})).to.include({ state: 'Allocated', podUID: 'u' });
-    expect(await find({ uid: 'other', reservation: 'its' })).to.equal(undefined);
   });
 
   it('are made before the one that is taken from is crowded', async () => {
