@@ -4,22 +4,18 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { run, type RunResult } from '../../build/run.ts';
-import { withAttachments } from '../../core/annotation/attachments.ts';
 import { formatFound } from '../../core/annotation/foundInterfaces.ts';
-import { formatNetworks } from '../../core/annotation/networks.ts';
-import { annotation, apiGroup, apiVersion, label } from '../../core/api/names.ts';
-import type { Allocation, IPPoolSpec } from '../../core/api/types.ts';
+import { annotation, apiGroup, apiVersion } from '../../core/api/names.ts';
 import type { AuditFinding } from '../../core/audit/types.ts';
-import { emptyPool, formatPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { cidrs, ipPools, multiNicNetworks, type Pod, pods } from '../../kube/api/resources.ts';
 import type { AuditResult } from '../../kube/audit/clusterAudit.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';
 import { network } from '../controller/support.ts';
 import { applyManifests } from '../system/apply.ts';
+import { createPool, recordOf, runningPod } from './auditedObjects.ts';
 
 const root = join(import.meta.dirname, '../..');
-const old = '2026-01-01T00:00:00Z';
 
 describe('kubectl-multinic audit, against a real API server', function () {
   this.timeout(120_000);
@@ -35,9 +31,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
     elsewhere = await audit();
     await applyManifests(cluster, 'manifests/base/crds');
     await client.create(multiNicNetworks, network('audited'));
-    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
-    const status = { interfaces };
-    await client.patch(multiNicNetworks, { name: 'audited' }, 'merge', { status }, { subresource: 'status' });
+    await giveInterface('audited');
     await client.create(cidrs, {
       apiVersion,
       kind: 'CIDR',
@@ -58,9 +52,9 @@ describe('kubectl-multinic audit, against a real API server', function () {
   });
 
   it('reports a cluster in which all agree as clean, also pods that carry no label of ours', async () => {
-    const injected = await runningPod('injected', '10.200.0.1/18');
-    const plain = await runningPod('plain', '10.200.0.2/18', { isInjected: false });
-    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+    const injected = await runningPod(client, 'injected', '10.200.0.1/18');
+    const plain = await runningPod(client, 'plain', '10.200.0.2/18', { isInjected: false });
+    await createPool(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
       recordOf(injected, '10.200.0.1/18'),
       recordOf(plain, '10.200.0.2/18'),
       { ...recordOf({ name: 'was', uid: 'was' }, '10.200.0.3/18'), state: 'Released' },
@@ -72,17 +66,17 @@ describe('kubectl-multinic audit, against a real API server', function () {
   });
 
   it('reports each kind of disagreement with the names of its objects', async () => {
-    const one = await runningPod('one', '10.200.0.1/18');
-    const two = await runningPod('two', '10.200.0.1/18');
-    const three = await runningPod('three', '10.200.0.3/18', { actual: '10.200.0.33' });
-    await runningPod('four', '10.200.0.4/18');
-    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+    const one = await runningPod(client, 'one', '10.200.0.1/18');
+    const two = await runningPod(client, 'two', '10.200.0.1/18');
+    const three = await runningPod(client, 'three', '10.200.0.3/18', { actual: '10.200.0.33' });
+    await runningPod(client, 'four', '10.200.0.4/18');
+    await createPool(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
       recordOf(one, '10.200.0.1/18'),
       recordOf(two, '10.200.0.1/18'),
       recordOf(three, '10.200.0.3/18'),
       recordOf({ name: 'gone', uid: 'gone' }, '10.200.0.5/18'),
     ]);
-    await createPool('audited.n-9', { network: 'audited', hostName: 'n-9', blocks: [] }, [
+    await createPool(client, 'audited.n-9', { network: 'audited', hostName: 'n-9', blocks: [] }, [
       recordOf({ name: 'elsewhere', uid: 'elsewhere' }, '10.200.9.5/18'),
     ]);
     const { code, stdout } = await audit('-o', 'json');
@@ -112,15 +106,16 @@ describe('kubectl-multinic audit, against a real API server', function () {
       const patch = { metadata: { annotations: { [annotation.foundInterfaces]: text } } };
       await client.patch(pods, { namespace: 'default', name }, 'merge', patch);
     };
-    const [one, two] = [await runningPod('one', '10.200.0.1/18'), await runningPod('two', '10.200.0.2/18')];
-    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+    const [one, two] = [
+      await runningPod(client, 'one', '10.200.0.1/18'),
+      await runningPod(client, 'two', '10.200.0.2/18'),
+    ];
+    await createPool(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
       recordOf(one, '10.200.0.1/18'),
       recordOf(two, '10.200.0.2/18'),
     ]);
     await found(one, ['10.200.0.2']);
-    const { stdout } = await audit('-o', 'json');
-    const { findings } = JSON.parse(stdout) as { findings: AuditFinding[] };
-    expect(findings.map(({ kind, objects }) => [kind, ...objects])).to.deep.equal([
+    expect(await findingsNow()).to.deep.equal([
       ['duplicate', 'ippool audited.n-0', 'pod default/two', 'pod default/one'],
       ['missing', 'pod default/one', 'node n-0'],
       ['foreign', 'pod default/one', 'node n-0'],
@@ -133,7 +128,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
     const spec = { network: 'audited', hostName: 'n-0', blocks: [] };
     const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name: 'audited.n-0' }, spec });
     await client.updateStatus(ipPools, { ...pool, status: { allocations: ['scribble'] } });
-    await runningPod('lacking', '10.200.0.4/18');
+    await runningPod(client, 'lacking', '10.200.0.4/18');
     const { code, stdout } = await audit();
     expect(code).to.equal(1);
     expect(stdout).to.match(/^unreadable +audited +ippool audited.n-0 +"scribble" is not a record/m);
@@ -145,23 +140,19 @@ describe('kubectl-multinic audit, against a real API server', function () {
   it('finds the pods of a page on whatever node they are, and on none yet', async () => {
     const spec = { network: 'paged', page: 0, blocks: [] };
     await client.create(multiNicNetworks, network('paged', { subnet: '10.201.0.0/20' }, { hostBlock: 0 }));
-    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
-    const status = { interfaces };
-    await client.patch(multiNicNetworks, { name: 'paged' }, 'merge', { status }, { subresource: 'status' });
-    const running = await runningPod('running', '10.201.0.1/22', { of: 'paged' });
-    const lacking = await runningPod('lacking', '10.201.0.2/22', { of: 'paged' });
+    await giveInterface('paged');
+    const running = await runningPod(client, 'running', '10.201.0.1/22', { of: 'paged' });
+    const lacking = await runningPod(client, 'lacking', '10.201.0.2/22', { of: 'paged' });
     const { metadata } = await client.create(pods, {
       metadata: { name: 'waiting', namespace: 'default' },
       spec: { containers: [{ name: 'main', image: 'none' }], automountServiceAccountToken: false },
     } satisfies Pod);
-    await createPool('paged.page.0', spec, [
+    await createPool(client, 'paged.page.0', spec, [
       recordOf(running, '10.201.0.1/22'),
       recordOf({ name: 'gone', uid: 'gone' }, '10.201.0.3/22'),
       recordOf({ name: 'waiting', uid: metadata.uid ?? '' }, '10.201.0.4/22'),
     ]);
-    const { stdout } = await audit('-o', 'json');
-    const { findings } = JSON.parse(stdout) as { findings: AuditFinding[] };
-    expect(findings.map(({ kind, objects }) => [kind, ...objects])).to.have.deep.members([
+    expect(await findingsNow()).to.have.deep.members([
       ['leak', 'pod default/gone', 'ippool paged.page.0'],
       ['missing', `pod default/${lacking.name}`],
     ]);
@@ -170,13 +161,11 @@ describe('kubectl-multinic audit, against a real API server', function () {
 
   it('finds pods of different nodes that ask for the same hardware address', async () => {
     await client.create(multiNicNetworks, network('bridged', { plugin: { cniVersion: '0.3.1', type: 'macvlan' } }));
-    await runningPod('one', '10.202.0.1/18', { of: 'bridged', mac: '02:00:00:00:00:2a' });
-    await runningPod('two', '10.202.0.65/18', { of: 'bridged', mac: '02:00:00:00:00:2A', on: 'n-1' });
-    const { stdout } = await audit('-o', 'json');
-    const { findings } = JSON.parse(stdout) as { findings: AuditFinding[] };
-    const duplicates = findings.filter(({ kind }) => kind === 'duplicate');
-    expect(duplicates.map(({ objects }) => [...objects].sort())).to.deep.equal([
-      ['pod default/one', 'pod default/two'],
+    await runningPod(client, 'one', '10.202.0.1/18', { of: 'bridged', mac: '02:00:00:00:00:2a' });
+    await runningPod(client, 'two', '10.202.0.65/18', { of: 'bridged', mac: '02:00:00:00:00:2A', on: 'n-1' });
+    const duplicates = (await findingsNow()).filter(([kind]) => kind === 'duplicate');
+    expect(duplicates.map(finding => finding.sort())).to.deep.equal([
+      ['duplicate', 'pod default/one', 'pod default/two'],
     ]);
     await client.delete(multiNicNetworks, { name: 'bridged' });
   });
@@ -184,8 +173,10 @@ describe('kubectl-multinic audit, against a real API server', function () {
   it('tells either network of an address that both have given out', async () => {
     await client.create(multiNicNetworks, network('other'));
     for (const name of ['audited', 'other']) {
-      const pod = await runningPod(`of-${name}`, '10.200.0.1/18', { of: name });
-      await createPool(`${name}.n-0`, { network: name, hostName: 'n-0', blocks: [] }, [recordOf(pod, '10.200.0.1/18')]);
+      const pod = await runningPod(client, `of-${name}`, '10.200.0.1/18', { of: name });
+      await createPool(client, `${name}.n-0`, { network: name, hostName: 'n-0', blocks: [] }, [
+        recordOf(pod, '10.200.0.1/18'),
+      ]);
     }
     for (const name of ['audited', 'other']) {
       const { stdout } = await audit('--network', name);
@@ -196,22 +187,15 @@ describe('kubectl-multinic audit, against a real API server', function () {
 
   it('says how many more there are than it tells, of the network that is asked for', async () => {
     await client.create(multiNicNetworks, network('wide', { subnet: '10.203.0.0/16' }, { hostBlock: 2 }));
-    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
-    await client.patch(
-      multiNicNetworks,
-      { name: 'wide' },
-      'merge',
-      { status: { interfaces } },
-      { subresource: 'status' },
-    );
+    await giveInterface('wide');
     const spec = { network: 'wide', page: 0, hosts: [{ hostName: 'n-0', hostIndex: 0 }] };
     await client.create(cidrs, { apiVersion, kind: 'CIDR', metadata: { name: 'wide-0' }, spec });
     const gone = Array.from({ length: 1_007 }, (_, i) => {
       const pod = { name: `gone-${i}`, uid: `gone-${i}` };
       return recordOf(pod, `10.203.${Math.floor(i / 250)}.${(i % 250) + 1}/18`);
     });
-    await createPool('wide.n-0', { network: 'wide', hostName: 'n-0', blocks: [] }, gone);
-    await runningPod('lacking', '10.200.0.4/18');
+    await createPool(client, 'wide.n-0', { network: 'wide', hostName: 'n-0', blocks: [] }, gone);
+    await runningPod(client, 'lacking', '10.200.0.4/18');
     const { stdout, code } = await audit('--network', 'wide');
     expect(code).to.equal(1);
     expect(stdout.trimEnd().split('\n').slice(-2)).to.deep.equal([
@@ -242,7 +226,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
     await grant('list', listed);
     // What is found is read once more, by name.
     const gone = recordOf({ name: 'gone', uid: 'gone' }, '10.200.0.5/18');
-    await createPool('audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [gone]);
+    await createPool(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [gone]);
     const kubeconfig = await cluster.kubeconfigFor('auditor');
     for (const flags of [[], ['--network', 'audited']]) {
       const { code, stdout, stderr } = await audit('--kubeconfig', kubeconfig, ...flags);
@@ -286,47 +270,20 @@ describe('kubectl-multinic audit, against a real API server', function () {
     expect(stdout).to.contain('kubectl multinic audit');
   });
 
+  /** What an audit finds: the kind and the objects of each. */
+  async function findingsNow(): Promise<string[][]> {
+    const { stdout } = await audit('-o', 'json');
+    return (JSON.parse(stdout) as AuditResult).findings.map(({ kind, objects }) => [kind, ...objects]);
+  }
+
+  /** As the leader does to a network whose hosts have one NIC. */
+  async function giveInterface(name: string): Promise<void> {
+    const status = { interfaces: [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }] };
+    await client.patch(multiNicNetworks, { name }, 'merge', { status }, { subresource: 'status' });
+  }
+
   function audit(...args: string[]): Promise<RunResult> {
     const program = [process.execPath, join(root, 'cli/main.ts'), 'audit', '--settle-seconds', '0'];
     return run([...program, '--kubeconfig', cluster.kubeconfig, ...args], { allowFailure: true });
   }
-
-  async function runningPod(
-    name: string,
-    address: string,
-    { isInjected = true, actual = '', of = 'audited', mac = '', on = 'n-0' } = {},
-  ) {
-    const nics = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [address] }];
-    const ips = [actual === '' ? address.split('/')[0] : actual];
-    const status = [{ name: `default/${of}`, interface: 'net1-0', ips, dns: {} }];
-    const created = await client.create(pods, {
-      metadata: {
-        name,
-        namespace: 'default',
-        ...(isInjected && { labels: { [label.injected]: 'true' } }),
-        annotations: {
-          ...(isInjected && { [annotation.networks]: formatNetworks([withAttachments({ name: of, mac }, nics)]) }),
-          [annotation.networkStatus]: JSON.stringify(status),
-        },
-      },
-      spec: {
-        containers: [{ name: 'main', image: 'none' }],
-        automountServiceAccountToken: false,
-        nodeName: on,
-      },
-    } satisfies Pod);
-    const running = { status: { phase: 'Running' } };
-    await client.patch(pods, created.metadata, 'merge', running, { subresource: 'status' });
-    return { name, uid: created.metadata.uid ?? '' };
-  }
-
-  async function createPool(name: string, spec: IPPoolSpec, allocations: Allocation[]): Promise<void> {
-    const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
-    await client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
-  }
 });
-
-function recordOf({ name, uid }: { name: string; uid: string }, address: string): Allocation {
-  const nics = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [address] }];
-  return { podUID: uid, namespace: 'default', name, interface: 'net1', nics, state: 'Allocated', since: old };
-}
