@@ -1,130 +1,15 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Netlink } from '../../agent/netlink/netlink.ts';
-import { RoutePlan } from '../../agent/routes/routePlan.ts';
-import { RouteProgrammer } from '../../agent/routes/routeProgrammer.ts';
-import { netlinkIn } from '../../bench/support/ownNamespace.ts';
-import { PlannedCluster } from '../../bench/support/plannedView.ts';
-import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
 import { pageName } from '../../core/layout/hostIndex.ts';
-import { eventually } from '../eventually.ts';
 import { Namespace } from './namespaces.ts';
-import { networkSpec } from './networks.ts';
+import { cidr, hostInterface, hostNames, network, nics, plugIn, populate, RoutedHost, self } from './routedHost.ts';
 
-const self = 'host-0';
-const nics = 2;
-const meta = { apiVersion: 'multinic.fms.io/v1', kind: '' };
-
-function hostInterface(name: string, last: number, count = nics): HostInterface {
-  const interfaces = Array.from({ length: count }, (_, n) => ({
-    interfaceName: `eth${n + 1}`,
-    netAddress: `172.20.${n + 1}.0/24`,
-    hostIP: `172.20.${n + 1}.${last}`,
-  }));
-  return { ...meta, metadata: { name }, spec: { hostName: name, interfaces } };
-}
-
-function network(octet: number, note = ''): MultiNicNetwork {
-  const interfaces = [1, 2].map(n => ({ index: n - 1, netAddress: `172.20.${n}.0/24`, ordinal: 0 }));
-  const status = { interfaces, message: note } as MultiNicNetwork['status'];
-  const spec = networkSpec({ type: 'ptp', vlanMode: 'l3' }, octet);
-  return { ...meta, metadata: { name: `n${octet}` }, spec, ...(status && { status }) };
-}
-
-function cidr(octet: number, page: number, hosts: Cidr['spec']['hosts']): Cidr {
-  const name = `n${octet}`;
-  return { ...meta, metadata: { name: pageName(name, page) }, spec: { network: name, page, hosts } };
-}
-
-function plugIn(namespace: Namespace, n: number): void {
-  namespace.batch([
-    `link add eth${n} up type veth peer name peer${n}`,
-    `link set peer${n} up`,
-    `address add 172.20.${n}.1/24 dev eth${n}`,
-  ]);
-}
-
-/** A host with the part of the agent that keeps its routes, and what it knows. */
-class Subject implements AsyncDisposable {
-  readonly cluster = new PlannedCluster();
-  readonly namespace: Namespace;
-  readonly programmer: RouteProgrammer;
-  complete = 0;
-  failures: readonly string[] = [];
-  #isDue = true;
-  readonly #netlink: Netlink;
-  readonly #listening: Promise<void>;
-  readonly #stop: () => void;
-
-  private constructor(namespace: Namespace, netlink: Netlink, monitor: Awaited<ReturnType<Netlink['monitor']>>) {
-    this.namespace = namespace;
-    this.#netlink = netlink;
-    const programmer = new RouteProgrammer(netlink, this.cluster.view, self);
-    this.programmer = programmer;
-    this.cluster.setHost(hostInterface(self, 1));
-    this.#stop = () => {
-      monitor.stop();
-    };
-    this.#listening = (async () => {
-      for await (const event of monitor) if (programmer.onKernelEvent(event)) this.#isDue = true;
-    })();
-  }
-
-  static async make(): Promise<Subject> {
-    const namespace = new Namespace('routes');
-    for (let n = 1; n <= nics; n++) plugIn(namespace, n);
-    const netlink = netlinkIn(namespace);
-    const groups = ['link', 'ipv4-address', 'ipv4-route', 'ipv4-rule'] as const;
-    return new Subject(namespace, netlink, await netlink.monitor(null, groups));
-  }
-
-  /** A pass because the cluster has changed. */
-  async pass(): Promise<number> {
-    this.#isDue = false;
-    const { changes, complete, failures } = await this.programmer.pass();
-    this.failures = failures;
-    if (complete) this.complete += 1;
-    return changes;
-  }
-
-  present(): string[] {
-    const lines = this.namespace.ip('route', 'show', 'table', 'all', 'proto', '77').split('\n').filter(Boolean);
-    return lines.map(line => line.replace(/ table \d+/, '').trim()).sort();
-  }
-
-  wanted(): string[] {
-    const plan = new RoutePlan(this.cluster.view, self);
-    plan.renew();
-    return plan
-      .all()
-      .flatMap(({ routes }) => [...routes])
-      .map(({ dst, gateway, device, metric }) => `${dst} via ${gateway} dev ${device} metric ${metric}`)
-      .sort();
-  }
-
-  /** Until the kernel has what is wanted, with passes only where an event asks for one. */
-  async settled(): Promise<void> {
-    await eventually('the wanted routes', async () => {
-      if (this.#isDue) await this.pass();
-      return JSON.stringify(this.present()) === JSON.stringify(this.wanted());
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop();
-    await this.#listening;
-    await this.#netlink.close();
-    this.namespace[Symbol.dispose]();
-  }
-}
-
-const hostNames = ['host-1', 'host-2', 'host-3'];
 const anyHost = fc.constantFrom(...hostNames);
 const octets = fc.constantFrom(220, 221);
 const pages = fc.constantFrom(0, 1);
 
-type Step = (subject: Subject) => void;
+type Step = (subject: RoutedHost) => void;
 
 const setHost = fc
   .record({ name: anyHost, last: fc.integer({ min: 2, max: 99 }), count: fc.nat(nics) })
@@ -185,16 +70,6 @@ const kernelStep = fc.constantFrom<Step>(
   },
 );
 
-/** Two networks and three hosts with two NICs each. */
-function populate({ cluster }: Subject): void {
-  for (const octet of [220, 221]) {
-    cluster.setNetwork(network(octet));
-    const hosts = [self, ...hostNames].map((hostName, hostIndex) => ({ hostName, hostIndex }));
-    cluster.setPage(cidr(octet, 0, hosts));
-  }
-  for (const [i, name] of hostNames.entries()) cluster.setHost(hostInterface(name, i + 2));
-}
-
 describe('agent: its routes', function () {
   this.timeout(120_000);
 
@@ -203,7 +78,7 @@ describe('agent: its routes', function () {
       fc.record({ cluster: fc.array(clusterStep, { maxLength: 3 }), kernel: fc.option(kernelStep, { freq: 3 }) }),
       { minLength: 1, maxLength: 6 },
     );
-    await using subject = await Subject.make();
+    await using subject = await RoutedHost.make();
     await fc.assert(
       fc.asyncProperty(steps, async sequence => {
         populate(subject);
@@ -220,7 +95,7 @@ describe('agent: its routes', function () {
   });
 
   it('come back with a link that was made anew, of whatever kind, and also where a pass came between', async () => {
-    await using subject = await Subject.make();
+    await using subject = await RoutedHost.make();
     populate(subject);
     await subject.pass();
     const before = subject.present();
@@ -234,7 +109,7 @@ describe('agent: its routes', function () {
   });
 
   it('are not asked for by a link that is down, which is no failure, and come back with it', async () => {
-    await using subject = await Subject.make();
+    await using subject = await RoutedHost.make();
     populate(subject);
     await subject.pass();
     const before = subject.present();
@@ -249,7 +124,7 @@ describe('agent: its routes', function () {
   });
 
   it('that the kernel refuses are no changes, however often they are tried', async () => {
-    await using subject = await Subject.make();
+    await using subject = await RoutedHost.make();
     subject.namespace.ip('address', 'flush', 'dev', 'eth1');
     populate(subject);
     await subject.pass();
@@ -259,7 +134,7 @@ describe('agent: its routes', function () {
   });
 
   it('cost what has changed: the kernel is read again only where it, a network or the own NICs have changed', async () => {
-    await using subject = await Subject.make();
+    await using subject = await RoutedHost.make();
     populate(subject);
     expect(await subject.pass()).to.equal(2 * (2 * hostNames.length + 1));
     subject.complete = 0;
@@ -284,7 +159,7 @@ describe('agent: its routes', function () {
   });
 
   it('cost nothing where pods come and go whose primary network is a bridge', async () => {
-    await using subject = await Subject.make();
+    await using subject = await RoutedHost.make();
     populate(subject);
     const { namespace } = subject;
     namespace.ip('link', 'add', 'cni0', 'up', 'type', 'bridge');
