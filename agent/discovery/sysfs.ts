@@ -11,14 +11,16 @@ export type Device = Pick<
 
 const pciAddressPattern = /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
+/** The links of the network namespace that sysfs was mounted in, which is the host's. */
+const links = '/sys/class/net';
+
 /**
  * Reads the device of a link. Whatever it lacks, or the kernel does not tell (the speed of a link that is down), is absent. A VLAN has its
  * parent's device.
- * @param root where sysfs is mounted; it shows the links of the namespace that it was mounted in
  */
-export async function readDevice(name: string, parent: string | undefined, root = '/sys'): Promise<Device> {
-  const own = join(root, 'class/net', name);
-  const device = join(root, 'class/net', parent ?? name, 'device');
+export async function readDevice(name: string, parent: string | undefined): Promise<Device> {
+  const own = join(links, name);
+  const device = join(links, parent ?? name, 'device');
   const [pci, driver, speed, rdma] = await Promise.all([
     pciFunction(device),
     linkTarget(join(device, 'driver')),

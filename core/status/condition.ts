@@ -26,8 +26,11 @@ export function secondsOf(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`;
 }
 
+/** How many names a message tells. */
+const mostNames = 5;
+
 /** Names for a message: the first few, and how many more there are. */
-export function listNames(names: readonly string[], most = 5): string {
-  const more = names.length - most;
-  return more > 0 ? `${names.slice(0, most).join(', ')} and ${more} more` : names.join(', ');
+export function listNames(names: readonly string[]): string {
+  const more = names.length - mostNames;
+  return more > 0 ? `${names.slice(0, mostNames).join(', ')} and ${more} more` : names.join(', ');
 }

@@ -18,8 +18,6 @@ export interface LeaderElectionOptions {
    * candidate takes over. If it rejects, so does start().
    */
   readonly onStarted: (signal: AbortSignal) => Promise<void>;
-  /** Leadership ended without having been given up. */
-  readonly onLost?: () => void;
   /** How long other candidates wait for a leader that has gone silent. Default 15,000. */
   readonly leaseDurationMs?: number;
   /** How long the leader goes on leading when it cannot renew. Shorter than leaseDurationMs. Default 10,000. */
@@ -113,7 +111,7 @@ export class LeaderElector implements Runnable {
   }
 
   async #lead(term: Term): Promise<void> {
-    const { logger, identity, onStarted, onLost, observer } = this.#options;
+    const { logger, identity, onStarted, observer } = this.#options;
     this.#term = term;
     logger.info({ lease: this.#lease, identity }, 'leading');
     observer?.leading?.(this.#lease, true);
@@ -124,10 +122,8 @@ export class LeaderElector implements Runnable {
       term[Symbol.dispose]();
       await renewing;
       observer?.leading?.(this.#lease, false);
-      if (term.lost) {
-        logger.error({ lease: this.#lease }, 'leadership lost');
-        onLost?.();
-      } else await this.#release();
+      if (term.lost) logger.error({ lease: this.#lease }, 'leadership lost');
+      else await this.#release();
     }
   }
 

@@ -41,7 +41,7 @@ export function leaseLock(client: KubeClient, ref: ObjectRef, identity: string, 
   };
 }
 
-/** meta/v1 MicroTime: RFC 3339 with microseconds. */
-export function microTime(date = new Date()): string {
-  return date.toISOString().replace('Z', '000Z');
+/** The present time as a meta/v1 MicroTime: RFC 3339 with microseconds. */
+export function microTime(): string {
+  return new Date().toISOString().replace('Z', '000Z');
 }

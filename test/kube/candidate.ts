@@ -26,8 +26,6 @@ const elector = new LeaderElector({
     }, 5);
     if (!signal.aborted) await once(signal, 'abort');
     clearInterval(timer);
-  },
-  onLost: () => {
     say('lost');
   },
 });
