@@ -55,6 +55,6 @@ export function removeLeftovers(): void {
 }
 
 /** Runs a program and returns what it printed. @throws with its standard error */
-export function sh(program: string, args: readonly string[], input = ''): string {
+function sh(program: string, args: readonly string[], input = ''): string {
   return execFileSync(program, args, { encoding: 'utf8', input, stdio: 'pipe' });
 }

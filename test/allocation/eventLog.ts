@@ -73,6 +73,6 @@ function eventOf<T extends KubeObject>(
   return { type, object: structuredClone(object) as T };
 }
 
-export function versionOf({ metadata }: KubeObject): number {
+function versionOf({ metadata }: KubeObject): number {
   return Number(metadata.resourceVersion);
 }

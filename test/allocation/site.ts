@@ -252,6 +252,6 @@ export class Site {
   }
 }
 
-export function isNode(name: string): name is NodeName {
+function isNode(name: string): name is NodeName {
   return (nodeNames as readonly string[]).includes(name);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Component } from './component.ts';
 
 /** Folders in which a node writes. Each node has its own under the same path; all else it shares with the machine. */
-export const ownFolders = [
+const ownFolders = [
   '/run',
   '/var/log',
   '/var/lib/kubelet',

@@ -11,7 +11,7 @@ let started: Promise<Cluster> | undefined;
  * One control plane for all tests of this folder, with the schemas installed: started by the first that wants it, ended with the run.
  * The webhooks are not there, so what is refused is refused by the schemas.
  */
-export function schemaCluster(): Promise<Cluster> {
+function schemaCluster(): Promise<Cluster> {
   return (started ??= start());
 }
 

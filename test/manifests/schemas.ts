@@ -33,7 +33,7 @@ export interface Crd {
   };
 }
 
-export const crdFolder = join(root, 'manifests/base/crds');
+const crdFolder = join(root, 'manifests/base/crds');
 
 /** The CustomResourceDefinitions of manifests/base, by kind. */
 export function readCrds(): Map<string, Crd> {

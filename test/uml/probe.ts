@@ -6,7 +6,7 @@ export type UmlProbe = { readonly runs: true } | { readonly runs: false; readonl
 let probed: Promise<UmlProbe> | undefined;
 
 /** Fetches User-Mode Linux where it is not in the cache, and boots it once in this process's life to see whether it runs. */
-export function probeUml(): Promise<UmlProbe> {
+function probeUml(): Promise<UmlProbe> {
   probed ??= probe();
   return probed;
 }

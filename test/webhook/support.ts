@@ -109,7 +109,7 @@ export async function servingCertificate() {
 }
 
 /** Runs the webhook in this process, with a certificate of its own. @param port 0 takes a free one */
-export async function startWebhook(cluster: Cluster, port = 0): Promise<RunningWebhook> {
+async function startWebhook(cluster: Cluster, port = 0): Promise<RunningWebhook> {
   const { folder, certificate, caCertificate } = await servingCertificate();
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
