@@ -38,7 +38,7 @@ async function run(options: Flags): Promise<void> {
   const installation = namespace === undefined ? undefined : new Installation(client, namespace, logger);
   const parts = [...(installation ? [installation] : []), ...createAgent(options, base)];
   await runAll(termination.signal, parts, { logger });
-  if (installation) await leave(installation, options, netlink, checkpoint, logger);
+  if (installation) await leave(installation, options, { netlink, checkpoint, logger });
 }
 
 await runProgram({ name: component.agent, help, see: 'docs/reference/agent.md', parseFlags }, run);

@@ -14,6 +14,13 @@ import { removeExecutable } from './installExecutable.ts';
 /** What the agent made on its node. */
 export type Installed = Pick<Flags, 'cniBinDir' | 'chain' | 'socket' | 'stateDir'>;
 
+/** What removing it takes. */
+interface Tools {
+  readonly netlink: Netlink;
+  readonly checkpoint: Checkpoint;
+  readonly logger: Logger;
+}
+
 /**
  * Removes what an agent that ends should not leave behind: everything, if the system is uninstalled; only the chained network, if the next agent
  * will not chain it (nobody would keep it in step with the primary network, and runtimes would prefer it to Multus). Otherwise nothing.
@@ -21,15 +28,13 @@ export type Installed = Pick<Flags, 'cniBinDir' | 'chain' | 'socket' | 'stateDir
 export async function leave(
   installation: Pick<Installation, 'isGone' | 'chains'>,
   installed: Installed,
-  netlink: Netlink,
-  checkpoint: Checkpoint,
-  logger: Logger,
+  tools: Tools,
 ): Promise<void> {
   const { chain } = installed;
-  if (await installation.isGone()) await uninstall(installed, netlink, checkpoint, logger);
+  if (await installation.isGone()) await uninstall(installed, tools);
   else if (chain !== undefined && !(await installation.chains(chain))) {
     await removeChainedNetwork(chain);
-    logger.info({ folder: chain }, 'the primary network is no longer chained');
+    tools.logger.info({ folder: chain }, 'the primary network is no longer chained');
   }
 }
 
@@ -41,9 +46,7 @@ export async function leave(
  */
 async function uninstall(
   { cniBinDir, chain, socket, stateDir }: Installed,
-  netlink: Netlink,
-  checkpoint: Checkpoint,
-  logger: Logger,
+  { netlink, checkpoint, logger }: Tools,
 ): Promise<void> {
   if (chain !== undefined) await removeChainedNetwork(chain);
   const attachments = [...checkpoint.list()].length;

@@ -32,7 +32,7 @@ export function hostsState(network: Network, survey: Survey, allocated: Allocate
     const message = givesAddresses(network.ipam)
       ? `addresses come from the IPAM plugin ${network.ipam.type}`
       : 'pods get interfaces without addresses';
-    return state('True', 'NotNeeded', message, 'Success', 0);
+    return state('Success', 'NotNeeded', message);
   }
   const without = survey.members.map(({ host }) => host.metadata.name).filter(name => !allocated.hasIndex(name));
   const all = survey.members.length;
@@ -40,24 +40,24 @@ export function hostsState(network: Network, survey: Survey, allocated: Allocate
   if (all === 0) {
     const where = network.spec.masterNets?.length ? `in ${listNames(network.spec.masterNets)}` : 'with an address';
     const message = `none of ${survey.hosts} hosts has a NIC ${where}: kubectl get hostinterfaces`;
-    return state('False', 'NoMembers', message, 'WaitForConfig', 0);
+    return state('WaitForConfig', 'NoMembers', message);
   }
   if (allocated.unassigned.length > 0) {
-    return state('False', 'InterfaceIndexesFull', interfacesFull(network, allocated), 'Failed', processed);
+    return state('Failed', 'InterfaceIndexesFull', interfacesFull(network, allocated), processed);
   }
   const refused = allocated.refused.filter(name => without.includes(name));
   if (refused.length > 0) {
     const message =
       `no host index is left for ${refused.length} of ${all} hosts (${listNames(refused)}): hostBlock ` +
       `${network.ipam.hostBlock} gives ${allocated.indexes}, less those that excludeCIDRs cover`;
-    return state('False', 'HostIndexesFull', message, 'Failed', processed);
+    return state('Failed', 'HostIndexesFull', message, processed);
   }
   if (without.length > 0) {
     const message = `${without.length} of ${all} hosts wait for their address block: ${listNames(without)}`;
-    return state('False', 'Waiting', message, 'WaitForConfig', processed);
+    return state('WaitForConfig', 'Waiting', message, processed);
   }
   const message = all === 1 ? '1 host has its address block' : `${all} hosts have their address block`;
-  return state('True', 'HostsAllocated', message, 'Success', processed);
+  return state('Success', 'HostsAllocated', message, processed);
 }
 
 function interfacesFull(network: Network, { unassigned, keptIndexes }: Allocated): string {
@@ -73,12 +73,7 @@ export function describePosition({ netAddress, ordinal }: NicPosition): string {
   return `${netAddress} (NIC ${ordinal + 1} of a host)`;
 }
 
-function state(
-  status: NewCondition['status'],
-  reason: string,
-  message: string,
-  configStatus: ConfigStatus,
-  processed: number,
-): HostsState {
+function state(configStatus: ConfigStatus, reason: string, message: string, processed = 0): HostsState {
+  const status = configStatus === 'Success' ? 'True' : 'False';
   return { condition: { type: 'HostsAllocated', status, reason, message }, configStatus, processed };
 }
