@@ -150,6 +150,7 @@ describe('WorkQueue', () => {
     const done = Promise.withResolvers<void>();
     const errors = [
       new ApiError(409, { reason: 'Conflict' }, 'PUT'),
+      new ApiError(409, { reason: 'AlreadyExists' }, 'POST'),
       new ApiError(403, { reason: 'Forbidden' }, 'PUT'),
     ];
     const handler = (): Promise<void> => {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Backoff, type BackoffOptions } from '../api/backoff.ts';
-import { isConflict } from '../api/errors.ts';
+import { isLostRace } from '../api/errors.ts';
 import { whenAborted } from '../api/whenAborted.ts';
 import type { Runnable } from './lifecycle.ts';
 
@@ -134,7 +134,7 @@ export class WorkQueue implements Runnable {
         requeueAfterMs = this.#nextDelay(key);
         const retryInMs = Math.round(requeueAfterMs);
         // Somebody else wrote first, which happens all the time: the next attempt goes by what they wrote.
-        if (isConflict(error)) logger.debug({ queue: this.name, key, retryInMs }, 'an object has changed meanwhile');
+        if (isLostRace(error)) logger.debug({ queue: this.name, key, retryInMs }, 'an object has changed meanwhile');
         else logger.error({ err: error, queue: this.name, key, retryInMs }, 'work failed');
       }
     }
