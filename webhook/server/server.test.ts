@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
+import { connect as connectPlainly } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -230,13 +231,19 @@ describe('the admission server', () => {
     expect(text).to.contain('result="failed"');
   });
 
-  it('ends with the reviews under way answered', async () => {
+  it('ends with the reviews under way answered, and waits for no connection that says nothing', async () => {
+    const silent = connectPlainly(server.port, '127.0.0.1');
+    await once(silent, 'connect');
     const last = ask('/held');
     while (release.length === 0) await new Promise(setImmediate);
     stopping.abort();
     while (server.accepting) await new Promise(setImmediate);
     release.pop()?.();
     expect((await last).response.allowed).to.equal(true);
+    const answeredAt = performance.now();
     await ended;
+    // Its TLS handshake has ten seconds.
+    expect(performance.now() - answeredAt).to.be.below(5000);
+    silent.destroy();
   });
 });

@@ -62,6 +62,7 @@ export class AdmissionServer implements Runnable {
   #pair: KeyAndCertificate | undefined;
   #clientAuthority: string | undefined;
   #server: Server | undefined;
+  readonly #connections: OpenConnections;
   #accepting = false;
   #underWay = 0;
   #answered: (() => void) | undefined;
@@ -69,6 +70,7 @@ export class AdmissionServer implements Runnable {
   constructor(app: RequestListener, options: ServerOptions) {
     this.#app = app;
     this.#options = options;
+    this.#connections = new OpenConnections(options.crowd ?? defaultCrowd);
   }
 
   /** Whether new reviews are welcome: false before the certificate is loaded, and from the beginning of the end. */
@@ -157,10 +159,9 @@ export class AdmissionServer implements Runnable {
     const asked = { requestCert: isAsked, rejectUnauthorized: isAsked };
     const options = { ...tls, ...asked, ALPNProtocols: ['http/1.1'], handshakeTimeout: handshakeMs };
     const server = createServer(options, this.#app);
-    const connections = new OpenConnections(this.#options.crowd ?? defaultCrowd);
     // Before its handshake.
     server.prependListener('connection', (socket: Socket) => {
-      connections.opened(socket);
+      this.#connections.opened(socket);
     });
     server.on('secureConnection', (socket: TLSSocket) => {
       const names = clients?.names;
@@ -175,7 +176,7 @@ export class AdmissionServer implements Runnable {
     server.headersTimeout = 32_000;
     server.requestTimeout = maxReviewMs;
     server.prependListener('request', ({ socket }, response) => {
-      connections.used(socket);
+      this.#connections.used(socket);
       this.#underWay++;
       response.once('close', () => {
         this.#underWay--;
@@ -194,8 +195,8 @@ export class AdmissionServer implements Runnable {
     server.close();
     await this.#quiet();
     await Promise.race([closed, sleep(flushMs)]);
-    // Not only the idle ones: clients open connections in advance, and one that never had a request does not count as idle.
-    server.closeAllConnections();
+    // Also those that clients have opened in advance, whether or not they have got as far as their handshake.
+    this.#connections.disconnect();
     await closed;
   }
 
