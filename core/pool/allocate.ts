@@ -56,9 +56,11 @@ export function allocate(before: PoolContent, claim: Claim, rules: Rules): Grant
     });
   }
   const { podUID, reservation, namespace, name } = claim.claimant;
+  // What a pod that exists is given was not reserved when it was created, though something else may have been.
+  const isReserved = podUID === '' && reservation !== undefined;
   const allocation: Allocation = {
     podUID,
-    ...(reservation === undefined ? {} : { reservation }),
+    ...(isReserved && { reservation }),
     namespace,
     name,
     interface: claim.claimant.interface,

@@ -69,6 +69,19 @@ describe('allocation of addresses, in histories that went wrong once', function 
     }
   });
 
+  it('a pod that two replicas bound in pages holds only what it was given, also beside what it was given when it was created', async () => {
+    for (const random of randoms) {
+      await stage.play(random, async (history, model) => {
+        const { operations } = history;
+        await done(history, model, () => operations.create({ ...plain, kind: 'twice' }));
+        await done(history, model, () => operations.bind(only(model), { ...bindingBy(0), isRefused: true }));
+        await done(history, model, () => operations.bind(only(model), bindingBy(1)));
+        await done(history, model, () => operations.attach(only(model)));
+        await finish(history, model, false);
+      });
+    }
+  });
+
   it('a copy of a pod that is refused leaves the pod nothing', async () => {
     await stage.play(1, async (history, model) => {
       const { operations, site } = history;

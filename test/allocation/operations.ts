@@ -5,7 +5,7 @@ import { nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { AdmissionChain, isBroken, Refused } from './admissionChain.ts';
 import { reservationMs } from './leader.ts';
 import type { Model, ModelPod, Sandbox, Use } from './model.ts';
-import { podAsPosted, type PodKind } from './podKinds.ts';
+import { inPagesAtBind, podAsPosted, type PodKind } from './podKinds.ts';
 import { namespace, type NodeName } from './setting.ts';
 import type { Site } from './site.ts';
 import type { WebhookReplica } from './webhookReplica.ts';
@@ -55,7 +55,7 @@ export class Operations {
   async create(creation: Creation): Promise<boolean> {
     const { node, copied } = creation;
     // A copy selects what its original does; where it is placed is its own.
-    const kind = copied?.kind === 'named' ? 'named' : creation.kind;
+    const kind = copied && inPagesAtBind.has(copied.kind) ? copied.kind : creation.kind;
     const { lives } = this.#model.node(node);
     const began = this.#site.time.now;
     try {
@@ -131,7 +131,7 @@ export class Operations {
       const failed = settled.find(review => review.status === 'rejected' && !(review.reason instanceof Refused));
       if (failed?.status === 'rejected') throw failed.reason;
       // In pages each replica may take its own; then the leader releases those that the pod did not get.
-      if (settled.length > 1 && !dryRun && pod.kind !== 'named') this.#expectSameBindings(name, settled);
+      if (settled.length > 1 && !dryRun && !inPagesAtBind.has(pod.kind)) this.#expectSameBindings(name, settled);
       if (last?.status !== 'fulfilled' || isRefused || dryRun) return false;
       const body = {
         metadata: { name, namespace, uid, annotations: last.value },

@@ -5,17 +5,24 @@ import { namespace } from './setting.ts';
 
 /**
  * Pods by when they get their addresses: `train` when bound, from the node's pool; `daemon` when created, from it; `flat` when created, from a
- * page; `named` when bound, from a page; `both` some when created and some when bound; `pinned` when created, as it names its node.
+ * page; `named` when bound, from a page; `both` and `twice` some when created and some when bound, `twice` all from pages; `pinned` when created, as it
+ * names its node.
  */
-export const podKinds = ['train', 'daemon', 'flat', 'named', 'both', 'pinned'] as const;
+export const podKinds = ['train', 'daemon', 'flat', 'named', 'both', 'twice', 'pinned'] as const;
 export type PodKind = (typeof podKinds)[number];
+
+/** Kinds that get addresses of pages when they are bound: each replica that is asked may take its own. */
+export const inPagesAtBind: ReadonlySet<PodKind> = new Set(['named', 'twice']);
+
+const named = { name: 'flat', 'cni-args': { masters: ['eth1', 'eth2'] } };
 
 const selections: Record<PodKind, string> = {
   train: 'train',
   daemon: 'train',
   flat: 'flat',
-  named: JSON.stringify([{ name: 'flat', 'cni-args': { masters: ['eth1', 'eth2'] } }]),
+  named: JSON.stringify([named]),
   both: 'train,flat',
+  twice: JSON.stringify([{ name: 'flat' }, named]),
   pinned: 'flat,train',
 };
 
