@@ -37,7 +37,7 @@ export interface Attachment {
 }
 
 export interface AttachmentNic {
-  /** Name of the link in the pod: `<ifname>-<i>`. */
+  /** Name of the link in the pod: linkName(). */
   readonly name: string;
   /** The host's NIC. */
   readonly master: string;
@@ -62,11 +62,6 @@ export interface MovedNic {
   readonly device?: string;
   /** The host's addresses on it, with their prefix lengths; it loses them when it is moved. */
   readonly hostAddresses: readonly string[];
-}
-
-/** Name of the i-th link (from 0) of an attachment, in the pod. */
-export function linkName(ifname: string, i: number): string {
-  return `${ifname}-${i}`;
 }
 
 /** `10.0.0.5/19` → `10.0.0.5/32`. */

@@ -1,7 +1,7 @@
 import type { CniCall } from '../../core/cni/call.ts';
 import { type CniConfig, type ValidAttachment, validAttachmentsOf } from '../../core/cni/config.ts';
 import { cniCodes, cniError, toCniError } from '../../core/cni/error.ts';
-import { linkName } from '../attach/attachment.ts';
+import { linkName } from '../../core/net/interfaceName.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';

@@ -1,7 +1,6 @@
 import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
-import { isInterfaceName } from '../../core/net/interfaceName.ts';
-import { linkName } from '../attach/attachment.ts';
+import { isInterfaceName, linkName } from '../../core/net/interfaceName.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
@@ -42,7 +41,7 @@ export async function remove(context: CniContext, call: CniCall, { chained }: Cn
 const podKinds = new Set(['ipvlan', 'macvlan', 'veth']);
 
 /**
- * Without an entry (its file was lost) the links are known by what only this agent makes: a first one that has the attachment's name as an
+ * Without an entry (its file was lost) the links are known by what only this agent makes: a first one that has the attachment's name, mostly as an
  * alternative, and those of its kind that are numbered after it. A namespace that is gone has nothing to remove.
  */
 async function removeUnknown(netlink: Netlink, netns: string, ifname: string): Promise<void> {
@@ -59,7 +58,9 @@ async function removeUnknown(netlink: Netlink, netns: string, ifname: string): P
 }
 
 function numberedLinks(links: readonly LinkInfo[], ifname: string): string[] {
-  const first = links.find(({ name, altNames }) => name === linkName(ifname, 0) && altNames.includes(ifname));
+  const first = links.find(
+    ({ name, altNames }) => name === linkName(ifname, 0) && (name === ifname || altNames.includes(ifname)),
+  );
   if (!first || !podKinds.has(first.kind ?? '')) return [];
   const numbered = new Set(links.map((_, i) => linkName(ifname, i)));
   return links.filter(({ name, kind }) => kind === first.kind && numbered.has(name)).map(({ name }) => name);

@@ -5,11 +5,12 @@ import { nicIpam } from '../../core/delegate/nicIpam.ts';
 import { addressesOf } from '../../core/layout/members.ts';
 import { formatAddress } from '../../core/net/address.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
+import { linkName } from '../../core/net/interfaceName.ts';
 import { hostDeviceIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import { wantedOfNic } from '../../core/pool/claim.ts';
 import { requestKeys } from '../../core/selection/request.ts';
-import { type AttachmentNic, linkName, type MovedNic } from '../attach/attachment.ts';
+import type { AttachmentNic, MovedNic } from '../attach/attachment.ts';
 import type { Plugin } from '../delegate/plugin.ts';
 import type { PodDevice } from './podDevices.ts';
 

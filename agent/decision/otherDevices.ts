@@ -1,7 +1,7 @@
 import { interfaceNames, parseNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import { deviceResources, devicesWanted } from '../../core/network/deviceResource.ts';
-import { readNicRequest } from '../../core/selection/request.ts';
+import { readNicRequest, requestNamed } from '../../core/selection/request.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 
@@ -20,9 +20,10 @@ export function devicesOfOthers(view: ClusterView, pod: Pod, ifname: string, res
   const elements = parseNetworks(annotations[annotation.networks] ?? '');
   const ifnames = interfaceNames(elements);
   const counts = elements.map(({ name, 'cni-args': args }, i) => {
-    const known = ifnames[i] === ifname ? undefined : view.network(name);
+    const own = ifnames[i] ?? '';
+    const known = own === ifname ? undefined : view.network(name);
     if (!known) return 0;
-    const { nics } = readNicRequest(args ?? undefined, `the selection of ${name}`);
+    const { nics } = requestNamed(own, readNicRequest(args ?? undefined, `the selection of ${name}`));
     const wanted = devicesWanted(resourcesOf(known), nics);
     return [...wanted].reduce((sum, [resource, count]) => sum + (resources.includes(resource) ? count : 0), 0);
   });

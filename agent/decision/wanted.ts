@@ -1,5 +1,5 @@
 import type { Family } from '../../core/net/address.ts';
-import { type NicRequest, readNicRequest } from '../../core/selection/request.ts';
+import { type NicRequest, readNicRequest, requestNamed } from '../../core/selection/request.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 
 /** How long the node's copies may lag behind those of whoever admitted the pod, ms: after a refusal, the runtime creates the sandbox again. */
@@ -34,6 +34,6 @@ export interface Budget {
 }
 
 /** Which NICs the selection of the network asks for. */
-export function requestOf({ network, cniArgs, pod }: Wanted): NicRequest {
-  return readNicRequest(cniArgs, `the selection of ${network}`, pod.metadata.annotations);
+export function requestOf({ network, ifname, cniArgs, pod }: Wanted): NicRequest {
+  return requestNamed(ifname, readNicRequest(cniArgs, `the selection of ${network}`, pod.metadata.annotations));
 }

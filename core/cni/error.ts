@@ -74,6 +74,7 @@ const codeOf: Partial<Record<ErrorCode, CniCode>> = {
   MNN_ADDRESS_INVALID: cniCodes.invalidConfig,
   MNN_NETWORKS_ANNOTATION_INVALID: cniCodes.noAttachment,
   MNN_CNI_ARGS_INVALID: cniCodes.invalidConfig,
+  MNN_INTERFACE_NAME: cniCodes.invalidEnvironment,
   MNN_IPAM_SYNTAX: cniCodes.invalidConfig,
   MNN_IPAM_INVALID: cniCodes.invalidConfig,
   MNN_PLUGIN_INVALID: cniCodes.invalidConfig,

@@ -6,3 +6,16 @@ export function isInterfaceName(value: unknown): value is string {
   if (typeof value !== 'string' || !/^(?!\.{1,2}$)[^\s/:%]+$/.test(value)) return false;
   return new TextEncoder().encode(value).length <= maxInterfaceName;
 }
+
+/**
+ * Name of the i-th link (from 0) of an attachment, in the pod. A name that leaves no room for a number is the link's as it is, and its attachment has only
+ * one: KubeVirt asks for such names, and looks for them.
+ */
+export function linkName(ifname: string, i: number): string {
+  return i === 0 && isForOneLink(ifname) ? ifname : `${ifname}-${i}`;
+}
+
+/** Whether an attachment of that name has one link, which is named so. */
+export function isForOneLink(ifname: string): boolean {
+  return isInterfaceName(ifname) && !isInterfaceName(`${ifname}-0`);
+}

@@ -55,6 +55,10 @@ describe('which networks a pod gets', () => {
     const { selected } = selectNetworks(pod({ [annotation.networks]: JSON.stringify(forged) }), {}, directory);
     expect(selected[0]?.element).to.deep.equal({ name: 'net-a', 'cni-args': { nics: 1 } });
   });
+  it('takes a name that leaves no room for a number as that of one NIC', () => {
+    const { selected } = selectNetworks(pod({ [annotation.networks]: 'net-a@pod37a8eec1ce1' }), {}, directory);
+    expect(selected.map(({ ifname }) => ifname)).to.deep.equal(['pod37a8eec1ce1']);
+  });
   for (const [what, p, code] of [
     ['an unknown name in our annotation', pod({ [annotation.ourNetworks]: 'nope' }), /MNN_NETWORK_UNKNOWN.*nope/],
     ['a network of other namespaces', pod({ [annotation.networks]: 'team-net' }), /MNN_NETWORK_NOT_ALLOWED/],

@@ -3,7 +3,7 @@ import type { NetworkSelection } from '../annotation/networks.ts';
 import { checkCount, interfaceNames, macOf, parseNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import { MultiNicError } from '../errors.ts';
-import { isInterfaceName } from '../net/interfaceName.ts';
+import { isForOneLink, isInterfaceName } from '../net/interfaceName.ts';
 import type { PodFacts } from './skip.ts';
 
 /** Where a pod's networks were named; in order of precedence. */
@@ -121,7 +121,7 @@ function checkInterfaceNames(selected: readonly SelectedNetwork[]): void {
       throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is the pod's own without any network`);
     }
     if (seen.has(ifname)) throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is used twice in the pod`);
-    if (network !== undefined && !isInterfaceName(`${ifname}-99`)) {
+    if (network !== undefined && !isInterfaceName(`${ifname}-99`) && !isForOneLink(ifname)) {
       throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is too long for a network of several NICs`);
     }
     seen.add(ifname);

@@ -1,4 +1,5 @@
 import type { AllocatedNic } from '../api/types.ts';
+import { linkName } from '../net/interfaceName.ts';
 import type { Network } from '../network/network.ts';
 import { formatBandwidth } from './bandwidth.ts';
 import type { NicRequest } from './request.ts';
@@ -48,5 +49,5 @@ function nicText(
   i: number,
 ): string {
   const promised = promisedMbps === undefined ? [] : [formatBandwidth(promisedMbps)];
-  return [`${ifname}-${i}`, master ?? netAddress, ...addresses, ...promised].join(' ');
+  return [linkName(ifname, i), master ?? netAddress, ...addresses, ...promised].join(' ');
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { HostNic } from '../api/types.ts';
 import { membersOf } from '../layout/members.ts';
 import { parseCidr } from '../net/cidr.ts';
-import { readNicRequest } from './request.ts';
+import { readNicRequest, requestNamed } from './request.ts';
 import { selectNics } from './select.ts';
 
 function nic(interfaceName: string, subnet: number, options: Partial<HostNic> = {}): HostNic {
@@ -99,6 +99,18 @@ describe('NICs that the pod names', () => {
 
   it('are reported if none has that name', () => {
     expect(select(['eth1', 'enp59s0f1'])).to.contain('the NIC enp59s0f1');
+  });
+});
+
+describe('an interface name that leaves no room for a number', () => {
+  it('asks for one NIC, and may not ask for several', () => {
+    const whole = 'pod37a8eec1ce1';
+    expect(requestNamed(whole, { class: 'rdma' })).to.deep.equal({ class: 'rdma', nics: 1 });
+    expect(requestNamed(whole, { masters: ['a'] })).to.deep.equal({ masters: ['a'], nics: 1 });
+    for (const several of [{ nics: 2 }, { masters: ['a', 'b'] }])
+      expect(() => requestNamed(whole, several)).to.throw(/MNN_INTERFACE_NAME/);
+    for (const numbered of ['net1', 'twelve-bytes', 'thirteen-byte'])
+      expect(requestNamed(numbered, { nics: 2 })).to.deep.equal({ nics: 2 });
   });
 });
 

@@ -59,16 +59,31 @@ describe('agent: what CNI calls are refused, and how they answer', function () {
         const ending = await callWith(test.host, environment('DEL', sandbox, { CNI_IFNAME: name }), test.config);
         expect(ending, name).to.deep.equal({ exitCode: 0, stdout: '', stderr: '' });
       }
-      await refused(
-        4,
-        'MNN_INTERFACE_NAME',
-        environment('ADD', sandbox, { CNI_IFNAME: 'fourteen-bytes' }),
-        test.config,
-      );
       const fitting = { CNI_IFNAME: 'thirteen-byte' };
       resultOf(await callWith(test.host, environment('ADD', sandbox, fitting), test.config));
       expect(sandbox.links()).to.deep.equal(['thirteen-byte-0', 'thirteen-byte-1']);
       await callWith(test.host, environment('DEL', sandbox, fitting), test.config);
+      expect(sandbox.links()).to.deep.equal([]);
+    });
+
+    it('4. a name that leaves no room for a number, as those of KubeVirt, is that of one NIC', async () => {
+      using sandbox = await test.make('one-name');
+      const virtual = { CNI_IFNAME: 'pod37a8eec1ce1' };
+      const unasked = { ...test.config, args: {} }; // KubeVirt writes no cni-args
+      const calls = (command: string, config: object = unasked): ReturnType<typeof callWith> =>
+        callWith(test.host, environment(command, sandbox, virtual), config);
+      const result = resultOf(await calls('ADD'));
+      expect(result.interfaces.filter(({ sandbox: inPod }) => inPod).map(({ name }) => name)).to.deep.equal([
+        'pod37a8eec1ce1',
+      ]);
+      expect(sandbox.links()).to.deep.equal(['pod37a8eec1ce1']);
+      expect(await calls('CHECK', { ...unasked, prevResult: result })).to.include({ exitCode: 0, stdout: '' });
+      for (const args of [{ nics: 2 }, { masters: ['eth1', 'eth2'] }]) {
+        const several = { CNI_IFNAME: 'pod37a8eec1ce2' };
+        const config = { ...test.config, args: { cni: args } };
+        await refused(4, 'MNN_INTERFACE_NAME', environment('ADD', sandbox, several), config);
+      }
+      await calls('DEL');
       expect(sandbox.links()).to.deep.equal([]);
     });
 

@@ -5,7 +5,7 @@ import { deviceResources } from '../../core/network/deviceResource.ts';
 import { checkAskedAddresses } from '../../core/pod/askedAddresses.ts';
 import type { SelectedNetwork } from '../../core/pod/selectNetworks.ts';
 import type { AttachmentChoice } from '../../core/selection/explain.ts';
-import { type NicRequest, readNicRequest } from '../../core/selection/request.ts';
+import { type NicRequest, readNicRequest, requestNamed } from '../../core/selection/request.ts';
 import { looksAtBandwidth } from '../../core/selection/select.ts';
 import { keepsPromises, strategyOf } from '../../core/selection/wish.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
@@ -29,7 +29,7 @@ export interface WantedAttachment {
 /**
  * Our elements with what they ask for in `cni-args`.
  * @param annotations the pod's
- * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_CLASS_UNKNOWN, MNN_OVERLAP, MNN_NOT_IMPORTED, MNN_NO_ADDRESSES, or what makes the network's own spec unusable
+ * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_INTERFACE_NAME, MNN_CLASS_UNKNOWN, MNN_OVERLAP, MNN_NOT_IMPORTED, MNN_NO_ADDRESSES, or what makes the network's own spec unusable
  */
 export async function readWanted(
   context: ReviewContext,
@@ -44,7 +44,8 @@ export async function readWanted(
     const { ips, 'default-route': gateways } = item.element;
     checkAskedAddresses(known.state.network, { ips: ips ?? [], gateways: gateways ?? [] });
     const where = `element ${position + 1} (${item.element.name}) of ${annotation.networks}`;
-    const request = readNicRequest(item.element['cni-args'] ?? undefined, where, annotations);
+    const asked = readNicRequest(item.element['cni-args'] ?? undefined, where, annotations);
+    const request = requestNamed(item.ifname, asked);
     return [{ position, selected: { ...item, network: item.network }, known, request }];
   });
   for (const item of wanted) {
