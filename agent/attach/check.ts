@@ -7,7 +7,8 @@ import type { AddressInfo, LinkInfo, Netlink, RouteInfo, RuleInfo } from '../net
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
 /**
- * CHECK: whether everything that the entry names is as it was made. What later plugins added does not matter.
+ * CHECK: whether everything that the entry names is as it was made. What later plugins changed does not matter (CNI 1.1, section 2
+ * "CHECK"), such as the hardware address that `tuning` gives an interface, unless it spoils what was made.
  * @throws CniError code 102 naming the first difference, 8 where the namespace is gone
  */
 export async function checkAttachment(netlink: Netlink, entry: CheckpointEntry, netns: string): Promise<void> {
@@ -40,7 +41,8 @@ function checkLink(expected: CheckpointLink, use: CheckpointEntry['use'], dump: 
   // A device bound to a user-space driver has no link: its plugin's CHECK says how it is.
   if (!link && expected.delegate?.role === 'plugin' && expected.mac === undefined) return;
   if (!link) throw changed(`interface ${expected.name} is gone`);
-  if (expected.mac !== undefined && link.mac !== expected.mac) {
+  // The host sends what is for a ptp link to the address that this was made with.
+  if (expected.hostEnd !== undefined && link.mac !== expected.mac) {
     throw changed(`interface ${expected.name} has the hardware address ${link.mac ?? 'none'}, not ${expected.mac}`);
   }
   checkUse(link, use);

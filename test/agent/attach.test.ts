@@ -88,6 +88,15 @@ describe('agent: attachments on two hosts', function () {
         const config = await multusConfig(site, name, { cniArgs: { nics: 2 } });
         using sandbox = await Sandbox.make(site, site.hosts[0]!, `${name}-check`);
         const result = await sandbox.add(config);
+        if (network.type !== 'ipvlan') {
+          const { mac } = result.interfaces[0]!;
+          sandbox.namespace.ip('link', 'set', 'net1-0', 'address', '02:00:00:00:00:99', 'mtu', '1400');
+          // As the plugin `tuning` may have done; only the host's end of a ptp link depends on it.
+          const { stdout } = await sandbox.check(config, result);
+          if (network.type === 'ptp') expect(stdout).to.contain('the hardware address 02:00:00:00:00:99');
+          else expect(stdout).to.equal('');
+          sandbox.namespace.ip('link', 'set', 'net1-0', 'address', mac);
+        }
         sandbox.namespace.ip('address', 'flush', 'dev', 'net1-1', 'scope', 'global');
         const lost = errorOf(await sandbox.check(config, result));
         expect(lost.code).to.equal(102);
