@@ -32,7 +32,7 @@ export class Detacher {
 
   /**
    * In reverse order, and on after a failure: one plugin that cannot be called must not keep the rest from being removed. The entry goes last,
-   * and only if nothing is left.
+   * and only if nothing is left; without the pod's namespace it remains for the calls of plugins that failed, and holds no addresses any more.
    * @param failedAdd the error that has just kept the attachment from being made
    * @throws the first failure
    */
@@ -42,6 +42,7 @@ export class Detacher {
     const isThere = namespaceIdentity(entry.netns) === entry.netnsId;
     const netns = isThere ? entry.netns : '';
     const failures: unknown[] = [];
+    const uncalled: CheckpointLink[] = [];
     const attempt = async (work: () => Promise<void>, step: Parameters<OnStep>[0]): Promise<void> => {
       try {
         await work();
@@ -56,8 +57,9 @@ export class Detacher {
         await this.#callDel(entry, link, netns, last instanceof PluginHung);
       } catch (error) {
         last = error;
-        if (link.delegate?.printed || !saysTheSame(failedAdd, error)) throw error;
-        await this.#deleteRefused(link, netns);
+        if (!link.delegate?.printed && saysTheSame(failedAdd, error)) return this.#deleteRefused(link, netns);
+        uncalled.unshift(link);
+        throw error;
       }
     };
     for (const link of entry.links.toReversed()) {
@@ -71,7 +73,10 @@ export class Detacher {
     }
     if (entry.links.some(({ moves }) => moves))
       await attempt(() => bringBack(this.#options, entry, isThere), 'del.moved');
-    if (failures.length > 0) throw failures[0];
+    if (failures.length > 0) {
+      if (!isThere && failures.length === uncalled.length) await checkpoint.put(withoutAddresses(entry, uncalled));
+      throw failures[0];
+    }
     await checkpoint.delete(entry);
     onStep('del.forgotten');
   }
@@ -120,6 +125,22 @@ export class Detacher {
       if (!(error instanceof NetlinkError) || !error.namespaceGone) throw error;
     }
   }
+}
+
+/** What is left of an entry whose links and addresses are gone: plugins that have to be called for these links. */
+function withoutAddresses(entry: CheckpointEntry, links: readonly CheckpointLink[]): CheckpointEntry {
+  const left: CheckpointEntry = {
+    ...entry,
+    links: links.map(({ name, master, delegate }) => ({
+      name,
+      ...(master !== undefined && { master }),
+      addresses: [],
+      routes: [],
+      ...(delegate && { delegate }),
+    })),
+  };
+  delete left.pool;
+  return left;
 }
 
 function callOf({ containerId, call }: CheckpointEntry, { name }: CheckpointLink, netns: string): DelegateCall {

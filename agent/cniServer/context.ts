@@ -25,7 +25,7 @@ export interface CniContext {
   readonly checkRoom: (known: KnownNetwork) => void;
   /** Resolves when everything that ADD needs is known. */
   readonly synced: Promise<unknown>;
-  /** Told when nothing of an attachment is left on the node. */
+  /** Told when an attachment was removed, or what could be removed of it. */
   readonly detached: (entry: CheckpointEntry) => void;
   /** Writes a pod's network-status, some time. */
   readonly publish: (pod: { namespace: string; name: string; uid: string }, status: NetworkStatus[]) => void;

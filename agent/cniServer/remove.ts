@@ -66,8 +66,11 @@ function numberedLinks(links: readonly LinkInfo[], ifname: string): string[] {
   return links.filter(({ name, kind }) => kind === first.kind && numbered.has(name)).map(({ name }) => name);
 }
 
-/** Removes one attachment, and has its addresses released. */
+/** Removes one attachment, and has its addresses released, unless an interface may still have them. */
 export async function removeEntry({ attacher, detached }: CniContext, entry: CheckpointEntry): Promise<void> {
-  await attacher.detach(entry);
-  detached(entry);
+  try {
+    await attacher.detach(entry);
+  } finally {
+    detached(entry);
+  }
 }

@@ -51,8 +51,11 @@ export class LostSandboxes implements Runnable {
     const { checkpoint, detach, detached, logger } = this.#options;
     if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return;
     if (namespaceIdentity(entry.netns) === entry.netnsId) return;
-    await detach(entry);
+    try {
+      await detach(entry);
+    } finally {
+      detached(entry);
+    }
     logger.info({ container: entry.containerId, ifname: entry.ifname, pod: entry.pod }, 'cleaned up a lost sandbox');
-    detached(entry);
   }
 }

@@ -86,7 +86,7 @@ export class Releaser implements Runnable {
     void pods.informer.synced.then(onRead);
   }
 
-  /** Nothing of the attachment is left on the node. */
+  /** The attachment was removed, or what could be removed of it. */
   detached({ pod, pool }: CheckpointEntry): void {
     this.#add(pod.uid, pod, pool);
   }
@@ -179,7 +179,7 @@ export class Releaser implements Runnable {
   /** If so, its DEL or the end of its ADD leads here again. */
   #isInUse(uid: string, pod: Case): boolean {
     const { adds, checkpoint } = this.#options;
-    return adds.has(pod) || checkpoint.ofPod(uid).length > 0;
+    return adds.has(pod) || checkpoint.ofPod(uid).some(({ pool }) => pool !== undefined);
   }
 
   /** Logged by its own error handler; the sweep repeats it. */

@@ -1,6 +1,8 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
+import { eventually } from '../eventually.ts';
 import { ours, spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
 import { errorOf, multusConfig, Sandbox } from './sandbox.ts';
@@ -76,6 +78,27 @@ describe('agent: other plugins that fail', function () {
     expect(errorOf(await sandbox.call('ADD', config))).to.include({ code: 118 });
     failing.answer('out of words');
     expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DELEGATE_FAILED');
+    expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
+  });
+
+  it('addresses of a pod whose namespace is gone are free, also while its plugin is not there; this is called when it is back', async () => {
+    void new ScriptedPlugin(host.ownPlugins, 'failing', { cniVersion: '1.0.0' });
+    const config = await multusConfig(site, 'broken', { cniArgs: { nics: 2 } });
+    const sandbox = await Sandbox.make(site, host, 'outlived');
+    await sandbox.add(config);
+    rmSync(join(host.ownPlugins, 'failing'));
+    await site.removePod('outlived');
+    const state = async (): Promise<string | undefined> => (await site.recordOf('broken', 'outlived'))?.state;
+    expect(errorOf(await sandbox.call('DEL', config)).msg).to.contain('is not there');
+    await setTimeout(1000);
+    expect(await state(), 'of interfaces that may be there').to.equal('Allocated');
+    sandbox[Symbol.dispose]();
+    expect(errorOf(await sandbox.call('DEL', config)).msg).to.contain('is not there');
+    await eventually('the addresses are free', async () => (await state()) === 'Released');
+    const back = new ScriptedPlugin(host.ownPlugins, 'failing', {});
+    back.forget();
+    await sandbox.del(config);
+    expect(back.calls.map(({ command, ifname }) => `${command} ${ifname}`)).to.deep.equal(['DEL net1-1', 'DEL net1-0']);
     expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
   });
 
