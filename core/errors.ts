@@ -32,7 +32,7 @@ const table = {
   MNN_NAMESPACE_UNKNOWN:
     'Create the namespace, or remove it from spec.namespaces; the network applies to it once it exists.',
   MNN_OVERLAP:
-    'Choose a subnet that no other network and no host uses; networks without a subnet are kept apart by masterNets or excludeCIDRs.',
+    'Choose a subnet that no other network, no host and no pod uses; networks without a subnet are kept apart by masterNets or excludeCIDRs.',
   MNN_IN_USE: 'Delete the pods that use the network first, or create a second network with the new layout.',
   MNN_CLASS_UNKNOWN:
     'Create the DeviceClass, or name one that exists: kubectl get deviceclasses.multinic.fms.io (short: mndc).',

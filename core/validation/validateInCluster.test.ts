@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { HostInterfaceSpec, MultiNicNetwork, PluginSpec } from '../api/types.ts';
+import { parseAddress } from '../net/address.ts';
 import { readNetwork } from '../network/network.ts';
 import { compareSpecs, validateChange, validateDeletion } from './validateChange.ts';
 import { type ClusterFacts, validateInCluster } from './validateInCluster.ts';
@@ -43,7 +44,14 @@ function hosts(count: number, nets = ['172.20.1', '172.20.2']): HostInterfaceSpe
 }
 
 function check(object: MultiNicNetwork, facts: Partial<ClusterFacts> = {}): string[] {
-  const all = { networks: [], hosts: hosts(3), namespaceExists: () => true, deviceClasses: 1, ...facts };
+  const all = {
+    networks: [],
+    hosts: hosts(3),
+    usedAddresses: [],
+    namespaceExists: () => true,
+    deviceClasses: 1,
+    ...facts,
+  };
   return validateInCluster(object, all).map(f => `${f.severity} ${f.code} ${f.path}: ${f.detail}`);
 }
 
@@ -75,6 +83,22 @@ describe('the rules of a network in its cluster', () => {
       'warning MNN_MODE_CONFLICT spec.ipam: without vlanMode l3 pods reach other hosts as neighbours, but eth1 of host h1 has a point-to-point subnet in 10.1.0.0/16',
     ]);
     expect(check(network('a', { ...l2, ipam: { type: 'host-device-ipam' } }), facts)).to.deep.equal([]);
+  });
+
+  it('keep off the addresses of nodes and of the pods’ primary network: routes for what comes from the subnet would lead these away', () => {
+    const usedAddresses = [
+      { address: parseAddress('10.200.0.11'), whose: 'node node-1' },
+      { address: parseAddress('10.200.7.2'), whose: 'pod kube-system/dns' },
+      { address: parseAddress('10.244.7.2'), whose: 'pod kube-system/proxy' },
+    ];
+    const both =
+      'error MNN_OVERLAP spec.subnet: 10.200.0.0/16 holds 10.200.0.11, the address of node node-1, and 1 more that are in use';
+    expect(check(network('a'), { usedAddresses })).to.deep.equal([both]);
+    expect(check(network('a', { ipam: { vlanMode: 'l2' } }), { usedAddresses })).to.deep.equal([both]);
+    const excludeCIDRs = ['10.200.0.0/20'];
+    expect(check(network('a', { ipam: { excludeCIDRs } }), { usedAddresses })).to.deep.equal([]);
+    expect(check(network('a', { subnet: '10.201.0.0/16' }), { usedAddresses })).to.deep.equal([]);
+    expect(check(network('a', { ipam: { type: 'whereabouts' } }), { usedAddresses })).to.deep.equal([]);
   });
 
   it('let only one network give out the addresses of a host subnet', () => {

@@ -13,12 +13,14 @@ import { cidrsOf, type Draft, draftLayouts, membershipOf, readDraft } from './dr
 import { checkPositions, leastAddresses } from './validateLayout.ts';
 import { checkNeighbours, hintAtRails } from './validateRails.ts';
 import { checkSharing } from './validateSharing.ts';
+import { checkUsedAddresses, type UsedAddress } from './validateUsedAddresses.ts';
 
 /** What the rules that look at other objects need to know. */
 export interface ClusterFacts {
   /** All networks that can be read; the one that is checked may be among them. */
   networks: readonly Network[];
   hosts: readonly HostInterfaceSpec[];
+  usedAddresses: readonly UsedAddress[];
   namespaceExists(name: string): boolean;
   /** How many DeviceClasses there are. */
   deviceClasses: number;
@@ -31,6 +33,7 @@ export function validateInCluster(object: MultiNicNetwork, facts: ClusterFacts):
     ...checkNetworks(draft, facts.networks),
     ...checkSharedHostSubnets(draft, facts),
     ...checkHostSubnets(draft, facts.hosts),
+    ...checkUsedAddresses(draft, facts.usedAddresses),
     ...checkMembers(draft, facts.hosts),
     ...checkNeighbours(draft, facts.hosts),
     ...checkSharing(draft, facts.networks, facts.hosts),

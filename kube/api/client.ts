@@ -119,6 +119,13 @@ export class KubeClient implements AsyncDisposable {
     return { items, resourceVersion: page.metadata.resourceVersion ?? '' };
   }
 
+  /** Some objects of a collection, at most `limit`: for a look at what there may be many of. */
+  async listSome<T extends KubeObject>(resource: Resource<T>, limit: number, options: CallOptions = {}): Promise<T[]> {
+    const query = { limit };
+    const { items } = await this.request<KubeList<T>>('GET', pathOf(resource, {}), { ...options, query });
+    return items;
+  }
+
   /** The version that the API server's storage has reached. Any selector other than an object's name would have it read all objects. */
   async latestVersion(resource: Resource, options: CallOptions & Selectors = {}): Promise<string> {
     const { namespace, fieldSelector } = options;

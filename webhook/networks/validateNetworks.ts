@@ -16,6 +16,7 @@ import { namedMetadataShape } from '../review/pod.ts';
 import { checkShape } from '../review/review.ts';
 import type { Reviewer } from '../server/app.ts';
 import { findUseOfChange, findUseOfDeleted } from './networkUse.ts';
+import { usedAddresses } from './usedAddresses.ts';
 
 /**
  * POST /validate-networks, multinicnetworks CREATE and UPDATE: reports everything that is wrong in one answer. What can be
@@ -40,11 +41,20 @@ export function validateNetworks(context: ReviewContext): Reviewer {
     const ownFindings = validateSpecification(after);
     const findings: Finding[] = [
       ...ownFindings,
-      ...validateInCluster(after, await factsOf(context, budget)),
+      ...validateInCluster(after, {
+        ...(await factsOf(context, budget)),
+        // Else it was looked at when the network got the subnet.
+        usedAddresses: movesTo(before, after) ? await usedAddresses(context.client, budget) : [],
+      }),
       ...(before && hasLegalName(ownFindings) ? await findUseOfChange(context, before, after, budget) : []),
     ];
     return decideByFindings({ kind: 'MultiNicNetwork', name: after.metadata.name }, findings);
   };
+}
+
+/** Whether the network is to give out addresses of a subnet that it has not yet. */
+function movesTo(before: MultiNicNetwork | undefined, { spec }: MultiNicNetwork): boolean {
+  return Boolean(spec.subnet) && spec.subnet !== before?.spec.subnet;
 }
 
 /** A name that no object can have is no label value either: nobody has addresses of it. */
@@ -90,7 +100,7 @@ function networkOf(object: unknown): MultiNicNetwork {
 async function factsOf(
   { client, view, namespaces, deviceClasses }: ReviewContext,
   budget: CallBudget,
-): Promise<ClusterFacts> {
+): Promise<Omit<ClusterFacts, 'usedAddresses'>> {
   const { items } = await client.list(multiNicNetworks, { timeoutMs: budget.remainingMs() });
   return {
     networks: items.flatMap(object => tryReadNetwork(object) ?? []),
