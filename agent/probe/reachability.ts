@@ -77,6 +77,6 @@ export function peersCondition(
     type,
     status: 'True',
     reason: 'Answered',
-    message: 'Each NIC gets answers from its counterparts on other hosts',
+    message: 'Each NIC whose link is up gets answers from its counterparts on other hosts',
   };
 }

@@ -9,7 +9,7 @@ import { capacityOf } from '../../core/layout/layout.ts';
 import { overlap } from '../../core/net/cidr.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
+import { hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api/resources.ts';
 import { root, useSchemaCluster } from './cluster.ts';
 
 const folder = join(root, 'manifests/samples');
@@ -91,7 +91,11 @@ describe('manifests/samples', () => {
       'ADDRESS-1': '172.20.1.17',
       'NIC-2': 'ens8',
       'ADDRESS-2': '172.20.2.17',
+      DOWN: '',
     });
+    const ens8Down = [{ op: 'replace', path: '/spec/interfaces/1/linkState', value: 'down' }];
+    await client.patch(hostInterfaces, { name: 'gpu-07' }, 'json', ens8Down);
+    expect(await columns('hif', 'gpu-07')).to.deep.include({ DOWN: 'ens8' });
     expect(await columns('ipp', 'compute.gpu-07')).to.deep.include({
       NETWORK: 'compute',
       NODE: 'gpu-07',
