@@ -5,8 +5,9 @@ import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../che
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
 import { PluginHung, saysTheSame } from '../delegate/pluginError.ts';
 import { type Netlink, NetlinkError, type Op } from '../netlink/netlink.ts';
-import { bringBack, takeName, undoRenaming } from './movedNics.ts';
+import { bringBack } from './movedNics.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
+import { undoNaming } from './nicNames.ts';
 import { removeRuleOps } from './sourceRules.ts';
 
 export interface DetacherOptions {
@@ -84,9 +85,8 @@ export class Detacher {
   async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string, hasHung: boolean): Promise<void> {
     const { delegates, netlink } = this.#options;
     const { delegate } = link;
-    if (netns !== '') await undoRenaming(netlink, netns, link);
+    if (netns !== '') await undoNaming(netlink, netns, link, entry.ifname);
     if (!delegate || (await this.#nothingMoved(link, delegate, netns))) return;
-    if (link.moves && netns !== '') await netlink.one(netns, takeName(link.name, entry.ifname));
     await delegates.del(delegate, callOf(entry, link, netns), delegate.printed, hasHung);
   }
 

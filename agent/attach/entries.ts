@@ -59,8 +59,14 @@ export function withBegun(
 }
 
 /** What a pod may change of a NIC. InfiniBand's hardware addresses contain a number that the kernel assigns (RFC 4391, section 9.1.1). */
-function settingsOf({ hardwareType, mac, mtu, up }: LinkInfo): Pick<CheckpointMove, 'mac' | 'mtu' | 'up'> {
-  return { mtu, up, ...(hardwareType === ethernet && mac !== null && { mac }) };
+function settingsOf({
+  hardwareType,
+  mac,
+  mtu,
+  up,
+  altNames,
+}: LinkInfo): Pick<CheckpointMove, 'mac' | 'mtu' | 'up' | 'altNames'> {
+  return { mtu, up, altNames, ...(hardwareType === ethernet && mac !== null && { mac }) };
 }
 
 /** ARPHRD_ETHER (if_arp.h). */
@@ -106,9 +112,11 @@ export function doneOf(entry: CheckpointEntry, made: readonly LinkInfo[]): Check
     ...entry,
     state: 'done',
     links: entry.links.map(link => {
-      const { mac = null, parentIndex = null } = byName.get(link.name) ?? {};
+      const there = byName.get(link.name);
+      const { mac = null, parentIndex = null } = there ?? {};
       return {
         ...link,
+        ...(link.moves && there && { moves: { ...link.moves, inPod: { index: there.index, alias: there.alias } } }),
         ...(mac !== null && { mac }),
         ...(entry.use !== undefined && parentIndex !== null && { masterIndex: parentIndex }),
       };

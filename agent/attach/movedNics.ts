@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { sleep } from '../../kube/api/deadline.ts';
-import type { CheckpointEntry, CheckpointLink, CheckpointMove } from '../checkpoint/entry.ts';
+import type { CheckpointEntry, CheckpointMove } from '../checkpoint/entry.ts';
 import { readPciNic } from '../devices/pciDevice.ts';
-import type { LinkInfo, LinkRef, LinkSet, Netlink, Op } from '../netlink/netlink.ts';
+import type { LinkInfo, LinkSet, Netlink, Op } from '../netlink/netlink.ts';
+import { strangeNames, takeName } from './nicNames.ts';
 
 /** How long the kernel may take to give a NIC back after the end of its namespace, which it cleans up in the background, ms. */
 const returnMs = 10_000;
@@ -24,35 +25,6 @@ export interface BringBackOptions {
   readonly logger: Logger;
 }
 
-/** Removes an attachment's own name from its link, if it has that: the kernel lets no NIC into a namespace where another link has the same name. */
-export function takeName(dev: LinkRef, altName: string): Op {
-  return { op: 'altname.del', dev, altName, ignore: ['EOPNOTSUPP', 'ENODEV', 'ENOENT', 'EINVAL'] };
-}
-
-/**
- * Restores the name that a NIC got in the pod, if the pod has changed it: the plugin that is to take it out looks for that name. The NIC is
- * recognised by its device, or by the alias in which the plugin noted its name on the host.
- */
-export async function undoRenaming(
-  netlink: Netlink,
-  netns: string,
-  { name, master, moves }: CheckpointLink,
-): Promise<void> {
-  if (!moves) return;
-  const links = await netlink.one(netns, { op: 'link.list' });
-  if (links.some(link => link.name === name)) return;
-  const { device, name: onHost = master } = moves;
-  const renamed = links.find(({ alias, parentDevice }) =>
-    device !== undefined && parentDevice !== null ? parentDevice === device : alias !== null && alias === onHost,
-  );
-  if (!renamed) return;
-  const { index: dev } = renamed;
-  await netlink.run(netns, [
-    { op: 'link.set', dev, up: false },
-    { op: 'link.set', dev, name },
-  ]);
-}
-
 /**
  * Restores what NICs that were in a pod had on the host: their names, hardware addresses, MTUs and addresses, and that they are up. After a
  * reboot there is nothing to restore: the host has set up its NICs itself.
@@ -64,7 +36,7 @@ export async function bringBack(options: BringBackOptions, entry: CheckpointEntr
   for (const link of entry.links) {
     const { master, moves } = link;
     if (!moves || (moves.bootId !== undefined && moves.bootId !== bootId())) continue;
-    const nic = { ...moves, name: moves.name ?? master ?? '', inPod: link.name };
+    const nic = { ...moves, name: moves.name ?? master ?? '', podName: link.name };
     // A device bound to a user-space driver has no link at all.
     const isLink = entry.state !== 'done' || link.mac !== undefined;
     const back = await returned(options, nic, isLink ? until : 0);
@@ -78,7 +50,7 @@ export async function bringBack(options: BringBackOptions, entry: CheckpointEntr
 }
 
 /** A NIC as it was on the host, and its name in the pod. */
-type Nic = CheckpointMove & { readonly name: string; readonly inPod: string };
+type Nic = CheckpointMove & { readonly name: string; readonly podName: string };
 
 /** @param until wait until performance.now() reaches this */
 async function returned({ netlink, sysfs }: BringBackOptions, nic: Nic, until: number): Promise<LinkInfo | undefined> {
@@ -98,7 +70,7 @@ async function returned({ netlink, sysfs }: BringBackOptions, nic: Nic, until: n
 function isNic({ name, alias, mac, permanentMac }: LinkInfo, nic: Nic): boolean {
   if (name === nic.name) return true;
   const isKnown =
-    name === nic.inPod || /^dev\d+$/.test(name) || (nic.mac !== undefined && [mac, permanentMac].includes(nic.mac));
+    name === nic.podName || /^dev\d+$/.test(name) || (nic.mac !== undefined && [mac, permanentMac].includes(nic.mac));
   return alias === nic.name && isKnown;
 }
 
@@ -109,14 +81,14 @@ async function restore(
   altName: string,
 ): Promise<void> {
   const { index: dev } = link;
-  const { name, mac = link.mac, mtu = link.mtu, up = true } = nic;
+  const { name, mac = link.mac, mtu = link.mtu, up = true, altNames = [] } = nic;
   const isRenamed = link.name !== name;
   const changes: LinkSet[] = [
     ...(mac === null || mac === link.mac ? [] : [{ op: 'link.set' as const, dev, mac }]),
     ...(mtu === link.mtu ? [] : [{ op: 'link.set' as const, dev, mtu }]),
   ];
   await netlink.run(null, [
-    ...(link.altNames.includes(altName) ? [takeName(dev, altName)] : []),
+    ...strangeNames(link, nic, altName).map(name => takeName(dev, name)),
     ...(isRenamed || changes.length > 0 ? [{ op: 'link.set' as const, dev, up: false }] : []),
     ...(isRenamed ? [{ op: 'link.set' as const, dev, name, alias: '' }] : []),
   ]);
@@ -125,7 +97,9 @@ async function restore(
     if (!outcome.done)
       logger.warn({ nic: name, ...outcome.failure }, 'what a pod changed on a NIC could not be restored');
   }
+  const lost = altNames.filter(each => each !== altName && !link.altNames.includes(each));
   await netlink.run(null, [
+    ...lost.map((each): Op => ({ op: 'altname.add', dev, altName: each, ignore: ['EEXIST'] })),
     ...(up ? [{ op: 'link.set' as const, dev, up }] : []),
     ...nic.hostAddresses.map((address): Op => ({ op: 'address.add', dev, address, noDad: true, ignore: ['EEXIST'] })),
   ]);

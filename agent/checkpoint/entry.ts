@@ -78,6 +78,9 @@ export interface CheckpointMove {
   /** Bytes. */
   mtu?: number;
   up?: boolean;
+  altNames?: readonly string[];
+  /** What its plugin left it with in the pod, known once done: its index there, and the alias, in which plugins note its name on the host. */
+  inPod?: { readonly index: number; readonly alias: string | null };
 }
 
 export interface CheckpointDelegate extends Delegate {

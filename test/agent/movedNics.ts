@@ -83,6 +83,42 @@ export function movedNics(at: () => Site): void {
     expect(sandbox.links()).to.deep.equal([]);
     expect(described('eth4')).to.deep.equal(before);
     expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
+    await site.removePod('renamed');
+  });
+
+  it('host-device: a NIC comes back whatever names the pod gave it, others of the host among them, and has its own', async () => {
+    const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth4'] } });
+    const alternative = (change: string, name: string): string => `link property ${change} dev net1-0 altname ${name}`;
+    host.namespace.ip('link', 'property', 'add', 'dev', 'eth4', 'altname', 'enp4s0');
+    const before = described('eth4');
+    using sandbox = await Sandbox.make(site, host, 'alternatives');
+    await eventually('the NIC is free', async () => (await sandbox.call('ADD', config)).exitCode === 0);
+    const added = ['eth1', ...Array.from({ length: 40 }, (_, i) => `more${i}`)];
+    sandbox.namespace.batch([
+      alternative('del', 'enp4s0'),
+      ...added.map(name => alternative('add', name)),
+      'link set net1-0 alias eth1',
+    ]);
+    await sandbox.del(config);
+    expect(described('eth4')).to.deep.equal(before);
+    host.namespace.ip('link', 'property', 'del', 'dev', 'eth4', 'altname', 'enp4s0');
+    await site.removePod('alternatives');
+  });
+
+  it('host-device: a NIC comes back, and nothing else, where the pod has exchanged its name with that of a link of its own', async () => {
+    const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth4'] } });
+    const before = [described('eth4'), linkNames(host.namespace)];
+    using sandbox = await Sandbox.make(site, host, 'exchanged');
+    await eventually('the NIC is free', async () => (await sandbox.call('ADD', config)).exitCode === 0);
+    sandbox.namespace.batch([
+      'link set net1-0 down',
+      'link set net1-0 name wan0',
+      'link add net1-0 type veth peer name other',
+    ]);
+    await sandbox.del(config);
+    expect([described('eth4'), linkNames(host.namespace)]).to.deep.equal(before);
+    expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
+    await site.removePod('exchanged');
   });
 
   describe('host-device, of a pod whose namespace has vanished', () => {

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import type { CheckpointLink, CheckpointMove } from '../checkpoint/entry.ts';
+import type { LinkInfo, LinkRef, Netlink, Op } from '../netlink/netlink.ts';
+
+/** Removes an alternative name from a link, if it has that. */
+export function takeName(dev: LinkRef, altName: string): Op {
+  return { op: 'altname.del', dev, altName, ignore: ['EOPNOTSUPP', 'ENODEV', 'ENOENT', 'EINVAL'] };
+}
+
+/**
+ * Alternative names that a NIC did not have on the host: the attachment's own, and what the pod has added. The kernel lets no NIC into a namespace
+ * where another link has one of its names.
+ */
+export function strangeNames({ altNames }: LinkInfo, before: CheckpointMove, own: string): string[] {
+  return altNames.filter(name => name === own || before.altNames?.includes(name) === false);
+}
+
+/**
+ * Takes back what a pod has done to the names of a NIC of the host. The plugin that is to take it out goes by the name that it gave it, puts
+ * whatever link has that into the host, and calls it there what its alias says.
+ * @param own name of the attachment
+ */
+export async function undoNaming(netlink: Netlink, netns: string, link: CheckpointLink, own: string): Promise<void> {
+  const { name, moves } = link;
+  if (!moves) return;
+  const links = await netlink.one(netns, { op: 'link.list' });
+  const nic = nicOf(links, link, moves);
+  const others = links.filter(other => other !== nic);
+  await netlink.run(netns, [
+    ...others.filter(other => other.altNames.includes(name)).map(({ index }) => takeName(index, name)),
+    ...others.filter(other => other.name === name).flatMap(({ index }) => rename(index, unusedName())),
+    ...(nic ? restoreNames(nic, name, moves, own) : []),
+  ]);
+}
+
+function restoreNames(nic: LinkInfo, name: string, moves: CheckpointMove, own: string): Op[] {
+  const { index: dev } = nic;
+  const { alias = nic.alias } = moves.inPod ?? {};
+  return [
+    ...strangeNames(nic, moves, own).map(strange => takeName(dev, strange)),
+    ...(nic.name === name ? [] : rename(dev, name)),
+    ...(nic.alias === alias ? [] : [{ op: 'link.set' as const, dev, alias: alias ?? '' }]),
+  ];
+}
+
+/**
+ * The NIC among the links of the pod, which may have given each of them any name and alias, but cannot change an index, nor of which device a
+ * link is. Entries of older agents have no index.
+ */
+function nicOf(
+  links: readonly LinkInfo[],
+  { name, master }: CheckpointLink,
+  moves: CheckpointMove,
+): LinkInfo | undefined {
+  const { device, inPod, name: onHost = master } = moves;
+  const isDevice = ({ parentDevice }: LinkInfo): boolean => parentDevice === device;
+  const mayBe = links.filter(link => device === undefined || link.parentDevice === null || isDevice(link));
+  const known = mayBe.find(({ index }) => index === inPod?.index) ?? links.find(isDevice);
+  if (known || inPod) return known;
+  return mayBe.find(link => link.name === name) ?? mayBe.find(({ alias }) => alias !== null && alias === onHost);
+}
+
+/** Older kernels rename no link that is up. */
+function rename(dev: number, name: string): Op[] {
+  return [
+    { op: 'link.set', dev, up: false },
+    { op: 'link.set', dev, name },
+  ];
+}
+
+function unusedName(): string {
+  return `x${randomBytes(6).toString('hex')}`;
+}
