@@ -85,14 +85,14 @@ describe('the rules of a network in its cluster', () => {
     expect(check(network('a', { ...l2, ipam: { type: 'host-device-ipam' } }), facts)).to.deep.equal([]);
   });
 
-  it('keep off the addresses of nodes and of the pods’ primary network: routes for what comes from the subnet would lead these away', () => {
+  it('warn of addresses of nodes and of the pods’ primary network: routes for what comes from the subnet could lead these away', () => {
     const usedAddresses = [
       { address: parseAddress('10.200.0.11'), whose: 'node node-1' },
       { address: parseAddress('10.200.7.2'), whose: 'pod kube-system/dns' },
       { address: parseAddress('10.244.7.2'), whose: 'pod kube-system/proxy' },
     ];
     const both =
-      'error MNN_OVERLAP spec.subnet: 10.200.0.0/16 holds 10.200.0.11, the address of node node-1, and 1 more that are in use';
+      'warning MNN_OVERLAP spec.subnet: 10.200.0.0/16 holds 10.200.0.11, the address of node node-1, and 1 more that are in use: what is sent to them may leave by the NICs';
     expect(check(network('a'), { usedAddresses })).to.deep.equal([both]);
     expect(check(network('a', { ipam: { vlanMode: 'l2' } }), { usedAddresses })).to.deep.equal([both]);
     const excludeCIDRs = ['10.200.0.0/20'];

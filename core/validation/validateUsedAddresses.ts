@@ -1,6 +1,6 @@
 import { formatAddress, type IpAddress } from '../net/address.ts';
 import { contains } from '../net/cidr.ts';
-import { error, type Finding } from '../network/finding.ts';
+import { type Finding, warning } from '../network/finding.ts';
 import { cidrsOf, type Draft } from './draft.ts';
 
 /** An address that something outside of all networks has, such as a node, or a pod on its primary network. */
@@ -11,8 +11,8 @@ export interface UsedAddress {
 }
 
 /**
- * A network must not give out what the cluster itself uses: nodes would route the primary network's packets over the fabric,
- * pods would look for the others there.
+ * A network should not give out what the cluster itself uses: nodes would route the primary network's packets over the fabric,
+ * pods would look for the others there. Only a warning: a wide subnet may never come to these addresses, and such networks are in use.
  */
 export function checkUsedAddresses(draft: Draft, used: readonly UsedAddress[]): Finding[] {
   if (!draft.ownAddresses) return [];
@@ -22,8 +22,7 @@ export function checkUsedAddresses(draft: Draft, used: readonly UsedAddress[]): 
     const [first, ...more] = free.filter(({ address }) => cidr && contains(cidr, address));
     if (!first) return [];
     const rest = more.length === 0 ? '' : `, and ${more.length} more that are in use`;
-    return [
-      error('MNN_OVERLAP', path, `${text} holds ${formatAddress(first.address)}, the address of ${first.whose}${rest}`),
-    ];
+    const detail = `${text} holds ${formatAddress(first.address)}, the address of ${first.whose}${rest}: what is sent to them may leave by the NICs`;
+    return [warning('MNN_OVERLAP', path, detail)];
   });
 }
