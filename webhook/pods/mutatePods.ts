@@ -1,11 +1,11 @@
-import { readAttachments, sameAttachments, withAttachments } from '../../core/annotation/attachments.ts';
-import { formatNetworks, type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
+import { withAttachments } from '../../core/annotation/attachments.ts';
+import { formatNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { askedHost } from '../../core/pod/askedHost.ts';
 import { isBound, knownNode } from '../../core/pod/knownNode.ts';
 import { type SelectedNetwork, type SelectionSource, selectNetworks, unknown } from '../../core/pod/selectNetworks.ts';
-import { type PodFacts, skipReason } from '../../core/pod/skip.ts';
+import { skipReason } from '../../core/pod/skip.ts';
 import { wishOf } from '../../core/selection/wish.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
@@ -15,12 +15,13 @@ import type { ReviewContext } from '../context/reviewContext.ts';
 import { SetUpPatience } from '../context/setUpPatience.ts';
 import type { CallBudget } from '../review/call.ts';
 import { allow, skip } from '../review/decision.ts';
-import { type AdmittedPod, displayName, factsOf, isGated, podOf } from '../review/pod.ts';
+import { displayName, factsOf, isGated, podOf } from '../review/pod.ts';
 import type { Reviewer } from '../server/app.ts';
+import { creationAudit, droppedWarnings, shortWarnings, uncountedWarnings } from './creationReport.ts';
 import { checkAnyNodeFits } from './fit.ts';
 import { type CreateGrants, grantAtCreate } from './grantAtCreate.ts';
 import { checkAnnotationSize, podPatch } from './podPatch.ts';
-import { type SchedulerShare, schedulerShare } from './schedulerShare.ts';
+import { schedulerShare } from './schedulerShare.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 
 /**
@@ -76,9 +77,10 @@ export function mutatePods(context: ReviewContext): Reviewer {
         ...wanted.flatMap(unusedRequests),
         ...unfit,
         ...warnings,
-        ...adjusted(wanted, grants, share),
+        ...shortWarnings(wanted, grants),
+        ...uncountedWarnings(share),
       ],
-      audit: { ...auditOf(source, wanted, grants, pod), ...shareAudit(share) },
+      audit: creationAudit({ source, wanted, grants, share, node: fixed }),
     });
   };
 }
@@ -131,53 +133,4 @@ function elementsWith(selected: readonly SelectedNetwork[], { granted }: CreateG
     const nics = granted.get(position);
     return nics ? withAttachments(element, nics) : element;
   });
-}
-
-/** Warnings of what the pod did not get as it asked, or of what the scheduler does not know of it. */
-function adjusted(
-  wanted: readonly WantedAttachment[],
-  { short }: CreateGrants,
-  { forbidden }: SchedulerShare,
-): string[] {
-  const granted = wanted.flatMap(({ position, selected }) => {
-    const lacks = short.get(position);
-    return lacks === undefined
-      ? []
-      : [`network ${selected.network}: granted as far as possible, the node lacks ${lacks}`];
-  });
-  const uncounted = forbidden.map(
-    resource => `a quota of the namespace allows no ${resource}, so the scheduler does not count it for this pod`,
-  );
-  return [...granted, ...uncounted];
-}
-
-function shareAudit({ resources, labels }: SchedulerShare): Record<string, string> {
-  const asked = [...resources, ...labels].map(([name, quantity]) => `${name}=${quantity}`);
-  return asked.length > 0 ? { scheduler: asked.join(',') } : {};
-}
-
-/** Attachments that came with the pod (usually copied from another one) and were not granted again. */
-function droppedWarnings(facts: PodFacts, after: readonly NetworkSelection[]): string[] {
-  const before = parseNetworks(facts.annotations[annotation.networks] ?? '');
-  return before.flatMap((element, i) => {
-    const came = readAttachments(element['cni-args']);
-    if (!came || sameAttachments(came, readAttachments(after[i]?.['cni-args']))) return [];
-    return `network ${element.name}: the attachments that came with the pod were dropped; they are another pod's`;
-  });
-}
-
-function auditOf(
-  source: SelectionSource,
-  wanted: readonly WantedAttachment[],
-  { granted }: CreateGrants,
-  pod: AdmittedPod,
-): Record<string, string> {
-  const addresses = [...granted.values()].flatMap(nics => nics.flatMap(nic => nic.addresses));
-  const node = knownNode(pod.spec);
-  return {
-    source,
-    networks: wanted.map(({ selected }) => `${selected.network}@${selected.ifname}`).join(','),
-    ...(node !== undefined && { node }),
-    ...(addresses.length > 0 && { addresses: addresses.join(',') }),
-  };
 }
