@@ -10,8 +10,6 @@ import { type ControllerOptions, defaultTimes, lease } from './controllerOptions
 import { createLeaderSession, type LeaderSession } from './leaderSession.ts';
 import { registerAuditMetrics, registerNetworkMetrics } from './metrics.ts';
 
-export type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
-
 /** The controller as part of a process: it is a candidate, and whenever it leads it reconciles. */
 export interface Controller extends Runnable {
   /** Whether this process leads. */

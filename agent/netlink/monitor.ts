@@ -1,6 +1,6 @@
 import type { MonitorEvent, Subscription } from './events.ts';
 
-export type { MonitorAction, MonitorEvent, MonitorGroup } from './events.ts';
+export type { MonitorEvent, MonitorGroup } from './events.ts';
 
 /** The listener of a watch. */
 export interface EventSink {

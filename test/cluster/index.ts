@@ -6,13 +6,10 @@ import type { FakeNode } from './fakeNodes.ts';
 import { ensureRequirements } from './requirements.ts';
 import { claimSlot } from './slots.ts';
 
-export { boxImage, idlePodSpec, pauseImage } from './images.ts';
-export { dockerArchive, type ImageSpec } from '../../images/dockerArchive.ts';
+export { boxImage, idlePodSpec } from './images.ts';
 export type { Cluster } from './cluster.ts';
 export type { Component } from './component.ts';
-export type { FakeNode } from './fakeNodes.ts';
-export type { ClusterNode, NodeNic } from './node.ts';
-export type { RunOptions, RunResult } from '../../build/run.ts';
+export type { ClusterNode } from './node.ts';
 
 export interface ClusterOptions {
   /** For people only; clusters of one name do not collide. */
