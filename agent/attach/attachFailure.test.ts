@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ownNamespace } from '../netlink/namespace.ts';
-import { type ErrnoName, NetlinkError, NetlinkWorkerError } from '../netlink/netlink.ts';
+import { type ErrnoName, NetlinkEndedError,NetlinkError } from '../netlink/netlink.ts';
 import { answerTo, attachFailure } from './attachFailure.ts';
 import type { Attachment } from './attachment.ts';
 
@@ -61,7 +61,7 @@ describe('attachFailure', () => {
   });
 
   it('answers 11 where the netlink layer ends, and where the call has taken too long', () => {
-    const ended = new NetlinkWorkerError('it has been closed');
+    const ended = new NetlinkEndedError('it has been closed');
     expect(attachFailure(attachment(ownNamespace), ended, signal).code).to.equal(11);
     expect(attachFailure(attachment(ownNamespace), refused('link.add', 'EPERM'), AbortSignal.abort()).code).to.equal(
       11,

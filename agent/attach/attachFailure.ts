@@ -1,7 +1,7 @@
 import { type CniCode, cniCodes, type CniError, cniError, toCniError } from '../../core/cni/error.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { PluginHung } from '../delegate/pluginError.ts';
-import { type ErrnoName, type Failure, NetlinkError, NetlinkWorkerError } from '../netlink/netlink.ts';
+import { type ErrnoName, type Failure, NetlinkEndedError,NetlinkError } from '../netlink/netlink.ts';
 import type { Attachment } from './attachment.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
@@ -73,7 +73,7 @@ export function attachFailure(attachment: Attachment, error: unknown, signal: Ab
     return cniError(cniCodes.tryAgainLater, 'MNN_CNI_DEADLINE', detail, { cause: error });
   }
   const isKernels = error instanceof NetlinkError;
-  if (!isKernels && !(error instanceof NetlinkWorkerError)) return toCniError(error);
+  if (!isKernels && !(error instanceof NetlinkEndedError)) return toCniError(error);
   if (namespaceIdentity(netns) === undefined) return noNamespace(netns);
   const [code, row] = isKernels ? answerTo(error) : again;
   const masters = nics.map(({ master }) => master).join(', ');

@@ -50,8 +50,8 @@ export class NetlinkError extends Error implements Failure {
  * The layer has been closed; or the program that executes batches ended, or could not be started, in the middle of one: how much of it was
  * done is unknown. The next batch gets a new program.
  */
-export class NetlinkWorkerError extends Error {
-  override readonly name = 'NetlinkWorkerError';
+export class NetlinkEndedError extends Error {
+  override readonly name = 'NetlinkEndedError';
 }
 
 function describe(failure: Failure, netns: string | null): string {

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Limit } from '../base/limit.ts';
 import { KeyedSerial } from '../base/serial.ts';
 import type { PackableOp } from './changes.ts';
-import { NetlinkError, NetlinkWorkerError } from './errors.ts';
+import { NetlinkEndedError,NetlinkError } from './errors.ts';
 import type { MonitorGroup, Subscription } from './events.ts';
 import { BatchFailure, type OnFailure } from './failure.ts';
 import { type EventSink, Monitor } from './monitor.ts';
@@ -27,7 +27,7 @@ export abstract class NetlinkFacade implements Netlink {
   readonly #monitors = new Set<Monitor>();
   #ended: Promise<void> | undefined;
 
-  /** Executes a batch. Rejects with BatchFailure, NetlinkWorkerError or the signal's reason. */
+  /** Executes a batch. Rejects with BatchFailure, NetlinkEndedError or the signal's reason. */
   protected abstract execute(
     netns: NetnsPath | null,
     ops: readonly Op[],
@@ -35,7 +35,7 @@ export abstract class NetlinkFacade implements Netlink {
     signal: AbortSignal | undefined,
   ): Promise<Result[]>;
 
-  /** Begins to listen; resolves as `Listen` says. Rejects with BatchFailure, NetlinkError or NetlinkWorkerError. */
+  /** Begins to listen; resolves as `Listen` says. Rejects with BatchFailure, NetlinkError or NetlinkEndedError. */
   protected abstract listen(sink: EventSink): Promise<() => void>;
 
   /** Ends the rest once all batches have ended, which is when `idle` resolves; nothing listens any more. */
@@ -150,6 +150,6 @@ function told(error: unknown, netns: NetnsPath | null): unknown {
   return error instanceof BatchFailure ? new NetlinkError(error.failure, netns) : error;
 }
 
-function closed(): NetlinkWorkerError {
-  return new NetlinkWorkerError('the netlink layer has been closed');
+function closed(): NetlinkEndedError {
+  return new NetlinkEndedError('the netlink layer has been closed');
 }

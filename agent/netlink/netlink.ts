@@ -3,7 +3,7 @@ import type { MonitorGroup, Subscription } from './events.ts';
 import type { Monitor } from './monitor.ts';
 import type { NetnsPath, Op, Outcome, ResultsOf } from './types.ts';
 
-export { NetlinkError, NetlinkWorkerError } from './errors.ts';
+export { NetlinkError, NetlinkEndedError } from './errors.ts';
 export type * from './types.ts';
 
 /** How the kernel is reached: raw netlink through koffi, or iproute2's program `ip`. */

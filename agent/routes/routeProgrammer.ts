@@ -42,7 +42,7 @@ export class RouteProgrammer {
     return isConcerned;
   }
 
-  /** One at a time. @throws NetlinkError, NetlinkWorkerError */
+  /** One at a time. @throws NetlinkError, NetlinkEndedError */
   async pass(): Promise<Pass> {
     const hosts = this.#changedHosts;
     this.#changedHosts = new Set();

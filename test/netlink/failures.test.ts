@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { describe, it } from 'mocha';
 import { namespaceExists, ownNamespace, sameNamespace } from '../../agent/netlink/namespace.ts';
-import { NetlinkError, NetlinkWorkerError, type Op } from '../../agent/netlink/netlink.ts';
+import { NetlinkEndedError, NetlinkError, type Op } from '../../agent/netlink/netlink.ts';
 import { openNetlink } from '../../agent/netlink/open.ts';
 import { describeEach, fixture, type IpLink, rejection, run, TestNamespace } from './support.ts';
 
@@ -217,9 +217,9 @@ describeEach('netlink: failures', test => {
     const running = test.netlink.one(namespace.path, { op: 'link.list' });
     await test.netlink.close();
     expect(await running).to.have.length(1);
-    expect(await next).to.be.instanceOf(NetlinkWorkerError);
-    expect(await rejection(test.netlink.run(namespace.path, []))).to.be.instanceOf(NetlinkWorkerError);
-    expect(await rejection(test.netlink.monitor(namespace.path, []))).to.be.instanceOf(NetlinkWorkerError);
+    expect(await next).to.be.instanceOf(NetlinkEndedError);
+    expect(await rejection(test.netlink.run(namespace.path, []))).to.be.instanceOf(NetlinkEndedError);
+    expect(await rejection(test.netlink.monitor(namespace.path, []))).to.be.instanceOf(NetlinkEndedError);
   });
 });
 

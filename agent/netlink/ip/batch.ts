@@ -1,7 +1,7 @@
 import { Writer } from '../attributes.ts';
 import { isChange, writeChange } from '../changes.ts';
 import type { Context } from '../context.ts';
-import { NetlinkWorkerError } from '../errors.ts';
+import { NetlinkEndedError } from '../errors.ts';
 import { BatchFailure, type OnFailure, settle, toFailure } from '../failure.ts';
 import { writeLinkGet } from '../linkRequests.ts';
 import { targetOf } from '../target.ts';
@@ -48,7 +48,7 @@ export class IpBatch implements Context {
       try {
         this.#results[index] = await this.#step(index, op);
       } catch (error) {
-        if (error instanceof BatchFailure || error instanceof NetlinkWorkerError) throw error;
+        if (error instanceof BatchFailure || error instanceof NetlinkEndedError) throw error;
         if (this.#place.signal?.aborted === true) throw error;
         // What stands before the failure has to be done, and may have failed before it.
         await this.#flush();
@@ -130,7 +130,7 @@ export class IpBatch implements Context {
     const { failed, rest } = batchAnswers(stderr);
     if (status === 0 || (failed.size > 0 && status !== gaveUp)) return failed;
     if (lines.length === 1) return new Map([[0, errorOf(rest)]]);
-    throw new NetlinkWorkerError(`ip ended within a batch of ${lines.length} commands: ${rest}`);
+    throw new NetlinkEndedError(`ip ended within a batch of ${lines.length} commands: ${rest}`);
   }
 
   #settle(error: unknown, index: number, op: Op): Result {

@@ -1,4 +1,4 @@
-import { NetlinkWorkerError } from '../errors.ts';
+import { NetlinkEndedError } from '../errors.ts';
 import { NetlinkFacade } from '../facade.ts';
 import type { OnFailure } from '../failure.ts';
 import type { EventSink } from '../monitor.ts';
@@ -36,7 +36,7 @@ export class IpNetlink extends NetlinkFacade {
 
   protected async end(idle: Promise<unknown>): Promise<void> {
     const timer = setTimeout(() => {
-      this.#ended.abort(new NetlinkWorkerError('the netlink layer has been closed'));
+      this.#ended.abort(new NetlinkEndedError('the netlink layer has been closed'));
     }, stopTimeoutMs);
     await Promise.all([idle, this.#monitors.ended()]);
     clearTimeout(timer);

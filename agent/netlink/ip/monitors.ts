@@ -4,7 +4,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSystemError } from '../../base/systemErrors.ts';
-import { NetlinkError, NetlinkWorkerError } from '../errors.ts';
+import { NetlinkEndedError,NetlinkError } from '../errors.ts';
 import type { MonitorEvent, MonitorGroup } from '../events.ts';
 import { BatchFailure } from '../failure.ts';
 import type { EventSink } from '../monitor.ts';
@@ -60,7 +60,7 @@ export class IpMonitors {
         tell(sink, 'restart');
       } catch (error) {
         if (stopped.aborted) return;
-        sink.fail(error instanceof Error ? error : new NetlinkWorkerError(String(error)));
+        sink.fail(error instanceof Error ? error : new NetlinkEndedError(String(error)));
         return;
       }
     }
@@ -95,7 +95,7 @@ async function listen(
   });
   let said = '';
   const failed = once(child, 'exit').then(() => {
-    throw new NetlinkWorkerError(`ip monitor ended: ${said.trim()}`);
+    throw new NetlinkEndedError(`ip monitor ended: ${said.trim()}`);
   });
   // The end of a program that did begin to listen is awaited elsewhere.
   failed.catch(() => undefined);
@@ -132,7 +132,7 @@ function openNamespaces(netns: string | null): Namespaces {
 
 /** Resolves when one of the program's sockets has joined a multicast group (proc_pid_net(5), netlink). */
 async function listening({ pid, spawnfile }: ChildProcess, decided: AbortSignal): Promise<void> {
-  if (pid === undefined) throw new NetlinkWorkerError(`cannot run ${spawnfile}: install util-linux`);
+  if (pid === undefined) throw new NetlinkEndedError(`cannot run ${spawnfile}: install util-linux`);
   const signal = AbortSignal.any([decided, AbortSignal.timeout(startTimeoutMs)]);
   while (!(await hasGroups(pid))) await sleep(pollMs, undefined, { signal });
 }

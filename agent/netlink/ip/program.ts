@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { text } from 'node:stream/consumers';
-import { NetlinkWorkerError } from '../errors.ts';
+import { NetlinkEndedError } from '../errors.ts';
 import { BatchFailure, toFailure } from '../failure.ts';
 import { errnoOfText, IpError } from './answers.ts';
 import type { Namespaces } from './namespaces.ts';
@@ -34,7 +34,7 @@ export function start(
 
 /**
  * Runs a program to its end, whatever that is.
- * @throws BatchFailure where the namespace cannot be entered; NetlinkWorkerError where the program is missing or is killed;
+ * @throws BatchFailure where the namespace cannot be entered; NetlinkEndedError where the program is missing or is killed;
  * the signal's reason, once the program has ended
  */
 export async function execute(command: readonly string[], place: Place, input = ''): Promise<Ended> {
@@ -61,10 +61,10 @@ interface Exit {
 
 async function settled(child: ChildProcess, input: string): Promise<Exit> {
   const { stdin, stdout, stderr } = child;
-  if (stdin === null || stdout === null || stderr === null) throw new NetlinkWorkerError('a program without pipes');
+  if (stdin === null || stdout === null || stderr === null) throw new NetlinkEndedError('a program without pipes');
   const exit = new Promise<Pick<Exit, 'status' | 'killedBy'>>((resolve, reject) => {
     child.once('error', cause => {
-      reject(new NetlinkWorkerError(`cannot run ${child.spawnfile}: ${cause.message}`, { cause }));
+      reject(new NetlinkEndedError(`cannot run ${child.spawnfile}: ${cause.message}`, { cause }));
     });
     child.once('close', (status, killedBy) => {
       resolve({ status, killedBy });
@@ -79,7 +79,7 @@ async function settled(child: ChildProcess, input: string): Promise<Exit> {
 
 function checked(command: readonly string[], namespaces: Namespaces, exit: Exit): Ended {
   const { status, killedBy, stdout, stderr } = exit;
-  if (status === null) throw new NetlinkWorkerError(`${command.join(' ')} was killed by ${killedBy ?? 'something'}`);
+  if (status === null) throw new NetlinkEndedError(`${command.join(' ')} was killed by ${killedBy ?? 'something'}`);
   if (status !== 0 && stderr.startsWith('nsenter: ')) throw notEntered(namespaces, stderr);
   return { status, stdout, stderr };
 }
@@ -87,7 +87,7 @@ function checked(command: readonly string[], namespaces: Namespaces, exit: Exit)
 /** nsenter's own failures, for example "nsenter: reassociate to namespace 'ns/net' failed: Invalid argument". */
 function notEntered(namespaces: Namespaces, stderr: string): Error {
   const words = stderr.trim().split(': ').at(-1) ?? '';
-  if (stderr.includes('failed to execute')) return new NetlinkWorkerError(`${stderr.trim()} (iproute2 is needed)`);
+  if (stderr.includes('failed to execute')) return new NetlinkEndedError(`${stderr.trim()} (iproute2 is needed)`);
   const errno = errnoOfText(words) ?? constants.errno.EINVAL;
   return new BatchFailure(toFailure(new IpError(errno, null), -1, 'netns.enter', namespaces.path ?? 'own'));
 }
