@@ -34,7 +34,7 @@ export function createAgent(options: Flags, base: AgentBase): Runnable[] {
   return [
     ...[health, host.kernelEvents, cluster.events],
     ...copies.map(unawaited),
-    ...[cluster.records, cni.releaser, cni.lost, cni.status, cni.inspector, cni.server],
+    ...[cluster.records, cni.releaser, cni.lost, cni.lostRecords, cni.status, cni.inspector, cni.server],
     ...(chain === undefined ? [] : [new ChainedNetwork({ folder: chain, logger, observer: queues })]),
     ...[host.discovery, host.routes, host.hostRoutes, host.probe],
   ];

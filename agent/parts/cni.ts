@@ -1,5 +1,6 @@
 import { deviceClasses } from '../../kube/api/resources.ts';
 import { Attacher } from '../attach/attacher.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { CniCalls } from '../cniServer/calls.ts';
 import { SocketServer } from '../cniServer/socketServer.ts';
 import { Decider } from '../decision/decider.ts';
@@ -9,6 +10,7 @@ import { KubeletDevices } from '../devices/kubeletDevices.ts';
 import { Inspector } from '../inspection/inspector.ts';
 import { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import { tellUnattachedPods } from '../pods/unattachedPods.ts';
+import { LostRecords } from '../release/lostRecords.ts';
 import { LostSandboxes } from '../release/lostSandboxes.ts';
 import { Releaser } from '../release/releaser.ts';
 import { StatusWriter } from '../status/statusWriter.ts';
@@ -19,6 +21,7 @@ import type { AgentSetup } from './setup.ts';
 export interface CniParts {
   readonly releaser: Releaser;
   readonly lost: LostSandboxes;
+  readonly lostRecords: LostRecords;
   readonly status: StatusWriter;
   readonly inspector: Inspector;
   readonly server: SocketServer;
@@ -32,6 +35,9 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const adds = new AddsUnderWay(pods);
   tellUnattachedPods({ pods, checkpoint, events: cluster.events, node });
   const releaser = new Releaser({ pods, adds, records, store, checkpoint, logger, observer });
+  const detached = (entry: CheckpointEntry): void => {
+    releaser.detached(entry);
+  };
   const status = new StatusWriter(client, logger, observer);
   const delegates = new Delegates(options.cniPath);
   const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, logger, onStep });
@@ -50,9 +56,7 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
       checkRoom: known => {
         checkRoom(view, records, known, node);
       },
-      detached: entry => {
-        releaser.detached(entry);
-      },
+      detached,
       publish: (pod, elements) => {
         status.publish(pod, elements);
       },
@@ -62,16 +66,15 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const lost = new LostSandboxes({
     checkpoint,
     detach: entry => attacher.detach(entry),
-    detached: entry => {
-      releaser.detached(entry);
-    },
+    detached,
     exclusively: (containerId, work) => calls.exclusively(containerId, work),
     logger,
   });
+  const lostRecords = new LostRecords({ checkpoint, pods, records, view, store, node, detached, logger });
   const intervalMs = options.inspectIntervalMs;
   const inspector = new Inspector({ client, netlink, checkpoint, pods, view, logger, intervalMs });
   const server = new SocketServer({ path: options.socket, answer: request => calls.answer(request), logger });
-  return { releaser, lost, status, inspector, server };
+  return { releaser, lost, lostRecords, status, inspector, server };
 }
 
 function createDecider({ client, checkpoint, logger, options }: AgentSetup, cluster: ClusterParts): Decider {

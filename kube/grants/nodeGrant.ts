@@ -133,7 +133,8 @@ function giveUp(store: PoolStore, { known, node, claimant }: NodeGrant, timeoutM
   return store.release(pool, record => isHeldBy(record, claimant), { timeoutMs });
 }
 
-function nodePool(
+/** The pool of the network on the node. */
+export function nodePool(
   { state: { network, interfaces } }: KnownNetwork,
   { name, host, hostIndex, hostAddresses }: NodeState,
 ): PoolRef {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
+import { formatPool, readPool } from '../../core/pool/content.ts';
 import { hostInterfaces, ipPools, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { dualStack, ptpSpec } from './cniCalls.ts';
@@ -91,14 +92,17 @@ describe('agent: what a pod gets', function () {
     await eventually('release', async () => (await site.recordOf('open', 'recorded'))?.state === 'Released');
   });
 
-  it('is no address that another pod of the node has, though the pool says nothing of it, as after a restoration', async () => {
+  it('is no address that another pod of the node has, though the pool says that it is this one’s, as after a restoration', async () => {
     const host = site.hosts[0]!;
     const config = await multusConfig(site, 'switched', { cniArgs: { nics: 2 } });
     using before = await Sandbox.make(site, host, 'before');
     using after = await Sandbox.make(site, host, 'after');
     const { ips } = await before.add(config);
     const pool = await site.client.get(ipPools, { name: `switched.${host.nodeName}` });
-    await site.client.updateStatus(ipPools, { ...pool, status: { allocations: [], cursors: [], used: 0 } });
+    const { uid: podUID = '', name } = after.pod.metadata;
+    const content = readPool(pool);
+    const allocations = content.allocations.map(held => (held.name === 'before' ? { ...held, podUID, name } : held));
+    await site.client.updateStatus(ipPools, { ...pool, status: formatPool({ ...content, allocations }) });
     const { msg, details } = errorOf(await after.call('ADD', config));
     expect(msg).to.contain('pod default/before').and.contain('kubectl multinic audit');
     expect(details).to.contain('MNN_ADDRESS_TAKEN');

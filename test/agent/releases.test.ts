@@ -43,6 +43,25 @@ describe('agent: what a pod had', function () {
     await eventually('release', () => isReleased('offline'), 40_000);
   });
 
+  it('is recorded again where the pool has lost its record, as long as it is there', async () => {
+    const config = await test.configOf('open');
+    using sandbox = await test.make('forgotten');
+    await sandbox.add(config);
+    const before = await test.site.recordOf('open', 'forgotten');
+    const pool = await test.site.client.get(ipPools, { name: 'open.host-1' });
+    await test.site.client.updateStatus(ipPools, {
+      ...pool,
+      status: formatPool({ ...readPool(pool), allocations: [] }),
+    });
+    const isThere = async (): Promise<boolean> =>
+      (await test.site.recordOf('open', 'forgotten'))?.state === 'Allocated';
+    await eventually('the record', isThere, 30_000);
+    expect((await test.site.recordOf('open', 'forgotten'))?.nics).to.deep.equal(before?.nics);
+    await sandbox.del(config);
+    await test.site.removePod('forgotten');
+    await eventually('release', () => isReleased('forgotten'), 20_000);
+  });
+
   it('is given back where somebody has spoilt the pool of another network of the pod, and there once it is mended', async () => {
     const [spoilt, sound] = [await test.configOf('open'), await test.configOf('plain')];
     using sandbox = await test.make('both');

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import type { IPPool } from '../../core/api/types.ts';
-import { ipPools } from '../../kube/api/resources.ts';
+import { ipPools, pods } from '../../kube/api/resources.ts';
 import { expectSound, finish, type History } from './history.ts';
 import { liveRecords } from './invariants.ts';
 import type { Model, ModelPod } from './model.ts';
 import type { BindingTo, Creation } from './operations.ts';
-import { pageCapacity } from './setting.ts';
+import { namespace, pageCapacity } from './setting.ts';
 import { useStage } from './stage.ts';
 
 const plain: Omit<Creation, 'kind'> = {
@@ -174,6 +174,59 @@ describe('allocation of addresses, in histories that went wrong once', function 
       await done(history, model, () => operations.attach(only(model)));
       await done(history, model, () => operations.create({ ...plain, kind: 'pinned', copied: only(model) }));
       await finish(history, model, false);
+    });
+  });
+
+  describe('a pool that has lost its records', () => {
+    /** As after somebody's edit, or with an older content from a backup. */
+    async function lose({ site }: History, pool: string): Promise<void> {
+      await site.user.setStatus(ipPools, { name: pool }, { allocations: [], cursors: [], used: 0, capacity: 3 });
+    }
+
+    async function attached(history: History, model: Model): Promise<ModelPod> {
+      const { operations } = history;
+      const before = new Set(model.pods.keys());
+      await done(history, model, () => operations.create({ ...plain, kind: 'pinned' }));
+      const pod = [...model.pods.values()].find(({ uid }) => !before.has(uid));
+      if (!pod) throw new Error('the pod was not admitted');
+      await done(history, model, () => operations.attach(pod));
+      return pod;
+    }
+
+    it('has those of attached pods again, before others get their addresses', async () => {
+      await stage.play(1, async (history, model) => {
+        const { site } = history;
+        await attached(history, model);
+        const before = (await records(history)).sort();
+        expect(before.map(text => text.split(' ')[0]).map(name => name?.split('.')[0])).to.deep.equal([
+          'flat',
+          'train',
+        ]);
+        for (const text of before) await lose(history, text.split(' ')[0] ?? '');
+        // Only of a node's own pools the agent hears at once; after its start it looks at all.
+        await site.restart('n1');
+        await site.advance(15_000, true);
+        expect((await records(history)).sort()).to.deep.equal(before);
+        await attached(history, model);
+        await finish(history, model, false);
+      });
+    });
+
+    it('has those of attached pods again that the API server has forgotten, too, until they have ended', async () => {
+      await stage.play(1, async (history, model) => {
+        const { site, operations } = history;
+        const pod = await attached(history, model);
+        await site.advance(15_000, true);
+        const before = (await records(history)).sort();
+        // As in an etcd from before the pod was made: its node does not hear that it is deleted, only that it is not there.
+        model.forget(pod);
+        await site.user.delete(pods, { namespace, name: pod.name }, { gracePeriodSeconds: 0 });
+        for (const text of before) await lose(history, text.split(' ')[0] ?? '');
+        await site.advance(75_000, true);
+        expect((await records(history)).sort()).to.deep.equal(before);
+        await operations.reap('n1');
+        await finish(history, model, true);
+      });
     });
   });
 

@@ -7,6 +7,7 @@ import { KubeletDevices } from '../../agent/devices/kubeletDevices.ts';
 import { AddsUnderWay } from '../../agent/pods/addsUnderWay.ts';
 import { PodSource } from '../../agent/pods/podSource.ts';
 import { PoolRecords } from '../../agent/records/poolRecords.ts';
+import { LostRecords } from '../../agent/release/lostRecords.ts';
 import { Releaser } from '../../agent/release/releaser.ts';
 import { interfaceNames, parseNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
@@ -37,6 +38,7 @@ export class NodeAgent {
   readonly #adds: AddsUnderWay;
   readonly #records: PoolRecords;
   readonly #releaser: Releaser;
+  readonly #lost: LostRecords;
   readonly #decider: Decider;
   readonly #dying = new AbortController();
   readonly #dead = Promise.withResolvers<never>();
@@ -55,6 +57,13 @@ export class NodeAgent {
     this.#records = records;
     this.#adds = new AddsUnderWay(pods);
     this.#releaser = new Releaser({ pods, adds: this.#adds, records, store, checkpoint, logger });
+    this.#lost = new LostRecords({
+      ...{ pods, records, store, view, node, checkpoint, logger },
+      detached: entry => {
+        this.#releaser.detached(entry);
+      },
+      isThere: () => true,
+    });
     this.#decider = new Decider({
       events: { record: () => undefined },
       view,
@@ -79,6 +88,7 @@ export class NodeAgent {
     void this.#records.start(signal);
     void this.#releaser.start(signal);
     await this.#pods.informer.synced;
+    void this.#lost.start(signal);
   }
 
   /**

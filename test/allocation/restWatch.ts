@@ -10,12 +10,19 @@ const coolDownMs = 60_000;
 /** Between the moment that a writer decides at and the one at which the API server has what it wrote, ms at most. */
 const writingMs = 15_000;
 
-/** Watches whether addresses rest after they were released, unless nothing else was left. */
+interface Hold {
+  /** Of the NIC. */
+  subnet: string;
+  /** Empty where it is only reserved. */
+  podUID: string;
+}
+
+/** Watches whether addresses rest after they were released, unless nothing else was left, or they are put back. */
 export class RestWatch {
   readonly #log: EventLog;
   #position = 0;
-  /** Of each pool: address → when it was released. */
-  readonly #releasedAt = new Map<string, Map<string, number>>();
+  /** Of each pool: address → when it was released, and by whom. */
+  readonly #released = new Map<string, Map<string, { at: number; podUID: string }>>();
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -31,19 +38,20 @@ export class RestWatch {
   #follow({ previous, object, isDeleted, at }: LoggedChange): string[] {
     const { name } = object.metadata;
     // Of a node or a network that is gone nothing rests.
-    if (isDeleted) this.#releasedAt.delete(name);
+    if (isDeleted) this.#released.delete(name);
     if (isDeleted) return [];
     const before = heldIn(previous as IPPool | undefined);
     const after = heldIn(object as IPPool);
-    const releasedAt = this.#releasedAt.get(name) ?? new Map<string, number>();
-    this.#releasedAt.set(name, releasedAt);
-    const resting = (address: string, forMs: number): boolean => at - (releasedAt.get(address) ?? -Infinity) < forMs;
+    const released = this.#released.get(name) ?? new Map<string, { at: number; podUID: string }>();
+    this.#released.set(name, released);
+    const resting = (address: string, forMs: number): boolean => at - (released.get(address)?.at ?? -Infinity) < forMs;
     const { spec } = object as IPPool;
     const capacity = spec.page === undefined ? nodeCapacity : pageCapacity;
-    const early = [...after].filter(([address, subnet]) => {
+    const early = [...after].filter(([address, { subnet, podUID }]) => {
       if (before.has(address) || !resting(address, coolDownMs - writingMs)) return false;
-      const inSubnet = [...new Map([...before, ...after])].filter(([, other]) => other === subnet).length;
-      const others = [...releasedAt.keys()].filter(
+      if (podUID !== '' && released.get(address)?.podUID === podUID) return false;
+      const inSubnet = [...new Map([...before, ...after])].filter(([, other]) => other.subnet === subnet).length;
+      const others = [...released.keys()].filter(
         other =>
           resting(other, coolDownMs + writingMs) &&
           this.#isBeside(other, address) &&
@@ -52,7 +60,7 @@ export class RestWatch {
       );
       return inSubnet + others.length < capacity;
     });
-    for (const address of before.keys()) if (!after.has(address)) releasedAt.set(address, at);
+    for (const [address, { podUID }] of before) if (!after.has(address)) released.set(address, { at, podUID });
     return early.map(([address]) => `${address} of ${name} was given out before it had rested`);
   }
 
@@ -63,11 +71,14 @@ export class RestWatch {
   }
 }
 
-/** Addresses in live records, each with the NIC's subnet. */
-function heldIn(pool: IPPool | undefined): Map<string, string> {
+/** Addresses in live records. */
+function heldIn(pool: IPPool | undefined): Map<string, Hold> {
   const live = readPool(pool).allocations.filter(({ state }) => state !== 'Released');
-  const nics = live.flatMap(record => record.nics);
   return new Map(
-    nics.flatMap(({ addresses, netAddress }) => addresses.map(text => [bareAddress(text), netAddress] as const)),
+    live.flatMap(({ nics, podUID }) =>
+      nics.flatMap(({ addresses, netAddress: subnet }) =>
+        addresses.map(text => [bareAddress(text), { subnet, podUID }] as const),
+      ),
+    ),
   );
 }

@@ -1,0 +1,138 @@
+import type { Logger } from 'pino';
+import { readAttachments } from '../../core/annotation/attachments.ts';
+import { interfaceNames, readNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
+import { isMultiNicError } from '../../core/errors.ts';
+import type { Network } from '../../core/network/network.ts';
+import { type Claimant, holderOf } from '../../core/pool/holder.ts';
+import { sleep } from '../../kube/api/deadline.ts';
+import type { Pod } from '../../kube/api/resources.ts';
+import { claimantOf } from '../../kube/grants/claimantOf.ts';
+import { type AttachedNic, grantAgain } from '../../kube/grants/grantAgain.ts';
+import type { PoolStore } from '../../kube/pools/poolStore.ts';
+import type { Runnable } from '../../kube/process/lifecycle.ts';
+import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
+import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { type CheckpointEntry, entryKey } from '../checkpoint/entry.ts';
+import { isEnding, type PodSource } from '../pods/podSource.ts';
+import type { PoolRecords } from '../records/poolRecords.ts';
+
+export interface LostRecordsOptions {
+  readonly checkpoint: Checkpoint;
+  readonly pods: PodSource;
+  readonly records: PoolRecords;
+  readonly view: ClusterView;
+  readonly store: PoolStore;
+  readonly node: string;
+  /** Nothing is left of the attachment any more. */
+  readonly detached: (entry: CheckpointEntry) => void;
+  readonly logger: Logger;
+  /** Whether the attachment's sandbox is there. */
+  readonly isThere?: (entry: CheckpointEntry) => boolean;
+}
+
+/** How often to look, ms; most looks take no request. */
+const intervalMs = 10_000;
+/** How often the API server is asked for an attachment of a pod that it does not know, or whose record our copy does not have, ms. */
+const doubtMs = 60_000;
+/** How often it is asked for others, whose pool we do not watch, ms: there may be 150,000. */
+const calmMs = 3_600_000;
+const timeoutMs = 10_000;
+
+/** An attachment was looked for in a network's pools. */
+interface Look {
+  readonly networkUid: string;
+  readonly at: number;
+}
+
+/**
+ * Puts back records of attachments that are there, where the pools have lost them: somebody has edited a pool or restored an older one, etcd was
+ * restored, or the network was deleted and created again. Others would get the addresses (decision 35).
+ */
+export class LostRecords implements Runnable {
+  readonly name = 'lost records';
+  readonly #options: LostRecordsOptions;
+  readonly #isThere: (entry: CheckpointEntry) => boolean;
+  #looks: Map<string, Look> | undefined;
+
+  constructor(options: LostRecordsOptions) {
+    this.#options = options;
+    this.#isThere = options.isThere ?? (({ netns, netnsId }) => namespaceIdentity(netns) === netnsId);
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const { pods, view } = this.#options;
+      if (pods.informer.hasSynced && view.synced()) await this.#sweep(signal);
+      await sleep(intervalMs, signal);
+    }
+  }
+
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const { checkpoint, view } = this.#options;
+    const before = this.#looks;
+    const looks = new Map<string, Look>();
+    this.#looks = looks;
+    for (const entry of [...checkpoint.list()]) {
+      const known = view.network(entry.network);
+      if (signal.aborted) return;
+      if (entry.state !== 'done' || entry.pool === undefined || known?.state.network.ownAddresses !== true) continue;
+      const { network } = known.state;
+      const key = entryKey(entry);
+      const now = { networkUid: network.uid, at: performance.now() };
+      // What this process has attached was in its page then.
+      const isFresh = before !== undefined && !before.has(key) && network.nodeIndependent;
+      const last = isFresh ? now : before?.get(key);
+      const isDone = this.#isDue(entry, network, last) && (await this.#look(entry, known));
+      looks.set(key, isDone ? now : (last ?? { ...now, at: -Infinity }));
+    }
+  }
+
+  #isDue(entry: CheckpointEntry, network: Network, last: Look | undefined): boolean {
+    const { pods, records } = this.#options;
+    if (!network.nodeIndependent && records.known(network, attachmentOf(entry))) return false;
+    const patienceMs = network.nodeIndependent && pods.byUid(entry.pod.uid) ? calmMs : doubtMs;
+    return last?.networkUid !== network.uid || performance.now() - last.at >= patienceMs;
+  }
+
+  /** @returns whether there is nothing more to do for a while */
+  async #look(entry: CheckpointEntry, known: KnownNetwork): Promise<boolean> {
+    const { pods, store, checkpoint, detached, logger, node } = this.#options;
+    const pod = pods.byUid(entry.pod.uid);
+    // Its addresses may have been released already.
+    if (pod && isEnding(pod)) return true;
+    const { pool = '', network, ifname } = entry;
+    const claimant = pod ? claimantOf(pod, ifname) : attachmentOf(entry);
+    const about = { pool, network, ifname, pod: entry.pod };
+    try {
+      if (await store.find(pool, holderOf(claimant), { interfaceName: ifname, timeoutMs })) return true;
+      if (checkpoint.get(entry.containerId, ifname) !== entry || !this.#isThere(entry)) return true;
+      const nics = nicsOf(entry, pod);
+      await grantAgain(this.#options, known, { node, claimant, nics }, { timeoutMs });
+      logger.warn(about, 'no pool had the addresses of an attachment that is there: recorded again');
+    } catch (error) {
+      const isFinal = isMultiNicError(error) && error.code !== 'MNN_DEADLINE';
+      logger[isFinal ? 'error' : 'warn']({ ...about, err: error }, 'an attachment that is there has no record');
+      return isFinal;
+    }
+    // Whoever detached it meanwhile found nothing to release.
+    if (checkpoint.get(entry.containerId, ifname) !== entry) detached(entry);
+    return true;
+  }
+}
+
+function attachmentOf({ pod: { uid, namespace, name }, ifname }: CheckpointEntry): Claimant {
+  return { podUID: uid, namespace, name, interface: ifname };
+}
+
+/** What the attachment has, and what was promised to its pod. */
+function nicsOf({ links, ifname }: CheckpointEntry, pod: Pod | undefined): AttachedNic[] {
+  const elements = readNetworks(pod?.metadata.annotations?.[annotation.networks] ?? '') ?? [];
+  const element = elements[interfaceNames(elements).indexOf(ifname)];
+  const granted = readAttachments(element?.['cni-args']) ?? [];
+  return links.map(({ master = '', addresses }) => {
+    const { promisedMbps } = granted.find(nic => nic.master === master) ?? {};
+    return { master, addresses, ...(promisedMbps !== undefined && { promisedMbps }) };
+  });
+}
