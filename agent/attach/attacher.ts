@@ -86,7 +86,8 @@ export class Attacher {
       const answers = await this.#callDelegates(guarded, entry, signal);
       const ready = withRails(await this.#withMtus(withAnswers(guarded, answers)), answers);
       refuseTakenAddresses(ready, checkpoint.list());
-      const plan = planOf(ready, checkpoint.others(ready), await routesBefore(netlink, ready));
+      const linked = await this.#withLinks(ready);
+      const plan = planOf(linked, checkpoint.others(linked), await routesBefore(netlink, linked));
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
       const links = await this.#make(ready, plan, signal);
       await entry.put(doneOf(entry.current, links), 'add.done');
@@ -157,6 +158,16 @@ export class Attacher {
       entry.current = withPrinted(entry.current, nic.name, answer.printed);
     }
     return answers;
+  }
+
+  /** Without the devices that are bound to a driver in user space: these have no link, whatever addresses they are given. */
+  async #withLinks(attachment: Attachment): Promise<Attachment> {
+    const { netns, nics } = attachment;
+    const isDevice = ({ delegate }: AttachmentNic): boolean => delegate?.conf.deviceID !== undefined;
+    if (!nics.some(isDevice)) return attachment;
+    const links = await this.#options.netlink.one(netns, { op: 'link.list' });
+    const names = new Set(links.map(({ name }) => name));
+    return { ...attachment, nics: nics.filter(nic => !isDevice(nic) || names.has(nic.name)) };
   }
 
   /** The NIC that goes into the pod, while it is on the host. */

@@ -282,6 +282,26 @@ export function movedNics(at: () => Site): void {
     expect(errorOf(await sandbox.call('ADD', config, { ifname: 'net3' })).details).to.contain('MNN_DEVICE_MISSING');
   });
 
+  it('functions without a link, of a driver in user space, may have addresses: nothing is made with them', async () => {
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', {});
+    addVirtualFunctions(host, { '0000:6e:01.0': 'eth1', '0000:6e:01.1': 'eth1' });
+    using sandbox = await Sandbox.make(site, host, 'packets', { [annotation.networks]: 'packets, packets' });
+    assignDevices(host, sandbox.pod.metadata.uid!, {
+      'openshift.io/packets': { '-1': ['0000:6e:01.0', '0000:6e:01.1'] },
+    });
+    const config = await multusConfig(site, 'packets');
+    for (const [i, ifname] of ['net1', 'net2'].entries()) {
+      const address = `10.236.0.${i + 1}/19`;
+      plugin.answer({ cniVersion: '1.0.0', interfaces: [{ name: `${ifname}-0`, sandbox: '/x' }], ips: [{ address }] });
+      const result = resultOf(await sandbox.call('ADD', config, { ifname }));
+      expect(result.ips.map(ip => ip.address)).to.deep.equal([address]);
+      const check = { ...config, cniVersion: '1.0.0', prevResult: result };
+      expect(await sandbox.call('CHECK', check, { ifname })).to.include({ stdout: '' });
+    }
+    for (const ifname of ['net1', 'net2']) expect((await sandbox.call('DEL', config, { ifname })).stdout).to.equal('');
+    plugin.forget();
+  });
+
   describe('functions that have a netdev', () => {
     const functions = { '0000:81:01.0': 'vf0', '0000:81:01.1': 'vf1' };
     const resources = { shared: 'openshift.io/shared', infiniband: 'nvidia.com/ib_vf' };
