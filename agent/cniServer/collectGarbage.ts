@@ -2,7 +2,7 @@ import type { CniCall } from '../../core/cni/call.ts';
 import { type CniConfig, type ValidAttachment, validAttachmentsOf } from '../../core/cni/config.ts';
 import { cniCodes, cniError, toCniError } from '../../core/cni/error.ts';
 import { linkName } from '../../core/net/interfaceName.ts';
-import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { type CheckpointEntry, entryKey } from '../checkpoint/entry.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
 import { removeEntry } from './remove.ts';
@@ -30,17 +30,25 @@ export async function collectGarbage(
   const valid = new Set(validAttachments.map(({ containerID, ifname }) => `${containerID}@${ifname}`));
   const isStale = ({ configName, containerId, callIfname }: CheckpointEntry): boolean =>
     configName === config.name && !valid.has(`${containerId}@${callIfname}`);
-  const stale = [...context.checkpoint.list()].filter(isStale);
+  const { checkpoint } = context;
+  const stale = [...checkpoint.list()].filter(isStale);
+  // An ADD that was under way has made it since the runtime's list.
+  const made = new Set<string>();
   const errors: string[] = [];
   for (const entry of stale) {
     try {
-      await exclusively(entry.containerId, () => removeEntry(context, entry));
+      await exclusively(entry.containerId, async () => {
+        const now = checkpoint.get(entry.containerId, entry.ifname);
+        if (now === entry) await removeEntry(context, entry);
+        else if (now) made.add(entryKey(now));
+      });
     } catch (error) {
       errors.push(`${entry.containerId} ${entry.ifname}: ${toCniError(error).message}`);
     }
   }
   if (!config.chained) {
-    const kept = [...context.checkpoint.list()].filter(entry => entry.network === config.name && !isStale(entry));
+    const isKept = (entry: CheckpointEntry): boolean => !isStale(entry) || made.has(entryKey(entry));
+    const kept = [...checkpoint.list()].filter(entry => entry.network === config.name && isKept(entry));
     const links = [...linksOf(kept), ...lostLinks(context, validAttachments)];
     errors.push(...(await collectDelegates(context, call, config.name, links)));
   }

@@ -222,6 +222,28 @@ describe('agent: DEL, CHECK, GC and STATUS as the CNI specification has them', f
       await sandbox.del(test.config);
     });
 
+    it('30. leaves alone what an ADD has made meanwhile, of which the runtime could not know', async () => {
+      const answer = { cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] };
+      const plugin = new ScriptedPlugin(test.host.ownPlugins, 'asked-ipam', answer);
+      const asked = await test.configOf('asked', { cniArgs: { nics: 1 } });
+      using sandbox = await test.make('gc-meanwhile');
+      plugin.forget();
+      plugin.delay('ADD', answer);
+      const adding = sandbox.add(asked);
+      await eventually('the plugin is called', () => plugin.calls.some(({ command }) => command === 'ADD'));
+      const call = { ...asked, 'cni.dev/valid-attachments': [] };
+      expect(await test.host.cni({ command: 'GC', containerId: '', config: call })).to.include({ exitCode: 0 });
+      const result = await adding;
+      expect(plugin.calls.find(({ command }) => command === 'GC')?.conf).to.deep.include({
+        'cni.dev/valid-attachments': [{ containerID: sandbox.containerId, ifname: 'net1-0' }],
+      });
+      plugin.answer(answer);
+      expect(await sandbox.check(asked, result)).to.include({ exitCode: 0, stdout: '' });
+      await sandbox.del(asked);
+      expect(plugin.calls.at(-1)).to.include({ command: 'DEL', ifname: 'net1-0' });
+      plugin.forget();
+    });
+
     it('30. goes on after a failure and tells it; both keys reach the plugins', async () => {
       const answer = (address: string): object => ({ cniVersion: '1.1.0', ips: [{ address }] });
       const plugin = new ScriptedPlugin(test.host.ownPlugins, 'asked-ipam', answer('192.0.2.9/24'));

@@ -32,6 +32,11 @@ export class ScriptedPlugin {
     this.#write([`ADD) ${add};;`, ...others]);
   }
 
+  /** From now on the verb takes a while. @param result what it prints */
+  delay(verb: string, result: object): void {
+    this.#write([`${verb}) sleep 1; echo '${JSON.stringify(result)}';;`]);
+  }
+
   /** From now on the verb never ends. */
   hang(verb: string): void {
     this.#write([`${verb}) sleep 1000;;`]);
