@@ -55,7 +55,8 @@ export const help = `multi-nic-agent: the node's part of multi-nic. It discovers
   --netlink WAY        auto, koffi (raw netlink) or ip (iproute2, slower)  [auto: koffi where it loads]
   --probe-interval S   ask other hosts over each NIC for an answer (ICMP echo) every S seconds; 0: never  [60]
   --inspect-interval S check, for the audit, that pods still have their addresses every S seconds; 0: never  [300]
-  --help
+  -h, --help           print this
+  --version            print which release this is
 
 A RULE is name:REGEX, driver:NAME, pci:ADDRESS (with * for anything) or subnet:CIDR; alone it is a REGEX of names.
 
@@ -90,7 +91,7 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv = pro
       netlink: { type: 'string', default: 'auto' },
       'probe-interval': { type: 'string', default: '60' },
       'inspect-interval': { type: 'string', default: '300' },
-      help: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return undefined;

@@ -1,3 +1,4 @@
+import { MultiNicError } from '../core/errors.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { multiNicNetworks } from '../kube/api/resources.ts';
 import { auditCluster } from '../kube/audit/clusterAudit.ts';
@@ -12,7 +13,12 @@ import { jsonReport, tableReport } from './report.ts';
 export async function runAudit(flags: AuditFlags): Promise<{ report: string; isClean: boolean }> {
   const { network, connection, settleMs, output } = flags;
   await using client = await KubeClient.connect({ userAgent: 'kubectl-multinic', ...connection });
-  if (network !== undefined) await client.get(multiNicNetworks, { name: network });
+  if (
+    network !== undefined &&
+    !(await client.list(multiNicNetworks)).items.some(({ metadata }) => metadata.name === network)
+  ) {
+    throw new MultiNicError('MNN_NETWORK_UNKNOWN', `there is no network "${network}"`);
+  }
   const result = await auditCluster(client, { settleMs, network });
   const report = output === 'json' ? jsonReport(result) : tableReport(result);
   return { report, isClean: result.findings.length === 0 && result.more === 0 };

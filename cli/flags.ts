@@ -37,7 +37,8 @@ export const help = `kubectl-multinic: questions about multi-nic networks, also 
   --network NAME           only this network
   --kubeconfig FILE        connection to the API server (default: the one that kubectl would use)
   --context NAME           context of the kubeconfig (default: its current one)
-  --help                   print this
+  -h, --help               print this
+  --version                print which release this is
 
 Exit code of audit: 0 nothing found, 1 something found, 2 the cluster cannot be audited.
 Exit code of import: 0 imported, 1 something cannot be kept and nothing was written, 2 it failed; run it again.
@@ -60,10 +61,10 @@ export function parseFlags(args: readonly string[]): AuditFlags | ImportFlags | 
       'dry-run': { type: 'boolean' },
       kubeconfig: { type: 'string' },
       context: { type: 'string' },
-      help: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  if (values.help) return undefined;
+  if (values.help || args.length === 0) return undefined;
   const { network, output = 'table', kubeconfig, context, filename } = values;
   const common = { network, connection: { kubeconfig, context } };
   const command = positionals.join(' ');

@@ -39,7 +39,8 @@ export const help = `multi-nic-webhook: admission webhooks and, in the elected r
   --queue N              reviews that may wait; further ones are refused (default ${defaultLimits.queue})
   --body-mib N           MiB of reviews being read, waiting and worked on; further ones are refused (default ${defaultLimits.bodyBytes / mib})
   --system-user USER     may change pods' attachments; repeatable (default: the service accounts of the webhook and the agent)
-  --help                 print this
+  -h, --help             print this
+  --version              print which release this is
 
 Certificates; durations are whole numbers with s, m, h or d:
 
@@ -88,7 +89,7 @@ export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = pro
       ...policyOptions,
       'client-ca-file': { type: 'string' },
       'client-name': { type: 'string', multiple: true },
-      help: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return undefined;

@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/errors.ts';
+import manifest from '../../package.json' with { type: 'json' };
 
 /** A program of ours, as its user sees it. */
 export interface Program<Flags> {
@@ -12,7 +13,7 @@ export interface Program<Flags> {
 }
 
 /**
- * Runs this process's program as its command line says, or answers `--help`. What is wrong with the command line is told in two lines: a
+ * Runs this process's program as its command line says, or answers `--help` and `--version`. What is wrong with the command line is told in two lines: a
  * stack, or the whole help, would bury it in the log of a pod.
  */
 export async function runProgram<Flags>(program: Program<Flags>, run: (flags: Flags) => Promise<void>): Promise<void> {
@@ -30,12 +31,19 @@ export async function runProgram<Flags>(program: Program<Flags>, run: (flags: Fl
 }
 
 function readFlags<Flags>({ name, help, see, parseFlags }: Program<Flags>): Flags | undefined {
+  const args = process.argv.slice(2);
+  if (args[0] === '--version') {
+    process.stdout.write(`${name} ${manifest.version}\n`);
+    return undefined;
+  }
   try {
-    const flags = parseFlags(process.argv.slice(2));
+    const flags = parseFlags(args);
     if (!flags) process.stdout.write(help);
     return flags;
   } catch (error) {
-    process.stderr.write(`${name}: ${messageOf(error)}\nSee ${see}.\n`);
+    // Node goes on with how arguments that begin with a dash could be given, of which no program of ours has any.
+    const what = messageOf(error).replace(/ To specify a positional argument .*/s, '');
+    process.stderr.write(`${name}: ${what}\nSee ${see}.\n`);
     process.exitCode = 2;
     return undefined;
   }

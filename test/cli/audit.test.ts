@@ -238,7 +238,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
   it('ends with 2 where it cannot audit: no such network, wrong flags', async () => {
     const unknown = await audit('--network', 'nowhere');
     expect(unknown.code).to.equal(2);
-    expect(unknown.stderr).to.contain('nowhere');
+    expect(unknown.stderr).to.contain('there is no network "nowhere"').and.contain('kubectl get multinicnetworks');
     const wrong = await audit('-o', 'yaml');
     expect(wrong.code).to.equal(2);
     expect(wrong.stderr.trim().split('\n')).to.have.length(2);

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import packageJson from '../../package.json' with { type: 'json' };
 
+const { version } = packageJson;
 const root = join(import.meta.dirname, '../..');
 
 interface Ended {
@@ -37,17 +39,30 @@ describe('programs', function () {
       const { code, stdout, stderr } = await run(program, '--prot=1');
       expect([code, stdout]).to.deep.equal([2, '']);
       const [what, where, ...more] = stderr.trimEnd().split('\n');
-      expect(what).to.match(new RegExp(`^${name}: Unknown option '--prot'`));
+      expect(what).to.match(new RegExp(`^${name}: Unknown option '--prot'\\.?$`));
       expect(where).to.match(/^See /);
       expect(more).to.deep.equal([]);
     });
 
-    it(`${name}: --help tells what it is`, async () => {
-      const { code, stdout, stderr } = await run(program, '--help');
-      expect([code, stderr]).to.deep.equal([0, '']);
-      expect(stdout).to.match(new RegExp(`^${name}: `));
+    for (const flag of ['--help', '-h']) {
+      it(`${name}: ${flag} tells what it is`, async () => {
+        const { code, stdout, stderr } = await run(program, flag);
+        expect([code, stderr]).to.deep.equal([0, '']);
+        expect(stdout).to.match(new RegExp(`^${name}: `));
+      });
+    }
+
+    it(`${name}: --version tells which release it is`, async () => {
+      const { code, stdout } = await run(program, '--version');
+      expect([code, stdout]).to.deep.equal([0, `${name} ${version}\n`]);
     });
   }
+
+  it('kubectl-multinic alone tells what it is', async () => {
+    const { code, stdout } = await run('cli/main.ts');
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^kubectl-multinic: /);
+  });
 
   it('the webhook says first why it ends', async () => {
     const { code, stderr } = await run('webhook/main.ts', '--kubeconfig=/nowhere/config');
