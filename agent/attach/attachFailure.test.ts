@@ -56,6 +56,13 @@ describe('attachFailure', () => {
     expect(message).to.equal('network n on eth1: the node has no such NIC (any more) (link.add net1-0: ENODEV: words)');
   });
 
+  it('says what to do where the kernel lacks the kind of link', () => {
+    const { message } = attachFailure(attachment(ownNamespace), refused('link.add', 'EOPNOTSUPP'), signal);
+    expect(message).to.equal(
+      'network n on eth1: the kernel of this node has no macvlan: modprobe macvlan, or another spec.plugin.type such as ptp (link.add net1-0: EOPNOTSUPP: words)',
+    );
+  });
+
   it('answers 8 to anything that fails once the namespace is gone', () => {
     expect(attachFailure(attachment('/run/netns/none'), refused('link.add', 'EINVAL'), signal).code).to.equal(8);
   });

@@ -66,7 +66,7 @@ export function answerTo({ operation, code }: Pick<Failure, 'operation' | 'code'
  *   a CNI error as it is
  */
 export function attachFailure(attachment: Attachment, error: unknown, signal: AbortSignal): CniError {
-  const { network, netns, nics } = attachment;
+  const { network, netns, nics, plugin } = attachment;
   if (error instanceof PluginHung) return error;
   if (signal.aborted) {
     const detail = `network ${network}: the call took too long`;
@@ -77,7 +77,8 @@ export function attachFailure(attachment: Attachment, error: unknown, signal: Ab
   if (namespaceIdentity(netns) === undefined) return noNamespace(netns);
   const [code, row] = isKernels ? answerTo(error) : again;
   const masters = nics.map(({ master }) => master).join(', ');
-  const why = ofNic[row];
+  const lacksKind = isKernels && error.operation === 'link.add' && error.code === 'EOPNOTSUPP';
+  const why = lacksKind ? noKind(plugin.type) : ofNic[row];
   const made = why !== undefined && isKernels ? nics.find(({ name }) => name === error.target) : undefined;
   const what = made ? `${why} (${error.message})` : error.message;
   return cniError(code, row, `network ${network} on ${made?.master ?? masters}: ${what}`, { cause: error });
@@ -88,6 +89,11 @@ const ofNic: Partial<Record<ErrorCode, string>> = {
   MNN_NIC_CONFLICT: 'something that this agent did not make has it: a bridge, a bond, or links of another plugin',
   MNN_NODE_LACKS: 'the node has no such NIC (any more)',
 };
+
+/** Cloud kernels often have these modules in a package of their own. */
+function noKind(type: string): string {
+  return `the kernel of this node has no ${type}: modprobe ${type}, or another spec.plugin.type such as ptp`;
+}
 
 export function noNamespace(netns: string): CniError {
   return cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} is not a network namespace`);

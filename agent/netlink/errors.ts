@@ -1,8 +1,11 @@
+import { constants } from 'node:os';
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
 import type { ErrnoName, Failure } from './types.ts';
 
-/** The name of a positive errno, for example 17 → 'EEXIST'. */
+/** The name that Linux has for a positive errno, for example 17 → 'EEXIST'. */
 export function errnoName(errno: number): ErrnoName {
+  // Node calls it ENOTSUP, its other name in POSIX.
+  if (errno === constants.errno.EOPNOTSUPP) return 'EOPNOTSUPP';
   const name = getSystemErrorName(-errno);
   return name.startsWith('E') ? (name as ErrnoName) : `E${errno}`;
 }

@@ -54,6 +54,7 @@ describeEach('netlink: failures', test => {
     [{ op: 'link.set', dev: 'none', up: true }, 'ENODEV'],
     [{ op: 'link.del', dev: 9999 }, 'ENODEV'],
     [{ op: 'link.delGroup', group: 9 }, 'ENODEV'],
+    [{ op: 'link.del', dev: 'lo' }, 'EOPNOTSUPP'],
     [{ op: 'address.add', dev: 'none', address: '10.0.0.1/8' }, 'ENODEV'],
     [{ op: 'address.add', dev: 9999, address: '10.0.0.1/8' }, 'ENODEV'],
     [{ op: 'route.del', dst: '10.0.0.0/8', table: 500 }, 'ESRCH'],
