@@ -8,6 +8,6 @@ export function firstOf(ranked: readonly Candidate[], { count, bestEffort = fals
   const lacks =
     chosen.length === 0
       ? 'a NIC with bandwidth left'
-      : `${wanted} usable NICs of the network (it has ${chosen.length})`;
+      : `${wanted} usable NICs of the network (only ${chosen.length} there)`;
   return bestEffort && chosen.length > 0 ? { ok: true, chosen, short: lacks } : { ok: false, lacks };
 }

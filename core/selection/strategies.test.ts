@@ -125,12 +125,12 @@ describe('strategy perfOpt', () => {
       { count: 1, targetMbps: 401 * G },
       'lacks 401Gbps (1 NIC with 400Gbps left)',
     ],
-    ['refuses a count that it does not have', mixed, { count: 6 }, 'lacks 6 usable NICs of the network (it has 5)'],
+    ['refuses a count that it does not have', mixed, { count: 6 }, 'lacks 6 usable NICs of the network (only 5 there)'],
     [
       'grants best effort',
       [nic('a', 10)],
       { count: 3, targetMbps: 5, bestEffort: true },
-      'a=5 short of 3 usable NICs of the network (it has 1)',
+      'a=5 short of 3 usable NICs of the network (only 1 there)',
     ],
   ]);
 });
@@ -153,7 +153,7 @@ describe('strategy devClass', () => {
       'refuses more than the class has',
       nics,
       { deviceClass: fast, count: 4 },
-      'lacks 4 usable NICs of the network (it has 3)',
+      'lacks 4 usable NICs of the network (only 3 there)',
     ],
     [
       'refuses a NIC by name that is of another class',
@@ -184,12 +184,12 @@ describe('strategy topology', () => {
     ],
     ['chooses among the NICs that the pod names', nics, { ...beside(0), masters: ['c', 'a', 'b'], count: 1 }, 'b'],
     ['keeps the order of the NICs that the pod names', nics, { ...beside(0), masters: ['c', 'a', 'b'] }, 'c a b'],
-    ['refuses more than there is', nics, { ...beside(0), count: 5 }, 'lacks 5 usable NICs of the network (it has 4)'],
+    ['refuses more than there is', nics, { ...beside(0), count: 5 }, 'lacks 5 usable NICs of the network (only 4 there)'],
     [
       'grants best effort',
       nics,
       { ...beside(1), count: 5, bestEffort: true },
-      'a b d c short of 5 usable NICs of the network (it has 4)',
+      'a b d c short of 5 usable NICs of the network (only 4 there)',
     ],
     ['is none where the devices are not known', nics, { count: 2 }, 'a b'],
     ['is none where no device says its node', nics, { ...beside(), count: 2 }, 'a b'],
@@ -210,7 +210,7 @@ describe('NICs that others have', () => {
       'are named in a refusal',
       nics,
       { count: 2 },
-      'lacks 2 usable NICs of the network (it has 1); a is taken by pod x/y',
+      'lacks 2 usable NICs of the network (only 1 there); a is taken by pod x/y',
     ],
     [
       'cannot be had by name',

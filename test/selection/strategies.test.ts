@@ -132,7 +132,7 @@ describe('attach policies, through the real API server, scheduler and leader', f
     expect(message).to.contain('big lacks 900Gbps (7 NICs with 860Gbps left)');
     expect(message).to.contain('small lacks 900Gbps (2 NICs with 35Gbps left)');
     expect((await refusal(create('never', 'plain', { nics: 9 }))).message).to.contain(
-      'big lacks 9 usable NICs of the network (it has 7)',
+      'big lacks 9 usable NICs of the network (only 7 there)',
     );
     expect((await refusal(create('never', 'perf', { target: 'fast' }))).message).to.contain('MNN_CNI_ARGS_INVALID');
   });
@@ -147,7 +147,7 @@ describe('attach policies, through the real API server, scheduler and leader', f
     );
     expect(nicsOf(pod)).to.deep.equal(['eth1=0', 'eth2=0']);
     expect(await eventOf('lenient', 'NetworksShort', 'best effort')).to.equal(
-      'best effort: network plain: node small lacks 9 usable NICs of the network (it has 2)',
+      'best effort: network plain: node small lacks 9 usable NICs of the network (only 2 there)',
     );
   });
 
