@@ -11,7 +11,7 @@ import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import type { Netlink } from '../netlink/netlink.ts';
+import type { LinkGet, Netlink } from '../netlink/netlink.ts';
 import { isEnding, type PodSource } from '../pods/podSource.ts';
 import { type AddressSpace, type Found, foundOf } from './found.ts';
 
@@ -79,10 +79,12 @@ export class Inspector implements Runnable {
     for (const entry of entries) {
       if (entry.state !== 'done' || namespaceIdentity(entry.netns) !== entry.netnsId) return undefined;
       if (entry.pool === undefined) continue;
-      const [links, addresses] = await netlink.run(entry.netns, [
-        { op: 'link.list' },
+      const gets = entry.links.map(({ name }): LinkGet => ({ op: 'link.get', dev: name, ignore: ['ENODEV'] }));
+      const [addresses, ...there] = await netlink.run(entry.netns, [
         { op: 'address.list', most: mostAddresses },
+        ...gets,
       ]);
+      const links = there.filter(link => link !== null);
       if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return undefined;
       found.push(foundOf(entry, { links, addresses }, spaceOf(view, entry.network)));
     }
