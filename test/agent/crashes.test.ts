@@ -1,18 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { dieAtVariable, steps } from '../../agent/base/steps.ts';
+import { steps } from '../../agent/base/steps.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { ipPools } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import type { Host } from './host.ts';
+import { type Aftermath, aftermaths, cleanUp, killedDuring } from './killed.ts';
 import { networkSpec } from './networks.ts';
-import { linkNames, multusConfig, resultOf, Sandbox } from './sandbox.ts';
+import { linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
-
-/** What a call may find after a crash: the same sandbox, or one whose namespace is gone. */
-const aftermaths = ['DEL', 'the next ADD', 'GC', 'DEL without its namespace'] as const;
-type Aftermath = (typeof aftermaths)[number];
 
 const network = 'fragile';
 const withoutDelegates = (step: string): boolean => !/delegate|ipam|moved/.test(step);
@@ -59,29 +56,11 @@ describe('agent: killed at every step', function () {
     };
   }
 
-  async function dieDuring(work: () => Promise<{ exitCode: number | null }>, step: string): Promise<void> {
-    await host.stopAgent('SIGKILL');
-    await host.startAgent({ [dieAtVariable]: step });
-    expect((await work()).exitCode, `${step}: the agent was there to the end`).not.to.equal(0);
-    await host.startAgent();
-  }
-
-  async function cleanUp(sandbox: Sandbox, config: object, aftermath: Aftermath): Promise<void> {
-    if (aftermath === 'DEL without its namespace') sandbox.namespace[Symbol.dispose]();
-    if (aftermath === 'the next ADD') {
-      const result = resultOf(await sandbox.call('ADD', config));
-      expect(sandbox.links()).to.deep.equal(['net1-0', 'net1-1']);
-      expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
-    }
-    if (aftermath === 'GC') {
-      const valid = [{ containerID: bystander.containerId, ifname: 'net1' }];
-      const gc = { ...config, cniVersion: '1.1.0', 'cni.dev/valid-attachments': valid };
-      expect(await sandbox.call('GC', gc)).to.include({ exitCode: 0, stdout: '' });
-    } else {
-      await sandbox.del(config);
-    }
-    if (sandbox.namespace.exists) expect(sandbox.links()).to.deep.equal([]);
-  }
+  const links = ['net1-0', 'net1-1'];
+  const afterwards = (sandbox: Sandbox, config: object, aftermath: Aftermath): Promise<void> => {
+    const valid = [{ containerID: bystander.containerId, ifname: 'net1' }];
+    return cleanUp(sandbox, config, aftermath, { links, valid });
+  };
 
   async function expectNothingLeft(name: string): Promise<void> {
     await site.removePod(name);
@@ -99,8 +78,8 @@ describe('agent: killed at every step', function () {
         const name = `${step}-${aftermath}`.toLowerCase().replaceAll(/[^a-z]+/g, '-');
         const config = await multusConfig(site, network);
         using sandbox = await Sandbox.make(site, host, name);
-        await dieDuring(() => sandbox.call('ADD', config), step);
-        await cleanUp(sandbox, config, aftermath);
+        await killedDuring(host, () => sandbox.call('ADD', config), step);
+        await afterwards(sandbox, config, aftermath);
         await expectNothingLeft(name);
       });
     }
@@ -113,8 +92,8 @@ describe('agent: killed at every step', function () {
         const config = await multusConfig(site, network);
         using sandbox = await Sandbox.make(site, host, name);
         await sandbox.add(config);
-        await dieDuring(() => sandbox.call('DEL', config), step);
-        await cleanUp(sandbox, config, aftermath);
+        await killedDuring(host, () => sandbox.call('DEL', config), step);
+        await afterwards(sandbox, config, aftermath);
         await expectNothingLeft(name);
       });
     }

@@ -2,7 +2,6 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { dieAtVariable } from '../../agent/base/steps.ts';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { blocks } from '../system/pages.ts';
@@ -184,30 +183,4 @@ describe('agent: other plugins as delegates', function () {
   describe('NICs that go into pods', () => {
     movedNics(() => site);
   });
-
-  for (const step of [
-    'add.delegate.noted:2',
-    'add.delegate.called:1',
-    'add.delegate.called:2',
-    'add.noted',
-    'add.pod',
-    'del.pod',
-    'del.ipam:1',
-    'del.ipam:2',
-    'del.forgotten',
-  ]) {
-    it(`an agent killed at ${step} leaves nothing that DEL does not find`, async () => {
-      const config = await multusConfig(site, 'leased', { cniArgs: { nics: 2 } });
-      using sandbox = await Sandbox.make(site, host, `killed-${step.replaceAll(/[.:]/g, '-')}`);
-      if (step.startsWith('del')) await sandbox.add(config);
-      await host.stopAgent('SIGKILL');
-      await host.startAgent({ [dieAtVariable]: step });
-      const ending = await sandbox.call(step.startsWith('del') ? 'DEL' : 'ADD', config);
-      expect(ending.exitCode).not.to.equal(0);
-      await host.startAgent();
-      await sandbox.del(config);
-      expect(leaseFiles()).to.deep.equal([]);
-      expect(sandbox.links()).to.deep.equal([]);
-    });
-  }
 });
