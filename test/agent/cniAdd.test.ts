@@ -1,7 +1,7 @@
 /**
  * The CNI specification, line by line, by the real executable and agent: its section 2 "ADD", and calls at once. What other tests show already:
- *  19         attach.test: "an interface that something else made is refused and left alone", delegates.test: "what was made before a delegate
- *             failed is taken away again", withoutMultus.test: "is all or nothing in a chained call"
+ *  19         attach.test: "an interface that something else made is refused and left alone", delegateFailures.test: "what was made before a
+ *             delegate failed is taken away again", withoutMultus.test: "is all or nothing in a chained call"
  *  20         decisions.test: "honours nics and masters of cni-args, and the asked address"
  *  35         attach.test: "serves many sandboxes at once, with distinct addresses"; one at a time for one container: serial.test
  */
@@ -48,7 +48,8 @@ describe('agent: ADD as the CNI specification has it', function () {
           .to.contain('192.0.2.0/24')
           .and.contain('metric 7')
           .and.contain('mtu 1400')
-          .and.contain('advmss 1300');
+          .and.contain('advmss 1300')
+          .and.contain('scope site');
         const again = { ...call, prevResult: result };
         expect(await sandbox.call('CHECK', again, over)).to.deep.equal({ exitCode: 0, stdout: '', stderr: '' });
         for (let i = 0; i < 2; i++) {

@@ -69,7 +69,7 @@ export const dualStack: MultiNicNetworkSpec = {
 };
 
 /** Of spec.ipam.routes, with all that CNI 1.1 knows of a route. */
-export const fullRoute = { dst: '192.0.2.0/24', mtu: 1400, advmss: 1300, priority: 7, table: 1007 };
+export const fullRoute = { dst: '192.0.2.0/24', mtu: 1400, advmss: 1300, priority: 7, table: 1007, scope: 200 };
 
 /** A pod's annotations that select the networks. */
 export function selecting(...networks: object[]): Record<string, string> {

@@ -3,7 +3,8 @@
  *  9          attach.test: "DEL succeeds when the namespace is gone, and takes the host's part away"
  *  25         releases.test: "can be taken away while the API server is away", shim.test: "says so to every verb with its code…"
  *  27         attach.test: "CHECK names what was changed"
- *  28, 33     delegates.test: "an IPAM plugin gives each NIC its address…", "STATUS and GC of CNI 1.1 reach the plugins…"
+ *  23         delegateCrashes.test: "an IPAM plugin, …: DEL without its namespace leaves nothing", decisions.test: "… released when the pod is gone"
+ *  28, 33     delegates.test: "an IPAM plugin gives each NIC its address…", delegateStatusGc.test: "STATUS and GC of CNI 1.1 reach the plugins…"
  *  30         releases.test: "goes with GC where the runtime does not know it"
  */
 import { readlinkSync, statSync } from 'node:fs';
