@@ -5,6 +5,7 @@ import { parseRecord, stateOf } from '../../core/pool/record.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, namespaces, type Pod, pods } from '../../kube/api/resources.ts';
+import { bindPod } from '../../test/bindPod.ts';
 import { type Cluster, startCluster } from '../../test/cluster/index.ts';
 import { eventually } from '../../test/eventually.ts';
 import { applyManifests, definitionCrd } from '../../test/system/apply.ts';
@@ -112,10 +113,7 @@ export class AdmissionSite implements AsyncDisposable {
   }
 
   async #bindOnce(namespace: string, name: string, turn: number): Promise<void> {
-    const target = { apiVersion: 'v1', kind: 'Node', name: hostName(turn % this.#nodes) };
-    await this.client.createSubresource(pods, { namespace, name }, 'binding', {
-      ...{ apiVersion: 'v1', kind: 'Binding', metadata: { name }, target },
-    });
+    await bindPod(this.client, { namespace, name }, hostName(turn % this.#nodes));
   }
 
   /** What admission gave the bound pod: its label, and how many addresses. */

@@ -144,17 +144,6 @@ export class KubeClient implements AsyncDisposable {
     });
   }
 
-  /** POST to a subresource, for example a pod's `binding` or `eviction`. */
-  async createSubresource<Answer>(
-    resource: Resource,
-    ref: ObjectRef,
-    subresource: string,
-    body: object,
-    options: WriteOptions = {},
-  ): Promise<Answer> {
-    return this.request('POST', pathOf(resource, ref, subresource), { ...options, query: writeQuery(options), body });
-  }
-
   /** Replaces an object; a conflict if its resourceVersion is given and no longer the stored one. */
   async update<T extends KubeObject>(
     resource: Resource<T>,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound, TransportError } from '../../kube/api/errors.ts';
 import { type Pod, pods } from '../../kube/api/resources.ts';
+import { bindPod } from '../bindPod.ts';
 import { addressesOf, podOf } from '../webhook/support.ts';
 
 export interface StormPlace {
@@ -80,11 +81,7 @@ export class Storm {
     const { namespace } = this.#place;
     await this.#persist(() => this.#client.create(pods, podOf({ namespace, name, spec: byHand })), isAlreadyExists);
     this.created++;
-    const binding = { metadata: { name }, target: { apiVersion: 'v1', kind: 'Node', name: node } };
-    await this.#persist(
-      () => this.#client.createSubresource(pods, { namespace, name }, 'binding', binding),
-      isConflict,
-    );
+    await this.#persist(() => bindPod(this.#client, { namespace, name }, node), isConflict);
     const pod = await this.#persist(() => this.#client.get(pods, { namespace, name }));
     if (pod) this.#look(pod);
   }

@@ -9,7 +9,7 @@ import {
   isRetryable,
   TransportError,
 } from '../../kube/api/errors.ts';
-import { leases, namespaces, nodes, type Pod, pods } from '../../kube/api/resources.ts';
+import { leases, namespaces, type Pod, pods } from '../../kube/api/resources.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';
 import { compact, createLeases, lease } from './support.ts';
 
@@ -125,23 +125,15 @@ describe('KubeClient, against a real API server', function () {
     expect(metadata.labels).to.include({ b: '2', c: '3' }).and.to.not.have.property('a');
   });
 
-  it('writes subresources: a binding puts the pod on its node', async () => {
-    await client.create(nodes, { metadata: { name: 'node-1' } });
-    const pod: Pod = {
-      metadata: { name: 'bound', namespace: 'default' },
+  it('writes the status, and nothing but the status', async () => {
+    const pod = await client.create<Pod>(pods, {
+      metadata: { name: 'runs', namespace: 'default' },
       spec: { containers: [{ name: 'c', image: 'none' }] },
-    };
-    await client.create(pods, pod);
-    await client.createSubresource(pods, pod.metadata, 'binding', {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name: 'bound' },
-      target: { kind: 'Node', name: 'node-1' },
     });
-    const bound = await client.get(pods, pod.metadata);
-    expect(bound.spec?.nodeName).to.equal('node-1');
-    bound.status = { ...bound.status, phase: 'Running' };
-    expect((await client.updateStatus(pods, bound)).status?.phase).to.equal('Running');
+    const changed = { ...pod, spec: { ...pod.spec!, schedulerName: 'another' }, status: { phase: 'Running' } };
+    const { spec, status } = await client.updateStatus(pods, changed);
+    expect(status?.phase).to.equal('Running');
+    expect(spec).to.deep.equal(pod.spec);
   });
 
   it('watches from a version on, and fails with 410 from a forgotten one', async () => {

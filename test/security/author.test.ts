@@ -13,6 +13,7 @@ import type { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
 import * as resources from '../../kube/api/resources.ts';
 import type { Resource } from '../../kube/api/types.ts';
+import { bindingOf, bindPod } from '../bindPod.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { addressesOf, attachmentsOf, elementsOf, podOf, recordsOf, refusal } from '../webhook/support.ts';
@@ -46,13 +47,8 @@ describe('security: the author of pods', function () {
   const ofPod = async (network: string, { metadata: { uid } }: resources.Pod) =>
     (await recordsOf(admin, network)).filter(({ podUID }) => podUID === uid);
   const read = (name: string, where = namespace) => admin.get(pods, { namespace: where, name });
-  const bind = async (name: string, more: object = {}, where = namespace): Promise<resources.Pod> => {
-    const binding = { metadata: { name, namespace: where, ...more }, target: { kind: 'Node', name: 'fake-1' } };
-    await binder.createSubresource(pods, { name, namespace: where }, 'binding', {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      ...binding,
-    });
+  const bind = async (name: string, where = namespace): Promise<resources.Pod> => {
+    await bindPod(binder, { namespace: where, name }, 'fake-1');
     return read(name, where);
   };
   /** What a forger would like to have: an attachment of the network, at another's address. */
@@ -135,14 +131,8 @@ describe('security: the author of pods', function () {
     for (const [i, path] of [`pods/unbound-0/binding`, 'bindings'].entries()) {
       const name = `unbound-${i}`;
       await author.create(pods, podOf({ namespace, name, spec: byHand, annotations: selecting({ name: 'routed' }) }));
-      const binding = {
-        ...{ apiVersion: 'v1', kind: 'Binding', target: { kind: 'Node', name: 'fake-2' } },
-        metadata: {
-          name,
-          namespace,
-          annotations: { ...forged('routed', '10.200.64.99/18'), [annotation.reservation]: 'x' },
-        },
-      };
+      const annotations = { ...forged('routed', '10.200.64.99/18'), [annotation.reservation]: 'x' };
+      const binding = bindingOf(name, 'fake-2', annotations);
       const post = (client: KubeClient) =>
         client.request('POST', `/api/v1/namespaces/${namespace}/${path}`, { body: binding });
       expect((await refusal(post(author))).status).to.equal(403);
@@ -181,7 +171,7 @@ describe('security: the author of pods', function () {
     const labels = { [label.injected]: 'true' };
     const before = await recordsOf(admin, 'routed');
     await author.create(pods, podOf({ namespace: 'plain', name: 'stray', labels, annotations, spec: byHand }));
-    const pod = await bind('stray', {}, 'plain');
+    const pod = await bind('stray', 'plain');
     expect(await ofPod('routed', pod)).to.deep.equal([]);
     expect(await recordsOf(admin, 'routed')).to.deep.equal(before);
     const opened = { metadata: { labels: { [label.injection]: 'enabled' } } };

@@ -3,6 +3,7 @@ import { annotation } from '../../core/api/names.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { ApiError } from '../../kube/api/errors.ts';
 import { ipPools, pods } from '../../kube/api/resources.ts';
+import { bindPod } from '../bindPod.ts';
 import { podOf } from '../webhook/support.ts';
 import { createNetwork, namespacesOf, speeds, useSelectionSite } from './site.ts';
 
@@ -26,9 +27,8 @@ describe('promises of bandwidth, by two webhook processes at once', function () 
     }
     const answers = await Promise.all(
       wanted.map(async ({ namespace, name }) => {
-        const binding = { metadata: { name, namespace }, target: { kind: 'Node', name: 'big' } };
         try {
-          await client.createSubresource(pods, { namespace, name }, 'binding', binding);
+          await bindPod(client, { namespace, name }, 'big');
           return 'bound';
         } catch (error) {
           if (error instanceof ApiError) return error.message;

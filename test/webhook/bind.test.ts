@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { annotation, extendedResourceName, label } from '../../core/api/names.ts';
 import { cidrs, events, mutatingWebhookConfigurations, type Pod, pods } from '../../kube/api/resources.ts';
+import { bindingOf, bindPod } from '../bindPod.ts';
 import { eventually } from '../eventually.ts';
 import { installWebhooks, webhookConfigurations } from '../system/webhookConfigurations.ts';
 import { createNetwork } from './networks.ts';
@@ -31,14 +32,8 @@ describe('binding, through the real API server and scheduler', () => {
     await createNamespace(client, namespace);
   });
 
-  const binding = (name: string, node: string, more: object = {}) => ({
-    apiVersion: 'v1',
-    kind: 'Binding',
-    metadata: { name, namespace, ...more },
-    target: { apiVersion: 'v1', kind: 'Node', name: node },
-  });
-  const bind = (name: string, node: string, more: object = {}) =>
-    running().client.createSubresource(pods, { name, namespace }, 'binding', binding(name, node, more));
+  const bind = (name: string, node: string, options = {}) =>
+    bindPod(running().client, { name, namespace }, node, options);
   const read = (name: string): Promise<Pod> => running().client.get(pods, { name, namespace });
   const recordsFor = async (pod: Pod) =>
     (await recordsOf(running().client, 'train')).filter(({ podUID }) => podUID === pod.metadata.uid);
@@ -110,8 +105,7 @@ describe('binding, through the real API server and scheduler', () => {
   it('reserves nothing in a dry run, and still shows what it would take', async () => {
     const { client, webhook } = running();
     await client.create(pods, podOf({ namespace, name: 'dry', spec: byHand }));
-    const path = { name: 'dry', namespace };
-    await client.createSubresource(pods, path, 'binding', binding('dry', 'fake-1'), { dryRun: true });
+    await bind('dry', 'fake-1', { dryRun: true });
     const pod = await read('dry');
     expect(pod.spec?.nodeName ?? '').to.equal('');
     expect(await recordsFor(pod)).to.deep.equal([]);
@@ -123,7 +117,7 @@ describe('binding, through the real API server and scheduler', () => {
   it('serves the legacy resource, and a Binding that does not say the UID', async () => {
     const { client } = running();
     const created = await client.create(pods, podOf({ namespace, name: 'legacy', spec: byHand }));
-    await client.request('POST', `/api/v1/namespaces/${namespace}/bindings`, { body: binding('legacy', 'fake-2') });
+    await client.request('POST', `/api/v1/namespaces/${namespace}/bindings`, { body: bindingOf('legacy', 'fake-2') });
     const pod = await read('legacy');
     expect(pod.spec?.nodeName).to.equal('fake-2');
     expect(attachmentsOf(pod)).to.have.length(2);
@@ -155,11 +149,10 @@ describe('binding, through the real API server and scheduler', () => {
   it('gives the same addresses again when a bind is repeated', async () => {
     const { client, webhook } = running();
     const created = await client.create(pods, podOf({ namespace, name: 'again', spec: byHand }));
-    const path = { name: 'again', namespace };
     await bind('again', 'fake-3');
     const [before] = await recordsFor(created);
     // The pod is bound: the webhook is called before the API server finds that out.
-    const late = await refusal(client.createSubresource(pods, path, 'binding', binding('again', 'fake-3')));
+    const late = await refusal(bind('again', 'fake-3'));
     expect(late.status).to.equal(409);
     const after = await recordsFor(created);
     expect(after).to.deep.equal([before]);
@@ -182,10 +175,9 @@ describe('binding, through the real API server and scheduler', () => {
     const page = await client.get(cidrs, { name: 'fresh-0' });
     await client.delete(cidrs, page.metadata);
     await client.create(pods, podOf({ namespace: 'fresh', name: 'early', spec: byHand }));
-    const binding = { metadata: { name: 'early' }, target: { kind: 'Node', name: 'fake-1' } };
-    const bind = client.createSubresource(pods, { namespace: 'fresh', name: 'early' }, 'binding', binding);
+    const binding = bindPod(client, { namespace: 'fresh', name: 'early' }, 'fake-1');
     await client.create(cidrs, { ...page, metadata: { name: 'fresh-0' } });
-    await bind;
+    await binding;
     expect(attachmentsOf(await client.get(pods, { namespace: 'fresh', name: 'early' }))).to.have.length(2);
   });
 
@@ -225,8 +217,7 @@ describe('binding, through the real API server and scheduler', () => {
       const path = { namespace: 'waiting', name };
       const annotations = { [annotation.ourNetworks]: networks };
       await client.create(pods, podOf({ ...path, annotations, spec: byHand }));
-      const target = { metadata: { name }, target: { kind: 'Node', name: 'fake-1' } };
-      return client.createSubresource(pods, path, 'binding', target);
+      return bindPod(client, path, 'fake-1');
     };
     const fitting = ['a', 'b', 'c', 'd', 'e', 'f'];
     await Promise.all(fitting.map(name => bindNew(name, 'roomy,narrow')));
