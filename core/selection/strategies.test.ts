@@ -184,7 +184,12 @@ describe('strategy topology', () => {
     ],
     ['chooses among the NICs that the pod names', nics, { ...beside(0), masters: ['c', 'a', 'b'], count: 1 }, 'b'],
     ['keeps the order of the NICs that the pod names', nics, { ...beside(0), masters: ['c', 'a', 'b'] }, 'c a b'],
-    ['refuses more than there is', nics, { ...beside(0), count: 5 }, 'lacks 5 usable NICs of the network (only 4 there)'],
+    [
+      'refuses more than there is',
+      nics,
+      { ...beside(0), count: 5 },
+      'lacks 5 usable NICs of the network (only 4 there)',
+    ],
     [
       'grants best effort',
       nics,

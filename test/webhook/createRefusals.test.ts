@@ -50,7 +50,7 @@ describe('creating pods that get nothing, through the real API server', () => {
     [
       'more NICs than any node has',
       networks([{ name: 'strict', 'cni-args': { nics: 3 } }]),
-      /MNN_NO_NODE_FITS: network strict: .*fake-1, fake-2, fake-3 lack 3 usable NICs of the network \(it has 2\)/,
+      /MNN_NO_NODE_FITS: network strict: .*fake-1, fake-2, fake-3 lack 3 usable NICs of the network \(only 2 there\)/,
     ],
     [
       'a NIC that no node has',
