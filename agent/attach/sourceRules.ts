@@ -3,7 +3,7 @@ import { parseAddress } from '../../core/net/address.ts';
 import { compareCidrs, contains, formatCidr, type IpCidr, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { type CheckpointEntry, type CheckpointLink, hopsOf } from '../checkpoint/entry.ts';
-import type { NextHop, Op, RouteChange } from '../netlink/types.ts';
+import type { NextHop, Op, RouteChange, RuleInfo } from '../netlink/types.ts';
 import { type Attachment, hostAddress } from './attachment.ts';
 import { byHost, linkLocal, type PodRoute, withHops } from './podRoutes.ts';
 import { railAddresses } from './rails.ts';
@@ -129,6 +129,16 @@ export function removeRuleOps(rules: readonly { from: string; table: number }[])
     priority: rulePriority,
     ignore: ['ENOENT'],
   }));
+}
+
+/** Those of the pod's rules that were made for the links, known by their tables where nothing is recorded of them. */
+export function rulesOfLinks(found: readonly RuleInfo[], links: readonly string[]): Op[] {
+  const tables = new Set(links.map(tableOf));
+  return found
+    .filter(({ priority, table }) => priority === rulePriority && tables.has(table))
+    .map(({ family, from, table, priority }): Op => {
+      return { op: 'rule.del', family, ...(from !== undefined && { from }), table, priority, ignore: ['ENOENT'] };
+    });
 }
 
 /** A table of the pod's namespace, the same for the same link name: far from those that people and other plugins number by hand. */

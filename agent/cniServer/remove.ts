@@ -2,6 +2,7 @@ import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
 import { isInterfaceName, linkName } from '../../core/net/interfaceName.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
+import { rulesOfLinks } from '../attach/sourceRules.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
 import { type LinkInfo, type Netlink, NetlinkError } from '../netlink/netlink.ts';
@@ -42,16 +43,17 @@ const podKinds = new Set(['ipvlan', 'macvlan', 'veth']);
 
 /**
  * Without an entry (its file was lost) the links are known by what only this agent makes: a first one that has the attachment's name, mostly as an
- * alternative, and those of its kind that are numbered after it. A namespace that is gone has nothing to remove.
+ * alternative, and those of its kind that are numbered after it; their rules by their tables. A namespace that is gone has nothing to remove.
  */
 async function removeUnknown(netlink: Netlink, netns: string, ifname: string): Promise<void> {
   if (namespaceIdentity(netns) === undefined || sameNamespace(netns, ownNamespace)) return;
   try {
-    const ours = numberedLinks(await netlink.one(netns, { op: 'link.list' }), ifname);
-    await netlink.run(
-      netns,
-      ours.map(dev => ({ op: 'link.del' as const, dev, ignore: ['ENODEV'] as const })),
-    );
+    const [links, rules] = await netlink.run(netns, [{ op: 'link.list' }, { op: 'rule.list' }]);
+    const ours = numberedLinks(links, ifname);
+    await netlink.run(netns, [
+      ...rulesOfLinks(rules, ours),
+      ...ours.map(dev => ({ op: 'link.del' as const, dev, ignore: ['ENODEV'] as const })),
+    ]);
   } catch (error) {
     if (!(error instanceof NetlinkError) || !error.namespaceGone) throw error;
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../eventually.ts';
 import { chainedConfig, emptyResult, selecting } from './cniCalls.ts';
+import { spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
 import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
@@ -20,6 +21,9 @@ describe('agent: its state folder in trouble', function () {
     host = site.hosts[0]!;
     state = join(host.folder, 'state');
     await site.addNetwork('kept', networkSpec({ type: 'ptp', vlanMode: 'l3' }, 241));
+    const answer = `'{"cniVersion":"1.0.0","ips":[{"address":"198.51.100.1'"\${CNI_IFNAME##*-}"'/24"}]}'`;
+    writeFileSync(join(host.ownPlugins, 'numbering'), `#!/bin/sh\necho ${answer}\n`, { mode: 0o755 });
+    await site.addNetwork('shared', spec({ type: 'numbering' }, {}));
   });
   after(() => site[Symbol.asyncDispose]());
 
@@ -32,6 +36,8 @@ describe('agent: its state folder in trouble', function () {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k,mode=700', 'tmpfs', attachments]);
     try {
       await host.startAgent();
+      using before = await Sandbox.make(site, host, 'before-full');
+      const made = await before.add(config);
       const filler = join(attachments, 'filler');
       writeFileSync(filler, 'x');
       execFileSync('sh', ['-c', `cat /dev/zero > ${filler} 2> /dev/null || true`]);
@@ -39,8 +45,12 @@ describe('agent: its state folder in trouble', function () {
       const { code, details } = errorOf(await sandbox.call('ADD', config));
       expect([code, /^MNN_\w+/.exec(details)?.[0]]).to.deep.equal([5, 'MNN_CHECKPOINT']);
       expect(sandbox.links()).to.deep.equal([]);
-      expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
       await sandbox.del(config);
+      expect(await before.check(config, made)).to.include({ exitCode: 0, stdout: '' });
+      await before.del(config);
+      expect(before.links()).to.deep.equal([]);
+      expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
+      expect(readdirSync(attachments)).to.deep.equal(['filler']);
       rmSync(filler);
       await sandbox.add(config);
       await sandbox.del(config);
@@ -80,14 +90,32 @@ describe('agent: its state folder in trouble', function () {
         expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
       };
       await sandbox.add(config, ifname);
-      await host.stopAgent('SIGKILL');
-      const [file = ''] = readdirSync(join(state, 'attachments'));
-      writeFileSync(join(state, 'attachments', file), '{"version":1,"state":"do');
-      await host.startAgent();
+      await tear();
       expect(host.log).to.contain('a file is not whole');
       await del();
       await sandbox.add(config, ifname);
       await del();
     });
+  }
+
+  it('a torn file of links that share a subnet: DEL leaves no rule, and ADD works again', async () => {
+    const config = await multusConfig(site, 'shared', { cniArgs: { nics: 2 } });
+    using sandbox = await Sandbox.make(site, host, 'torn-shared');
+    await sandbox.add(config);
+    await tear();
+    await sandbox.del(config);
+    expect(sandbox.links()).to.deep.equal([]);
+    expect(sandbox.namespace.ip('rule').trim().split('\n')).to.have.length(3);
+    const result = await sandbox.add(config);
+    expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    await sandbox.del(config);
+  });
+
+  /** Of the one attachment that there is the file, as a disk leaves it that loses what was written last. */
+  async function tear(): Promise<void> {
+    await host.stopAgent('SIGKILL');
+    const [file = ''] = readdirSync(join(state, 'attachments'));
+    writeFileSync(join(state, 'attachments', file), '{"version":1,"state":"do');
+    await host.startAgent();
   }
 });
