@@ -15,7 +15,7 @@ export function resultOf(
 ): CniResult {
   const { containerId, nics, dns } = attachment;
   const byName = new Map(links.map(link => [link.name, link]));
-  const inPod = nics.map(({ name }) => interfaceOf(attachment, name, byName.get(name), answers));
+  const inPod = nics.map(nic => interfaceOf(attachment, nic, byName.get(nic.name), answers));
   const onHost = entry.links.flatMap(({ name, hostEnd }) => [
     ...(hostEnd === undefined ? [] : [{ name: hostEnd, mac: ptpMac(containerId, name, 'host') }]),
     ...hostInterfacesOf(answers, name),
@@ -34,12 +34,14 @@ export function resultOf(
 /** Of a device without a netdev (bound to a user-space driver) only its plugin's answer is known. */
 function interfaceOf(
   { netns }: Attachment,
-  name: string,
+  { name, delegate }: AttachmentNic,
   link: LinkInfo | undefined,
   answers: Answers,
 ): ResultInterface {
   const told = podInterface(answers, name);
+  const pciID = delegate?.conf.deviceID;
   return {
+    ...(typeof pciID === 'string' && { pciID }),
     ...told,
     name,
     mac: link?.mac ?? told?.mac ?? '',

@@ -12,6 +12,14 @@ export interface NetworkStatus {
   default?: boolean;
   'default-route'?: string[];
   dns: Readonly<Record<string, unknown>>;
+  'device-info'?: DeviceInfo;
+}
+
+/** Device Information Specification 1.1.0, section 3, of a PCI device. */
+interface DeviceInfo {
+  type: 'pci';
+  version: '1.1.0';
+  pci: { 'pci-address': string };
 }
 
 /** The primary network's element, from the result of the plugins before. */
@@ -42,7 +50,7 @@ export function attachmentStatus(
   return result.interfaces.flatMap((item, index) => {
     if (item.sandbox === undefined) return [];
     const ips = result.ips.filter(ip => ip.interface === index).map(ip => withoutPrefix(ip.address));
-    const { name, mac, mtu } = item;
+    const { name, mac, mtu, pciID } = item;
     return [
       {
         name: `${namespace}/${network}`,
@@ -52,9 +60,14 @@ export function attachmentStatus(
         ...(mtu !== undefined && { mtu }),
         ...(index === 0 && defaultRoute.length > 0 && { 'default-route': [...defaultRoute] }),
         dns: result.dns,
+        ...(pciID !== undefined && { 'device-info': deviceInfo(pciID) }),
       },
     ];
   });
+}
+
+function deviceInfo(pciID: string): DeviceInfo {
+  return { type: 'pci', version: '1.1.0', pci: { 'pci-address': pciID } };
 }
 
 /** The annotation's text, laid out as Multus does. */

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
-import { hostInterfaces } from '../../kube/api/resources.ts';
+import { hostInterfaces, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { chainedConfig, emptyResult } from './cniCalls.ts';
 import { addVirtualFunctions, assignDevices } from './devices.ts';
 import type { Host } from './host.ts';
 import { writeMovingPlugin } from './movingPlugin.ts';
@@ -299,6 +300,28 @@ export function movedNics(at: () => Site): void {
       expect(await sandbox.call('CHECK', check, { ifname })).to.include({ stdout: '' });
     }
     for (const ifname of ['net1', 'net2']) expect((await sandbox.call('DEL', config, { ifname })).stdout).to.equal('');
+    plugin.forget();
+  });
+
+  it('without Multus the network-status names the device of each interface, as Multus has it', async () => {
+    const plugin = new ScriptedPlugin(host.ownPlugins, 'sriov', { cniVersion: '1.0.0' });
+    addVirtualFunctions(host, { '0000:7e:01.0': 'eth1' });
+    const selection = { [annotation.networks]: 'packets, moved' };
+    using sandbox = await Sandbox.make(site, host, 'told', selection);
+    assignDevices(host, sandbox.pod.metadata.uid!, { 'openshift.io/packets': { '-1': ['0000:7e:01.0'] } });
+    const config = chainedConfig('1.0.0', emptyResult);
+    await sandbox.add(config, 'eth0');
+    const text = await eventually('the status', async () => {
+      const pod = await site.client.get(pods, { namespace: 'default', name: 'told' });
+      return pod.metadata.annotations?.[annotation.networkStatus];
+    });
+    const status = JSON.parse(text) as { interface: string; 'device-info'?: object }[];
+    expect(status.slice(1, 3).map(one => [one.interface, one['device-info']])).to.deep.equal([
+      ['net1-0', { type: 'pci', version: '1.1.0', pci: { 'pci-address': '0000:7e:01.0' } }],
+      ['net2-0', undefined],
+    ]);
+    expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+    await site.removePod('told');
     plugin.forget();
   });
 
