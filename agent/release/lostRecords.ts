@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { interfaceNames, readNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
-import { isMultiNicError } from '../../core/errors.ts';
+import { type ErrorCode, isMultiNicError } from '../../core/errors.ts';
 import type { Network } from '../../core/network/network.ts';
 import { type Claimant, holderOf } from '../../core/pool/holder.ts';
 import { sleep } from '../../kube/api/deadline.ts';
@@ -19,11 +19,11 @@ import { isEnding, type PodSource } from '../pods/podSource.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 
 export interface LostRecordsOptions {
-  readonly checkpoint: Checkpoint;
-  readonly pods: PodSource;
-  readonly records: PoolRecords;
-  readonly view: ClusterView;
-  readonly store: PoolStore;
+  readonly checkpoint: Pick<Checkpoint, 'list' | 'get'>;
+  readonly pods: Pick<PodSource, 'byUid' | 'informer'>;
+  readonly records: Pick<PoolRecords, 'known'>;
+  readonly view: Pick<ClusterView, 'network' | 'nodeState' | 'synced'>;
+  readonly store: Pick<PoolStore, 'find' | 'allocate' | 'pages'>;
   readonly node: string;
   /** Nothing is left of the attachment any more. */
   readonly detached: (entry: CheckpointEntry) => void;
@@ -40,11 +40,19 @@ const doubtMs = 60_000;
 const calmMs = 3_600_000;
 const timeoutMs = 10_000;
 
+/** `hopeless`: others have the addresses, or the network has other ones by now. */
+type Outcome = 'recorded' | 'hopeless' | 'failed';
+
+const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MNN_ADDRESS_TAKEN', 'MNN_ADDRESS_OUTSIDE']);
+
 /** An attachment was looked for in a network's pools. */
 interface Look {
   readonly networkUid: string;
   readonly at: number;
+  readonly outcome: Outcome;
 }
+
+const neverLooked: Look = { networkUid: '', at: -Infinity, outcome: 'recorded' };
 
 /**
  * Puts back records of attachments that are there, where the pools have lost them: somebody has edited a pool or restored an older one, etcd was
@@ -64,61 +72,65 @@ export class LostRecords implements Runnable {
   async start(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const { pods, view } = this.#options;
-      if (pods.informer.hasSynced && view.synced()) await this.#sweep(signal);
+      if (pods.informer.hasSynced && view.synced()) await this.sweep(signal);
       await sleep(intervalMs, signal);
     }
   }
 
-  async #sweep(signal: AbortSignal): Promise<void> {
+  /** Looks once. */
+  async sweep(signal: AbortSignal): Promise<void> {
     const { checkpoint, view } = this.#options;
     const before = this.#looks;
     const looks = new Map<string, Look>();
     this.#looks = looks;
     for (const entry of [...checkpoint.list()]) {
-      const known = view.network(entry.network);
       if (signal.aborted) return;
-      if (entry.state !== 'done' || entry.pool === undefined || known?.state.network.ownAddresses !== true) continue;
-      const { network } = known.state;
+      if (entry.state !== 'done' || entry.pool === undefined) continue;
       const key = entryKey(entry);
-      const now = { networkUid: network.uid, at: performance.now() };
+      const known = view.network(entry.network);
+      if (known?.state.network.ownAddresses !== true) {
+        looks.set(key, before?.get(key) ?? neverLooked);
+        continue;
+      }
+      const { network } = known.state;
+      const now = { networkUid: network.uid, at: performance.now(), outcome: 'recorded' as const };
       // What this process has attached was in its page then.
       const isFresh = before !== undefined && !before.has(key) && network.nodeIndependent;
       const last = isFresh ? now : before?.get(key);
-      const isDone = this.#isDue(entry, network, last) && (await this.#look(entry, known));
-      looks.set(key, isDone ? now : (last ?? { ...now, at: -Infinity }));
+      if (this.#isDue(entry, network, last)) looks.set(key, { ...now, outcome: await this.#look(entry, known) });
+      else if (last) looks.set(key, last);
     }
   }
 
   #isDue(entry: CheckpointEntry, network: Network, last: Look | undefined): boolean {
     const { pods, records } = this.#options;
     if (!network.nodeIndependent && records.known(network, attachmentOf(entry))) return false;
-    const patienceMs = network.nodeIndependent && pods.byUid(entry.pod.uid) ? calmMs : doubtMs;
-    return last?.networkUid !== network.uid || performance.now() - last.at >= patienceMs;
+    if (last?.networkUid !== network.uid) return true;
+    const isCalm = last.outcome === 'recorded' && network.nodeIndependent && pods.byUid(entry.pod.uid) !== undefined;
+    return performance.now() - last.at >= (isCalm || last.outcome === 'hopeless' ? calmMs : doubtMs);
   }
 
-  /** @returns whether there is nothing more to do for a while */
-  async #look(entry: CheckpointEntry, known: KnownNetwork): Promise<boolean> {
+  async #look(entry: CheckpointEntry, known: KnownNetwork): Promise<Outcome> {
     const { pods, store, checkpoint, detached, logger, node } = this.#options;
     const pod = pods.byUid(entry.pod.uid);
     // Its addresses may have been released already.
-    if (pod && isEnding(pod)) return true;
+    if (pod && isEnding(pod)) return 'recorded';
     const { pool = '', network, ifname } = entry;
     const claimant = pod ? claimantOf(pod, ifname) : attachmentOf(entry);
     const about = { pool, network, ifname, pod: entry.pod };
     try {
-      if (await store.find(pool, holderOf(claimant), { interfaceName: ifname, timeoutMs })) return true;
-      if (checkpoint.get(entry.containerId, ifname) !== entry || !this.#isThere(entry)) return true;
+      if (await store.find(pool, holderOf(claimant), { interfaceName: ifname, timeoutMs })) return 'recorded';
+      if (checkpoint.get(entry.containerId, ifname) !== entry || !this.#isThere(entry)) return 'recorded';
       const nics = nicsOf(entry, pod);
       await grantAgain(this.#options, known, { node, claimant, nics }, { timeoutMs });
       logger.warn(about, 'no pool had the addresses of an attachment that is there: recorded again');
     } catch (error) {
-      const isFinal = isMultiNicError(error) && error.code !== 'MNN_DEADLINE';
-      logger[isFinal ? 'error' : 'warn']({ ...about, err: error }, 'an attachment that is there has no record');
-      return isFinal;
+      logger.warn({ ...about, err: error }, 'an attachment that is there has no record');
+      return isMultiNicError(error) && hopeless.has(error.code) ? 'hopeless' : 'failed';
     }
     // Whoever detached it meanwhile found nothing to release.
     if (checkpoint.get(entry.containerId, ifname) !== entry) detached(entry);
-    return true;
+    return 'recorded';
   }
 }
 

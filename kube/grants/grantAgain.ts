@@ -22,7 +22,7 @@ export type AttachedNic = Required<Pick<AllocatedNic, 'master' | 'addresses'>> &
  *   has been given one
  */
 export async function grantAgain(
-  { view, store }: { view: ClusterView; store: PoolStore },
+  { view, store }: { view: Pick<ClusterView, 'nodeState'>; store: Pick<PoolStore, 'allocate' | 'pages'> },
   known: KnownNetwork,
   { node: name, claimant, nics }: { node: string; claimant: Claimant; nics: readonly AttachedNic[] },
   options: PoolCallOptions,

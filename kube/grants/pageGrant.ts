@@ -27,7 +27,7 @@ const ofOnePage: ReadonlySet<string> = new Set(['MNN_POOL_FULL', 'MNN_POOL_UNREA
  * @throws MultiNicError those of PoolStore.allocate
  */
 export async function grantInPages(
-  store: PoolStore,
+  store: Pick<PoolStore, 'allocate' | 'pages'>,
   network: Network,
   { claimant, nics, ips = [], held = [] }: PageClaim,
   options: PoolCallOptions,
