@@ -24,6 +24,7 @@ export function readBundle(text: string): BundledCertificate[] {
   });
 }
 
+/** The bundle as it is stored: one PEM certificate after another. */
 export function formatBundle(bundle: readonly BundledCertificate[]): string {
   return bundle.map(({ pem }) => pem).join('');
 }

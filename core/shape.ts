@@ -19,6 +19,7 @@ export function orNull(shape: Shape): Shape {
   return (value, path) => (value === null ? undefined : shape(value, path));
 }
 
+/** A list whose elements all have the shape. */
 export function listOf(item: Shape): Shape {
   return (value, path) => {
     if (!Array.isArray(value)) return `${path} is not a list`;
@@ -36,6 +37,7 @@ function sizeOf(value: unknown): number {
   return isRecord(value) ? Object.keys(value).length : 0;
 }
 
+/** An object whose values all have the shape, whatever the keys. */
 export function mapOf(item: Shape): Shape {
   return (value, path) => {
     if (!isRecord(value)) return `${path} is not an object`;

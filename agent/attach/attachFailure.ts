@@ -95,6 +95,7 @@ function noKind(type: string): string {
   return `the kernel of this node has no ${type}: modprobe ${type}, or another spec.plugin.type such as ptp`;
 }
 
+/** A call whose CNI_NETNS leads to no network namespace. */
 export function noNamespace(netns: string): CniError {
   return cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} is not a network namespace`);
 }

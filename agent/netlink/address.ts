@@ -7,6 +7,7 @@ import { scopeName, scopeNumber } from './names.ts';
 import { formatNetwork, parseNetwork } from './text.ts';
 import type { AddressAdd, AddressInfo, AddressList, Scope } from './types.ts';
 
+/** Asks for all addresses, or those of one family. */
 export function writeAddressDump(writer: Writer, sequence: number, op: AddressList): void {
   writeMessage(writer, { type: RTM.GETADDR, flags: NLM_F.REQUEST | NLM_F.DUMP, sequence }, () => {
     writeAddressHeader(writer, { family: afOf(op.family) });

@@ -22,6 +22,7 @@ export function* eachAttribute(bytes: Buffer): Generator<[type: number, value: B
   }
 }
 
+/** All attributes of a message or nest. */
 export function parseAttributes(bytes: Buffer): Attributes {
   return new Map(eachAttribute(bytes));
 }
@@ -45,6 +46,7 @@ export function readText(attributes: Attributes, type: number): string | undefin
   return value === undefined ? undefined : zeroTerminated(value);
 }
 
+/** Text up to its first NUL, or to its end where it has none. */
 export function zeroTerminated(value: Buffer): string {
   const end = value.indexOf(0);
   return value.toString('utf8', 0, end === -1 ? value.length : end);

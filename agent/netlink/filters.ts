@@ -5,6 +5,7 @@ export function keepsAddress(op: AddressList, dev: number | undefined, item: Add
   return matches(item.family, op.family) && matches(item.dev, dev);
 }
 
+/** Whether a route is one that the list asks for. @param dev index of the device that is asked for */
 export function keepsRoute(op: RouteList, dev: number | undefined, item: RouteInfo): boolean {
   return (
     matches(item.family, op.family) &&
@@ -14,6 +15,7 @@ export function keepsRoute(op: RouteList, dev: number | undefined, item: RouteIn
   );
 }
 
+/** Whether a rule is one that the list asks for. */
 export function keepsRule(op: RuleList, item: RuleInfo): boolean {
   return matches(item.family, op.family) && matches(item.table, op.table) && matches(item.protocol, op.protocol);
 }

@@ -43,10 +43,12 @@ export const routeTypes = names<RouteType>('type of route', {
 /** rtnetlink.h, RT_SCOPE_*. */
 const scopes = names<Exclude<Scope, number>>('scope', { global: 0, site: 200, link: 253, host: 254, nowhere: 255 });
 
+/** A route's or address's scope as the kernel has it. */
 export function scopeNumber(scope: Scope): number {
   return typeof scope === 'number' ? scope : scopes.number(scope);
 }
 
+/** The scope of that number in words; the number itself where it has none. */
 export function scopeName(number: number): Scope {
   return scopes.word(number) ?? number;
 }

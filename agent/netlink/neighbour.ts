@@ -8,6 +8,7 @@ import type { NeighbourChange } from './types.ts';
 
 const flags = NLM_F.REQUEST | NLM_F.ACK | NLM_F.CREATE | NLM_F.REPLACE;
 
+/** Adds or replaces a permanent neighbour. */
 export function writeNeighbourChange(writer: Writer, sequence: number, op: NeighbourChange, context: Context): void {
   const address = parseAddress(op.address);
   writeMessage(writer, { type: RTM.NEWNEIGH, flags, sequence }, () => {

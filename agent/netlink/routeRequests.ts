@@ -28,6 +28,7 @@ export function writeRouteDump(writer: Writer, sequence: number, op: RouteList, 
   });
 }
 
+/** Adds, replaces or deletes a route. */
 export function writeRouteChange(writer: Writer, sequence: number, op: RouteChange, context: Context): void {
   const dst = parseNetwork(op.dst);
   const table = op.table ?? mainTable;

@@ -7,6 +7,7 @@ import type { RuleChange, RuleInfo, RuleList } from './types.ts';
 
 const change = NLM_F.REQUEST | NLM_F.ACK;
 
+/** Asks for all rules, or those of one family. */
 export function writeRuleDump(writer: Writer, sequence: number, op: RuleList): void {
   writeMessage(writer, { type: RTM.GETRULE, flags: NLM_F.REQUEST | NLM_F.DUMP, sequence }, () => {
     writeRuleHeader(writer, { family: afOf(op.family) });

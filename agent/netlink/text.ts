@@ -71,6 +71,7 @@ export function parseMac(text: string): Uint8Array {
   return Uint8Array.from(text.split(':'), byte => Number.parseInt(byte, 16));
 }
 
+/** The inverse of {@link parseMac}. */
 export function formatMac(bytes: Buffer): string {
   return bytes.toString('hex').replaceAll(/..(?!$)/g, '$&:');
 }

@@ -21,6 +21,7 @@ export interface ClusterParts {
   readonly events: EventRecorder;
 }
 
+/** Makes the parts that know the cluster. Nothing runs before their start(). */
 export function clusterParts({ client, logger, options, informers: observer }: AgentSetup): ClusterParts {
   const node = options.nodeName;
   const inform = <T extends KubeObject>(resource: Resource<T>, transform?: (object: T) => T): Informer<T> =>

@@ -38,6 +38,7 @@ export function injectedPods(client: KubeClient, logger: Logger): Informer<Pod, 
   });
 }
 
+/** What the leader goes by when it frees a pod's addresses. */
 export function fateOf({ metadata, spec, status }: Pod): PodFate {
   const { namespace = '', name } = metadata;
   const node = spec?.nodeName ?? '';

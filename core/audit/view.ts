@@ -16,6 +16,7 @@ export interface AuditView extends AuditInput {
   byPod: ReadonlyMap<AuditedPod, readonly LiveRecord[]>;
 }
 
+/** Finds out which live records are of which pods. */
 export function viewOf(input: AuditInput): AuditView {
   const byUid = new Map(input.pods.map(pod => [pod.uid, pod]));
   const byReservation = new Map(
@@ -38,6 +39,7 @@ export function viewOf(input: AuditInput): AuditView {
   return { ...input, live, byPod };
 }
 
+/** All addresses of the NICs, without prefix lengths. */
 export function addressesOf(nics: readonly { addresses: readonly string[] }[]): string[] {
   return nics.flatMap(({ addresses }) => addresses.map(bareAddress));
 }
@@ -85,10 +87,12 @@ function onlySubnet({ interfaces: [first, ...more] }: AuditedNetwork): string | 
   return more.length === 0 ? first?.netAddress : undefined;
 }
 
+/** A pod in a finding. */
 export function podName({ namespace, name }: { namespace: string; name: string }): string {
   return `pod ${namespace}/${name}`;
 }
 
+/** A pool in a finding. */
 export function poolName({ name }: AuditedPool): string {
   return `ippool ${name}`;
 }

@@ -36,6 +36,7 @@ export function indexOf(interfaces: readonly InterfaceIndex[], position: NicPosi
   return interfaces.find(entry => isSamePosition(entry, position))?.index;
 }
 
+/** Whether both are the n-th NIC in the same host subnet. */
 export function isSamePosition(one: NicPosition, other: NicPosition): boolean {
   return one.netAddress === other.netAddress && one.ordinal === other.ordinal;
 }

@@ -24,6 +24,7 @@ export interface Capacity {
   podBits: number;
 }
 
+/** What the layout has room for; no addresses where it has more bits than an address. */
 export function capacityOf(layout: Layout): Capacity {
   const podBits = bitsOf(layout.subnet.family) - layout.subnet.prefix - layout.interfaceBits - layout.hostBits;
   const size = podBits >= 0 ? 1n << BigInt(podBits) : 0n;

@@ -10,10 +10,12 @@ export interface Finding {
   detail: string;
 }
 
+/** A finding for which the object is refused. */
 export function error(code: ErrorCode, path: string, detail: string): Finding {
   return { severity: 'error', code, path, detail };
 }
 
+/** A finding that is told, and refuses nothing. */
 export function warning(code: ErrorCode, path: string, detail: string): Finding {
   return { severity: 'warning', code, path, detail };
 }

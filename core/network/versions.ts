@@ -7,6 +7,7 @@ export function sameSpec(a: MultiNicNetwork | HostInterface, b: MultiNicNetwork 
   );
 }
 
+/** Whether two versions of a network have the same interface indexes. */
 export function sameInterfaces(a: MultiNicNetwork, b: MultiNicNetwork): boolean {
   return JSON.stringify(a.status?.interfaces) === JSON.stringify(b.status?.interfaces);
 }

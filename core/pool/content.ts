@@ -32,6 +32,7 @@ export function readPool(pool: IPPool | undefined, known: PoolContent = emptyPoo
   };
 }
 
+/** The inverse of {@link readPool}: the status as it is stored. */
 export function formatPool({ allocations, cursors, capacity }: PoolContent): IPPoolStatus {
   return {
     allocations: allocations.map(textOf),

@@ -20,6 +20,7 @@ export interface Holder {
   interfaces?: readonly string[];
 }
 
+/** The claimant as the pod that it is. */
 export function holderOf({ podUID: uid, name, namespace, reservation }: Claimant): Holder {
   return { uid, name, namespace, reservation };
 }

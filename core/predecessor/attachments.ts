@@ -16,6 +16,7 @@ export interface PodAttachment {
   addresses: string[];
 }
 
+/** Reads a pod of a cluster that is being imported. */
 export function importedPod(object: PodObject): ImportedPod {
   return { ...auditedPod(object), selections: selectionsOf(object.metadata.annotations?.[annotation.networks] ?? '') };
 }

@@ -7,6 +7,7 @@ export function readyCondition({ status }: Node): NodeCondition | undefined {
   return status?.conditions?.find(({ type }) => type === 'Ready');
 }
 
+/** Whether the node says that it is ready. */
 export function isReady(node: Node): boolean {
   return readyCondition(node)?.status === 'True';
 }

@@ -12,6 +12,7 @@ export type AuditFrame = Pick<AuditInput, 'networks' | 'nodes'>;
 /** A Node carries kilobytes of image names; pages of this size are parsed without blocking the process noticeably. */
 const nodesAtOnce = 100;
 
+/** Reads what is the same for all pods and pools: networks, host indexes, nodes. */
 export async function readFrame(client: KubeClient, signal: AbortSignal | undefined): Promise<AuditFrame> {
   const { items: objects } = await client.list(multiNicNetworks, { signal });
   const { items: pages } = await client.list(cidrs, { signal });

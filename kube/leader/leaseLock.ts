@@ -14,6 +14,7 @@ export interface LeaseLock {
   release(held: Lease, timeoutMs: number): Promise<void>;
 }
 
+/** The lock of that name, for one candidate. */
 export function leaseLock(client: KubeClient, ref: ObjectRef, identity: string, leaseDurationMs: number): LeaseLock {
   const leaseDurationSeconds = Math.ceil(leaseDurationMs / 1000);
   return {

@@ -42,6 +42,7 @@ export function refusalStatus(code: ErrorCode): { code: number; reason: string; 
   return statusOf[code] ?? { code: 403, reason: 'Forbidden' };
 }
 
+/** The object is let through, as it is or patched. */
 export function allow(more: Pick<Decision, 'patch' | 'warnings' | 'audit'> = {}): Decision {
   return { allowed: true, result: 'allowed', ...more };
 }
@@ -51,6 +52,7 @@ export function skip(reason: string): Decision {
   return { allowed: true, result: 'skipped', reason, audit: { skipped: reason } };
 }
 
+/** The object is refused, with what to do about it. */
 export function deny(error: MultiNicError): Decision {
   const { code, reason, field } = refusalStatus(error.code);
   // For an Invalid, kubectl shows the causes and not the message.

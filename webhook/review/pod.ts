@@ -110,6 +110,7 @@ export function displayName({ metadata }: AdmittedPod): string {
   return metadata.name ?? metadata.generateName ?? '';
 }
 
+/** Whether the pod has the mark of those that admission gave networks. */
 export function isInjected(labels: Readonly<Record<string, string>> | null | undefined): boolean {
   return labels?.[label.injected] === 'true';
 }

@@ -29,6 +29,7 @@ const operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
 /** From reviews that find everything in memory to those that nearly use up the API server's patience. */
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+/** Registers the metrics of reviews; what it returns counts them. */
 export function admissionMetrics(
   registry: Registry,
   gate: Pick<Gate, 'running' | 'waiting'>,
@@ -95,6 +96,7 @@ function knownOf(known: readonly string[], value: string): string {
   return known.includes(value) ? value : 'other';
 }
 
+/** Registers the metric of the certificate that is served. */
 export function registerCertificateMetrics(registry: Registry, server: Pick<AdmissionServer, 'expiry'>): void {
   new Gauge({
     name: 'multinic_serving_certificate_expiry_timestamp_seconds',

@@ -100,6 +100,7 @@ export interface BatchAnswers {
   readonly rest: string;
 }
 
+/** Reads what `ip -batch` says of its commands. */
 export function batchAnswers(stderr: string): BatchAnswers {
   const failed = new Map<number, IpError>();
   let said: string[] = [];
