@@ -1,7 +1,7 @@
 import { type CniCode, cniCodes, type CniError, cniError, toCniError } from '../../core/cni/error.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { PluginHung } from '../delegate/pluginError.ts';
-import { type ErrnoName, type Failure, NetlinkEndedError,NetlinkError } from '../netlink/netlink.ts';
+import { type ErrnoName, type Failure, NetlinkEndedError, NetlinkError } from '../netlink/netlink.ts';
 import type { Attachment } from './attachment.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 
