@@ -48,13 +48,13 @@ export function fateOf({ metadata, spec, status }: Pod): PodFate {
     name,
     ...(node !== '' && { node }),
     ...(graceS !== undefined && { graceMs: graceS * 1000 }),
-    isStopped: isFinished(status) || status?.phase === stopped,
+    isStopped: isFinished(status),
   };
 }
 
-/** Whether the pod has ended, but still exists. */
+/** Whether the pod has ended, but still exists: maybe only because a finalizer keeps it. */
 export function isFinished(status: Pod['status']): boolean {
-  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+  return ['Succeeded', 'Failed', stopped].includes(status?.phase ?? '');
 }
 
 /** Whether a pod of {@link injectedPods} has failed, while its containers may run. */

@@ -10,6 +10,11 @@ import { lease } from '../kube/support.ts';
 import { controllerSite } from './site.ts';
 import { allocation, createPoolWith, createSpoiltPool, host, network, podNamed } from './support.ts';
 
+const endedContainer = {
+  ...{ name: 'main', image: 'none', imageID: '', ready: false, restartCount: 0 },
+  state: { terminated: { exitCode: 143 } },
+};
+
 describe('Sweeps of what pods held, against a real API server', function () {
   this.timeout(120_000);
   const site = controllerSite('sweeps');
@@ -176,21 +181,31 @@ describe('Sweeps of what pods held, against a real API server', function () {
     const { metadata } = await site.client.create(pods, podNamed('ended', {}, 'off'));
     const record = allocation(metadata.uid ?? '', 'ended');
     await createPool('ended.page.0', { network: 'ended', page: 0, blocks: [] }, [record]);
-    const terminated = { exitCode: 143 };
-    const container = {
-      name: 'main',
-      image: 'none',
-      imageID: '',
-      ready: false,
-      restartCount: 0,
-      state: { terminated },
-    };
-    const status = { phase: 'Failed', reason: 'Terminated', containerStatuses: [container] };
+    const status = { phase: 'Failed', reason: 'Terminated', containerStatuses: [endedContainer] };
     await site.client.patch(pods, metadata, 'merge', { status }, { subresource: 'status' });
     await eventually('the release', async () => {
       const { allocations } = readPool(await site.seen.pool('ended.page.0'));
       return allocations.every(({ state }) => state === 'Released');
     });
+    await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+  });
+
+  it('releases what deleted pods held that only a finalizer keeps, and whose containers have ended', async () => {
+    await site.client.create(multiNicNetworks, network('kept', { subnet: '10.205.0.0/20' }, { hostBlock: 0 }));
+    await site.cluster.addFakeNodes([{ name: 'keeper' }]);
+    const pod = podNamed('kept', {}, 'keeper');
+    const finalizers = ['example.com/backup'];
+    const { metadata } = await site.client.create(pods, { ...pod, metadata: { ...pod.metadata, finalizers } });
+    await createPool('kept.page.0', { network: 'kept', page: 0, blocks: [] }, [allocation(metadata.uid ?? '', 'kept')]);
+    await site.client.delete(pods, metadata);
+    // Before Kubernetes 1.27 kubelets leave it at that.
+    const status = { phase: 'Running', containerStatuses: [endedContainer] };
+    await site.client.patch(pods, metadata, 'merge', { status }, { subresource: 'status' });
+    await eventually('the release', async () => {
+      const { allocations } = readPool(await site.seen.pool('kept.page.0'));
+      return allocations.every(({ state }) => state === 'Released');
+    });
+    await site.client.patch(pods, metadata, 'merge', { metadata: { finalizers: null } });
     await site.client.delete(pods, metadata, { gracePeriodSeconds: 0 });
   });
 
