@@ -17,7 +17,7 @@ import type { CniContext } from './context.ts';
 export async function remove(context: CniContext, call: CniCall, { chained }: CniConfig): Promise<string> {
   const { checkpoint, netlink } = context;
   const { containerId, ifname, netns } = call;
-  const entries = checkpoint.ofCall(containerId, ifname);
+  const entries = entriesOf(context, call);
   if (entries.length === 0 && !isInterfaceName(ifname)) return '';
   const unreadable = chained ? checkpoint.unreadable(containerId) : [];
   // Runtimes call DEL more than once, and by then a path such as /proc/PID/ns/net may lead to another sandbox.
@@ -36,6 +36,13 @@ export async function remove(context: CniContext, call: CniCall, { chained }: Cn
   }
   if (failures.length > 0) throw failures[0];
   return '';
+}
+
+/** A pod that was attached before Multus came has one call's entries, and Multus calls for each of its networks. */
+function entriesOf({ checkpoint }: CniContext, { containerId, ifname }: CniCall): CheckpointEntry[] {
+  const entries = checkpoint.ofCall(containerId, ifname);
+  const other = checkpoint.get(containerId, ifname);
+  return entries.length === 0 && other ? [other] : entries;
 }
 
 /** Kinds of links that are made for a pod alone: deleting one takes nothing from the host. */

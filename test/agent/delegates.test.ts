@@ -111,6 +111,17 @@ describe('agent: other plugins as delegates', function () {
     expect(sandbox.namespace.ip('rule').trim().split('\n')).to.have.length(3);
   });
 
+  it('a pod that was attached without Multus gives all back where Multus has come since, which calls DEL for each network', async () => {
+    const networks = { [annotation.networks]: JSON.stringify([{ name: 'leased', 'cni-args': { nics: 2 } }]) };
+    using sandbox = await Sandbox.make(site, host, 'before-multus', networks);
+    await sandbox.add(chainedConfig('1.0.0', emptyResult), 'eth0');
+    expect(leaseFiles()).to.have.length(2);
+    await sandbox.del(await multusConfig(site, 'leased', { cniArgs: { nics: 2 } }));
+    expect(leaseFiles()).to.deep.equal([]);
+    expect(sandbox.links()).to.deep.equal([]);
+    expect(sandbox.namespace.ip('rule').trim().split('\n')).to.have.length(3);
+  });
+
   it('multi-config has a section for each NIC, in its order, and static addresses instead where the pod asks', async () => {
     const config = await multusConfig(site, 'configured');
     using sandbox = await Sandbox.make(site, host, 'configured');
