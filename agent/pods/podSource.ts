@@ -83,6 +83,7 @@ export function isEnding({ metadata, status }: Pod): boolean {
 
 const keptAnnotations: readonly string[] = [
   annotation.networks,
+  annotation.ourNetworks,
   annotation.reservation,
   annotation.bestEffort,
   annotation.foundInterfaces,
@@ -97,7 +98,11 @@ function trimPod(pod: Pod): Pod {
   return {
     ...type,
     metadata: { ...metadata, annotations: Object.fromEntries(kept) },
-    spec: { containers: [], ...(spec?.nodeName !== undefined && { nodeName: spec.nodeName }) },
+    spec: {
+      containers: [],
+      ...(spec?.nodeName !== undefined && { nodeName: spec.nodeName }),
+      ...(spec?.hostNetwork && { hostNetwork: true }),
+    },
     status: { ...(status?.phase !== undefined && { phase: status.phase }) },
   };
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { withAttachments } from '../../core/annotation/attachments.ts';
 import { formatNetworks } from '../../core/annotation/networks.ts';
-import { annotation } from '../../core/api/names.ts';
+import { annotation, label } from '../../core/api/names.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { InformerHandlers } from '../../kube/watch/informerHandlers.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
@@ -53,5 +53,28 @@ describe('A pod that runs without what it was granted', () => {
       expect(told(pod('Pending', networks), pod('Running', networks)), networks).to.deep.equal([]);
     expect(told(pod('Running'), pod('Running'))).to.deep.equal([]);
     expect(told(pod('Pending'), pod('Failed'))).to.deep.equal([]);
+  });
+
+  const naming = (networks: string, labels = {}, spec: Pod['spec'] = { containers: [] }) =>
+    (['Pending', 'Running'] as const).map((phase): Pod => {
+      const annotations = { [annotation.ourNetworks]: networks };
+      return {
+        metadata: { name: 'worker', namespace: 'ai', uid: 'u-1', annotations, labels },
+        spec,
+        status: { phase },
+      };
+    }) as [Pod, Pod];
+
+  it('has one where it names networks for admission, which did not see it: its namespace has no label', () => {
+    const [[, ...event] = []] = told(...naming('compute'));
+    expect(event.slice(0, 2)).to.deep.equal(['Warning', 'NotAttached']);
+    expect(event[2]).to.match(/multinic.fms.io\/networks names compute, .*label multinic.fms.io\/injection=enabled/);
+  });
+
+  it('has none where admission saw it, or was not to, or it names none', () => {
+    expect(told(...naming('compute', { [label.injected]: 'true' }))).to.deep.equal([]);
+    expect(told(...naming('compute', { [label.injection]: 'disabled' }))).to.deep.equal([]);
+    expect(told(...naming('compute', {}, { containers: [], hostNetwork: true }))).to.deep.equal([]);
+    expect(told(...naming(' '))).to.deep.equal([]);
   });
 });

@@ -1,6 +1,6 @@
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { readNetworks } from '../../core/annotation/networks.ts';
-import { annotation } from '../../core/api/names.ts';
+import { annotation, label } from '../../core/api/names.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -14,20 +14,16 @@ export interface UnattachedPodsOptions {
 }
 
 /**
- * Tells of pods that have begun to run without the interfaces that they were granted, as nobody called the CNI executable for them: there is
- * neither Multus nor our entry in the primary network. All else looks well then. Only the beginning is looked at, so that pods are not told of
- * whose attachments a later agent knows nothing of.
+ * Tells of pods that have begun to run without interfaces that they ask for. All else looks well then. Only the beginning is looked at, so that
+ * pods are not told of whose attachments a later agent knows nothing of.
  */
 export function tellUnattachedPods({ pods, checkpoint, events, node }: UnattachedPodsOptions): void {
   pods.informer.addHandlers({
     updated(pod, previous) {
       if (!isRunning(pod) || isRunning(previous)) return;
       const { metadata } = pod;
-      const networks = grantedNetworks(pod);
-      if (networks.length === 0 || checkpoint.ofPod(metadata.uid ?? '').length > 0) return;
-      const message =
-        `on node ${node}: the pod runs without its interfaces of ${networks.join(', ')}, as nothing called the CNI plugin multi-nic: ` +
-        'there is neither Multus nor an entry at the end of the primary network (docs/guides/without-multus.md)';
+      const message = notCalled(pod, node) ?? notSeen(pod);
+      if (message === undefined || checkpoint.ofPod(metadata.uid ?? '').length > 0) return;
       events.record({ apiVersion: 'v1', kind: 'Pod', metadata }, 'Warning', 'NotAttached', message);
     },
   });
@@ -35,6 +31,28 @@ export function tellUnattachedPods({ pods, checkpoint, events, node }: Unattache
 
 function isRunning({ status }: Pod): boolean {
   return status?.phase === 'Running';
+}
+
+/** Nobody called the CNI executable for what the pod was granted: there is neither Multus nor our entry in the primary network. */
+function notCalled(pod: Pod, node: string): string | undefined {
+  const networks = grantedNetworks(pod);
+  if (networks.length === 0) return undefined;
+  return (
+    `on node ${node}: the pod runs without its interfaces of ${networks.join(', ')}, as nothing called the CNI plugin multi-nic: ` +
+    'there is neither Multus nor an entry at the end of the primary network (docs/guides/without-multus.md)'
+  );
+}
+
+/** The pod names networks for admission, which was not asked about it. */
+function notSeen({ metadata, spec }: Pod): string | undefined {
+  const { labels, annotations } = metadata;
+  const named = annotations?.[annotation.ourNetworks]?.trim() ?? '';
+  if (named === '' || annotations?.[annotation.networks] !== undefined) return undefined;
+  if (labels?.[label.injected] || labels?.[label.injection] === 'disabled' || spec?.hostNetwork) return undefined;
+  return (
+    `the annotation ${annotation.ourNetworks} names ${named}, but has no effect: ` +
+    `it counts for pods that are created in a namespace with the label ${label.injection}=enabled`
+  );
 }
 
 /** Networks of which the pod was granted NICs before it came to the node. */
