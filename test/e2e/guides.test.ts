@@ -105,6 +105,9 @@ describe('the guides, done by a reader in order', function () {
     expect(seen[3]).to.match(/ 10\.200\.64\.\d+\/32$/);
     const shown = interfaces(shellBlock('getting-started: addresses').shown!);
     expect(shown.map(line => line.split(' ')[0])).to.deep.equal(seen.map(line => line.split(' ')[0]));
+    expect(await follow('getting-started: records')).to.match(
+      /^Allocated team-a\/workers-\S+ net1 eth1@\S+=10\.200\.0\.\d+\/18 eth2@\S+=10\.200\.64\.\d+\/18 /m,
+    );
     expect(await follow('getting-started: pools')).to.match(
       /^compute\.node-1 +compute +node-1 +10\.200\.0\.0\/26 +1 /m,
     );
