@@ -107,8 +107,7 @@ export class Detacher {
     const { type } = conf.ipam;
     const isHostDevice = moves !== undefined && conf.type === 'host-device';
     if (!isHostDevice || netns === '' || (type !== undefined && type !== 'static')) return false;
-    const links = await this.#options.netlink.one(netns, { op: 'link.list' });
-    return !links.some(link => link.name === name);
+    return (await this.#options.netlink.one(netns, { op: 'link.get', dev: name, ignore: ['ENODEV'] })) === null;
   }
 
   async #deleteOnHost({ links }: CheckpointEntry): Promise<void> {

@@ -23,14 +23,16 @@ export function strangeNames({ altNames }: LinkInfo, before: CheckpointMove, own
 export async function undoNaming(netlink: Netlink, netns: string, link: CheckpointLink, own: string): Promise<void> {
   const { name, moves } = link;
   if (!moves) return;
-  const links = await netlink.one(netns, { op: 'link.list' });
-  const nic = nicOf(links, link, moves);
-  const others = links.filter(other => other !== nic);
+  const nic = await nicOf(netlink, netns, link, moves);
+  const holder = await netlink.one(netns, { op: 'link.get', dev: name, ignore: ['ENODEV'] });
   await netlink.run(netns, [
-    ...others.filter(other => other.altNames.includes(name)).map(({ index }) => takeName(index, name)),
-    ...others.filter(other => other.name === name).flatMap(({ index }) => rename(index, unusedName())),
+    ...(holder && holder.index !== nic?.index ? giveUpName(holder, name) : []),
     ...(nic ? restoreNames(nic, name, moves, own) : []),
   ]);
+}
+
+function giveUpName(link: LinkInfo, name: string): Op[] {
+  return link.name === name ? rename(link.index, unusedName()) : [takeName(link.index, name)];
 }
 
 function restoreNames(nic: LinkInfo, name: string, moves: CheckpointMove, own: string): Op[] {
@@ -44,20 +46,27 @@ function restoreNames(nic: LinkInfo, name: string, moves: CheckpointMove, own: s
 }
 
 /**
- * The NIC among the links of the pod, which may have given each of them any name and alias, but cannot change an index, nor of which device a
- * link is. Entries of older agents have no index.
+ * The NIC in the pod, which may have given each of its links any name and alias, but cannot change an index, nor of which device a link is. Entries
+ * of older agents have no index.
  */
-function nicOf(
-  links: readonly LinkInfo[],
+async function nicOf(
+  netlink: Netlink,
+  netns: string,
   { name, master }: CheckpointLink,
-  moves: CheckpointMove,
-): LinkInfo | undefined {
-  const { device, inPod, name: onHost = master } = moves;
-  const isDevice = ({ parentDevice }: LinkInfo): boolean => parentDevice === device;
-  const mayBe = links.filter(link => device === undefined || link.parentDevice === null || isDevice(link));
-  const known = mayBe.find(({ index }) => index === inPod?.index) ?? links.find(isDevice);
-  if (known || inPod) return known;
-  return mayBe.find(link => link.name === name) ?? mayBe.find(({ alias }) => alias !== null && alias === onHost);
+  { device, inPod, name: onHost = master }: CheckpointMove,
+): Promise<LinkInfo | undefined> {
+  const mayBe = ({ parentDevice }: LinkInfo): boolean =>
+    device === undefined || parentDevice === null || parentDevice === device;
+  if (inPod) {
+    const there = await netlink.one(netns, { op: 'link.get', dev: inPod.index, ignore: ['ENODEV'] });
+    if (there && mayBe(there)) return there;
+    if (device === undefined) return undefined;
+  }
+  const links = await netlink.one(netns, { op: 'link.list' });
+  const ofDevice = links.find(({ parentDevice }) => parentDevice === device);
+  if (ofDevice || inPod) return ofDevice;
+  const others = links.filter(mayBe);
+  return others.find(link => link.name === name) ?? others.find(({ alias }) => alias !== null && alias === onHost);
 }
 
 /** Older kernels rename no link that is up. */
