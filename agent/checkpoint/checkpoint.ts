@@ -76,6 +76,12 @@ export class Checkpoint {
     return names.map(name => name.slice(containerId.length + 1));
   }
 
+  /** Containers that have attachments whose files could not be read; not those whose names the files do not have. */
+  unreadableContainers(): Set<string> {
+    const names = [...this.#unreadable].filter(name => name.includes('@'));
+    return new Set(names.map(name => name.slice(0, name.indexOf('@'))));
+  }
+
   ofPod(uid: string): CheckpointEntry[] {
     return [...this.#entries.values()].filter(entry => entry.pod.uid === uid);
   }

@@ -46,6 +46,7 @@ export async function collectGarbage(
       errors.push(`${entry.containerId} ${entry.ifname}: ${toCniError(error).message}`);
     }
   }
+  await forgetUnreadable(context, new Set(validAttachments.map(({ containerID }) => containerID)), exclusively);
   if (!config.chained) {
     const isKept = (entry: CheckpointEntry): boolean => !isStale(entry) || made.has(entryKey(entry));
     const kept = [...checkpoint.list()].filter(entry => entry.network === config.name && isKept(entry));
@@ -54,6 +55,23 @@ export async function collectGarbage(
   }
   if (errors.length === 0) return '';
   throw cniError(cniCodes.internal, 'MNN_ATTACH_FAILED', `not everything could be removed: ${errors.join('; ')}`);
+}
+
+/**
+ * Files that could not be read, of containers that are not named. Of which network they are is not known: where it is another one than that of the call,
+ * DEL finds the links by their names all the same, or they go with the container's namespace.
+ */
+async function forgetUnreadable(
+  { checkpoint }: CniContext,
+  valid: ReadonlySet<string>,
+  exclusively: Exclusively,
+): Promise<void> {
+  for (const containerId of checkpoint.unreadableContainers()) {
+    if (valid.has(containerId)) continue;
+    await exclusively(containerId, async () => {
+      for (const ifname of checkpoint.unreadable(containerId)) await checkpoint.delete({ containerId, ifname });
+    });
+  }
 }
 
 /**

@@ -111,6 +111,17 @@ describe('agent: its state folder in trouble', function () {
     await sandbox.del(config);
   });
 
+  it('a torn file of a sandbox that the runtime does not know any more goes with GC', async () => {
+    const config = await multusConfig(site, 'kept');
+    using sandbox = await Sandbox.make(site, host, 'torn-gone');
+    await sandbox.add(config);
+    await tear();
+    sandbox.namespace[Symbol.dispose]();
+    const gc = { ...config, cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
+    expect(await sandbox.call('GC', gc)).to.include({ exitCode: 0, stdout: '' });
+    expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
+  });
+
   /** Of the one attachment that there is the file, as a disk leaves it that loses what was written last. */
   async function tear(): Promise<void> {
     await host.stopAgent('SIGKILL');
