@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { eventually } from '../eventually.ts';
 import { ours, spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
-import { errorOf, multusConfig, Sandbox } from './sandbox.ts';
+import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { ScriptedPlugin } from './scriptedPlugin.ts';
 import { Site } from './site.ts';
 
@@ -152,13 +152,24 @@ describe('agent: other plugins that fail', function () {
     });
   });
 
-  it('a namespace that goes while it is being attached to is said to be none', async () => {
-    const answer = JSON.stringify({ cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] });
-    const script = `#!/bin/sh\nip netns del "$(basename "$CNI_NETNS")"\necho '${answer}'\n`;
-    writeFileSync(join(host.ownPlugins, 'recorded-ipam'), script, { mode: 0o755 });
-    const config = await multusConfig(site, 'modern', { cniArgs: { nics: 1 } });
-    using sandbox = await Sandbox.make(site, host, 'short-lived');
-    const { code, details } = errorOf(await sandbox.call('ADD', config));
-    expect([code, details.split(':')[0]]).to.deep.equal([8, 'MNN_CNI_NETNS']);
-  });
+  for (const type of ['macvlan', 'ptp']) {
+    it(`${type}: a namespace that goes while it is being attached to is said to be none, and nothing is left`, async () => {
+      const answer = JSON.stringify({ cniVersion: '1.1.0', ips: [{ address: '192.0.2.9/24' }] });
+      const script = `#!/bin/sh\nip netns del "$(basename "$CNI_NETNS")" 2> /dev/null\necho '${answer}'\n`;
+      writeFileSync(join(host.ownPlugins, 'recorded-ipam'), script, { mode: 0o755 });
+      const name = `vanishing-${type}`;
+      await site.addNetwork(name, spec({ type: 'recorded-ipam' }, { type, cniVersion: '1.1.0' }));
+      const config = await multusConfig(site, name, { cniArgs: { nics: 1 } });
+      const hostHas = (): string[] => [
+        ...linkNames(host.namespace),
+        host.namespace.ip('route', 'show', 'table', 'all', 'proto', '77'),
+        ...readdirSync(join(host.folder, 'state', 'attachments')),
+      ];
+      const before = hostHas();
+      using sandbox = await Sandbox.make(site, host, name);
+      const { code, details } = errorOf(await sandbox.call('ADD', config));
+      expect([code, details.split(':')[0]]).to.deep.equal([8, 'MNN_CNI_NETNS']);
+      expect(hostHas()).to.deep.equal(before);
+    });
+  }
 });
