@@ -1,5 +1,6 @@
 import { type Reporter, runBenchmark } from './frame.ts';
 import { type AdmissionCase, admissionCases, AdmissionSite } from './support/admissionSite.ts';
+import { audited } from './support/audited.ts';
 import { handlerCosts } from './support/handlerCosts.ts';
 import { closedLoop, openLoop } from './support/load.ts';
 import { type Pass, turns } from './support/passes.ts';
@@ -38,6 +39,7 @@ async function run(report: Reporter): Promise<void> {
   await using site = await AdmissionSite.start({ nodes: 50, replicas: 1, cases: admissionCases });
   await handlerCosts(site, report);
   for (const network of admissionCases) await throughServer(site, network, report);
+  await audited(site, report, 'all pods gone');
   report('requests that were tried again, of all', { value: site.repeated, unit: 'requests' });
 }
 

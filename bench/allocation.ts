@@ -1,8 +1,8 @@
 import { ApiError } from '../kube/api/errors.ts';
-import { auditCluster } from '../kube/audit/clusterAudit.ts';
 import { installWebhooks } from '../test/system/webhookConfigurations.ts';
 import { type Reporter, runBenchmark } from './frame.ts';
 import { type AdmissionCase, admissionCases, AdmissionSite } from './support/admissionSite.ts';
+import { audited } from './support/audited.ts';
 import { closedLoop, type Load } from './support/load.ts';
 import { type Pass, pass, turns } from './support/passes.ts';
 import { rateOf, reportPasses, verbs } from './support/passRows.ts';
@@ -60,6 +60,7 @@ async function filled(site: AdmissionSite, network: AdmissionCase, report: Repor
       goal: { of: 'ratio', atLeast: 0.95 },
     });
   }
+  await audited(site, report, `${network.name}, ${(filling * nics).toLocaleString('en')} addresses given out`);
   await site.clear(network, names);
 }
 
@@ -105,16 +106,6 @@ async function toTheLast(site: AdmissionSite, report: Reporter): Promise<void> {
   });
   report(`${name}: refused at first`, { value: refusals.first, unit: 'pods', goal: { of: 'value', atMost: 0 } });
   report(`${name}: refused again`, { value: refusals.again, unit: 'pods', goal: { of: 'value', atMost: 0 } });
-}
-
-async function audited(site: AdmissionSite, report: Reporter, name: string): Promise<void> {
-  const { findings } = await auditCluster(site.client, { settleMs: 2000, graceMs: 0, reservationMs: 0 });
-  for (const { kind, message } of findings.slice(0, 5)) console.log(`  audit: ${kind}: ${message}`);
-  report(`${name}: disagreements that the audit finds`, {
-    value: findings.length,
-    unit: 'findings',
-    goal: { of: 'value', atMost: 0 },
-  });
 }
 
 async function run(report: Reporter): Promise<void> {
