@@ -2,16 +2,13 @@ import { type Reporter, runBenchmark } from './frame.ts';
 import { type AdmissionCase, admissionCases, AdmissionSite } from './support/admissionSite.ts';
 import { audited } from './support/audited.ts';
 import { handlerCosts } from './support/handlerCosts.ts';
-import { closedLoop, openLoop } from './support/load.ts';
-import { type Pass, turns } from './support/passes.ts';
-import { baselines, latencyOf, reportPasses, verbs } from './support/passRows.ts';
-import { median } from './support/samples.ts';
+import { closedLoop } from './support/load.ts';
+import { reportPaced } from './support/pacedRows.ts';
+import { turns } from './support/passes.ts';
+import { reportPasses } from './support/passRows.ts';
 
 /** Requests of a round; a single client is slower. */
 const requests: Readonly<Record<number, number>> = { 1: 30, 32: 128 };
-const pacedRate = 100;
-/** Enough that a single hiccup of the machine is not the 99th percentile. */
-const pacedRequests = 500;
 
 async function throughServer(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {
   for (const [concurrency, count] of Object.entries(requests)) {
@@ -20,19 +17,7 @@ async function throughServer(site: AdmissionSite, network: AdmissionCase, report
     const passes = await turns(site, network, send => closedLoop(count, clients, send));
     reportPasses(name, passes, report, clients > 1 ? { of: 'ratio', atLeast: 0.8 } : undefined);
   }
-  const { ours, noop, alone } = await turns(site, network, send => openLoop(pacedRequests, pacedRate, send));
-  for (const [verb] of verbs) {
-    const p99 = (passes: readonly Pass[]): number => latencyOf(passes, verb, 99);
-    const name = `${network.name}, ${pacedRate} pods/s: p99 of a ${verb}`;
-    report(name, { value: p99(ours), unit: 'ms', baseline: p99(alone), against: baselines.alone });
-    report(`${name}, decisions only`, { value: p99(ours), unit: 'ms', baseline: p99(noop), against: baselines.noop });
-    report(`${name}, added`, { value: p99(ours) - p99(alone), unit: 'ms', goal: { of: 'value', atMost: 15 } });
-  }
-  report(`${network.name}, ${pacedRate} pods/s: requests to the API server, a pod and network`, {
-    value: median(ours.map(({ requestsBesides }) => requestsBesides)),
-    unit: 'requests',
-    goal: { of: 'value', atMost: 2 },
-  });
+  await reportPaced(site, network, report, network.name);
 }
 
 async function run(report: Reporter): Promise<void> {

@@ -4,6 +4,7 @@ import { type Reporter, runBenchmark } from './frame.ts';
 import { type AdmissionCase, admissionCases, AdmissionSite } from './support/admissionSite.ts';
 import { audited } from './support/audited.ts';
 import { closedLoop, type Load } from './support/load.ts';
+import { reportPaced } from './support/pacedRows.ts';
 import { type Pass, pass, turns } from './support/passes.ts';
 import { rateOf, reportPasses, verbs } from './support/passRows.ts';
 import { median } from './support/samples.ts';
@@ -39,6 +40,7 @@ const loop = <T>(send: (i: number) => Promise<T>): Promise<Load<T>> => closedLoo
 async function besideTheServer(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {
   const name = `${network.name}, ${replicas} replicas, ${clients} clients`;
   reportPasses(name, await turns(site, network, loop), report, { of: 'ratio', atLeast: 0.8 });
+  await reportPaced(site, network, report, `${network.name}, ${replicas} replicas`);
 }
 
 async function several(site: AdmissionSite, network: AdmissionCase): Promise<Pass[]> {
