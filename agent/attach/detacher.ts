@@ -1,10 +1,11 @@
+import { randomInt } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { OnStep } from '../base/steps.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
 import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
 import { PluginHung, saysTheSame } from '../delegate/pluginError.ts';
-import { type Netlink, NetlinkError, type Op } from '../netlink/netlink.ts';
+import { type ChangeOp, type Netlink, NetlinkError, type NetnsPath } from '../netlink/netlink.ts';
 import { bringBack } from './movedNics.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { undoNaming } from './nicNames.ts';
@@ -19,9 +20,6 @@ export interface DetacherOptions {
   readonly logger: Logger;
   readonly onStep: OnStep;
 }
-
-/** Interface group (IFLA_GROUP) of links that are being removed: the kernel then waits once for all of them. */
-const doomedGroup = 0x4d4e64;
 
 /** Removes attachments: everything that an entry names, as far as it is there. */
 export class Detacher {
@@ -112,14 +110,14 @@ export class Detacher {
 
   async #deleteOnHost({ links }: CheckpointEntry): Promise<void> {
     const hostEnds = links.flatMap(link => link.hostEnd ?? []);
-    await this.#options.netlink.run(null, removalOf(hostEnds));
+    await removeLinks(this.#options.netlink, null, hostEnds);
   }
 
   async #deleteInPod({ netns, links }: CheckpointEntry): Promise<void> {
     const own = links.filter(({ delegate }) => delegate?.role !== 'plugin').map(({ name }) => name);
     const rules = removeRuleOps(links.flatMap(link => link.rules ?? []));
     try {
-      await this.#options.netlink.run(netns, [...rules, ...removalOf(own)]);
+      await removeLinks(this.#options.netlink, netns, own, rules);
     } catch (error) {
       if (!(error instanceof NetlinkError) || !error.namespaceGone) throw error;
     }
@@ -147,13 +145,21 @@ function callOf({ containerId, call }: CheckpointEntry, { name }: CheckpointLink
 }
 
 /**
- * Removes links, as far as they are there, in one go. The group is only for links that are to be removed: if this is cut short after
- * they were put into it, any later removal in that namespace takes them along.
+ * Removes links, as far as they are there. As a group (IFLA_GROUP), whose number nobody can know who might put other links into it, the kernel waits
+ * once for all of them. A group stays whole if one of it cannot be removed: a pod may have given the name of ours to its loopback.
  */
-function removalOf(names: readonly string[]): Op[] {
-  if (names.length === 0) return [];
-  return [
-    ...names.map((dev): Op => ({ op: 'link.set', dev, group: doomedGroup, ignore: ['ENODEV'] })),
-    { op: 'link.delGroup', group: doomedGroup, ignore: ['ENODEV'] },
-  ];
+async function removeLinks(
+  netlink: Netlink,
+  netns: NetnsPath | null,
+  names: readonly string[],
+  before: readonly ChangeOp[] = [],
+): Promise<void> {
+  const group = randomInt(2 ** 16, 2 ** 31);
+  const ignore = ['ENODEV', 'EOPNOTSUPP'] as const;
+  const grouped = names.map((dev): ChangeOp => ({ op: 'link.set', dev, group, ignore: ['ENODEV'] }));
+  const removal: ChangeOp[] = names.length === 0 ? [] : [...grouped, { op: 'link.delGroup', group, ignore }];
+  const last = (await netlink.run(netns, [...before, ...removal])).at(-1);
+  if (last?.done !== false || last.failure.code !== 'EOPNOTSUPP') return;
+  const each = names.map((dev): ChangeOp => ({ op: 'link.del', dev, ignore }));
+  await netlink.run(netns, each);
 }

@@ -3,7 +3,7 @@ import { parseAddress } from '../../core/net/address.ts';
 import { compareCidrs, contains, formatCidr, type IpCidr, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { type CheckpointEntry, type CheckpointLink, hopsOf } from '../checkpoint/entry.ts';
-import type { NextHop, Op, RouteChange, RuleInfo } from '../netlink/types.ts';
+import type { ChangeOp, NextHop, Op, RouteChange, RuleInfo } from '../netlink/types.ts';
 import { type Attachment, hostAddress } from './attachment.ts';
 import { byHost, linkLocal, type PodRoute, withHops } from './podRoutes.ts';
 import { railAddresses } from './rails.ts';
@@ -121,7 +121,7 @@ function subnetsOf(nic: Attachment['nics'][number] | undefined): IpCidr[] {
 }
 
 /** The operations that remove the rules; their tables' routes go with the links. */
-export function removeRuleOps(rules: readonly { from: string; table: number }[]): Op[] {
+export function removeRuleOps(rules: readonly { from: string; table: number }[]): ChangeOp[] {
   return rules.map(({ from, table }) => ({
     op: 'rule.del',
     from,

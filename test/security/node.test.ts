@@ -135,6 +135,29 @@ describe('security: forged data on the node', function () {
     await victim.del(config);
   });
 
+  for (const [what, changes] of Object.entries({
+    'put another into the group of those that an agent removes': [`link set lo group ${0x4d4e64}`],
+    'given its name to one that nobody can remove': [
+      'link set lo down',
+      'link set net1-0 down',
+      'link set net1-0 name moved',
+      'link set lo name net1-0',
+    ],
+  })) {
+    it(`a pod cannot keep its links from being removed, nor have others removed, where it has ${what}`, async () => {
+      using sandbox = await Sandbox.make(site, host, 'kept');
+      const config = await multusConfig(site, 'open');
+      await sandbox.add(config);
+      sandbox.namespace.batch(changes);
+      host.namespace.ip('link', 'set', 'eth2', 'group', String(0x4d4e64));
+      await sandbox.del(config);
+      expect(sandbox.links()).not.to.include('net1-1');
+      expect(linkNames(host.namespace)).to.deep.equal(hostLinks);
+      host.namespace.ip('link', 'set', 'eth2', 'group', 'default');
+      await site.removePod('kept');
+    });
+  }
+
   it('an address of no network, written into the pool with the rights of another node, makes no route on the host', async () => {
     using sandbox = await Sandbox.make(site, host, 'lured');
     const apiServer = '198.51.100.1';
