@@ -1,17 +1,15 @@
-import type { Logger } from 'pino';
 import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
 import type { CniResult } from '../../core/cni/result.ts';
 import { isInterfaceName } from '../../core/net/interfaceName.ts';
 import type { OnStep } from '../base/steps.ts';
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import type { DelegateResult, Delegates } from '../delegate/delegates.ts';
-import type { LinkInfo, Netlink } from '../netlink/netlink.ts';
+import type { DelegateResult } from '../delegate/delegates.ts';
+import type { LinkInfo } from '../netlink/netlink.ts';
 import { type Answers, withAnswers } from './answers.ts';
 import { attachFailure, noNamespace } from './attachFailure.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 import { answerWithoutDefaults, keepingDefaults, routesBefore } from './defaultRoutes.ts';
-import { Detacher } from './detacher.ts';
+import { type AttachTools, Detacher } from './detacher.ts';
 import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { NicClaims } from './nicClaims.ts';
@@ -20,25 +18,15 @@ import { withRails } from './rails.ts';
 import { resultOf } from './result.ts';
 import { refuseHeldAddresses, refuseTakenAddresses } from './takenAddresses.ts';
 
-export interface AttacherOptions {
-  readonly netlink: Netlink;
-  readonly checkpoint: Checkpoint;
-  readonly delegates: Delegates;
-  /** Where sysfs is mounted. */
-  readonly sysfs: string;
-  readonly logger: Logger;
-  readonly onStep: OnStep;
-}
-
 /** Makes attachments and takes them away. Calls for one sandbox must not overlap; the CNI server sees to that. */
 export class Attacher {
-  readonly #options: AttacherOptions;
+  readonly #options: AttachTools;
   readonly #claims: NicClaims;
   readonly #detacher: Detacher;
   /** Entries whose ADD this process has finished: if one is read after a crash, nobody knows whether the runtime got the answer. */
   readonly #finished = new WeakSet<CheckpointEntry>();
 
-  constructor(options: AttacherOptions) {
+  constructor(options: AttachTools) {
     this.#options = options;
     this.#claims = new NicClaims(options.netlink, options.checkpoint);
     this.#detacher = new Detacher(options);
@@ -201,9 +189,9 @@ export class Attacher {
 /** The current entry of the attachment that is being made, whether or not it could be written. */
 class Entry {
   current: CheckpointEntry;
-  readonly #options: Pick<AttacherOptions, 'checkpoint' | 'onStep'>;
+  readonly #options: Pick<AttachTools, 'checkpoint' | 'onStep'>;
 
-  constructor(intent: CheckpointEntry, options: Pick<AttacherOptions, 'checkpoint' | 'onStep'>) {
+  constructor(intent: CheckpointEntry, options: Pick<AttachTools, 'checkpoint' | 'onStep'>) {
     this.current = intent;
     this.#options = options;
   }

@@ -11,7 +11,8 @@ import { namespaceIdentity } from './namespaceIdentity.ts';
 import { undoNaming } from './nicNames.ts';
 import { removeRuleOps } from './sourceRules.ts';
 
-export interface DetacherOptions {
+/** What making and removing attachments takes. */
+export interface AttachTools {
   readonly netlink: Netlink;
   readonly checkpoint: Checkpoint;
   readonly delegates: Delegates;
@@ -23,9 +24,9 @@ export interface DetacherOptions {
 
 /** Removes attachments: everything that an entry names, as far as it is there. */
 export class Detacher {
-  readonly #options: DetacherOptions;
+  readonly #options: AttachTools;
 
-  constructor(options: DetacherOptions) {
+  constructor(options: AttachTools) {
     this.#options = options;
   }
 

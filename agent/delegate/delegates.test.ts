@@ -6,7 +6,7 @@ import pino from 'pino';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { attachFailure } from '../attach/attachFailure.ts';
 import type { Attachment } from '../attach/attachment.ts';
-import { Detacher, type DetacherOptions } from '../attach/detacher.ts';
+import { type AttachTools, Detacher } from '../attach/detacher.ts';
 import { type CheckpointEntry, checkpointVersion } from '../checkpoint/entry.ts';
 import { Delegates } from './delegates.ts';
 import { PluginHung } from './pluginError.ts';
@@ -53,7 +53,7 @@ describe('a plugin that hangs', function () {
       logger: pino({ level: 'silent' }),
       onStep: () => undefined,
     };
-    const detacher = new Detacher(options as unknown as DetacherOptions);
+    const detacher = new Detacher(options as unknown as AttachTools);
     const links = ['net1-0', 'net1-1'].map(name => ({ name, addresses: [], routes: [], delegate }));
     const entry = { version: checkpointVersion, containerId: 'c', netns: '/none', netnsId: 'x', links };
     for (const failedAdd of [undefined, new PluginHung(11, '', '')]) {
