@@ -95,6 +95,23 @@ describe('agent: its host', function () {
     expect(await mtuOf(1400)).to.deep.equal(['eth1', 'eth2']);
   });
 
+  it('offers what its rules leave, and the primary NIC only where it is asked to', async () => {
+    const [host] = site.hosts;
+    for (const [flags, wanted] of [
+      [['--exclude', 'eth2'], 'eth1'],
+      [['--exclude', 'subnet:172.20.1.0/24'], 'eth2'],
+      [['--with-primary'], 'eth0 eth1 eth2'],
+      [[], 'eth1 eth2'],
+    ] as const) {
+      await host!.stopAgent('SIGTERM');
+      await host!.startAgent({}, flags);
+      await eventually(`${flags.join(' ')}: ${wanted}`, async () => {
+        const names = (await hif()).spec.interfaces.map(nic => nic.interfaceName);
+        return names.join(' ') === wanted;
+      });
+    }
+  });
+
   it('tells of a link that flaps now and then, and how it is in the end', async () => {
     const { namespace } = site.hosts[0]!;
     const isTold = (state: 'up' | 'down') => async () => {
