@@ -5,9 +5,9 @@ import type { Model } from './model.ts';
 import { useStage } from './stage.ts';
 
 /** How many histories a run has; more find more. */
-const runs = Number(process.env.ALLOCATION_HISTORIES ?? 1000);
+const runs = Number(process.env.ALLOCATION_HISTORIES ?? 2000);
 /** There a history takes some twenty times as long. */
-const realRuns = Math.ceil(runs / 40);
+const realRuns = Math.ceil(runs / 80);
 /** The same histories each time, so that a failure is of what was changed; `random` looks for others, a number is what a failure prints. */
 const { ALLOCATION_SEED = '1' } = process.env;
 const seed = ALLOCATION_SEED === 'random' ? {} : { seed: Number(ALLOCATION_SEED) };

@@ -8,7 +8,7 @@ import { KubeClient } from '../../kube/api/client.ts';
 import { ApiError } from '../../kube/api/errors.ts';
 import { ipPools, multiNicNetworks, nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { canConnect } from '../cluster/canConnect.ts';
-import { type Cluster, idlePodSpec, startCluster } from '../cluster/index.ts';
+import { type Cluster, type ClusterNode, idlePodSpec, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { type InstalledSystem, installSystem, labelNamespace } from '../system/install.ts';
 import { addressesOf } from '../webhook/support.ts';
@@ -160,32 +160,54 @@ describe('addresses, while nodes and their agents fail', function () {
     await settled(client);
   });
 
-  it('a pod is deleted by force while its node is cut off: its addresses stay taken until the node is back', async () => {
-    const node = cluster.nodes[1]!;
-    const port = node.port(0);
-    const lost = await client.create(pods, podOf('lost', node.name));
-    const control = await client.create(pods, podOf('control', 'node-1'));
-    await eventually('both pods to run', () => allReady(['lost', 'control']));
-    await cluster.fabric.batch([`link set ${port} down`]);
-    try {
-      for (const { metadata } of [lost, control]) await client.delete(pods, metadata, { gracePeriodSeconds: 0 });
-      // Once what the other pod had is free, whoever releases has looked.
-      const holders = async (): Promise<string[]> =>
-        [...(await live('blocks')), ...(await live('pages'))].map(({ name }) => name).sort();
-      await eventually('the other pod to be released', async () => !(await holders()).includes('control'));
-      expect(await holders()).to.deep.equal(['lost', 'lost']);
-      await eventually('the node to be not ready', async () => !(await isReady(node.name)));
-      const other = await client.create(pods, podOf('other', 'node-1'));
-      await eventually('a third pod to run', () => allReady(['other']));
-      await client.delete(pods, other.metadata, { gracePeriodSeconds: 1 });
-      await eventually('the third pod to be released', async () => !(await holders()).includes('other'));
-      expect(await holders()).to.deep.equal(['lost', 'lost']);
-    } finally {
-      await cluster.fabric.batch([`link set ${port} up`]);
+  describe('a pod is deleted by force while its node is cut off: its addresses stay taken', () => {
+    /** Names of those that hold addresses, once for each network. */
+    const holders = async (): Promise<string[]> =>
+      [...(await live('blocks')), ...(await live('pages'))].map(({ name }) => name).sort();
+
+    async function whileCutOff(node: ClusterNode, work: () => Promise<void>): Promise<void> {
+      const port = node.port(0);
+      const lost = await client.create(pods, podOf('lost', node.name));
+      const control = await client.create(pods, podOf('control', 'node-1'));
+      await eventually('both pods to run', () => allReady(['lost', 'control']));
+      await cluster.fabric.batch([`link set ${port} down`]);
+      try {
+        for (const { metadata } of [lost, control]) await client.delete(pods, metadata, { gracePeriodSeconds: 0 });
+        // Once what the other pod had is free, whoever releases has looked.
+        await eventually('the other pod to be released', async () => !(await holders()).includes('control'));
+        expect(await holders()).to.deep.equal(['lost', 'lost']);
+        await eventually('the node to be not ready', async () => !(await isReady(node.name)));
+        await work();
+      } finally {
+        await cluster.fabric.batch([`link set ${port} up`]);
+      }
     }
-    await cluster.waitForNodes();
-    await settled(client);
-    expect([...(await live('blocks')), ...(await live('pages'))]).to.deep.equal([]);
+
+    it('until the node is back', async () => {
+      await whileCutOff(cluster.nodes[1]!, async () => {
+        const other = await client.create(pods, podOf('other', 'node-1'));
+        await eventually('a third pod to run', () => allReady(['other']));
+        await client.delete(pods, other.metadata, { gracePeriodSeconds: 1 });
+        await eventually('the third pod to be released', async () => !(await holders()).includes('other'));
+        expect(await holders()).to.deep.equal(['lost', 'lost']);
+      });
+      await cluster.waitForNodes();
+      await settled(client);
+      expect(await holders()).to.deep.equal([]);
+    });
+
+    it('or gone', async () => {
+      const node = cluster.nodes[1]!;
+      await whileCutOff(node, async () => {
+        await client.delete(nodes, { name: node.name });
+        await eventually('its addresses to be free', async () => (await holders()).length === 0);
+      });
+      // It comes back all the same, with the pod that nobody knows any more.
+      await node.kubelet.restart();
+      await cluster.waitForNodes();
+      await settled(client);
+      expect(await holders()).to.deep.equal([]);
+    });
   });
 
   /** Of pods that there are: what lies ready for others is nobody's. */
