@@ -4,6 +4,7 @@ import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
 import { error, type Finding } from '../network/finding.ts';
 import { cidrsOf, type Draft, readDraft } from './draft.ts';
+import { holder, type LostRoutes, lostRoutes, warnOfLostRoutes } from './validateLostRoutes.ts';
 
 /** A part of the layout that differs: addresses would move. */
 export interface LayoutChange {
@@ -17,6 +18,8 @@ export interface SpecChange {
   layout: LayoutChange[];
   /** Whether excludes were added, which matters to the addresses that they cover. */
   excludes: boolean;
+  /** Whether routes between nodes may go: all of them, or those over NICs that masterNets does not name any more. */
+  routes?: LostRoutes;
 }
 
 /** Compares two versions; texts that mean the same network are the same. */
@@ -35,10 +38,16 @@ export function compareSpecs(before: MultiNicNetwork, after: MultiNicNetwork): S
     compare('spec.ipam', 'hostBlock', old.ipam.hostBlock, now.ipam?.hostBlock);
   }
   const known = new Set(cidrsOf(old.excludes).map(formatCidr));
-  return { layout, excludes: cidrsOf(now.excludes).some(exclude => !known.has(formatCidr(exclude))) };
+  // What is refused needs no warning.
+  const routes = layout.length === 0 ? lostRoutes(old, now) : undefined;
+  return {
+    layout,
+    excludes: cidrsOf(now.excludes).some(exclude => !known.has(formatCidr(exclude))),
+    ...(routes && { routes }),
+  };
 }
 
-/** Refuses what would move addresses that pods hold. @param allocations of all pools of the network */
+/** Refuses what would move addresses that pods hold, and warns of what cuts them off. @param allocations of all pools of the network */
 export function validateChange(
   after: MultiNicNetwork,
   change: SpecChange,
@@ -50,6 +59,7 @@ export function validateChange(
   const use = `while ${pods} ${pods === 1 ? 'pod holds' : 'pods hold'} addresses of the network`;
   const findings = change.layout.map(({ path, detail }) => error('MNN_IN_USE', path, `${detail} ${use}`));
   if (change.excludes) findings.push(...checkExcludes(readDraft(after), held));
+  if (change.routes) findings.push(...warnOfLostRoutes(readDraft(after), change.routes, held));
   return findings;
 }
 
@@ -80,10 +90,6 @@ function checkExcludes({ excludes }: Draft, held: readonly Allocation[]): Findin
 
 function addressesIn(nics: Allocation['nics']): IpAddress[] {
   return nics.flatMap(nic => nic.addresses.flatMap(text => tryAddressOf(text) ?? []));
-}
-
-function holder({ podUID, reservation, namespace, name }: Allocation): string {
-  return podUID || (reservation ?? `${namespace}/${name}`);
 }
 
 /** The subnets in one order and spelling. */

@@ -293,6 +293,18 @@ describe('changing a network', () => {
     expect(change({ subnet: '10.200.0.1/16', masterNets: ['172.20.1.0/24'], namespaces: ['x'] })).to.deep.equal([]);
   });
 
+  it('warns where pods that run lose the routes between nodes', () => {
+    expect(change({ masterNets: ['172.20.1.0/24'] })).to.deep.equal([]);
+    expect(change({ masterNets: ['172.20.2.0/24'] })).to.deep.equal([
+      'MNN_IN_USE spec.masterNets: leaves out 172.20.1.0/24, which has no routes between nodes then: 2 pods have addresses there (ns/pod-a and 1 more)',
+    ]);
+    expect(change({ ipam: { vlanMode: 'l2' } }, held.slice(0, 1))).to.deep.equal([
+      'MNN_IN_USE spec.ipam: vlanMode is not l3 any more, so there are no routes between nodes then: 1 pod has addresses (ns/pod-a)',
+    ]);
+    expect(change({ ipam: { vlanMode: 'l3s' } })).to.deep.equal([]);
+    expect(change({ masterNets: ['172.20.2.0/24'] }, held.slice(2))).to.deep.equal([]);
+  });
+
   it('may only exclude what no pod holds', () => {
     expect(change({ ipam: { excludeCIDRs: ['10.200.0.67'] } })).to.deep.equal([]);
     expect(change({ ipam: { excludeCIDRs: ['10.200.0.64/28'] } })).to.deep.equal([

@@ -9,7 +9,10 @@ import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import type { CallBudget } from '../review/call.ts';
 
-/** What a change means for pods that hold addresses. The API server is asked who holds any only if their addresses could move. */
+/**
+ * What a change means for pods that hold addresses. The API server is asked who holds any only if their addresses could move, or lose
+ * routes.
+ */
 export async function findUseOfChange(
   { client }: ReviewContext,
   before: MultiNicNetwork,
@@ -17,7 +20,7 @@ export async function findUseOfChange(
   budget: CallBudget,
 ): Promise<Finding[]> {
   const change = compareSpecs(before, after);
-  if (change.layout.length === 0 && !change.excludes) return [];
+  if (change.layout.length === 0 && !change.excludes && !change.routes) return [];
   const { items } = await client.list(ipPools, {
     labelSelector: `${label.network}=${after.metadata.name}`,
     timeoutMs: budget.remainingMs(),
