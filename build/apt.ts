@@ -4,26 +4,6 @@ import { join } from 'node:path';
 import { type DerivedSources, deriveSources, type SourceFile } from './aptSources.ts';
 import { run } from './run.ts';
 
-/** Apt with package lists and a cache of its own: it sees the derived sources only, and installs nothing. */
-export interface PrivateApt {
-  /**
-   * Fetches a source package's files into `directory`, checked against the signed index, and leaves them packed.
-   * @returns the path of its .dsc file
-   */
-  downloadSource(name: string, directory: string): Promise<string>;
-  /**
-   * Fetches a source package's files likewise, and unpacks them with Debian's patches into `directory`/source.
-   * @returns the source tree
-   */
-  source(name: string, directory: string): Promise<string>;
-  /** Fetches binary packages and unpacks all of them into `directory`; their dependencies are not followed. */
-  unpack(packages: readonly string[], directory: string): Promise<void>;
-  /** The version that would be fetched of a source package. */
-  sourceVersion(name: string): Promise<string>;
-  /** The version that would be fetched of a binary package. */
-  version(name: string): Promise<string>;
-}
-
 /** Which packages: `suite` is the machine's own where none is named. */
 export type WantedSources = Pick<DerivedSources, 'types'> & Partial<Pick<DerivedSources, 'suite'>>;
 
@@ -56,16 +36,21 @@ export async function privateApt(directory: string, wanted: WantedSources): Prom
     ['APT::Sandbox::User', 'root'], // its _apt user could not write below a home directory
   ].map(([name, value]) => `-o${name}=${value}`);
   await run(['apt-get', ...options, '-q', 'update']);
-  return new Apt(options);
+  return new PrivateApt(options);
 }
 
-class Apt implements PrivateApt {
+/** Apt with package lists and a cache of its own: it sees the derived sources only, and installs nothing. */
+class PrivateApt {
   readonly #options: readonly string[];
 
   constructor(options: readonly string[]) {
     this.#options = options;
   }
 
+  /**
+   * Fetches a source package's files into `directory`, checked against the signed index, and leaves them packed.
+   * @returns the path of its .dsc file
+   */
   async downloadSource(name: string, directory: string): Promise<string> {
     await mkdir(directory, { recursive: true });
     await run(['apt-get', ...this.#options, '-q', 'source', '--download-only', name], { cwd: directory });
@@ -74,6 +59,10 @@ class Apt implements PrivateApt {
     return join(directory, dsc);
   }
 
+  /**
+   * Fetches a source package's files likewise, and unpacks them with Debian's patches into `directory`/source.
+   * @returns the source tree
+   */
   async source(name: string, directory: string): Promise<string> {
     const dsc = await this.downloadSource(name, directory);
     const tree = join(directory, 'source');
@@ -81,6 +70,7 @@ class Apt implements PrivateApt {
     return tree;
   }
 
+  /** Fetches binary packages and unpacks all of them into `directory`; their dependencies are not followed. */
   async unpack(packages: readonly string[], directory: string): Promise<void> {
     const debs = join(directory, '.debs');
     await mkdir(debs, { recursive: true });
@@ -89,11 +79,13 @@ class Apt implements PrivateApt {
     await rm(debs, { recursive: true });
   }
 
+  /** The version that would be fetched of a source package. */
   async sourceVersion(name: string): Promise<string> {
     const { stdout } = await run(['apt-cache', ...this.#options, 'showsrc', '--only-source', name]);
     return versionField(stdout, name);
   }
 
+  /** The version that would be fetched of a binary package. */
   async version(name: string): Promise<string> {
     const { stdout } = await run(['apt-cache', ...this.#options, 'show', name]);
     return versionField(stdout, name);

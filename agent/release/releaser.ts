@@ -93,9 +93,6 @@ export class Releaser implements Runnable {
 
   async start(signal: AbortSignal): Promise<void> {
     const { sweepMs = 60_000 } = this.#options;
-    signal.addEventListener('abort', () => {
-      clearTimeout(this.#graceEnds?.timer);
-    });
     const timer = setInterval(() => {
       this.sweep();
     }, sweepMs);
@@ -103,6 +100,7 @@ export class Releaser implements Runnable {
       await this.#queue.start(signal);
     } finally {
       clearInterval(timer);
+      clearTimeout(this.#graceEnds?.timer);
     }
   }
 
