@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { blocks } from '../system/pages.ts';
+import { assignedDevices } from './assignedDevices.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
 import { ours, spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
@@ -193,5 +194,9 @@ describe('agent: other plugins as delegates', function () {
 
   describe('NICs that go into pods', () => {
     movedNics(() => site);
+  });
+
+  describe('devices that go into pods', () => {
+    assignedDevices(() => site);
   });
 });
