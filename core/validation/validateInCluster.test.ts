@@ -1,35 +1,9 @@
 import { expect } from 'chai';
-import type { HostInterfaceSpec, MultiNicNetwork, PluginSpec } from '../api/types.ts';
+import { network, type Shape } from '../../test/core/networks.ts';
+import type { HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
 import { parseAddress } from '../net/address.ts';
 import { readNetwork } from '../network/network.ts';
-import { compareSpecs, validateChange, validateDeletion } from './validateChange.ts';
 import { type ClusterFacts, validateInCluster } from './validateInCluster.ts';
-
-interface Shape {
-  subnet?: string;
-  ipam?: object;
-  masterNets?: string[];
-  namespaces?: string[];
-  strategy?: 'devClass';
-  plugin?: PluginSpec;
-}
-
-function network(name: string, { subnet = '10.200.0.0/16', ipam, strategy, ...spec }: Shape = {}): MultiNicNetwork {
-  const layout = { type: 'multi-nic-ipam', hostBlock: 7, interfaceBlock: 3, vlanMode: 'l3', ...ipam };
-  return {
-    apiVersion: 'multinic.fms.io/v1',
-    kind: 'MultiNicNetwork',
-    metadata: { name },
-    spec: {
-      subnet,
-      ipam: JSON.stringify(layout),
-      multiNICIPAM: true,
-      plugin: { cniVersion: '1.0.0', type: 'ipvlan' },
-      ...spec,
-      ...(strategy && { attachPolicy: { strategy } }),
-    },
-  };
-}
 
 /** Hosts with one NIC in each of the networks. */
 function hosts(count: number, nets = ['172.20.1', '172.20.2']): HostInterfaceSpec[] {
@@ -255,79 +229,4 @@ describe('the rules of a network in its cluster', () => {
       'warning MNN_CLASS_UNKNOWN spec.attachPolicy.strategy: is devClass, but there is no DeviceClass yet',
     ]);
   });
-});
-
-describe('changing a network', () => {
-  const allocation = (podUID: string, address: string, state: 'Allocated' | 'Released' = 'Allocated') => ({
-    ...{ podUID, namespace: 'ns', name: `pod-${podUID}`, interface: 'net1', state, since: '2026-01-01T00:00:00Z' },
-    nics: [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [`${address}/19`] }],
-  });
-  const held = [
-    allocation('a', '10.200.0.65'),
-    allocation('b', '10.200.0.66'),
-    allocation('c', '10.200.0.67', 'Released'),
-  ];
-  const change = (after: Shape, allocations = held): string[] => {
-    const [before, now] = [network('a'), network('a', after)];
-    const findings = validateChange(now, compareSpecs(before, now), allocations);
-    return findings.map(f => `${f.code} ${f.path}: ${f.detail}`);
-  };
-
-  it('is allowed while no pod holds an address', () => {
-    expect(change({ subnet: '10.9.0.0/16', ipam: { hostBlock: 4 } }, [])).to.deep.equal([]);
-    expect(change({ subnet: '10.9.0.0/16' }, held.slice(2))).to.deep.equal([]);
-  });
-
-  it('is refused where addresses in use would move', () => {
-    expect(change({ subnet: '', ipam: { hostBlock: 8, interfaceBlock: 2 } })).to.deep.equal([
-      'MNN_IN_USE spec.subnet: it cannot change from 10.200.0.0/16 to "" while 2 pods hold addresses of the network',
-      'MNN_IN_USE spec.ipam: interfaceBlock cannot change from 3 to 2 while 2 pods hold addresses of the network',
-      'MNN_IN_USE spec.ipam: hostBlock cannot change from 7 to 8 while 2 pods hold addresses of the network',
-    ]);
-    expect(change({ ipam: { type: 'whereabouts' } }, held.slice(0, 1))).to.deep.equal([
-      'MNN_IN_USE spec.ipam: type cannot change from multi-nic-ipam to whereabouts while 1 pod holds addresses of the network',
-    ]);
-  });
-
-  it('is free where only the spelling differs, or what no address rests on', () => {
-    expect(change({ subnet: '10.200.0.1/16', masterNets: ['172.20.1.0/24'], namespaces: ['x'] })).to.deep.equal([]);
-  });
-
-  it('warns where pods that run lose the routes between nodes', () => {
-    expect(change({ masterNets: ['172.20.1.0/24'] })).to.deep.equal([]);
-    expect(change({ masterNets: ['172.20.2.0/24'] })).to.deep.equal([
-      'MNN_IN_USE spec.masterNets: leaves out 172.20.1.0/24, which has no routes between nodes then: 2 pods have addresses there (ns/pod-a and 1 more)',
-    ]);
-    expect(change({ ipam: { vlanMode: 'l2' } }, held.slice(0, 1))).to.deep.equal([
-      'MNN_IN_USE spec.ipam: vlanMode is not l3 any more, so there are no routes between nodes then: 1 pod has addresses (ns/pod-a)',
-    ]);
-    expect(change({ ipam: { vlanMode: 'l3s' } })).to.deep.equal([]);
-    expect(change({ masterNets: ['172.20.2.0/24'] }, held.slice(2))).to.deep.equal([]);
-  });
-
-  it('may only exclude what no pod holds', () => {
-    expect(change({ ipam: { excludeCIDRs: ['10.200.0.67'] } })).to.deep.equal([]);
-    expect(change({ ipam: { excludeCIDRs: ['10.200.0.64/28'] } })).to.deep.equal([
-      'MNN_IN_USE spec.ipam: excludeCIDRs: 10.200.0.64/28 covers addresses of 2 pods (ns/pod-a and 1 more)',
-    ]);
-  });
-});
-
-describe('deleting a network', () => {
-  const record = (state: 'Allocated' | 'Reserved' | 'Released', addresses: string[]) => ({
-    ...{ podUID: 'a', namespace: 'ns', name: 'pod-a', interface: 'net1', state, since: '2026-01-01T00:00:00Z' },
-    nics: [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses }],
-  });
-
-  it('is allowed where no pod holds an address', () => {
-    expect(validateDeletion([record('Released', ['10.200.0.65/19']), record('Allocated', [])])).to.deep.equal([]);
-  });
-
-  for (const state of ['Allocated', 'Reserved'] as const) {
-    it(`is refused while an address is ${state}`, () => {
-      const [finding] = validateDeletion([record(state, ['10.200.0.65/19'])]);
-      expect(finding).to.include({ severity: 'error', code: 'MNN_IN_USE', path: 'metadata.name' });
-      expect(finding?.detail).to.contain('ns/pod-a');
-    });
-  }
 });
