@@ -59,20 +59,28 @@ describe('the rules of a network in its cluster', () => {
     expect(check(network('a', { ...l2, ipam: { type: 'host-device-ipam' } }), facts)).to.deep.equal([]);
   });
 
-  it('warn of addresses of nodes and of the pods’ primary network: routes for what comes from the subnet could lead these away', () => {
-    const usedAddresses = [
-      { address: parseAddress('10.200.0.11'), whose: 'node node-1' },
-      { address: parseAddress('10.200.7.2'), whose: 'pod kube-system/dns' },
-      { address: parseAddress('10.244.7.2'), whose: 'pod kube-system/proxy' },
-    ];
-    const both =
-      'warning MNN_OVERLAP spec.subnet: 10.200.0.0/16 holds 10.200.0.11, the address of node node-1, and 1 more that are in use: what is sent to them may leave by the NICs';
-    expect(check(network('a'), { usedAddresses })).to.deep.equal([both]);
-    expect(check(network('a', { ipam: { vlanMode: 'l2' } }), { usedAddresses })).to.deep.equal([both]);
+  it('keep the primary network’s addresses out of what nodes have routes to, and warn of others in the subnet', () => {
+    const used = (...addresses: string[]) => ({
+      usedAddresses: addresses.map(text => ({ address: parseAddress(text), whose: `node ${text}` })),
+    });
+    const holds = '10.200.0.0/16 holds 10.200.0.11, the address of node 10.200.0.11';
+    const ledAway = `error MNN_OVERLAP spec.subnet: ${holds}: nodes would send what is for them out of their NICs`;
+    expect(check(network('a'), used('10.200.0.11', '10.244.7.2'))).to.deep.equal([ledAway]);
+    expect(check(network('a'), used('10.200.7.2', '10.200.0.11'))[0]).to.contain(
+      `${holds}, and 1 more that are in use:`,
+    );
+    // Of the second NIC; of a third one; of a fourth host.
+    const severities = ['10.200.32.5', '10.200.64.5', '10.200.0.193'].map(address =>
+      check(network('a'), used(address))[0]?.split(' ').at(0),
+    );
+    expect(severities).to.deep.equal(['error', 'warning', 'warning']);
+    expect(check(network('a', { ipam: { vlanMode: 'l2' } }), used('10.200.0.11'))).to.deep.equal([
+      `warning MNN_OVERLAP spec.subnet: ${holds}: pods of the network may not reach them`,
+    ]);
     const excludeCIDRs = ['10.200.0.0/20'];
-    expect(check(network('a', { ipam: { excludeCIDRs } }), { usedAddresses })).to.deep.equal([]);
-    expect(check(network('a', { subnet: '10.201.0.0/16' }), { usedAddresses })).to.deep.equal([]);
-    expect(check(network('a', { ipam: { type: 'whereabouts' } }), { usedAddresses })).to.deep.equal([]);
+    expect(check(network('a', { ipam: { excludeCIDRs } }), used('10.200.0.11'))).to.deep.equal([]);
+    expect(check(network('a', { subnet: '10.201.0.0/16' }), used('10.200.0.11'))).to.deep.equal([]);
+    expect(check(network('a', { ipam: { type: 'whereabouts' } }), used('10.200.0.11'))).to.deep.equal([]);
   });
 
   it('let only one network give out the addresses of a host subnet', () => {

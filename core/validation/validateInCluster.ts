@@ -33,7 +33,7 @@ export function validateInCluster(object: MultiNicNetwork, facts: ClusterFacts):
     ...checkNetworks(draft, facts.networks),
     ...checkSharedHostSubnets(draft, facts),
     ...checkHostSubnets(draft, facts.hosts),
-    ...checkUsedAddresses(draft, facts.usedAddresses),
+    ...checkUsedAddresses(draft, facts.usedAddresses, facts.hosts),
     ...checkMembers(draft, facts.hosts),
     ...checkNeighbours(draft, facts.hosts),
     ...checkSharing(draft, facts.networks, facts.hosts),
