@@ -1,8 +1,8 @@
 import type fc from 'fast-check';
+import type { BindingTo, Creation } from './admissions.ts';
 import type { Outcome } from './apiFront.ts';
 import { expectSound, type History } from './history.ts';
 import type { Model, ModelPod } from './model.ts';
-import type { BindingTo, Creation } from './operations.ts';
 import { type NodeName, nodeNames } from './setting.ts';
 import type { ActorName } from './site.ts';
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { IPPool } from '../../core/api/types.ts';
 import { ipPools, pods } from '../../kube/api/resources.ts';
+import type { BindingTo, Creation } from './admissions.ts';
 import { expectSound, finish, type History } from './history.ts';
 import { liveRecords } from './invariants.ts';
 import type { Model, ModelPod } from './model.ts';
-import type { BindingTo, Creation } from './operations.ts';
 import { namespace, pageCapacity } from './setting.ts';
 import { useStage } from './stage.ts';
 

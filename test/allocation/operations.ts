@@ -3,40 +3,13 @@ import { auditedPod } from '../../core/audit/readPod.ts';
 import { bareAddress } from '../../core/net/interfaceAddress.ts';
 import { nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { AdmissionChain, isBroken, Refused } from './admissionChain.ts';
+import type { BindingTo, Creation } from './admissions.ts';
 import { reservationMs } from './leader.ts';
 import type { Model, ModelPod, Sandbox, Use } from './model.ts';
 import { inPagesAtBind, podAsPosted, type PodKind } from './podKinds.ts';
 import { namespace, type NodeName } from './setting.ts';
 import type { Site } from './site.ts';
 import type { WebhookReplica } from './webhookReplica.ts';
-
-export interface Creation {
-  kind: PodKind;
-  /** Where a pod goes that names its node. */
-  node: NodeName;
-  /** Replicas that mutate, mutate again, and validate. */
-  by: readonly [number, number, number];
-  isReinvoked: boolean;
-  /** Where somebody else's admission refuses the pod, if anywhere. */
-  refusedAfter: 'mutation' | 'validation' | 'nothing';
-  dryRun: boolean;
-  /** The pod's manifest is a copy of a pod that is there. */
-  copied: ModelPod | undefined;
-  /** Under the name of the same kind of pod that is gone, if there is one. */
-  isSuccessor: boolean;
-  /** The replica that is to validate dies before it has begun. */
-  isUnvalidated?: boolean;
-}
-
-export interface BindingTo {
-  node: NodeName;
-  by: readonly [number, number];
-  /** The review is sent to both replicas at once, and the first answer lost. */
-  isTwice: boolean;
-  /** Somebody else's admission refuses the Binding. */
-  isRefused: boolean;
-  dryRun: boolean;
-}
 
 /** What happens in a cluster, played on a site and noted in the model. */
 export class Operations {
