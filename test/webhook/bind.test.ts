@@ -92,6 +92,14 @@ describe('binding, through the real API server and scheduler', () => {
     expect((await recordsFor(pod)).map(record => record.interface)).to.deep.equal(['fast']);
   });
 
+  it('gives one NIC where the interface has a name that leaves no room for a number, as those of KubeVirt', async () => {
+    const { client } = running();
+    const annotations = { [annotation.networks]: 'train@pod37a8eec1ce1' };
+    await client.create(pods, podOf({ namespace, name: 'virtual', annotations }));
+    const pod = await bound(client, { namespace, name: 'virtual' });
+    expect(attachmentsOf(pod)).to.have.length(1);
+  });
+
   it('binds a pod that has more in its annotations than is kept of pods that wait', async () => {
     const { client } = running();
     const large = 'x'.repeat(200_000);
