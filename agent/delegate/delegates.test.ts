@@ -44,6 +44,7 @@ describe('a plugin that hangs', function () {
     const waits: boolean[] = [];
     const options = {
       netlink: { run: () => [] },
+      checkpoint: { put: () => Promise.resolve() },
       delegates: {
         del: (_delegate: unknown, _call: unknown, _printed: unknown, hasHung: boolean) => {
           waits.push(hasHung);
