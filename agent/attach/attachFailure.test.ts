@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ownNamespace } from '../netlink/namespace.ts';
-import { type ErrnoName, NetlinkEndedError,NetlinkError } from '../netlink/netlink.ts';
+import { type ErrnoName, NetlinkEndedError, NetlinkError } from '../netlink/netlink.ts';
 import { answerTo, attachFailure } from './attachFailure.ts';
 import type { Attachment } from './attachment.ts';
 

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Limit } from '../base/limit.ts';
 import { KeyedSerial } from '../base/serial.ts';
 import type { PackableOp } from './changes.ts';
-import { NetlinkEndedError,NetlinkError } from './errors.ts';
+import { NetlinkEndedError, NetlinkError } from './errors.ts';
 import type { MonitorGroup, Subscription } from './events.ts';
 import { BatchFailure, type OnFailure } from './failure.ts';
 import { type EventSink, Monitor } from './monitor.ts';

@@ -4,7 +4,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSystemError } from '../../base/systemErrors.ts';
-import { NetlinkEndedError,NetlinkError } from '../errors.ts';
+import { NetlinkEndedError, NetlinkError } from '../errors.ts';
 import type { MonitorEvent, MonitorGroup } from '../events.ts';
 import { BatchFailure } from '../failure.ts';
 import type { EventSink } from '../monitor.ts';
