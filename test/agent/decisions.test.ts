@@ -1,8 +1,14 @@
 import { expect } from 'chai';
 import { annotation, attachmentsKey, label } from '../../core/api/names.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
 import { hostInterfaces, ipPools, pods } from '../../kube/api/resources.ts';
+import { claimantOf } from '../../kube/grants/claimantOf.ts';
+import { grantOnNode } from '../../kube/grants/grant.ts';
+import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { eventually } from '../eventually.ts';
+import { watchedView } from '../kube/networkView.ts';
+import { silent } from '../kube/support.ts';
 import { dualStack, ptpSpec } from './cniCalls.ts';
 import { assignDevices } from './devices.ts';
 import type { Host } from './host.ts';
@@ -90,6 +96,30 @@ describe('agent: what a pod gets', function () {
     expect(await site.recordOf('open', 'recorded')).to.include({ state: 'Allocated' });
     await sandbox.del(config);
     await eventually('release', async () => (await site.recordOf('open', 'recorded'))?.state === 'Released');
+  });
+
+  it('is one set of addresses where a webhook grants them at the same moment: of two writers of the pool one finds the other’s record', async () => {
+    const host = site.hosts[0]!;
+    const config = await multusConfig(site, 'open', { cniArgs: { nics: 2 } });
+    await using watched = watchedView(site.client);
+    const { view } = watched;
+    const store = new PoolStore(site.client, { logger: silent });
+    await eventually('the network and its host', () => view.network('open') && view.host(host.nodeName));
+    for (const name of ['both-1', 'both-2', 'both-3', 'both-4']) {
+      using sandbox = await Sandbox.make(site, host, name);
+      const claimant = claimantOf(sandbox.pod, 'net1');
+      const wanted = { network: 'open', node: host.nodeName, claimant, request: { nics: 2 } };
+      const [{ ips }, { nics }] = await Promise.all([
+        sandbox.add(config),
+        grantOnNode(view, store, wanted, { timeoutMs: 10_000 }),
+      ]);
+      const granted = nics.flatMap(({ addresses }) => addresses.map(withoutPrefix));
+      expect(granted).to.deep.equal(ips.map(({ address }) => withoutPrefix(address)));
+      const { allocations } = readPool(await site.client.get(ipPools, { name: `open.${host.nodeName}` }));
+      expect(allocations.filter(record => record.name === name)).to.have.length(1);
+      await sandbox.del(config);
+      await site.removePod(name);
+    }
   });
 
   it('is no address that another pod of the node has, though the pool says that it is this one’s, as after a restoration', async () => {

@@ -25,12 +25,19 @@ export async function networkView(
     return { netAddress: `172.20.${index + 1}.0/24`, ordinal: 0, index };
   });
   await client.patch(multiNicNetworks, metadata, 'merge', { status: { interfaces } }, { subresource: 'status' });
+  const watched = watchedView(client);
+  const { view } = watched;
+  await eventually('the network', () => view.network(name)?.state.interfaces.length === interfaces.length);
+  return watched;
+}
+
+/** A view of the cluster, as webhooks and agents have one. */
+export function watchedView(client: KubeClient): AsyncDisposable & { view: ClusterView } {
   const inform = <T extends KubeObject>(resource: Resource<T>) => new Informer<T>({ client, resource, logger: silent });
   const sources = { networks: inform(multiNicNetworks), cidrs: inform(cidrs), hosts: inform(hostInterfaces) };
   const view = new ClusterView(sources, silent);
   const watching = new AbortController();
   const ended = Promise.all(Object.values(sources).map(informer => informer.start(watching.signal)));
-  await eventually('the network', () => view.network(name)?.state.interfaces.length === interfaces.length);
   return {
     view,
     [Symbol.asyncDispose]: async () => {
