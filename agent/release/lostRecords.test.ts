@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import pino from 'pino';
+import { MultiNicError } from '../../core/errors.ts';
 import { ApiError } from '../../kube/api/errors.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
@@ -31,7 +32,12 @@ describe('Records that pools have lost', () => {
       checkpoint: { list: () => entries.values(), get: () => entry },
       pods: { byUid: () => ({ metadata: { name: 'web-0', uid: 'u1' } }) },
       records: { known: () => undefined },
-      view: { network: () => network },
+      view: {
+        network(name: string) {
+          if (name === 'spoilt') throw new MultiNicError('MNN_IPAM_SYNTAX', 'spec.ipam is not JSON');
+          return network;
+        },
+      },
       store: {
         find(pool: string) {
           asked.push(pool);
@@ -60,6 +66,12 @@ describe('Records that pools have lost', () => {
     await sweep();
     await sweep();
     expect(asked).to.have.length(2);
+  });
+
+  it('are looked for in other networks where that of an attachment cannot be read', async () => {
+    entries.unshift({ ...entry, containerId: 'c0', network: 'spoilt', pool: 'spoilt.node-1' });
+    await sweep();
+    expect(asked).to.deep.equal(['flat.page.0']);
   });
 
   it('are not asked for all the time while the API server fails', async () => {

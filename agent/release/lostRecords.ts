@@ -87,7 +87,7 @@ export class LostRecords implements Runnable {
       if (signal.aborted) return;
       if (entry.state !== 'done' || entry.pool === undefined) continue;
       const key = entryKey(entry);
-      const known = view.network(entry.network);
+      const known = networkOf(view, entry);
       if (known?.state.network.ownAddresses !== true) {
         looks.set(key, before?.get(key) ?? neverLooked);
         continue;
@@ -131,6 +131,16 @@ export class LostRecords implements Runnable {
     // Whoever detached it meanwhile found nothing to release.
     if (checkpoint.get(entry.containerId, ifname) !== entry) detached(entry);
     return 'recorded';
+  }
+}
+
+/** Undefined also where its specification cannot be read: its status says so. */
+function networkOf(view: Pick<ClusterView, 'network'>, { network }: CheckpointEntry): KnownNetwork | undefined {
+  try {
+    return view.network(network);
+  } catch (error) {
+    if (isMultiNicError(error)) return undefined;
+    throw error;
   }
 }
 
