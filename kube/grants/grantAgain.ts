@@ -47,6 +47,10 @@ function claimOf({ state }: KnownNetwork, node: NodeState, { master, addresses, 
   }
   const hostIndex = network.nodeIndependent ? 0 : node.hostIndex;
   const all = hostIndex === undefined ? [] : blocksOf(network, interfaces, member, hostIndex, node.hostAddresses);
+  if (all.length === 0) {
+    const detail = `network ${network.name} has no address block for ${master} of node ${node.name}`;
+    throw new MultiNicError('MNN_NETWORK_NOT_READY', detail);
+  }
   const parsed = addresses.flatMap(text => tryAddressOf(text) ?? []);
   const blocks = all.filter(({ pod }) => parsed.some(address => contains(pod, address)));
   if (blocks.length !== addresses.length) {
