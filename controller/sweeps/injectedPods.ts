@@ -85,8 +85,12 @@ function trim(pod: Pod): Pod {
 
 /** The phase, or what replaces it. */
 function phaseOf({ metadata, spec, status }: Pod): string | undefined {
-  const { phase, containerStatuses: containers = [] } = status ?? {};
-  const haveEnded = containers.length > 0 && containers.every(({ state }) => state?.terminated !== undefined);
+  const { phase, containerStatuses: containers = [], initContainerStatuses: inits = [] } = status ?? {};
+  // Sidecars are init containers that run on, and end last (KEP-753).
+  const haveEnded =
+    containers.length > 0 &&
+    containers.every(({ state }) => state?.terminated !== undefined) &&
+    !inits.some(({ state }) => state?.running !== undefined);
   if (phase === 'Failed') return haveEnded || !spec?.nodeName ? phase : failing;
   return metadata.deletionTimestamp !== undefined && phase !== 'Succeeded' && haveEnded ? stopped : phase;
 }
