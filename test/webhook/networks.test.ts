@@ -95,6 +95,13 @@ describe('applying networks, through the real API server', () => {
     const patch = ['patch', 'mnn', 'before', '--type=merge', '-p', '{"spec":{"namespaces":["first","second"]}}'];
     expect((await cluster.kubectl(patch)).stderr).not.to.contain('MNN_OVERLAP');
     await client.delete(multiNicNetworks, { name: 'before' });
+    // Routes may come later than the subnet.
+    const { ipam = '', plugin } = network({ name: 'later' }).spec;
+    const flat = { ipam: ipam.replace('l3', 'l2'), plugin: { ...plugin, args: { mode: 'l2' } } };
+    await create({ name: 'later', subnet: '10.243.0.0/17', namespaces: ['first'], ...flat });
+    const routed = client.patch(multiNicNetworks, { name: 'later' }, 'merge', { spec: { ipam, plugin } });
+    expect((await refusal(routed)).message).to.contain('10.243.0.0/17 holds 10.243.1.7');
+    await client.delete(multiNicNetworks, { name: 'later' });
     await client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
   });
 

@@ -5,6 +5,7 @@ import { isRecord } from '../../core/json.ts';
 import type { Finding } from '../../core/network/finding.ts';
 import { tryReadNetwork } from '../../core/network/network.ts';
 import { flag, listOf, mapOf, objectOf, text, upTo } from '../../core/shape.ts';
+import { readDraft } from '../../core/validation/draft.ts';
 import { validateSpecification } from '../../core/validation/validate.ts';
 import { type ClusterFacts, validateInCluster } from '../../core/validation/validateInCluster.ts';
 import { validateFinalizers } from '../../core/validation/validatePolicy.ts';
@@ -43,8 +44,8 @@ export function validateNetworks(context: ReviewContext): Reviewer {
       ...ownFindings,
       ...validateInCluster(after, {
         ...(await factsOf(context, budget)),
-        // Else it was looked at when the network got the subnet.
-        usedAddresses: movesTo(before, after) ? await usedAddresses(context.client, budget) : [],
+        // Else it was looked at when the network got the subnet, or its routes.
+        usedAddresses: bringsNew(before, after) ? await usedAddresses(context.client, budget) : [],
       }),
       ...(before && hasLegalName(ownFindings) ? await findUseOfChange(context, before, after, budget) : []),
     ];
@@ -52,9 +53,10 @@ export function validateNetworks(context: ReviewContext): Reviewer {
   };
 }
 
-/** Whether the network is to give out addresses of a subnet that it has not yet. */
-function movesTo(before: MultiNicNetwork | undefined, { spec }: MultiNicNetwork): boolean {
-  return Boolean(spec.subnet) && spec.subnet !== before?.spec.subnet;
+/** Whether the network is to have a subnet, or routes to one, that it has not yet. */
+function bringsNew(before: MultiNicNetwork | undefined, after: MultiNicNetwork): boolean {
+  if (!after.spec.subnet) return false;
+  return before?.spec.subnet !== after.spec.subnet || (readDraft(after).l3 && !readDraft(before).l3);
 }
 
 /** A name that no object can have is no label value either: nobody has addresses of it. */
