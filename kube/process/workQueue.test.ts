@@ -149,9 +149,11 @@ describe('WorkQueue', () => {
     const logger = pino({ level: 'info' }, { write: line => lines.push(line) });
     const done = Promise.withResolvers<void>();
     const errors = [
-      new ApiError(409, { reason: 'Conflict' }, 'PUT'),
       new ApiError(409, { reason: 'AlreadyExists' }, 'POST'),
+      new ApiError(409, { reason: 'Conflict' }, 'PUT'),
       new ApiError(403, { reason: 'Forbidden' }, 'PUT'),
+      // Not made by somebody faster, but there all the time: what looks for it does not see it.
+      new ApiError(409, { reason: 'AlreadyExists' }, 'POST'),
     ];
     const handler = (): Promise<void> => {
       const error = errors.shift();
@@ -161,7 +163,7 @@ describe('WorkQueue', () => {
     };
     startQueue(handler, { logger, backoff: { minMs: 1, maxMs: 1 } }).add('a');
     await done.promise;
-    expect(lines.map(line => (JSON.parse(line) as { err: { status: number } }).err.status)).to.deep.equal([403]);
+    expect(lines.map(line => (JSON.parse(line) as { err: { status: number } }).err.status)).to.deep.equal([403, 409]);
   });
 
   it('stops: signals the running handler, waits for it, drops the rest', async () => {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Backoff, type BackoffOptions } from '../api/backoff.ts';
-import { isLostRace } from '../api/errors.ts';
+import { isAlreadyExists, isConflict } from '../api/errors.ts';
 import { whenAborted } from '../api/whenAborted.ts';
 import type { Runnable } from './lifecycle.ts';
 
@@ -131,10 +131,11 @@ export class WorkQueue implements Runnable {
     } catch (error) {
       if (!this.#stopping.signal.aborted) {
         outcome = 'error';
+        // Somebody else wrote first, which happens all the time: the next attempt goes by what they wrote, unless it does not see that.
+        const isUsual = isConflict(error) || (isAlreadyExists(error) && !this.#backoffs.has(key));
         requeueAfterMs = this.#nextDelay(key);
         const retryInMs = Math.round(requeueAfterMs);
-        // Somebody else wrote first, which happens all the time: the next attempt goes by what they wrote.
-        if (isLostRace(error)) logger.debug({ queue: this.name, key, retryInMs }, 'an object has changed meanwhile');
+        if (isUsual) logger.debug({ queue: this.name, key, retryInMs }, 'an object has changed meanwhile');
         else logger.error({ err: error, queue: this.name, key, retryInMs }, 'work failed');
       }
     }
