@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { annotation, mirrorAnnotation } from '../../core/api/names.ts';
+import { annotation, label, mirrorAnnotation } from '../../core/api/names.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import type { CallOptions } from '../../kube/api/clientOptions.ts';
 import { type Pod, pods } from '../../kube/api/resources.ts';
@@ -81,6 +81,7 @@ export function isEnding({ metadata, status }: Pod): boolean {
   return metadata.deletionTimestamp !== undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
+const keptLabels: readonly string[] = [label.injected, label.injection];
 const keptAnnotations: readonly string[] = [
   annotation.networks,
   annotation.ourNetworks,
@@ -91,13 +92,13 @@ const keptAnnotations: readonly string[] = [
 ];
 
 /** What the agent needs of a pod: about 1 KB of 10. */
-function trimPod(pod: Pod): Pod {
+export function trimPod(pod: Pod): Pod {
   const { spec, status } = pod;
   const { metadata, ...type } = headOf(pod, 'deletionTimestamp');
-  const kept = Object.entries(pod.metadata.annotations ?? {}).filter(([key]) => keptAnnotations.includes(key));
+  const { labels, annotations } = pod.metadata;
   return {
     ...type,
-    metadata: { ...metadata, annotations: Object.fromEntries(kept) },
+    metadata: { ...metadata, labels: only(keptLabels, labels), annotations: only(keptAnnotations, annotations) },
     spec: {
       containers: [],
       ...(spec?.nodeName !== undefined && { nodeName: spec.nodeName }),
@@ -105,4 +106,8 @@ function trimPod(pod: Pod): Pod {
     },
     status: { ...(status?.phase !== undefined && { phase: status.phase }) },
   };
+}
+
+function only(keys: readonly string[], texts: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).filter(([key]) => keys.includes(key)));
 }
