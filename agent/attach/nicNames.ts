@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { CheckpointLink, CheckpointMove } from '../checkpoint/entry.ts';
+import { isPciAddress } from '../devices/pciDevice.ts';
 import type { LinkInfo, LinkRef, Netlink, Op } from '../netlink/netlink.ts';
 
 /** Removes an alternative name from a link, if it has that. */
@@ -55,8 +56,9 @@ async function nicOf(
   { name, master }: CheckpointLink,
   { device, inPod, name: onHost = master }: CheckpointMove,
 ): Promise<LinkInfo | undefined> {
+  // That of a virtio device is no PCI function, but on one.
   const mayBe = ({ parentDevice }: LinkInfo): boolean =>
-    device === undefined || parentDevice === null || parentDevice === device;
+    device === undefined || parentDevice === null || parentDevice === device || !isPciAddress(parentDevice);
   if (inPod) {
     const there = await netlink.one(netns, { op: 'link.get', dev: inPod.index, ignore: ['ENODEV'] });
     if (there && mayBe(there)) return there;

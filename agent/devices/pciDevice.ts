@@ -40,11 +40,16 @@ export async function readNumaNode(sysfs: string, pciAddress: string): Promise<n
   return text && /^\d+\s*$/.test(text) ? Number(text) : undefined;
 }
 
+/** Whether a text is the address of a PCI function, as sysfs writes it. */
+export function isPciAddress(text: string): boolean {
+  return /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(text);
+}
+
 /** Undefined where the text is no PCI address. */
 function pciFolder(sysfs: string, pciAddress: string): string | undefined {
   // sysfs writes small letters.
   const name = pciAddress.toLowerCase();
-  return /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(name) ? join(sysfs, 'bus/pci/devices', name) : undefined;
+  return isPciAddress(name) ? join(sysfs, 'bus/pci/devices', name) : undefined;
 }
 
 /** virtio devices have their netdev one level further down. */
