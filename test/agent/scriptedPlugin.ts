@@ -32,9 +32,9 @@ export class ScriptedPlugin {
     this.#write([`ADD) ${add};;`, ...others]);
   }
 
-  /** From now on the verb takes a while. @param result what it prints */
+  /** From now on the verb takes as long as another call does on a busy machine. @param result what it prints */
   delay(verb: string, result: object): void {
-    this.#write([`${verb}) sleep 1; echo '${JSON.stringify(result)}';;`]);
+    this.#write([`${verb}) sleep 3; echo '${JSON.stringify(result)}';;`]);
   }
 
   /** From now on the verb never ends. */
