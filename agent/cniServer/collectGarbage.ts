@@ -2,7 +2,7 @@ import type { CniCall } from '../../core/cni/call.ts';
 import { type CniConfig, type ValidAttachment, validAttachmentsOf } from '../../core/cni/config.ts';
 import { cniCodes, cniError, toCniError } from '../../core/cni/error.ts';
 import { linkName } from '../../core/net/interfaceName.ts';
-import { type CheckpointEntry, entryKey } from '../checkpoint/entry.ts';
+import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
 import { removeEntry } from './remove.ts';
@@ -32,24 +32,24 @@ export async function collectGarbage(
     configName === config.name && !valid.has(`${containerId}@${callIfname}`);
   const { checkpoint } = context;
   const stale = [...checkpoint.list()].filter(isStale);
-  // An ADD that was under way has made it since the runtime's list.
-  const made = new Set<string>();
+  /** What is left of them. All else is to stay: what the runtime knows, and what ADDs have made since its list. */
+  const left = new Set<CheckpointEntry>();
   const errors: string[] = [];
   for (const entry of stale) {
+    const now = (): CheckpointEntry | undefined => checkpoint.get(entry.containerId, entry.ifname);
     try {
       await exclusively(entry.containerId, async () => {
-        const now = checkpoint.get(entry.containerId, entry.ifname);
-        if (now === entry) await removeEntry(context, entry);
-        else if (now) made.add(entryKey(now));
+        if (now() === entry) await removeEntry(context, entry);
       });
     } catch (error) {
       errors.push(`${entry.containerId} ${entry.ifname}: ${toCniError(error).message}`);
+      const failed = now();
+      if (failed) left.add(failed);
     }
   }
   await forgetUnreadable(context, new Set(validAttachments.map(({ containerID }) => containerID)), exclusively);
   if (!config.chained) {
-    const isKept = (entry: CheckpointEntry): boolean => !isStale(entry) || made.has(entryKey(entry));
-    const kept = [...checkpoint.list()].filter(entry => entry.network === config.name && isKept(entry));
+    const kept = [...checkpoint.list()].filter(entry => entry.network === config.name && !left.has(entry));
     const links = [...linksOf(kept), ...lostLinks(context, validAttachments)];
     errors.push(...(await collectDelegates(context, call, config.name, links)));
   }
