@@ -27,6 +27,9 @@ describe('a pod, as the audit reads it', () => {
     const deleted = { deletionTimestamp: at(8) };
     expect(ends({ phase: 'Running', containerStatuses: [running] }, deleted)).to.deep.equal([true, undefined]);
     expect(ends({ phase: 'Running', containerStatuses: [ended] }, deleted)).to.deep.equal([false, at(9)]);
+    const sidecar = { state: { running: {} } };
+    const status = { phase: 'Running', containerStatuses: [ended], initContainerStatuses: [sidecar] };
+    expect(ends(status, deleted)).to.deep.equal([true, undefined]);
   });
 
   it('is told apart from those that stay while it is being deleted', () => {
