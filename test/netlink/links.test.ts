@@ -217,6 +217,23 @@ describeEach('netlink: links', test => {
       expect(namespace.json<IpLink>('link').map(link => link.ifname)).to.deep.equal(['lo']);
   });
 
+  it('changes the link with an index, though another one has the name by which programs call such a link', async () => {
+    const { netlink } = test;
+    const namespace = test.namespace();
+    namespace.ip('link', 'add', 'meant', 'type', 'veth', 'peer', 'name', 'other');
+    const { index: dev } = await netlink.one(namespace.path, { op: 'link.get', dev: 'meant' });
+    namespace.ip('link', 'set', 'other', 'name', `if${dev}`);
+    await netlink.run(namespace.path, [
+      { op: 'altname.add', dev, altName: 'also' },
+      { op: 'link.set', dev, name: 'renamed' },
+      { op: 'link.set', dev, alias: 'it' },
+    ]);
+    const { name, alias, altNames } = await netlink.one(namespace.path, { op: 'link.get', dev });
+    expect([name, alias, altNames]).to.deep.equal(['renamed', 'it', ['also']]);
+    const gone = { op: 'link.set', dev: dev + 100, up: true } as const;
+    expect(await rejection(netlink.run(namespace.path, [gone]))).to.have.property('code', 'ENODEV');
+  });
+
   it('removes the links of a group, and with a veth its peer, and no others', async () => {
     const [namespace, other] = [test.namespace(), test.namespace()];
     const pair = (name: string): LinkAdd => ({

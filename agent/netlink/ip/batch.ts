@@ -1,5 +1,5 @@
 import { Writer } from '../attributes.ts';
-import { isChange, writeChange } from '../changes.ts';
+import { isChange, isPackable, writeChange } from '../changes.ts';
 import type { Context } from '../context.ts';
 import { NetlinkEndedError } from '../errors.ts';
 import { BatchFailure, type OnFailure, settle, toFailure } from '../failure.ts';
@@ -9,7 +9,7 @@ import type { ChangeOp, LinkRef, NetnsPath, Op, Outcome, QueryOp, Result, Sysctl
 import { batchAnswers, errorOf, type IpError } from './answers.ts';
 import { optionsOf, wordsOf } from './commands.ts';
 import { execute, type Place } from './program.ts';
-import { query } from './queries.ts';
+import { linkOf, query } from './queries.ts';
 import { sysctl } from './sysctl.ts';
 import { checkWords, fitsBatch } from './words.ts';
 
@@ -36,6 +36,8 @@ export class IpBatch implements Context {
   readonly #results: Result[] = [];
   readonly #scratch = new Writer();
   #lines: Line[] = [];
+  /** Names of links that are known by their indexes, until one may have another. */
+  readonly #names = new Map<number, string>();
 
   constructor(place: Place, ops: readonly Op[], onFailure: OnFailure) {
     this.#place = place;
@@ -73,11 +75,21 @@ export class IpBatch implements Context {
 
   async #step(index: number, op: Op): Promise<Result> {
     if (isChangeOp(op)) {
-      await this.#change({ index, op, options: optionsOf(op), words: this.#wordsOf(op) });
+      await this.#change({ index, op, options: optionsOf(op), words: this.#wordsOf(await this.#named(op)) });
       return this.#results[index] ?? done;
     }
     await this.#flush();
     return isSysctlOp(op) ? sysctl(op, this.#place) : query(op, this.#place);
+  }
+
+  /** To `ip` the link with index 5 is if5, but a link of that name comes first, and a pod may give it to any of its own. */
+  async #named(op: ChangeOp): Promise<ChangeOp> {
+    if (isPackable(op) || !('dev' in op) || typeof op.dev !== 'number') return op;
+    if (!this.#names.has(op.dev)) {
+      await this.#flush();
+      this.#names.set(op.dev, (await linkOf(op.dev, this.#place)).name);
+    }
+    return { ...op, dev: this.#names.get(op.dev) ?? op.dev };
   }
 
   /** What the codec refuses is refused here in the same words: the request is written and thrown away. */
@@ -90,6 +102,8 @@ export class IpBatch implements Context {
   }
 
   async #change(line: Line): Promise<void> {
+    const isLinkChange = /^link\.(del|delGroup|set)$/.test(line.op.op);
+    if (isLinkChange) this.#names.clear();
     // Of a neighbour that the kernel refuses `ip -batch` does not say which line it was: it exits.
     if (line.op.op === 'neighbour.replace' || !fitsBatch(line.words)) {
       await this.#flush();
@@ -101,7 +115,7 @@ export class IpBatch implements Context {
     if (first !== undefined && first.options.join() !== line.options.join()) await this.#flush();
     this.#lines.push(line);
     // `ip` remembers the indexes of names within a batch, also of links that went with their peer.
-    if (/^link\.(del|delGroup|set)$/.test(line.op.op)) await this.#flush();
+    if (isLinkChange) await this.#flush();
   }
 
   /** Executes what has been collected, and after each failure that does not matter the rest again. */

@@ -18,7 +18,7 @@ export async function query(op: QueryOp, place: Place): Promise<Result> {
     case 'link.list':
       return listLinks(place);
     case 'link.get':
-      return findLink(await listLinks(place), op.dev);
+      return linkOf(op.dev, place);
     case 'address.list': {
       const dev = await deviceOf(op.dev, place);
       const links = await show<IpAddressesJson>(place, ['address', 'show']);
@@ -46,10 +46,11 @@ async function listLinks(place: Place): Promise<LinkInfo[]> {
   return links.map(link => readLink(link, indexes));
 }
 
-function findLink(links: readonly LinkInfo[], ref: LinkRef): LinkInfo {
+/** Throws IpError with ENODEV where there is no such link; InvalidArgument for what none can be called. */
+export async function linkOf(ref: LinkRef, place: Place): Promise<LinkInfo> {
   // Refuses what the codec refuses.
   writeLinkGet(new Writer(), 0, ref);
-  const found = links.find(({ index, name, altNames }) =>
+  const found = (await listLinks(place)).find(({ index, name, altNames }) =>
     typeof ref === 'number' ? index === ref : name === ref || altNames.includes(ref),
   );
   if (found === undefined) throw new IpError(constants.errno.ENODEV, null);
@@ -57,7 +58,7 @@ function findLink(links: readonly LinkInfo[], ref: LinkRef): LinkInfo {
 }
 
 async function deviceOf(ref: LinkRef | undefined, place: Place): Promise<number | undefined> {
-  return typeof ref === 'string' ? findLink(await listLinks(place), ref).index : ref;
+  return typeof ref === 'string' ? (await linkOf(ref, place)).index : ref;
 }
 
 async function listRoutes(op: RouteList, place: Place): Promise<RouteInfo[]> {
