@@ -156,7 +156,10 @@ describe('a storm over an installation from images', function () {
     console.log(`      ${storm.created} pods, ${ran.slice(0, 2).join(' and ')} that ran, ${sent.join(', ')} pings`);
     expect(storm.failed).to.deep.equal([]);
     expect(storm.wrong).to.deep.equal([]);
-    expect(unheard.flatMap(({ lost }) => lost)).to.deep.equal([]);
+    const lost = unheard.flatMap(({ lost: numbers }, i) =>
+      numbers.map(number => `${number} from ${pings[i]?.path.pod} to ${pings[i]?.path.address}`),
+    );
+    expect(lost).to.deep.equal([]);
     expect(storm.created).to.be.at.least(1000);
     await storm.startAll();
     await settled(client);
