@@ -11,9 +11,9 @@ import { KubeClient } from '../../kube/api/client.ts';
 import { cidrs, ipPools, multiNicNetworks, type Pod, pods } from '../../kube/api/resources.ts';
 import type { AuditResult } from '../../kube/audit/clusterAudit.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';
-import { network } from '../controller/support.ts';
+import { createPoolWith, network } from '../controller/support.ts';
 import { applyManifests } from '../system/apply.ts';
-import { createPool, recordOf, runningPod } from './auditedObjects.ts';
+import { recordOf, runningPod } from './auditedObjects.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -54,7 +54,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
   it('reports a cluster in which all agree as clean, also pods that carry no label of ours', async () => {
     const injected = await runningPod(client, 'injected', '10.200.0.1/18');
     const plain = await runningPod(client, 'plain', '10.200.0.2/18', { isInjected: false });
-    await createPool(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+    await createPoolWith(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
       recordOf(injected, '10.200.0.1/18'),
       recordOf(plain, '10.200.0.2/18'),
       { ...recordOf({ name: 'was', uid: 'was' }, '10.200.0.3/18'), state: 'Released' },
@@ -70,13 +70,13 @@ describe('kubectl-multinic audit, against a real API server', function () {
     const two = await runningPod(client, 'two', '10.200.0.1/18');
     const three = await runningPod(client, 'three', '10.200.0.3/18', { actual: '10.200.0.33' });
     await runningPod(client, 'four', '10.200.0.4/18');
-    await createPool(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+    await createPoolWith(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
       recordOf(one, '10.200.0.1/18'),
       recordOf(two, '10.200.0.1/18'),
       recordOf(three, '10.200.0.3/18'),
       recordOf({ name: 'gone', uid: 'gone' }, '10.200.0.5/18'),
     ]);
-    await createPool(client, 'audited.n-9', { network: 'audited', hostName: 'n-9', blocks: [] }, [
+    await createPoolWith(client, 'audited.n-9', { network: 'audited', hostName: 'n-9', blocks: [] }, [
       recordOf({ name: 'elsewhere', uid: 'elsewhere' }, '10.200.9.5/18'),
     ]);
     const { code, stdout } = await audit('-o', 'json');
@@ -110,7 +110,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
       await runningPod(client, 'one', '10.200.0.1/18'),
       await runningPod(client, 'two', '10.200.0.2/18'),
     ];
-    await createPool(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
+    await createPoolWith(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [
       recordOf(one, '10.200.0.1/18'),
       recordOf(two, '10.200.0.2/18'),
     ]);
@@ -147,7 +147,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
       metadata: { name: 'waiting', namespace: 'default' },
       spec: { containers: [{ name: 'main', image: 'none' }], automountServiceAccountToken: false },
     } satisfies Pod);
-    await createPool(client, 'paged.page.0', spec, [
+    await createPoolWith(client, 'paged.page.0', spec, [
       recordOf(running, '10.201.0.1/22'),
       recordOf({ name: 'gone', uid: 'gone' }, '10.201.0.3/22'),
       recordOf({ name: 'waiting', uid: metadata.uid ?? '' }, '10.201.0.4/22'),
@@ -174,7 +174,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
     await client.create(multiNicNetworks, network('other'));
     for (const name of ['audited', 'other']) {
       const pod = await runningPod(client, `of-${name}`, '10.200.0.1/18', { of: name });
-      await createPool(client, `${name}.n-0`, { network: name, hostName: 'n-0', blocks: [] }, [
+      await createPoolWith(client, `${name}.n-0`, { network: name, hostName: 'n-0', blocks: [] }, [
         recordOf(pod, '10.200.0.1/18'),
       ]);
     }
@@ -194,7 +194,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
       const pod = { name: `gone-${i}`, uid: `gone-${i}` };
       return recordOf(pod, `10.203.${Math.floor(i / 250)}.${(i % 250) + 1}/18`);
     });
-    await createPool(client, 'wide.n-0', { network: 'wide', hostName: 'n-0', blocks: [] }, gone);
+    await createPoolWith(client, 'wide.n-0', { network: 'wide', hostName: 'n-0', blocks: [] }, gone);
     await runningPod(client, 'lacking', '10.200.0.4/18');
     const { stdout, code } = await audit('--network', 'wide');
     expect(code).to.equal(1);
@@ -226,7 +226,7 @@ describe('kubectl-multinic audit, against a real API server', function () {
     await grant('list', listed);
     // What is found is read once more, by name.
     const gone = recordOf({ name: 'gone', uid: 'gone' }, '10.200.0.5/18');
-    await createPool(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [gone]);
+    await createPoolWith(client, 'audited.n-0', { network: 'audited', hostName: 'n-0', blocks: [] }, [gone]);
     const kubeconfig = await cluster.kubeconfigFor('auditor');
     for (const flags of [[], ['--network', 'audited']]) {
       const { code, stdout, stderr } = await audit('--kubeconfig', kubeconfig, ...flags);

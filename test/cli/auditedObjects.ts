@@ -1,10 +1,9 @@
 import { withAttachments } from '../../core/annotation/attachments.ts';
 import { formatNetworks } from '../../core/annotation/networks.ts';
-import { annotation, apiVersion, label } from '../../core/api/names.ts';
-import type { Allocation, IPPoolSpec } from '../../core/api/types.ts';
-import { emptyPool, formatPool } from '../../core/pool/content.ts';
+import { annotation, label } from '../../core/api/names.ts';
+import type { Allocation } from '../../core/api/types.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
-import { ipPools, type Pod, pods } from '../../kube/api/resources.ts';
+import { type Pod, pods } from '../../kube/api/resources.ts';
 
 const old = '2026-01-01T00:00:00Z';
 
@@ -37,17 +36,6 @@ export async function runningPod(
   const running = { status: { phase: 'Running' } };
   await client.patch(pods, created.metadata, 'merge', running, { subresource: 'status' });
   return { name, uid: created.metadata.uid ?? '' };
-}
-
-/** A pool as its writers would leave it. */
-export async function createPool(
-  client: KubeClient,
-  name: string,
-  spec: IPPoolSpec,
-  allocations: Allocation[],
-): Promise<void> {
-  const pool = await client.create(ipPools, { apiVersion, kind: 'IPPool', metadata: { name }, spec });
-  await client.updateStatus(ipPools, { ...pool, status: formatPool({ ...emptyPool, allocations }) });
 }
 
 /** The record of a pod that holds an address. */

@@ -69,6 +69,7 @@ export function podNamed(name: string, annotations: Record<string, string>, node
   };
 }
 
+/** A pool as its writers would leave it. */
 export async function createPoolWith(
   client: KubeClient,
   name: string,
