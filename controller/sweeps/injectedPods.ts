@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { label } from '../../core/api/names.ts';
+import { containersEnded } from '../../core/pod/containersEnded.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { type Pod, pods } from '../../kube/api/resources.ts';
 import { headOf } from '../../kube/watch/head.ts';
@@ -85,12 +86,8 @@ function trim(pod: Pod): Pod {
 
 /** The phase, or what replaces it. */
 function phaseOf({ metadata, spec, status }: Pod): string | undefined {
-  const { phase, containerStatuses: containers = [], initContainerStatuses: inits = [] } = status ?? {};
-  // Sidecars are init containers that run on, and end last (KEP-753).
-  const haveEnded =
-    containers.length > 0 &&
-    containers.every(({ state }) => state?.terminated !== undefined) &&
-    !inits.some(({ state }) => state?.running !== undefined);
+  const phase = status?.phase;
+  const haveEnded = containersEnded(status ?? {});
   if (phase === 'Failed') return haveEnded || !spec?.nodeName ? phase : failing;
   return metadata.deletionTimestamp !== undefined && phase !== 'Succeeded' && haveEnded ? stopped : phase;
 }

@@ -5,6 +5,7 @@ import { annotation } from '../api/names.ts';
 import type { ObjectMeta } from '../api/types.ts';
 import { isRecord } from '../json.ts';
 import { readMac } from '../net/mac.ts';
+import { containersEnded, type ContainerStates } from '../pod/containersEnded.ts';
 import type { AuditedPod } from './types.ts';
 
 /** The parts of a Pod (core/v1) that matter. */
@@ -16,8 +17,7 @@ export interface PodObject {
     podIPs?: readonly { ip?: string }[];
     conditions?: readonly { lastTransitionTime?: string }[];
     containerStatuses?: readonly { state?: { terminated?: { finishedAt?: string } } }[];
-    /** Sidecars among them run on, and end last (KEP-753). */
-    initContainerStatuses?: readonly { state?: { running?: object } }[];
+    initContainerStatuses?: NonNullable<ContainerStates['initContainerStatuses']>;
   };
 }
 
@@ -62,12 +62,9 @@ function decidedAndAsked(text: string): Pick<AuditedPod, 'attachments' | 'macs'>
  * running. Kubelets before Kubernetes 1.27 call a pod failed before they end its containers, and may never tell when these ended.
  */
 function endOf({ metadata, spec, status }: PodObject): Date | undefined {
-  const { phase, containerStatuses = [], initContainerStatuses = [], conditions = [] } = status ?? {};
+  const { phase, containerStatuses = [], conditions = [] } = status ?? {};
   const ends = containerStatuses.flatMap(({ state }) => state?.terminated ?? []).map(({ finishedAt }) => finishedAt);
-  const haveEnded =
-    ends.length > 0 &&
-    ends.length === containerStatuses.length &&
-    !initContainerStatuses.some(({ state }) => state?.running !== undefined);
+  const haveEnded = containersEnded(status ?? {});
   const { creationTimestamp, deletionTimestamp, managedFields = [] } = metadata;
   if (phase === 'Succeeded' || (haveEnded && (phase === 'Failed' || deletionTimestamp !== undefined))) {
     return latest([creationTimestamp, ...ends]);
