@@ -3,6 +3,7 @@ import type { Express } from 'express';
 import type { Registry } from 'prom-client';
 import { component } from '../core/api/names.ts';
 import type { KubeClient } from '../kube/api/client.ts';
+import { PoolFeed } from '../kube/pools/poolFeed.ts';
 import { PoolStore } from '../kube/pools/poolStore.ts';
 import { group, type Runnable } from '../kube/process/lifecycle.ts';
 import { informersSynced, type Synced } from '../kube/report/checks.ts';
@@ -67,7 +68,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const context = createContext(options, informers, events);
   const server = new AdmissionServer(createReviewApp(context, options, traffic), options);
   registerCertificateMetrics(registry, server);
-  const { view, profiles, reservations, ready } = context;
+  const { view, store, profiles, reservations, ready } = context;
   const copies = Object.values(informers) as (Runnable & Synced)[];
   return {
     server,
@@ -77,6 +78,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
       reservations,
       ready,
       group('informers', copies),
+      new PoolFeed({ client, store, logger, observer: informerObserver }),
       new ProfilePreparer({ view, profiles, logger }),
       server,
     ],

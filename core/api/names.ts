@@ -15,6 +15,8 @@ export const label = {
   generated: 'multi-nic-cni-generated',
   /** On CIDR pages and IPPools: the network that they belong to. */
   network: `${apiGroup}/network`,
+  /** On the IPPools of a network whose addresses do not depend on the node: the page's number. Nodes' pools have none. */
+  page: `${apiGroup}/page`,
 } as const;
 
 /** Annotations. */

@@ -22,7 +22,7 @@ export function newPool({ name, spec, networkUid }: PoolRef): IPPool {
     kind: 'IPPool',
     metadata: {
       name,
-      labels: { [label.network]: spec.network },
+      labels: { [label.network]: spec.network, ...(spec.page !== undefined && { [label.page]: String(spec.page) }) },
       ownerReferences: [ownedBy({ name: spec.network, uid: networkUid })],
     },
     spec,

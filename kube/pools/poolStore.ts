@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Allocation } from '../../core/api/types.ts';
+import type { Allocation, IPPool, ObjectMeta } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { allocate, type Claim } from '../../core/pool/allocate.ts';
 import { type PoolContent, readPool } from '../../core/pool/content.ts';
@@ -185,6 +185,21 @@ export class PoolStore {
         return { content: undefined, result: record, holds: record !== undefined };
       },
     });
+  }
+
+  /** A watch tells of a pool's version, and will tell of each later one: a pool that was used here need not be read before it is written. */
+  learn(pool: IPPool): void {
+    this.#writers.get(pool.metadata.name)?.learn(pool);
+  }
+
+  /** A watch tells that a pool was deleted, at this version. */
+  learnGone({ name, resourceVersion }: ObjectMeta): void {
+    this.#writers.get(name)?.learnGone(resourceVersion);
+  }
+
+  /** The watch that told of pools has ended, or has missed something. */
+  unfollow(): void {
+    for (const writer of this.#writers.values()) writer.unfollow();
   }
 
   #rules(): Rules {

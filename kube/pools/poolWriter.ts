@@ -6,6 +6,7 @@ import type { CallOptions } from '../api/clientOptions.ts';
 import { sleep } from '../api/deadline.ts';
 import { isLostRace, isNotFound, isRetryable } from '../api/errors.ts';
 import { ipPools } from '../api/resources.ts';
+import { isOlderVersion } from '../api/resourceVersion.ts';
 import { patientBackoff } from '../api/retry.ts';
 import { answer, applyAll, type Change, type Waiting } from './poolChange.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
@@ -40,6 +41,10 @@ export class PoolWriter {
   /** The last version seen; if it is old, a PUT finds that out. */
   #known: IPPool | undefined;
   #knownAt = -Infinity;
+  /** Whether a watch has told of the known version, and so will of each later one. */
+  #isFollowed = false;
+  /** What the last try was based on. */
+  #tried: IPPool | undefined;
   /** What was last read of the pool. */
   #content: PoolContent | undefined;
   /** The API server's answer to the last try, if that failed. */
@@ -73,6 +78,25 @@ export class PoolWriter {
     return promise.finally(() => {
       clearTimeout(timer);
     });
+  }
+
+  /** A watch tells of a version, and of each later one from now on. */
+  learn(pool: IPPool): void {
+    const { resourceVersion } = pool.metadata;
+    // An answer may have been faster; of versions that cannot be compared nothing is learned.
+    if (this.#known && isOlderVersion(resourceVersion, this.#known.metadata.resourceVersion) !== false) return;
+    this.#know(pool);
+    this.#isFollowed = true;
+  }
+
+  /** A watch tells that the pool was deleted, at this version. */
+  learnGone(resourceVersion: string | undefined): void {
+    if (this.#known && isOlderVersion(this.#known.metadata.resourceVersion, resourceVersion)) this.#forget();
+  }
+
+  /** The watch has ended, or has missed something. */
+  unfollow(): void {
+    this.#isFollowed = false;
   }
 
   /** Creates the pool if there is none, and learns its version, so that the first to take from it need not wait for that. Never rejects. */
@@ -112,21 +136,25 @@ export class PoolWriter {
   /** Answers every waiting change, including those that come while it tries. */
   async #settle(): Promise<void> {
     let open: Waiting[] = [];
+    let mayTryCopy = true;
     this.#lastError = undefined;
     const backoff = patientBackoff();
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       open = [...open, ...this.#waiting];
       this.#waiting = [];
       const now = performance.now();
       for (const late of open.filter(({ deadline }) => deadline <= now)) late.reject(this.#deadline());
       open = open.filter(({ deadline }) => deadline > now);
       // A dry run has no write that would prove its copy the latest.
-      const mayBeOld = isFirst && open.some(({ dryRun }) => !dryRun);
+      const mayBeOld = mayTryCopy && open.some(({ dryRun }) => !dryRun);
+      mayTryCopy = false;
       try {
         if (open.length === 0 || (await this.#attempt(open, mayBeOld))) return;
       } catch (error) {
         this.#lastError = error;
-        this.#known = undefined;
+        // What a watch has told meanwhile is what the other one wrote.
+        mayTryCopy = this.#isFollowed && this.#known !== this.#tried;
+        if (!mayTryCopy) this.#forget();
         if (isLostRace(error)) {
           // Whoever wrote first mostly has more to write. Waiting for as long as a try takes avoids further conflicts, and takes along
           // the changes that come meanwhile.
@@ -151,7 +179,7 @@ export class PoolWriter {
   async #attempt(batch: Waiting[], mayBeOld: boolean): Promise<boolean> {
     const last = Math.max(...batch.map(({ deadline }) => deadline));
     const left = (): number => Math.max(1, last - lastWordsMs - performance.now());
-    const pool = await this.#copy(mayBeOld, left());
+    const pool = (this.#tried = await this.#copy(mayBeOld, left()));
     const before = (this.#content = readPool(pool, this.#content));
     const now = performance.now();
     const [due, patient] = [batch.filter(change => change.due <= now), batch.filter(change => change.due > now)];
@@ -170,20 +198,33 @@ export class PoolWriter {
     return true;
   }
 
-  /** The last version seen, if that was not long ago; else the API server's, from its cache if it may be old. */
+  /** The last version seen, if a watch follows it or it was not long ago; else the API server's, from its cache if it may be old. */
   async #copy(mayBeOld: boolean, timeoutMs: number): Promise<IPPool | undefined> {
-    if (mayBeOld && this.#known && performance.now() - this.#knownAt <= freshMs) return this.#known;
-    return this.#know(await this.#read(mayBeOld ? '0' : undefined, { timeoutMs }));
+    const isFresh = this.#isFollowed || performance.now() - this.#knownAt <= freshMs;
+    if (mayBeOld && this.#known && isFresh) return this.#known;
+    const pool = await this.#read(mayBeOld ? '0' : undefined, { timeoutMs });
+    if (pool) return this.#know(pool);
+    this.#forget();
+    return undefined;
   }
 
   #read(resourceVersion: '0' | undefined, options: CallOptions): Promise<IPPool | undefined> {
     return this.#client.find(ipPools, { name: this.#name }, { ...options, resourceVersion });
   }
 
-  #know(pool: IPPool | undefined): IPPool | undefined {
-    this.#known = pool;
+  /** Keeps what the API server said, unless a watch has told of a later version meanwhile. @returns what is kept */
+  #know(pool: IPPool): IPPool {
+    const [before, now] = [this.#known?.metadata.resourceVersion, pool.metadata.resourceVersion];
     this.#knownAt = performance.now();
+    if (this.#known && isOlderVersion(now, before)) return this.#known;
+    this.#known = pool;
+    this.#isFollowed &&= before === now;
     return pool;
+  }
+
+  #forget(): void {
+    this.#known = undefined;
+    this.#isFollowed = false;
   }
 
   async #write(pool: IPPool | undefined, content: PoolContent, batch: Waiting[], left: () => number): Promise<void> {
@@ -206,9 +247,9 @@ export class PoolWriter {
   async #untrack(pool: IPPool): Promise<void> {
     const metadata = { ...pool.metadata, managedFields: [{}] };
     try {
-      this.#known = await this.#client.update(ipPools, { ...pool, metadata }, { timeoutMs: unaskedTimeoutMs });
+      this.#know(await this.#client.update(ipPools, { ...pool, metadata }, { timeoutMs: unaskedTimeoutMs }));
     } catch (error) {
-      this.#known = undefined;
+      this.#forget();
       this.#options.logger.debug({ pool: this.#name, err: error }, 'the pool keeps its managedFields for now');
     }
   }

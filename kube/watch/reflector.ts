@@ -4,6 +4,7 @@ import type { KubeClient } from '../api/client.ts';
 import type { Selectors } from '../api/clientOptions.ts';
 import { sleep } from '../api/deadline.ts';
 import { ApiError, isBehind, isGone, isNotFound, TransportError } from '../api/errors.ts';
+import { isOlderVersion } from '../api/resourceVersion.ts';
 import type { KubeObject, Resource } from '../api/types.ts';
 import type { WatchEvent } from '../api/watchEvents.ts';
 
@@ -173,8 +174,7 @@ export class Reflector<T extends KubeObject> {
     const { client, resource } = this.#options;
     const options = { ...this.#selectors(), signal, timeoutMs: probeMs };
     const latest = await client.latestVersion(resource, options).catch(() => '');
-    const [seen = '', now = ''] = [this.#resourceVersion, latest];
-    return isNumber(seen) && isNumber(now) && BigInt(now) < BigInt(seen);
+    return isOlderVersion(latest, this.#resourceVersion) === true;
   }
 
   #startAnew(): void {
@@ -215,11 +215,6 @@ export class Reflector<T extends KubeObject> {
     const { namespace, labelSelector, fieldSelector } = this.#options;
     return { namespace, labelSelector, fieldSelector };
   }
-}
-
-/** Resource versions that can be compared are whole numbers (kubernetes.io: "Resource versions"). */
-function isNumber(version: string): boolean {
-  return /^\d+$/.test(version);
 }
 
 function reasonOf(error: unknown): string {
