@@ -32,12 +32,13 @@ export function clusterParts({ client, logger, options, informers: observer }: A
     hosts: inform<HostInterface>(hostInterfaces, hostTrimmer(node)),
   };
   const view = new ClusterView(sources, logger);
+  const store = new PoolStore(client, { logger });
   return {
     sources,
     view,
     pods: new PodSource({ client, node, logger, observer }),
-    store: new PoolStore(client, { logger }),
-    records: new PoolRecords({ client, view, node, logger, observer }),
+    store,
+    records: new PoolRecords({ client, view, store, node, logger, observer }),
     events: new EventRecorder({ client, logger, component: component.agent, instance: node }),
   };
 }

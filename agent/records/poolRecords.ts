@@ -8,6 +8,7 @@ import { candidatesOf } from '../../core/selection/candidates.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { ipPools } from '../../kube/api/resources.ts';
+import type { PoolStore } from '../../kube/pools/poolStore.ts';
 import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
@@ -15,6 +16,8 @@ import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 export interface PoolRecordsOptions {
   readonly client: KubeClient;
   readonly view: ClusterView;
+  /** Told of every version of the pools. */
+  readonly store: Pick<PoolStore, 'learn' | 'learnGone'>;
   readonly node: string;
   readonly logger: Logger;
   readonly observer?: InformerOptions<IPPool>['observer'];
@@ -137,7 +140,7 @@ export class PoolRecords implements Runnable {
   }
 
   #watch(pool: string): void {
-    const { client, logger, observer } = this.#options;
+    const { client, store, logger, observer } = this.#options;
     const informer = new Informer<IPPool>({
       client,
       resource: ipPools,
@@ -147,6 +150,13 @@ export class PoolRecords implements Runnable {
       listFromCache: true,
       observer,
     });
+    const learn = (pool: IPPool): void => {
+      store.learn(pool);
+    };
+    const learnGone = ({ metadata }: IPPool): void => {
+      store.learnGone(metadata);
+    };
+    informer.addHandlers({ added: learn, updated: learn, deleted: learnGone });
     void informer.synced.then(() => {
       for (const listener of this.#onRead) listener();
     });

@@ -2,13 +2,13 @@ import { json } from 'node:stream/consumers';
 import { expect } from 'chai';
 import pino from 'pino';
 import { apiVersion } from '../../core/api/names.ts';
-import type { Allocation, MultiNicNetwork } from '../../core/api/types.ts';
+import type { Allocation, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
 import type { Claim } from '../../core/pool/allocate.ts';
 import { type ApiAnswer, failure } from '../../test/allocation/apiBackend.ts';
 import { ObjectStore } from '../../test/allocation/objectStore.ts';
 import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
-import { multiNicNetworks } from '../api/resources.ts';
+import { ipPools, multiNicNetworks } from '../api/resources.ts';
 import type { PoolRef } from './poolRef.ts';
 import { PoolStore } from './poolStore.ts';
 
@@ -106,6 +106,80 @@ describe('PoolStore, against a server that misbehaves', () => {
     };
     expect(await take('first')).to.include({ podUID: 'first' });
     expect(failures).to.deep.equal([]);
+  });
+
+  it('checks pools that others have written with one reading of the network, but none written since', async () => {
+    const other = new PoolStore(server.client, { logger: pino({ enabled: false }) });
+    const at = (name: string): PoolRef => ({ ...pool, name });
+    const readingsOf = async (...works: (() => Promise<unknown>)[]): Promise<number> => {
+      let readings = 0;
+      answer = (method, url) => {
+        if (method === 'GET' && url.includes('/multinicnetworks/')) readings++;
+        return undefined;
+      };
+      await Promise.all(works.map(work => work()));
+      return readings;
+    };
+    const take = (name: string, pod: string): Promise<unknown> =>
+      store.allocate(at(name), claim(pod), { timeoutMs: 4_700 });
+    for (const name of ['a', 'b', 'c']) await other.allocate(at(name), claim('theirs'), { timeoutMs: 4_700 });
+    expect(await readingsOf(() => take('c', 'one'))).to.equal(1);
+    expect(await readingsOf(() => take('a', 'one'))).to.equal(0);
+    expect(await readingsOf(() => take('b', 'one'))).to.equal(0);
+    await other.allocate(at('d'), claim('theirs'), { timeoutMs: 4_700 });
+    expect(await readingsOf(() => take('d', 'one')), 'written since').to.equal(1);
+    await other.release('a', () => true, { timeoutMs: 4_700 });
+    store.learn(await server.client.get(ipPools, { name: 'a' }));
+    expect(await readingsOf(() => take('g', 'one'))).to.equal(1);
+    const both = [() => take('a', 'two'), () => take('a', 'three')];
+    expect(await readingsOf(...both), 'where only the same write has records').to.be.at.least(1);
+    store.unfollow();
+    expect(await readingsOf(() => take('d', 'four')), 'its own').to.equal(0);
+    await other.allocate(at('e'), claim('theirs'), { timeoutMs: 4_700 });
+    store.learn(await server.client.get(ipPools, { name: 'e' }));
+    expect(await readingsOf(() => take('f', 'one'))).to.equal(1);
+    expect(await readingsOf(() => take('e', 'one')), 'told before the reading').to.equal(0);
+  });
+
+  it('writes on what a watch has told of a pool, at once and after a conflict', async () => {
+    const other = new PoolStore(server.client, { logger: pino({ enabled: false }) });
+    const stored = (): Promise<IPPool> => server.client.get(ipPools, { name: pool.name });
+    let isTheirs = false;
+    const theirs = async (name: string): Promise<IPPool> => {
+      isTheirs = true;
+      await other.allocate(pool, claim(name), { timeoutMs: 4_700 });
+      const written = await stored();
+      isTheirs = false;
+      return written;
+    };
+    const seen: string[] = [];
+    const watchRequests = (before: (method: string) => Promise<void> = () => Promise.resolve()): void => {
+      seen.length = 0;
+      answer = (method, url, act) => {
+        if (isTheirs || !url.includes('/ippools/')) return undefined;
+        seen.push(method);
+        return before(method).then(act);
+      };
+    };
+    await take('first');
+    store.learn(await stored());
+    store.learn(await theirs('second'));
+    watchRequests();
+    await take('third');
+    expect(seen).to.deep.equal(['PUT']);
+    store.learn(await stored());
+    // Another one is faster, and the watch tells of it before the refusal comes.
+    let isBeaten = false;
+    watchRequests(async method => {
+      if (method !== 'PUT' || isBeaten) return;
+      isBeaten = true;
+      store.learn(await theirs('fourth'));
+    });
+    await take('fifth');
+    expect(seen).to.deep.equal(['PUT', 'PUT']);
+    const { allocations } = await store.read(pool.name, 1000);
+    expect(allocations.map(({ name }) => name)).to.have.members(['first', 'second', 'third', 'fourth', 'fifth']);
+    expect(new Set(allocations.map(({ nics }) => nics[0]?.addresses[0])).size).to.equal(5);
   });
 
   it('checks a first record that it finds, because its writer may not have: the network may have been edited meanwhile', async () => {

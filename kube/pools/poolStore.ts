@@ -44,6 +44,8 @@ export interface PoolStoreOptions {
 /** The outcome of an allocation. */
 interface Written {
   allocation: Allocation;
+  /** What was written, or found: the object, if there was one, and its content with earlier changes of the same write. */
+  found: IPPool | undefined;
   before: PoolContent;
   after: PoolContent;
 }
@@ -92,24 +94,25 @@ export class PoolStore {
   ): Promise<Allocation> {
     const { network, page } = pool.spec;
     const deadline = performance.now() + options.timeoutMs;
-    const { allocation, before, after } = await this.#change(pool.name, options, {
+    const written = await this.#change(pool.name, options, {
       ifAbsent: () => newPool(pool),
       apply: (before, found) => {
         checkOwner(pool, found);
+        if (found) this.#proof.see(found);
         const grant = allocate(before, typeof claim === 'function' ? claim(before) : claim, this.#rules());
         if (!grant.ok) throw refusal(pool, grant);
         const { capacity } = pool;
         const counted = capacity === undefined ? {} : { capacity };
-        const result = { allocation: grant.allocation, before, after: grant.content ?? before };
+        const result = { allocation: grant.allocation, found, before, after: grant.content ?? before };
         return { content: grant.content && { ...grant.content, ...counted }, result };
       },
     });
-    if (!options.dryRun) await this.#prove(pool, { allocation, before, after }, deadline);
-    const count = attachmentsIn(after.allocations);
+    if (!options.dryRun) await this.#prove(pool, written, deadline);
+    const count = attachmentsIn(written.after.allocations);
     const next = page === undefined || options.dryRun ? undefined : this.pages.hasRecords(network, page, count);
     if (next !== undefined)
       this.#prepare({ ...pool, name: pagePoolName(network, next), spec: { ...pool.spec, page: next } });
-    return allocation;
+    return written.allocation;
   }
 
   /**
@@ -122,11 +125,11 @@ export class PoolStore {
     deadline: number,
   ): Promise<void> {
     if (networkGeneration === undefined) return;
-    const { allocation, before, after } = written;
+    const { allocation, found, before, after } = written;
     const version = { uid: networkUid, generation: networkGeneration };
     const left = (): number => Math.max(1, deadline - performance.now());
     const isLatest =
-      this.#proof.isProven(before, version) ||
+      this.#proof.isProven(before, found, version) ||
       (await this.#proof.isLatest(spec.network, version, left()).catch((error: unknown) => {
         throw new PoolDeadlineError(name, error);
       }));
@@ -189,16 +192,18 @@ export class PoolStore {
 
   /** A watch tells of a pool's version, and will tell of each later one: a pool that was used here need not be read before it is written. */
   learn(pool: IPPool): void {
+    this.#proof.see(pool);
     this.#writers.get(pool.metadata.name)?.learn(pool);
   }
 
-  /** A watch tells that a pool was deleted, at this version. */
+  /** A watch tells that a pool was deleted, after or at this version. */
   learnGone({ name, resourceVersion }: ObjectMeta): void {
     this.#writers.get(name)?.learnGone(resourceVersion);
   }
 
   /** The watch that told of pools has ended, or has missed something. */
   unfollow(): void {
+    this.#proof.forgetVersions();
     for (const writer of this.#writers.values()) writer.unfollow();
   }
 

@@ -89,9 +89,10 @@ export class PoolWriter {
     this.#isFollowed = true;
   }
 
-  /** A watch tells that the pool was deleted, at this version. */
+  /** A watch tells that the pool was deleted, after or at this version. */
   learnGone(resourceVersion: string | undefined): void {
-    if (this.#known && isOlderVersion(this.#known.metadata.resourceVersion, resourceVersion)) this.#forget();
+    const isCreatedAgain = isOlderVersion(resourceVersion, this.#known?.metadata.resourceVersion);
+    if (!isCreatedAgain) this.#forget();
   }
 
   /** The watch has ended, or has missed something. */

@@ -43,11 +43,12 @@ export function parsePath(url: string): ApiPath {
   return { collection, plural, namespace, name, subresource, query, selectors, key: `${prefix}${name ?? ''}`, prefix };
 }
 
-/** Whether the selectors select the object: of each kind one equality, as all of ours are. */
+/** Whether the selectors select the object: of each kind one equality, or a label that must not be there, as all of ours are. */
 export function selects({ namespace, labelSelector, fieldSelector }: Selectors, object: KubeObject): boolean {
   const { metadata } = object;
   if (namespace !== undefined && metadata.namespace !== namespace) return false;
   const has = (selector: string | undefined, valueOf: (name: string) => string | undefined): boolean => {
+    if (selector?.startsWith('!')) return valueOf(selector.slice(1)) === undefined;
     const [name = '', wanted = ''] = (selector ?? '').split('=', 2);
     return selector === undefined || valueOf(name) === wanted;
   };

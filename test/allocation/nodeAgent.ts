@@ -51,8 +51,8 @@ export class NodeAgent {
     const { view } = setting;
     const logger = silent;
     const pods = new PodSource({ client, node, logger });
-    const records = new PoolRecords({ client, view, node, logger });
     const store = new PoolStore(client, { logger });
+    const records = new PoolRecords({ client, view, store, node, logger });
     this.#pods = pods;
     this.#records = records;
     this.#adds = new AddsUnderWay(pods);

@@ -1,5 +1,6 @@
 import { label } from '../../core/api/names.ts';
 import { type Pod, pods } from '../../kube/api/resources.ts';
+import { PoolFeed } from '../../kube/pools/poolFeed.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { type ReadyOptions, ReadyReservations } from '../../webhook/context/readyReservations.ts';
@@ -26,6 +27,7 @@ export class WebhookReplica {
   readonly client: ActorClient;
   readonly #reviewers: Readonly<Record<Path, Reviewer>>;
   readonly #unassigned: Informer<Pod>;
+  readonly #feed: PoolFeed;
   readonly #dying = new AbortController();
   readonly #dead = Promise.withResolvers<never>();
 
@@ -40,6 +42,7 @@ export class WebhookReplica {
       labelSelector: `${label.injected}=true`,
     });
     const store = new PoolStore(client, { logger: silent, untracked: true });
+    this.#feed = new PoolFeed({ client, store, logger: silent });
     const reservations = new Reservations(store, silent);
     const context: ReviewContext = {
       client,
@@ -67,6 +70,7 @@ export class WebhookReplica {
   /** Resolves when it would take reviews. */
   async start(): Promise<void> {
     void this.#unassigned.start(this.#dying.signal);
+    void this.#feed.start(this.#dying.signal);
     await this.#unassigned.synced;
   }
 

@@ -31,8 +31,8 @@ export async function startReleasers(cluster: Cluster, names: readonly string[])
   const parts: Runnable[] = Object.values(sources);
   for (const node of names) {
     const pods = new PodSource({ client, node, logger });
-    const records = new PoolRecords({ client, view, node, logger });
     const store = new PoolStore(client, { logger });
+    const records = new PoolRecords({ client, view, store, node, logger });
     const checkpoint = await Checkpoint.open(join(folder, node), logger);
     const { sweepIntervalMs: sweepMs, recordGraceMs: graceMs } = controllerTimes;
     const adds = new AddsUnderWay(pods);

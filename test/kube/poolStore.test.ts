@@ -1,10 +1,16 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
 import { expect } from 'chai';
 import type { Allocation } from '../../core/api/types.ts';
 import type { Holder } from '../../core/pool/holder.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ipPools } from '../../kube/api/resources.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
+import { PoolFeed } from '../../kube/pools/poolFeed.ts';
+import type { PoolRef } from '../../kube/pools/poolRef.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';
+import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
 import { silent } from './support.ts';
 
@@ -73,6 +79,64 @@ describe('the pool store, against a real API server', function () {
     expect(String(refused)).to.contain('network again was deleted and created again, and ippool again.page.0');
     await client.delete(ipPools, { name: pool.name });
     expect(await take('the-new')).to.include({ podUID: 'u' });
+  });
+
+  it("need not read what another has written, as the watch of nodes' pools tells of it", async () => {
+    const spec = { network: 'followed', hostName: 'node', blocks: [] };
+    const pool = { name: 'followed.node', spec, networkUid: 'of-no-network' };
+    const page = { ...pool, name: 'followed.page.0', spec: { network: 'followed', page: 0, blocks: [] } };
+    const [one, other] = [0, 1].map(() => new PoolStore(client, { logger: silent })) as [PoolStore, PoolStore];
+    const take = (store: PoolStore, name: string, from: PoolRef = pool): Promise<unknown> => {
+      const claimant = { podUID: name, namespace: 'default', name, interface: 'net1' };
+      return store.allocate(from, { claimant, nics: [{ netAddress: '172.20.1.0/24', blocks: [] }] }, { timeoutMs });
+    };
+    const versionOf = ({ metadata }: KubeObject): string => `${metadata.name} ${metadata.resourceVersion}`;
+    const told: string[] = [];
+    const watching: Pick<KubeClient, 'watch' | 'latestVersion'> = {
+      latestVersion: (...args) => client.latestVersion(...args),
+      async *watch(...args) {
+        for await (const event of client.watch(...args)) {
+          yield event;
+          // Whoever asks for the next one has dealt with this.
+          if (event.type !== 'BOOKMARK') told.push(versionOf(event.object));
+        }
+      },
+    };
+    await using ending = new AsyncDisposableStack();
+    const stopping = new AbortController();
+    const ended = new PoolFeed({ client: watching, store: other, logger: silent }).start(stopping.signal);
+    ending.defer(async () => {
+      stopping.abort();
+      await ended;
+    });
+    const isTold = async (): Promise<void> => {
+      const version = versionOf(await client.get(ipPools, { name: pool.name }));
+      await eventually('the watch tells', () => told.includes(version), timeoutMs);
+    };
+    await take(one, 'first');
+    await take(other, 'second');
+    await take(one, 'in-a-page', page);
+    await take(one, 'third');
+    await isTold();
+    // Longer than a store believes what it has read or written itself.
+    await new Promise(resolve => setTimeout(resolve, 2100));
+    const requests: string[] = [];
+    const note = (message: unknown): void => {
+      const { method, path } = (message as { request: ClientRequest }).request;
+      if (path.includes(`/ippools/${pool.name}`)) requests.push(method);
+    };
+    subscribe('http.client.request.created', note);
+    ending.defer(() => {
+      unsubscribe('http.client.request.created', note);
+    });
+    await take(other, 'fourth');
+    expect(requests).to.deep.equal(['PUT']);
+    await client.delete(ipPools, { name: pool.name });
+    await take(other, 'fifth');
+    const { status } = await client.get(ipPools, { name: pool.name });
+    expect(status?.allocations).to.have.length(1);
+    await isTold();
+    expect(told.filter(text => text.startsWith(page.name))).to.deep.equal([]);
   });
 
   it('tells what is reserved for a pod without a write', async () => {
