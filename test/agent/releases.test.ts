@@ -28,6 +28,35 @@ describe('agent: what a pod had', function () {
     expect(linkNames(test.host.namespace)).to.have.length(hostLinks);
   });
 
+  it('is given back without reading the pool, once the agent has written it', async () => {
+    const config = await test.configOf('open');
+    const readings = async (): Promise<number> => {
+      const text = await test.site.client.request<string>('GET', '/metrics', { accept: 'text/plain' });
+      const lines = text
+        .split('\n')
+        .filter(line => /^apiserver_request_total\{.*resource="ippools".*verb="GET"/.test(line));
+      return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    };
+    const end = async (name: string): Promise<void> => {
+      using sandbox = await test.make(name);
+      await sandbox.add(config);
+      await test.site.removePod(name);
+      await sandbox.del(config);
+      // Lists are not counted.
+      await eventually('release', async () => {
+        const { items } = await test.site.client.list(ipPools);
+        const records = items.flatMap(pool => readPool(pool).allocations);
+        return records.some(record => record.name === name && record.state === 'Released');
+      });
+    };
+    await end('one-before');
+    // Longer than what was read or written is believed where no watch follows.
+    await new Promise(resolve => setTimeout(resolve, 2100));
+    const before = await readings();
+    await end('one-after');
+    expect((await readings()) - before).to.equal(0);
+  });
+
   it('can be taken away while the API server is away', async () => {
     const config = await test.configOf('open');
     using sandbox = await test.make('offline');
