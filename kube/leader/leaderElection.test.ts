@@ -1,7 +1,9 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import pino from 'pino';
-import type { KubeClient } from '../api/client.ts';
+import { type Answer, AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import type { Lease } from '../api/resources.ts';
 import { LeaderElector } from './leaderElection.ts';
 
@@ -14,16 +16,18 @@ class SlowServer {
   writes = 0;
   #stored: Lease = { metadata: { namespace: 'default', name: 'lease', resourceVersion: '1' }, spec: {} };
 
-  async find(): Promise<Lease> {
-    await sleep(readMs);
-    return this.#stored;
-  }
+  readonly answer: Answer = (request, response) => void this.#answer(request, response);
 
-  async update(_resource: unknown, lease: Lease): Promise<Lease> {
-    await sleep(writeMs);
-    this.writes++;
-    const metadata = { ...lease.metadata, resourceVersion: String(this.writes + 1) };
-    return (this.#stored = { ...lease, metadata });
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isWrite = request.method === 'PUT';
+    const written = isWrite ? ((await json(request)) as Lease) : undefined;
+    await sleep(isWrite ? writeMs : readMs);
+    if (written) {
+      this.writes++;
+      const metadata = { ...written.metadata, resourceVersion: String(this.writes + 1) };
+      this.#stored = { ...written, metadata };
+    }
+    answerJson(response, 200, this.#stored);
   }
 }
 
@@ -31,18 +35,19 @@ describe('LeaderElector, where the API server is slow', function () {
   this.timeout(60_000);
 
   it('goes on leading: what it read before it took the lease does not count against its time', async () => {
-    const server = new SlowServer();
+    const slow = new SlowServer();
+    await using server = await AnsweringServer.start(slow.answer);
     const stopping = new AbortController();
     const log: string[] = [];
     const elector = new LeaderElector({
-      client: server as unknown as KubeClient,
+      client: server.client,
       lease: { namespace: 'default', name: 'lease' },
       identity: 'a',
       logger: pino({ enabled: false }),
       ...times,
       onStarted: async signal => {
         log.push('leads');
-        while (!signal.aborted && server.writes < 4) await sleep(50);
+        while (!signal.aborted && slow.writes < 4) await sleep(50);
         if (signal.aborted) log.push('lost');
         stopping.abort();
       },
