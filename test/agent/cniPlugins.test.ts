@@ -1,7 +1,7 @@
 /**
  * Cases of the reference plugins' own tests (containernetworking/plugins), as far as they apply here. What other tests show already:
  *  ipvlan, macvlan   ADD, CHECK, DEL with the NIC in the host's namespace: attach.test "… NICs are made, reach the other host, pass CHECK and
- *                    go with DEL"; modes: nicConflicts.test; DEL of what was not configured: cniDelCheckGcStatus.test; chaining: cniAdd.test
+ *                    go with DEL"; modes: nicConflicts.test; DEL of what was not configured: cniDelCheck.test; chaining: cniAdd.test
  *  host-device       IPAM and DEL twice: movedNics "host-device: the NIC goes into the pod …"
  *  static            capability ips: delegates.test "an IPAM plugin that knows the capability ips gets what the pod asks for"
  *  dhcp              with its daemon and a server: dhcp.test; here is what it finds when it is called

@@ -32,9 +32,10 @@ export class ScriptedPlugin {
     this.#write([`ADD) ${add};;`, ...others]);
   }
 
-  /** From now on the verb takes as long as another call does on a busy machine. @param result what it prints */
+  /** From now on the verb takes as long as another call does on a busy machine. @param result what ADD prints */
   delay(verb: string, result: object): void {
-    this.#write([`${verb}) sleep 3; echo '${JSON.stringify(result)}';;`]);
+    const add = `echo '${JSON.stringify(result)}'`;
+    this.#write(verb === 'ADD' ? [`ADD) sleep 3; ${add};;`] : [`ADD) ${add};;`, `${verb}) sleep 3;;`]);
   }
 
   /** From now on the verb never ends. */
