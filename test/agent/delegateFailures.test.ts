@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { eventually } from '../eventually.ts';
+import { chainedConfig, emptyResult, ptpSpec, selecting } from './cniCalls.ts';
 import { ours, spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
 import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
@@ -18,6 +19,7 @@ describe('agent: other plugins that fail', function () {
     site = await Site.start({ hosts: 1, nics: 2 });
     host = site.hosts[0]!;
     await site.addNetwork('broken', spec(ours, { type: 'failing' }, '10.232.0.0/16'));
+    await site.addNetwork('routed', ptpSpec(237));
     await site.addNetwork('modern', spec({ type: 'recorded-ipam' }, { cniVersion: '1.1.0' }));
   });
   after(() => site[Symbol.asyncDispose]());
@@ -79,6 +81,30 @@ describe('agent: other plugins that fail', function () {
     failing.answer('out of words');
     expect(errorOf(await sandbox.call('ADD', config)).details).to.contain('MNN_DELEGATE_FAILED');
     expect(readdirSync(join(host.folder, 'state', 'attachments'))).to.deep.equal([]);
+  });
+
+  it('chained, the networks before it are taken away, and what failed is asked once to take it back: it may take its time', async () => {
+    const failing = new ScriptedPlugin(host.ownPlugins, 'failing', {});
+    failing.forget();
+    failing.answer('{"code":117,"msg":"no luck"}', { DEL: { cniVersion: '1.0.0', code: 11, msg: 'not yet' } });
+    const one = { 'cni-args': { nics: 1 } };
+    const networks = [
+      { name: 'routed', ...one },
+      { name: 'broken', ...one },
+      { name: 'routed', ...one },
+    ];
+    using sandbox = await Sandbox.make(site, host, 'half', selecting(...networks));
+    const config = chainedConfig('1.0.0', emptyResult);
+    const over = { ifname: 'eth0' };
+    expect(errorOf(await sandbox.call('ADD', config, over)).code).to.equal(117);
+    expect(failing.calls.map(({ command, ifname }) => `${command} ${ifname}`)).to.deep.equal([
+      'ADD net2-0',
+      'DEL net2-0',
+    ]);
+    expect(sandbox.links()).to.deep.equal([]);
+    failing.answer({});
+    expect(await sandbox.call('DEL', config, over)).to.include({ exitCode: 0 });
+    failing.forget();
   });
 
   it('addresses of a pod whose namespace is gone are free, also while its plugin is not there; this is called when it is back', async () => {
