@@ -6,8 +6,10 @@ import pino from 'pino';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { attachFailure } from '../attach/attachFailure.ts';
 import type { Attachment } from '../attach/attachment.ts';
-import { type AttachTools, Detacher } from '../attach/detacher.ts';
+import { Detacher } from '../attach/detacher.ts';
+import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type CheckpointEntry, checkpointVersion } from '../checkpoint/entry.ts';
+import { openNetlink } from '../netlink/open.ts';
 import { Delegates } from './delegates.ts';
 import { PluginHung } from './pluginError.ts';
 
@@ -16,6 +18,18 @@ const delegate: Delegate = {
   conf: { cniVersion: '1.0.0', name: 'n', type: 'hung', ipam: { type: 'hung' } },
 };
 const call = { containerId: 'c', netns: '', ifname: 'net1-0', args: '', path: '' };
+
+const silent = pino({ enabled: false });
+
+/** Notes of each DEL whether the plugin was known to have hung. */
+class Watched extends Delegates {
+  readonly hasHung: boolean[] = [];
+
+  override del(...call: Parameters<Delegates['del']>): Promise<void> {
+    this.hasHung.push(call[3]);
+    return super.del(...call);
+  }
+}
 
 describe('a plugin that hangs', function () {
   this.timeout(20_000);
@@ -41,27 +55,29 @@ describe('a plugin that hangs', function () {
   });
 
   it('is waited for once: the executable does not wait as long as for each of many NICs', async () => {
-    const waits: boolean[] = [];
-    const options = {
-      netlink: { run: () => [] },
-      checkpoint: { put: () => Promise.resolve() },
-      delegates: {
-        del: (_delegate: unknown, _call: unknown, _printed: unknown, hasHung: boolean) => {
-          waits.push(hasHung);
-          return Promise.reject(new PluginHung(11, '', ''));
-        },
-      },
-      logger: pino({ level: 'silent' }),
+    const checkpoint = await Checkpoint.open(folder, silent);
+    const delegates = new Watched([folder], { DEL: 300 });
+    const netlink = await openNetlink();
+    const detacher = new Detacher({
+      netlink,
+      checkpoint,
+      delegates,
+      sysfs: '',
+      logger: silent,
       onStep: () => undefined,
-    };
-    const detacher = new Detacher(options as unknown as AttachTools);
+    });
     const links = ['net1-0', 'net1-1'].map(name => ({ name, addresses: [], routes: [], delegate }));
-    const entry = { version: checkpointVersion, containerId: 'c', netns: '/none', netnsId: 'x', links };
-    for (const failedAdd of [undefined, new PluginHung(11, '', '')]) {
-      const failure = await failureOf(detacher.detach(entry as unknown as CheckpointEntry, failedAdd));
-      expect(failure).to.be.instanceOf(PluginHung);
-    }
-    expect(waits).to.deep.equal([false, true, true, true]);
+    const entry: CheckpointEntry = {
+      ...{ version: checkpointVersion, state: 'intent', containerId: 'c', ifname: 'net1', callIfname: 'net1' },
+      ...{ configName: 'n', netns: '', netnsId: 'gone', network: 'n', type: 'ipvlan', since: '' },
+      ...{ pod: { uid: 'u', namespace: 'ns', name: 'p' }, links },
+    };
+    expect(await failureOf(detacher.detach(entry))).to.be.instanceOf(PluginHung);
+    expect(delegates.hasHung).to.deep.equal([false, true]);
+    const failedAdd = new PluginHung(11, '', '');
+    const single = { ...entry, links: links.slice(1) };
+    expect(await failureOf(detacher.detach(single, failedAdd))).to.be.instanceOf(PluginHung);
+    expect(delegates.hasHung).to.deep.equal([false, true, true]);
   });
 
   it('has two seconds for DEL where it has hung just now', async () => {
