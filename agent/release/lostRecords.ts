@@ -19,11 +19,11 @@ import { isEnding, type PodSource } from '../pods/podSource.ts';
 import type { PoolRecords } from '../records/poolRecords.ts';
 
 export interface LostRecordsOptions {
-  readonly checkpoint: Pick<Checkpoint, 'list' | 'get'>;
-  readonly pods: Pick<PodSource, 'byUid' | 'informer'>;
-  readonly records: Pick<PoolRecords, 'known'>;
-  readonly view: Pick<ClusterView, 'network' | 'nodeState' | 'synced'>;
-  readonly store: Pick<PoolStore, 'find' | 'allocate' | 'pages'>;
+  readonly checkpoint: Checkpoint;
+  readonly pods: PodSource;
+  readonly records: PoolRecords;
+  readonly view: ClusterView;
+  readonly store: PoolStore;
   readonly node: string;
   /** Nothing is left of the attachment any more. */
   readonly detached: (entry: CheckpointEntry) => void;
@@ -111,7 +111,7 @@ export class LostRecords implements Runnable {
   }
 
   async #look(entry: CheckpointEntry, known: KnownNetwork): Promise<Outcome> {
-    const { pods, store, checkpoint, detached, logger, node } = this.#options;
+    const { pods, store, view, checkpoint, detached, logger } = this.#options;
     const pod = pods.byUid(entry.pod.uid);
     // Its addresses may have been released already.
     if (pod && isEnding(pod)) return 'recorded';
@@ -121,8 +121,8 @@ export class LostRecords implements Runnable {
     try {
       if (await store.find(pool, holderOf(claimant), { interfaceName: ifname, timeoutMs })) return 'recorded';
       if (checkpoint.get(entry.containerId, ifname) !== entry || !this.#isThere(entry)) return 'recorded';
-      const nics = nicsOf(entry, pod);
-      await grantAgain(this.#options, known, { node, claimant, nics }, { timeoutMs });
+      const node = view.nodeState(known, this.#options.node);
+      await grantAgain(store, known, { node, claimant, nics: nicsOf(entry, pod) }, { timeoutMs });
       logger.warn(about, 'no pool had the addresses of an attachment that is there: recorded again');
     } catch (error) {
       logger.warn({ ...about, err: error }, 'an attachment that is there has no record');
@@ -135,7 +135,7 @@ export class LostRecords implements Runnable {
 }
 
 /** Undefined also where its specification cannot be read: its status says so. */
-function networkOf(view: Pick<ClusterView, 'network'>, { network }: CheckpointEntry): KnownNetwork | undefined {
+function networkOf(view: ClusterView, { network }: CheckpointEntry): KnownNetwork | undefined {
   try {
     return view.network(network);
   } catch (error) {

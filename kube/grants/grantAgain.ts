@@ -8,7 +8,7 @@ import type { NodeState } from '../../core/pool/claim.ts';
 import type { Claimant } from '../../core/pool/holder.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';
 import type { PoolCallOptions, PoolStore } from '../pools/poolStore.ts';
-import type { ClusterView, KnownNetwork } from '../view/clusterView.ts';
+import type { KnownNetwork } from '../view/clusterView.ts';
 import { nodePool } from './nodeGrant.ts';
 import { grantInPages } from './pageGrant.ts';
 
@@ -22,13 +22,12 @@ export type AttachedNic = Required<Pick<AllocatedNic, 'master' | 'addresses'>> &
  *   has been given one
  */
 export async function grantAgain(
-  { view, store }: { view: Pick<ClusterView, 'nodeState'>; store: Pick<PoolStore, 'allocate' | 'pages'> },
+  store: PoolStore,
   known: KnownNetwork,
-  { node: name, claimant, nics }: { node: string; claimant: Claimant; nics: readonly AttachedNic[] },
+  { node, claimant, nics }: { node: NodeState; claimant: Claimant; nics: readonly AttachedNic[] },
   options: PoolCallOptions,
 ): Promise<void> {
   const { network } = known.state;
-  const node = view.nodeState(known, name);
   const claims = nics.map(nic => claimOf(known, node, nic));
   if (network.nodeIndependent) {
     const ips = nics.flatMap(({ addresses }) => addresses);
