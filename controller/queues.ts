@@ -93,7 +93,7 @@ export function createQueues(
 }
 
 /** Queues all reconciliations of one network. */
-export function addNetwork(queues: Queues, { informers }: LeaderContext, network: string): void {
+export function addNetwork(queues: Queues, { informers }: Pick<LeaderContext, 'informers'>, network: string): void {
   queues.hostBlocks.add(network);
   queues.sriovObjects.add(network);
   for (const key of definitionKeys(network, informers.namespaces.list())) queues.definitions.add(key);

@@ -1,40 +1,62 @@
 import { expect } from 'chai';
 import { largeCluster } from '../bench/support/largeCluster.ts';
 import type { HostInterface } from '../core/api/types.ts';
-import type { InformerHandlers } from '../kube/watch/informerHandlers.ts';
-import type { LeaderContext } from './context/leaderContext.ts';
-import type { Queues } from './queues.ts';
+import { KubeClient } from '../kube/api/client.ts';
+import { WorkQueue } from '../kube/process/workQueue.ts';
+import { ClusterView } from '../kube/view/clusterView.ts';
+import { silent as logger } from '../test/kube/support.ts';
+import { createInformers } from './context/informers.ts';
 import { addTriggers } from './triggers.ts';
 
 const batchMs = 300;
 const statusIntervalMs = 5_000;
 
+/** Tells what is put into it, and never works it off. */
+class Told extends WorkQueue {
+  readonly #queued: string[];
+
+  constructor(name: string, queued: string[]) {
+    super({ name, logger, handler: () => Promise.resolve() });
+    this.#queued = queued;
+  }
+
+  override add(key: string): void {
+    this.#queued.push(`${this.name} ${key}`);
+  }
+
+  override addAfter(key: string, ms: number): void {
+    this.#queued.push(`${this.name} ${key} after ${ms} ms`);
+  }
+}
+
 /** What a leader of a cluster of that size queues, with what delay, for a change of one host. */
 function queuedFor(change: (host: HostInterface) => HostInterface, size = { hosts: 3, networks: 2 }): string[] {
-  const [host] = largeCluster(1, 2).hosts;
+  const { network, hosts } = largeCluster(size.hosts, 2);
+  const [host] = hosts;
   if (!host) throw new Error('no host');
+  const client = new KubeClient({
+    server: 'http://127.0.0.1:1',
+    credentials: () => Promise.reject(new Error('unused')),
+  });
+  const informers = createInformers(client, logger);
+  informers.networks.replace(
+    Array.from({ length: size.networks }, (_, i) => ({ ...network, metadata: { name: `net-${i}` } })),
+  );
+  informers.hosts.replace([withVersion(host, 1), ...hosts.slice(1)]);
   const queued: string[] = [];
-  const queue = (name: string) => ({
-    addAfter: (key: string, ms: number) => queued.push(`${name} ${key} after ${ms} ms`),
-    add: (key: string) => queued.push(`${name} ${key}`),
-  });
-  const names = ['hostBlocks', 'statuses', 'definitions', 'capacities', 'sriovObjects'];
-  const queues = Object.fromEntries(names.map(name => [name, queue(name)])) as unknown as Queues;
-  let hostHandlers: InformerHandlers<HostInterface> = {};
-  const networks = Array.from({ length: size.networks }, (_, i) => ({ metadata: { name: `net-${i}` } }));
-  const none = { addHandlers: () => undefined };
-  const informers = {
-    ...{ cidrs: none, pools: none, nodes: none, namespaces: none },
-    networks: { addHandlers: () => undefined, list: () => networks.values(), size: size.networks },
-    hosts: { addHandlers: (handlers: typeof hostHandlers) => (hostHandlers = handlers), size: size.hosts },
+  const queue = (name: string): WorkQueue => new Told(name, queued);
+  const queues = {
+    ...{ hostBlocks: queue('hostBlocks'), statuses: queue('statuses'), definitions: queue('definitions') },
+    ...{ capacities: queue('capacities'), sriovObjects: queue('sriovObjects') },
   };
-  addTriggers(queues, { informers } as unknown as LeaderContext, { batchMs, statusIntervalMs });
-  const { metadata } = host;
-  void hostHandlers.updated?.(change({ ...host, metadata: { ...metadata, generation: 2 } }), {
-    ...host,
-    metadata: { ...metadata, generation: 1 },
-  });
+  addTriggers(queues, { informers, view: new ClusterView(informers, logger) }, { batchMs, statusIntervalMs });
+  queued.length = 0;
+  informers.hosts.set(withVersion(change(host), 2));
   return queued;
+}
+
+function withVersion(host: HostInterface, version: number): HostInterface {
+  return { ...host, metadata: { ...host.metadata, generation: version, resourceVersion: String(version) } };
 }
 
 function withFirstNic(host: HostInterface, change: object): HostInterface {

@@ -16,13 +16,15 @@ import { isActive } from './reconcilers/definitions.ts';
  */
 const restMsPerHost = 0.05;
 
+type Watching = Pick<LeaderContext, 'informers' | 'view'>;
+
 /**
  * Which change causes which reconciliation. Hosts come in bursts (a rack is switched on), and each concerns every network: reconciling
  * for hosts waits for `batchMs`, so that each network is handled once per burst. Pools change with every pod, and are not urgent.
  */
 export function addTriggers(
   queues: Queues,
-  context: LeaderContext,
+  context: Watching,
   { batchMs, statusIntervalMs }: Pick<ControllerTimes, 'batchMs' | 'statusIntervalMs'>,
 ): void {
   const { informers } = context;
@@ -34,7 +36,7 @@ export function addTriggers(
   informers.namespaces.addHandlers(onNamespaces(queues, context, batchMs));
 }
 
-function onNetworks(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<MultiNicNetwork> {
+function onNetworks(queues: Queues, context: Watching, batchMs: number): InformerHandlers<MultiNicNetwork> {
   const sharing = (object: MultiNicNetwork): void => {
     for (const { other } of context.view.sharing(object)) addNetwork(queues, context, other.object.metadata.name);
   };
@@ -57,7 +59,7 @@ function onNetworks(queues: Queues, context: LeaderContext, batchMs: number): In
   };
 }
 
-function onHosts(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<HostInterface> {
+function onHosts(queues: Queues, context: Watching, batchMs: number): InformerHandlers<HostInterface> {
   const capacity = ({ metadata }: HostInterface): void => {
     queues.capacities.addAfter(metadata.name, batchMs);
   };
@@ -85,7 +87,7 @@ function onHosts(queues: Queues, context: LeaderContext, batchMs: number): Infor
   };
 }
 
-function onPages(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<Cidr> {
+function onPages(queues: Queues, context: Watching, batchMs: number): InformerHandlers<Cidr> {
   const page = (now: Cidr | undefined, before: Cidr | undefined): void => {
     const object = now ?? before;
     if (object && !isOurs(object)) {
@@ -111,7 +113,7 @@ function onPages(queues: Queues, context: LeaderContext, batchMs: number): Infor
   };
 }
 
-function onNodes(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<Node> {
+function onNodes(queues: Queues, context: Watching, batchMs: number): InformerHandlers<Node> {
   return {
     added: ({ metadata }) => {
       queues.capacities.addAfter(metadata.name, batchMs);
@@ -130,7 +132,7 @@ function onNodes(queues: Queues, context: LeaderContext, batchMs: number): Infor
   };
 }
 
-function onPools(queues: Queues, context: LeaderContext, statusIntervalMs: number): InformerHandlers<IPPool> {
+function onPools(queues: Queues, context: Watching, statusIntervalMs: number): InformerHandlers<IPPool> {
   const pool = (object: IPPool): void => {
     const { network } = object.spec;
     if (!isOurs(object) || !context.informers.networks.get(network)) return;
@@ -145,7 +147,7 @@ function onPools(queues: Queues, context: LeaderContext, statusIntervalMs: numbe
   };
 }
 
-function onNamespaces(queues: Queues, context: LeaderContext, batchMs: number): InformerHandlers<Namespace> {
+function onNamespaces(queues: Queues, context: Watching, batchMs: number): InformerHandlers<Namespace> {
   const namespace = ({ metadata }: Namespace): void => {
     for (const name of networkNames(context)) {
       queues.definitions.add(keyOf({ namespace: metadata.name, name }));
@@ -162,11 +164,11 @@ function onNamespaces(queues: Queues, context: LeaderContext, batchMs: number): 
   };
 }
 
-function restMs({ informers: { hosts, networks } }: LeaderContext): number {
+function restMs({ informers: { hosts, networks } }: Watching): number {
   return restMsPerHost * hosts.size * networks.size;
 }
 
-function* networkNames({ informers }: LeaderContext): Generator<string> {
+function* networkNames({ informers }: Watching): Generator<string> {
   for (const { metadata } of informers.networks.list()) yield metadata.name;
 }
 

@@ -4,7 +4,7 @@ import { cidrs, hostInterfaces, multiNicNetworks } from '../../kube/api/resource
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { EventRecorder } from '../../kube/report/events.ts';
-import { ClusterView, type ViewSources } from '../../kube/view/clusterView.ts';
+import { ClusterView } from '../../kube/view/clusterView.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { hostTrimmer } from '../hosts/otherHosts.ts';
 import { PodSource } from '../pods/podSource.ts';
@@ -13,7 +13,11 @@ import type { AgentSetup } from './setup.ts';
 
 /** What the agent knows of the cluster, and reports to it. */
 export interface ClusterParts {
-  readonly sources: ViewSources;
+  readonly sources: {
+    readonly networks: Informer<MultiNicNetwork>;
+    readonly cidrs: Informer<Cidr>;
+    readonly hosts: Informer<HostInterface>;
+  };
   readonly view: ClusterView;
   readonly pods: PodSource;
   readonly store: PoolStore;

@@ -33,7 +33,7 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const { view, pods, records, store } = cluster;
   const node = options.nodeName;
   const adds = new AddsUnderWay(pods);
-  tellUnattachedPods({ pods, checkpoint, events: cluster.events, node });
+  tellUnattachedPods({ pods: pods.informer, checkpoint, events: cluster.events, node });
   const releaser = new Releaser({ pods, adds, records, store, checkpoint, logger, observer });
   const detached = (entry: CheckpointEntry): void => {
     releaser.detached(entry);

@@ -3,12 +3,12 @@ import { readNetworks } from '../../core/annotation/networks.ts';
 import { annotation, label } from '../../core/api/names.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
+import type { ObjectCache } from '../../kube/watch/objectCache.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { PodSource } from './podSource.ts';
 
 export interface UnattachedPodsOptions {
-  readonly pods: { readonly informer: Pick<PodSource['informer'], 'addHandlers'> };
-  readonly checkpoint: Pick<Checkpoint, 'ofPod'>;
+  readonly pods: ObjectCache<Pod, 'uid'>;
+  readonly checkpoint: Checkpoint;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly node: string;
 }
@@ -18,7 +18,7 @@ export interface UnattachedPodsOptions {
  * pods are not told of whose attachments a later agent knows nothing of.
  */
 export function tellUnattachedPods({ pods, checkpoint, events, node }: UnattachedPodsOptions): void {
-  pods.informer.addHandlers({
+  pods.addHandlers({
     updated(pod, previous) {
       if (!isRunning(pod) || isRunning(previous)) return;
       const { metadata } = pod;

@@ -2,39 +2,27 @@ import pino from 'pino';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
 import type { KubeObject } from '../../kube/api/types.ts';
 import { ClusterView } from '../../kube/view/clusterView.ts';
-import type { Informer } from '../../kube/watch/informer.ts';
-import type { InformerHandlers } from '../../kube/watch/informerHandlers.ts';
+import { ObjectCache } from '../../kube/watch/objectCache.ts';
+
+const logger = pino({ level: 'silent' });
 
 /** Objects that are there without an API server. */
-class Planned<T extends KubeObject> {
-  readonly hasSynced = true;
-  readonly #objects = new Map<string, T>();
-  readonly #handlers: InformerHandlers<T>[] = [];
+class Planned<T extends KubeObject> extends ObjectCache<T> {
+  #version = 0;
 
-  get(name: string): T | undefined {
-    return this.#objects.get(name);
+  constructor() {
+    super({ logger });
+    this.replace([]);
   }
 
-  list(): IterableIterator<T> {
-    return this.#objects.values();
+  /** As the API server gives each state of an object a version. */
+  override set(object: T): void {
+    super.set({ ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#version) } });
   }
 
-  addHandlers(handlers: InformerHandlers<T>): void {
-    this.#handlers.push(handlers);
-  }
-
-  delete(name: string): void {
-    const object = this.#objects.get(name);
-    if (!object || !this.#objects.delete(name)) return;
-    for (const handlers of this.#handlers) void handlers.deleted?.(object);
-  }
-
-  set(object: T): void {
-    const previous = this.#objects.get(object.metadata.name);
-    this.#objects.set(object.metadata.name, object);
-    for (const handlers of this.#handlers) {
-      void (previous ? handlers.updated?.(object, previous) : handlers.added?.(object));
-    }
+  deleteNamed(name: string): void {
+    const object = this.get(name);
+    if (object) this.delete(object);
   }
 }
 
@@ -43,32 +31,22 @@ export class PlannedCluster {
   readonly #networks = new Planned<MultiNicNetwork>();
   readonly #cidrs = new Planned<Cidr>();
   readonly #hosts = new Planned<HostInterface>();
-  readonly view: ClusterView;
-
-  constructor() {
-    const informer = <T extends KubeObject>(planned: Planned<T>): Informer<T> => planned as unknown as Informer<T>;
-    const sources = {
-      networks: informer(this.#networks),
-      cidrs: informer(this.#cidrs),
-      hosts: informer(this.#hosts),
-    };
-    this.view = new ClusterView(sources, pino({ level: 'silent' }));
-  }
+  readonly view = new ClusterView({ networks: this.#networks, cidrs: this.#cidrs, hosts: this.#hosts }, logger);
 
   setNetwork(object: MultiNicNetwork): void {
     this.#networks.set(object);
   }
 
   deleteNetwork(name: string): void {
-    this.#networks.delete(name);
+    this.#networks.deleteNamed(name);
   }
 
   deletePage(name: string): void {
-    this.#cidrs.delete(name);
+    this.#cidrs.deleteNamed(name);
   }
 
   deleteHost(name: string): void {
-    this.#hosts.delete(name);
+    this.#hosts.deleteNamed(name);
   }
 
   setPage(object: Cidr): void {

@@ -3,7 +3,7 @@ import pino from 'pino';
 import { largeCluster } from '../../bench/support/largeCluster.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
-import type { LeaderContext } from '../context/leaderContext.ts';
+import { createInformers } from '../context/informers.ts';
 import { sweepOrphans } from './orphans.ts';
 
 const { hosts } = largeCluster(20, 1);
@@ -46,10 +46,11 @@ async function swept({ behind, busy }: Server): Promise<{ deleted: string[]; rea
       list(busy === undefined ? [] : [runningOn(busy)]);
     }
   });
-  const none = { get: () => undefined, list: () => [].values() };
-  const informers = { nodes: none, networks: none, pools: none, cidrs: none, hosts: { list: () => hosts.values() } };
-  const context = { client: server.client, logger: pino({ enabled: false }), informers } as unknown as LeaderContext;
-  await sweepOrphans(context, new AbortController().signal);
+  const { client } = server;
+  const logger = pino({ enabled: false });
+  const informers = createInformers(client, logger);
+  informers.hosts.replace(hosts);
+  await sweepOrphans({ client, logger, informers }, new AbortController().signal);
   return { deleted: deleted.sort(), readsOfAll };
 }
 

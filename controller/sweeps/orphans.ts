@@ -8,6 +8,8 @@ import { eachOf } from '../../kube/process/eachOf.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
 import { podsByNode } from './podsByNode.ts';
 
+type Sweeping = Pick<LeaderContext, 'client' | 'logger' | 'informers'>;
+
 /** Looked at and deleted at the same time: hundreds of nodes may go at once. */
 const objectsAtOnce = 4;
 
@@ -17,7 +19,7 @@ const objectsAtOnce = 4;
  * as long as pods are bound to a node, it may come back with them: when a Node object is deleted by hand, its kubelet registers it again.
  * The predecessor's CIDRs and IPPools stay for `kubectl multinic import`.
  */
-export async function sweepOrphans(context: LeaderContext, signal: AbortSignal): Promise<void> {
+export async function sweepOrphans(context: Sweeping, signal: AbortSignal): Promise<void> {
   const { client, informers } = context;
   const isNetworkGone = memo(async name => (await client.find(multiNicNetworks, { name }, { signal })) === undefined);
   const gone = await goneNodes(context, signal);
@@ -40,7 +42,7 @@ export async function sweepOrphans(context: LeaderContext, signal: AbortSignal):
 }
 
 /** Those of which something is left and of which the API server has just said that they do not exist. */
-async function goneNodes({ client, informers }: LeaderContext, signal: AbortSignal): Promise<Set<string>> {
+async function goneNodes({ client, informers }: Sweeping, signal: AbortSignal): Promise<Set<string>> {
   const left = new Set<string>();
   for (const host of informers.hosts.list()) if (!isUsers(host)) left.add(host.metadata.name);
   for (const { spec } of [...informers.pools.list()].filter(isOurs))
@@ -68,7 +70,7 @@ function memo(ask: (name: string) => Promise<boolean>): (name: string) => Promis
 
 /** Deletes the object as it was seen; one that changed since is looked at again in the next sweep. */
 async function remove(
-  { client, logger }: LeaderContext,
+  { client, logger }: Sweeping,
   resource: Resource,
   { metadata }: KubeObject,
   signal: AbortSignal,

@@ -8,16 +8,16 @@ import { sameSpec } from '../../core/network/versions.ts';
 import type { NetworkDirectory } from '../../core/pod/selectNetworks.ts';
 import type { NetworkState, NodeState } from '../../core/pool/claim.ts';
 import { isOurs } from '../../core/predecessor/objects.ts';
-import type { Informer } from '../watch/informer.ts';
+import type { ObjectCache } from '../watch/objectCache.ts';
 import { HostAddresses } from './hostAddresses.ts';
 
 const none: ReadonlyMap<string, number> = new Map();
 
-/** The informers that a view reads. It neither starts nor stops them. */
+/** The copies that a view reads. It does not fill them. */
 export interface ViewSources {
-  networks: Informer<MultiNicNetwork>;
-  cidrs: Informer<Cidr>;
-  hosts: Informer<HostInterface>;
+  networks: ObjectCache<MultiNicNetwork>;
+  cidrs: ObjectCache<Cidr>;
+  hosts: ObjectCache<HostInterface>;
 }
 
 /** A network as stored, and as read. */
@@ -26,11 +26,11 @@ export interface KnownNetwork {
   state: NetworkState;
 }
 
-/** What this process knows of networks, hosts and host indexes from its informers, so without a request. */
+/** What this process knows of networks, hosts and host indexes from its copies of them, so without a request. */
 export class ClusterView implements NetworkDirectory {
   readonly #sources: ViewSources;
   readonly #logger: Logger;
-  /** By object: an informer's objects are frozen and replaced as a whole, so the object is the version. */
+  /** By object: what a copy holds is never changed but replaced as a whole, so the object is the version. */
   readonly #read = new WeakMap<MultiNicNetwork, KnownNetwork | Error>();
   /** Per network, valid until any network changes: see {@link mustBeAlone}. */
   readonly #overlaps = new Map<string, MultiNicError | undefined>();
@@ -83,7 +83,7 @@ export class ClusterView implements NetworkDirectory {
     });
   }
 
-  /** Whether every informer's copy is complete. */
+  /** Whether every copy is complete. */
   synced(): boolean {
     const { networks, cidrs, hosts } = this.#sources;
     return networks.hasSynced && cidrs.hasSynced && hosts.hasSynced;

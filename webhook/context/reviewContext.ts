@@ -6,7 +6,7 @@ import type { PoolStore } from '../../kube/pools/poolStore.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { HostProfiles } from '../../kube/view/hostProfiles.ts';
-import type { Informer } from '../../kube/watch/informer.ts';
+import type { ObjectCache } from '../../kube/watch/objectCache.ts';
 import type { Quotas } from './quotas.ts';
 import type { ReadyReservations } from './readyReservations.ts';
 import type { ReleasePatience } from './releasePatience.ts';
@@ -17,8 +17,8 @@ export interface ReviewContext {
   client: KubeClient;
   view: ClusterView;
   store: PoolStore;
-  namespaces: Informer<Namespace>;
-  deviceClasses: Informer<DeviceClass>;
+  namespaces: ObjectCache<Namespace>;
+  deviceClasses: ObjectCache<DeviceClass>;
   /** What the nodes have of each network. */
   profiles: HostProfiles;
   quotas: Quotas;
@@ -29,6 +29,6 @@ export interface ReviewContext {
   ready: ReadyReservations;
   events: Pick<EventRecorder, 'record'>;
   /** Injected pods that have no node yet. */
-  unassignedPods: Informer<Pod>;
+  unassignedPods: ObjectCache<Pod>;
   logger: Logger;
 }

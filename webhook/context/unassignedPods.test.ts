@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { label } from '../../core/api/names.ts';
 import type { Pod } from '../../kube/api/resources.ts';
-import type { ReviewContext } from './reviewContext.ts';
+import { ObjectCache } from '../../kube/watch/objectCache.ts';
+import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
+import { silent } from '../../test/kube/support.ts';
 import { trimUnassigned, unassignedPod } from './unassignedPods.ts';
 
 describe('pods that wait for a node', () => {
@@ -12,11 +14,17 @@ describe('pods that wait for a node', () => {
   });
   const bind = async (pod: Pod): Promise<{ found: Pod | undefined; asked: number }> => {
     let asked = 0;
-    const context = {
-      unassignedPods: { get: () => trimUnassigned(pod) },
-      client: { find: () => Promise.resolve((asked++, pod)) },
-    } as unknown as ReviewContext;
-    return { found: await unassignedPod(context, { ...ref, uid: 'u' }, { remainingMs: () => 1000 }), asked };
+    await using server = await AnsweringServer.start((_, response) => {
+      asked++;
+      answerJson(response, 200, pod);
+    });
+    const unassignedPods = new ObjectCache<Pod>({ logger: silent });
+    unassignedPods.set(trimUnassigned(pod));
+    const budget = { remainingMs: () => 10_000 };
+    return {
+      found: await unassignedPod({ client: server.client, unassignedPods }, { ...ref, uid: 'u' }, budget),
+      asked,
+    };
   };
 
   it('are in memory with all that is looked at when they are bound', async () => {

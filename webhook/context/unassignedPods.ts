@@ -19,7 +19,7 @@ export function trimUnassigned(pod: Pod): Pod {
 
 /** The pod that is being bound, from memory if it is there and is the one meant. Undefined if it does not exist. */
 export async function unassignedPod(
-  { client, unassignedPods }: ReviewContext,
+  { client, unassignedPods }: Pick<ReviewContext, 'client' | 'unassignedPods'>,
   ref: { namespace: string; name: string; uid: string | undefined },
   budget: CallBudget,
 ): Promise<Pod | undefined> {
