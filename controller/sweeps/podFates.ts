@@ -141,7 +141,7 @@ export class PodFates {
     if (!isReady(found)) return false;
     const { askedAt, version } = this.#beatOf(node, signal);
     const beat = await version;
-    return beat === undefined || hasEnded(gone, beat, askedAt);
+    return beat === undefined || noteBeat(gone, beat, askedAt);
   }
 
   /** Whether no node can run the record's pod, which is gone and was never seen: mostly it was refused after our admission, for example by a quota. */
@@ -200,10 +200,11 @@ function wasCutOff(node: Node, time: number): boolean {
 }
 
 /**
- * Whether the kubelet was heard for the whole time that the pod may have taken to end: one that is cut off right after it was heard may not
- * know of the deletion.
+ * Notes the node's lease as it was seen.
+ * @returns whether the kubelet was heard for the whole time that the pod may have taken to end: one that is cut off right after it was heard may
+ *   not know of the deletion
  */
-function hasEnded(gone: Gone, beat: string, askedAt: number): boolean {
+function noteBeat(gone: Gone, beat: string, askedAt: number): boolean {
   // A lease that was read before the pod was gone proves nothing: the next sweep reads again.
   if (askedAt < gone.foundAt) return false;
   gone.beat ??= beat;
