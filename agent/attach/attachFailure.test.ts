@@ -6,10 +6,10 @@ import type { Attachment } from './attachment.ts';
 
 const { signal } = new AbortController();
 
-function attachment(netns: string): Attachment {
+function attachment(netns: string, plugin: Attachment['plugin'] = { type: 'macvlan', mode: 'bridge' }): Attachment {
   return {
     ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns, network: 'n' },
-    ...{ plugin: { type: 'macvlan', mode: 'bridge' }, pod: { uid: 'u', namespace: 't', name: 'p' } },
+    ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' } },
     ...{
       nics: [{ name: 'net1-0', master: 'eth1', addresses: [] }],
       masterNets: [],
@@ -56,12 +56,18 @@ describe('attachFailure', () => {
     expect(message).to.equal('network n on eth1: the node has no such NIC (any more) (link.add net1-0: ENODEV: words)');
   });
 
-  it('says what to do where the kernel lacks the kind of link', () => {
-    const { message } = attachFailure(attachment(ownNamespace), refused('link.add', 'EOPNOTSUPP'), signal);
-    expect(message).to.equal(
-      'network n on eth1: the kernel of this node has no macvlan: modprobe macvlan, or another spec.plugin.type such as ptp (link.add net1-0: EOPNOTSUPP: words)',
-    );
-  });
+  for (const [plugin, advice] of [
+    [{ type: 'ipvlan', mode: 'l3' }, 'no ipvlan: modprobe ipvlan, or another spec.plugin.type such as ptp'],
+    [{ type: 'macvlan', mode: 'bridge' }, 'no macvlan: modprobe macvlan, or another spec.plugin.type such as ptp'],
+    [{ type: 'ptp' }, 'no veth: modprobe veth, or another spec.plugin.type'],
+  ] as const) {
+    it(`says what to do where the kernel lacks the kind of link that ${plugin.type} makes`, () => {
+      const { message } = attachFailure(attachment(ownNamespace, plugin), refused('link.add', 'EOPNOTSUPP'), signal);
+      expect(message).to.equal(
+        `network n on eth1: the kernel of this node has ${advice} (link.add net1-0: EOPNOTSUPP: words)`,
+      );
+    });
+  }
 
   it('answers 8 to anything that fails once the namespace is gone', () => {
     expect(attachFailure(attachment('/run/netns/none'), refused('link.add', 'EINVAL'), signal).code).to.equal(8);

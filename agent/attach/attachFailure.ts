@@ -92,7 +92,9 @@ const ofNic: Partial<Record<ErrorCode, string>> = {
 
 /** Cloud kernels often have these modules in a package of their own. */
 function noKind(type: string): string {
-  return `the kernel of this node has no ${type}: modprobe ${type}, or another spec.plugin.type such as ptp`;
+  const kind = type === 'ptp' ? 'veth' : type;
+  const other = type === 'ptp' ? '' : ' such as ptp';
+  return `the kernel of this node has no ${kind}: modprobe ${kind}, or another spec.plugin.type${other}`;
 }
 
 /** A call whose CNI_NETNS leads to no network namespace. */
