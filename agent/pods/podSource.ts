@@ -78,7 +78,11 @@ export class PodSource {
 
 /** Whether a pod is being deleted or has finished. */
 export function isEnding({ metadata, status }: Pod): boolean {
-  return metadata.deletionTimestamp !== undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed';
+  return metadata.deletionTimestamp !== undefined || hasFinished(status);
+}
+
+function hasFinished(status: Pod['status']): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 const keptLabels: readonly string[] = [label.injected, label.injection];
@@ -91,11 +95,15 @@ const keptAnnotations: readonly string[] = [
   mirrorAnnotation,
 ];
 
-/** What the agent needs of a pod: about 1 KB of 10. */
+/**
+ * What the agent needs of a pod: about 1 KB of 10. Finished pods have no annotations: nothing is attached to them any more, and a namespace may keep
+ * thousands, whose annotations could fill the agent's memory.
+ */
 export function trimPod(pod: Pod): Pod {
   const { spec, status } = pod;
   const { metadata, ...type } = headOf(pod, 'deletionTimestamp');
-  const { labels, annotations } = pod.metadata;
+  const { labels } = pod.metadata;
+  const annotations = hasFinished(status) ? {} : pod.metadata.annotations;
   return {
     ...type,
     metadata: { ...metadata, labels: only(keptLabels, labels), annotations: only(keptAnnotations, annotations) },
