@@ -44,22 +44,23 @@ export function definitionsSummary(state: DefinitionsState, stored: NewCondition
     const message = 'the cluster has no NetworkAttachmentDefinition resource (no Multus), so none are made';
     return summary('True', 'NotInstalled', message);
   }
-  if (foreign.length > 0) {
-    const where = listNames(foreign);
-    const message = `${where}: a NetworkAttachmentDefinition of this name that is not ours; delete or rename it`;
-    return summary('False', 'NameTaken', message);
-  }
   const [failure] = failures;
   if (failure) {
     const [namespace, message] = failure;
     return summary('False', 'WriteFailed', `${ready} of ${wanted} namespaces; ${namespace}: ${message}`);
   }
-  if (ready < wanted) return summary('False', 'Writing', `${ready} of ${wanted} namespaces`);
+  if (ready + foreign.length < wanted) return summary('False', 'Writing', `${ready} of ${wanted} namespaces`);
+  if (foreign.length > 0) {
+    const what = `${listNames(foreign)}: a NetworkAttachmentDefinition of this name that is not ours; delete or rename it`;
+    // Who may write in one namespace makes the network unusable there, and not in the others.
+    return summary(ready > 0 ? 'True' : 'False', 'NameTaken', `in ${ready} of ${wanted} namespaces; ${what}`);
+  }
   return summary('True', 'DefinitionsReady', `in ${wanted} namespaces`);
 }
 
 function summary(status: NewCondition['status'], reason: string, message: string): DefinitionsSummary {
   const condition = { type: 'DefinitionsReady', status, reason, message };
-  if (reason === 'NameTaken' || reason === 'NoDeviceResource') return { condition, configStatus: 'Failed' };
-  return { condition, configStatus: status === 'True' ? 'Success' : 'WaitForConfig' };
+  if (status === 'True') return { condition, configStatus: 'Success' };
+  const isLasting = reason === 'NameTaken' || reason === 'NoDeviceResource';
+  return { condition, configStatus: isLasting ? 'Failed' : 'WaitForConfig' };
 }

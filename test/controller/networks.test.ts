@@ -116,7 +116,7 @@ describe('Networks, against a real API server', function () {
 
     await eventually('the condition names the namespace', async () => {
       const condition = await site.seen.condition('mended', 'DefinitionsReady');
-      return condition?.reason === 'NameTaken' && condition.message.includes('others');
+      return condition?.reason === 'NameTaken' && condition.status === 'True' && condition.message.includes('others');
     });
     await eventually('the event', async () => (await site.seen.reasons('mended')).includes('NameTaken'));
     await site.client.delete(multiNicNetworks, { name: 'mended' });
