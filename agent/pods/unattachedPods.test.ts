@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { withAttachments } from '../../core/annotation/attachments.ts';
 import { formatNetworks } from '../../core/annotation/networks.ts';
-import { annotation, label } from '../../core/api/names.ts';
+import { annotation, label, mirrorAnnotation } from '../../core/api/names.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import { ObjectCache } from '../../kube/watch/objectCache.ts';
 import { silent } from '../../test/kube/support.ts';
@@ -86,6 +86,14 @@ describe('A pod that runs without what it was granted', () => {
     const [[, ...event] = []] = await told(...naming('compute'));
     expect(event.slice(0, 2)).to.deep.equal(['Warning', 'NotAttached']);
     expect(event[2]).to.match(/multinic.fms.io\/networks names compute, .*label multinic.fms.io\/injection=enabled/);
+  });
+
+  it('is told what counts for a static pod, which admission never sees, whatever its namespace', async () => {
+    const [before, now] = naming('compute');
+    for (const { metadata } of [before, now]) Object.assign(metadata.annotations ?? {}, { [mirrorAnnotation]: 'u-0' });
+    const [[, ...event] = []] = await told(before, now);
+    expect(event[2]).to.match(/multinic.fms.io\/networks names compute, .*static pod.* k8s.v1.cni.cncf.io\/networks$/);
+    expect(event[2]).not.to.contain(label.injection);
   });
 
   it('has none where admission saw it, or was not to, or it names none', async () => {

@@ -1,6 +1,6 @@
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { readNetworks } from '../../core/annotation/networks.ts';
-import { annotation, label } from '../../core/api/names.ts';
+import { annotation, label, mirrorAnnotation } from '../../core/api/names.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import type { ObjectCache } from '../../kube/watch/objectCache.ts';
@@ -49,9 +49,12 @@ function notSeen({ metadata, spec }: Pod): string | undefined {
   const named = annotations?.[annotation.ourNetworks]?.trim() ?? '';
   if (named === '' || annotations?.[annotation.networks] !== undefined) return undefined;
   if (labels?.[label.injected] || labels?.[label.injection] === 'disabled' || spec?.hostNetwork) return undefined;
+  const isStatic = annotations?.[mirrorAnnotation] !== undefined;
   return (
     `the annotation ${annotation.ourNetworks} names ${named}, but has no effect: ` +
-    `it counts for pods that are created in a namespace with the label ${label.injection}=enabled`
+    (isStatic
+      ? `a static pod gets what it names in ${annotation.networks}`
+      : `it counts for pods that are created in a namespace with the label ${label.injection}=enabled`)
   );
 }
 
