@@ -39,6 +39,7 @@ const table = {
   MNN_NO_MEMBERS: 'Check spec.masterNets against the nodes: kubectl get hostinterfaces.',
   MNN_NIC_CONFLICT:
     'Give both networks the same plugin type and mode, or masterNets that keep them apart, or run their pods on different nodes.',
+  MNN_MTU_DIFFERS: 'Give all NICs of a subnet one MTU, or set spec.plugin.args.mtu to the least of them.',
 
   /** What pods ask for. */
   MNN_NETWORKS_ANNOTATION_INVALID:

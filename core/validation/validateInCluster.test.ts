@@ -212,17 +212,34 @@ describe('the rules of a network in its cluster', () => {
     ]);
   });
 
+  const [wide, narrow] = [9000, 1500].map((mtu, i): HostInterfaceSpec => {
+    const [host] = hosts(1);
+    return { hostName: `m${i}`, interfaces: host!.interfaces.map(nic => ({ ...nic, mtu })) };
+  });
+
   it('warn of an MTU that is more than a NIC carries, where links share the NIC', () => {
-    const [wide, narrow] = [9000, 1500].map((mtu, i): HostInterfaceSpec => {
-      const [host] = hosts(1);
-      return { hostName: `m${i}`, interfaces: host!.interfaces.map(nic => ({ ...nic, mtu })) };
-    });
     const large = (type: string): Shape => ({ plugin: { cniVersion: '1.0.0', type, args: { mtu: '9000' } } });
     expect(check(network('a', large('ipvlan')), { hosts: [wide!, narrow!] })).to.deep.equal([
       'warning MNN_PLUGIN_INVALID spec.plugin.args.mtu: is 9000, but eth1 of host m1 carries 1500, and 1 more carry less',
     ]);
     expect(check(network('a', large('ipvlan')), { hosts: [wide!] })).to.deep.equal([]);
     expect(check(network('a', large('ptp')), { hosts: [narrow!] })).to.deep.equal([]);
+  });
+
+  it('warn where pods would have different MTUs on the hosts of a subnet: one NIC was forgotten', () => {
+    const facts = { hosts: [wide!, narrow!] };
+    for (const type of ['ipvlan', 'macvlan', 'ptp']) {
+      const of = (args = {}): Shape => ({ plugin: { cniVersion: '1.0.0', type, args }, ipam: { vlanMode: 'l3' } });
+      expect(check(network('a', of()), facts), type).to.deep.equal([
+        'warning MNN_MTU_DIFFERS spec.plugin.args.mtu: is not set, and in 172.20.1.0/24 eth1 of host m0 carries 9000 bytes, but eth1 of host m1 only 1500; likewise in 1 more subnets',
+      ]);
+      expect(check(network('a', of({ mtu: '1500' })), facts), type).to.deep.equal([]);
+    }
+    const otherFabric = {
+      ...narrow!,
+      interfaces: narrow!.interfaces.map(nic => ({ ...nic, netAddress: '10.9.0.0/24' })),
+    };
+    expect(check(network('a'), { hosts: [wide!, otherFabric] })).to.deep.equal([]);
   });
 
   it('warn of what is not there yet', () => {

@@ -7,10 +7,10 @@ import { contains, covers, formatCidr, type IpCidr, overlap, tryParseCidr } from
 import { error, type Finding, warning } from '../network/finding.ts';
 import { multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
-import { nicUse } from '../network/nicUse.ts';
 import { shareHostSubnets } from '../network/sharedRange.ts';
 import { cidrsOf, type Draft, draftLayouts, membershipOf, readDraft } from './draft.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
+import { checkMtus } from './validateMtus.ts';
 import { checkNeighbours, hintAtRails } from './validateRails.ts';
 import { checkSharing } from './validateSharing.ts';
 import { checkUsedAddresses, type UsedAddress } from './validateUsedAddresses.ts';
@@ -37,7 +37,7 @@ export function validateInCluster(object: MultiNicNetwork, facts: ClusterFacts):
     ...checkMembers(draft, facts.hosts),
     ...checkNeighbours(draft, facts.hosts),
     ...checkSharing(draft, facts.networks, facts.hosts),
-    ...checkMtu(draft, facts.hosts),
+    ...checkMtus(draft, facts.hosts),
     ...checkNamespaces(draft, facts),
     ...checkClasses(draft, facts),
   ];
@@ -189,22 +189,6 @@ function checkHostBlocks({ ownAddresses, ipam, subnets }: Draft, found: readonly
     const detail = `hostBlock ${ipam.hostBlock} cuts the host subnet ${netAddress} into blocks of ${addressesPerBlock} usable addresses`;
     return [(addressesPerBlock === 0n ? error : warning)('MNN_CAPACITY', 'spec.ipam', detail)];
   });
-}
-
-/** Links on a NIC cannot carry more than the NIC: the agent refuses them there. */
-function checkMtu(draft: Draft, hosts: readonly HostInterfaceSpec[]): Finding[] {
-  const { plugin } = draft.spec;
-  const mtu = Number(plugin.args?.mtu ?? 0);
-  if (!(mtu > 0) || !nicUse(plugin, draft.ipam?.vlanMode ?? '')) return [];
-  const narrow = hosts.flatMap(host =>
-    membersOf(membershipOf(draft), host)
-      .filter(({ nic }) => nic.mtu !== undefined && nic.mtu < mtu)
-      .map(({ nic }) => `${nic.interfaceName} of host ${host.hostName} carries ${nic.mtu}`),
-  );
-  const [first, ...more] = narrow;
-  if (first === undefined) return [];
-  const rest = more.length === 0 ? '' : `, and ${more.length} more carry less`;
-  return [warning('MNN_PLUGIN_INVALID', 'spec.plugin.args.mtu', `is ${mtu}, but ${first}${rest}`)];
 }
 
 function checkNamespaces({ spec }: Draft, facts: ClusterFacts): Finding[] {
