@@ -4,7 +4,7 @@ import type { KubeClient } from '../../kube/api/client.ts';
 import { isConflict, isNotFound } from '../../kube/api/errors.ts';
 import { pods } from '../../kube/api/resources.ts';
 import { keyOf, refOf } from '../../kube/api/types.ts';
-import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import { formatNetworkStatus, type NetworkStatus } from './networkStatus.ts';
 
@@ -13,15 +13,21 @@ interface Pending {
   readonly text: string;
 }
 
+/** How long the end of the agent waits for what is not written yet, ms. */
+const defaultFlushMs = 5_000;
+
 /** Writes k8s.v1.cni.cncf.io/network-status where there is no Multus to do it, retrying until it is written or the pod is gone. */
 export class StatusWriter implements Runnable {
   readonly name = 'network status';
   readonly #client: KubeClient;
   readonly #queue: WorkQueue;
   readonly #pending = new Map<string, Pending>();
+  readonly #flushMs: number;
+  #onEmpty = (): void => undefined;
 
-  constructor(client: KubeClient, logger: Logger, observer?: WorkQueueObserver) {
+  constructor(client: KubeClient, logger: Logger, observer?: WorkQueueObserver, flushMs = defaultFlushMs) {
     this.#client = client;
+    this.#flushMs = flushMs;
     this.#queue = new WorkQueue({
       name: this.name,
       logger,
@@ -37,8 +43,23 @@ export class StatusWriter implements Runnable {
     this.#queue.add(key);
   }
 
-  start(signal: AbortSignal): Promise<void> {
-    return this.#queue.start(signal);
+  /** Writes until the signal aborts; then, for a moment, what is still waiting: the next agent knows of none of it. */
+  async start(signal: AbortSignal): Promise<void> {
+    const controller = new AbortController();
+    const ended = this.#queue.start(controller.signal);
+    await untilAborted(signal);
+    await this.#flush();
+    controller.abort();
+    await ended;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#pending.size === 0) return;
+    const empty = Promise.withResolvers<void>();
+    this.#onEmpty = empty.resolve;
+    const timer = setTimeout(empty.resolve, this.#flushMs);
+    await empty.promise;
+    clearTimeout(timer);
   }
 
   async #write(key: string, signal: AbortSignal): Promise<void> {
@@ -54,5 +75,6 @@ export class StatusWriter implements Runnable {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
     if (this.#pending.get(key) === pending) this.#pending.delete(key);
+    if (this.#pending.size === 0) this.#onEmpty();
   }
 }

@@ -1,0 +1,40 @@
+import { setTimeout } from 'node:timers/promises';
+import { expect } from 'chai';
+import pino from 'pino';
+import type { KubeClient } from '../../kube/api/client.ts';
+import { StatusWriter } from './statusWriter.ts';
+
+const pods = Array.from({ length: 12 }, (_, i) => ({ namespace: 'ai', name: `worker-${i}`, uid: `u-${i}` }));
+
+describe('Writing network-status', () => {
+  function writer(patch: (name: string, signal: AbortSignal) => Promise<void>, flushMs?: number): StatusWriter {
+    const client = {
+      patch: (
+        _resource: unknown,
+        ref: { name: string },
+        _type: string,
+        _patch: object,
+        options: { signal: AbortSignal },
+      ) => patch(ref.name, options.signal),
+    };
+    return new StatusWriter(client as unknown as KubeClient, pino({ enabled: false }), undefined, flushMs);
+  }
+
+  it('goes on at the end of the agent until what waits is written: nobody else has it', async () => {
+    const written: string[] = [];
+    const status = writer(async (name, signal) => {
+      await setTimeout(10, undefined, { signal });
+      written.push(name);
+    });
+    for (const pod of pods) status.publish(pod, []);
+    await status.start(AbortSignal.timeout(5));
+    expect(written.toSorted()).to.deep.equal(pods.map(({ name }) => name).toSorted());
+  });
+
+  it('ends at once where nothing waits, and soon where the API server does not answer', async () => {
+    await writer(() => Promise.resolve()).start(AbortSignal.abort());
+    const stuck = writer((_name, signal) => setTimeout(60_000, undefined, { signal }), 50);
+    for (const pod of pods) stuck.publish(pod, []);
+    await stuck.start(AbortSignal.abort());
+  });
+});
