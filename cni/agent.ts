@@ -9,8 +9,7 @@ export interface AgentCall {
   readonly env: CniEnvironment;
   /** The network configuration, verbatim. */
   readonly config: string;
-  /** Wait for an agent that is restarting, and for as long as a call may take; otherwise take what is true now. */
-  readonly patient: boolean;
+  readonly patience: Patience;
 }
 
 /**
@@ -18,8 +17,16 @@ export interface AgentCall {
  * or more (its runtime request timeout), Multus calls one network after the other within it: 110 s gives the agent, which
  * gives up earlier by itself, the time to say why.
  */
-const patientBounds = { connectMs: 5_000, answerMs: 110_000 } as const;
-const promptBounds = { connectMs: 0, answerMs: 5_000 } as const;
+const bounds = {
+  work: { connectMs: 5_000, answerMs: 110_000 },
+  /** Whether work could be done, for which an agent that is being replaced would be waited for: else the node would be unready meanwhile. */
+  question: { connectMs: 5_000, answerMs: 5_000 },
+  /** What is true now. */
+  none: { connectMs: 0, answerMs: 5_000 },
+} as const;
+
+/** How long to wait for an agent that is restarting, and for its answer. */
+export type Patience = keyof typeof bounds;
 
 /** Sleeps between attempts to connect, ms: doubled from the first to the last. */
 const firstSleepMs = 10;
@@ -34,9 +41,9 @@ const mayComeBack: ReadonlySet<number> = new Set([-2, -11, -111]);
  * or is none
  */
 export function askAgent(native: Native, call: AgentCall): CniAnswer {
-  const bounds = call.patient ? patientBounds : promptBounds;
-  const socket = connect(native, call.path, bounds.connectMs);
-  const answer = native.exchange(socket, encodeRequest(call.env, call.config), bounds.answerMs, maxAnswerBytes);
+  const { connectMs, answerMs } = bounds[call.patience];
+  const socket = connect(native, call.path, connectMs);
+  const answer = native.exchange(socket, encodeRequest(call.env, call.config), answerMs, maxAnswerBytes);
   if (typeof answer === 'string' && answer !== '') return decodeAnswer(answer);
   const reason = typeof answer === 'string' ? 'the connection was closed' : native.strerror(answer);
   throw new MultiNicError('MNN_AGENT_AWAY', `The agent at ${call.path} did not answer: ${reason}`);

@@ -56,8 +56,9 @@ export function answerOf(native: Native): Outcome {
   }
   const path = socketPath(native);
   const uninstalled = command === 'DEL' && native.exists(uninstalledMark(path));
+  const patience = uninstalled ? 'none' : command === 'STATUS' ? 'question' : 'work';
   try {
-    return askAgent(native, { path, env, config, patient: command !== 'STATUS' && !uninstalled });
+    return askAgent(native, { path, env, config, patience });
   } catch (error) {
     if (!(error instanceof MultiNicError)) throw error;
     // The pod's links go with its network namespace.

@@ -2,8 +2,12 @@ import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
 import { cniCodes, CniError, cniError } from '../../core/cni/error.ts';
 import { isMultiNicError } from '../../core/errors.ts';
+import { abortable, deadline } from '../../kube/api/deadline.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
+
+/** How long an agent that has just started may take to read its objects, ms: ADD waits for them, too, and the executable longer than this. */
+const patienceMs = 3_000;
 
 /**
  * STATUS (CNI 1.1, section 2): whether an ADD could be served now, by the agent, with the addresses that are left on the node, and by the plugins
@@ -11,10 +15,14 @@ import type { CniContext } from './context.ts';
  * @throws CniError code 50 where the agent is not ready or nothing is left, or a delegate's own
  */
 export async function status(
-  { view, delegates, checkRoom }: CniContext,
+  { view, synced, delegates, checkRoom }: CniContext,
   call: CniCall,
   { name, chained }: CniConfig,
 ): Promise<string> {
+  if (!view.synced()) {
+    using limit = deadline(undefined, patienceMs, 'STATUS');
+    await abortable(synced, limit.signal).catch(() => undefined);
+  }
   if (!view.synced()) {
     throw cniError(
       cniCodes.notAvailable,

@@ -131,12 +131,17 @@ describe('the CNI executable', () => {
       expect(endings.map(ending => ending.stdout)).to.deep.equal(ids);
     });
 
-    it('reaches an agent that starts within seconds', async () => {
-      const calling = cni({ CNI_COMMAND: 'ADD' });
-      await new Promise(resolve => setTimeout(resolve, 1000));
-      await agent((_, socket) => socket.end(encodeAnswer(0, 'late but here')));
-      expect(await calling).to.have.property('stdout', 'late but here');
-    });
+    for (const [command, why] of [
+      ['ADD', 'which the pod waits for'],
+      ['STATUS', 'or an upgrade would make the node unready'],
+    ] as const) {
+      it(`reaches an agent that starts within seconds, by ${command}: ${why}`, async () => {
+        const calling = cni({ CNI_COMMAND: command });
+        await new Promise(resolve => setTimeout(resolve, 1000));
+        await agent((_, socket) => socket.end(encodeAnswer(0, 'late but here')));
+        expect(await calling).to.have.property('stdout', 'late but here');
+      });
+    }
 
     it('runs in an empty root', async () => {
       await copyFile(program, join(folder, 'multi-nic'));
