@@ -25,6 +25,7 @@ interface Container {
 
 interface PodSpec {
   containers: Container[];
+  dnsPolicy?: string;
   priorityClassName: string;
   tolerations: object[];
   volumes: { name: string; hostPath?: { path: string } }[];
@@ -187,6 +188,10 @@ describe('Overlays', function () {
         overlay,
       ).to.deep.equal(overlay === 'openshift' ? ['cni-bin'] : []);
     }
+  });
+
+  it('the agent resolves names as its node does: where it is chained, the pods of the cluster’s DNS wait for it', () => {
+    for (const overlay of overlays()) expect(podOf(overlay, 'DaemonSet').spec.dnsPolicy, overlay).to.equal('Default');
   });
 
   it('chained: the agent may write the folder of networks, and is told to', () => {
