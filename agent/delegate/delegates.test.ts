@@ -89,3 +89,38 @@ describe('a plugin that hangs', function () {
     expect(impatient).to.contain('it was ended, as it took 2000 ms');
   });
 });
+
+describe('many calls of plugins at once', function () {
+  this.timeout(20_000);
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'multi-nic-plugin-'));
+    const work = `touch ${folder}/at-work-$$; ls ${folder} | grep -c at-work; sleep 1.5; rm ${folder}/at-work-$$`;
+    const script = `#!/bin/sh\ncount=$(${work})\necho '{"ips":[{"address":"10.0.0.'$count'/24"}]}'\n`;
+    await writeFile(join(folder, 'counting'), script, { mode: 0o755 });
+    await writeFile(join(folder, 'hung'), '#!/bin/sh\nsleep 100\n', { mode: 0o755 });
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const of = (type: string): Delegate => ({
+    role: 'ipam',
+    conf: { cniVersion: '1.0.0', name: type, type, ipam: { type } },
+  });
+  const many = Array.from({ length: 40 }, (_, i) => ({ ...call, containerId: `c${i}` }));
+
+  it('are a few of one network at a time: their memory is that of the agent’s container, which must not run out of it', async () => {
+    const delegates = new Delegates([folder]);
+    const answers = await Promise.all(many.map(one => delegates.add(of('counting'), one, AbortSignal.timeout(15_000))));
+    const counts = answers.map(({ result }) => Number(/(\d+)\/24/.exec(result.ips[0]?.address ?? '')?.[1]));
+    expect(Math.max(...counts)).to.be.within(2, 16);
+  });
+
+  it('of a plugin that hangs hold up no other network, and end with their time, those that wait too', async () => {
+    const delegates = new Delegates([folder]);
+    const signal = AbortSignal.timeout(5_000);
+    const hung = Promise.allSettled(many.map(one => delegates.add(of('hung'), one, signal)));
+    await delegates.add(of('counting'), call, signal);
+    const outcomes = await hung;
+    expect(outcomes.filter(({ status }) => status === 'rejected')).to.have.length(many.length);
+  });
+});

@@ -8,6 +8,7 @@ import { isRecord } from '../../core/json.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
 import { tryParseCidr } from '../../core/net/cidr.ts';
 import { deadline } from '../../kube/api/deadline.ts';
+import { Limit } from '../base/limit.ts';
 import { execPlugin } from './execPlugin.ts';
 import { findPlugin } from './findPlugin.ts';
 import { PluginHung } from './pluginError.ts';
@@ -55,6 +56,12 @@ const limitsMs: Readonly<Record<CniCommand, number>> = {
 /** This IPAM plugin answers every CHECK with the error that it is not implemented. What it gave is looked at all the same, on the interfaces. */
 const withoutCheck = 'whereabouts';
 
+/**
+ * How many calls for one network go on at the same time. After a reboot a node's pods start all at once, and plugins take their memory from the agent's
+ * container; those written with client-go take some 20 MiB each. Those that hang hold up their own network only.
+ */
+const callsAtOnce = 16;
+
 /** How long DEL may take for a plugin that has just hung, ms: there may be more NICs, and the executable waits for all of them. */
 const impatientMs = 2_000;
 
@@ -62,6 +69,8 @@ const impatientMs = 2_000;
 export class Delegates {
   readonly #folders: readonly string[];
   readonly #limitsMs: typeof limitsMs;
+  /** By network. */
+  readonly #turns = new Map<string, Limit>();
 
   /**
    * @param folders where plugins are searched after the call's own CNI_PATH
@@ -131,7 +140,14 @@ export class Delegates {
     return [...new Set([...ofCall, ...this.#folders])];
   }
 
-  async #exec(
+  #exec(command: CniCommand, delegate: Delegate, call: DelegateCall, more?: object, bounds?: Bounds): Promise<string> {
+    const { name } = delegate.conf;
+    const turns = this.#turns.get(name) ?? new Limit(callsAtOnce);
+    this.#turns.set(name, turns);
+    return turns.run(() => this.#execNow(command, delegate, call, more, bounds));
+  }
+
+  async #execNow(
     command: CniCommand,
     delegate: Delegate,
     call: DelegateCall,
