@@ -13,13 +13,14 @@ import { askedFor, type CniConfig, prevResultOf } from '../../core/cni/config.ts
 import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
 import { type CniResult, encodePrevResult, encodeResult } from '../../core/cni/result.ts';
 import { readMac } from '../../core/net/mac.ts';
-import { abortable } from '../../kube/api/deadline.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import type { Budget, Wanted } from '../decision/wanted.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
 import { attachmentStatus, primaryStatus } from '../status/networkStatus.ts';
 import type { CniContext } from './context.ts';
+import { handedOn } from './handedOn.ts';
+import { ready } from './ready.ts';
 
 /**
  * ADD (CNI 1.1, section 2). Through Multus a call is for one network, and its interfaces follow those of the plugins before it, if any. Chained,
@@ -122,9 +123,6 @@ function askedBy(
   };
 }
 
-/** CNI_ARGS that ask for one interface (CNI CONVENTIONS.md, "CNI_ARGS"). */
-const interfaceArgs: ReadonlySet<string> = new Set(['IP', 'GATEWAY', 'MAC']);
-
 /** The hardware address asked for in CNI_ARGS; runtimeConfig takes precedence. */
 function argsMac({ args: { MAC: mac = '' } }: CniCall): string | undefined {
   const asked = readMac(mac);
@@ -136,17 +134,14 @@ function argsMac({ args: { MAC: mac = '' } }: CniCall): string | undefined {
   );
 }
 
-/**
- * What every attachment of a call has in common. Chained, what CNI_ARGS ask for is meant for the primary interface, and no plugin of ours may take it.
- */
+/** What every attachment of a call has in common. */
 function partsOfCall(
-  { containerId, ifname, netns, args, path }: CniCall,
+  call: CniCall,
   { name, chained }: CniConfig,
   pod: Pod,
 ): Pick<Wanted, 'containerId' | 'callIfname' | 'configName' | 'netns' | 'pod' | 'call'> {
-  const handed = Object.entries(args).filter(([key]) => !chained || !interfaceArgs.has(key));
-  const text = handed.map(([key, value]) => `${key}=${value}`);
-  return { containerId, callIfname: ifname, configName: name, netns, pod, call: { args: text.join(';'), path } };
+  const { containerId, ifname, netns } = call;
+  return { containerId, callIfname: ifname, configName: name, netns, pod, call: handedOn(call, chained) };
 }
 
 async function addOne({ decider, attacher, onStep }: CniContext, wanted: Wanted, budget: Budget): Promise<CniResult> {
@@ -176,16 +171,6 @@ function checkNamespace({ netns, allowHostNetns }: CniCall): void {
     cniError(cniCodes.invalidNetns, 'MNN_CNI_NETNS', `CNI_NETNS ${netns} ${what}`);
   if (namespaceIdentity(netns) === undefined) throw refused('is not a network namespace');
   if (!allowHostNetns && sameNamespace(netns, ownNamespace)) throw refused("is the host's own");
-}
-
-/** Waits for what is still being read from the API server. */
-async function ready({ synced }: CniContext, signal: AbortSignal): Promise<void> {
-  try {
-    await abortable(synced, signal);
-  } catch (cause) {
-    const detail = 'The agent has not read its objects from the API server yet';
-    throw cniError(cniCodes.tryAgainLater, 'MNN_AGENT_NOT_READY', detail, { cause });
-  }
 }
 
 function namesNoPod({ args }: CniCall): boolean {

@@ -5,7 +5,7 @@ import { linkName } from '../../core/net/interfaceName.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
-import { removeEntry } from './remove.ts';
+import { removeEntry, removeLost } from './remove.ts';
 
 /** CHECK and DEL of a sandbox's attachment must not overlap an ADD of it. */
 export type Exclusively = (containerId: string, work: () => Promise<void>) => Promise<void>;
@@ -47,7 +47,8 @@ export async function collectGarbage(
       if (failed) left.add(failed);
     }
   }
-  await forgetUnreadable(context, new Set(validAttachments.map(({ containerID }) => containerID)), exclusively);
+  const validContainers = new Set(validAttachments.map(({ containerID }) => containerID));
+  errors.push(...(await removeUnreadable(context, call, config, validContainers, exclusively)));
   if (!config.chained) {
     const kept = [...checkpoint.list()].filter(entry => entry.network === config.name && !left.has(entry));
     const links = [...linksOf(kept), ...lostLinks(context, validAttachments)];
@@ -60,18 +61,30 @@ export async function collectGarbage(
 /**
  * Files that could not be read, of containers that are not named. Of which network they are is not known: where it is another one than that of the call,
  * DEL finds the links by their names all the same, or they go with the container's namespace.
+ * @returns what went wrong
  */
-async function forgetUnreadable(
-  { checkpoint }: CniContext,
+async function removeUnreadable(
+  context: CniContext,
+  call: CniCall,
+  config: CniConfig,
   valid: ReadonlySet<string>,
   exclusively: Exclusively,
-): Promise<void> {
+): Promise<string[]> {
+  const { checkpoint } = context;
+  const errors: string[] = [];
   for (const containerId of checkpoint.unreadableContainers()) {
     if (valid.has(containerId)) continue;
     await exclusively(containerId, async () => {
-      for (const ifname of checkpoint.unreadable(containerId)) await checkpoint.delete({ containerId, ifname });
+      for (const ifname of checkpoint.unreadable(containerId)) {
+        try {
+          await removeLost(context, { ...call, containerId, ifname, netns: '' }, config);
+        } catch (error) {
+          errors.push(`${containerId} ${ifname}: ${toCniError(error).message}`);
+        }
+      }
     });
   }
+  return errors;
 }
 
 /**

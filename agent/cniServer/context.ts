@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import type { Pod } from '../../kube/api/resources.ts';
+import type { ObjectRef } from '../../kube/api/types.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Attacher } from '../attach/attacher.ts';
 import type { OnStep } from '../base/steps.ts';
@@ -13,6 +15,8 @@ import type { NetworkStatus } from '../status/networkStatus.ts';
 /** What answering CNI calls needs. */
 export interface CniContext {
   readonly logger: Logger;
+  /** Its name. */
+  readonly node: string;
   readonly netlink: Netlink;
   readonly attacher: Attacher;
   readonly checkpoint: Checkpoint;
@@ -23,6 +27,8 @@ export interface CniContext {
   readonly onStep: OnStep;
   /** Whether the node has what one more attachment takes. @throws MultiNicError */
   readonly checkRoom: (known: KnownNetwork) => void;
+  /** The node's pod of that name and UID. @throws ApiError, TransportError */
+  readonly findPod: (ref: ObjectRef, uid: string, signal: AbortSignal) => Promise<Pod | undefined>;
   /** Resolves when everything that ADD needs is known. */
   readonly synced: Promise<unknown>;
   /** Told when an attachment was removed, or what could be removed of it. */

@@ -7,6 +7,7 @@ import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
 import { type LinkInfo, type Netlink, NetlinkError } from '../netlink/netlink.ts';
 import type { CniContext } from './context.ts';
+import { LostDelegates } from './lostDelegates.ts';
 
 /**
  * DEL (CNI 1.1, section 2): removes what the call's ADD made, as far as it is there, in reverse order, and on after a failure: one
@@ -14,28 +15,47 @@ import type { CniContext } from './context.ts';
  * addresses are released afterwards, once the pod is gone.
  * @throws the first failure
  */
-export async function remove(context: CniContext, call: CniCall, { chained }: CniConfig): Promise<string> {
-  const { checkpoint, netlink } = context;
-  const { containerId, ifname, netns } = call;
+export async function remove(context: CniContext, call: CniCall, config: CniConfig): Promise<string> {
+  const { checkpoint } = context;
+  const { containerId, ifname } = call;
   const entries = entriesOf(context, call);
   if (entries.length === 0 && !isInterfaceName(ifname)) return '';
-  const unreadable = chained ? checkpoint.unreadable(containerId) : [];
+  const unreadable = config.chained ? checkpoint.unreadable(containerId) : [];
   // Runtimes call DEL more than once, and by then a path such as /proc/PID/ns/net may lead to another sandbox.
-  const isOthers = checkpoint.ofNamespace(namespaceIdentity(netns)).some(entry => entry.containerId !== containerId);
-  for (const lost of entries.length === 0 ? [...unreadable, ifname] : unreadable) {
-    if (!isOthers) await removeUnknown(netlink, netns, lost);
-    await checkpoint.delete({ containerId, ifname: lost });
-  }
+  const inside = checkpoint.ofNamespace(namespaceIdentity(call.netns));
+  const netns = inside.some(entry => entry.containerId !== containerId) ? '' : call.netns;
   const failures: unknown[] = [];
-  for (const entry of entries.toReversed()) {
+  const attempt = async (work: Promise<void>): Promise<void> => {
     try {
-      await removeEntry(context, entry);
+      await work;
     } catch (error) {
       failures.push(error);
     }
+  };
+  for (const lost of entries.length === 0 ? [...unreadable, ifname] : unreadable) {
+    await attempt(removeLost(context, { ...call, netns, ifname: lost }, config));
   }
+  for (const entry of entries.toReversed()) await attempt(removeEntry(context, entry));
   if (failures.length > 0) throw failures[0];
   return '';
+}
+
+/**
+ * Removes what there may be of an attachment without an entry. Its file, if there is one that could not be read, says that it was made, so that other
+ * plugins are called; it goes last, and only if they have taken their addresses back.
+ * @param call its `ifname` is the attachment's
+ */
+export async function removeLost(context: CniContext, call: CniCall, config: CniConfig): Promise<void> {
+  const { checkpoint, netlink } = context;
+  const { containerId, ifname } = call;
+  const isPodNamespace = namespaceIdentity(call.netns) !== undefined && !sameNamespace(call.netns, ownNamespace);
+  const netns = isPodNamespace ? call.netns : '';
+  const isTorn = checkpoint.unreadable(containerId).includes(ifname);
+  const delegates = isTorn ? await LostDelegates.find(context, { ...call, netns }, config) : undefined;
+  await delegates?.removeInterfaces();
+  if (netns !== '') await removeUnknown(netlink, netns, ifname);
+  await delegates?.releaseAddresses();
+  await checkpoint.delete({ containerId, ifname });
 }
 
 /** A pod that was attached before Multus came has one call's entries, and Multus calls for each of its networks. */
@@ -50,10 +70,9 @@ const podKinds = new Set(['ipvlan', 'macvlan', 'veth']);
 
 /**
  * Without an entry (its file was lost) the links are known by what only this agent makes: a first one that has the attachment's name, mostly as an
- * alternative, and those of its kind that are numbered after it; their rules by their tables. A namespace that is gone has nothing to remove.
+ * alternative, and those of its kind that are numbered after it; their rules by their tables.
  */
 async function removeUnknown(netlink: Netlink, netns: string, ifname: string): Promise<void> {
-  if (namespaceIdentity(netns) === undefined || sameNamespace(netns, ownNamespace)) return;
   try {
     const [links, rules] = await netlink.run(netns, [{ op: 'link.list' }, { op: 'rule.list' }]);
     const ours = numberedLinks(links, ifname);

@@ -8,12 +8,13 @@ import { pluginOf } from './plugin.ts';
 const nothing = { runtimeConfig: {}, cniArgs: {} };
 
 /**
- * The plugins that a network's attachments are made with, for the verbs that concern no single attachment (STATUS, GC). An IPAM with a section for
- * each NIC is called once per section.
+ * The plugins that a network's attachments are made with, for the verbs that concern no single attachment (STATUS, GC), or one that is lost. An IPAM with
+ * a section for each NIC is called once per section.
+ * @param ofNode name of the node's NIC, where it matters
  */
-export function networkDelegates(network: Network): Delegate[] {
+export function networkDelegates(network: Network, ofNode = ''): Delegate[] {
   const plugin = pluginOf(network);
-  const masters = configuredMasters(network) ?? [''];
+  const masters = configuredMasters(network) ?? [ofNode];
   return masters.flatMap((master): Delegate[] => {
     const ipam = nicIpam(network, { master, addresses: [], wanted: [] });
     const nic: DelegateNic = { master, ipam, wanted: [] };

@@ -44,6 +44,7 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const calls = new CniCalls(
     {
       logger,
+      node,
       netlink,
       attacher,
       checkpoint,
@@ -51,6 +52,7 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
       view,
       delegates,
       onStep,
+      findPod: (ref, uid, signal) => pods.find(ref, uid, { signal }),
       synced,
       decider: createDecider(setup, cluster),
       checkRoom: known => {

@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { pods } from '../../kube/api/resources.ts';
+import type { Ending } from '../cni/program.ts';
 import { eventually } from '../eventually.ts';
 import { chainedConfig, emptyResult, selecting } from './cniCalls.ts';
 import { spec } from './delegateSpec.ts';
@@ -9,6 +12,13 @@ import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
 import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
+
+/** A sandbox with a file that is not whole, and the calls for it. */
+interface Torn {
+  readonly sandbox: Sandbox;
+  readonly config: object;
+  readonly del: () => Promise<Ending>;
+}
 
 describe('agent: its state folder in trouble', function () {
   this.timeout(120_000);
@@ -120,6 +130,79 @@ describe('agent: its state folder in trouble', function () {
     const gc = { ...config, cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
     expect(await sandbox.call('GC', gc)).to.include({ exitCode: 0, stdout: '' });
     expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
+  });
+
+  describe('a torn file of an attachment with another plugin, which has to take back what it gave:', () => {
+    const leases = (): string[] => {
+      const folders = ['leased', 'moved'].map(network => join(host.folder, 'leases', network));
+      const names = folders.filter(existsSync).flatMap(folder => readdirSync(folder));
+      return names.filter(name => /^\d/.test(name));
+    };
+
+    const plugin = (): string => join(host.ownPlugins, 'own-local');
+    const install = (): void => {
+      symlinkSync(join(host.plugins, 'host-local'), plugin());
+    };
+
+    before(async () => {
+      install();
+      // What they hold of the NICs keeps these from moving.
+      for (const { metadata } of (await site.client.list(pods)).items) await site.removePod(metadata.name);
+      const ranges = [[{ subnet: '198.51.100.0/24' }]];
+      const ipam = { type: 'own-local', dataDir: join(host.folder, 'leases'), ranges };
+      await site.addNetwork('leased', spec(ipam, {}));
+      await site.addNetwork('moved', spec(ipam, { type: 'host-device' }));
+    });
+
+    /** @param how alone, a pod has one NIC of the network; chained, both */
+    async function torn(how: 'alone' | 'chained', network: string, end: (torn: Torn) => Promise<void>): Promise<void> {
+      const cniArgs = { masters: ['eth2'] };
+      const alone = await multusConfig(site, network, { cniArgs });
+      const [ifname, config] =
+        how === 'alone' ? (['net1', alone] as const) : (['eth0', chainedConfig('1.0.0', emptyResult)] as const);
+      const annotations = selecting({ name: network });
+      using sandbox = await Sandbox.make(site, host, `torn-${randomUUID()}`, annotations);
+      await sandbox.add(config, ifname);
+      expect(leases()).to.have.length(how === 'alone' ? 1 : 2);
+      await tear();
+      await end({ sandbox, config, del: () => sandbox.call('DEL', config, { ifname }) });
+      expect(leases()).to.deep.equal([]);
+      expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
+    }
+
+    const deleted = async ({ del }: Pick<Torn, 'del'>): Promise<void> => {
+      expect(await del()).to.include({ exitCode: 0, stdout: '' });
+    };
+
+    for (const how of ['alone', 'chained'] as const) {
+      it(`${how}, DEL`, () => torn(how, 'leased', deleted));
+
+      it(`${how}, DEL without namespace and pod`, () =>
+        torn(how, 'leased', async ({ sandbox, del }) => {
+          sandbox.namespace[Symbol.dispose]();
+          await site.removePod(sandbox.pod.metadata.name);
+          await deleted({ del });
+        }));
+
+      it(`${how}, GC`, () =>
+        torn(how, 'leased', async ({ sandbox, config }) => {
+          const gc = { ...config, cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
+          expect(await sandbox.call('GC', gc)).to.include({ exitCode: 0, stdout: '' });
+        }));
+
+      it(`${how}, DEL while the plugin cannot be called, and again`, () =>
+        torn(how, 'leased', async ({ del }) => {
+          rmSync(plugin());
+          expect(errorOf(await del()).msg).to.contain('is not there');
+          install();
+          await deleted({ del });
+        }));
+    }
+
+    it('a NIC of the host that went into the pod is back under its name', async () => {
+      await torn('alone', 'moved', deleted);
+      expect(linkNames(host.namespace)).to.include('eth2');
+    });
   });
 
   /** Of the one attachment that there is the file, as a disk leaves it that loses what was written last. */

@@ -1,0 +1,127 @@
+import { interfaceNames, readNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
+import type { CniCall } from '../../core/cni/call.ts';
+import type { CniConfig } from '../../core/cni/config.ts';
+import type { Delegate } from '../../core/delegate/delegate.ts';
+import { isInterfaceName, linkName } from '../../core/net/interfaceName.ts';
+import { deadline } from '../../kube/api/deadline.ts';
+import type { DelegateCall } from '../delegate/delegates.ts';
+import { networkDelegates } from '../delegate/networkDelegates.ts';
+import type { CniContext } from './context.ts';
+import { handedOn } from './handedOn.ts';
+import { ready } from './ready.ts';
+
+/** How long networks and pods may take to be read, ms: what is lost is found when an agent starts. */
+const readMs = 30_000;
+
+/** A plugin that may have had a part in a link. */
+interface LostDelegate {
+  readonly delegate: Delegate;
+  readonly ifname: string;
+}
+
+/**
+ * The other plugins of an attachment whose entry could not be read. How it was made follows from its network; how many links it had does not, nor which
+ * network that is where the call is for all of them and the pod is gone. So they are called for every NIC of the node, and if need be for every
+ * network: a plugin that has nothing of an interface has nothing to remove (CNI 1.1, section 2 "DEL").
+ */
+export class LostDelegates {
+  readonly #context: CniContext;
+  readonly #call: Omit<DelegateCall, 'ifname'>;
+  readonly #all: readonly LostDelegate[];
+  /** Whether it is certain that they are the attachment's. */
+  readonly #areCertain: boolean;
+
+  private constructor(
+    context: CniContext,
+    call: Omit<DelegateCall, 'ifname'>,
+    all: readonly LostDelegate[],
+    areCertain: boolean,
+  ) {
+    this.#context = context;
+    this.#call = call;
+    this.#all = all;
+    this.#areCertain = areCertain;
+  }
+
+  /**
+   * @param call its `ifname` is the attachment's, and its namespace the sandbox's or ''
+   * @throws CniError code 11, ApiError, TransportError
+   */
+  static async find(context: CniContext, call: CniCall, config: CniConfig): Promise<LostDelegates> {
+    using limit = deadline(undefined, readMs, 'CNI DEL');
+    await ready(context, limit.signal);
+    const name = config.chained ? await selectedNetwork(context, call, limit.signal) : config.name;
+    const names = name === undefined ? context.view.networkNames() : [name];
+    const all = names.flatMap(network => delegatesOf(context, network, call.ifname));
+    const { containerId, netns } = call;
+    return new LostDelegates(
+      context,
+      { containerId, netns, ...handedOn(call, config.chained) },
+      all,
+      name !== undefined,
+    );
+  }
+
+  /** Has those that make interfaces remove them. What they lack to do so may have been in the entry: a failure is only logged. */
+  async removeInterfaces(): Promise<void> {
+    for (const lost of this.#all) if (lost.delegate.role === 'plugin') await this.#attempt(lost);
+  }
+
+  /** Has IPAM plugins take their addresses back, also those that another plugin should have called. @throws CniError the first failure */
+  async releaseAddresses(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const { delegate, ifname } of this.#all) {
+      const { type } = delegate.conf.ipam;
+      // This one keeps nothing.
+      if (typeof type !== 'string' || type === 'static') continue;
+      const failure = await this.#attempt({ delegate: { ...delegate, role: 'ipam' }, ifname });
+      if (failure !== undefined) failures.push(failure);
+    }
+    if (this.#areCertain && failures.length > 0) throw failures[0];
+  }
+
+  async #attempt({ delegate, ifname }: LostDelegate): Promise<unknown> {
+    const { delegates, logger } = this.#context;
+    try {
+      await delegates.del(delegate, { ...this.#call, ifname }, undefined, false);
+      return undefined;
+    } catch (error) {
+      const { containerId: container } = this.#call;
+      logger.warn(
+        { container, ifname, err: error },
+        'a plugin failed at DEL for an attachment whose file was not whole',
+      );
+      return error;
+    }
+  }
+}
+
+function delegatesOf({ view, node, logger }: CniContext, network: string, ifname: string): LostDelegate[] {
+  const nics = view.host(node)?.spec.interfaces ?? [];
+  try {
+    const known = view.network(network);
+    if (!known) return [];
+    return nics.flatMap(({ interfaceName }, i) => {
+      const link = linkName(ifname, i);
+      const delegates = isInterfaceName(link) ? networkDelegates(known.state.network, interfaceName) : [];
+      return delegates.map(delegate => ({ delegate, ifname: link }));
+    });
+  } catch (error) {
+    logger.warn({ network, err: error }, 'no plugins can be called for a network');
+    return [];
+  }
+}
+
+/** The network that the pod selects for the interface; undefined where that cannot be known for certain. */
+async function selectedNetwork(
+  { findPod }: CniContext,
+  { args, ifname }: CniCall,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { K8S_POD_NAMESPACE: namespace = '', K8S_POD_NAME: name = '', K8S_POD_UID: uid = '' } = args;
+  if (namespace === '' || name === '' || uid === '') return undefined;
+  const pod = await findPod({ namespace, name }, uid, signal);
+  const elements = readNetworks(pod?.metadata.annotations?.[annotation.networks] ?? '') ?? [];
+  return elements[interfaceNames(elements).indexOf(ifname)]?.name;
+}
