@@ -29,6 +29,8 @@ export class PodSource {
       logger,
       fieldSelector: `spec.nodeName=${node}`,
       listFromCache: true,
+      // Pods that it has made unknown run on, and others may get their addresses before their records are back (decision 35).
+      expectsRestoration: true,
       transform: trimPod,
       indexers: { uid: pod => (pod.metadata.uid === undefined ? [] : [pod.metadata.uid]) },
       observer,

@@ -21,6 +21,11 @@ export interface ReflectorOptions<T extends KubeObject> extends Selectors {
    * an API server restarts, thousands of watches end like this, and each would otherwise have it read everything from etcd.
    */
   readonly listFromCache?: boolean;
+  /**
+   * Whether the API server, whenever it was lost and is back, is asked if etcd was restored meanwhile: a small request. Otherwise only a silent watch
+   * tells, minutes later. Default: where lists are not served from the cache, as few processes do that.
+   */
+  readonly expectsRestoration?: boolean;
   /** Silence after which a watch is taken for dead and made again, in milliseconds. Default 150,000. */
   readonly inactivityMs?: number;
   /** How long the API server is asked to keep a watch, in seconds; each one gets 1–2 times that. Default 300. */
@@ -69,6 +74,8 @@ export class Reflector<T extends KubeObject> {
   /** The version that the API server's cache must have reached for the next list; `'0'`: any. Absent: the latest state is asked for. */
   #listFrom: string | undefined;
   #reported = '';
+  /** Whether the API server was lost since it was last asked where it is. */
+  #wasLost = false;
 
   constructor(options: ReflectorOptions<T>, sink: Sink<T>) {
     this.#options = options;
@@ -81,6 +88,7 @@ export class Reflector<T extends KubeObject> {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
+        if (this.#wasLost && this.#resourceVersion !== undefined) await this.#lookBack(signal);
         if (this.#resourceVersion === undefined) await this.#list(signal);
         await this.#watch(signal);
       } catch (error) {
@@ -159,21 +167,29 @@ export class Reflector<T extends KubeObject> {
     this.#report(error, listing);
     // Silence has cost enough time already, and another watch asks little of the server.
     if (error instanceof TransportError && error.code === 'inactive') {
-      if (await this.#isAhead(signal)) this.#startAnew();
+      if (await this.#isAhead(signal).catch(() => false)) this.#startAnew();
       return;
     }
+    const { listFromCache = false, expectsRestoration = !listFromCache } = this.#options;
+    if (error instanceof TransportError) this.#wasLost = expectsRestoration;
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterS ?? 0) * 1000 : 0;
     await sleep(Math.max(this.#backoff.next(), spread(retryAfterMs)), signal);
+  }
+
+  async #lookBack(signal: AbortSignal): Promise<void> {
+    if (await this.#isAhead(signal)) this.#startAnew();
+    this.#wasLost = false;
   }
 
   /**
    * Whether etcd was restored to a state older than the last version seen: a watch from that version stays silent, whatever changes, until as
    * much has been written again.
+   * @throws ApiError, TransportError
    */
   async #isAhead(signal: AbortSignal): Promise<boolean> {
     const { client, resource } = this.#options;
     const options = { ...this.#selectors(), signal, timeoutMs: probeMs };
-    const latest = await client.latestVersion(resource, options).catch(() => '');
+    const latest = await client.latestVersion(resource, options);
     return isOlderVersion(latest, this.#resourceVersion) === true;
   }
 

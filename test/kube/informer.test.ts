@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -146,19 +147,26 @@ describe('Informer, against a real API server', function () {
     expect(lists()).to.equal(1);
   });
 
-  it('goes back in time with etcd, where that is restored from a snapshot', async () => {
-    const { informer, seen } = await watchLeases({ inactivityMs: 1000, listFromCache: true });
-    await client.create(leases, lease('kept'));
-    await using snapshot = await takeSnapshot(cluster);
-    await createLeases(client, ['forgotten', ...Array.from({ length: 400 }, (_, i) => `filler-${i}`)]);
-    await eventually('the object', () => informer.get('default/forgotten'));
-    await snapshot.restore();
-    await eventually('it to be gone', () => informer.get('default/forgotten') === undefined);
-    expect(seen).to.deep.include(['deleted', 'forgotten']);
-    expect(informer.get('default/kept')).to.be.an('object');
-    await client.create(leases, lease('after-restoration'));
-    await eventually('the object', () => informer.get('default/after-restoration'));
-  });
+  for (const [when, options] of [
+    ['when the API server is back', { expectsRestoration: true }],
+    ['once nothing has come for long', { inactivityMs: 1000, expectsRestoration: false }],
+  ] as const) {
+    it(`goes back in time with etcd, where that is restored from a snapshot, ${when}`, async () => {
+      const { informer, seen } = await watchLeases({ ...options, listFromCache: true });
+      const [kept, forgotten, after] = ['kept', 'forgotten', 'after'].map(what => `${what}-${randomUUID()}`);
+      await client.create(leases, lease(kept!));
+      await using snapshot = await takeSnapshot(cluster);
+      const filler = Array.from({ length: 400 }, (_, i) => `filler-${i}-${forgotten}`);
+      await createLeases(client, [forgotten!, ...filler]);
+      await eventually('the object', () => informer.get(`default/${forgotten}`));
+      await snapshot.restore();
+      await eventually('it to be gone', () => informer.get(`default/${forgotten}`) === undefined);
+      expect(seen).to.deep.include(['deleted', forgotten]);
+      expect(informer.get(`default/${kept}`)).to.be.an('object');
+      await client.create(leases, lease(after!));
+      await eventually('the object', () => informer.get(`default/${after}`));
+    });
+  }
 
   it('waits for a resource that is not installed yet, and says so once', async () => {
     const { logger, lines } = readableLogger();
