@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { routesProgrammed } from '../../core/status/routes.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
-import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
+import type { WorkQueueObserver, WorkResult } from '../../kube/process/workQueue.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { ConditionState, HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
@@ -33,14 +33,19 @@ const failedMs = 10_000;
 const resyncMs = 5 * 60_000;
 const shownFailures = 3;
 
-/** Keeps the kernel's L3 routes as networks, hosts and host indexes want them. */
+/**
+ * Keeps the kernel's L3 routes as networks, hosts and host indexes want them. Conditions are written apart from that: routes must not wait for an API
+ * server that does not answer.
+ */
 export class RouteKeeper implements Runnable {
   readonly name = 'routes';
   readonly #options: RouteKeeperOptions;
   readonly #work: SingleWork;
+  readonly #telling: SingleWork;
   readonly #programmer: RouteProgrammer;
   readonly #blocks: OwnBlocks;
   #completeAt = -Infinity;
+  #last: Programmed | undefined;
   /** The failures that were logged last. */
   #told = '';
 
@@ -49,7 +54,9 @@ export class RouteKeeper implements Runnable {
     const { netlink, view, node, logger, observer } = options;
     this.#programmer = new RouteProgrammer(netlink, view, node);
     this.#blocks = new OwnBlocks(netlink);
-    this.#work = new SingleWork({ name: this.name, logger, observer, handler: signal => this.#reconcile(signal) });
+    this.#work = new SingleWork({ name: this.name, logger, observer, handler: () => this.#reconcile() });
+    const handler = (signal: AbortSignal): Promise<WorkResult> => this.#tell(signal);
+    this.#telling = new SingleWork({ name: 'route conditions', logger, observer, handler });
   }
 
   /** A network, a host or a host index has changed. */
@@ -64,12 +71,12 @@ export class RouteKeeper implements Runnable {
     if (this.#programmer.onKernelEvent(event) || isBlockLost) this.#work.trigger(kernelSettleMs);
   }
 
-  start(signal: AbortSignal): Promise<void> {
-    return this.#work.start(signal);
+  async start(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#work.start(signal), this.#telling.start(signal)]);
   }
 
-  async #reconcile(signal: AbortSignal): Promise<{ requeueAfterMs: number }> {
-    const { netlink, view, writer, node, programmed } = this.#options;
+  async #reconcile(): Promise<WorkResult> {
+    const { view, node, programmed } = this.#options;
     // With an incomplete view, wanted routes would be removed.
     if (!view.synced() || !view.host(node)) return { requeueAfterMs: notReadyMs };
     if (performance.now() >= this.#completeAt + resyncMs) this.#programmer.distrust();
@@ -82,15 +89,23 @@ export class RouteKeeper implements Runnable {
     const pass = { changes: routes.changes + blocks.changes, failures: [...routes.failures, ...blocks.failures] };
     programmed?.(pass);
     this.#log(pass);
+    this.#last = pass;
+    this.#telling.trigger();
+    return { requeueAfterMs: pass.failures.length > 0 ? failedMs : this.#completeAt + resyncMs - performance.now() };
+  }
+
+  /** What came of the last pass, and what keeps traffic away. */
+  async #tell(signal: AbortSignal): Promise<WorkResult> {
+    const { netlink, view, writer, node } = this.#options;
+    if (!this.#last) return {};
     const conditions = [
-      routesCondition(pass),
+      routesCondition(this.#last),
       await forwardingCondition(netlink, view, node),
       await reversePathCondition(netlink, view, node),
       await arpAnswersCondition(netlink, view, node),
     ];
-    const waitMs = (await writer.writeConditions(conditions, signal)) ?? Infinity;
-    const resyncInMs = pass.failures.length > 0 ? failedMs : this.#completeAt + resyncMs - performance.now();
-    return { requeueAfterMs: Math.min(waitMs, resyncInMs) };
+    const waitMs = await writer.writeConditions(conditions, signal);
+    return waitMs === undefined ? {} : { requeueAfterMs: waitMs };
   }
 
   /** What fails is tried again every few seconds, and told once. */

@@ -258,6 +258,22 @@ describe('agent: its host', function () {
     await eventually('one NIC less', async () => (await hif()).spec.interfaces.length === 2);
   });
 
+  it('has them again at once where a NIC was away for a moment, though the API server does not answer', async () => {
+    const { namespace } = site.hosts[0]!;
+    const { apiServer } = site.cluster;
+    await eventually('routes', twoRoutes);
+    apiServer.pause();
+    try {
+      namespace.ip('link', 'del', 'eth2');
+      await setTimeout(1000); // what there is to tell of that is on its way
+      site.switches.batch([`link add h1n2 up master sw2 type veth peer name eth2 netns ${namespace.name}`]);
+      namespace.batch(['link set eth2 up', 'address add 172.20.2.11/24 dev eth2']);
+      await eventually('routes', twoRoutes, 5_000);
+    } finally {
+      apiServer.resume();
+    }
+  });
+
   it('keeps its routes while the agent is away, and drops them with the network', async () => {
     await eventually('routes', twoRoutes);
     await site.hosts[0]!.stopAgent('SIGTERM');
