@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, rename, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { cniCodes, cniError, encodeCniError } from '../../core/cni/error.ts';
@@ -13,7 +13,9 @@ import {
   uninstalledMark,
 } from '../../core/cni/wire.ts';
 import { isMultiNicError } from '../../core/errors.ts';
+import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
+import { orUndefined } from '../base/systemErrors.ts';
 
 export interface SocketServerOptions {
   /** Path of the unix socket, in a folder that is there. */
@@ -24,6 +26,8 @@ export interface SocketServerOptions {
 
 /** How long the executable may take to send its request, ms: it has all of it before it connects. */
 const requestTimeoutMs = 30_000;
+/** How often to look whether the socket is still at its place, ms. */
+const lookMs = 5_000;
 
 /** Takes CNI calls from the executable: core/cni/wire.ts over a unix socket. Only the agent that holds the node (nodeLock.ts) does so. */
 export class SocketServer implements Runnable {
@@ -45,7 +49,10 @@ export class SocketServer implements Runnable {
     return this.#isListening;
   }
 
-  /** Serves until the signal aborts, and then until the calls under way are answered. */
+  /**
+   * Serves until the signal aborts, and then until the calls under way are answered.
+   * @throws if somebody removed or replaced the socket: its folder may be gone from the host as well, and is there again for the container's next process
+   */
   async start(signal: AbortSignal): Promise<void> {
     const { path, logger } = this.#options;
     await rm(uninstalledMark(path), { force: true });
@@ -63,13 +70,25 @@ export class SocketServer implements Runnable {
     this.#isListening = true;
     this.#listening.resolve();
     logger.info({ path }, 'serving CNI calls');
-    if (!signal.aborted) await once(signal, 'abort');
+    const isReached = await this.#untilMissed(signal);
     this.#isListening = false;
-    await rm(path, { force: true });
+    if (isReached) await rm(path, { force: true });
     const closed = once(server, 'close');
     server.close();
     await Promise.all(this.#calls);
     await closed;
+    if (!isReached) throw new Error(`nobody can reach this agent: ${path} was removed or replaced`);
+  }
+
+  /** @returns whether the signal has aborted, with the socket at its place up to then */
+  async #untilMissed(signal: AbortSignal): Promise<boolean> {
+    const inode = async (): Promise<number | undefined> => (await orUndefined(lstat(this.#options.path)))?.ino;
+    const own = await inode();
+    while (!signal.aborted) {
+      if ((await inode()) !== own) return false;
+      await sleep(lookMs, signal);
+    }
+    return true;
   }
 
   /** One call. Never rejects. */

@@ -74,8 +74,8 @@ describe('agent: records that a page has lost, against a real API server', funct
   /** An agent of the node, with what the checkpoint has. */
   async function startAgent(): Promise<Agent> {
     const source = new PodSource({ client, node, logger: silent });
-    const records = new PoolRecords({ client, view, node, logger: silent });
     const store = new PoolStore(client, { logger: silent });
+    const records = new PoolRecords({ client, view, store, node, logger: silent });
     const lost = new LostRecords({
       ...{ checkpoint, pods: source, records, view, store, node, logger: silent },
       detached: () => undefined,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { pods } from '../../kube/api/resources.ts';
 import type { Ending } from '../cni/program.ts';
@@ -85,6 +85,14 @@ describe('agent: its state folder in trouble', function () {
     expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
     await sandbox.del(config);
     expect(readdirSync(join(state, 'attachments'))).to.deep.equal([]);
+  });
+
+  it('an agent whose socket was removed with its folder ends, and the next one serves', async () => {
+    const pid = host.agentPid;
+    rmSync(dirname(host.socket), { recursive: true });
+    await eventually('it has ended', () => !existsSync(`/proc/${pid}`));
+    expect(host.log).to.contain(`nobody can reach this agent: ${host.socket} was removed or replaced`);
+    await host.startAgent();
   });
 
   for (const how of ['alone', 'chained'] as const) {
