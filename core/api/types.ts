@@ -55,7 +55,7 @@ export interface MultiNicNetworkSpec {
   ipam?: string;
   multiNICIPAM?: boolean;
   plugin: PluginSpec;
-  attachPolicy?: { strategy: AttachStrategy; target?: string };
+  attachPolicy?: { strategy: AttachStrategy | ''; target?: string };
   /** False: nothing of the network is published for the scheduler. Default true. */
   schedulerResources?: boolean;
   /** Namespaces that the network applies to; empty: all. */

@@ -6,9 +6,9 @@ import type { NicRequest } from './request.ts';
 import { looksAtBandwidth } from './select.ts';
 import type { DevicePlacement, Wish } from './types.ts';
 
-/** The network's strategy. */
+/** The network's strategy. Empty is none: multi-nic-cni wrote that into every network that had no attachPolicy. */
 export function strategyOf({ spec }: Pick<Network, 'spec'>): AttachStrategy {
-  return spec.attachPolicy?.strategy ?? 'none';
+  return spec.attachPolicy?.strategy || 'none';
 }
 
 /**

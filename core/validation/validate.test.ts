@@ -53,6 +53,7 @@ describe('the rules of a network’s specification', () => {
         ipam: { excludeCIDRs: ['10.200.0.64/26', '10.200.3.1'], routes: [{ dst: '192.168.0.0/16', gw: '10.200.0.1' }] },
       },
       { subnet: '10.200.0.0/16', ipam: { hostBlock: 7, interfaceBlock: 6 } }, // a /29: six addresses
+      { attachPolicy: { strategy: '' }, plugin: plugin('sriov'), ipam: l2 },
     ];
     for (const overrides of fine) expect(check(overrides), JSON.stringify(overrides)).to.deep.equal([]);
   });

@@ -7,6 +7,7 @@ import type { IpamRoute } from '../network/ipam.ts';
 import { oldFinalizer } from '../predecessor/objects.ts';
 import { parseBandwidth } from '../selection/bandwidth.ts';
 import { looksAtBandwidth } from '../selection/select.ts';
+import { strategyOf } from '../selection/wish.ts';
 import type { Draft } from './draft.ts';
 
 const strategies = ['none', 'costOpt', 'perfOpt', 'devClass', 'topology'];
@@ -31,7 +32,8 @@ export function validateFinalizers({ metadata }: MultiNicNetwork): Finding[] {
 export function validatePolicy({ spec, ipam, ownAddresses }: Draft): Finding[] {
   const { attachPolicy } = spec;
   if (!attachPolicy) return [];
-  const { strategy = 'none', target = '' } = attachPolicy;
+  const strategy = strategyOf({ spec });
+  const { target = '' } = attachPolicy;
   const findings: Finding[] = [];
   if (!strategies.includes(strategy)) {
     findings.push(error('MNN_STRATEGY_UNKNOWN', 'spec.attachPolicy.strategy', `"${String(strategy)}" is not known`));

@@ -67,6 +67,10 @@ function blockOf(network: OldNetwork, host: string, nic: number): string {
   return `${oldAddress(network, { host, nic, offset: 0 })}/26`;
 }
 
+/** What the operator writes into a network that has no attachPolicy and no dns, when it adds its finalizer: empty ones, as Go has it. */
+const emptyPolicy = { attachPolicy: { strategy: '' } };
+const emptyDns = { dns: {} };
+
 function finalizers(kind: string): { finalizers: string[] } {
   return { finalizers: [`finalizers.${kind}.${group}`] };
 }
@@ -97,7 +101,8 @@ export function oldOutsideNetwork(name: string): object {
     spec: {
       ipam: '{"type":"whereabouts","range":"10.9.0.0/16"}',
       multiNICIPAM: false,
-      plugin: { cniVersion: '0.3.1', type: 'macvlan' },
+      plugin: { cniVersion: '0.3.1', type: 'macvlan', ...emptyDns },
+      ...emptyPolicy,
     },
   };
 }
@@ -145,7 +150,8 @@ export function oldObjects(network: OldNetwork): object[] {
         masterNets: subnets,
         ipam: '{"type":"multi-nic-ipam","hostBlock":8,"interfaceBlock":2,"vlanMode":"l3"}',
         multiNICIPAM: true,
-        plugin: { cniVersion: '0.3.1', type: 'ipvlan', args: { mode: 'l3' } },
+        plugin: { cniVersion: '0.3.1', type: 'ipvlan', args: { mode: 'l3' }, ...emptyDns },
+        ...emptyPolicy,
       },
     },
     {
