@@ -8,7 +8,8 @@ import type { DevicePlacement, Wish } from './types.ts';
 
 /** The network's strategy. Empty is none: multi-nic-cni wrote that into every network that had no attachPolicy. */
 export function strategyOf({ spec }: Pick<Network, 'spec'>): AttachStrategy {
-  return spec.attachPolicy?.strategy || 'none';
+  const { strategy = '' } = spec.attachPolicy ?? {};
+  return strategy === '' ? 'none' : strategy;
 }
 
 /**
