@@ -10,6 +10,11 @@ import { usableOf } from './usable.ts';
 
 const strategies: Readonly<Record<AttachStrategy, Strategy>> = { none, costOpt, perfOpt, devClass, topology };
 
+/** Whether there is such a strategy. */
+export function isStrategy(name: string): name is AttachStrategy {
+  return Object.hasOwn(strategies, name);
+}
+
 /** Whether a strategy looks at bandwidth, and keeps what it promises. */
 export function looksAtBandwidth(strategy: AttachStrategy): boolean {
   return strategy === 'costOpt' || strategy === 'perfOpt';

@@ -3,6 +3,7 @@ import type { AttachStrategy, HostNic } from '../api/types.ts';
 import { selectNics } from './select.ts';
 import { nearOrFar } from './topology.ts';
 import type { Candidate, Wish } from './types.ts';
+import { strategyOf } from './wish.ts';
 
 const G = 1000;
 
@@ -205,6 +206,16 @@ describe('strategy topology', () => {
       'a',
     ],
   ]);
+});
+
+describe('a strategy that was stored before the schema', () => {
+  for (const strategy of ['perf', '', 'constructor']) {
+    it(`is none: "${strategy}"`, () => {
+      const plugin = { cniVersion: '1.0.0', type: 'macvlan' };
+      const attachPolicy = { strategy: strategy as AttachStrategy };
+      expect(choose(strategyOf({ spec: { plugin, attachPolicy } }), [nic('a', G), nic('b', G)], {})).to.equal('a b');
+    });
+  }
 });
 
 describe('NICs that others have', () => {

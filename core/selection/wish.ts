@@ -3,13 +3,16 @@ import { defined } from '../defined.ts';
 import type { Network } from '../network/network.ts';
 import { parseBandwidth } from './bandwidth.ts';
 import type { NicRequest } from './request.ts';
-import { looksAtBandwidth } from './select.ts';
+import { isStrategy, looksAtBandwidth } from './select.ts';
 import type { DevicePlacement, Wish } from './types.ts';
 
-/** The network's strategy. Empty is none: multi-nic-cni wrote that into every network that had no attachPolicy. */
+/**
+ * The network's strategy. Empty is none: multi-nic-cni wrote that into every network that had no attachPolicy. So is what does not exist, as it
+ * was there: API servers from 1.30 on keep what was stored before the schema.
+ */
 export function strategyOf({ spec }: Pick<Network, 'spec'>): AttachStrategy {
-  const { strategy = '' } = spec.attachPolicy ?? {};
-  return strategy === '' ? 'none' : strategy;
+  const strategy = spec.attachPolicy?.strategy ?? '';
+  return isStrategy(strategy) ? strategy : 'none';
 }
 
 /**

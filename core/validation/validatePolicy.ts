@@ -6,11 +6,9 @@ import { error, type Finding, warning } from '../network/finding.ts';
 import type { IpamRoute } from '../network/ipam.ts';
 import { oldFinalizer } from '../predecessor/objects.ts';
 import { parseBandwidth } from '../selection/bandwidth.ts';
-import { looksAtBandwidth } from '../selection/select.ts';
+import { isStrategy, looksAtBandwidth } from '../selection/select.ts';
 import { strategyOf } from '../selection/wish.ts';
 import type { Draft } from './draft.ts';
-
-const strategies = ['none', 'costOpt', 'perfOpt', 'devClass', 'topology'];
 
 /** metadata.name: it names definitions, a routing table and the extended resource, whose parts are DNS-1123 labels. */
 export function validateName({ name }: Draft): Finding[] {
@@ -29,30 +27,33 @@ export function validateFinalizers({ metadata }: MultiNicNetwork): Finding[] {
 }
 
 /** spec.attachPolicy: a strategy that is known, and can be followed; a bandwidth where it is looked at. */
-export function validatePolicy({ spec, ipam, ownAddresses }: Draft): Finding[] {
-  const { attachPolicy } = spec;
-  if (!attachPolicy) return [];
-  const strategy = strategyOf({ spec });
-  const { target = '' } = attachPolicy;
-  const findings: Finding[] = [];
-  if (!strategies.includes(strategy)) {
-    findings.push(error('MNN_STRATEGY_UNKNOWN', 'spec.attachPolicy.strategy', `"${String(strategy)}" is not known`));
-  }
-  if (strategy !== 'none' && usesDevicePlugin(spec.plugin)) {
-    const detail = `${strategy} has no effect: the device plugin of type ${spec.plugin.type} chooses the NICs`;
-    findings.push(warning('MNN_STRATEGY_UNUSED', 'spec.attachPolicy.strategy', detail));
-  }
+export function validatePolicy(draft: Draft): Finding[] {
+  return [...validateStrategy(draft), ...validateTarget(draft)];
+}
+
+function validateStrategy({ spec }: Draft): Finding[] {
+  const path = 'spec.attachPolicy.strategy';
+  const name = spec.attachPolicy?.strategy ?? '';
+  if (name !== '' && !isStrategy(name)) return [error('MNN_STRATEGY_UNKNOWN', path, `"${String(name)}" is not known`)];
+  if (strategyOf({ spec }) === 'none' || !usesDevicePlugin(spec.plugin)) return [];
+  const detail = `${name} has no effect: the device plugin of type ${spec.plugin.type} chooses the NICs`;
+  return [warning('MNN_STRATEGY_UNUSED', path, detail)];
+}
+
+function validateTarget({ spec, ipam, ownAddresses }: Draft): Finding[] {
   const path = 'spec.attachPolicy.target';
-  if (target !== '' && parseBandwidth(target) === undefined) {
-    findings.push(error('MNN_TARGET_INVALID', path, `"${target}" is not a bandwidth`));
-  } else if (target !== '' && !looksAtBandwidth(strategy)) {
+  const target = spec.attachPolicy?.target ?? '';
+  if (target === '') return [];
+  if (parseBandwidth(target) === undefined)
+    return [error('MNN_TARGET_INVALID', path, `"${target}" is not a bandwidth`)];
+  const strategy = strategyOf({ spec });
+  if (!looksAtBandwidth(strategy)) {
     const detail = `has no effect: strategy ${strategy} does not use it, costOpt and perfOpt do`;
-    findings.push(warning('MNN_TARGET_INVALID', path, detail));
-  } else if (target !== '' && ownAddresses && ipam?.hostBlock === 0) {
-    const detail = 'has no effect with hostBlock 0: what is promised of a NIC is kept with the addresses of its node';
-    findings.push(warning('MNN_TARGET_INVALID', path, detail));
+    return [warning('MNN_TARGET_INVALID', path, detail)];
   }
-  return findings;
+  if (!ownAddresses || ipam?.hostBlock !== 0) return [];
+  const detail = 'has no effect with hostBlock 0: what is promised of a NIC is kept with the addresses of its node';
+  return [warning('MNN_TARGET_INVALID', path, detail)];
 }
 
 /** Routes that pods get: the agent makes them, whichever IPAM they stand in. */
