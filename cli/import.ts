@@ -9,6 +9,7 @@ import { readNetwork } from '../core/network/network.ts';
 import { type ImportedPod, importedPod } from '../core/predecessor/attachments.ts';
 import { isOurs, type OldCidr, type Predecessor, readPredecessor } from '../core/predecessor/objects.ts';
 import { planImport } from '../core/predecessor/plan.ts';
+import { validateSpecification } from '../core/validation/validate.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, type Pod, pods } from '../kube/api/resources.ts';
 import { PoolStore } from '../kube/pools/poolStore.ts';
@@ -46,7 +47,10 @@ export async function runImport(flags: ImportFlags): Promise<{ report: string; i
   }
   const state = await readCluster(client);
   const store = new PoolStore(client, { logger: createLogger('kubectl-multinic', process.stderr), untracked: true });
-  const refusals: MultiNicError[] = [];
+  const inScope = [...state.networks.values()].filter(
+    ({ metadata }) => flags.network === undefined || metadata.name === flags.network,
+  );
+  const refusals = inScope.flatMap(unknownStrategy);
   const imports: NetworkImport[] = [];
   for (const cidr of chosen) {
     const planned = plan(cidr, old, state);
@@ -63,10 +67,7 @@ export async function runImport(flags: ImportFlags): Promise<{ report: string; i
       await writePlan(client, store, one, writeTimeoutMs);
       await removeOld(client, one.object.metadata.name, old);
     }
-    await freeNetworks(
-      client,
-      flags.network === undefined ? state.networks.values() : imports.map(({ object }) => object),
-    );
+    await freeNetworks(client, inScope);
   }
   const outcome = isClean ? (flags.dryRun ? 'to be imported' : 'imported') : 'nothing was written';
   return { report: importReport(imports, refusals, outcome), isClean };
@@ -108,6 +109,13 @@ function trimPod({ metadata, spec, status }: Pod): Pod {
       containerStatuses: status?.containerStatuses,
     }),
   };
+}
+
+/** The operator took a strategy that does not exist for none. By our schema the API server refuses every write of such a network, up to 1.29. */
+function unknownStrategy(object: MultiNicNetwork): MultiNicError[] {
+  return validateSpecification(object)
+    .filter(({ code }) => code === 'MNN_STRATEGY_UNKNOWN')
+    .map(({ code, path, detail }) => new MultiNicError(code, `network ${object.metadata.name}: ${path}: ${detail}`));
 }
 
 function plan(cidr: OldCidr, old: Predecessor, state: ClusterState): NetworkImport | MultiNicError {

@@ -79,7 +79,8 @@ describe('kubectl-multinic import, against a real API server', function () {
     this.timeout(900_000);
     cluster = await startCluster({ name: 'import', fakeNodes: [{ name: 'n-0' }, { name: 'n-1' }] });
     client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
-    const networks = [...oldObjects(train), ...oldObjects(mixed), oldOutsideNetwork('outside')];
+    const others = [oldOutsideNetwork('outside'), oldOutsideNetwork('best', 'perf')];
+    const networks = [...oldObjects(train), ...oldObjects(mixed), ...others];
     await leaveBehind(cluster, [oldHost('n-0', 1), oldHost('n-1', 2), ...networks]);
     saved = join(cluster.runFolder, 'predecessor.yaml');
     const { stdout } = await cluster.kubectl(['get', 'cidrs,ippools,hostinterfaces', '-o', 'yaml']);
@@ -163,12 +164,16 @@ describe('kubectl-multinic import, against a real API server', function () {
     expect(stdout).to.match(
       /^refused MNN_IMPORT_TWICE: network mixed: pod default\/second and pod default\/twin both have 10.201.0.2/m,
     );
-    expect(stdout.trimEnd().split('\n').at(-1)).to.equal('2 networks, 7 attachments, 2 refusals: nothing was written');
+    expect(stdout).to.match(
+      /^refused MNN_STRATEGY_UNKNOWN: network best: spec\.attachPolicy\.strategy: "perf" is not known\. Use one of none/m,
+    );
+    expect(stdout.trimEnd().split('\n').at(-1)).to.equal('2 networks, 7 attachments, 3 refusals: nothing was written');
     expect((await client.get(multiNicNetworks, { name: 'train' })).status?.interfaces).to.equal(undefined);
     expect(await client.find(ipPools, { name: 'train.n-0' })).to.equal(undefined);
     for (const name of ['stray', 'twin']) {
       await client.delete(pods, { name, namespace: 'default' }, { gracePeriodSeconds: 0 });
     }
+    await client.patch(multiNicNetworks, { name: 'best' }, 'merge', { spec: { attachPolicy: { strategy: 'none' } } });
   });
 
   it('before it, the controller gives out nothing of a network: pods that run may have it', async () => {

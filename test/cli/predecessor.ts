@@ -67,8 +67,7 @@ function blockOf(network: OldNetwork, host: string, nic: number): string {
   return `${oldAddress(network, { host, nic, offset: 0 })}/26`;
 }
 
-/** What the operator writes into a network that has no attachPolicy and no dns, when it adds its finalizer: empty ones, as Go has it. */
-const emptyPolicy = { attachPolicy: { strategy: '' } };
+/** What the operator writes into a network that has no dns, when it adds its finalizer, as Go has it; likewise an attachPolicy without strategy. */
 const emptyDns = { dns: {} };
 
 function finalizers(kind: string): { finalizers: string[] } {
@@ -92,8 +91,11 @@ export function oldHost(name: string, number: number): object {
   };
 }
 
-/** A network whose addresses another IPAM plugin gives: the operator made neither CIDR nor IPPools of it. */
-export function oldOutsideNetwork(name: string): object {
+/**
+ * A network whose addresses another IPAM plugin gives: the operator made neither CIDR nor IPPools of it.
+ * @param strategy the operator took one that does not exist for none
+ */
+export function oldOutsideNetwork(name: string, strategy = ''): object {
   return {
     apiVersion,
     kind: 'MultiNicNetwork',
@@ -102,7 +104,7 @@ export function oldOutsideNetwork(name: string): object {
       ipam: '{"type":"whereabouts","range":"10.9.0.0/16"}',
       multiNICIPAM: false,
       plugin: { cniVersion: '0.3.1', type: 'macvlan', ...emptyDns },
-      ...emptyPolicy,
+      attachPolicy: { strategy },
     },
   };
 }
@@ -151,7 +153,7 @@ export function oldObjects(network: OldNetwork): object[] {
         ipam: '{"type":"multi-nic-ipam","hostBlock":8,"interfaceBlock":2,"vlanMode":"l3"}',
         multiNICIPAM: true,
         plugin: { cniVersion: '0.3.1', type: 'ipvlan', args: { mode: 'l3' }, ...emptyDns },
-        ...emptyPolicy,
+        attachPolicy: { strategy: '' },
       },
     },
     {
