@@ -113,6 +113,8 @@ const table = {
     'Check that the kubelet of this node is healthy, and that the agent has its folders device-plugins and pod-resources mounted; the runtime will retry.',
   MNN_NO_ADDRESSES: "Remove it from the pod's selection, or give the network an IPAM plugin (spec.ipam).",
   MNN_IPS_DIFFER: 'Delete and recreate the pod to get addresses other than those that it holds.',
+  MNN_IPS_MANY:
+    "Ask for at most one address of each of the network's families for each NIC, in the order of the NICs, and for as many NICs (cni-args).",
   MNN_MAC_MANY: 'Ask for a hardware address only with one NIC (cni-args nics: 1).',
   MNN_MAC_SHARED: 'Leave the hardware address out, or select a network of another type, such as macvlan.',
   MNN_INTERFACE_EXISTS:

@@ -68,6 +68,7 @@ const codeOf: Partial<Record<ErrorCode, CniCode>> = {
   MNN_CLASS_UNKNOWN: cniCodes.noAttachment,
   MNN_ADDRESS_TAKEN: cniCodes.noAttachment,
   MNN_ADDRESS_OUTSIDE: cniCodes.noAttachment,
+  MNN_IPS_MANY: cniCodes.noAttachment,
   MNN_NO_ADDRESSES: cniCodes.noAttachment,
   MNN_NODE_LACKS: cniCodes.nicUnusable,
   MNN_DEVICE_MISSING: cniCodes.nicUnusable,

@@ -134,7 +134,8 @@ function takeWanted(range: AddressRange, name: string, taken: Taken, wanted: str
   return { ok: true, address: text };
 }
 
-function wantedIn(wanted: string[] | undefined, block: Block): string | undefined {
+/** The address of the block's family among those that are asked for, without prefix length: the first one. */
+export function wantedIn(wanted: readonly string[] | undefined, block: Block): string | undefined {
   return wanted?.map(withoutPrefix).find(text => tryParseAddress(text)?.family === block.pod.family);
 }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readNetwork } from '../network/network.ts';
-import { claimsAnywhere } from './claim.ts';
+import { claimsAnywhere, claimsOnNode } from './claim.ts';
 
 describe('claimsAnywhere', () => {
   const network = readNetwork({
@@ -49,5 +49,56 @@ describe('claimsAnywhere', () => {
     expect(claimed(undefined, position(0, true), position(1))).to.deep.equal(['172.20.1.0/24']);
     expect(claimed(2, position(0, true), position(1))).to.equal(undefined);
     expect(claimed(undefined, position(0, true))).to.equal(undefined);
+  });
+});
+
+describe('addresses that a pod asks for', () => {
+  const ipamOf = (hostBlock: number): string =>
+    JSON.stringify({ type: 'multi-nic-ipam', hostBlock, interfaceBlock: 2, vlanMode: 'l2' });
+  const networkOf = (ipam: string, subnet = '10.200.0.0/16,fd00:10::/64') =>
+    readNetwork({
+      apiVersion: 'multinic.fms.io/v1',
+      kind: 'MultiNicNetwork',
+      metadata: { name: 'net' },
+      spec: { subnet, ipam, plugin: { cniVersion: '1.0.0', type: 'macvlan' } },
+    });
+  const interfaces = [0, 1].map(index => ({ index, netAddress: `172.20.${index}.0/24`, ordinal: 0 }));
+  const nics = interfaces.map(({ netAddress }, i) => ({ interfaceName: `eth${i}`, netAddress }));
+  const node = { name: 'n', host: { hostName: 'n', interfaces: nics }, hostIndex: 0 };
+  const onNode = (ips: string[], request = {}, network = networkOf(ipamOf(6))) =>
+    claimsOnNode({ network, interfaces }, node, { request, ips }).nics.map(({ wanted }) => wanted);
+  const anywhere = (ips: string[], request = {}, subnet?: string) =>
+    claimsAnywhere({ network: networkOf(ipamOf(0), subnet), interfaces }, request, ips, [])?.map(nic => nic.wanted);
+
+  it('are one of each family for each NIC, in the order of the NICs', () => {
+    const ips = ['10.200.0.1', '10.200.64.1', 'fd00:10::1/64', 'fd00:10::4001'];
+    const each = [
+      ['10.200.0.1', 'fd00:10::1/64'],
+      ['10.200.64.1', 'fd00:10::4001'],
+    ];
+    expect(onNode(ips)).to.deep.equal(each);
+    expect(anywhere(ips)).to.deep.equal(each);
+    expect(onNode(ips.slice(0, 1))).to.deep.equal([ips.slice(0, 1), undefined]);
+  });
+
+  it('are refused where no NIC takes them: ADD would have to refuse the pod for ever', () => {
+    const three = ['10.200.0.1', '10.200.64.1', '10.200.0.3'];
+    const many =
+      /MNN_IPS_MANY: network net: none of the pod's 2 NICs takes 10\.200\.0\.3: each takes one IPv4 and one IPv6 address/;
+    expect(() => onNode(three)).to.throw(many);
+    expect(() => anywhere(three)).to.throw(many);
+    const two = /the pod's NIC does not take 10\.200\.64\.1: it takes one IPv4 and one IPv6 address/;
+    expect(() => onNode(three.slice(0, 2), { nics: 1 })).to.throw(two);
+    expect(() => anywhere(three.slice(0, 2), { nics: 1 })).to.throw(two);
+    expect(() => anywhere(['fd00:10::1'], {}, '10.200.0.0/16')).to.throw(/fd00:10::1: each takes one IPv4 address/);
+  });
+
+  it('are all for the one NIC where another IPAM plugin gives them, and else one of each family for each', () => {
+    const other = networkOf('{"type":"static"}', '');
+    expect(onNode(['192.0.2.1/24', '192.0.2.2/24'], { nics: 1 }, other)).to.deep.equal([
+      ['192.0.2.1/24', '192.0.2.2/24'],
+    ]);
+    const three = ['192.0.2.1/24', '192.0.2.2/24', '192.0.2.3/24'];
+    expect(() => onNode(three, {}, other)).to.throw(/NICs takes 192\.0\.2\.3\/24: each takes one address of a family/);
   });
 });

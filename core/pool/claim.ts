@@ -2,6 +2,7 @@ import type { AllocatedNic, DeviceClass, HostInterfaceSpec, InterfaceIndex } fro
 import { MultiNicError } from '../errors.ts';
 import { blocksOf } from '../layout/hostBlocks.ts';
 import type { AddressIndex } from '../net/addressIndex.ts';
+import { withoutPrefix } from '../net/interfaceAddress.ts';
 import type { Network } from '../network/network.ts';
 import { candidatesOf } from '../selection/candidates.ts';
 import { stillMeets } from '../selection/held.ts';
@@ -10,7 +11,7 @@ import type { NicRequest } from '../selection/request.ts';
 import { looksAtBandwidth, selectNics } from '../selection/select.ts';
 import type { DevicePlacement, Selection } from '../selection/types.ts';
 import { strategyOf, wishOf } from '../selection/wish.ts';
-import type { NicClaim } from './allocate.ts';
+import { type NicClaim, wantedIn } from './allocate.ts';
 
 /** What is known of one network when NICs are chosen. */
 export interface NetworkState {
@@ -56,7 +57,7 @@ const unloaded: NicLoads = new Map();
 /**
  * Chooses the NICs of one attachment on a node by the network's strategy, and the blocks that their addresses come from. A network whose
  * addresses another IPAM plugin gives gets NICs without blocks.
- * @throws MultiNicError MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY
+ * @throws MultiNicError MNN_NODE_NOT_READY, MNN_NODE_LACKS, MNN_NETWORK_NOT_READY, MNN_IPS_MANY
  */
 export function claimsOnNode({ network, interfaces }: NetworkState, node: NodeState, choice: NicChoice): ChosenClaims {
   if (!node.host)
@@ -85,6 +86,7 @@ export function claimsOnNode({ network, interfaces }: NetworkState, node: NodeSt
     }
     return { ...claim, blocks };
   });
+  checkAllTaken(network, ips, nics);
   return { nics, short };
 }
 
@@ -101,6 +103,7 @@ function selectOnNode(network: Network, host: HostInterfaceSpec, choice: NicChoi
  * where the choice needs the node after all: NICs asked for by name, a network without a pod subnet, or hosts that differ in these positions, of which
  * none may have what all have together.
  * @param kinds of each kind of hosts, its NICs in the network
+ * @throws MultiNicError MNN_IPS_MANY
  */
 export function claimsAnywhere(
   { network, interfaces }: NetworkState,
@@ -117,11 +120,43 @@ export function claimsAnywhere(
   const positions = known.slice(0, count);
   for (const nics of kinds)
     if (nics.length > 0 && !positions.every(position => nics.some(isAt(position)))) return undefined;
-  return positions.map((position, i) => ({
+  const nics = positions.map((position, i) => ({
     netAddress: position.netAddress,
     blocks: blocksOf(network, interfaces, position, 0),
     ...wanted(ips, i, count),
   }));
+  checkAllTaken(network, ips, nics);
+  return nics;
+}
+
+/**
+ * CONVENTIONS.md of CNI: addresses that are asked for are used, or the attachment fails. Here, that is, and not only on the pod's node.
+ * @throws MultiNicError MNN_IPS_MANY
+ */
+function checkAllTaken(
+  { name, ownAddresses }: Pick<Network, 'name' | 'ownAddresses'>,
+  ips: readonly string[],
+  nics: readonly NicClaim[],
+): void {
+  const taken = new Set(
+    nics.flatMap(nic =>
+      ownAddresses
+        ? nic.blocks.flatMap(block => wantedIn(nic.wanted, block) ?? [])
+        : (nic.wanted ?? []).map(withoutPrefix),
+    ),
+  );
+  const left = ips.find(ip => !taken.has(withoutPrefix(ip)));
+  if (left === undefined) return;
+  const families = new Set(nics.flatMap(({ blocks }) => blocks.map(({ pod }) => pod.family)));
+  const each =
+    families.size === 0
+      ? 'one address of a family'
+      : `one ${[...families].map(family => `IPv${family}`).join(' and one ')} address`;
+  const what =
+    nics.length === 1
+      ? `the pod's NIC does not take ${left}: it`
+      : `none of the pod's ${nics.length} NICs takes ${left}: each`;
+  throw new MultiNicError('MNN_IPS_MANY', `network ${name}: ${what} takes ${each}`);
 }
 
 /** Which NIC of a host it is: the n-th in this subnet. */

@@ -17,6 +17,8 @@ describe('pods that ask for addresses, through the real API server', () => {
     const { client, cluster, webhook } = running();
     await installWebhooks(client, webhook);
     await createNetwork(client, 'static', { subnet: '10.239.0.0/16', namespaces: [namespace] });
+    const pages = { subnet: '10.237.0.0/16', hostBlock: 0, vlanMode: 'l2', namespaces: [namespace] };
+    await createNetwork(client, 'static-pages', pages);
     await createNamespace(client, namespace);
     releasers = await startReleasers(cluster, ['fake-2']);
   });
@@ -89,6 +91,11 @@ describe('pods that ask for addresses, through the real API server', () => {
       ofSecond.toReversed().map(ip => `${ip}1`),
       /MNN_ADDRESS_OUTSIDE: .* not a usable address of 10\.239\.1\.0\/24/,
     ],
+    [
+      'more than its NICs take',
+      ['10.239.1.40', '10.239.65.40', '10.239.1.41'],
+      /MNN_IPS_MANY: network static: none of the pod's 2 NICs takes 10\.239\.1\.41: each takes one IPv4 address/,
+    ],
   ];
   for (const [what, ips, message] of refused) {
     it(`are refused when they are created: ${what}`, async () => {
@@ -97,4 +104,12 @@ describe('pods that ask for addresses, through the real API server', () => {
       expect(live.filter(({ name }) => name === 'refused')).to.deep.equal([]);
     });
   }
+
+  it('are refused when they are created: an IPv6 address of an IPv4 network with hostBlock 0', async () => {
+    const annotations = { [annotation.networks]: JSON.stringify([{ name: 'static-pages', ips: ['fd00::1'] }]) };
+    const pod = podOf({ namespace, name: 'refused', annotations });
+    const { message } = await refusal(running().client.create(pods, pod));
+    expect(message).to.match(/MNN_IPS_MANY: network static-pages: none of the pod's 2 NICs takes fd00::1/);
+    expect(await recordsOf(running().client, 'static-pages')).to.deep.equal([]);
+  });
 });
