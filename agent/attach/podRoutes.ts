@@ -1,7 +1,7 @@
 import type { ResultRoute } from '../../core/cni/result.ts';
 import { defined } from '../../core/defined.ts';
 import { type Family, tryParseAddress } from '../../core/net/address.ts';
-import { contains, formatCidr, parseCidr } from '../../core/net/cidr.ts';
+import { contains, formatCidr, linkLocal, parseCidr } from '../../core/net/cidr.ts';
 import { mainTable } from '../netlink/constants.ts';
 import type { NextHop, RouteChange } from '../netlink/types.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
@@ -85,9 +85,6 @@ function hopOf({ dst, gw }: ResultRoute, nics: readonly AttachmentNic[], routed:
     : nics.find(({ addresses }) => addresses.some(address => contains(parseCidr(address), gateway)));
   return nic && { dev: nic.name, ...(viaLink ?? { gateway: gw }) };
 }
-
-/** RFC 4291 §2.5.6: on every link. */
-export const linkLocal = parseCidr('fe80::/10');
 
 /** CNI 1.1, section 5 "routes": a route without a gateway takes the one of the address. */
 function ownGateway({ gateways = [] }: AttachmentNic, family: Family): { gateway?: string } {

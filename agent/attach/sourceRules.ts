@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { parseAddress } from '../../core/net/address.ts';
-import { compareCidrs, contains, formatCidr, type IpCidr, parseCidr } from '../../core/net/cidr.ts';
+import { compareCidrs, contains, formatCidr, type IpCidr, linkLocal, parseCidr } from '../../core/net/cidr.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import { type CheckpointEntry, type CheckpointLink, hopsOf } from '../checkpoint/entry.ts';
 import type { ChangeOp, NextHop, Op, RouteChange, RuleInfo } from '../netlink/types.ts';
 import { type Attachment, hostAddress } from './attachment.ts';
-import { byHost, linkLocal, type PodRoute, withHops } from './podRoutes.ts';
+import { byHost, type PodRoute, withHops } from './podRoutes.ts';
 import { railAddresses } from './rails.ts';
 
 /** A routing rule in the pod: packets from the address leave by the link. */

@@ -73,6 +73,8 @@ const codeOf: Partial<Record<ErrorCode, CniCode>> = {
   MNN_NODE_LACKS: cniCodes.nicUnusable,
   MNN_DEVICE_MISSING: cniCodes.nicUnusable,
   MNN_ADDRESS_INVALID: cniCodes.invalidConfig,
+  MNN_CIDR_INVALID: cniCodes.invalidConfig,
+  MNN_GATEWAY_UNREACHABLE: cniCodes.noAttachment,
   MNN_NETWORKS_ANNOTATION_INVALID: cniCodes.noAttachment,
   MNN_CNI_ARGS_INVALID: cniCodes.invalidConfig,
   MNN_INTERFACE_NAME: cniCodes.invalidEnvironment,

@@ -1,5 +1,4 @@
 import { MultiNicError } from '../errors.ts';
-import { tryParseCidr } from '../net/cidr.ts';
 import { formatInterface } from '../net/interfaceAddress.ts';
 import { givesAddresses, hostDeviceIpam, type Ipam, multiConfigIpam, multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
@@ -21,7 +20,7 @@ export interface IpamNic {
 /**
  * How the NIC gets its addresses. Routes for all NICs are left out of the section: each plugin would make the same one, so the agent makes all of
  * them together. Those of a section of its own are the NIC's alone.
- * @throws MultiNicError MNN_NODE_LACKS where a multi-config IPAM says nothing of the NIC, MNN_ADDRESS_INVALID for wanted addresses without a prefix
+ * @throws MultiNicError MNN_NODE_LACKS where a multi-config IPAM says nothing of the NIC, MNN_CIDR_INVALID
  */
 export function nicIpam({ name, ipam }: Pick<Network, 'name' | 'ipam'>, nic: IpamNic): NicIpam {
   if (!givesAddresses(ipam)) return { kind: 'given', addresses: [] };
@@ -42,7 +41,7 @@ export function configuredMasters({ ipam }: Pick<Network, 'ipam'>): string[] | u
 }
 
 function multiConfig(network: string, ipam: Ipam, { master, wanted }: IpamNic): NicIpam {
-  if (wanted.length > 0) return { kind: 'given', addresses: wanted.map(withPrefix) };
+  if (wanted.length > 0) return { kind: 'given', addresses: wanted.map(formatInterface) };
   const section = sections(ipam)[master];
   if (!section) {
     throw new MultiNicError(
@@ -59,14 +58,6 @@ function multiConfig(network: string, ipam: Ipam, { master, wanted }: IpamNic): 
 function sections(ipam: Ipam): Record<string, Record<string, unknown>> {
   const { args } = ipam.raw;
   return typeof args === 'object' && args !== null ? (args as Record<string, Record<string, unknown>>) : {};
-}
-
-function withPrefix(address: string): string {
-  if (tryParseCidr(address)) return formatInterface(address);
-  throw new MultiNicError(
-    'MNN_ADDRESS_INVALID',
-    `the address ${JSON.stringify(address)} that the pod asks for must be one with a prefix length, such as 192.0.2.5/24`,
-  );
 }
 
 function withoutRoutes(section: Record<string, unknown>): Record<string, unknown> {

@@ -70,3 +70,6 @@ export function compareCidrs(a: IpCidr, b: IpCidr): number {
   if (a.base !== b.base) return a.base < b.base ? -1 : 1;
   return a.prefix - b.prefix;
 }
+
+/** On every link that has IPv6 (RFC 4291 §2.5.6). */
+export const linkLocal = parseCidr('fe80::/10');

@@ -1,7 +1,8 @@
 import { MultiNicError } from '../errors.ts';
-import { contains } from '../net/cidr.ts';
+import { tryParseAddress } from '../net/address.ts';
+import { contains, linkLocal, tryParseCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
-import { givesAddresses, multiConfigIpam } from '../network/ipam.ts';
+import { givesAddresses, hostDeviceIpam, multiConfigIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 
 interface Asked {
@@ -10,28 +11,44 @@ interface Asked {
 }
 
 /**
- * Refuses what a pod must not ask for in the network.
- * @throws MultiNicError MNN_NO_ADDRESSES, MNN_ADDRESS_OUTSIDE
+ * Refuses what a pod must not ask for in the network, or would ask for in vain.
+ * @throws MultiNicError MNN_NO_ADDRESSES, MNN_CIDR_INVALID, MNN_ADDRESS_OUTSIDE, MNN_GATEWAY_UNREACHABLE
  */
 export function checkAskedAddresses(
-  network: Pick<Network, 'name' | 'ipam' | 'spec' | 'subnets'>,
+  network: Pick<Network, 'name' | 'ipam' | 'spec' | 'subnets' | 'ownAddresses'>,
   { ips, gateways }: Asked,
 ): void {
-  if (!givesAddresses(network.ipam)) refuseAny(network.name, { ips, gateways });
-  if (network.spec.plugin.type === 'ptp' && takesAnyAddress(network)) refuseOutside(network, ips);
+  const { name, ipam, spec } = network;
+  if (!givesAddresses(ipam)) refuseAny(name, { ips, gateways }, 'whose interfaces get no addresses');
+  if (ipam.type === hostDeviceIpam) {
+    refuseAny(name, { ips, gateways: [] }, 'whose pods have the addresses that the host has on the NIC');
+  }
+  if (takesAnyAddress(network)) {
+    refuseBare(name, ips);
+    if (spec.plugin.type === 'ptp') refuseOutside(network, ips);
+  }
+  refuseUnreachable(network, gateways);
 }
 
 /** A plugin that is given `ips` must use them or fail (CONVENTIONS.md of CNI), and without an address no gateway can be reached. */
-function refuseAny(network: string, { ips, gateways }: Asked): void {
+function refuseAny(network: string, { ips, gateways }: Asked, why: string): void {
   const [first] = [...ips.map(ip => `ips ${ip}`), ...gateways.map(gateway => `default-route ${gateway}`)];
   if (first === undefined) return;
-  const detail = `the pod asks for ${first} in network ${network}, whose interfaces get no addresses`;
-  throw new MultiNicError('MNN_NO_ADDRESSES', detail);
+  throw new MultiNicError('MNN_NO_ADDRESSES', `the pod asks for ${first} in network ${network}, ${why}`);
 }
 
 /** Whether pods get the addresses that they name: of other IPAM plugins only those of their ranges. */
 function takesAnyAddress({ ipam }: Pick<Network, 'ipam'>): boolean {
   return ipam.type === multiConfigIpam || ipam.type === 'static';
+}
+
+/** There nothing else says how long the prefix is. */
+function refuseBare(network: string, ips: readonly string[]): void {
+  const bare = ips.find(ip => !tryParseCidr(ip));
+  if (bare === undefined) return;
+  const example = `${bare}/${bare.includes(':') ? 64 : 24}`;
+  const detail = `network ${network}: the address ${bare} that the pod asks for needs a prefix length, as in ${example}`;
+  throw new MultiNicError('MNN_CIDR_INVALID', detail);
 }
 
 /** The host sends whatever is for the address of such a pod into the pod: that must not be the API server's address. */
@@ -43,4 +60,21 @@ function refuseOutside({ name, subnets }: Pick<Network, 'name' | 'subnets'>, ips
   if (strange === undefined) return;
   const detail = `the pod asks for ${strange} in network ${name} of type ptp, which is not in its spec.subnet`;
   throw new MultiNicError('MNN_ADDRESS_OUTSIDE', detail);
+}
+
+/** Of our own addresses it is known what an interface reaches: its subnet, what routes without a gateway lead to, and what is on every link. */
+function refuseUnreachable(
+  { name, ipam, spec, subnets, ownAddresses }: Pick<Network, 'name' | 'ipam' | 'spec' | 'subnets' | 'ownAddresses'>,
+  gateways: readonly string[],
+): void {
+  if (!ownAddresses || subnets.length === 0) return;
+  const onLink = ipam.routes.flatMap(({ dst, gw }) => (gw === undefined ? (tryParseCidr(dst) ?? []) : []));
+  const reached = [...subnets, ...onLink, linkLocal];
+  const strange = gateways.find(text => {
+    const gateway = tryParseAddress(text);
+    return gateway && !reached.some(net => contains(net, gateway));
+  });
+  if (strange === undefined) return;
+  const detail = `network ${name}: default-route ${strange} is not in ${spec.subnet ?? ''}`;
+  throw new MultiNicError('MNN_GATEWAY_UNREACHABLE', detail);
 }

@@ -105,6 +105,16 @@ describe('pods that ask for addresses, through the real API server', () => {
     });
   }
 
+  it('are refused when they are created: with a gateway that no interface reaches', async () => {
+    const element = { name: 'static', 'default-route': ['192.0.2.1'] };
+    const annotations = { [annotation.networks]: JSON.stringify([element]) };
+    const pod = podOf({ namespace, name: 'refused', annotations });
+    const { message } = await refusal(running().client.create(pods, pod));
+    expect(message).to.contain(
+      'MNN_GATEWAY_UNREACHABLE: network static: default-route 192.0.2.1 is not in 10.239.0.0/16',
+    );
+  });
+
   it('are refused when they are created: an IPv6 address of an IPv4 network with hostBlock 0', async () => {
     const annotations = { [annotation.networks]: JSON.stringify([{ name: 'static-pages', ips: ['fd00::1'] }]) };
     const pod = podOf({ namespace, name: 'refused', annotations });

@@ -187,7 +187,7 @@ describe('admission reviews of pods, patched by code that is not ours', () => {
       fc.asyncProperty(fc.array(element, { minLength: 1, maxLength: 4 }), fc.nat(3), async (elements, routed) => {
         // Only one element may have it.
         const text = JSON.stringify(
-          elements.map((item, i) => (i === routed ? { ...item, 'default-route': ['10.0.0.1', 'fd00::1'] } : item)),
+          elements.map((item, i) => (i === routed ? { ...item, 'default-route': ['fe80::1'] } : item)),
         );
         const pod = podFrom('Job', { name: 'p', annotations: { [annotation.networks]: text, team: 'a' } });
         const after = await mutated(pod, { dryRun: true });
