@@ -130,7 +130,7 @@ function argsMac({ args: { MAC: mac = '' } }: CniCall): string | undefined {
   throw cniError(
     cniCodes.invalidEnvironment,
     'MNN_CNI_ENVIRONMENT',
-    `CNI_ARGS has MAC=${mac}, which is not a hardware address of six bytes`,
+    `CNI_ARGS has MAC=${mac}, which is not a hardware address of six bytes that a NIC can have`,
   );
 }
 

@@ -94,7 +94,7 @@ export function macOf({ mac = '' }: NetworkSelection, i: number): string | undef
   if (mac === '') return undefined;
   const asked = readMac(mac);
   if (asked !== undefined) return asked;
-  throw invalid(i, `mac must be a hardware address of six bytes, not ${JSON.stringify(mac)}`);
+  throw invalid(i, `mac must be a hardware address of six bytes that a NIC can have, not ${JSON.stringify(mac)}`);
 }
 
 /**

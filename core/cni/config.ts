@@ -111,7 +111,9 @@ function mac(value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   const asked = typeof value === 'string' ? readMac(value) : undefined;
   if (asked !== undefined) return asked;
-  throw invalid(`runtimeConfig.mac ${JSON.stringify(value)} is not a hardware address of six bytes`);
+  throw invalid(
+    `runtimeConfig.mac ${JSON.stringify(value)} is not a hardware address of six bytes that a NIC can have`,
+  );
 }
 
 /** The specification's key, and the one that libcni sets beside it for plugins from before its text was corrected. */

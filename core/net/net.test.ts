@@ -33,6 +33,9 @@ describe('hardware addresses', () => {
       '02-00:5e:00:00:2a',
       '02005e00002a',
       '02:00:5e:00:00:2g',
+      '00:00:00:00:00:00',
+      '01:00:5e:00:00:2a',
+      'ff-ff-ff-ff-ff-ff',
     ]) {
       expect(readMac(text), text).to.equal(undefined);
     }

@@ -62,6 +62,11 @@ describe('which networks a pod gets', () => {
   for (const [what, p, code] of [
     ['an unknown name in our annotation', pod({ [annotation.ourNetworks]: 'nope' }), /MNN_NETWORK_UNKNOWN.*nope/],
     ['a network of other namespaces', pod({ [annotation.networks]: 'team-net' }), /MNN_NETWORK_NOT_ALLOWED/],
+    [
+      'a network in a namespace that has no definition of it',
+      pod({ [annotation.networks]: 'net-a, default/team-net' }, { namespace: 'team' }),
+      /MNN_NETWORK_NOT_ALLOWED: network team-net does not apply to namespace default/,
+    ],
     ['an interface name twice', pod({ [annotation.networks]: 'net-a@x,net-b@x' }), /MNN_INTERFACE_NAME/],
     [
       'an interface name that leaves no room',

@@ -45,6 +45,8 @@ export function selectNetworks(
     if (!isOurs && strict) throw unknown(element.name, source);
     if (!isOurs) return { element, ifname };
     checkApplies(directory, element.name, pod.namespace);
+    // Multus looks for the definition there, and the network has one only where it applies.
+    if (element.namespace !== undefined) checkApplies(directory, element.name, element.namespace);
     macOf(element, i); // refuses what no NIC can have
     const dropped = readAttachments(element['cni-args']);
     return { element: withoutAttachments(element), network: element.name, ifname, ...(dropped && { dropped }) };

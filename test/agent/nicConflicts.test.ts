@@ -70,7 +70,7 @@ describe('agent: networks that cannot share a NIC', function () {
     await one.add(taken);
     for (const [config, code, row] of [
       [taken, 100, 'MNN_ADDRESS_TAKEN'],
-      [await asking('01:00:5e:00:00:01'), 7, 'MNN_ATTACH_FAILED'],
+      [await asking('01:00:5e:00:00:01'), 7, 'MNN_CNI_CONFIG'],
     ] as const) {
       const error = errorOf(await other.call('ADD', config));
       expect([error.code, error.details.split(':')[0]], error.msg).to.deep.equal([code, row]);
