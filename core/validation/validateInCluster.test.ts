@@ -242,6 +242,23 @@ describe('the rules of a network in its cluster', () => {
     expect(check(network('a'), { hosts: [wide!, otherFabric] })).to.deep.equal([]);
   });
 
+  it('warn of virtual functions that another network makes under the same resource, as its name differs only in - and .', () => {
+    const vf = (name: string, subnet: string, args = {}, type = 'sriov') =>
+      network(name, { subnet, ipam: { vlanMode: 'l2' }, plugin: { cniVersion: '1.0.0', type, args } });
+    const [one, own, macvlan] = [
+      vf('rail-1-1', '10.201.0.0/16'),
+      vf('rail-1-1', '10.201.0.0/16', { resourceName: 'rail111' }),
+      vf('rail-1-1', '10.201.0.0/16', {}, 'macvlan'),
+    ].map(readNetwork);
+    const other = vf('rail-11', '10.202.0.0/16');
+    expect(check(other, { networks: [one!] })).to.deep.equal([
+      'warning MNN_PLUGIN_INVALID spec.plugin.args.resourceName: is absent, so the functions made for the network are openshift.io/rail11, as those of network rail-1-1 are: pods get either; name the network otherwise',
+    ]);
+    for (const networks of [[own!], [macvlan!], [readNetwork(other)]])
+      expect(check(other, { networks })).to.deep.equal([]);
+    expect(check(vf('rail-11', '10.202.0.0/16', { resourceName: 'rail111' }), { networks: [one!] })).to.deep.equal([]);
+  });
+
   it('warn of what is not there yet', () => {
     const object = network('a', {
       masterNets: ['172.20.1.0/24', '172.29.0.0/24'],

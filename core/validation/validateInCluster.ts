@@ -9,6 +9,7 @@ import { multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
 import { shareHostSubnets } from '../network/sharedRange.ts';
 import { cidrsOf, type Draft, draftLayouts, membershipOf, readDraft } from './draft.ts';
+import { checkDevices } from './validateDevices.ts';
 import { checkPositions, leastAddresses } from './validateLayout.ts';
 import { checkMtus } from './validateMtus.ts';
 import { checkNeighbours, hintAtRails } from './validateRails.ts';
@@ -38,6 +39,7 @@ export function validateInCluster(object: MultiNicNetwork, facts: ClusterFacts):
     ...checkNeighbours(draft, facts.hosts),
     ...checkSharing(draft, facts.networks, facts.hosts),
     ...checkMtus(draft, facts.hosts),
+    ...checkDevices(draft, facts.networks),
     ...checkNamespaces(draft, facts),
     ...checkClasses(draft, facts),
   ];
