@@ -12,6 +12,7 @@ import type { KnownNetwork } from '../../kube/view/clusterView.ts';
 import { findClass } from '../context/cluster.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import type { CallBudget } from '../review/call.ts';
+import { gatewayWarnings } from './gatewayWarnings.ts';
 import { macWarnings } from './macWarnings.ts';
 import { unknownKeyWarnings } from './unknownKeys.ts';
 
@@ -83,7 +84,12 @@ export function unusedRequests({ known, request, selected }: WantedAttachment): 
     warnings.push(unused('target', looksAtBandwidth(strategy) && network.nodeIndependent ? placeless : blind));
   }
   const { element } = selected;
-  return [...warnings, ...unknownKeyWarnings(network, element), ...macWarnings(network, request, element.mac)];
+  return [
+    ...warnings,
+    ...unknownKeyWarnings(network, element),
+    ...macWarnings(network, request, element.mac),
+    ...gatewayWarnings(element),
+  ];
 }
 
 /** What there is to explain about an attachment that got its NICs. */
