@@ -62,7 +62,7 @@ const table = {
   MNN_ADDRESS_TAKEN:
     'Ask for another address, or for none to get the next free one. If the pod asked for none, delete it or the pod named here.',
   MNN_ADDRESS_OUTSIDE:
-    "Ask for an address inside a node's block of the network: kubectl get ippools. With type ptp and another IPAM: inside its spec.subnet.",
+    "Ask for an address inside a node's block of the network: kubectl get ippools. With hostBlock 0, or type ptp and another IPAM: inside its spec.subnet.",
   MNN_ANNOTATIONS_TOO_LARGE:
     'Remove annotations from the pod: Kubernetes allows 262144 bytes of keys and values in total.',
   MNN_ATTACHMENTS_CHANGED: 'Leave multinic.fms.io/attachments as it is; delete and recreate the pod to get other NICs.',

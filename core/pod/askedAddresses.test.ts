@@ -41,6 +41,18 @@ describe('what a pod asks of a network with ips and default-route', () => {
     }
   });
 
+  it('is refused outside of the subnet, where that is all that can be known before the node: its NICs may be asked for by name', () => {
+    const pages = ownAddresses({ hostBlock: 0 });
+    for (const ip of ['10.21.0.1', 'fd00:21::1', '::ffff:10.20.0.1']) {
+      expect(check(pages, { ips: ['10.20.0.1', ip] })).to.throw(
+        `MNN_ADDRESS_OUTSIDE: the pod asks for ${ip} in network net, which is not in its spec.subnet`,
+      );
+    }
+    expect(check(pages, { ips: ['10.20.0.1', 'fd00:20::1'] })).not.to.throw();
+    const ofHosts = networkOf({ type: 'multi-nic-ipam', hostBlock: 0 });
+    expect(check(ofHosts, { ips: ['10.21.0.1'] })).not.to.throw();
+  });
+
   it('is refused if no interface can reach the gateway', () => {
     const network = ownAddresses();
     for (const gateway of ['192.0.2.1', 'fd00:21::1']) {

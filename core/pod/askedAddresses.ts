@@ -15,18 +15,17 @@ interface Asked {
  * @throws MultiNicError MNN_NO_ADDRESSES, MNN_CIDR_INVALID, MNN_ADDRESS_OUTSIDE, MNN_GATEWAY_UNREACHABLE
  */
 export function checkAskedAddresses(
-  network: Pick<Network, 'name' | 'ipam' | 'spec' | 'subnets' | 'ownAddresses'>,
+  network: Pick<Network, 'name' | 'ipam' | 'spec' | 'subnets' | 'ownAddresses' | 'nodeIndependent'>,
   { ips, gateways }: Asked,
 ): void {
-  const { name, ipam, spec } = network;
+  const { name, ipam, spec, subnets, nodeIndependent } = network;
   if (!givesAddresses(ipam)) refuseAny(name, { ips, gateways }, 'whose interfaces get no addresses');
   if (ipam.type === hostDeviceIpam) {
     refuseAny(name, { ips, gateways: [] }, 'whose pods have the addresses that the host has on the NIC');
   }
-  if (takesAnyAddress(network)) {
-    refuseBare(name, ips);
-    if (spec.plugin.type === 'ptp') refuseOutside(network, ips);
-  }
+  const takesAny = takesAnyAddress(network);
+  if (takesAny) refuseBare(name, ips);
+  if ((takesAny && spec.plugin.type === 'ptp') || (nodeIndependent && subnets.length > 0)) refuseOutside(network, ips);
   refuseUnreachable(network, gateways);
 }
 
@@ -51,14 +50,17 @@ function refuseBare(network: string, ips: readonly string[]): void {
   throw new MultiNicError('MNN_CIDR_INVALID', detail);
 }
 
-/** The host sends whatever is for the address of such a pod into the pod: that must not be the API server's address. */
+/**
+ * With type ptp the host sends whatever is for the pod's address into the pod: that must not be the API server's address. And where addresses do not depend
+ * on the node, the pod would wait for one that has what no node has.
+ */
 function refuseOutside({ name, subnets }: Pick<Network, 'name' | 'subnets'>, ips: readonly string[]): void {
   const strange = ips.find(ip => {
     const address = tryAddressOf(ip);
     return !address || !subnets.some(subnet => contains(subnet, address));
   });
   if (strange === undefined) return;
-  const detail = `the pod asks for ${strange} in network ${name} of type ptp, which is not in its spec.subnet`;
+  const detail = `the pod asks for ${strange} in network ${name}, which is not in its spec.subnet`;
   throw new MultiNicError('MNN_ADDRESS_OUTSIDE', detail);
 }
 

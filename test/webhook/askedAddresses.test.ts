@@ -115,11 +115,17 @@ describe('pods that ask for addresses, through the real API server', () => {
     );
   });
 
-  it('are refused when they are created: an IPv6 address of an IPv4 network with hostBlock 0', async () => {
-    const annotations = { [annotation.networks]: JSON.stringify([{ name: 'static-pages', ips: ['fd00::1'] }]) };
-    const pod = podOf({ namespace, name: 'refused', annotations });
-    const { message } = await refusal(running().client.create(pods, pod));
-    expect(message).to.match(/MNN_IPS_MANY: network static-pages: none of the pod's 2 NICs takes fd00::1/);
-    expect(await recordsOf(running().client, 'static-pages')).to.deep.equal([]);
-  });
+  for (const args of [{}, { 'cni-args': { masters: ['eth2'] } }]) {
+    it(`are refused when they are created: outside of a network with hostBlock 0, with ${JSON.stringify(args)}`, async () => {
+      const element = { name: 'static-pages', ips: ['fd00::1'], ...args };
+      const pod = podOf({
+        namespace,
+        name: 'refused',
+        annotations: { [annotation.networks]: JSON.stringify([element]) },
+      });
+      const { message } = await refusal(running().client.create(pods, pod));
+      expect(message).to.contain('MNN_ADDRESS_OUTSIDE: the pod asks for fd00::1 in network static-pages');
+      expect(await recordsOf(running().client, 'static-pages')).to.deep.equal([]);
+    });
+  }
 });
