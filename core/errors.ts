@@ -47,7 +47,7 @@ const table = {
   MNN_CNI_ARGS_INVALID:
     'Correct cni-args in the annotation k8s.v1.cni.cncf.io/networks; docs/reference/annotations.md lists its keys.',
   MNN_INTERFACE_NAME:
-    'Choose an interface name that is not used twice, and of at most 12 characters, or of 14 or 15 for one NIC.',
+    'Choose an interface name that is not used twice, and of at most 12 characters, of 13 for ten NICs, or of 14 or 15 for one.',
   MNN_NETWORK_UNKNOWN: 'Name an existing network: kubectl get multinicnetworks (short: mnn).',
   MNN_NETWORK_NOT_ALLOWED: "Add the pod's namespace to the network's spec.namespaces, or use another network.",
   MNN_NETWORK_NOT_READY:

@@ -4,7 +4,7 @@ const maxInterfaceName = 15;
 /** dev_valid_name() of the kernel (net/core/dev.c), without percent signs: of `a%d` the kernel makes a name of its own, `a0`. */
 export function isInterfaceName(value: unknown): value is string {
   if (typeof value !== 'string' || !/^(?!\.{1,2}$)[^\s/:%]+$/.test(value)) return false;
-  return new TextEncoder().encode(value).length <= maxInterfaceName;
+  return bytesOf(value) <= maxInterfaceName;
 }
 
 /**
@@ -17,5 +17,15 @@ export function linkName(ifname: string, i: number): string {
 
 /** Whether an attachment of that name has one link, which is named so. */
 export function isForOneLink(ifname: string): boolean {
-  return isInterfaceName(ifname) && !isInterfaceName(`${ifname}-0`);
+  return isInterfaceName(ifname) && mostLinks(ifname) === 1;
+}
+
+/** How many links an attachment of that name can have: one where there is no room for a number, ten where there is for one digit. */
+export function mostLinks(ifname: string): number {
+  const digits = maxInterfaceName - bytesOf(`${ifname}-`);
+  return 10 ** Math.max(0, digits);
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }

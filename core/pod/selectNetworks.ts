@@ -3,7 +3,6 @@ import type { NetworkSelection } from '../annotation/networks.ts';
 import { checkCount, interfaceNames, macOf, parseNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import { MultiNicError } from '../errors.ts';
-import { isForOneLink, isInterfaceName } from '../net/interfaceName.ts';
 import type { PodFacts } from './skip.ts';
 
 /** Where a pod's networks were named; in order of precedence. */
@@ -118,14 +117,11 @@ const primaryInterfaces: ReadonlySet<string> = new Set(['eth0', 'lo']);
 
 function checkInterfaceNames(selected: readonly SelectedNetwork[]): void {
   const seen = new Set<string>();
-  for (const { ifname, network } of selected) {
+  for (const { ifname } of selected) {
     if (primaryInterfaces.has(ifname)) {
       throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is the pod's own without any network`);
     }
     if (seen.has(ifname)) throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is used twice in the pod`);
-    if (network !== undefined && !isInterfaceName(`${ifname}-99`) && !isForOneLink(ifname)) {
-      throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is too long for a network of several NICs`);
-    }
     seen.add(ifname);
   }
 }

@@ -1,6 +1,6 @@
 import { annotation } from '../api/names.ts';
 import { MultiNicError } from '../errors.ts';
-import { isForOneLink } from '../net/interfaceName.ts';
+import { mostLinks } from '../net/interfaceName.ts';
 import { parseBandwidth } from './bandwidth.ts';
 
 /** What a pod asks for in its selection element's `cni-args`. Names and meaning as the predecessor's users know them. */
@@ -56,13 +56,17 @@ export function readNicRequest(
 
 /**
  * The request of an attachment of that name: of one NIC, where the name is for one link.
- * @throws MultiNicError MNN_INTERFACE_NAME where it asks for several all the same
+ * @throws MultiNicError MNN_INTERFACE_NAME where it asks for more than the name has room for
  */
 export function requestNamed(ifname: string, request: NicRequest): NicRequest {
-  if (!isForOneLink(ifname)) return request;
-  const { nics = 1, masters = [] } = request;
-  if (nics <= 1 && masters.length <= 1) return { ...request, nics: 1 };
-  throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is too long for a network of several NICs`);
+  const { nics = 0, masters = [] } = request;
+  const most = mostLinks(ifname);
+  const asked = Math.max(nics, masters.length);
+  if (asked <= most) return most === 1 ? { ...request, nics: 1 } : request;
+  throw new MultiNicError(
+    'MNN_INTERFACE_NAME',
+    `interface ${ifname} is too long for ${asked} NICs, whose numbers follow it`,
+  );
 }
 
 function readCount(value: unknown, where: string): number | undefined {

@@ -112,6 +112,18 @@ describe('an interface name that leaves no room for a number', () => {
     for (const numbered of ['net1', 'twelve-bytes', 'thirteen-byte'])
       expect(requestNamed(numbered, { nics: 2 })).to.deep.equal({ nics: 2 });
   });
+
+  it('or for a short one alone, may not ask for more', () => {
+    for (const [name, most] of [
+      ['thirteen-byte', 10],
+      ['twelve-bytes', 100],
+    ] as const) {
+      expect(requestNamed(name, { nics: most })).to.deep.equal({ nics: most });
+      expect(() => requestNamed(name, { nics: most + 1 })).to.throw(
+        `MNN_INTERFACE_NAME: interface ${name} is too long for ${most + 1} NICs, whose numbers follow it`,
+      );
+    }
+  });
 });
 
 describe('cni-args', () => {

@@ -70,7 +70,7 @@ describe('creating pods that get nothing, through the real API server', () => {
     [
       'several NICs under a name that leaves no room for a number',
       networks([{ name: 'strict', interface: 'pod37a8eec1ce1', 'cni-args': { nics: 2 } }]),
-      /MNN_INTERFACE_NAME: interface pod37a8eec1ce1 is too long for a network of several NICs/,
+      /MNN_INTERFACE_NAME: interface pod37a8eec1ce1 is too long for 2 NICs/,
     ],
     ['an annotation that cannot be read', networks('[{"name":'), /MNN_NETWORKS_ANNOTATION_INVALID/],
     [
