@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { annotation, label } from '../../core/api/names.ts';
-import { type Pod, pods } from '../../kube/api/resources.ts';
+import { multiNicNetworks, type Pod, pods } from '../../kube/api/resources.ts';
+import { eventually } from '../eventually.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { createNetwork } from './networks.ts';
 import { createNamespace, podOf, refusal, useWebhookCluster } from './support.ts';
@@ -92,6 +93,20 @@ describe('creating pods that get nothing, through the real API server', () => {
       expect(error.message).to.match(message);
     });
   }
+
+  it('refuses a network that is being deleted, which something else may delay', async () => {
+    const { client } = running();
+    const name = 'going';
+    await createNetwork(client, name, { subnet: '10.228.0.0/16' });
+    await client.patch(multiNicNetworks, { name }, 'merge', { metadata: { finalizers: ['example.com/wait'] } });
+    await client.delete(multiNicNetworks, { name });
+    await eventually('a refusal', async () => {
+      const { message } = await refusal(create({ generateName: 'late-', ...networks(name) }));
+      expect(message).to.match(/MNN_NETWORK_UNKNOWN: network going is being deleted/);
+      return true;
+    });
+    await client.patch(multiNicNetworks, { name }, 'merge', { metadata: { finalizers: null } });
+  });
 
   it('leaves it to the API server to say that a pod has no containers', async () => {
     const error = await refusal(create({ ...networks('strict'), spec: { containers: undefined } }));

@@ -30,7 +30,7 @@ export interface WantedAttachment {
 /**
  * Our elements with what they ask for in `cni-args`.
  * @param annotations the pod's
- * @throws MultiNicError MNN_CNI_ARGS_INVALID, MNN_INTERFACE_NAME, MNN_CLASS_UNKNOWN, MNN_OVERLAP, MNN_NOT_IMPORTED, MNN_NO_ADDRESSES, or what makes the network's own spec unusable
+ * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_CNI_ARGS_INVALID, MNN_INTERFACE_NAME, MNN_CLASS_UNKNOWN, MNN_OVERLAP, MNN_NOT_IMPORTED, MNN_NO_ADDRESSES, or what makes the network's own spec unusable
  */
 export async function readWanted(
   context: ReviewContext,
@@ -41,6 +41,7 @@ export async function readWanted(
   const wanted = selected.flatMap((item, position): WantedAttachment[] => {
     const known = item.network === undefined ? undefined : context.view.network(item.network);
     if (item.network === undefined || !known) return [];
+    mustStay(known);
     context.view.mustBeAlone(known);
     const { ips, 'default-route': gateways } = item.element;
     checkAskedAddresses(known.state.network, { ips: ips ?? [], gateways: gateways ?? [] });
@@ -59,6 +60,16 @@ export async function readWanted(
     item.deviceClass = deviceClass;
   }
   return wanted;
+}
+
+/**
+ * A network may have to wait for finalizers of others, for hours, and is out of service then: nodes have no capacity of it, so that its pods would stay
+ * Pending.
+ * @throws MultiNicError MNN_NETWORK_UNKNOWN
+ */
+function mustStay({ object: { metadata } }: KnownNetwork): void {
+  if (metadata.deletionTimestamp === undefined) return;
+  throw new MultiNicError('MNN_NETWORK_UNKNOWN', `network ${metadata.name} is being deleted`);
 }
 
 /** Warns of requests that nobody considers, and of devices that cannot be added to the pod's own requests. */
