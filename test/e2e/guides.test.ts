@@ -143,6 +143,9 @@ describe('the guides, done by a reader in order', function () {
 
   it('troubleshooting: finds out what is the matter', async () => {
     expect(await follow('troubleshooting: network')).to.match(/^ +Type: +Ready$/m);
+    const node = await workerNode();
+    const log = await follow('troubleshooting: agent of a node', { replace: { NODE: node } });
+    expect(log).to.contain(`"node":"${node}"`);
     await apply(
       demoDeployment(1)
         .replaceAll('workers', 'refused')
