@@ -7,6 +7,7 @@ import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../../kube/api
 import { type Cluster, startCluster } from '../cluster/index.ts';
 import { runController } from '../controller/site.ts';
 import { eventually } from '../eventually.ts';
+import { applyManifests } from '../system/apply.ts';
 import { followGuide } from '../system/guide.ts';
 import { leaveBehind, oldHost, type OldNetwork, oldObjects, operator, runningPod } from './predecessor.ts';
 
@@ -31,7 +32,8 @@ describe('coming from multi-nic-cni, and back, as the guide says', function () {
 
   before(async function () {
     this.timeout(900_000);
-    cluster = await startCluster({ name: 'migration', fakeNodes: [{ name: 'n-0' }, { name: 'n-1' }] });
+    const fakeNodes = [{ name: 'n-0' }, { name: 'n-1' }];
+    cluster = await startCluster({ name: 'migration', fakeNodes, controllerManager: true }); // it ends namespaces
     client = await KubeClient.connect({ kubeconfig: cluster.kubeconfig });
     await leaveBehind(cluster, [oldHost('n-0', 1), oldHost('n-1', 2), ...oldObjects(train), ...operator]);
     await cluster.kubectl(['label', 'hostinterface', 'n-1', 'multi-nic-unmanaged=true']);
@@ -119,7 +121,12 @@ describe('coming from multi-nic-cni, and back, as the guide says', function () {
   });
 
   it('and goes back', async () => {
+    await applyManifests(cluster, 'manifests/base/webhook/rbac.yaml');
+    await follow('coming-from-multi-nic-cni: system away');
+    const { stdout } = await cluster.kubectl(['get', 'namespaces,clusterroles,clusterrolebindings', '-o', 'name']);
+    expect(stdout).not.to.contain('/multi-nic-webhook').and.not.to.contain(systemNamespace);
     await follow('coming-from-multi-nic-cni: way back');
+    expect(await client.find(multiNicNetworks, { name: 'train' })).not.to.equal(undefined);
     expect(await showsOldObjects()).to.equal(true);
     for (const [resource, kind] of [
       [ipPools, 'ippool'],
