@@ -107,6 +107,8 @@ const table = {
     "Leave the route out of the network's ipam, or have the pod's selection say default-route, if it is the pod's default route that is meant.",
   MNN_CHECKPOINT:
     "Free space in the agent's state folder on this node (--state-dir), or repair it; the runtime will retry.",
+  MNN_NIC_RETURNING:
+    'There is nothing to do: the runtime will retry. If the NIC does not come back, the pod that is named still has a sandbox on the node.',
   MNN_DEVICE_MISSING:
     "Request the device plugin's resource in the pod (resources.requests), and check that the device plugin runs on the node.",
   MNN_KUBELET_DEVICES:

@@ -16,6 +16,7 @@ import { NicClaims } from './nicClaims.ts';
 import { type Plan, planOf } from './plan.ts';
 import { withRails } from './rails.ts';
 import { resultOf } from './result.ts';
+import { refuseReturningNics } from './returningNics.ts';
 import { refuseHeldAddresses, refuseTakenAddresses } from './takenAddresses.ts';
 
 /** Makes attachments and takes them away. Calls for one sandbox must not overlap; the CNI server sees to that. */
@@ -34,8 +35,8 @@ export class Attacher {
 
   /**
    * Makes all links of an attachment, or none. Whatever an interrupted call for the same sandbox and interface left is removed first.
-   * @throws CniError code 4 (no room for the links' names), as refuseFinished(), 101 (a NIC that another network has), 103 or its own (a delegate), as
-   *   attachFailure()
+   * @throws CniError code 4 (no room for the links' names), as refuseFinished(), 101 (a NIC that another network has), 11 (one that comes back from another
+   *   sandbox), 103 or its own (a delegate), as attachFailure()
    */
   async attach(attachment: Attachment, signal: AbortSignal): Promise<CniResult> {
     refuseLongNames(attachment);
@@ -68,6 +69,7 @@ export class Attacher {
   async #attachTo(attachment: Attachment, netnsId: string, signal: AbortSignal): Promise<CniResult> {
     const { checkpoint, netlink } = this.#options;
     refuseHeldAddresses(attachment, checkpoint.list());
+    refuseReturningNics(attachment, checkpoint.list());
     const entry = new Entry(intentOf(attachment, netnsId), this.#options);
     try {
       const guarded = await keepingDefaults(netlink, attachment);

@@ -5,9 +5,10 @@ import { expect } from 'chai';
 import { hostInterfaces } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import type { Host } from './host.ts';
+import { killedDuring } from './killed.ts';
 import { Namespace } from './namespaces.ts';
 import { describedNic, podsChanges } from './nicState.ts';
-import { linkNames, multusConfig, Sandbox } from './sandbox.ts';
+import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import type { Site } from './site.ts';
 
 /**
@@ -97,6 +98,26 @@ export function movedNics(at: () => Site): void {
     expect([described('eth4'), linkNames(host.namespace)]).to.deep.equal(before);
     expect(host.namespace.ip('-o', 'address', 'show', 'dev', 'eth4', 'up')).to.contain('172.20.4.11/24');
     await site.removePod('exchanged');
+  });
+
+  it('host-device: a NIC that has only half come back waits for that before it goes into the next sandbox, which would give it back as it was then', async () => {
+    const config = await multusConfig(site, 'moved', { cniArgs: { masters: ['eth4'] } });
+    const before = described('eth4');
+    using first = await Sandbox.make(site, host, 'sandboxed-twice');
+    await eventually('the NIC is free', async () => (await first.call('ADD', config)).exitCode === 0);
+    await killedDuring(host, () => first.call('DEL', config), 'del.delegate');
+    using second = new Sandbox(host, first.pod);
+    const { code, msg } = errorOf(await second.call('ADD', config));
+    await first.del(config);
+    expect(described('eth4')).to.deep.equal(before);
+    await second.add(config);
+    await second.del(config);
+    expect(described('eth4')).to.deep.equal(before);
+    expect([code, msg]).to.deep.equal([
+      11,
+      'network moved: eth4 went into pod default/sandboxed-twice, and has not come back wholly yet',
+    ]);
+    await site.removePod('sandboxed-twice');
   });
 
   describe('host-device, of a pod whose namespace has vanished', () => {
