@@ -7,6 +7,7 @@ import { isInterfaceName, linkName } from '../../core/net/interfaceName.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import type { DelegateCall } from '../delegate/delegates.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
+import { PluginHung } from '../delegate/pluginError.ts';
 import type { CniContext } from './context.ts';
 import { handedOn } from './handedOn.ts';
 import { ready } from './ready.ts';
@@ -31,6 +32,7 @@ export class LostDelegates {
   readonly #all: readonly LostDelegate[];
   /** Whether it is certain that they are the attachment's. */
   readonly #areCertain: boolean;
+  #hasHung = false;
 
   private constructor(
     context: CniContext,
@@ -84,9 +86,10 @@ export class LostDelegates {
   async #attempt({ delegate, ifname }: LostDelegate): Promise<unknown> {
     const { delegates, logger } = this.#context;
     try {
-      await delegates.del(delegate, { ...this.#call, ifname }, undefined, false);
+      await delegates.del(delegate, { ...this.#call, ifname }, undefined, this.#hasHung);
       return undefined;
     } catch (error) {
+      this.#hasHung ||= error instanceof PluginHung;
       const { containerId: container } = this.#call;
       logger.warn(
         { container, ifname, err: error },
