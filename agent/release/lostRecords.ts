@@ -36,14 +36,19 @@ export interface LostRecordsOptions {
 const intervalMs = 10_000;
 /** How often the API server is asked for an attachment of a pod that it does not know, or whose record our copy does not have, ms. */
 const doubtMs = 60_000;
+/**
+ * How often it is tried to write a record whose addresses another pod has, ms. That pod may have ended long ago, if the pool is an old one; its addresses then
+ * rest for a minute, and go to a new pod after that.
+ */
+const takenMs = 30_000;
 /** How often it is asked for others, whose pool we do not watch, ms: there may be 150,000. */
 const calmMs = 3_600_000;
 const timeoutMs = 10_000;
 
-/** `hopeless`: others have the addresses, or the network has other ones by now. */
-type Outcome = 'recorded' | 'hopeless' | 'failed';
+/** `hopeless`: the network has other addresses by now. */
+type Outcome = 'recorded' | 'hopeless' | 'taken' | 'failed';
 
-const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MNN_ADDRESS_TAKEN', 'MNN_ADDRESS_OUTSIDE']);
+const outcomes: Partial<Record<ErrorCode, Outcome>> = { MNN_ADDRESS_TAKEN: 'taken', MNN_ADDRESS_OUTSIDE: 'hopeless' };
 
 /** An attachment was looked for in a network's pools. */
 interface Look {
@@ -97,7 +102,8 @@ export class LostRecords implements Runnable {
       // What this process has attached was in its page then.
       const isFresh = before !== undefined && !before.has(key) && network.nodeIndependent;
       const last = isFresh ? now : before?.get(key);
-      if (this.#isDue(entry, network, last)) looks.set(key, { ...now, outcome: await this.#look(entry, known) });
+      if (this.#isDue(entry, network, last))
+        looks.set(key, { ...now, outcome: await this.#look(entry, known, last?.outcome) });
       else if (last) looks.set(key, last);
     }
   }
@@ -107,10 +113,11 @@ export class LostRecords implements Runnable {
     if (!network.nodeIndependent && records.known(network, attachmentOf(entry))) return false;
     if (last?.networkUid !== network.uid) return true;
     const isCalm = last.outcome === 'recorded' && network.nodeIndependent && pods.byUid(entry.pod.uid) !== undefined;
-    return performance.now() - last.at >= (isCalm || last.outcome === 'hopeless' ? calmMs : doubtMs);
+    const restMs = last.outcome === 'taken' ? takenMs : doubtMs;
+    return performance.now() - last.at >= (isCalm || last.outcome === 'hopeless' ? calmMs : restMs);
   }
 
-  async #look(entry: CheckpointEntry, known: KnownNetwork): Promise<Outcome> {
+  async #look(entry: CheckpointEntry, known: KnownNetwork, before: Outcome | undefined): Promise<Outcome> {
     const { pods, store, view, checkpoint, detached, logger } = this.#options;
     const pod = pods.byUid(entry.pod.uid);
     // Its addresses may have been released already.
@@ -125,8 +132,11 @@ export class LostRecords implements Runnable {
       await grantAgain(store, known, { node, claimant, nics: nicsOf(entry, pod) }, { timeoutMs });
       logger.warn(about, 'no pool had the addresses of an attachment that is there: recorded again');
     } catch (error) {
-      logger.warn({ ...about, err: error }, 'an attachment that is there has no record');
-      return isMultiNicError(error) && hopeless.has(error.code) ? 'hopeless' : 'failed';
+      const outcome = (isMultiNicError(error) ? outcomes[error.code] : undefined) ?? 'failed';
+      // Until somebody has ended one of two pods it stays so.
+      const level = outcome === before ? 'debug' : 'warn';
+      logger[level]({ ...about, err: error }, 'an attachment that is there has no record');
+      return outcome;
     }
     // Whoever detached it meanwhile found nothing to release.
     if (checkpoint.get(entry.containerId, ifname) !== entry) detached(entry);

@@ -9,7 +9,7 @@ import { PodSource } from '../../agent/pods/podSource.ts';
 import { PoolRecords } from '../../agent/records/poolRecords.ts';
 import { LostRecords } from '../../agent/release/lostRecords.ts';
 import { apiVersion } from '../../core/api/names.ts';
-import { readPool } from '../../core/pool/content.ts';
+import { formatPool, readPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { hostInterfaces, ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
@@ -176,6 +176,39 @@ describe('agent: records that a page has lost, against a real API server', funct
     await using agent = await startAgent();
     await agent.sweep();
     expect(await recorded()).to.deep.equal(['lucky 11.9.0.8/22']);
+  });
+
+  it('are put back soon after the address is free of an old record of another pod, and not an hour later', async () => {
+    const [now, nic] = [performance.now.bind(performance), { netAddress: '172.16.0.0/24' }];
+    let laterMs = 0;
+    performance.now = () => now() + laterMs;
+    try {
+      await attach('waiting', '11.9.0.10/22');
+      const store = new PoolStore(client, { logger: silent });
+      const old = { podUID: 'gone', namespace: 'default', name: 'ended', interface: 'net1' };
+      await store.allocate(
+        {
+          name: page,
+          spec: { network, page: 0, blocks: [] },
+          networkUid: view.network(network)?.state.network.uid ?? '',
+        },
+        { claimant: old, nics: [{ ...nic, blocks: [] }] },
+        { timeoutMs: 10_000 },
+      );
+      const pool = await client.get(ipPools, { name: page });
+      const { allocations, ...rest } = readPool(pool);
+      const withAddress = allocations.map(record => ({ ...record, nics: [{ ...nic, addresses: ['11.9.0.10/22'] }] }));
+      await client.updateStatus(ipPools, { ...pool, status: formatPool({ ...rest, allocations: withAddress }) });
+      await using agent = await startAgent();
+      await agent.sweep();
+      expect(await recorded()).to.deep.equal(['ended 11.9.0.10/22']);
+      await client.delete(ipPools, { name: page });
+      laterMs = 30_000;
+      await agent.sweep();
+      expect(await recorded(), 'within the minute for which an address rests').to.deep.equal(['waiting 11.9.0.10/22']);
+    } finally {
+      performance.now = now;
+    }
   });
 
   it('are not asked for all the time while the API server fails', async () => {
