@@ -102,8 +102,7 @@ export class LostRecords implements Runnable {
       // What this process has attached was in its page then.
       const isFresh = before !== undefined && !before.has(key) && network.nodeIndependent;
       const last = isFresh ? now : before?.get(key);
-      if (this.#isDue(entry, network, last))
-        looks.set(key, { ...now, outcome: await this.#look(entry, known, last?.outcome) });
+      if (this.#isDue(entry, network, last)) looks.set(key, { ...now, outcome: await this.#look(entry, known, last) });
       else if (last) looks.set(key, last);
     }
   }
@@ -117,7 +116,7 @@ export class LostRecords implements Runnable {
     return performance.now() - last.at >= (isCalm || last.outcome === 'hopeless' ? calmMs : restMs);
   }
 
-  async #look(entry: CheckpointEntry, known: KnownNetwork, before: Outcome | undefined): Promise<Outcome> {
+  async #look(entry: CheckpointEntry, known: KnownNetwork, last: Look | undefined): Promise<Outcome> {
     const { pods, store, view, checkpoint, detached, logger } = this.#options;
     const pod = pods.byUid(entry.pod.uid);
     // Its addresses may have been released already.
@@ -134,7 +133,7 @@ export class LostRecords implements Runnable {
     } catch (error) {
       const outcome = (isMultiNicError(error) ? outcomes[error.code] : undefined) ?? 'failed';
       // Until somebody has ended one of two pods it stays so.
-      const level = outcome === before ? 'debug' : 'warn';
+      const level = outcome === last?.outcome ? 'debug' : 'warn';
       logger[level]({ ...about, err: error }, 'an attachment that is there has no record');
       return outcome;
     }
