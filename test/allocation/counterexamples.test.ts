@@ -248,4 +248,28 @@ describe('allocation of addresses, in histories that went wrong once', function 
       await create();
     });
   });
+
+  it('a pod of whose page somebody restored an older content, in which a pod that is gone has its address, keeps it', async () => {
+    await stage.play(1, async (history, model) => {
+      const { operations, site } = history;
+      const run = async (): Promise<ModelPod> => {
+        await done(history, model, () => operations.create({ ...plain, kind: 'flat' }));
+        const [pod] = [...model.pods.values()].slice(-1);
+        await done(history, model, () => operations.bind(pod!, bindingBy(0)));
+        await done(history, model, () => operations.attach(pod!));
+        return pod!;
+      };
+      const first = await run();
+      const [older] = (await site.user.list(ipPools)).filter(({ spec }) => spec.network === 'flat');
+      await done(history, model, () => operations.delete(first, false));
+      await done(history, model, () => operations.reap('n1'));
+      await site.advance(130_000, true);
+      for (let i = 0; i < 2 * pageCapacity; i++) await run();
+      await site.user.setStatus(ipPools, older!.metadata, older!.status!);
+      await site.restart('n1');
+      await site.advance(15 * 60_000, true);
+      await expectSound(history, model);
+      await finish(history, model, false);
+    });
+  });
 });
