@@ -77,7 +77,8 @@ function hostSubnetBlocks(
 ): Block[] {
   const vlan = tryParseCidr(position.netAddress);
   if (!vlan) return [];
-  const layout = hostSubnetLayout(vlan, network.ipam.hostBlock, network.excludes);
+  const excluded = [...network.excludes, ...reservedIn(network, vlan)];
+  const layout = hostSubnetLayout(vlan, network.ipam.hostBlock, excluded);
   const pod = podCidr(layout, 0, hostIndex);
   if (!pod || pod.prefix > bitsOf(pod.family)) return [];
   const excludes = excludesIn(layout, pod);
@@ -85,4 +86,13 @@ function hostSubnetBlocks(
     excludes.push({ family, base: value, prefix: bitsOf(family) });
   }
   return [{ vlan, pod, excludes }];
+}
+
+/**
+ * AWS keeps the first four addresses of every subnet for itself (Amazon VPC User Guide, "Subnet CIDR blocks"), and refuses to assign them; what other
+ * clouds and routers have is for excludeCIDRs to say.
+ */
+function reservedIn({ spec }: Network, { family, base, prefix }: IpCidr): IpCidr[] {
+  const ofFour = bitsOf(family) - 2;
+  return spec.plugin.type === 'aws-ipvlan' && prefix <= ofFour ? [{ family, base, prefix: ofFour }] : [];
 }

@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { apiVersion } from '../api/names.ts';
+import { formatAddress } from '../net/address.ts';
 import { parseCidr } from '../net/cidr.ts';
 import { readNetwork } from '../network/network.ts';
 import { assignHostIndexes } from './assignHostIndexes.ts';
 import { blocksOf, hostIndexOf } from './hostBlocks.ts';
 import { HostIndexes, hostIndexes, type HostPage, hostsPerPage } from './hostIndex.ts';
 import { assignInterfaceIndexes } from './interfaceIndex.ts';
+import { isUsable } from './layout.ts';
 
 const any = (): boolean => true;
 
@@ -120,6 +122,29 @@ describe('the host index of an address', () => {
       expect(hostIndexOf(network, position.netAddress, { family: 4, value: 1n })).to.equal(undefined);
     });
   }
+});
+
+describe('blocks of a host subnet', () => {
+  const firstOf = (type: string, hostIndex: number, netAddress = '10.0.16.0/24'): string | undefined => {
+    const network = readNetwork({
+      apiVersion,
+      kind: 'MultiNicNetwork',
+      metadata: { name: 'net' },
+      spec: { ipam: JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 2 }), plugin: { cniVersion: '1.0.0', type } },
+    });
+    const [block] = blocksOf(network, [], { netAddress, ordinal: 0 }, hostIndex);
+    const { family, base } = block!.pod;
+    const few = Array.from({ length: 8 }, (_, i) => ({ family, value: base + BigInt(i) }));
+    const first = few.find(address => isUsable(block!.pod, block!.excludes, address));
+    return first && formatAddress(first);
+  };
+
+  it('leave out what AWS reserves of every subnet, where it has to assign the addresses: the first four', () => {
+    expect(firstOf('aws-ipvlan', 0)).to.equal('10.0.16.4');
+    expect(firstOf('aws-ipvlan', 1)).to.equal('10.0.16.65');
+    expect(firstOf('ipvlan', 0)).to.equal('10.0.16.1');
+    expect(firstOf('aws-ipvlan', 0, 'fd00:16::/64')).to.equal('fd00:16::4');
+  });
 });
 
 describe('interface indexes', () => {
