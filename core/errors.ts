@@ -12,7 +12,8 @@ const table = {
   MNN_IPAM_SYNTAX:
     'Correct the JSON text at that place; `kubectl apply --dry-run=server` checks it without storing anything.',
   MNN_IPAM_INVALID: 'Correct the value at that place; docs/reference/network.md lists the keys of spec.ipam.',
-  MNN_SUBNET_INVALID: 'Give at most one IPv4 and one IPv6 network, separated by a comma, or leave spec.subnet empty.',
+  MNN_SUBNET_INVALID:
+    'Give at most one IPv4 and one IPv6 network of unicast addresses, separated by a comma, or leave spec.subnet empty.',
   MNN_SUBNET_HOST_BITS: 'The bits after the prefix are ignored; write the network without them.',
   MNN_MASTER_NETS: 'List each host subnet once, in the order in which a pod should have its interfaces.',
   MNN_CAPACITY: 'Choose a wider subnet, or fewer interfaceBlock or hostBlock bits.',

@@ -1,7 +1,7 @@
 import { cniType } from '../../core/api/names.ts';
 import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
 import { delegateType } from '../../core/delegate/delegateConf.ts';
-import { multiConfigIpam } from '../../core/network/ipam.ts';
+import { pluginOfIpam } from '../../core/network/ipam.ts';
 import type { Network } from '../../core/network/network.ts';
 import { type NicUse, nicUse } from '../../core/network/nicUse.ts';
 import type { IpvlanMode, MacvlanMode } from '../netlink/types.ts';
@@ -25,7 +25,8 @@ const macvlanModes: readonly MacvlanMode[] = ['bridge', 'private', 'vepa', 'pass
 export function pluginOf({ name, spec, ipam }: Pick<Network, 'name' | 'spec' | 'ipam'>): Plugin {
   const { type, args = {} } = spec.plugin;
   const use = nicUse(spec.plugin, ipam.vlanMode);
-  if (use && asksByInterface(ipam)) return { type: 'delegate', name: type, use };
+  // dhcp sends from the interface itself, which must therefore exist before: so the type's reference plugin makes the interface and calls it.
+  if (use && pluginOfIpam(ipam) === 'dhcp') return { type: 'delegate', name: type, use };
   const mode = use?.mode ?? '';
   switch (type) {
     case 'ipvlan':
@@ -39,11 +40,6 @@ export function pluginOf({ name, spec, ipam }: Pick<Network, 'name' | 'spec' | '
     default:
       return { type: 'delegate', name: delegateType(type), ...(use && { use }) };
   }
-}
-
-/** The plugin `dhcp` sends from the interface itself, which must therefore exist before: so the type's reference plugin makes the interface and calls it. */
-function asksByInterface({ type, raw }: Network['ipam']): boolean {
-  return type === 'dhcp' || (type === multiConfigIpam && raw.ipam_type === 'dhcp');
 }
 
 /** How the plugin's links use the NIC that they share; undefined if they share none. */

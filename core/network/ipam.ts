@@ -40,6 +40,12 @@ export function givesAddresses({ type }: Pick<Ipam, 'type'>): boolean {
   return type !== '';
 }
 
+/** The IPAM plugin that is asked for each NIC's addresses; undefined where none is named. */
+export function pluginOfIpam({ type, raw }: Pick<Ipam, 'type' | 'raw'>): string | undefined {
+  if (type !== multiConfigIpam) return type;
+  return typeof raw.ipam_type === 'string' ? raw.ipam_type : undefined;
+}
+
 const vlanModes = ['', 'l2', 'l3', 'l3s'];
 
 /** The keys that are read here, by their names in small letters: CNI plugins, written in Go, read keys in any case. */

@@ -202,6 +202,61 @@ describe('the rules of a network’s specification', () => {
       },
       'error MNN_ROUTE_INVALID spec.ipam: routes[0]: dst "default" is not a network',
     ],
+    ...(
+      [
+        ['239.1.0.0/16', '224.0.0.0/4, multicast'],
+        ['127.3.0.0/16', '127.0.0.0/8, loopback'],
+        ['ff05::/48', 'ff00::/8, multicast'],
+        ['fe80::/48', 'fe80::/10, link-local'],
+        ['::ffff:0:0/96', '::ffff:0:0/96, IPv4-mapped'],
+      ] as const
+    ).map(([subnet, range]): [string, Overrides, string] => [
+      `a subnet whose addresses no pod can use, ${subnet}`,
+      { subnet, masterNets: [], ipam: { hostBlock: 4 } },
+      `error MNN_SUBNET_INVALID spec.subnet: ${subnet} has addresses of ${range}, which no pod can use`,
+    ]),
+    [
+      'sections of multi-config for an IPAM that is no plugin of the node',
+      {
+        subnet: '',
+        plugin: plugin('macvlan'),
+        ipam: '{"type":"multi-config","ipam_type":"multi-nic-ipam","args":{"eth1":{}}}',
+      },
+      'error MNN_IPAM_INVALID spec.ipam: multi-config: "ipam_type" must name an IPAM plugin, not "multi-nic-ipam"',
+    ],
+    ...['{"type":"dhcp"}', '{"type":"multi-config","ipam_type":"dhcp","args":{"eth1":{}}}'].flatMap(
+      (ipam): [string, Overrides, string][] => [
+        [
+          `a question by DHCP that goes to the host, ${ipam}`,
+          { subnet: '', multiNICIPAM: false, ipam, plugin: plugin('ptp') },
+          'error MNN_MODE_CONFLICT spec.ipam: the IPAM plugin dhcp asks everybody on the link, and on one of type ptp there is only the host',
+        ],
+        [
+          `a question by DHCP that is not sent, ${ipam}`,
+          { subnet: '', multiNICIPAM: false, ipam, plugin: plugin('ipvlan', { mode: 'l3' }) },
+          'error MNN_MODE_CONFLICT spec.ipam: the IPAM plugin dhcp asks everybody on the link, which ipvlan in mode l3 does not send to',
+        ],
+      ],
+    ),
+    ...(['vlanQoS', 'vlanQos'] as const).map((name): [string, Overrides, string] => [
+      `a priority in no VLAN, ${name}`,
+      { plugin: plugin('sriov', { [name]: '3', vlan: '0' }), ipam: l2 },
+      'error MNN_PLUGIN_INVALID spec.plugin.args.vlanQoS: is 3, but it is of a VLAN, and vlan names none',
+    ]),
+    [
+      'a least rate above the largest',
+      { plugin: plugin('sriov', { minTxRate: '100', max_tx_rate: '10' }), ipam: l2 },
+      'error MNN_PLUGIN_INVALID spec.plugin.args.min_tx_rate: is 100, more than max_tx_rate, 10',
+    ],
+    ...['a b', 'a/b/c', '/x', 'x_/y', 'ü'].flatMap(name =>
+      [plugin('sriov', { resourceName: name }), plugin('ib-sriov', { resourceName: name })].map(
+        (type): [string, Overrides, string] => [
+          `a resource that no pod can ask for, ${name} of ${type.type}`,
+          { plugin: type, ipam: l2 },
+          `error MNN_PLUGIN_INVALID spec.plugin.args.resourceName: "${name}" is not the name of a resource, [prefix/]name`,
+        ],
+      ),
+    ),
     ['a name that is too long', { name: 'n'.repeat(64) }, 'error MNN_NAME_INVALID metadata.name: has 64 characters'],
     ['a name with a dot', { name: 'a.b' }, 'error MNN_NAME_INVALID metadata.name: "a.b" is not a DNS-1123 label'],
   ];

@@ -54,6 +54,13 @@ describe('the rules of a network’s specification', () => {
       },
       { subnet: '10.200.0.0/16', ipam: { hostBlock: 7, interfaceBlock: 6 } }, // a /29: six addresses
       { attachPolicy: { strategy: '' }, plugin: plugin('sriov'), ipam: l2 },
+      {
+        subnet: '10.200.0.0/16,fd00:10::/48',
+        ipam: { routes: [{ dst: 'fd00::/8', gw: 'fe80::1' }, { dst: '192.168.0.0/16' }] },
+      },
+      { plugin: plugin('sriov', { vlan: '5', vlanQoS: '3', min_tx_rate: '100', max_tx_rate: '0' }), ipam: l2 },
+      { plugin: plugin('sriov', { resourceName: 'intel.com/pf_1.x-y' }), ipam: l2 },
+      { subnet: '', multiNICIPAM: false, ipam: '{"type":"dhcp"}', plugin: plugin('ipvlan', { mode: 'l2' }) },
     ];
     for (const overrides of fine) expect(check(overrides), JSON.stringify(overrides)).to.deep.equal([]);
   });

@@ -1,8 +1,8 @@
 import { cniType } from '../api/names.ts';
 import { isSupportedVersion, supportedVersions } from '../cni/versions.ts';
-import { linkStates } from '../delegate/pluginArgs.ts';
+import { linkStates, pluginArgs } from '../delegate/pluginArgs.ts';
 import { isPluginName } from '../delegate/pluginName.ts';
-import { existingResource } from '../network/deviceResource.ts';
+import { existingResource, usesDevicePlugin } from '../network/deviceResource.ts';
 import { error, type Finding, warning } from '../network/finding.ts';
 import type { Draft } from './draft.ts';
 
@@ -62,6 +62,7 @@ export function validatePlugin(draft: Draft): Finding[] {
     const why = type === cniType ? 'is this system itself' : `"${type}" cannot be the name of a plugin's executable`;
     return [...findings, error('MNN_PLUGIN_INVALID', 'spec.plugin.type', why)];
   }
+  findings.push(...checkResource(draft.spec.plugin));
   const known = argsOf.get(type);
   if (!known) {
     const resource = existingResource(draft.spec.plugin);
@@ -75,7 +76,35 @@ export function validatePlugin(draft: Draft): Finding[] {
     if (known.includes(name)) findings.push(...checkArg(name, value, path));
     else findings.push(warning('MNN_PLUGIN_INVALID', path, `is not an argument of ${type} and has no effect`));
   }
-  return [...findings, ...checkMtu(draft)];
+  return [...findings, ...checkMtu(draft), ...(type === 'sriov' ? checkTogether(args) : [])];
+}
+
+/** What the plugin sriov refuses (LoadConf() in its pkg/config), or the kernel of a virtual function (do_setvfinfo() in net/core/rtnetlink.c). */
+function checkTogether(args: Readonly<Record<string, string>>): Finding[] {
+  const findings: Finding[] = [];
+  const { vlan = 0, vlanQoS = 0, min_tx_rate: least = 0, max_tx_rate: most = 0 } = pluginArgs('sriov', args);
+  const path = 'spec.plugin.args';
+  if (Number(vlanQoS) > 0 && Number(vlan) === 0) {
+    const detail = `is ${String(vlanQoS)}, but it is of a VLAN, and vlan names none`;
+    findings.push(error('MNN_PLUGIN_INVALID', `${path}.vlanQoS`, detail));
+  }
+  if (Number(most) > 0 && Number(least) > Number(most)) {
+    const detail = `is ${String(least)}, more than max_tx_rate, ${String(most)}`;
+    findings.push(error('MNN_PLUGIN_INVALID', `${path}.min_tx_rate`, detail));
+  }
+  return findings;
+}
+
+/** Pods request it: k8s.io/apimachinery, IsQualifiedName. */
+function checkResource(plugin: Draft['spec']['plugin']): Finding[] {
+  const resource = usesDevicePlugin(plugin) ? existingResource(plugin) : undefined;
+  if (resource === undefined) return [];
+  const [prefix, name] = resource.includes('/') ? resource.split(/\/(.*)/s) : ['openshift.io', resource];
+  const isDomain = prefix !== undefined && prefix.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(prefix);
+  const isName = name !== undefined && name.length <= 63 && /^[A-Za-z0-9]([-\w.]*[A-Za-z0-9])?$/.test(name);
+  if (isDomain && isName) return [];
+  const detail = `"${resource}" is not the name of a resource, [prefix/]name`;
+  return [error('MNN_PLUGIN_INVALID', 'spec.plugin.args.resourceName', detail)];
 }
 
 function checkArg(name: string, value: string, path: string): Finding[] {

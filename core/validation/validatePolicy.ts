@@ -1,6 +1,6 @@
 import type { MultiNicNetwork } from '../api/types.ts';
 import { parseAddress, tryParseAddress } from '../net/address.ts';
-import { tryParseCidr } from '../net/cidr.ts';
+import { contains, type IpCidr, linkLocal, parseCidr, tryParseCidr } from '../net/cidr.ts';
 import { usesDevicePlugin } from '../network/deviceResource.ts';
 import { error, type Finding, warning } from '../network/finding.ts';
 import type { IpamRoute } from '../network/ipam.ts';
@@ -8,7 +8,7 @@ import { oldFinalizer } from '../predecessor/objects.ts';
 import { parseBandwidth } from '../selection/bandwidth.ts';
 import { isStrategy, looksAtBandwidth } from '../selection/select.ts';
 import { strategyOf } from '../selection/wish.ts';
-import type { Draft } from './draft.ts';
+import { cidrsOf, type Draft } from './draft.ts';
 
 /** metadata.name: it names definitions, a routing table and the extended resource, whose parts are DNS-1123 labels. */
 export function validateName({ name }: Draft): Finding[] {
@@ -57,12 +57,26 @@ function validateTarget({ spec, ipam, ownAddresses }: Draft): Finding[] {
 }
 
 /** Routes that pods get: the agent makes them, whichever IPAM they stand in. */
-export function validateRoutes({ ipam }: Draft): Finding[] {
+export function validateRoutes({ ipam, ownAddresses, subnets }: Draft): Finding[] {
   if (!ipam) return [];
+  const known = ownAddresses ? cidrsOf(subnets) : [];
   return ipam.routes.flatMap((route, i) => {
-    const detail = routeMistake(route);
-    return detail === undefined ? [] : [error('MNN_ROUTE_INVALID', 'spec.ipam', `routes[${i}]: ${detail}`)];
+    const mistake = routeMistake(route);
+    if (mistake !== undefined) return [error('MNN_ROUTE_INVALID', 'spec.ipam', `routes[${i}]: ${mistake}`)];
+    const obstacle = known.length > 0 ? routeObstacle(route, known) : undefined;
+    if (obstacle === undefined) return [];
+    return [warning('MNN_ROUTE_INVALID', 'spec.ipam', `routes[${i}]: ${obstacle}, so pods do not get it`)];
   });
+}
+
+/** Why no interface of the network has the route. */
+function routeObstacle({ dst, gw }: IpamRoute, subnets: readonly IpCidr[]): string | undefined {
+  const { family } = parseCidr(dst);
+  if (!subnets.some(subnet => subnet.family === family)) return `the network has no IPv${family} addresses`;
+  if (gw === undefined) return undefined;
+  const gateway = parseAddress(gw);
+  const isReached = [...subnets, linkLocal].some(net => contains(net, gateway));
+  return isReached ? undefined : `gw ${gw} is in no subnet of the network`;
 }
 
 /** The largest value of a route's settings (CNI 1.1, section 5 "routes"; rtnetlink(7)). */

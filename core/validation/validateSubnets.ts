@@ -1,4 +1,4 @@
-import { compareCidrs, covers, formatCidr, overlap } from '../net/cidr.ts';
+import { compareCidrs, covers, formatCidr, overlap, parseCidr } from '../net/cidr.ts';
 import { error, type Finding, warning } from '../network/finding.ts';
 import { givesAddresses } from '../network/ipam.ts';
 import { type Draft, type DraftCidr, hasHostBits } from './draft.ts';
@@ -18,8 +18,23 @@ export function validateSubnet({ subnets, ownAddresses, ipam, masterNets, l3 }: 
     const why = givesAddresses(ipam) ? `the IPAM plugin ${ipam.type} gives the addresses` : noAddresses;
     findings.push(warning('MNN_IPAM_FLAG', 'spec.subnet', `has no effect: ${why}`));
   }
-  if (ownAddresses) findings.push(...checkMasterOverlap(subnets, masterNets, l3));
+  if (ownAddresses) findings.push(...subnets.flatMap(checkUsable), ...checkMasterOverlap(subnets, masterNets, l3));
   return findings;
+}
+
+/** RFC 6890 and 4291: what the kernel gives no interface, or delivers to nobody else. */
+const unusable = [
+  { what: 'multicast', nets: ['224.0.0.0/4', 'ff00::/8'] },
+  { what: 'loopback', nets: ['127.0.0.0/8', '::1/128'] },
+  { what: 'link-local', nets: ['fe80::/10'] },
+  { what: 'IPv4-mapped', nets: ['::ffff:0:0/96'] },
+].flatMap(({ what, nets }) => nets.map(net => ({ what, net: parseCidr(net) })));
+
+function checkUsable({ path, text, cidr }: DraftCidr): Finding[] {
+  const found = cidr && unusable.find(({ net }) => overlap(net, cidr));
+  if (!found) return [];
+  const detail = `${text} has addresses of ${formatCidr(found.net)}, ${found.what}, which no pod can use`;
+  return [error('MNN_SUBNET_INVALID', path, detail)];
 }
 
 /** Routed pod subnets must be apart from the host subnets; in L2 a part of a host subnet may be set aside for pods. */

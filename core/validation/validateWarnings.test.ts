@@ -34,6 +34,17 @@ describe('the rules of a network’s specification, where it may be so but surel
       { multiNICIPAM: false },
       'warning MNN_IPAM_FLAG spec.multiNICIPAM: is false, but ipam.type is multi-nic-ipam: true is assumed',
     ],
+    ...(
+      [
+        [{ dst: '192.168.0.0/16', gw: '192.0.2.1' }, 'gw 192.0.2.1 is in no subnet of the network'],
+        [{ dst: 'fd00::/8', gw: 'fe80::1' }, 'the network has no IPv6 addresses'],
+        [{ dst: 'fd00::/8' }, 'the network has no IPv6 addresses'],
+      ] as const
+    ).map(([route, why]): [string, Overrides, string] => [
+      `a route that no pod gets, ${JSON.stringify(route)}`,
+      { ipam: { routes: [{ dst: '192.168.0.0/16', gw: '10.200.0.1' }, route] } },
+      `warning MNN_ROUTE_INVALID spec.ipam: routes[1]: ${why}, so pods do not get it`,
+    ]),
     [
       'a misspelt key',
       { ipam: { excludeCIDR: ['10.200.0.0/24'] } },
