@@ -17,7 +17,7 @@ describe('pods that ask for addresses, through the real API server', () => {
     const { client, cluster, webhook } = running();
     await installWebhooks(client, webhook);
     await createNetwork(client, 'static', { subnet: '10.239.0.0/16', namespaces: [namespace] });
-    const pages = { subnet: '10.237.0.0/16', hostBlock: 0, vlanMode: 'l2', namespaces: [namespace] };
+    const pages = { subnet: '10.207.0.0/16', hostBlock: 0, vlanMode: 'l2', namespaces: [namespace] };
     await createNetwork(client, 'static-pages', pages);
     await createNamespace(client, namespace);
     releasers = await startReleasers(cluster, ['fake-2']);
