@@ -23,7 +23,7 @@ export interface AdmissionMetrics {
 }
 
 /** The kinds that an API server sends us reviews of. Whoever reaches the port may send others, each of which must not become a time series. */
-const kinds = ['Pod', 'Binding', 'MultiNicNetwork'];
+const kinds = ['Pod', 'Binding', 'MultiNicNetwork', 'IPPool'];
 const operations = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
 
 /** From reviews that find everything in memory to those that nearly use up the API server's patience. */

@@ -222,6 +222,13 @@ describe('the admission server', () => {
     expect(text).not.to.contain('Invented').and.not.to.contain('MAKE');
   });
 
+  it('counts reviews of each kind that its configurations ask for under its name', async () => {
+    const group = 'multinic.fms.io';
+    const pool = { kind: { group, version: 'v1', kind: 'IPPool' }, operation: 'DELETE' };
+    await post('/allow', JSON.stringify(review('u1', pool)));
+    expect(await registry.metrics()).to.contain('kind="IPPool",operation="DELETE"');
+  });
+
   it('counts and times its answers', async () => {
     const text = await registry.metrics();
     const labels = 'kind="Pod",operation="CREATE",result="denied"';
