@@ -19,7 +19,6 @@ export interface Controller extends Runnable {
 /** Makes the controller of one process. Nothing runs before start(). */
 export function createController({ client, logger, metrics, options = {} }: ControllerOptions): Controller {
   const times = { ...defaultTimes, ...options.times };
-  const identity = options.identity ?? `${hostname()}_${randomUUID()}`;
   const events = new EventRecorder({ client, logger, component: component.controller, instance: hostname() });
   let session: LeaderSession | undefined;
   if (metrics) {
@@ -35,7 +34,7 @@ export function createController({ client, logger, metrics, options = {} }: Cont
   const elector = new LeaderElector({
     client: leaseClient,
     lease: { ...lease, namespace: options.namespace ?? lease.namespace },
-    identity,
+    identity: `${hostname()}_${randomUUID()}`,
     logger,
     ...options.election,
     observer: metrics?.leadership,

@@ -47,8 +47,6 @@ export interface ControllerOptions {
   options?: {
     /** Where the lease is. Default: multi-nic-system. */
     namespace?: string | undefined;
-    /** Unique among the replicas, also across restarts. Default: the host's name and a UUID. */
-    identity?: string;
     times?: Partial<ControllerTimes>;
     /** How the leader keeps the webhook's certificates. Absent: others do. */
     certificates?: CertificateOptions | undefined;

@@ -30,31 +30,19 @@ const sweepsKept = 4;
 /** Time within which a copy nearly always shows what was just written. */
 const catchUpMs = 50;
 
+type QueueTimes = Pick<
+  ControllerTimes,
+  'statusIntervalMs' | 'hostIndexRestMs' | 'interfaceAbsenceMs' | 'sweepIntervalMs'
+>;
+
 /** Makes the reconcilers and their queues. */
 export function createQueues(
   context: LeaderContext,
   optional: OptionalResources,
-  times: Pick<ControllerTimes, 'statusIntervalMs' | 'hostIndexRestMs' | 'interfaceAbsenceMs' | 'sweepIntervalMs'>,
+  times: QueueTimes,
   observer: Metrics['queues'] | undefined,
 ): Queues {
-  const blocks = new HostBlocks(context, times.hostIndexRestMs);
-  const definitions = new Definitions(context, optional);
-  const sriovObjects = new SriovObjects(context, optional);
-  const capacities = new NodeCapacities(context, sweepsKept * times.sweepIntervalMs);
-  const statuses = new NetworkStatuses(
-    context,
-    {
-      definitions: (object: MultiNicNetwork) => definitions.state(object),
-      devices: network => mellanoxProblem(network, optional) ?? sriovObjects.problem(network),
-      deviceResources: network => {
-        const devices = networkDevices(network, optional);
-        return devices.kind === 'known' ? devices.resources?.split(',') : undefined;
-      },
-      unassignedHosts: network => blocks.unassigned(network),
-      nodeCapacity: (known, node) => capacities.capacity(known, node),
-    },
-    times,
-  );
+  const { blocks, definitions, sriovObjects, capacities, statuses } = createReconcilers(context, optional, times);
   const queue = (name: string, handler: WorkQueueOptions['handler'], keysAtOnce = 1): WorkQueue =>
     new WorkQueue({
       name,
@@ -90,6 +78,37 @@ export function createQueues(
     }),
     capacities: queue('node-capacity', (key, signal) => capacities.reconcile(key, signal), concurrency),
   };
+}
+
+interface Reconcilers {
+  readonly blocks: HostBlocks;
+  readonly definitions: Definitions;
+  readonly sriovObjects: SriovObjects;
+  readonly capacities: NodeCapacities;
+  readonly statuses: NetworkStatuses;
+}
+
+/** Makes the reconcilers. What a network's status says of the others' work it asks of them. */
+function createReconcilers(context: LeaderContext, optional: OptionalResources, times: QueueTimes): Reconcilers {
+  const blocks = new HostBlocks(context, times.hostIndexRestMs);
+  const definitions = new Definitions(context, optional);
+  const sriovObjects = new SriovObjects(context, optional);
+  const capacities = new NodeCapacities(context, sweepsKept * times.sweepIntervalMs);
+  const statuses = new NetworkStatuses(
+    context,
+    {
+      definitions: (object: MultiNicNetwork) => definitions.state(object),
+      devices: network => mellanoxProblem(network, optional) ?? sriovObjects.problem(network),
+      deviceResources: network => {
+        const devices = networkDevices(network, optional);
+        return devices.kind === 'known' ? devices.resources?.split(',') : undefined;
+      },
+      unassignedHosts: network => blocks.unassigned(network),
+      nodeCapacity: (known, node) => capacities.capacity(known, node),
+    },
+    times,
+  );
+  return { blocks, definitions, sriovObjects, capacities, statuses };
 }
 
 /** Queues all reconciliations of one network. */
