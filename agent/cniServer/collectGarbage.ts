@@ -31,31 +31,41 @@ export async function collectGarbage(
   const isStale = ({ configName, containerId, callIfname }: CheckpointEntry): boolean =>
     configName === config.name && !valid.has(`${containerId}@${callIfname}`);
   const { checkpoint } = context;
-  const stale = [...checkpoint.list()].filter(isStale);
-  /** What is left of them. All else is to stay: what the runtime knows, and what ADDs have made since its list. */
-  const left = new Set<CheckpointEntry>();
-  const errors: string[] = [];
-  for (const entry of stale) {
-    const now = (): CheckpointEntry | undefined => checkpoint.get(entry.containerId, entry.ifname);
-    try {
-      await exclusively(entry.containerId, async () => {
-        if (now() === entry) await removeEntry(context, entry);
-      });
-    } catch (error) {
-      errors.push(`${entry.containerId} ${entry.ifname}: ${toCniError(error).message}`);
-      const failed = now();
-      if (failed) left.add(failed);
-    }
-  }
+  const { left, errors } = await removeAll(context, [...checkpoint.list()].filter(isStale), exclusively);
   const validContainers = new Set(validAttachments.map(({ containerID }) => containerID));
   errors.push(...(await removeUnreadable(context, call, config, validContainers, exclusively)));
   if (!config.chained) {
+    // What the runtime knows, and what ADDs have made since its list.
     const kept = [...checkpoint.list()].filter(entry => entry.network === config.name && !left.has(entry));
     const links = [...linksOf(kept), ...lostLinks(context, validAttachments)];
     errors.push(...(await collectDelegates(context, call, config.name, links)));
   }
   if (errors.length === 0) return '';
   throw cniError(cniCodes.internal, 'MNN_ATTACH_FAILED', `not everything could be removed: ${errors.join('; ')}`);
+}
+
+/** @returns what is left of the entries, and what went wrong */
+async function removeAll(
+  context: CniContext,
+  entries: readonly CheckpointEntry[],
+  exclusively: Exclusively,
+): Promise<{ left: ReadonlySet<CheckpointEntry>; errors: string[] }> {
+  const left = new Set<CheckpointEntry>();
+  const errors: string[] = [];
+  for (const entry of entries) {
+    const { containerId, ifname } = entry;
+    const now = (): CheckpointEntry | undefined => context.checkpoint.get(containerId, ifname);
+    try {
+      await exclusively(containerId, async () => {
+        if (now() === entry) await removeEntry(context, entry);
+      });
+    } catch (error) {
+      errors.push(`${containerId} ${ifname}: ${toCniError(error).message}`);
+      const failed = now();
+      if (failed) left.add(failed);
+    }
+  }
+  return { left, errors };
 }
 
 /**

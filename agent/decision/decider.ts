@@ -50,13 +50,7 @@ export class Decider {
     const granted = await this.#grants.of(known, wanted, devices, budget);
     checkRecorded(known.state, granted.nics);
     if (network.ownAddresses) checkIps(granted.nics, wanted.ips);
-    if (wanted.mac !== undefined && granted.nics.length > 1 && takesMac(network)) {
-      throw cniError(
-        cniCodes.invalidConfig,
-        'MNN_MAC_MANY',
-        `the pod asks for the hardware address ${wanted.mac} on ${granted.nics.length} NICs`,
-      );
-    }
+    if (takesMac(network)) checkMac(granted.nics, wanted.mac);
     const { containerId, ifname, callIfname, configName, netns, pod, call } = wanted;
     const host = view.host(this.#options.node)?.spec;
     const masters = mastersOf(known.state, granted.nics, host, this.#options.node);
@@ -119,6 +113,16 @@ function isUnknown(error: unknown): boolean {
 function deviceOf(delegate: CheckpointDelegate | undefined): string | undefined {
   const runtimeConfig = delegate?.conf.runtimeConfig;
   return isRecord(runtimeConfig) && typeof runtimeConfig.deviceID === 'string' ? runtimeConfig.deviceID : undefined;
+}
+
+/** One hardware address is for one NIC. */
+function checkMac(nics: readonly AllocatedNic[], mac: string | undefined): void {
+  if (mac === undefined || nics.length <= 1) return;
+  throw cniError(
+    cniCodes.invalidConfig,
+    'MNN_MAC_MANY',
+    `the pod asks for the hardware address ${mac} on ${nics.length} NICs`,
+  );
 }
 
 /** CONVENTIONS.md of CNI: a plugin that is given `ips` must use them, or fail. */

@@ -26,8 +26,7 @@ export async function sweepReservations(
   { timeoutMs, seen }: { timeoutMs: number; seen: FirstSeen },
   signal: AbortSignal,
 ): Promise<void> {
-  const { informers, pools, logger } = context;
-  const reserved = [...informers.pools.list()].flatMap(pool =>
+  const reserved = [...context.informers.pools.list()].flatMap(pool =>
     poolRecords(context, pool, 'Reserved').map(record => ({
       pool: pool.metadata.name,
       record,
@@ -38,31 +37,39 @@ export async function sweepReservations(
   const overdue = reserved.filter(({ key }) => seen.ageMs(key) >= timeoutMs);
   if (overdue.length === 0) return;
   const claimed = await podsByReservation(context, new Set(overdue.map(({ record }) => record.namespace)), signal);
-  const settle = async ({ pool, record: found }: Overdue): Promise<void> => {
-    const { reservation, namespace } = found;
-    const addresses = addressesOf(found.nics).join();
-    const pod = claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, found));
-    const options = { timeoutMs: releaseTimeoutMs };
-    const { uid = '', name = '' } = pod?.metadata ?? {};
-    const matches = (record: Allocation): boolean =>
-      record.state === 'Reserved' &&
-      record.reservation === reservation &&
-      record.namespace === namespace &&
-      addressesOf(record.nics).join() === addresses;
-    const change = pod
-      ? pools.confirm(pool, { uid, name, namespace, reservation }, options)
-      : pools.release(pool, matches, options);
-    if (!(await isChanged(context, pool, change))) return;
-    logger.info(
-      { pool, namespace, pod: pod?.metadata.name },
-      pod ? 'reservation confirmed late' : 'reservation released',
-    );
-  };
   // Those of one pool are settled in one write. After an outage there are hundreds, and a write for each would take minutes.
   await eachOf(Map.groupBy(overdue, ({ pool }) => pool).values(), poolsAtOnce, async held => {
     signal.throwIfAborted();
-    await Promise.all(held.map(settle));
+    await Promise.all(held.map(one => settle(context, one, podOf(one, claimed))));
   });
+}
+
+/** The pod that the reservation was made for, if it is there. */
+function podOf({ record }: Overdue, claimed: ReadonlyMap<string, readonly Pod[]>): Pod | undefined {
+  const { namespace, reservation } = record;
+  return claimed.get(`${namespace} ${reservation}`)?.find(candidate => wasGiven(candidate, record));
+}
+
+/** Makes the reservation the pod's own or, without a pod, gives it up. */
+async function settle(context: LeaderContext, { pool, record }: Overdue, pod: Pod | undefined): Promise<void> {
+  const { pools, logger } = context;
+  const { reservation, namespace } = record;
+  const addresses = addressesOf(record.nics).join();
+  const isIt = (other: Allocation): boolean =>
+    other.state === 'Reserved' &&
+    other.reservation === reservation &&
+    other.namespace === namespace &&
+    addressesOf(other.nics).join() === addresses;
+  const options = { timeoutMs: releaseTimeoutMs };
+  const { uid = '', name = '' } = pod?.metadata ?? {};
+  const change = pod
+    ? pools.confirm(pool, { uid, name, namespace, reservation }, options)
+    : pools.release(pool, isIt, options);
+  if (!(await isChanged(context, pool, change))) return;
+  logger.info(
+    { pool, namespace, pod: pod?.metadata.name },
+    pod ? 'reservation confirmed late' : 'reservation released',
+  );
 }
 
 /** The pods that carry each reservation, by namespace and reservation, as the API server has them now, not from a copy. */
