@@ -94,9 +94,8 @@ describe('the admission server, of bodies', function () {
   it('cuts off who connects and says nothing', async () => {
     const socket = connectPlain(server.port, '127.0.0.1');
     await once(socket, 'connect');
-    const before = performance.now();
+    // Node itself waits for two minutes, which is longer than this test may take.
     await once(socket.resume(), 'close');
-    expect(performance.now() - before, 'ms').to.be.below(20_000);
   }).timeout(40_000);
 
   it('gives the bytes of a sender back that has gone', async () => {

@@ -1,18 +1,24 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
-import { apiVersion } from '../../core/api/names.ts';
-import type { MultiNicNetwork } from '../../core/api/types.ts';
+import type { Cidr, HostInterface } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import type { KubeObject } from '../../kube/api/types.ts';
 import { PoolFullError } from '../../kube/pools/poolFull.ts';
-import type { KnownNetwork } from '../../kube/view/clusterView.ts';
+import { ClusterView } from '../../kube/view/clusterView.ts';
+import { ObjectCache } from '../../kube/watch/objectCache.ts';
+import { network } from '../../test/core/networks.ts';
+import { silent } from '../../test/kube/support.ts';
 import { Exhaustion } from './exhaustion.ts';
 
 describe('a network without addresses', () => {
-  const object = { apiVersion, kind: 'MultiNicNetwork', metadata: { name: 'net' } } as MultiNicNetwork;
-  const view = {
-    network: (name: string) => (name === 'net' ? ({ object } as KnownNetwork) : undefined),
-    networkNames: () => ['net', 'roomy'],
+  const object = network('net');
+  const copy = <T extends KubeObject>(objects: readonly T[]): ObjectCache<T> => {
+    const cache = new ObjectCache<T>({ logger: silent });
+    cache.replace(objects);
+    return cache;
   };
+  const networks = copy([object, network('roomy')]);
+  const view = new ClusterView({ networks, cidrs: copy<Cidr>([]), hosts: copy<HostInterface>([]) }, silent);
 
   it('is counted with every refusal, and recorded as an event now and then', async () => {
     const registry = new Registry();
@@ -24,8 +30,8 @@ describe('a network without addresses', () => {
       events: { record: (...event) => void events.push(event) },
       now: () => now,
     });
-    const refuse = (network: string) => {
-      exhaustion.refused(new PoolFullError(network, `network ${network}: no address is left`));
+    const refuse = (name: string) => {
+      exhaustion.refused(new PoolFullError(name, `network ${name}: no address is left`));
     };
     exhaustion.refused(new MultiNicError('MNN_NODE_LACKS', 'another reason'));
     for (now of [0, 9_999, 10_000]) refuse('net');

@@ -9,7 +9,7 @@ const eventEveryMs = 10_000;
 
 export interface ExhaustionOptions {
   registry: Registry;
-  view: Pick<ClusterView, 'network' | 'networkNames'>;
+  view: ClusterView;
   events: Pick<EventRecorder, 'record'>;
   /** A monotonic clock in milliseconds. */
   now?: () => number;

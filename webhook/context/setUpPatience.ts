@@ -17,10 +17,10 @@ const mostWaiting = 32;
  * in the same `kubectl apply` as its network, and the scheduler would warn of it. A pod whose time is up goes on and waits for a node.
  */
 export class SetUpPatience {
-  readonly #view: Pick<ClusterView, 'network'>;
+  readonly #view: ClusterView;
   #waiting = 0;
 
-  constructor(view: Pick<ClusterView, 'network'>) {
+  constructor(view: ClusterView) {
     this.#view = view;
   }
 
