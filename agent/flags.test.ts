@@ -19,7 +19,7 @@ describe("the agent's command line", () => {
         parseFlags(args, node);
     expect(() => parseFlags([], {})).to.throw('--node-name (or $NODE_NAME) is needed');
     expect(parse('--node-ip=1.2.3')).to.throw('--node-ip must be an address, not "1.2.3"');
-    expect(parse('--health-port=x')).to.throw('--health-port must be a port, not x');
+    expect(parse('--health-port=x')).to.throw('--health-port must be a whole number from 0 to 65535, not "x"');
     expect(parse('--netlink=foo')).to.throw('--netlink must be auto, koffi, ip, not foo');
     expect(parse('--probe-interval=-1')).to.throw('--probe-interval must be seconds');
     expect(parse('--include=name:[')).to.throw('"name:[" is not a rule');

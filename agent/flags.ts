@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { defaultSocketPath, socketVariable } from '../core/cni/wire.ts';
+import { wholeNumber } from '../kube/process/commandLine.ts';
 import type { PrimaryOptions } from './discovery/hostNics.ts';
 import { type NicRules, readNicRule } from './discovery/nicRules.ts';
 import { type NetlinkChoice, netlinkChoices } from './netlink/open.ts';
@@ -96,10 +97,6 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv = pro
   });
   if (values.help) return undefined;
   if (values['node-name'] === '') throw new Error('--node-name (or $NODE_NAME) is needed');
-  const healthPort = Number(values['health-port']);
-  if (!Number.isInteger(healthPort) || healthPort < 0 || healthPort > 65_535) {
-    throw new Error(`--health-port must be a port, not ${values['health-port']}`);
-  }
   const netlink = netlinkChoices.find(choice => choice === values.netlink);
   if (netlink === undefined) throw new Error(`--netlink must be ${netlinkChoices.join(', ')}, not ${values.netlink}`);
   return {
@@ -114,7 +111,7 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv = pro
     kubeletDir: values['kubelet-dir'],
     sysfs: values.sysfs,
     executable: values.executable,
-    healthPort,
+    healthPort: wholeNumber('--health-port', values['health-port'], 0, 65_535),
     rules: { include: values.include.map(readNicRule), exclude: values.exclude.map(readNicRule) },
     primary: { withPrimary: values['with-primary'], nodeIp: readNodeIp(values['node-ip']) },
     netlink,

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { defaultPolicy, type RotationPolicy } from '../certs/plan.ts';
 import type { KeyPairPaths } from '../certs/reload.ts';
 import { certificates, systemNamespace } from '../core/api/names.ts';
+import { wholeNumber } from '../kube/process/commandLine.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { defaultLimits, type WebhookLimits } from './server/limits.ts';
 
@@ -160,10 +161,4 @@ function clientsOf(authorityFile: string | undefined, names: string[] | undefine
   if (authorityFile !== undefined) return { authorityFile, names: names && new Set(names) };
   if (!names) return undefined;
   throw new TypeError('--client-name needs --client-ca-file: without an authority, a name proves nothing');
-}
-
-function wholeNumber(flag: string, text: string, least: number, most: number): number {
-  const number = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (number >= least && number <= most) return number;
-  throw new RangeError(`${flag} must be a whole number from ${least} to ${most}, not "${text}"`);
 }

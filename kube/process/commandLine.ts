@@ -48,3 +48,10 @@ function readFlags<Flags>({ name, help, see, parseFlags }: Program<Flags>): Flag
     return undefined;
   }
 }
+
+/** The value of a flag. @throws RangeError that names the flag */
+export function wholeNumber(flag: string, text: string, least: number, most: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (number >= least && number <= most) return number;
+  throw new RangeError(`${flag} must be a whole number from ${least} to ${most}, not "${text}"`);
+}
