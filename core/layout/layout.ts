@@ -1,5 +1,5 @@
 import { bitsOf, type IpAddress } from '../net/address.ts';
-import { cidrOf, contains, covers, type IpCidr, lastOf, sizeOf } from '../net/cidr.ts';
+import { contains, covers, type IpCidr, lastOf, sizeOf } from '../net/cidr.ts';
 
 /**
  * The address layout of one network in one family:
@@ -109,10 +109,5 @@ function disjoint(cidrs: readonly IpCidr[]): IpCidr[] {
 
 /** The block that a host's own range is cut from in the modes without a subnet: the host subnet itself. */
 export function hostSubnetLayout(netAddress: IpCidr, hostBits: number, excludes: readonly IpCidr[]): Layout {
-  return {
-    subnet: cidrOf({ family: netAddress.family, value: netAddress.base }, netAddress.prefix),
-    interfaceBits: 0,
-    hostBits,
-    excludes,
-  };
+  return { subnet: netAddress, interfaceBits: 0, hostBits, excludes };
 }

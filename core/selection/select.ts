@@ -10,7 +10,7 @@ import { usableOf } from './usable.ts';
 
 const strategies: Readonly<Record<AttachStrategy, Strategy>> = { none, costOpt, perfOpt, devClass, topology };
 
-/** Whether there is such a strategy. */
+/** Whether there is a strategy of that name. */
 export function isStrategy(name: string): name is AttachStrategy {
   return Object.hasOwn(strategies, name);
 }

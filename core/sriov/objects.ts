@@ -1,5 +1,6 @@
 import { label } from '../api/names.ts';
 import type { ApiObject, ObjectMeta, OwnerReference, PluginSpec } from '../api/types.ts';
+import { defined } from '../defined.ts';
 import { linkStates, pluginArgs } from '../delegate/pluginArgs.ts';
 import { existingResource, ownResource } from '../network/deviceResource.ts';
 import { givesAddresses, hostDeviceIpam, type Ipam, multiConfigIpam, multiNicIpam } from '../network/ipam.ts';
@@ -155,10 +156,4 @@ function metadataOf(network: string, name: string, owner: OwnerReference): Objec
 
 function numberOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function defined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

@@ -3,10 +3,12 @@ import type { Finding } from '../network/finding.ts';
 import { readDraft } from './draft.ts';
 import { validateIpamKeys } from './validateIpamKeys.ts';
 import { validateExcludes, validateLayout } from './validateLayout.ts';
+import { validateFinalizers, validateName } from './validateMetadata.ts';
 import { validateIpamFlag, validateMode } from './validateMode.ts';
 import { validateOtherIpam } from './validateOtherIpam.ts';
 import { validatePlugin } from './validatePlugin.ts';
-import { validateFinalizers, validateName, validatePolicy, validateRoutes } from './validatePolicy.ts';
+import { validatePolicy } from './validatePolicy.ts';
+import { validateRoutes } from './validateRoutes.ts';
 import { validateMasterNets, validateSubnet } from './validateSubnets.ts';
 
 /**

@@ -55,6 +55,9 @@ describe('changing a network', () => {
     expect(change({ ipam: { excludeCIDRs: ['10.200.0.64/28'] } })).to.deep.equal([
       'MNN_IN_USE spec.ipam: excludeCIDRs: 10.200.0.64/28 covers addresses of 2 pods (ns/pod-a and 1 more)',
     ]);
+    expect(change({ ipam: { excludeCIDRs: ['10.200.0.64/28'] } }, held.slice(0, 1))).to.deep.equal([
+      'MNN_IN_USE spec.ipam: excludeCIDRs: 10.200.0.64/28 covers addresses of 1 pod (ns/pod-a)',
+    ]);
   });
 });
 

@@ -4,7 +4,8 @@ import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
 import { error, type Finding } from '../network/finding.ts';
 import { cidrsOf, type Draft, readDraft } from './draft.ts';
-import { holder, type LostRoutes, lostRoutes, warnOfLostRoutes } from './validateLostRoutes.ts';
+import { podCount, somePods } from './holders.ts';
+import { type LostRoutes, lostRoutes, warnOfLostRoutes } from './validateLostRoutes.ts';
 
 /** A part of the layout that differs: addresses would move. */
 export interface LayoutChange {
@@ -54,7 +55,7 @@ export function validateChange(
   allocations: readonly Allocation[],
 ): Finding[] {
   const held = allocations.filter(({ state }) => state !== 'Released');
-  const pods = new Set(held.map(holder)).size;
+  const pods = podCount(held);
   if (pods === 0) return [];
   const use = `while ${pods} ${pods === 1 ? 'pod holds' : 'pods hold'} addresses of the network`;
   const findings = change.layout.map(({ path, detail }) => error('MNN_IN_USE', path, `${detail} ${use}`));
@@ -80,11 +81,10 @@ function checkExcludes({ excludes }: Draft, held: readonly Allocation[]): Findin
   return excludes.flatMap(({ path, text, cidr }) => {
     if (!cidr) return [];
     const covered = held.filter(({ nics }) => addressesIn(nics).some(address => contains(cidr, address)));
-    const [first] = covered;
-    if (!first) return [];
-    const pods = new Set(covered.map(holder)).size;
-    const who = `${first.namespace}/${first.name}${pods > 1 ? ` and ${pods - 1} more` : ''}`;
-    return [error('MNN_IN_USE', path, `excludeCIDRs: ${text} covers addresses of ${pods} pods (${who})`)];
+    if (covered.length === 0) return [];
+    const pods = podCount(covered);
+    const whose = `${pods} ${pods === 1 ? 'pod' : 'pods'} (${somePods(covered)})`;
+    return [error('MNN_IN_USE', path, `excludeCIDRs: ${text} covers addresses of ${whose}`)];
   });
 }
 

@@ -2,6 +2,7 @@ import type { Allocation } from '../api/types.ts';
 import { covers, tryParseCidr } from '../net/cidr.ts';
 import { type Finding, warning } from '../network/finding.ts';
 import { cidrsOf, type Draft } from './draft.ts';
+import { podCount, somePods } from './holders.ts';
 
 /** All of them, or those over NICs that masterNets does not name any more. */
 export type LostRoutes = 'all' | 'masterNets';
@@ -40,13 +41,6 @@ export function warnOfLostRoutes(now: Draft, lost: LostRoutes, held: readonly Al
 }
 
 function podsOf(held: readonly Allocation[], what: string): string {
-  const pods = new Set(held.map(holder)).size;
-  const [first] = held;
-  const who = `${first?.namespace}/${first?.name}${pods > 1 ? ` and ${pods - 1} more` : ''}`;
-  return `${pods} ${pods === 1 ? 'pod has' : 'pods have'} ${what} (${who})`;
-}
-
-/** Who holds an allocation, for counting. */
-export function holder({ podUID, reservation, namespace, name }: Allocation): string {
-  return podUID || (reservation ?? `${namespace}/${name}`);
+  const pods = podCount(held);
+  return `${pods} ${pods === 1 ? 'pod has' : 'pods have'} ${what} (${somePods(held)})`;
 }

@@ -8,7 +8,7 @@ import { flag, listOf, mapOf, objectOf, text, upTo } from '../../core/shape.ts';
 import { readDraft } from '../../core/validation/draft.ts';
 import { validateSpecification } from '../../core/validation/validate.ts';
 import { type ClusterFacts, validateInCluster } from '../../core/validation/validateInCluster.ts';
-import { validateFinalizers } from '../../core/validation/validatePolicy.ts';
+import { validateFinalizers } from '../../core/validation/validateMetadata.ts';
 import { multiNicNetworks } from '../../kube/api/resources.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import type { CallBudget } from '../review/call.ts';
