@@ -14,7 +14,10 @@ export interface PodSourceOptions {
   readonly observer?: InformerOptions<Pod>['observer'];
 }
 
-/** The pods of one node: a copy, watched through the API server's index of spec.nodeName, and single reads past it. */
+/**
+ * The pods of one node that have not finished: a copy, watched through the API server's index of spec.nodeName, and single reads past it. A namespace may
+ * keep thousands that have, whose annotations would fill the agent's memory: to the copy they are gone.
+ */
 export class PodSource {
   readonly informer: Informer<Pod, 'uid'>;
   readonly #client: KubeClient;
@@ -27,7 +30,7 @@ export class PodSource {
       client,
       resource: pods,
       logger,
-      fieldSelector: `spec.nodeName=${node}`,
+      fieldSelector: `spec.nodeName=${node},status.phase!=Succeeded,status.phase!=Failed`,
       listFromCache: true,
       // Pods that it has made unknown run on, and others may get their addresses before their records are back (decision 35).
       expectsRestoration: true,
@@ -80,11 +83,7 @@ export class PodSource {
 
 /** Whether a pod is being deleted or has finished. */
 export function isEnding({ metadata, status }: Pod): boolean {
-  return metadata.deletionTimestamp !== undefined || hasFinished(status);
-}
-
-function hasFinished(status: Pod['status']): boolean {
-  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+  return metadata.deletionTimestamp !== undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 const keptLabels: readonly string[] = [label.injected, label.injection];
@@ -97,15 +96,11 @@ const keptAnnotations: readonly string[] = [
   mirrorAnnotation,
 ];
 
-/**
- * What the agent needs of a pod: about 1 KB of 10. Finished pods have no annotations: nothing is attached to them any more, and a namespace may keep
- * thousands, whose annotations could fill the agent's memory.
- */
+/** What the agent needs of a pod: about 1 KB of 10. */
 export function trimPod(pod: Pod): Pod {
   const { spec, status } = pod;
   const { metadata, ...type } = headOf(pod, 'deletionTimestamp');
-  const { labels } = pod.metadata;
-  const annotations = hasFinished(status) ? {} : pod.metadata.annotations;
+  const { labels, annotations } = pod.metadata;
   return {
     ...type,
     metadata: { ...metadata, labels: only(keptLabels, labels), annotations: only(keptAnnotations, annotations) },

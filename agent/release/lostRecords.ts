@@ -117,30 +117,47 @@ export class LostRecords implements Runnable {
   }
 
   async #look(entry: CheckpointEntry, known: KnownNetwork, last: Look | undefined): Promise<Outcome> {
-    const { pods, store, view, checkpoint, detached, logger } = this.#options;
+    const { pods, store, logger } = this.#options;
     const pod = pods.byUid(entry.pod.uid);
     // Its addresses may have been released already.
     if (pod && isEnding(pod)) return 'recorded';
-    const { pool = '', network, ifname } = entry;
+    const { pool = '', ifname } = entry;
     const claimant = pod ? claimantOf(pod, ifname) : attachmentOf(entry);
-    const about = { pool, network, ifname, pod: entry.pod };
     try {
-      if (await store.find(pool, holderOf(claimant), { interfaceName: ifname, timeoutMs })) return 'recorded';
-      if (checkpoint.get(entry.containerId, ifname) !== entry || !this.#isThere(entry)) return 'recorded';
-      const node = view.nodeState(known, this.#options.node);
-      await grantAgain(store, known, { node, claimant, nics: nicsOf(entry, pod) }, { timeoutMs });
-      logger.warn(about, 'no pool had the addresses of an attachment that is there: recorded again');
+      const isThere = await store.find(pool, holderOf(claimant), { interfaceName: ifname, timeoutMs });
+      if (!isThere) await this.#putBack(entry, known, pod, claimant);
+      return 'recorded';
     } catch (error) {
       const outcome = (isMultiNicError(error) ? outcomes[error.code] : undefined) ?? 'failed';
       // Until somebody has ended one of two pods it stays so.
       const level = outcome === last?.outcome ? 'debug' : 'warn';
-      logger[level]({ ...about, err: error }, 'an attachment that is there has no record');
+      logger[level]({ ...aboutOf(entry), err: error }, 'an attachment that is there has no record');
       return outcome;
     }
-    // Whoever detached it meanwhile found nothing to release.
-    if (checkpoint.get(entry.containerId, ifname) !== entry) detached(entry);
-    return 'recorded';
   }
+
+  async #putBack(entry: CheckpointEntry, known: KnownNetwork, pod: Pod | undefined, claimant: Claimant): Promise<void> {
+    const { store, view, node, checkpoint, detached, logger } = this.#options;
+    if (!pod && (await this.#isEnding(entry))) return;
+    const isCurrent = (): boolean => checkpoint.get(entry.containerId, entry.ifname) === entry;
+    if (!isCurrent() || !this.#isThere(entry)) return;
+    const state = view.nodeState(known, node);
+    await grantAgain(store, known, { node: state, claimant, nics: nicsOf(entry, pod) }, { timeoutMs });
+    logger.warn(aboutOf(entry), 'no pool had the addresses of an attachment that is there: recorded again');
+    // Whoever detached it meanwhile found nothing to release.
+    if (!isCurrent()) detached(entry);
+  }
+
+  /** Of a pod that our copy does not have: one that has finished is not in it. */
+  async #isEnding({ pod: { uid, namespace, name } }: CheckpointEntry): Promise<boolean> {
+    const pod = await this.#options.pods.live({ namespace, name }, { timeoutMs });
+    return pod?.metadata.uid === uid && isEnding(pod);
+  }
+}
+
+/** For the log. */
+function aboutOf({ pool, network, ifname, pod }: CheckpointEntry): object {
+  return { pool, network, ifname, pod };
 }
 
 /** Undefined also where its specification cannot be read: its status says so. */

@@ -211,6 +211,16 @@ describe('agent: records that a page has lost, against a real API server', funct
     }
   });
 
+  it('are not put back for a pod that has finished: its addresses may have been released', async () => {
+    await attach('finished', '11.9.0.11/22');
+    const ref = { namespace: 'default', name: 'finished' };
+    await client.patch(pods, ref, 'merge', { status: { phase: 'Failed' } }, { subresource: 'status' });
+    await attach('running', '11.9.0.12/22');
+    await using agent = await startAgent();
+    await agent.sweep();
+    expect(await recorded()).to.deep.equal(['running 11.9.0.12/22']);
+  });
+
   it('are not asked for all the time while the API server fails', async () => {
     await attach('patient', '11.9.0.9/22');
     await using agent = await startAgent();

@@ -43,20 +43,23 @@ export function parsePath(url: string): ApiPath {
   return { collection, plural, namespace, name, subresource, query, selectors, key: `${prefix}${name ?? ''}`, prefix };
 }
 
-/** Whether the selectors select the object: of each kind one equality, or a label that must not be there, as all of ours are. */
+/** Whether the selectors select the object: equalities, inequalities of fields, and a label that must not be there, as all of ours are. */
 export function selects({ namespace, labelSelector, fieldSelector }: Selectors, object: KubeObject): boolean {
   const { metadata } = object;
   if (namespace !== undefined && metadata.namespace !== namespace) return false;
-  const has = (selector: string | undefined, valueOf: (name: string) => string | undefined): boolean => {
-    if (selector?.startsWith('!')) return valueOf(selector.slice(1)) === undefined;
-    const [name = '', wanted = ''] = (selector ?? '').split('=', 2);
-    return selector === undefined || valueOf(name) === wanted;
-  };
+  const has = (selector: string | undefined, valueOf: (name: string) => string | undefined): boolean =>
+    selector === undefined ||
+    selector.split(',').every(term => {
+      if (term.startsWith('!')) return valueOf(term.slice(1)) === undefined;
+      const [, name = '', sign, value = ''] = /^([^=!]*)(!?=)(.*)$/.exec(term) ?? [];
+      return (valueOf(name) === value) === (sign === '=');
+    });
   return has(labelSelector, name => metadata.labels?.[name]) && has(fieldSelector, name => fieldOf(object, name));
 }
 
-function fieldOf({ metadata, spec }: KubeObject, name: string): string {
+function fieldOf({ metadata, spec, status }: KubeObject, name: string): string {
   if (name === 'metadata.name') return metadata.name;
   if (name === 'spec.nodeName') return (spec as { nodeName?: string } | undefined)?.nodeName ?? '';
+  if (name === 'status.phase') return (status as { phase?: string } | undefined)?.phase ?? '';
   throw new Error(`The stub has no field selector ${name}`);
 }
