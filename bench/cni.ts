@@ -80,6 +80,7 @@ async function attachmentOf(
 ): Promise<Attachment> {
   const read = readNetwork(await site.client.get(multiNicNetworks, { name: network }));
   return {
+    since: new Date().toISOString(),
     containerId: `raw${sandbox.containerId}`,
     ifname: 'net1',
     callIfname: 'net1',

@@ -8,6 +8,7 @@ const { signal } = new AbortController();
 
 function attachment(netns: string, plugin: Attachment['plugin'] = { type: 'macvlan', mode: 'bridge' }): Attachment {
   return {
+    since: '2026-01-01T00:00:00.000Z',
     ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns, network: 'n' },
     ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' } },
     ...{

@@ -17,7 +17,7 @@ import { type Plan, planOf } from './plan.ts';
 import { withRails } from './rails.ts';
 import { resultOf } from './result.ts';
 import { refuseReturningNics } from './returningNics.ts';
-import { refuseHeldAddresses, refuseTakenAddresses } from './takenAddresses.ts';
+import { refuseHeldAddresses, refuseOutdated, refuseTakenAddresses } from './takenAddresses.ts';
 
 /** Makes attachments and takes them away. Calls for one sandbox must not overlap; the CNI server sees to that. */
 export class Attacher {
@@ -79,7 +79,7 @@ export class Attacher {
       const linked = await this.#withLinks(ready);
       const plan = planOf(linked, checkpoint.others(linked), await routesBefore(netlink, linked));
       await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
-      const links = await this.#make(ready, plan, signal);
+      const links = await this.#make(ready, plan, entry.current, signal);
       await entry.put(doneOf(entry.current, links), 'add.done');
       this.#finished.add(entry.current);
       return resultOf(ready, entry.current, links, answers);
@@ -165,13 +165,22 @@ export class Attacher {
     return moves ? this.#options.netlink.one(null, { op: 'link.get', dev: moves.name, ignore: ['ENODEV'] }) : null;
   }
 
-  async #make({ netns, nics }: Attachment, plan: Plan, signal: AbortSignal): Promise<LinkInfo[]> {
-    const { netlink, onStep } = this.#options;
+  async #make(
+    { netns, nics }: Attachment,
+    plan: Plan,
+    entry: CheckpointEntry,
+    signal: AbortSignal,
+  ): Promise<LinkInfo[]> {
+    const { netlink, checkpoint, onStep } = this.#options;
     if (plan.links.length > 0) await netlink.run(null, plan.links, { signal });
     onStep('add.links');
     const found = last(await netlink.run(netns, [...plan.pod, { op: 'link.list' }], { signal }));
     onStep('add.pod');
-    if (plan.host.length > 0) await netlink.run(null, plan.host, { signal });
+    if (plan.host.length > 0) {
+      // Batches of one namespace are done in the order in which they come, so a later sandbox that is not there yet has its routes after these.
+      refuseOutdated(entry, checkpoint.ofPod(entry.pod.uid));
+      await netlink.run(null, plan.host, { signal });
+    }
     onStep('add.host');
     const names = new Set(nics.map(({ name }) => name));
     return found.filter(({ name }) => names.has(name));

@@ -9,6 +9,8 @@ import type { Plugin } from '../delegate/plugin.ts';
 
 /** One attachment to be made: everything is decided. */
 export interface Attachment {
+  /** When the call for it came, RFC 3339. */
+  readonly since: string;
   readonly containerId: string;
   /** Interface name of the attachment, for example net1. */
   readonly ifname: string;

@@ -15,7 +15,8 @@ import type { Plan } from './plan.ts';
 
 /** The checkpoint entry of an attachment before any part of it exists: it names only links that a cleanup has to look for. */
 export function intentOf(attachment: Attachment, netnsId: string): CheckpointEntry {
-  const { containerId, ifname, callIfname, configName, netns, network, plugin, pod, pool, call, nics } = attachment;
+  const { containerId, ifname, callIfname, configName, netns, network, plugin, pod, pool, call, nics, since } =
+    attachment;
   const use = useOf(plugin);
   return {
     version: checkpointVersion,
@@ -33,7 +34,7 @@ export function intentOf(attachment: Attachment, netnsId: string): CheckpointEnt
     ...(pool === undefined ? {} : { pool }),
     ...(nics.some(({ delegate }) => delegate) && { call }),
     links: [],
-    since: new Date().toISOString(),
+    since,
   };
 }
 

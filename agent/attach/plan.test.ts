@@ -111,6 +111,7 @@ describe('podRoutes', () => {
 describe('planOf', () => {
   const attachment = (plugin: Attachment['plugin']): Attachment => ({
     ...{ containerId: 'c', ifname: 'net1', callIfname: 'net1', configName: 'n', netns: '/run/netns/x', network: 'n' },
+    since: '2026-01-01T00:00:00.000Z',
     ...{ plugin, pod: { uid: 'u', namespace: 't', name: 'p' }, nics, masterNets: [], routes: [], dns: {} },
     ...{ call: { args: '', path: '' }, defaultRoute: [], defaultFamilies: [] },
   });

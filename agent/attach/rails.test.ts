@@ -14,6 +14,7 @@ function nic(rail: number, ...addresses: string[]): AttachmentNic {
 
 function attachment(over: Partial<Attachment> = {}): Attachment {
   return {
+    since: '2026-01-01T00:00:00.000Z',
     containerId: 'c',
     ifname: 'net1',
     callIfname: 'net1',

@@ -54,3 +54,18 @@ export function refuseHeldAddresses({ network, pod, nics }: Attachment, entries:
     throw cniError(cniCodes.noAttachment, 'MNN_ADDRESS_TAKEN', detail);
   }
 }
+
+/**
+ * Refuses to take the host's routes from a later sandbox of the pod: a runtime that was restarted, or that gave up an ADD, makes one while that ADD still
+ * goes on here. With the DEL of this sandbox, the pod's addresses would lead nowhere.
+ * @param entries of the pod
+ * @throws CniError code 11
+ */
+export function refuseOutdated(own: CheckpointEntry, entries: readonly CheckpointEntry[]): void {
+  const { network, ifname, containerId } = own;
+  const isLater = (other: CheckpointEntry): boolean =>
+    other.containerId !== containerId && other.ifname === ifname && Date.parse(other.since) > Date.parse(own.since);
+  if (!entries.some(isLater)) return;
+  const detail = `network ${network}: the call took so long that its pod has another sandbox`;
+  throw cniError(cniCodes.tryAgainLater, 'MNN_CNI_DEADLINE', detail);
+}

@@ -35,7 +35,7 @@ export interface CheckpointEntry {
   /** CNI_ARGS and CNI_PATH of the ADD, with which the plugins that it called are called again. Absent if there were none. */
   call?: { args: string; path: string };
   links: CheckpointLink[];
-  /** RFC 3339. */
+  /** When the call for it came, RFC 3339: of two sandboxes of a pod the later one counts. */
   since: string;
 }
 

@@ -31,6 +31,7 @@ export class CniCalls {
   readonly #observer: CallObserver | undefined;
   readonly #addLimitMs: number;
   readonly #serial = new KeyedSerial();
+  #lastArrival = 0;
 
   constructor(context: CniContext, observer?: CallObserver, { addLimitMs = defaultAddLimitMs } = {}) {
     this.#context = context;
@@ -92,8 +93,15 @@ export class CniCalls {
     const limitMs = this.#addLimitMs;
     const end = performance.now() + limitMs;
     using limit = deadline(undefined, limitMs, 'CNI ADD');
-    const budget: Budget = { signal: limit.signal, remainingMs: () => Math.max(1, end - performance.now()) };
+    const remainingMs = (): number => Math.max(1, end - performance.now());
+    const budget: Budget = { since: this.#arrival(), signal: limit.signal, remainingMs };
     return await this.exclusively(call.containerId, () => add(this.#context, call, config, budget));
+  }
+
+  /** The time, but never the same nor an earlier one: clocks are set back. */
+  #arrival(): string {
+    this.#lastArrival = Math.max(Date.now(), this.#lastArrival + 1);
+    return new Date(this.#lastArrival).toISOString();
   }
 }
 

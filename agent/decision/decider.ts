@@ -57,6 +57,7 @@ export class Decider {
     const nics = attachmentNics(network, plugin, wanted, { nics: granted.nics, masters, devices, host });
     const isDecided = plugin.type === 'ptp' || nics.some(({ addresses }) => addresses.length > 0);
     return {
+      since: budget.since,
       containerId,
       ifname,
       callIfname,

@@ -29,6 +29,8 @@ export interface Wanted {
 
 /** The time within which a decision must be made. */
 export interface Budget {
+  /** When the call came, RFC 3339. */
+  readonly since: string;
   readonly signal: AbortSignal;
   readonly remainingMs: () => number;
 }

@@ -4,10 +4,12 @@ import { expect } from 'chai';
 import { hostEndPrefix } from '../../agent/base/ownership.ts';
 import { eventually } from '../eventually.ts';
 import { suiteNeedsKinds } from '../netlink/support.ts';
+import { spec } from './delegateSpec.ts';
 import { isInside, testTimeoutMs } from './inside.ts';
 import { kernelKindOf, nameOf, networkCases, networkSpec } from './networks.ts';
 import { Program } from './programs.ts';
 import { errorOf, linkNames, multusConfig, type PrintedResult, resultOf, Sandbox } from './sandbox.ts';
+import { ScriptedPlugin } from './scriptedPlugin.ts';
 import { Site } from './site.ts';
 
 /** Of the moments of an ADD and the numbers of NICs a few are enough where a program's start takes seconds. */
@@ -197,6 +199,29 @@ describe('agent: attachments on two hosts', function () {
     await earlier.del(config);
     expect(await later.check(config, result)).to.include({ exitCode: 0, stdout: '' });
     for (const sandbox of [later, other]) await sandbox.del(config);
+  });
+
+  it('ptp: an ADD that takes so long that the pod has another sandbox by then leaves that its addresses', async () => {
+    const [host] = site.hosts;
+    const result = { cniVersion: '1.0.0', ips: [{ address: '198.51.100.7/24' }] };
+    const plugin = new ScriptedPlugin(host!.ownPlugins, 'numbering', result);
+    await site.addNetwork('numbered', spec({ type: 'numbering' }, { type: 'ptp' }));
+    const config = await multusConfig(site, 'numbered', { cniArgs: { nics: 1 } });
+    using earlier = await Sandbox.make(site, host!, 'slow');
+    plugin.delay('ADD', result);
+    const late = earlier.call('ADD', config);
+    await eventually('the first ADD is under way', () => plugin.calls.length === 1);
+    plugin.answer(result);
+    using later = new Sandbox(host!, earlier.pod);
+    const made = await later.add(config);
+    const { code, msg } = errorOf(await late);
+    expect([code, msg]).to.deep.equal([11, 'network numbered: the call took so long that its pod has another sandbox']);
+    expect(earlier.links()).to.deep.equal([]);
+    for (const call of ['CHECK', 'DEL', 'CHECK']) {
+      if (call === 'DEL') await earlier.del(config);
+      else expect(await later.check(config, made)).to.include({ exitCode: 0, stdout: '' });
+    }
+    await later.del(config);
   });
 
   it('ptp: a link carries what its NIC carries, where the network says nothing else', async () => {

@@ -104,7 +104,11 @@ export class NodeAgent {
   async #add(pod: Pod, containerId: string): Promise<CheckpointEntry[]> {
     const { signal } = this.#dying;
     const until = performance.now() + callMs;
-    const budget = { signal, remainingMs: () => Math.max(1, until - performance.now()) };
+    const budget = {
+      since: new Date().toISOString(),
+      signal,
+      remainingMs: () => Math.max(1, until - performance.now()),
+    };
     const elements = parseNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
     const ifnames = interfaceNames(elements);
     const made: CheckpointEntry[] = [];
