@@ -41,6 +41,14 @@ export class AgentPool {
     return this.#current;
   }
 
+  /** Ends every connection that waits for a call. */
+  dropIdle(): void {
+    const idle = [...this.#all].flatMap(({ freeSockets }) =>
+      Object.values(freeSockets).flatMap(sockets => sockets ?? []),
+    );
+    for (const socket of idle) socket.destroy();
+  }
+
   /** Ends every connection at once. */
   destroy(): void {
     for (const agent of this.#all) agent.destroy();

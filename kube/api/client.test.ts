@@ -67,6 +67,22 @@ describe('KubeClient, against a server that misbehaves', () => {
     expect(requests).to.have.length(3);
   });
 
+  it('leaves its other connections, too, when one that was silent for a whole call proves that its other end is gone', async () => {
+    const gone = new Set<object>();
+    const open = new Set<object>();
+    answer = (request, response) => {
+      open.add(request.socket);
+      // As one machine of several control plane nodes that has lost its power.
+      if (!gone.has(request.socket)) setTimeout(() => answerJson(response, 200, object), 20);
+    };
+    await Promise.all(Array.from({ length: 4 }, () => client.get(leases, ref)));
+    for (const socket of open) gone.add(socket);
+    expect(gone).to.have.property('size', 4);
+    const error = await client.update(leases, object, { timeoutMs: 200 }).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(TransportError).with.property('code', 'timeout');
+    expect((await client.update(leases, object, { timeoutMs: 1000 })).metadata.name).to.equal('a');
+  });
+
   it('reads its credentials again when they are refused', async () => {
     answer = (request, response) => {
       if (request.headers.authorization === 'second') answerJson(response, 200, object);

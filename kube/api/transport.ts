@@ -42,6 +42,8 @@ export class Transport {
   readonly #credentials: CredentialCache;
   readonly #agents: AgentPool;
   readonly #underWay = new Set<Part>();
+  /** When an answer last began to come, by the monotonic clock. */
+  #heardAt = -Infinity;
   #isClosed = false;
 
   /**
@@ -87,9 +89,11 @@ export class Transport {
       signal,
     });
     this.#follow(sent);
+    const sentAt = performance.now();
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     sent.on('error', reject);
     sent.once('response', answer => {
+      this.#heardAt = performance.now();
       this.#follow(answer);
       resolve(answer);
     });
@@ -97,13 +101,24 @@ export class Transport {
       limitConnecting(sent, socket);
     });
     sent.end(body);
-    return abortable(promise, signal);
+    try {
+      return await abortable(promise, signal);
+    } catch (error) {
+      // Nothing was heard at all meanwhile: mostly the idle ones lead to the same end, a machine without power or a load balancer that has forgotten them, and
+      // each would cost another call its whole time.
+      if (isTimeout(error) && this.#heardAt < sentAt) this.#agents.dropIdle();
+      throw error;
+    }
   }
 
   #follow(part: Part): void {
     this.#underWay.add(part);
     part.once('close', () => this.#underWay.delete(part));
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof TransportError && error.code === 'timeout';
 }
 
 function closed(): TransportError {
