@@ -61,6 +61,14 @@ describe('which networks a pod gets', () => {
     const { selected } = selectNetworks(pod({ [annotation.networks]: networks }), {}, directory);
     expect(selected.map(({ ifname }) => ifname)).to.deep.equal(names);
   });
+  it('names that only look like numbered ones of another network', () => {
+    for (const names of [
+      'net-a@ib, net-b@ib-1',
+      'sriov-nad@ib, net-b@ib-0',
+      'net-a@pod37a8eec1ce1, net-b@pod37a8eec1c-0',
+    ])
+      expect(select(pod({ [annotation.networks]: names }))).to.have.length(2);
+  });
   for (const [what, p, code] of [
     ['an unknown name in our annotation', pod({ [annotation.ourNetworks]: 'nope' }), /MNN_NETWORK_UNKNOWN.*nope/],
     ['a network of other namespaces', pod({ [annotation.networks]: 'team-net' }), /MNN_NETWORK_NOT_ALLOWED/],
@@ -68,6 +76,21 @@ describe('which networks a pod gets', () => {
       'a network in a namespace that has no definition of it',
       pod({ [annotation.networks]: 'net-a, default/team-net' }, { namespace: 'team' }),
       /MNN_NETWORK_NOT_ALLOWED: network team-net does not apply to namespace default/,
+    ],
+    [
+      'the name of another network’s first interface',
+      pod({ [annotation.networks]: 'net-a, net-b@net1-0' }),
+      /MNN_INTERFACE_NAME: interface net1-0 is the first one of network net-a/,
+    ],
+    [
+      'the same, where that network comes later and the name is a foreign one’s',
+      pod({ [annotation.networks]: 'sriov-nad@ib-0, net-b@ib' }),
+      /MNN_INTERFACE_NAME: interface ib-0 is the first one of network net-b/,
+    ],
+    [
+      'the same, where the name is as long as that of one NIC',
+      pod({ [annotation.networks]: 'net-a@abcdefghijkl, sriov-nad@abcdefghijkl-0' }),
+      /MNN_INTERFACE_NAME: interface abcdefghijkl-0 is the first one of network net-a/,
     ],
     ['an interface name twice', pod({ [annotation.networks]: 'net-a@x,net-b@x' }), /MNN_INTERFACE_NAME/],
     [

@@ -3,6 +3,7 @@ import type { NetworkSelection } from '../annotation/networks.ts';
 import { checkCount, interfaceNames, macOf, parseNetworks } from '../annotation/networks.ts';
 import { annotation } from '../api/names.ts';
 import { MultiNicError } from '../errors.ts';
+import { linkName } from '../net/interfaceName.ts';
 import type { PodFacts } from './skip.ts';
 
 /** Where a pod's networks were named; in order of precedence. */
@@ -117,7 +118,15 @@ const primaryInterfaces: ReadonlySet<string> = new Set(['eth0', 'lo']);
 
 function checkInterfaceNames(selected: readonly SelectedNetwork[]): void {
   const seen = new Set<string>();
-  for (const { ifname } of selected) {
+  // Each of ours has this link, however many NICs the node has.
+  const ours = selected.filter(({ network }) => network !== undefined);
+  const firstLinks = new Map(ours.map(item => [linkName(item.ifname, 0), item]));
+  for (const item of selected) {
+    const { ifname } = item;
+    const owner = firstLinks.get(ifname);
+    if (owner !== undefined && owner !== item) {
+      throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is the first one of network ${owner.network}`);
+    }
     if (primaryInterfaces.has(ifname)) {
       throw new MultiNicError('MNN_INTERFACE_NAME', `interface ${ifname} is the pod's own without any network`);
     }
