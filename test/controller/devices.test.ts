@@ -17,6 +17,8 @@ import { createNamespace, host, network } from './support.ts';
 
 const operatorCrds = join(import.meta.dirname, '../system/operatorCrds.yaml');
 const resourceName = 'k8s.v1.cni.cncf.io/resourceName';
+/** What the operator's schema adds to a SriovNetwork. */
+const byDefault = { logLevel: 'info' };
 
 describe('Devices of other operators, against a real API server', function () {
   this.timeout(120_000);
@@ -75,7 +77,7 @@ describe('Devices of other operators, against a real API server', function () {
     expect(policy.spec).to.deep.include({ resourceName: 'earlyvf', numVfs: 1, deviceType: 'netdevice' });
     expect(policy.spec.nicSelector).to.deep.equal({ rootDevices: ['0000:3b:00.0', '0000:3b:00.1'] });
     const made = await eventually('the network', () => sriovNetworkOf('early-vf'));
-    expect(made.spec).to.deep.equal({ resourceName: 'earlyvf', vlan: 120, trust: 'on' });
+    expect(made.spec).to.deep.equal({ resourceName: 'earlyvf', vlan: 120, trust: 'on', ...byDefault });
     const { uid } = (await site.client.get(multiNicNetworks, { name: 'early-vf' })).metadata;
     for (const { metadata } of [policy, made])
       expect(metadata.ownerReferences?.map(owner => owner.uid)).to.deep.equal([uid]);
@@ -108,7 +110,7 @@ describe('Devices of other operators, against a real API server', function () {
       const now = await sriovNetworkOf('vf');
       return now?.spec.spoofChk === 'off' && now.spec;
     });
-    expect(spec).to.deep.equal({ resourceName: 'vf', spoofChk: 'off', linkState: 'auto' });
+    expect(spec).to.deep.equal({ resourceName: 'vf', spoofChk: 'off', linkState: 'auto', ...byDefault });
     await eventually('no RDMA', async () => (await policyOf('vf'))?.spec.isRdma === undefined);
   });
 
@@ -117,7 +119,7 @@ describe('Devices of other operators, against a real API server', function () {
     await site.client.create(multiNicNetworks, network('linked', plugin('sriov', args)));
     const specIs = (wanted: object) =>
       eventually(`the network to say ${JSON.stringify(wanted)}`, async () =>
-        isDeepStrictEqual((await sriovNetworkOf('linked'))?.spec, wanted),
+        isDeepStrictEqual((await sriovNetworkOf('linked'))?.spec, { ...wanted, ...byDefault }),
       );
     const rates = { minTxRate: 5, maxTxRate: 9 };
     await specIs({ resourceName: 'linked', vlan: 7, vlanQoS: 3, ...rates, trust: 'on', linkState: 'enable' });
