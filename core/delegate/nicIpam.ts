@@ -1,4 +1,5 @@
 import { MultiNicError } from '../errors.ts';
+import { foldedKey } from '../json.ts';
 import { formatInterface } from '../net/interfaceAddress.ts';
 import { givesAddresses, hostDeviceIpam, type Ipam, multiConfigIpam, multiNicIpam } from '../network/ipam.ts';
 import type { Network } from '../network/network.ts';
@@ -61,5 +62,5 @@ function sections(ipam: Ipam): Record<string, Record<string, unknown>> {
 }
 
 function withoutRoutes(section: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(section).filter(([key]) => key !== 'routes'));
+  return Object.fromEntries(Object.entries(section).filter(([key]) => foldedKey(key) !== 'routes'));
 }
