@@ -23,7 +23,7 @@ export function createController({ client, logger, metrics, options = {} }: Cont
   let session: LeaderSession | undefined;
   if (metrics) {
     registerNetworkMetrics(metrics.registry, () => session?.context);
-    registerAuditMetrics(metrics.registry, () => session?.context);
+    registerAuditMetrics(metrics.registry, () => session?.auditor.report);
     registerRotationMetrics(metrics.registry, () => session?.certificates?.report);
   }
   // Its own connections: a lease that waits behind hundreds of reviews' calls is lost just when the API server is slow.

@@ -20,6 +20,7 @@ import { addTriggers } from './triggers.ts';
 /** One term as the leader: everything is created for it, so nothing that an earlier leader believed is carried over. */
 export interface LeaderSession {
   context: LeaderContext;
+  auditor: Auditor;
   /** Undefined where others keep the certificates. */
   certificates: CertificateKeeper | undefined;
   run(signal: AbortSignal): Promise<void>;
@@ -38,7 +39,7 @@ export function createLeaderSession(
     intervalMs: times.auditIntervalMs,
     reservationMs: times.reservationMs,
   });
-  const context = createContext(options, events, auditor);
+  const context = createContext(options, events);
   const optional = createOptionalResources({
     client,
     logger,
@@ -56,17 +57,14 @@ export function createLeaderSession(
   ];
   return {
     context,
+    auditor,
     certificates,
     // Whoever leads next waits for the last of them.
     run: signal => runAll(signal, parts, { logger, stopTogether: true }),
   };
 }
 
-function createContext(
-  { client, logger, metrics }: ControllerOptions,
-  events: LeaderContext['events'],
-  auditor: Auditor,
-): LeaderContext {
+function createContext({ client, logger, metrics }: ControllerOptions, events: LeaderContext['events']): LeaderContext {
   const informers = createInformers(client, logger, metrics?.informers);
   return {
     client,
@@ -77,7 +75,6 @@ function createContext(
     surveys: new NetworkSurveys(() => informers.hosts.list()),
     pools: new PoolStore(client, { logger, untracked: true }),
     addresses: new AddressCounts(informers),
-    auditor,
     unreadable: new UnreadablePools(logger),
   };
 }

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { findingKinds } from '../core/audit/types.ts';
+import type { AuditReport } from './context/auditor.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import { leaderGauges } from './leaderGauges.ts';
 
@@ -38,8 +39,8 @@ export function registerNetworkMetrics(registry: Registry, leading: () => Leader
 }
 
 /** Registers the results of the leader's last audit. */
-export function registerAuditMetrics(registry: Registry, leading: () => LeaderContext | undefined): void {
-  const gauge = leaderGauges(registry, () => leading()?.auditor.report);
+export function registerAuditMetrics(registry: Registry, leading: () => AuditReport | undefined): void {
+  const gauge = leaderGauges(registry, leading);
   gauge({
     name: 'multinic_audit_findings',
     help: 'Disagreements of pods, pools and interfaces in the last audit, by kind; kubectl multinic audit lists them.',

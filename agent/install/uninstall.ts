@@ -25,11 +25,7 @@ interface Tools {
  * Removes what an agent that ends should not leave behind: everything, if the system is uninstalled; only the chained network, if the next agent
  * will not chain it (nobody would keep it in step with the primary network, and runtimes would prefer it to Multus). Otherwise nothing.
  */
-export async function leave(
-  installation: Pick<Installation, 'isGone' | 'chains'>,
-  installed: Installed,
-  tools: Tools,
-): Promise<void> {
+export async function leave(installation: Installation, installed: Installed, tools: Tools): Promise<void> {
   const { chain } = installed;
   if (await installation.isGone()) await uninstall(installed, tools);
   else if (chain !== undefined && !(await installation.chains(chain))) {

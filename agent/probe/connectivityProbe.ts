@@ -34,7 +34,7 @@ export interface NicRound {
 export interface ConnectivityProbeOptions {
   readonly netlink: Netlink;
   readonly view: ClusterView;
-  readonly writer: Pick<HostInterfaceWriter, 'writeConditions'>;
+  readonly writer: HostInterfaceWriter;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly node: string;
   /** From one round to the next; 0: the probe is off. */

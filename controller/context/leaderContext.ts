@@ -4,7 +4,6 @@ import type { PoolStore } from '../../kube/pools/poolStore.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { AddressCounts } from './addressCounts.ts';
-import type { Auditor } from './auditor.ts';
 import type { LeaderInformers } from './informers.ts';
 import type { NetworkSurveys } from './networkSurveys.ts';
 import type { UnreadablePools } from './unreadablePools.ts';
@@ -19,6 +18,5 @@ export interface LeaderContext {
   surveys: NetworkSurveys;
   pools: PoolStore;
   addresses: AddressCounts;
-  auditor: Pick<Auditor, 'report'>;
-  unreadable: Pick<UnreadablePools, 'report'>;
+  unreadable: UnreadablePools;
 }

@@ -31,7 +31,6 @@ export class Leader {
       surveys: new NetworkSurveys(() => hosts.list()),
       pools: new PoolStore(client, { logger: silent, untracked: true }),
       addresses: new AddressCounts(informers),
-      auditor: { report: undefined },
       unreadable: new UnreadablePools(silent),
     };
   }

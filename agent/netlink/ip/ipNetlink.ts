@@ -38,7 +38,10 @@ export class IpNetlink extends NetlinkFacade {
     const timer = setTimeout(() => {
       this.#ended.abort(new NetlinkEndedError('the netlink layer has been closed'));
     }, stopTimeoutMs);
-    await Promise.all([idle, this.#monitors.ended()]);
-    clearTimeout(timer);
+    try {
+      await Promise.all([idle, this.#monitors.ended()]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
