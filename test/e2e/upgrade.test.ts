@@ -120,7 +120,9 @@ describe(`an upgrade from release ${previous.version}, and back`, function () {
 
   it('upgraded as the guide says, no pod fails, none loses what it has, and no ping is lost', async () => {
     await underLoad('new', () => follow('upgrade: upgrade'));
-    for (const image of await images()) expect(image).not.to.contain('previous');
+    const upgraded = await images();
+    expect(upgraded).to.have.length(2);
+    for (const image of upgraded) expect(image).not.to.contain('previous');
     await follow('upgrade: after');
   });
 
