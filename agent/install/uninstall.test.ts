@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import pino from 'pino';
 import { uninstalledMark } from '../../core/cni/wire.ts';
+import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Netlink } from '../netlink/netlink.ts';
+import { Installation } from './installation.ts';
 import { leave } from './uninstall.ts';
 
 describe('An uninstallation', () => {
@@ -28,7 +30,10 @@ describe('An uninstallation', () => {
     writeFileSync(executable, '');
     const logger = pino({ enabled: false });
     const checkpoint = await Checkpoint.open(folder, logger);
-    const installation = { isGone: () => Promise.resolve(true), chains: () => Promise.resolve(false) };
+    await using server = await AnsweringServer.start((_, response) => {
+      answerJson(response, 404, { kind: 'Status', reason: 'NotFound' });
+    });
+    const installation = new Installation(server.client, 'multi-nic-system', logger);
     const socket = join(folder, 'cni.sock');
     const installed = { socket, stateDir: folder, cniBinDir, chain: undefined };
     // What is in the kernel is not touched either: there is none.
