@@ -142,8 +142,9 @@ describe('agent: attachments on two hosts', function () {
           await delay(ms);
           await host!.stopAgent('SIGKILL');
           await host!.startAgent();
-          await interrupted;
-          const result = resultOf(await sandbox.call('ADD', config));
+          const first = await interrupted;
+          // On a slow machine the call may have reached only the next agent, which then made all of it: a second ADD is refused.
+          const result = resultOf(first.exitCode === 0 ? first : await sandbox.call('ADD', config));
           expect(sandbox.links()).to.deep.equal(['net1-0', 'net1-1', 'net1-2', 'net1-3']);
           expect(await sandbox.check(config, result)).to.include({ exitCode: 0, stdout: '' });
           await sandbox.del(config);
