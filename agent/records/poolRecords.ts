@@ -8,6 +8,7 @@ import { candidatesOf } from '../../core/selection/candidates.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { ipPools } from '../../kube/api/resources.ts';
+import { isOlderVersion } from '../../kube/api/resourceVersion.ts';
 import type { PoolStore } from '../../kube/pools/poolStore.ts';
 import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
@@ -17,7 +18,7 @@ export interface PoolRecordsOptions {
   readonly client: KubeClient;
   readonly view: ClusterView;
   /** Told of every version of the pools. */
-  readonly store: Pick<PoolStore, 'learn' | 'learnGone'>;
+  readonly store: Pick<PoolStore, 'learn' | 'learnGone' | 'unfollow'>;
   readonly node: string;
   readonly logger: Logger;
   readonly observer?: InformerOptions<IPPool>['observer'];
@@ -148,6 +149,8 @@ export class PoolRecords implements Runnable {
       name: 'ippools of the node',
       fieldSelector: `metadata.name=${pool}`,
       listFromCache: true,
+      // A pod that the agent believes to have a record gets none (decision 35).
+      expectsRestoration: true,
       observer,
     });
     const learn = (pool: IPPool): void => {
@@ -156,7 +159,12 @@ export class PoolRecords implements Runnable {
     const learnGone = ({ metadata }: IPPool): void => {
       store.learnGone(metadata);
     };
-    informer.addHandlers({ added: learn, updated: learn, deleted: learnGone });
+    const learnNext = (pool: IPPool, { metadata: before }: IPPool): void => {
+      // Nothing but a restoration of etcd does this, which concerns pages, too.
+      if (isOlderVersion(pool.metadata.resourceVersion, before.resourceVersion)) store.unfollow();
+      learn(pool);
+    };
+    informer.addHandlers({ added: learn, updated: learnNext, deleted: learnGone });
     void informer.synced.then(() => {
       for (const listener of this.#onRead) listener();
     });

@@ -113,7 +113,8 @@ export class NetworkProof {
   }
 
   #remember(name: string, network: MultiNicNetwork | undefined, since: string): void {
-    if (network) this.#readings.set(name, { version: textOf(network.metadata), since });
+    const isOfLostFuture = isOlderVersion(this.#latest, since);
+    if (network && !isOfLostFuture) this.#readings.set(name, { version: textOf(network.metadata), since });
     else this.#readings.delete(name);
   }
 }

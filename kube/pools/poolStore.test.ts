@@ -31,6 +31,7 @@ function claim(name: string): Claim {
 /** What only a server that misbehaves on purpose can show; test/allocation has histories of single faults. */
 describe('PoolStore, against a server that misbehaves', () => {
   let server: AnsweringServer;
+  let objects: ObjectStore;
   let store: PoolStore;
   /** Answers in the place of the API server; undefined: it answers itself. */
   let answer: (method: string, url: string, act: () => Promise<ApiAnswer>) => Promise<ApiAnswer> | undefined;
@@ -38,7 +39,7 @@ describe('PoolStore, against a server that misbehaves', () => {
   let headers: Record<string, string>;
 
   beforeEach(async () => {
-    const objects = new ObjectStore();
+    objects = new ObjectStore();
     requests = 0;
     headers = {};
     answer = () => undefined;
@@ -53,12 +54,15 @@ describe('PoolStore, against a server that misbehaves', () => {
       })();
     });
     store = new PoolStore(server.client, { logger: pino({ enabled: false }) });
-    const metadata = { name: 'net', uid: pool.networkUid, generation: 1 };
-    await server.client.create(multiNicNetworks, { apiVersion, kind: 'MultiNicNetwork', metadata } as MultiNicNetwork);
+    await createNetwork();
   });
 
   afterEach(() => server[Symbol.asyncDispose]());
 
+  const createNetwork = async (): Promise<void> => {
+    const metadata = { name: 'net', uid: pool.networkUid, generation: 1 };
+    await server.client.create(multiNicNetworks, { apiVersion, kind: 'MultiNicNetwork', metadata } as MultiNicNetwork);
+  };
   const take = (name: string, timeoutMs = 4_700): Promise<Allocation> =>
     store.allocate(pool, claim(name), { timeoutMs });
   const refusal = (work: Promise<unknown>): Promise<unknown> =>
@@ -180,6 +184,29 @@ describe('PoolStore, against a server that misbehaves', () => {
     const { allocations } = await store.read(pool.name, 1000);
     expect(allocations.map(({ name }) => name)).to.have.members(['first', 'second', 'third', 'fourth', 'fifth']);
     expect(new Set(allocations.map(({ nics }) => nics[0]?.addresses[0])).size).to.equal(5);
+  });
+
+  it('believes an API server that has gone back in time, rather than what it knew before', async () => {
+    const other = new PoolStore(server.client, { logger: pino({ enabled: false }) });
+    const find = (uid: string): Promise<Allocation | undefined> => {
+      const pod = { uid, namespace: 'default', name: uid };
+      return store.find(pool.name, pod, { interfaceName: 'net1', timeoutMs: 4_700 });
+    };
+    const recorded = async (): Promise<string[]> =>
+      (await other.read(pool.name, 1000)).allocations.map(({ name }) => name);
+    for (const name of ['kept', 'lost', 'lost-too', 'seen-lost']) await take(name);
+    store.learn(await server.client.get(ipPools, { name: pool.name }));
+    objects = new ObjectStore();
+    await createNetwork();
+    await other.allocate(pool, claim('kept'), { timeoutMs: 4_700 });
+    expect(await recorded()).to.deep.equal(['kept']);
+    // Nothing has told of it yet.
+    await take('lost');
+    expect(await recorded()).to.deep.equal(['kept', 'lost']);
+    store.unfollow();
+    expect(await find('seen-lost')).to.equal(undefined);
+    await take('lost-too');
+    expect(await recorded()).to.deep.equal(['kept', 'lost', 'lost-too']);
   });
 
   it('checks a first record that it finds, because its writer may not have: the network may have been edited meanwhile', async () => {

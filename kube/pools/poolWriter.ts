@@ -95,9 +95,9 @@ export class PoolWriter {
     if (!isCreatedAgain) this.#forget();
   }
 
-  /** The watch has ended, or has missed something. */
+  /** The watch has ended, or has missed something: what it told last may be of a future that etcd has no more. */
   unfollow(): void {
-    this.#isFollowed = false;
+    this.#forget();
   }
 
   /** Creates the pool if there is none, and learns its version, so that the first to take from it need not wait for that. Never rejects. */
@@ -203,10 +203,12 @@ export class PoolWriter {
   async #copy(mayBeOld: boolean, timeoutMs: number): Promise<IPPool | undefined> {
     const isFresh = this.#isFollowed || performance.now() - this.#knownAt <= freshMs;
     if (mayBeOld && this.#known && isFresh) return this.#known;
+    const before = this.#known;
     const pool = await this.#read(mayBeOld ? '0' : undefined, { timeoutMs });
-    if (pool) return this.#know(pool);
-    this.#forget();
-    return undefined;
+    const isOlder = isOlderVersion(pool?.metadata.resourceVersion, before?.metadata.resourceVersion);
+    // What was known before the question says nothing against the answer: etcd may have been restored.
+    if (!pool || (isOlder && this.#known === before)) this.#forget();
+    return pool && this.#know(pool);
   }
 
   #read(resourceVersion: '0' | undefined, options: CallOptions): Promise<IPPool | undefined> {
