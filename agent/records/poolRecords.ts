@@ -18,7 +18,7 @@ export interface PoolRecordsOptions {
   readonly client: KubeClient;
   readonly view: ClusterView;
   /** Told of every version of the pools. */
-  readonly store: Pick<PoolStore, 'learn' | 'learnGone' | 'unfollow'>;
+  readonly store: Pick<PoolStore, 'learn' | 'learnGone' | 'unfollow' | 'unfollowPool'>;
   readonly node: string;
   readonly logger: Logger;
   readonly observer?: InformerOptions<IPPool>['observer'];
@@ -169,9 +169,14 @@ export class PoolRecords implements Runnable {
       for (const listener of this.#onRead) listener();
     });
     const controller = new AbortController();
-    const ended = informer.start(controller.signal).catch((error: unknown) => {
-      logger.error({ err: error, pool }, 'the watch of a pool ended');
-    });
+    const ended = informer
+      .start(controller.signal)
+      .catch((error: unknown) => {
+        logger.error({ err: error, pool }, 'the watch of a pool ended');
+      })
+      .finally(() => {
+        store.unfollowPool(pool);
+      });
     this.#watches.set(pool, { informer, controller, ended });
   }
 }

@@ -201,10 +201,15 @@ export class PoolStore {
     this.#writers.get(name)?.learnGone(resourceVersion);
   }
 
-  /** The watch that told of pools has ended, or has missed something. */
+  /** The watch that told of pools has ended, or has missed something; or etcd has gone back in time. */
   unfollow(): void {
     this.#proof.forgetVersions();
     for (const writer of this.#writers.values()) writer.unfollow();
+  }
+
+  /** The watch that told of this pool has ended. */
+  unfollowPool(name: string): void {
+    this.#writers.get(name)?.unfollow();
   }
 
   #rules(): Rules {

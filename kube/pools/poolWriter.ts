@@ -95,7 +95,7 @@ export class PoolWriter {
     if (!isCreatedAgain) this.#forget();
   }
 
-  /** The watch has ended, or has missed something: what it told last may be of a future that etcd has no more. */
+  /** Nothing tells of the pool any more, or something was missed: what was told last may be of a future that etcd has lost. */
   unfollow(): void {
     this.#forget();
   }
