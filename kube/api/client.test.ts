@@ -78,9 +78,23 @@ describe('KubeClient, against a server that misbehaves', () => {
     await Promise.all(Array.from({ length: 4 }, () => client.get(leases, ref)));
     for (const socket of open) gone.add(socket);
     expect(gone).to.have.property('size', 4);
-    const error = await client.update(leases, object, { timeoutMs: 200 }).catch((thrown: unknown) => thrown);
+    const error = await client.update(leases, object, { timeoutMs: 700 }).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(TransportError).with.property('code', 'timeout');
     expect((await client.update(leases, object, { timeoutMs: 1000 })).metadata.name).to.equal('a');
+  });
+
+  it('keeps its other connections where a call had hardly any time: a healthy server is silent for longer', async () => {
+    const open = new Set<object>();
+    answer = (request, response) => {
+      open.add(request.socket);
+      setTimeout(() => answerJson(response, 200, object), 50);
+    };
+    const four = (): Promise<unknown> => Promise.all(Array.from({ length: 4 }, () => client.get(leases, ref)));
+    await four();
+    const error = await client.update(leases, object, { timeoutMs: 5 }).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(TransportError).with.property('code', 'timeout');
+    await four();
+    expect(open, 'with one in the place of that of the late call').to.have.property('size', 5);
   });
 
   it('reads its credentials again when they are refused', async () => {

@@ -9,6 +9,9 @@ import { http, https } from './http.ts';
 
 const connectMs = 10_000;
 
+/** A call that had less time than this proves nothing of the other end by hearing nothing, ms. */
+const tellingSilenceMs = 500;
+
 export interface TransportRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query. */
@@ -106,7 +109,8 @@ export class Transport {
     } catch (error) {
       // Nothing was heard at all meanwhile: mostly the idle ones lead to the same end, a machine without power or a load balancer that has forgotten them, and
       // each would cost another call its whole time.
-      if (isTimeout(error) && this.#heardAt < sentAt) this.#agents.dropIdle();
+      const wasSilent = this.#heardAt < sentAt && performance.now() - sentAt >= tellingSilenceMs;
+      if (isTimeout(error) && wasSilent) this.#agents.dropIdle();
       throw error;
     }
   }
