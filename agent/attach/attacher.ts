@@ -140,8 +140,9 @@ export class Attacher {
     const answers = new Map<string, DelegateResult>();
     for (const nic of nics) {
       if (!nic.delegate) continue;
-      await entry.put(withBegun(entry.current, nic, await this.#onHost(nic)), 'add.delegate.noted');
-      const given = await delegates.add(nic.delegate, { containerId, netns, ifname: nic.name, ...call }, signal);
+      const begin = async (): Promise<void> =>
+        entry.put(withBegun(entry.current, nic, await this.#onHost(nic)), 'add.delegate.noted');
+      const given = await delegates.add(nic.delegate, { containerId, netns, ifname: nic.name, ...call }, signal, begin);
       onStep('add.delegate.called');
       const answer = answerWithoutDefaults(given, defaultFamilies);
       answers.set(nic.name, answer);

@@ -1,3 +1,5 @@
+import { whenAborted } from '../../kube/api/whenAborted.ts';
+
 /** Limits how many pieces of work go on at the same time; the others wait, first come, first served. */
 export class Limit {
   #free: number;
@@ -7,10 +9,14 @@ export class Limit {
     this.#free = count;
   }
 
-  /** Does the work once it is its turn. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Does the work once it is its turn.
+   * @param signal ends the waiting
+   * @throws the signal's reason, or what the work throws
+   */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>(resolve => this.#waiting.push(resolve));
+    else await this.#turn(signal);
     try {
       return await work();
     } finally {
@@ -18,5 +24,16 @@ export class Limit {
       if (next) next();
       else this.#free += 1;
     }
+  }
+
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    using _ = whenAborted(signal, () => {
+      const at = this.#waiting.indexOf(resolve);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      reject(signal?.reason);
+    });
+    await promise;
   }
 }

@@ -123,4 +123,17 @@ describe('many calls of plugins at once', function () {
     const outcomes = await hung;
     expect(outcomes.filter(({ status }) => status === 'rejected')).to.have.length(many.length);
   });
+
+  it('end with their time, and leave the line, also where those before them have more of it', async () => {
+    const delegates = new Delegates([folder], { DEL: 4_000 });
+    const ended: string[] = [];
+    const ends = (command: string, work: Promise<unknown>): Promise<unknown> =>
+      work.catch(() => undefined).finally(() => ended.push(command));
+    const dels = many.slice(0, 16).map(one => ends('DEL', delegates.del(of('hung'), one, undefined, false)));
+    let hasBegun = false;
+    const begin = (): Promise<void> => Promise.resolve(void (hasBegun = true));
+    const add = ends('ADD', delegates.add(of('hung'), call, AbortSignal.timeout(200), begin));
+    await Promise.all([...dels, add]);
+    expect([ended[0], hasBegun]).to.deep.equal(['ADD', false]);
+  });
 });

@@ -35,6 +35,8 @@ export interface DelegateResult {
 interface Bounds {
   readonly signal?: AbortSignal;
   readonly limitMs?: number;
+  /** Done first, when it is the call's turn. */
+  readonly begin?: () => Promise<void>;
 }
 
 /** A result as it is handed back. */
@@ -81,9 +83,18 @@ export class Delegates {
     this.#limitsMs = { ...limitsMs, ...limits };
   }
 
-  /** @throws CniError the plugin's own; 11 if the signal ended it, 103 if it does not exist, died, or gave nothing to work with, 6 if its answer is no result */
-  async add(delegate: Delegate, call: DelegateCall, signal: AbortSignal): Promise<DelegateResult> {
-    const stdout = await this.#exec('ADD', delegate, call, {}, { signal });
+  /**
+   * @param begin done before the plugin is called, and not where the signal aborts before it is the call's turn: then there is nothing to take back
+   * @throws CniError the plugin's own; 11 if the signal ended it, 103 if it does not exist, died, or gave nothing to work with, 6 if its answer is no
+   *   result; what begin throws; the signal's reason
+   */
+  async add(
+    delegate: Delegate,
+    call: DelegateCall,
+    signal: AbortSignal,
+    begin?: () => Promise<void>,
+  ): Promise<DelegateResult> {
+    const stdout = await this.#exec('ADD', delegate, call, {}, { signal, ...(begin && { begin }) });
     let printed: unknown;
     try {
       printed = JSON.parse(stdout);
@@ -144,7 +155,7 @@ export class Delegates {
     const { name } = delegate.conf;
     const turns = this.#turns.get(name) ?? new Limit(callsAtOnce);
     this.#turns.set(name, turns);
-    return turns.run(() => this.#execNow(command, delegate, call, more, bounds));
+    return turns.run(() => this.#execNow(command, delegate, call, more, bounds), bounds?.signal);
   }
 
   async #execNow(
@@ -152,9 +163,10 @@ export class Delegates {
     delegate: Delegate,
     call: DelegateCall,
     more: object = {},
-    { signal, limitMs = this.#limitsMs[command] }: Bounds = {},
+    { signal, limitMs = this.#limitsMs[command], begin }: Bounds = {},
   ): Promise<string> {
     signal?.throwIfAborted();
+    await begin?.();
     const folders = this.#foldersOf(call.path);
     const executable = await findPlugin(executableOf(delegate), folders);
     const conf = { ...delegate.conf, ...more };
