@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import pino from 'pino';
 import type { KubeClient } from '../../kube/api/client.ts';
@@ -29,6 +29,25 @@ describe('Writing network-status', () => {
     for (const pod of pods) status.publish(pod, []);
     await status.start(AbortSignal.timeout(5));
     expect(written.toSorted()).to.deep.equal(pods.map(({ name }) => name).toSorted());
+  });
+
+  it('tries at the end once more what failed: nobody else will do it at its next turn', async () => {
+    let failures = 0;
+    const [isAway, ending] = [Promise.withResolvers<void>(), new AbortController()];
+    const written: string[] = [];
+    const status = writer(name => {
+      if (ending.signal.aborted) return Promise.resolve(void written.push(name));
+      // Each failure doubles the time to the next try; after these it is half a second at least.
+      if (++failures === 5) isAway.resolve();
+      return Promise.reject(new Error('the API server is away'));
+    }, 100);
+    status.publish(pods[0]!, []);
+    const ended = status.start(ending.signal);
+    await isAway.promise;
+    await setImmediate();
+    ending.abort();
+    await ended;
+    expect(written).to.deep.equal(['worker-0']);
   });
 
   it('ends at once where nothing waits, and soon where the API server does not answer', async () => {

@@ -55,6 +55,8 @@ export class StatusWriter implements Runnable {
 
   async #flush(): Promise<void> {
     if (this.#pending.size === 0) return;
+    // What failed may be waiting for longer than this.
+    for (const key of this.#pending.keys()) this.#queue.add(key);
     const empty = Promise.withResolvers<void>();
     this.#onEmpty = empty.resolve;
     const timer = setTimeout(empty.resolve, this.#flushMs);
