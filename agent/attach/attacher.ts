@@ -3,7 +3,7 @@ import type { CniResult } from '../../core/cni/result.ts';
 import { isInterfaceName } from '../../core/net/interfaceName.ts';
 import type { OnStep } from '../base/steps.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import type { DelegateResult } from '../delegate/delegates.ts';
+import type { AddCall, DelegateResult } from '../delegate/delegates.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
 import { type Answers, withAnswers } from './answers.ts';
 import { attachFailure, noNamespace } from './attachFailure.ts';
@@ -130,19 +130,24 @@ export class Attacher {
     return attachment;
   }
 
+  async #callDelegates(attachment: Attachment, entry: Entry, signal: AbortSignal): Promise<Answers> {
+    const { network, nics } = attachment;
+    if (!nics.some(({ delegate }) => delegate)) return new Map();
+    return this.#options.delegates.inTurn(network, signal, add => this.#callEach(attachment, entry, add));
+  }
+
   /** One after another: calls for one container must not overlap (CNI 1.1, section 3 "Lifecycle & Ordering"). */
-  async #callDelegates(
+  async #callEach(
     { containerId, netns, nics, call, defaultFamilies }: Attachment,
     entry: Entry,
-    signal: AbortSignal,
+    add: AddCall,
   ): Promise<Answers> {
-    const { delegates, onStep } = this.#options;
+    const { onStep } = this.#options;
     const answers = new Map<string, DelegateResult>();
     for (const nic of nics) {
       if (!nic.delegate) continue;
-      const begin = async (): Promise<void> =>
-        entry.put(withBegun(entry.current, nic, await this.#onHost(nic)), 'add.delegate.noted');
-      const given = await delegates.add(nic.delegate, { containerId, netns, ifname: nic.name, ...call }, signal, begin);
+      await entry.put(withBegun(entry.current, nic, await this.#onHost(nic)), 'add.delegate.noted');
+      const given = await add(nic.delegate, { containerId, netns, ifname: nic.name, ...call });
       onStep('add.delegate.called');
       const answer = answerWithoutDefaults(given, defaultFamilies);
       answers.set(nic.name, answer);

@@ -11,8 +11,8 @@ import { LostDelegates } from './lostDelegates.ts';
 
 /**
  * DEL (CNI 1.1, section 2): removes what the call's ADD made, as far as it is there, in reverse order, and on after a failure: one
- * plugin that cannot be called must not keep other networks' links and addresses from being removed. It needs neither the namespace nor the API server;
- * addresses are released afterwards, once the pod is gone.
+ * plugin that cannot be called must not keep other networks' links and addresses from being removed. It needs neither the namespace nor, unless a file was
+ * lost, the API server; addresses are released afterwards, once the pod is gone.
  * @throws the first failure
  */
 export async function remove(context: CniContext, call: CniCall, config: CniConfig): Promise<string> {

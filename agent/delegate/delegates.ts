@@ -31,12 +31,16 @@ export interface DelegateResult {
   readonly result: ReadResult;
 }
 
+/**
+ * One ADD.
+ * @throws CniError the plugin's own; 11 if the signal ended it, 103 if it does not exist, died, or gave nothing to work with, 6 if its answer is no result
+ */
+export type AddCall = (delegate: Delegate, call: DelegateCall) => Promise<DelegateResult>;
+
 /** Ends the call: the plugin must answer before. */
 interface Bounds {
   readonly signal?: AbortSignal;
   readonly limitMs?: number;
-  /** Done first, when it is the call's turn. */
-  readonly begin?: () => Promise<void>;
 }
 
 /** A result as it is handed back. */
@@ -84,17 +88,19 @@ export class Delegates {
   }
 
   /**
-   * @param begin done before the plugin is called, and not where the signal aborts before it is the call's turn: then there is nothing to take back
-   * @throws CniError the plugin's own; 11 if the signal ended it, 103 if it does not exist, died, or gave nothing to work with, 6 if its answer is no
-   *   result; what begin throws; the signal's reason
+   * Does the work when it is its turn: the calls for all NICs of one ADD. If each of them waited for a turn of its own, behind those of all other pods,
+   * hardly any ADD would be done in time where there are many.
+   * @throws what the work throws; the signal's reason if that aborts before, with nothing done
    */
-  async add(
-    delegate: Delegate,
-    call: DelegateCall,
-    signal: AbortSignal,
-    begin?: () => Promise<void>,
-  ): Promise<DelegateResult> {
-    const stdout = await this.#exec('ADD', delegate, call, {}, { signal, ...(begin && { begin }) });
+  inTurn<T>(network: string, signal: AbortSignal, work: (add: AddCall) => Promise<T>): Promise<T> {
+    return this.#turnsOf(network).run(async () => {
+      signal.throwIfAborted();
+      return work((delegate, call) => this.#add(delegate, call, signal));
+    }, signal);
+  }
+
+  async #add(delegate: Delegate, call: DelegateCall, signal: AbortSignal): Promise<DelegateResult> {
+    const stdout = await this.#execNow('ADD', delegate, call, {}, { signal });
     let printed: unknown;
     try {
       printed = JSON.parse(stdout);
@@ -151,11 +157,14 @@ export class Delegates {
     return [...new Set([...ofCall, ...this.#folders])];
   }
 
+  #turnsOf(network: string): Limit {
+    const turns = this.#turns.get(network) ?? new Limit(callsAtOnce);
+    this.#turns.set(network, turns);
+    return turns;
+  }
+
   #exec(command: CniCommand, delegate: Delegate, call: DelegateCall, more?: object, bounds?: Bounds): Promise<string> {
-    const { name } = delegate.conf;
-    const turns = this.#turns.get(name) ?? new Limit(callsAtOnce);
-    this.#turns.set(name, turns);
-    return turns.run(() => this.#execNow(command, delegate, call, more, bounds), bounds?.signal);
+    return this.#turnsOf(delegate.conf.name).run(() => this.#execNow(command, delegate, call, more, bounds));
   }
 
   async #execNow(
@@ -163,10 +172,9 @@ export class Delegates {
     delegate: Delegate,
     call: DelegateCall,
     more: object = {},
-    { signal, limitMs = this.#limitsMs[command], begin }: Bounds = {},
+    { signal, limitMs = this.#limitsMs[command] }: Bounds = {},
   ): Promise<string> {
     signal?.throwIfAborted();
-    await begin?.();
     const folders = this.#foldersOf(call.path);
     const executable = await findPlugin(executableOf(delegate), folders);
     const conf = { ...delegate.conf, ...more };
