@@ -68,13 +68,13 @@ describe('Checkpoint', () => {
   it('survives a write cut short at every byte: the old entry, or the new one', async () => {
     const before = await open();
     await before.put(entry('a'));
-    const path = join(folder, 'attachments', 'a@net1.json');
+    const path = join(folder, 'attachments', 'a@net1@train.json');
     const text = await readFile(path, 'utf8');
     // A crash leaves the unfinished file beside the entry, in any length.
     for (let length = 0; length < text.length; length += 37) {
       await writeFile(`${path}.1-0.tmp`, text.slice(0, length));
       expect((await open()).get('a', 'net1')).to.deep.equal(entry('a'));
-      expect(await readdir(join(folder, 'attachments'))).to.deep.equal(['a@net1.json']);
+      expect(await readdir(join(folder, 'attachments'))).to.deep.equal(['a@net1@train.json']);
     }
     expect(warnings).to.deep.equal([]);
   });
@@ -83,10 +83,40 @@ describe('Checkpoint', () => {
     const before = await open();
     await before.put(entry('a'));
     await before.put(entry('b'));
-    await truncate(join(folder, 'attachments', 'a@net1.json'), 20);
-    await writeFile(join(folder, 'attachments', 'z@net1.json'), JSON.stringify({ ...entry('z'), version: 2 }));
+    await truncate(join(folder, 'attachments', 'a@net1@train.json'), 20);
+    await writeFile(join(folder, 'attachments', 'z@net1@train.json'), JSON.stringify({ ...entry('z'), version: 2 }));
     const after = await open();
     expect([...after.list()].map(({ containerId }) => containerId)).to.deep.equal(['b']);
     expect(warnings).to.have.length(2);
+  });
+
+  it('knows of a file that is not whole whose it was, until that is deleted', async () => {
+    const before = await open();
+    const made = [entry('a'), entry('b', { ifname: 'a@b' }), entry('c'.repeat(300))];
+    for (const one of made) await before.put(one);
+    const attachments = join(folder, 'attachments');
+    for (const file of await readdir(attachments)) await truncate(join(attachments, file), 20);
+    await writeFile(join(attachments, 'old@net1.json'), '');
+    const after = await open();
+    const told = after.lost().map(({ containerId, ifname, network }) => [containerId, ifname, network]);
+    expect(told).to.have.deep.members([
+      ['a', 'net1', 'train'],
+      ['b', 'a@b', 'train'],
+      ['old', 'net1', undefined],
+    ]);
+    await after.put(entry('a'));
+    for (const lost of after.lost()) await after.deleteLost(lost);
+    expect((await open()).lost()).to.deep.equal([]);
+    expect(await readdir(attachments)).to.have.length(2);
+  });
+
+  it('gives the file of an older agent, which has no network in its name, the one that it has now', async () => {
+    await open();
+    const attachments = join(folder, 'attachments');
+    await writeFile(join(attachments, 'a@net1.json'), JSON.stringify(entry('a')));
+    const checkpoint = await open();
+    expect(await readdir(attachments)).to.deep.equal(['a@net1@train.json']);
+    await checkpoint.delete(entry('a'));
+    expect(await readdir(attachments)).to.deep.equal([]);
   });
 });

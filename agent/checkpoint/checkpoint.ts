@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,10 +5,7 @@ import type { Logger } from 'pino';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { messageOf } from '../../core/errors.ts';
 import { type CheckpointEntry, entryKey, isEntry } from './entry.ts';
-
-const suffix = '.json';
-/** Longest file name (NAME_MAX) that is used as it is; what is longer is hashed. */
-const longestName = 200;
+import { fileNameOf, isEntryFile, type LostAttachment, lostAttachment } from './fileName.ts';
 
 type Identity = Pick<CheckpointEntry, 'containerId' | 'ifname'>;
 
@@ -24,8 +20,8 @@ export class Checkpoint {
   readonly #folder: string;
   readonly #logger: Logger;
   readonly #entries = new Map<string, CheckpointEntry>();
-  /** Names of files that are no entries, without their suffix. */
-  readonly #unreadable = new Set<string>();
+  /** By the names of their files. */
+  readonly #lost = new Map<string, LostAttachment>();
   /** Makes names of unfinished files unique. */
   #writes = 0;
 
@@ -70,16 +66,9 @@ export class Checkpoint {
     return [...this.#entries.values()].filter(entry => entry.containerId === containerId && entry.ifname !== ifname);
   }
 
-  /** Interface names of the sandbox's attachments whose files could not be read. */
-  unreadable(containerId: string): string[] {
-    const names = [...this.#unreadable].filter(name => name.startsWith(`${containerId}@`));
-    return names.map(name => name.slice(containerId.length + 1));
-  }
-
-  /** Containers that have attachments whose files could not be read; not those whose names the files do not have. */
-  unreadableContainers(): Set<string> {
-    const names = [...this.#unreadable].filter(name => name.includes('@'));
-    return new Set(names.map(name => name.slice(0, name.indexOf('@'))));
+  /** Attachments whose files are no entries; not those whose names the files do not have. */
+  lost(): readonly LostAttachment[] {
+    return [...this.#lost.values()];
   }
 
   ofPod(uid: string): CheckpointEntry[] {
@@ -99,7 +88,8 @@ export class Checkpoint {
 
   /** Adds or replaces an entry. Once the promise has resolved, the entry survives this process. @throws CniError code 5 where it cannot be written */
   async put(entry: CheckpointEntry): Promise<void> {
-    const path = this.#pathOf(entry);
+    const fileName = fileNameOf(entry);
+    const path = join(this.#folder, fileName);
     const unfinished = `${path}.${process.pid}-${this.#writes++}.tmp`;
     try {
       const text = `${JSON.stringify(entry)}\n`;
@@ -118,26 +108,38 @@ export class Checkpoint {
       throw cniError(cniCodes.ioFailure, 'MNN_CHECKPOINT', detail, { cause });
     }
     this.#entries.set(entryKey(entry), entry);
-    this.#unreadable.delete(entryKey(entry));
+    this.#lost.delete(fileName);
   }
 
   /** Removes an entry, if it is there. */
-  async delete(entry: Identity & Partial<Pick<CheckpointEntry, 'links'>>): Promise<void> {
-    await rm(this.#pathOf(entry), { force: true });
-    if (outlivesKernel(entry)) await this.#syncFolder();
+  async delete(entry: CheckpointEntry): Promise<void> {
+    await this.#remove(fileNameOf(entry), outlivesKernel(entry));
     this.#entries.delete(entryKey(entry));
-    this.#unreadable.delete(entryKey(entry));
+  }
+
+  /** Removes the file of a lost attachment. */
+  async deleteLost({ fileName }: LostAttachment): Promise<void> {
+    await this.#remove(fileName, true);
+    this.#lost.delete(fileName);
   }
 
   async #load(): Promise<void> {
     for (const name of await readdir(this.#folder)) {
       const path = join(this.#folder, name);
       if (name.endsWith('.tmp')) await rm(path, { force: true });
-      else if (name.endsWith(suffix)) {
-        const entry = await this.#readEntry(path);
-        if (entry) this.#entries.set(entryKey(entry), entry);
-        else this.#unreadable.add(name.slice(0, -suffix.length));
-      }
+      else if (isEntryFile(name)) await this.#loadFile(name);
+    }
+  }
+
+  async #loadFile(fileName: string): Promise<void> {
+    const path = join(this.#folder, fileName);
+    const entry = await this.#readEntry(path);
+    if (entry) {
+      this.#entries.set(entryKey(entry), entry);
+      if (fileName !== fileNameOf(entry)) await rename(path, join(this.#folder, fileNameOf(entry)));
+    } else {
+      const lost = lostAttachment(fileName);
+      if (lost) this.#lost.set(fileName, lost);
     }
   }
 
@@ -154,10 +156,9 @@ export class Checkpoint {
     return undefined;
   }
 
-  #pathOf(entry: Identity): string {
-    const key = entryKey(entry);
-    const name = key.length <= longestName ? key : createHash('sha256').update(key).digest('hex');
-    return join(this.#folder, `${name}${suffix}`);
+  async #remove(fileName: string, durably: boolean): Promise<void> {
+    await rm(join(this.#folder, fileName), { force: true });
+    if (durably) await this.#syncFolder();
   }
 
   /** A rename or removal is durable once the folder is. */
@@ -176,8 +177,8 @@ function folderIn(stateFolder: string): string {
 }
 
 /** Whether, as far as is known, something of the attachment may still be there after a reboot. */
-function outlivesKernel({ links }: Partial<Pick<CheckpointEntry, 'links'>>): boolean {
-  return links?.some(({ delegate }) => delegate !== undefined) ?? true;
+function outlivesKernel({ links }: CheckpointEntry): boolean {
+  return links.some(({ delegate }) => delegate !== undefined);
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

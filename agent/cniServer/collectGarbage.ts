@@ -33,7 +33,7 @@ export async function collectGarbage(
   const { checkpoint } = context;
   const { left, errors } = await removeAll(context, [...checkpoint.list()].filter(isStale), exclusively);
   const validContainers = new Set(validAttachments.map(({ containerID }) => containerID));
-  errors.push(...(await removeUnreadable(context, call, config, validContainers, exclusively)));
+  errors.push(...(await removeAllLost(context, call, config, validContainers, exclusively)));
   if (!config.chained) {
     // What the runtime knows, and what ADDs have made since its list.
     const kept = [...checkpoint.list()].filter(entry => entry.network === config.name && !left.has(entry));
@@ -69,11 +69,11 @@ async function removeAll(
 }
 
 /**
- * Files that could not be read, of containers that are not named. Of which network they are is not known: where it is another one than that of the call,
- * DEL finds the links by their names all the same, or they go with the container's namespace.
+ * Attachments to the network whose entries were lost, of containers that the runtime does not know. A file of an older agent, which does not name its
+ * network, counts as one of this one.
  * @returns what went wrong
  */
-async function removeUnreadable(
+async function removeAllLost(
   context: CniContext,
   call: CniCall,
   config: CniConfig,
@@ -82,17 +82,16 @@ async function removeUnreadable(
 ): Promise<string[]> {
   const { checkpoint } = context;
   const errors: string[] = [];
-  for (const containerId of checkpoint.unreadableContainers()) {
-    if (valid.has(containerId)) continue;
-    await exclusively(containerId, async () => {
-      for (const ifname of checkpoint.unreadable(containerId)) {
-        try {
-          await removeLost(context, { ...call, containerId, ifname, netns: '' }, config);
-        } catch (error) {
-          errors.push(`${containerId} ${ifname}: ${toCniError(error).message}`);
-        }
-      }
-    });
+  for (const lost of checkpoint.lost()) {
+    const { containerId, ifname, network = config.name } = lost;
+    if (valid.has(containerId) || (!config.chained && network !== config.name)) continue;
+    try {
+      await exclusively(containerId, async () => {
+        if (checkpoint.lost().includes(lost)) await removeLost(context, { ...call, netns: '' }, config, lost);
+      });
+    } catch (error) {
+      errors.push(`${containerId} ${ifname}: ${toCniError(error).message}`);
+    }
   }
   return errors;
 }

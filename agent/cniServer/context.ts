@@ -1,6 +1,4 @@
 import type { Logger } from 'pino';
-import type { Pod } from '../../kube/api/resources.ts';
-import type { ObjectRef } from '../../kube/api/types.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Attacher } from '../attach/attacher.ts';
 import type { OnStep } from '../base/steps.ts';
@@ -27,8 +25,6 @@ export interface CniContext {
   readonly onStep: OnStep;
   /** Whether the node has what one more attachment takes. @throws MultiNicError */
   readonly checkRoom: (known: KnownNetwork) => void;
-  /** The node's pod of that name and UID. @throws ApiError, TransportError */
-  readonly findPod: (ref: ObjectRef, uid: string, signal: AbortSignal) => Promise<Pod | undefined>;
   /** Resolves when everything that ADD needs is known. */
   readonly synced: Promise<unknown>;
   /** Told when an attachment was removed, or what could be removed of it. */

@@ -18,6 +18,8 @@ const call = {
   path: '',
 } as unknown as CniCall;
 
+const lost = { fileName: 'c0ffee@net1.json', containerId: 'c0ffee', ifname: 'net1', network: undefined };
+
 const configOf = (more: object): CniConfig =>
   readConfig(JSON.stringify({ cniVersion: '1.0.0', name: 'leased', type: 'multi-nic', ...more }));
 
@@ -30,7 +32,6 @@ describe('Plugins of an attachment whose file is lost', () => {
       logger: pino({ enabled: false }),
       node: 'node',
       synced: Promise.resolve(),
-      findPod: () => Promise.resolve(undefined),
       view: {
         host: () => ({ spec: { interfaces: [{ interfaceName: 'eth1' }, { interfaceName: 'eth2' }] } }),
         networkNames: () => networks.map(({ name }) => name),
@@ -51,15 +52,15 @@ describe('Plugins of an attachment whose file is lost', () => {
 
   it('are those of the network that the call is for, once for each NIC; one that hangs is waited for once', async () => {
     const context = contextWith(() => Promise.reject(new PluginHung(cniCodes.tryAgainLater, 'hung', '')));
-    const found = await LostDelegates.find(context, call, configOf({ plugin: {} }));
+    const found = await LostDelegates.find(context, call, configOf({ plugin: {} }), lost);
     const failure: unknown = await found.releaseAddresses().catch((error: unknown) => error);
     expect(failure).to.be.instanceOf(PluginHung);
     expect(calls).to.deep.equal(['leased net1-0', 'leased net1-1 impatiently']);
   });
 
-  it('are perhaps those of any network where the pod is gone: one that fails then keeps no pod from ending', async () => {
+  it('are perhaps those of any network where its file does not name it: one that fails then keeps no pod from ending', async () => {
     const context = contextWith(() => Promise.reject(new Error('it is not installed')));
-    const found = await LostDelegates.find(context, call, configOf({ mode: 'chained' }));
+    const found = await LostDelegates.find(context, call, configOf({ mode: 'chained' }), lost);
     await found.releaseAddresses();
     expect(calls).to.deep.equal(['leased net1-0', 'leased net1-1', 'other net1-0', 'other net1-1']);
   });

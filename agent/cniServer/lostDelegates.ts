@@ -1,10 +1,9 @@
-import { interfaceNames, readNetworks } from '../../core/annotation/networks.ts';
-import { annotation } from '../../core/api/names.ts';
 import type { CniCall } from '../../core/cni/call.ts';
 import type { CniConfig } from '../../core/cni/config.ts';
 import type { Delegate } from '../../core/delegate/delegate.ts';
 import { isInterfaceName, linkName } from '../../core/net/interfaceName.ts';
 import { deadline } from '../../kube/api/deadline.ts';
+import type { LostAttachment } from '../checkpoint/fileName.ts';
 import type { DelegateCall } from '../delegate/delegates.ts';
 import { networkDelegates } from '../delegate/networkDelegates.ts';
 import { PluginHung } from '../delegate/pluginError.ts';
@@ -12,7 +11,7 @@ import type { CniContext } from './context.ts';
 import { handedOn } from './handedOn.ts';
 import { ready } from './ready.ts';
 
-/** How long networks and pods may take to be read, ms: what is lost is found when an agent starts. */
+/** How long networks may take to be read, ms: what is lost is found when an agent starts. */
 const readMs = 30_000;
 
 /** A plugin that may have had a part in a link. */
@@ -23,8 +22,8 @@ interface LostDelegate {
 
 /**
  * The other plugins of an attachment whose entry could not be read. How it was made follows from its network; how many links it had does not, nor which
- * network that is where the call is for all of them and the pod is gone. So they are called for every NIC of the node, and if need be for every
- * network: a plugin that has nothing of an interface has nothing to remove (CNI 1.1, section 2 "DEL").
+ * network that is where an older agent wrote the file and the call is for all of them. So they are called for every NIC of the node, and if need be for
+ * every network: a plugin that has nothing of an interface has nothing to remove (CNI 1.1, section 2 "DEL").
  */
 export class LostDelegates {
   readonly #context: CniContext;
@@ -47,22 +46,23 @@ export class LostDelegates {
   }
 
   /**
-   * @param call its `ifname` is the attachment's, and its namespace the sandbox's or ''
-   * @throws CniError code 11, ApiError, TransportError
+   * @param call its namespace is the sandbox's, or ''
+   * @throws CniError code 11
    */
-  static async find(context: CniContext, call: CniCall, config: CniConfig): Promise<LostDelegates> {
+  static async find(
+    context: CniContext,
+    call: CniCall,
+    config: CniConfig,
+    { containerId, ifname, network }: LostAttachment,
+  ): Promise<LostDelegates> {
     using limit = deadline(undefined, readMs, 'CNI DEL');
     await ready(context, limit.signal);
-    const name = config.chained ? await selectedNetwork(context, call, limit.signal) : config.name;
-    const names = name === undefined ? context.view.networkNames() : [name];
-    const all = names.flatMap(network => delegatesOf(context, network, call.ifname));
-    const { containerId, netns } = call;
-    return new LostDelegates(
-      context,
-      { containerId, netns, ...handedOn(call, config.chained) },
-      all,
-      name !== undefined,
-    );
+    const { view } = context;
+    const name = network ?? (config.chained ? undefined : config.name);
+    const names = name === undefined ? view.networkNames() : [name];
+    const all = names.flatMap(one => delegatesOf(context, one, ifname));
+    const parts = { containerId, netns: call.netns, ...handedOn(call, config.chained) };
+    return new LostDelegates(context, parts, all, name !== undefined);
   }
 
   /** Has those that make interfaces remove them. What they lack to do so may have been in the entry: a failure is only logged. */
@@ -114,17 +114,4 @@ function delegatesOf({ view, node, logger }: CniContext, network: string, ifname
     logger.warn({ network, err: error }, 'no plugins can be called for a network');
     return [];
   }
-}
-
-/** The network that the pod selects for the interface; undefined where that cannot be known for certain. */
-async function selectedNetwork(
-  { findPod }: CniContext,
-  { args, ifname }: CniCall,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const { K8S_POD_NAMESPACE: namespace = '', K8S_POD_NAME: name = '', K8S_POD_UID: uid = '' } = args;
-  if (namespace === '' || name === '' || uid === '') return undefined;
-  const pod = await findPod({ namespace, name }, uid, signal);
-  const elements = readNetworks(pod?.metadata.annotations?.[annotation.networks] ?? '') ?? [];
-  return elements[interfaceNames(elements).indexOf(ifname)]?.name;
 }

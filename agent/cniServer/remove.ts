@@ -4,8 +4,9 @@ import { isInterfaceName, linkName } from '../../core/net/interfaceName.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import { rulesOfLinks } from '../attach/sourceRules.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import type { LostAttachment } from '../checkpoint/fileName.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
-import { type LinkInfo, type Netlink, NetlinkError } from '../netlink/netlink.ts';
+import { type LinkInfo, NetlinkError } from '../netlink/netlink.ts';
 import type { CniContext } from './context.ts';
 import { LostDelegates } from './lostDelegates.ts';
 
@@ -20,7 +21,7 @@ export async function remove(context: CniContext, call: CniCall, config: CniConf
   const { containerId, ifname } = call;
   const entries = entriesOf(context, call);
   if (entries.length === 0 && !isInterfaceName(ifname)) return '';
-  const unreadable = config.chained ? checkpoint.unreadable(containerId) : [];
+  const lost = lostOf(context, call, config);
   // Runtimes call DEL more than once, and by then a path such as /proc/PID/ns/net may lead to another sandbox.
   const inside = checkpoint.ofNamespace(namespaceIdentity(call.netns));
   const netns = inside.some(entry => entry.containerId !== containerId) ? '' : call.netns;
@@ -32,30 +33,43 @@ export async function remove(context: CniContext, call: CniCall, config: CniConf
       failures.push(error);
     }
   };
-  for (const lost of entries.length === 0 ? [...unreadable, ifname] : unreadable) {
-    await attempt(removeLost(context, { ...call, netns, ifname: lost }, config));
-  }
+  for (const one of lost) await attempt(removeLost(context, { ...call, netns }, config, one));
+  if (entries.length === 0) await attempt(removeUnknown(context, netns, ifname));
   for (const entry of entries.toReversed()) await attempt(removeEntry(context, entry));
   if (failures.length > 0) throw failures[0];
   return '';
 }
 
 /**
- * Removes what there may be of an attachment without an entry. Its file, if there is one that could not be read, says that it was made, so that other
- * plugins are called; it goes last, and only if they have taken their addresses back.
- * @param call its `ifname` is the attachment's
+ * Removes what there may be of an attachment whose entry was lost. Its file says that it was made, so that other plugins are called; it goes last, and
+ * only if they have taken their addresses back.
+ * @param call its namespace is the sandbox's, or ''
  */
-export async function removeLost(context: CniContext, call: CniCall, config: CniConfig): Promise<void> {
-  const { checkpoint, netlink } = context;
-  const { containerId, ifname } = call;
-  const isPodNamespace = namespaceIdentity(call.netns) !== undefined && !sameNamespace(call.netns, ownNamespace);
-  const netns = isPodNamespace ? call.netns : '';
-  const isTorn = checkpoint.unreadable(containerId).includes(ifname);
-  const delegates = isTorn ? await LostDelegates.find(context, { ...call, netns }, config) : undefined;
-  await delegates?.removeInterfaces();
-  if (netns !== '') await removeUnknown(netlink, netns, ifname);
-  await delegates?.releaseAddresses();
-  await checkpoint.delete({ containerId, ifname });
+export async function removeLost(
+  context: CniContext,
+  call: CniCall,
+  config: CniConfig,
+  lost: LostAttachment,
+): Promise<void> {
+  const delegates = await LostDelegates.find(context, { ...call, netns: podNamespace(call.netns) }, config, lost);
+  await delegates.removeInterfaces();
+  await removeUnknown(context, call.netns, lost.ifname);
+  await delegates.releaseAddresses();
+  await context.checkpoint.deleteLost(lost);
+}
+
+/** The path if a network namespace is there that is not the host's own; else ''. */
+function podNamespace(netns: string): string {
+  return namespaceIdentity(netns) === undefined || sameNamespace(netns, ownNamespace) ? '' : netns;
+}
+
+/** Those that the call is for: chained, the sandbox's. */
+function lostOf(
+  { checkpoint }: CniContext,
+  { containerId, ifname }: CniCall,
+  { chained }: CniConfig,
+): LostAttachment[] {
+  return checkpoint.lost().filter(lost => lost.containerId === containerId && (chained || lost.ifname === ifname));
 }
 
 /** A pod that was attached before Multus came has one call's entries, and Multus calls for each of its networks. */
@@ -72,7 +86,9 @@ const podKinds = new Set(['ipvlan', 'macvlan', 'veth']);
  * Without an entry (its file was lost) the links are known by what only this agent makes: a first one that has the attachment's name, mostly as an
  * alternative, and those of its kind that are numbered after it; their rules by their tables.
  */
-async function removeUnknown(netlink: Netlink, netns: string, ifname: string): Promise<void> {
+async function removeUnknown({ netlink }: CniContext, path: string, ifname: string): Promise<void> {
+  const netns = podNamespace(path);
+  if (netns === '') return;
   try {
     const [links, rules] = await netlink.run(netns, [{ op: 'link.list' }, { op: 'rule.list' }]);
     const ours = numberedLinks(links, ifname);

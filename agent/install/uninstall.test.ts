@@ -21,7 +21,7 @@ describe('An uninstallation', () => {
   });
 
   it('leaves what a pod needs to end whose attachment cannot be read', async () => {
-    const file = join(folder, 'attachments', 'c0ffee@net1.json');
+    const file = join(folder, 'attachments', 'c0ffee@net1@train.json');
     mkdirSync(join(folder, 'attachments'));
     writeFileSync(file, '{"version":1,"state":"do');
     const cniBinDir = join(folder, 'bin');

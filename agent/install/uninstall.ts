@@ -45,7 +45,7 @@ async function uninstall(
   { netlink, checkpoint, logger }: Tools,
 ): Promise<void> {
   if (chain !== undefined) await removeChainedNetwork(chain);
-  const attachments = [...checkpoint.list()].length + checkpoint.unreadableContainers().size;
+  const attachments = [...checkpoint.list()].length + checkpoint.lost().length;
   if (attachments > 0) {
     await writeFile(uninstalledMark(socket), '', { mode: 0o600 });
     logger.warn({ attachments }, 'uninstalled, except what running pods still use: next time, delete these first');

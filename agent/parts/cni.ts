@@ -52,7 +52,6 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
       view,
       delegates,
       onStep,
-      findPod: (ref, uid, signal) => pods.find(ref, uid, { signal }),
       synced,
       decider: createDecider(setup, cluster),
       checkRoom: known => {

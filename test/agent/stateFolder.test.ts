@@ -198,6 +198,14 @@ describe('agent: its state folder in trouble', function () {
           expect(await sandbox.call('GC', gc)).to.include({ exitCode: 0, stdout: '' });
         }));
 
+      it(`${how}, GC of another network before`, () =>
+        torn(how, 'leased', async ({ sandbox, del }) => {
+          const gc = { ...(await multusConfig(site, 'kept')), cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
+          expect(await sandbox.call('GC', gc)).to.include({ exitCode: 0, stdout: '' });
+          expect(leases()).to.have.length(how === 'alone' ? 1 : 2);
+          await deleted({ del });
+        }));
+
       it(`${how}, DEL while the plugin cannot be called, and again`, () =>
         torn(how, 'leased', async ({ del }) => {
           rmSync(plugin());
