@@ -1,6 +1,7 @@
 import { type Attachments, readAttachments } from '../../core/annotation/attachments.ts';
 import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { Network } from '../../core/network/network.ts';
 import { type Claimant, holderOf, isHeldBy } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
@@ -10,7 +11,7 @@ import type { DevicePlacement } from '../../core/selection/types.ts';
 import { classOf, strategyOf } from '../../core/selection/wish.ts';
 import type { Pod } from '../../kube/api/resources.ts';
 import { claimantOf } from '../../kube/grants/claimantOf.ts';
-import { grantOnNode } from '../../kube/grants/grant.ts';
+import { grantOnNode, type GrantRequest } from '../../kube/grants/grant.ts';
 import type { Granted } from '../../kube/grants/granted.ts';
 import { sharersOf } from '../../kube/grants/sharedNics.ts';
 import { tellChoice } from '../../kube/grants/tellChoice.ts';
@@ -39,7 +40,8 @@ export interface GrantsOptions {
 
 /**
  * What attachments hold of a network's NICs and addresses. The record in the pool is the truth: the addresses in the pod's annotation only
- * tell where to look for it, as a pod's author can write annotations. Without a record the agent chooses and takes addresses itself.
+ * tell where to look for it, as a pod's author can write annotations. Without a record the agent grants these, like any that a pod asks for, or if it
+ * cannot, chooses and takes others.
  */
 export class Grants {
   readonly #options: GrantsOptions;
@@ -73,7 +75,11 @@ export class Grants {
     const deviceClass = await this.#deviceClass(network, request, signal);
     const placement = await this.#placement(network, wanted.pod, signal);
     const grantee = { network: network.name, node, claimant, request, ips: wanted.ips, deviceClass, placement };
-    const granted = await whenReady(lagMs, () => grantOnNode(view, store, grantee, { timeoutMs: remainingMs() }));
+    const grant = (asked: GrantRequest): Promise<Granted> =>
+      grantOnNode(view, store, { ...asked, node }, { timeoutMs: remainingMs() });
+    const isLost = network.ownAddresses && attachments && wanted.ips.length === 0;
+    const lost = isLost ? askedAgain(grantee, attachments) : undefined;
+    const granted = await whenReady(lagMs, () => grantEither(grant, lost, grantee));
     tell(granted);
     return granted;
   }
@@ -124,6 +130,29 @@ export class Grants {
     const deviceClass = await this.#options.findClass(name, signal);
     if (deviceClass) return deviceClass;
     throw new MultiNicError('MNN_CLASS_UNKNOWN', `network ${network.name}: there is no DeviceClass "${name}"`);
+  }
+}
+
+/** What admission gave, whose record the pool has lost, as if the pod asked for it: granted if it is free and the pod may have it. */
+function askedAgain(grantee: GrantRequest, attachments: Attachments): GrantRequest {
+  const masters = attachments.flatMap(({ master }) => master ?? []);
+  const ips = attachments.flatMap(({ addresses }) => addresses.map(withoutPrefix));
+  const request = masters.length > 0 ? { ...grantee.request, masters, nics: masters.length } : grantee.request;
+  return { ...grantee, request, ips };
+}
+
+/** @throws what the second is refused with, ApiError, TransportError */
+async function grantEither(
+  grant: (asked: GrantRequest) => Promise<Granted>,
+  first: GrantRequest | undefined,
+  second: GrantRequest,
+): Promise<Granted> {
+  if (!first) return grant(second);
+  try {
+    return await grant(first);
+  } catch (error) {
+    if (!(error instanceof MultiNicError)) throw error;
+    return grant(second);
   }
 }
 

@@ -178,6 +178,17 @@ describe('agent: what a pod gets', function () {
     for (const { address } of result.ips) expect(address).to.match(/^10\.210\./);
   });
 
+  it('is what admission gave it, also where the pool has lost that record, unless another pod has it now', async () => {
+    const attachments = [{ master: 'eth2', netAddress: '172.20.2.0/24', addresses: ['10.210.32.60/19'] }];
+    const config = await multusConfig(site, 'open', { cniArgs: { [attachmentsKey]: attachments } });
+    using first = await Sandbox.make(site, host, 'lost-record');
+    expect((await first.add(config)).ips.map(({ address }) => address)).to.deep.equal(['10.210.32.60/32']);
+    using second = await Sandbox.make(site, host, 'lost-and-taken');
+    const others = (await second.add(config)).ips.map(({ address }) => address);
+    expect(others).to.have.length(2);
+    expect(others).not.to.include('10.210.32.60/32');
+  });
+
   it('honours nics and masters of cni-args, and the asked address', async () => {
     using sandbox = await Sandbox.make(site, host, 'asking');
     const config = await multusConfig(site, 'open', {
