@@ -80,6 +80,11 @@ export class Checkpoint {
     return [...this.#entries.values()].filter(entry => entry.netnsId === netnsId);
   }
 
+  /** When the call for the youngest attachment came, ms since 1970; 0 if there is none. */
+  latestArrival(): number {
+    return Math.max(0, ...[...this.#entries.values()].map(({ since }) => Date.parse(since) || 0));
+  }
+
   /** Names on the host of the NICs that are in pods. */
   movedNics(): Set<string> {
     const links = [...this.#entries.values()].flatMap(entry => entry.links);

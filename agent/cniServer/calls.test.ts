@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { KubeClient } from '../../kube/api/client.ts';
+import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import { PodSource } from '../pods/podSource.ts';
 import { CniCalls } from './calls.ts';
@@ -8,9 +12,12 @@ import type { CniContext } from './context.ts';
 
 const logger = pino({ level: 'silent' });
 
+let folder: string;
+let checkpoint: Checkpoint;
+
 /** What ADD rests on before it decides. */
 function callsWith(context: Pick<CniContext, 'synced'> & Partial<CniContext>): CniCalls {
-  return new CniCalls({ logger, ...context } as CniContext, undefined, { addLimitMs: 100 });
+  return new CniCalls({ logger, checkpoint, ...context } as CniContext, undefined, { addLimitMs: 100 });
 }
 
 async function add(calls: CniCalls): Promise<unknown[]> {
@@ -29,6 +36,12 @@ async function add(calls: CniCalls): Promise<unknown[]> {
 }
 
 describe('CniCalls', () => {
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'multi-nic-calls-'));
+    checkpoint = await Checkpoint.open(folder, logger);
+  });
+  after(() => rm(folder, { recursive: true }));
+
   it('end an ADD that takes too long, and also one that has waited for it too long', async () => {
     const calls = callsWith({ synced: new Promise(() => undefined) });
     expect(await Promise.all([add(calls), add(calls)])).to.deep.equal([

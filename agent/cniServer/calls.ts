@@ -31,12 +31,13 @@ export class CniCalls {
   readonly #observer: CallObserver | undefined;
   readonly #addLimitMs: number;
   readonly #serial = new KeyedSerial();
-  #lastArrival = 0;
+  #lastArrival: number;
 
   constructor(context: CniContext, observer?: CallObserver, { addLimitMs = defaultAddLimitMs } = {}) {
     this.#context = context;
     this.#observer = observer;
     this.#addLimitMs = addLimitMs;
+    this.#lastArrival = context.checkpoint.latestArrival();
   }
 
   /** Never rejects: what goes wrong is a CNI error in the answer. */
@@ -98,7 +99,7 @@ export class CniCalls {
     return await this.exclusively(call.containerId, () => add(this.#context, call, config, budget));
   }
 
-  /** The time, but never the same nor an earlier one: clocks are set back. */
+  /** The time, but never the same nor an earlier one, also across a restart: clocks are set back. */
   #arrival(): string {
     this.#lastArrival = Math.max(Date.now(), this.#lastArrival + 1);
     return new Date(this.#lastArrival).toISOString();

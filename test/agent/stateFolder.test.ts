@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { pods } from '../../kube/api/resources.ts';
@@ -93,6 +93,22 @@ describe('agent: its state folder in trouble', function () {
     await eventually('it has ended', () => !existsSync(`/proc/${pid}`));
     expect(host.log).to.contain(`nobody can reach this agent: ${host.socket} was removed or replaced`);
     await host.startAgent();
+  });
+
+  it('a later sandbox is a later one, though the clock was set back while no agent ran', async () => {
+    const config = await multusConfig(site, 'kept');
+    using earlier = await Sandbox.make(site, host, 'clock');
+    await earlier.add(config);
+    await host.stopAgent('SIGTERM');
+    const [file = ''] = readdirSync(join(state, 'attachments'));
+    const path = join(state, 'attachments', file);
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/"since":"\d+/, '"since":"2100'));
+    await host.startAgent();
+    using later = new Sandbox(host, earlier.pod);
+    const result = await later.add(config);
+    await earlier.del(config);
+    expect(await later.check(config, result)).to.include({ exitCode: 0, stdout: '' });
+    await later.del(config);
   });
 
   for (const how of ['alone', 'chained'] as const) {
