@@ -10,7 +10,13 @@ import {
   type DevicesProblem,
 } from '../../core/status/definitions.ts';
 import { hostsState } from '../../core/status/hosts.ts';
-import { networkStatus, sameButCounts, sameStatus, unusableStatus } from '../../core/status/networkStatus.ts';
+import {
+  leavingStatus,
+  networkStatus,
+  sameButCounts,
+  sameStatus,
+  unusableStatus,
+} from '../../core/status/networkStatus.ts';
 import { type RouteState, routeState } from '../../core/status/routes.ts';
 import { hostsApart, type Survey } from '../../core/status/survey.ts';
 import { isConflict, isInvalid, isNotFound } from '../../kube/api/errors.ts';
@@ -64,12 +70,11 @@ export class NetworkStatuses {
 
   /** Handles one network. */
   async reconcile(name: string, signal: AbortSignal): Promise<WorkResult> {
-    const { informers, client } = this.#context;
-    const object = informers.networks.get(name);
+    const object = this.#context.informers.networks.get(name);
     if (object?.metadata.deletionTimestamp !== undefined || !object) {
       this.#written.delete(name);
       this.#reuse.forget(name);
-      return {};
+      return object ? this.#leave(object, signal) : {};
     }
     const read = readableNetwork(this.#context.view, name);
     const reuse = read.kind === 'usable' ? await this.#reuse.find(read.known, signal) : noReuse;
@@ -78,24 +83,43 @@ export class NetworkStatuses {
     if (sameStatus(object.status, status)) return later;
     const waitMs = isUrgent(object.status, status) ? 0 : this.#waitMs(name, object.status, status);
     if (waitMs > 0) return { requeueAfterMs: waitMs };
+    const refused = await this.#write(object, status, signal);
+    if (refused) return refused;
+    this.#written.set(name, performance.now());
+    tellConditions(this.#context, object, status);
+    tellReuse(this.#context, { object, status, free: reuse.free });
+    return later;
+  }
+
+  async #leave(object: MultiNicNetwork, signal: AbortSignal): Promise<WorkResult> {
+    const { generation = 0, finalizers = [] } = object.metadata;
+    const status = leavingStatus(finalizers, { stored: object.status, generation, now: new Date() });
+    if (!status || sameStatus(object.status, status)) return {};
+    return (await this.#write(object, status, signal)) ?? {};
+  }
+
+  /** @returns undefined once it is written, else what is left to do */
+  async #write(
+    object: MultiNicNetwork,
+    status: MultiNicNetworkStatus,
+    signal: AbortSignal,
+  ): Promise<WorkResult | undefined> {
+    const { client, events } = this.#context;
     try {
       await client.updateStatus(
         multiNicNetworks,
         { ...object, status },
         { signal, fieldManager: component.controller },
       );
+      return undefined;
     } catch (error) {
       // The copy lags: the missing change will bring the key back; the delay is for a copy that catches up earlier.
       if (isConflict(error)) return { requeueAfterMs: catchUpMs };
       if (isNotFound(error)) return {};
       // It was stored when the schema was another, and before 1.30 the API server takes no change of such an object.
-      if (isInvalid(error)) this.#context.events.record(object, 'Warning', 'StatusRefused', error.message);
+      if (isInvalid(error)) events.record(object, 'Warning', 'StatusRefused', error.message);
       throw error;
     }
-    this.#written.set(name, performance.now());
-    tellConditions(this.#context, object, status);
-    tellReuse(this.#context, { object, status, free: reuse.free });
-    return later;
   }
 
   #waitMs(name: string, stored: MultiNicNetworkStatus | undefined, next: MultiNicNetworkStatus): number {

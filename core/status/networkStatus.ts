@@ -91,6 +91,19 @@ export function unusableStatus(
   };
 }
 
+/** The status of a network that is being deleted, and waits for finalizers: it is as it was, but takes no more pods. */
+export function leavingStatus(
+  finalizers: readonly string[],
+  { stored, generation, now }: StatusOf,
+): MultiNicNetworkStatus | undefined {
+  if (!stored) return undefined;
+  const ready: NewCondition = {
+    ...{ type: 'Ready', status: 'False', reason: 'BeingDeleted' },
+    message: `the network is being deleted, and takes no more pods; it waits for its finalizers: ${finalizers.join(', ')}`,
+  };
+  return { ...stored, conditions: mergeConditions(stored.conditions ?? [], [ready], generation, now) };
+}
+
 /** Whether two statuses say the same, when they were written apart. */
 export function sameStatus(a: MultiNicNetworkStatus | undefined, b: MultiNicNetworkStatus): boolean {
   return a !== undefined && canonical({ ...a, lastSyncTime: '' }) === canonical({ ...b, lastSyncTime: '' });

@@ -55,6 +55,22 @@ describe('Networks, against a real API server', function () {
     await isUsable(true);
   });
 
+  it('says of a network that waits for finalizers that it is being deleted', async () => {
+    const name = 'leaving';
+    await site.client.create(multiNicNetworks, network(name));
+    await eventually('its status', () => site.seen.condition(name, 'Ready'));
+    await site.client.patch(multiNicNetworks, { name }, 'merge', { metadata: { finalizers: ['example.com/wait'] } });
+    await site.client.delete(multiNicNetworks, { name });
+    const ready = await eventually('the condition', async () => {
+      const condition = await site.seen.condition(name, 'Ready');
+      return condition?.reason === 'BeingDeleted' && condition;
+    });
+    expect(ready).to.include({ status: 'False' });
+    expect(ready.message).to.contain('example.com/wait');
+    await site.client.patch(multiNicNetworks, { name }, 'merge', { metadata: { finalizers: null } });
+    await eventually('it is gone', async () => !(await site.client.find(multiNicNetworks, { name })));
+  });
+
   it('follows namespaces and the list of those that it applies to', async () => {
     await createNamespace(site.client, 'team-a');
     await site.client.create(multiNicNetworks, network('teams', { namespaces: ['team-a', 'team-b'] }));
