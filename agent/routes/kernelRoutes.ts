@@ -26,14 +26,14 @@ export class KernelRoutes {
   /** As of the last complete reading. */
   #tables: ReadonlyMap<string, number> = new Map();
   #links: ReadonlyMap<string, number> = new Map();
-  /** Indexes of the links that routes lead out of. */
+  /** Indexes of the links that routes lead out of, or will once there is another host. */
   readonly #devices = new Set<number>();
   /**
    * Links that are there, but down: the kernel takes no route out of them. That is no failure, or one such NIC would leave networks of thousands of hosts
    * not ready; its state is told of the NIC itself.
    */
   #down: ReadonlySet<string> = new Set();
-  /** Names of links that routes should lead out of but that do not exist, like a bond or a VLAN that is not set up yet. */
+  /** Names of such links that do not exist, like a bond or a VLAN that is not set up yet. */
   readonly #missing = new Set<string>();
   /** What the last pass deleted. */
   readonly #deleted = new Set<string>();
@@ -53,8 +53,7 @@ export class KernelRoutes {
     this.#tables = await this.#chooseTables(networks, rules, ownRules);
     this.#links = new Map(links.map(({ name, index }) => [name, index]));
     this.#down = new Set(links.filter(({ up }) => !up).map(({ name }) => name));
-    this.#devices.clear();
-    this.#missing.clear();
+    this.#follow(networks.flatMap(({ devices }) => devices));
     const wantedRules = networks.flatMap(({ name, subnets }) => {
       const table = this.#tables.get(name);
       return table === undefined ? [] : subnets.map((from): WantedRule => ({ from, table }));
@@ -98,6 +97,17 @@ export class KernelRoutes {
         );
       case 'resync':
         return true;
+    }
+  }
+
+  /** Changes are made to what is known of these links, so that must not become outdated. */
+  #follow(devices: readonly string[]): void {
+    this.#devices.clear();
+    this.#missing.clear();
+    for (const device of devices) {
+      const dev = this.#links.get(device);
+      if (dev === undefined) this.#missing.add(device);
+      else this.#devices.add(dev);
     }
   }
 
@@ -160,11 +170,9 @@ export class KernelRoutes {
       for (const { dst, gateway, device, metric } of routes) {
         const dev = this.#links.get(device);
         if (dev === undefined) {
-          this.#missing.add(device);
           lacking.add(`network ${name}: no link ${device}`);
           continue;
         }
-        this.#devices.add(dev);
         if (!this.#down.has(device))
           yield { op: 'route.replace', table, dst, gateway, dev, metric, protocol: ownProtocol };
       }

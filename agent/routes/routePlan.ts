@@ -8,6 +8,8 @@ import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 /** The routes of one L3 network on this node; to be read once. */
 export interface NetworkRoutes extends TableUser {
   readonly routes: Iterable<L3Route>;
+  /** Names of the node's NICs that they lead out of, or will once there is another host. */
+  readonly devices: readonly string[];
 }
 
 /** Changes of some routes of one network. */
@@ -55,7 +57,8 @@ export class RoutePlan {
   all(): NetworkRoutes[] {
     return [...this.#networks].map(([name, { known, plan }]) => {
       plan.look(this.#hosts(name));
-      return { name, subnets: known.state.network.subnets.map(formatCidr), routes: plan.routes() };
+      const devices = [...plan.base.ways.values()].map(({ device }) => device);
+      return { name, subnets: known.state.network.subnets.map(formatCidr), routes: plan.routes(), devices };
     });
   }
 

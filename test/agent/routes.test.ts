@@ -123,6 +123,26 @@ describe('agent: its routes', function () {
     expect(subject.present()).to.deep.equal(before);
   });
 
+  it('lead out of a link that came up, or was made anew, before there was any host to lead to', async () => {
+    await using subject = await RoutedHost.make();
+    const { namespace, cluster } = subject;
+    populate(subject);
+    for (const name of hostNames) cluster.deleteHost(name);
+    namespace.ip('link', 'set', 'eth1', 'down');
+    await setTimeout(200); // what tells of that has been heard
+    await subject.pass();
+    namespace.ip('link', 'set', 'eth1', 'up');
+    namespace.ip('link', 'del', 'eth2');
+    plugIn(namespace, 2);
+    namespace.ip('link', 'set', 'eth2', 'up');
+    await setTimeout(200);
+    await subject.settled();
+    cluster.setHost(hostInterface('host-1', 2));
+    await subject.pass();
+    expect(subject.failures).to.deep.equal([]);
+    expect(subject.present()).to.deep.equal(subject.wanted());
+  });
+
   it('that the kernel refuses are no changes, however often they are tried', async () => {
     await using subject = await RoutedHost.make();
     subject.namespace.ip('address', 'flush', 'dev', 'eth1');
