@@ -41,6 +41,23 @@ describe('agent: its host', function () {
     await eventually('the address is gone', async () => (await hif()).spec.interfaces[0]?.addresses === undefined);
   });
 
+  it('lists hundreds of addresses, and of NICs, as hosts have with virtual addresses and VLANs', async () => {
+    const { namespace } = site.hosts[0]!;
+    const count = 300;
+    const each = (line: (i: number) => string): string[] => Array.from({ length: count }, (_, i) => line(i));
+    const virtual = each(i => `10.97.${i >> 7}.${i & 127}/32 dev eth1`);
+    namespace.batch(virtual.map(address => `address add ${address}`));
+    await eventually('all addresses', async () => (await hif()).spec.interfaces[0]?.addresses?.length === count + 1);
+    namespace.batch(virtual.map(address => `address del ${address}`));
+    namespace.batch([
+      ...each(i => `link add vlan${i} type veth peer name trunk${i}`),
+      ...each(i => `address add 10.96.${i >> 6}.${4 * (i & 63) + 1}/30 dev vlan${i}`),
+    ]);
+    await eventually('all NICs', async () => (await hif()).spec.interfaces.length === count + 2);
+    namespace.batch(each(i => `link del vlan${i}`));
+    await eventually('they are gone', async () => (await hif()).spec.interfaces.length === 2);
+  });
+
   it('takes a subnet that routers advertise for that of an address which came without one', async () => {
     const { namespace } = site.hosts[0]!;
     const subnets = async (): Promise<(string | undefined)[]> =>
