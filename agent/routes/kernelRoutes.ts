@@ -82,7 +82,7 @@ export class KernelRoutes {
   isConcernedBy(event: MonitorEvent): boolean {
     switch (event.type) {
       case 'link':
-        return this.#devices.has(event.link.index) || this.#missing.has(event.link.name) || event.link.kind === null;
+        return this.#devices.has(event.link.index) || this.#missing.has(event.link.name);
       case 'address':
         return this.#devices.has(event.address.dev);
       case 'route': {

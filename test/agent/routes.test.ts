@@ -208,4 +208,18 @@ describe('agent: its routes', function () {
     await subject.settled();
     expect(subject.complete).to.equal(0);
   });
+
+  it('cost nothing where a device flaps that no network uses', async () => {
+    await using subject = await RoutedHost.make();
+    populate(subject);
+    await setTimeout(200); // what tells of the NICs has been heard
+    await subject.pass();
+    subject.complete = 0;
+    // Like a NIC, and other than what these tests make, the loopback is of no kind.
+    subject.namespace.ip('link', 'set', 'lo', 'down');
+    subject.namespace.ip('link', 'set', 'lo', 'up');
+    await setTimeout(200);
+    await subject.settled();
+    expect(subject.complete).to.equal(0);
+  });
 });
