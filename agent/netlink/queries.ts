@@ -2,8 +2,7 @@ import { parseAddressInfo, writeAddressDump } from './address.ts';
 import type { Writer } from './attributes.ts';
 import type { Context } from './context.ts';
 import { keepsAddress, keepsRoute, keepsRule } from './filters.ts';
-import { parseLink } from './link.ts';
-import { writeLinkDump } from './linkRequests.ts';
+import { listLinks } from './linkList.ts';
 import { parseRoute } from './route.ts';
 import { writeRouteDump } from './routeRequests.ts';
 import { parseRule, writeRuleDump } from './rule.ts';
@@ -35,11 +34,7 @@ export async function runList(socket: NetlinkSocket, writer: Writer, op: ListOp,
   const dev = 'dev' in op && op.dev !== undefined ? context.linkIndex(op.dev) : undefined;
   switch (op.op) {
     case 'link.list':
-      return dump(
-        sequence => writeLinkDump(writer, sequence),
-        parseLink,
-        () => true,
-      );
+      return listLinks(socket, writer);
     case 'address.list':
       return dump(
         sequence => writeAddressDump(writer, sequence, op),

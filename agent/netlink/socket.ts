@@ -131,37 +131,37 @@ export class NetlinkSocket implements Disposable {
     most = Infinity,
   ): Promise<Item[]> {
     for (let attempt = 1; ; attempt += 1) {
-      const items = await this.#dumpOnce(write, decode, most);
-      if (items !== undefined) return items;
+      const { items, isWhole } = await this.read(write, decode, most);
+      if (isWhole) return items;
       if (attempt === dumpAttempts) {
         throw new RefusedError({ errno: -EINTR, text: `the list changed during each of ${dumpAttempts} readings` });
       }
     }
   }
 
-  /** Undefined where the dump was interrupted. */
-  async #dumpOnce<Item>(
+  /** As dump(), but once: what came, and whether that is the list as it was at one moment. */
+  async read<Item>(
     write: (sequence: number) => Uint8Array,
     decode: (payload: Buffer) => Item | undefined,
-    most: number,
-  ): Promise<Item[] | undefined> {
+    most = Infinity,
+  ): Promise<{ items: Item[]; isWhole: boolean }> {
     const sequence = this.nextSequence();
     libc.send(this.fd, write(sequence));
     const items: Item[] = [];
-    let consistent = true;
+    let isWhole = true;
     for (let count = 0; ; count += 1) {
       let datagram: Buffer;
       try {
         datagram = count < datagramsAtOnce ? this.#datagrams.receive() : await this.#datagrams.read();
       } catch (error) {
         if (!(error instanceof libc.SystemError) || error.errno !== ENOBUFS) throw error;
-        consistent = false;
+        isWhole = false;
         continue;
       }
       for (const message of eachMessage(datagram)) {
         if (message.sequence !== sequence) continue;
-        if ((message.flags & NLM_F.DUMP_INTR) !== 0) consistent = false;
-        if (this.#isEnd(message)) return consistent ? items : undefined;
+        if ((message.flags & NLM_F.DUMP_INTR) !== 0) isWhole = false;
+        if (this.#isEnd(message)) return { items, isWhole };
         const item = decode(message.payload);
         if (item !== undefined) items.push(item);
       }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
@@ -258,5 +260,26 @@ describeEach('netlink: links', test => {
     const ops = Array.from({ length: 80 }, (_, at): LinkAdd => ({ op: 'link.add', kind: 'bridge', name: `br${at}` }));
     await test.netlink.run(namespace.path, ops);
     expect(await expectLikeOracle(test.netlink, namespace)).to.have.length(81);
+  });
+
+  it('lists those that stay, each once, though others come and go all the time', async () => {
+    const namespace = test.namespace();
+    const names = Array.from({ length: 1000 }, (_, at) => `br${at}`);
+    await test.netlink.run(
+      namespace.path,
+      names.map((name): LinkAdd => ({ op: 'link.add', kind: 'bridge', name })),
+    );
+    const program = 'while :; do ip link add other type bridge; ip link del other; done';
+    const coming = spawn('ip', ['netns', 'exec', namespace.name, 'sh', '-c', program], { stdio: 'ignore' });
+    try {
+      for (let time = 0; time < 10; time += 1) {
+        const links = await test.netlink.one(namespace.path, { op: 'link.list' });
+        const found = links.map(({ name }) => name).filter(name => name !== 'other');
+        expect(found.sort()).to.deep.equal(['lo', ...names].sort());
+      }
+    } finally {
+      coming.kill('SIGKILL');
+      await once(coming, 'exit');
+    }
   });
 });
