@@ -134,7 +134,7 @@ export class Discovery implements Runnable {
     const [links, addresses, routes] = await netlink.run(null, [
       { op: 'link.list' },
       { op: 'address.list' },
-      { op: 'route.list', table: mainTable },
+      { op: 'route.list', table: mainTable, near: true },
     ]);
     const known = writer.nics();
     const nics = await Promise.all(

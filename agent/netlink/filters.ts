@@ -11,8 +11,13 @@ export function keepsRoute(op: RouteList, dev: number | undefined, item: RouteIn
     matches(item.family, op.family) &&
     matches(item.table, op.table) &&
     matches(item.protocol, op.protocol) &&
+    (op.near === undefined || isNear(item)) &&
     (matches(item.dev, dev) || (item.nexthops ?? []).some(hop => hop.dev === dev))
   );
+}
+
+function isNear({ dst, gateway, nexthops }: RouteInfo): boolean {
+  return dst.endsWith('/0') || (gateway === undefined && nexthops === undefined);
 }
 
 /** Whether a rule is one that the list asks for. */

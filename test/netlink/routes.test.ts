@@ -160,6 +160,23 @@ describeEach('netlink: routes', test => {
     expect(await count({ table: 499, family: 6 })).to.equal(0);
   });
 
+  it('lists near ones alone, whatever a routing daemon has put beside them', async () => {
+    const namespace = prepared();
+    const table = 500;
+    const far = Array.from({ length: 300 }, (_, i) => ({ dst: `10.20${i >> 7}.${i & 127}.0/24`, gateway: '10.1.0.9' }));
+    const several = { dst: '10.210.0.0/24', nexthops: [{ gateway: '10.1.0.9' }, { gateway: '10.2.0.9' }] };
+    const near = [
+      { dst: '0.0.0.0/0', gateway: '10.1.0.9' },
+      { dst: '::/0', gateway: 'fd00:1::9', dev: 'v0' },
+      { dst: '10.211.0.0/24', dev: 'v0' },
+      { dst: 'fd00:211::/64', dev: 'v0' },
+    ];
+    const routes = [...far, several, ...near].map(route => ({ op: 'route.add' as const, ...route, table }));
+    await test.netlink.run(namespace.path, routes);
+    const listed = await test.netlink.one(namespace.path, { op: 'route.list', table, near: true });
+    expect(listed.map(({ dst }) => dst)).to.have.members(near.map(({ dst }) => dst));
+  });
+
   it('replaces a route in its place', async () => {
     const namespace = prepared();
     const route: Route = { dst: '10.200.1.0/24', table: 500, protocol };

@@ -55,6 +55,8 @@ export interface RouteList extends OpBase {
   readonly table?: number;
   readonly protocol?: number;
   readonly dev?: LinkRef;
+  /** Only default routes and those without a gateway: a routing daemon of the host may have put hundreds of thousands of others into the main table. */
+  readonly near?: true;
 }
 /**
  * Where the kernel has a route to the same destination with the same metric, `add` fails with EEXIST, `replace` puts this one in its
