@@ -7,6 +7,7 @@ import { mellanoxProblem, networkDevices } from './context/networkDevices.ts';
 import type { OptionalResources } from './context/optionalResources.ts';
 import type { ControllerTimes } from './controllerOptions.ts';
 import { definitionKeys, Definitions } from './reconcilers/definitions.ts';
+import { HeldLayouts } from './reconcilers/heldLayouts.ts';
 import { HostBlocks } from './reconcilers/hostBlocks.ts';
 import { NetworkStatuses } from './reconcilers/networkStatus.ts';
 import { NodeCapacities } from './reconcilers/nodeCapacities.ts';
@@ -90,7 +91,8 @@ interface Reconcilers {
 
 /** Makes the reconcilers. What a network's status says of the others' work it asks of them. */
 function createReconcilers(context: LeaderContext, optional: OptionalResources, times: QueueTimes): Reconcilers {
-  const blocks = new HostBlocks(context, times.hostIndexRestMs);
+  const layouts = new HeldLayouts(context.client);
+  const blocks = new HostBlocks(context, layouts, times.hostIndexRestMs);
   const definitions = new Definitions(context, optional);
   const sriovObjects = new SriovObjects(context, optional);
   const capacities = new NodeCapacities(context, sweepsKept * times.sweepIntervalMs);
@@ -106,6 +108,7 @@ function createReconcilers(context: LeaderContext, optional: OptionalResources, 
       unassignedHosts: network => blocks.unassigned(network),
       nodeCapacity: (known, node) => capacities.capacity(known, node),
     },
+    layouts,
     times,
   );
   return { blocks, definitions, sriovObjects, capacities, statuses };

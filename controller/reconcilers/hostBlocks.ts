@@ -17,6 +17,7 @@ import { readableNetwork } from '../context/readableNetwork.ts';
 import { heldIndex } from '../plan/heldIndex.ts';
 import { type HostPagesPlan, planHostPages } from '../plan/hostPages.ts';
 import { planInterfaces } from '../plan/interfaces.ts';
+import type { HeldLayouts } from './heldLayouts.ts';
 
 /** Attempts when other writers are in between, before the queue's back-off takes over. */
 const attempts = 5;
@@ -30,6 +31,7 @@ const hostsAtOnce = 8;
  */
 export class HostBlocks {
   readonly #context: LeaderContext;
+  readonly #layouts: HeldLayouts;
   readonly #restMs: number;
   /** Hosts for which no index was left, by network. */
   readonly #unassigned = new Map<string, readonly string[]>();
@@ -37,8 +39,9 @@ export class HostBlocks {
   readonly #absent = new Map<string, FirstSeen>();
 
   /** @param restMs how long nobody else gets the index of a host that is gone, ms (decision 34) */
-  constructor(context: LeaderContext, restMs: number) {
+  constructor(context: LeaderContext, layouts: HeldLayouts, restMs: number) {
     this.#context = context;
+    this.#layouts = layouts;
     this.#restMs = restMs;
   }
 
@@ -133,20 +136,24 @@ export class HostBlocks {
 
   /**
    * The index under which pods hold addresses on each host that no page has: somebody has deleted the page, and with another index other
-   * hosts' pods would get their addresses. The copies of pools have counts alone.
+   * hosts' pods would get their addresses. The copies of pools have counts alone. Where there is no page at all, pools may be lost, too.
    */
   async #readHeld(network: Network, pages: readonly Cidr[], signal: AbortSignal): Promise<Map<string, number>> {
     const { client, informers } = this.#context;
     const indexes = hostIndexes(pages.map(({ spec }) => spec));
+    const exists = (host: string): boolean =>
+      informers.hosts.get(host) !== undefined || informers.nodes.get(host) !== undefined;
     const held = new Map<string, number>();
     for (const { metadata, spec, status } of [...informers.pools.list()]) {
       const { hostName = '' } = spec;
-      const exists = informers.hosts.get(hostName) ?? informers.nodes.get(hostName);
-      if (spec.network !== network.name || !status?.used || !exists || indexes.has(hostName)) continue;
+      if (spec.network !== network.name || !status?.used || !exists(hostName) || indexes.has(hostName)) continue;
       const pool = await client.find(ipPools, metadata, { signal });
       const index = pool && heldIndex(network, auditedPool(pool).allocations);
       if (index !== undefined) held.set(hostName, index);
     }
+    if (pages.length > 0) return held;
+    const { hosts } = await this.#layouts.of(network, signal);
+    for (const [host, index] of hosts) if (!held.has(host) && exists(host)) held.set(host, index);
     return held;
   }
 

@@ -1,17 +1,16 @@
 import { label } from '../../core/api/names.ts';
 import type { InterfaceIndex, IPPool } from '../../core/api/types.ts';
-import { auditedPod } from '../../core/audit/readPod.ts';
 import { auditedPool } from '../../core/audit/readPool.ts';
+import type { AuditedPod } from '../../core/audit/types.ts';
 import { addressesOf, podName } from '../../core/audit/view.ts';
 import { interfaceIndexOf } from '../../core/layout/hostBlocks.ts';
 import { isSamePosition } from '../../core/layout/interfaceIndex.ts';
 import { membersOf } from '../../core/layout/members.ts';
 import { tryParseAddress } from '../../core/net/address.ts';
 import type { Network } from '../../core/network/network.ts';
-import { hostInterfaces, ipPools, pods } from '../../kube/api/resources.ts';
-import type { KubeObject } from '../../kube/api/types.ts';
-import { headOf } from '../../kube/watch/head.ts';
+import { hostInterfaces, ipPools } from '../../kube/api/resources.ts';
 import type { LeaderContext } from '../context/leaderContext.ts';
+import { atOnce, eachPod, visiting } from './eachPod.ts';
 
 /** What of a leader's context is needed. */
 export interface IndexContext extends Pick<LeaderContext, 'client'> {
@@ -20,9 +19,6 @@ export interface IndexContext extends Pick<LeaderContext, 'client'> {
 
 /** By index, the first holder that was found, in words. */
 type Holders = Map<number, string>;
-
-/** Pages of this many pods or pools are parsed without blocking the process noticeably. */
-const atOnce = 100;
 
 /**
  * What keeps these interface indexes of a network from being given to other NICs, as the API server has it now: a host that has such a NIC, a
@@ -88,18 +84,13 @@ async function inPools({ client, informers }: IndexContext, look: Look, signal: 
 }
 
 async function inPods({ client }: IndexContext, look: Look, signal: AbortSignal): Promise<void> {
-  await client.list(pods, {
-    signal,
-    limit: atOnce,
-    transform: visiting(object => {
-      const pod = auditedPod(object);
-      if (pod.endedAt !== undefined) return;
-      const isOurs = ({ network }: { network: string }): boolean => network === look.network.name;
-      const given = pod.attachments.filter(isOurs).flatMap(({ nics }) => addressesOf(nics));
-      const actual = pod.interfaces.filter(isOurs).flatMap(({ addresses }) => addressesOf([{ addresses }]));
-      noteAddresses(look, [...given, ...actual], address => `${podName(pod)} has ${address}, which no record explains`);
-    }),
-  });
+  const visit = (pod: AuditedPod): void => {
+    const isOurs = ({ network }: { network: string }): boolean => network === look.network.name;
+    const given = pod.attachments.filter(isOurs).flatMap(({ nics }) => addressesOf(nics));
+    const actual = pod.interfaces.filter(isOurs).flatMap(({ addresses }) => addressesOf([{ addresses }]));
+    noteAddresses(look, [...given, ...actual], address => `${podName(pod)} has ${address}, which no record explains`);
+  };
+  await eachPod(client, visit, signal);
 }
 
 function noteAddresses(
@@ -116,12 +107,4 @@ function noteAddresses(
 
 function note(holders: Holders, index: number, words: string): void {
   if (!holders.has(index)) holders.set(index, words);
-}
-
-/** Looks at each object of a list, of which nothing is kept. */
-function visiting<T extends KubeObject>(visit: (object: T) => void): (object: T) => T {
-  return object => {
-    visit(object);
-    return headOf(object) as T;
-  };
 }

@@ -28,6 +28,7 @@ import { type Readable, readableNetwork } from '../context/readableNetwork.ts';
 import type { ControllerTimes } from '../controllerOptions.ts';
 import { hostIndexCount } from '../plan/hostPages.ts';
 import { planInterfaces } from '../plan/interfaces.ts';
+import type { HeldLayouts } from './heldLayouts.ts';
 import { InterfaceReuse, noReuse, type Reuse } from './interfaceReuse.ts';
 import { tellConditions, tellReuse } from './networkEvents.ts';
 
@@ -41,6 +42,9 @@ export interface StatusSources {
   /** How many attachments fit on a node; undefined while that is not known. */
   nodeCapacity: (known: KnownNetwork, node: string) => number | undefined;
 }
+
+/** Interface indexes that are given, and which of them can be given to others. */
+type Indexes = Reuse & { readonly given: readonly InterfaceIndex[] };
 
 type StatusTimes = Pick<ControllerTimes, 'statusIntervalMs' | 'interfaceAbsenceMs'>;
 
@@ -57,13 +61,15 @@ const catchUpMs = 200;
 export class NetworkStatuses {
   readonly #context: LeaderContext;
   readonly #sources: StatusSources;
+  readonly #layouts: HeldLayouts;
   readonly #minIntervalMs: number;
   readonly #reuse: InterfaceReuse;
   readonly #written = new Map<string, number>();
 
-  constructor(context: LeaderContext, sources: StatusSources, times: StatusTimes) {
+  constructor(context: LeaderContext, sources: StatusSources, layouts: HeldLayouts, times: StatusTimes) {
     this.#context = context;
     this.#sources = sources;
+    this.#layouts = layouts;
     this.#minIntervalMs = times.statusIntervalMs;
     this.#reuse = new InterfaceReuse(context, times.interfaceAbsenceMs);
   }
@@ -78,7 +84,8 @@ export class NetworkStatuses {
     }
     const read = readableNetwork(this.#context.view, name);
     const reuse = read.kind === 'usable' ? await this.#reuse.find(read.known, signal) : noReuse;
-    const status = this.#statusOf(object, read, reuse);
+    const given = read.kind === 'usable' ? await this.#given(read.known, signal) : [];
+    const status = this.#statusOf(object, read, { ...reuse, given });
     const later = reuse.againMs === undefined ? {} : { requeueAfterMs: reuse.againMs };
     if (sameStatus(object.status, status)) return later;
     const waitMs = isUrgent(object.status, status) ? 0 : this.#waitMs(name, object.status, status);
@@ -122,6 +129,14 @@ export class NetworkStatuses {
     }
   }
 
+  /** Interface indexes that are given already: those of the status, or where that has none, those under which pods have addresses all the same. */
+  async #given({ object, state: { network } }: KnownNetwork, signal: AbortSignal): Promise<readonly InterfaceIndex[]> {
+    const stored = object.status?.interfaces ?? [];
+    const isNew = stored.length === 0 && network.ownAddresses && network.subnets.length > 0;
+    if (!isNew || this.#context.surveys.survey(network).positions.length === 0) return stored;
+    return (await this.#layouts.of(network, signal)).interfaces();
+  }
+
   #waitMs(name: string, stored: MultiNicNetworkStatus | undefined, next: MultiNicNetworkStatus): number {
     const last = this.#written.get(name);
     if (last === undefined) return 0;
@@ -131,11 +146,11 @@ export class NetworkStatuses {
     return last + intervalMs - performance.now();
   }
 
-  #statusOf(object: MultiNicNetwork, read: Readable, reuse: Reuse): MultiNicNetworkStatus {
+  #statusOf(object: MultiNicNetwork, read: Readable, indexes: Indexes): MultiNicNetworkStatus {
     const { informers } = this.#context;
     const { generation = 0 } = object.metadata;
     const of = { stored: object.status, generation, now: new Date() };
-    if (read.kind === 'usable') return this.#usable(read.known, reuse, of);
+    if (read.kind === 'usable') return this.#usable(read.known, indexes, of);
     const hosts = [...informers.hosts.list()];
     const withNics = hosts.filter(({ spec }) => spec.interfaces.length > 0).length;
     const finding = read.kind === 'unusable' ? read.finding : 'being deleted';
@@ -144,7 +159,7 @@ export class NetworkStatuses {
 
   #usable(
     { object, state }: KnownNetwork,
-    { free, kept }: Reuse,
+    { given, free, kept }: Indexes,
     of: Parameters<typeof networkStatus>[1],
   ): MultiNicNetworkStatus {
     const { surveys, view } = this.#context;
@@ -152,7 +167,7 @@ export class NetworkStatuses {
     const survey = surveys.survey(network);
     const { interfaces, unassigned } = planInterfaces({
       network,
-      stored: object.status?.interfaces ?? [],
+      stored: given,
       positions: survey.positions,
       now: of.now,
       free,

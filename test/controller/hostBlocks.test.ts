@@ -8,6 +8,7 @@ import { emptyPool, formatPool } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { applyManifests } from '../system/apply.ts';
 import { controllerSite } from './site.ts';
 import { host, inParallel, network, podNamed } from './support.ts';
 
@@ -183,6 +184,43 @@ describe('Host blocks, against a real API server', function () {
     await site.client.delete(cidrs, { name: 'taken-away-0' });
     const after = await allIndexed('taken-away', 3);
     expect([after.get('n-0'), after.get('n-1')]).to.deep.equal([2, 1]);
+  });
+
+  it('gives them back, and NICs theirs, where the definitions were deleted, and all objects with them, while pods went on', async () => {
+    site.start({ statusIntervalMs: 50 });
+    const name = 'definitions-deleted';
+    const interfaces = async () => (await site.seen.status(name))?.interfaces?.map(({ netAddress }) => netAddress);
+    const both = host('n-2', 2);
+    const second = { ...both, spec: { ...both.spec, interfaces: both.spec.interfaces.slice(1) } };
+    await site.client.create(multiNicNetworks, network(name));
+    await site.cluster.addFakeNodes([{ name: 'n-2' }]);
+    await site.client.create(hostInterfaces, second);
+    await eventually('the second NIC to be the first one', async () => (await interfaces())?.length === 1);
+    await site.client.patch(hostInterfaces, { name: 'n-2' }, 'merge', { spec: both.spec });
+    for (const added of ['n-1', 'n-0']) await addHosts([added]);
+    const [before, wasFirst] = [await allIndexed(name, 3), '172.20.2.0/24,172.20.1.0/24'];
+    await eventually('both NICs', async () => (await interfaces())?.join() === wasFirst);
+    // 64 addresses a block, of the indexes 2 and 1.
+    const nics = [
+      { master: 'eth2', netAddress: '172.20.2.0/24', addresses: ['10.200.0.129/18'] },
+      { master: 'eth1', netAddress: '172.20.1.0/24', addresses: ['10.200.64.129/18'] },
+    ];
+    const decided = JSON.stringify([{ name, 'cni-args': { [attachmentsKey]: nics } }]);
+    await site.client.create(pods, podNamed('decided', { [annotation.networks]: decided }, 'n-0'));
+    await createPool(name, 'n-0', '10.200.0.129/18');
+
+    const crds = ['multinicnetworks', 'cidrs', 'ippools', 'hostinterfaces'].map(crd => `${crd}.multinic.fms.io`);
+    await site.cluster.kubectl(['delete', 'crd', ...crds]);
+    await applyManifests(site.cluster, 'manifests/base/crds');
+    await inParallel(['n-0', 'n-1', 'n-2'], hostName =>
+      site.client.create(hostInterfaces, host(hostName, Number(hostName.split('-')[1]))),
+    );
+    await site.client.create(multiNicNetworks, network(name));
+    const after = await allIndexed(name, 3);
+    expect(after.get('n-0')).to.equal(2).and.to.equal(before.get('n-0'));
+    await eventually('NICs', async () => (await interfaces())?.length === 2);
+    expect((await interfaces())?.join()).to.equal(wasFirst);
+    await site.client.delete(pods, { namespace: 'default', name: 'decided' }, { gracePeriodSeconds: 0 });
   });
 
   it('gives the indexes of NICs that are gone to new ones, when none is left and nobody holds addresses under them', async () => {
