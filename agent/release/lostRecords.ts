@@ -34,6 +34,8 @@ export interface LostRecordsOptions {
 
 /** How often to look, ms; most looks take no request. */
 const intervalMs = 10_000;
+/** The same while a network of ours is away, or has no blocks yet, ms: as soon as it has, other pods are given addresses. This takes no request. */
+const awaitingMs = 200;
 /** How often the API server is asked for an attachment of a pod that it does not know, or whose record our copy does not have, ms. */
 const doubtMs = 60_000;
 /**
@@ -68,6 +70,8 @@ export class LostRecords implements Runnable {
   readonly #options: LostRecordsOptions;
   readonly #isThere: (entry: CheckpointEntry) => boolean;
   #looks: Map<string, Look> | undefined;
+  /** Whether the network of an attachment is away, or has no blocks yet. */
+  #isAwaiting = false;
 
   constructor(options: LostRecordsOptions) {
     this.#options = options;
@@ -78,22 +82,23 @@ export class LostRecords implements Runnable {
     while (!signal.aborted) {
       const { pods, view } = this.#options;
       if (pods.informer.hasSynced && view.synced()) await this.sweep(signal);
-      await sleep(intervalMs, signal);
+      await sleep(this.#isAwaiting ? awaitingMs : intervalMs, signal);
     }
   }
 
   /** Looks once. */
   async sweep(signal: AbortSignal): Promise<void> {
-    const { checkpoint, view } = this.#options;
+    const { checkpoint } = this.#options;
     const before = this.#looks;
     const looks = new Map<string, Look>();
     this.#looks = looks;
+    this.#isAwaiting = false;
     for (const entry of [...checkpoint.list()]) {
       if (signal.aborted) return;
       if (entry.state !== 'done' || entry.pool === undefined) continue;
       const key = entryKey(entry);
-      const known = networkOf(view, entry);
-      if (known?.state.network.ownAddresses !== true) {
+      const known = this.#withBlocks(entry);
+      if (!known) {
         looks.set(key, before?.get(key) ?? neverLooked);
         continue;
       }
@@ -105,6 +110,16 @@ export class LostRecords implements Runnable {
       if (this.#isDue(entry, network, last)) looks.set(key, { ...now, outcome: await this.#look(entry, known, last) });
       else if (last) looks.set(key, last);
     }
+  }
+
+  /** The attachment's network, if its addresses are ours and the node has blocks of it, as far as is known here. */
+  #withBlocks(entry: CheckpointEntry): KnownNetwork | undefined {
+    const { view, node } = this.#options;
+    const known = networkOf(view, entry);
+    if (known?.state.network.ownAddresses === false) return undefined;
+    if (known && hasBlocks(known, view, node)) return known;
+    this.#isAwaiting = true;
+    return undefined;
   }
 
   #isDue(entry: CheckpointEntry, network: Network, last: Look | undefined): boolean {
@@ -168,6 +183,11 @@ function networkOf(view: ClusterView, { network }: CheckpointEntry): KnownNetwor
     if (isMultiNicError(error)) return undefined;
     throw error;
   }
+}
+
+function hasBlocks({ state: { network, interfaces } }: KnownNetwork, view: ClusterView, node: string): boolean {
+  const hasIndex = network.nodeIndependent || view.hostIndexes(network.name).has(node);
+  return hasIndex && view.host(node) !== undefined && (network.fromHosts || interfaces.length > 0);
 }
 
 function attachmentOf({ pod: { uid, namespace, name }, ifname }: CheckpointEntry): Claimant {

@@ -11,7 +11,7 @@ import { LostRecords } from '../../agent/release/lostRecords.ts';
 import { apiVersion } from '../../core/api/names.ts';
 import { formatPool, readPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/api/client.ts';
-import { hostInterfaces, ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, pods } from '../../kube/api/resources.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
 import type { Cluster } from '../cluster/index.ts';
@@ -32,6 +32,8 @@ const netns = '/proc/self/ns/net';
 interface Agent extends AsyncDisposable {
   /** Looks once for records that are lost. */
   sweep(): Promise<void>;
+  /** Looks as often as an agent does, until it ends. */
+  run(): void;
 }
 
 describe('agent: records that a page has lost, against a real API server', function () {
@@ -81,19 +83,20 @@ describe('agent: records that a page has lost, against a real API server', funct
       detached: () => undefined,
     });
     const running = new AbortController();
-    const ended = Promise.all([source.informer.start(running.signal), records.start(running.signal)]);
+    const ended = [source.informer.start(running.signal), records.start(running.signal)];
     await source.informer.synced;
     return {
       sweep: () => lost.sweep(running.signal),
+      run: () => void ended.push(lost.start(running.signal)),
       [Symbol.asyncDispose]: async () => {
         running.abort();
-        await ended;
+        await Promise.all(ended);
       },
     };
   }
 
   /** A pod of the node, attached to the network with that address. Its record is written by whoever attached it, so here by nobody. */
-  async function attach(name: string, address: string, of = network): Promise<void> {
+  async function attach(name: string, address: string, of = network, pool = `${of}.page.0`): Promise<void> {
     const { metadata } = await client.create(pods, {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -111,7 +114,7 @@ describe('agent: records that a page has lost, against a real API server', funct
       },
       links: [{ name: 'net1-0', master: 'eth1', addresses: [address], routes: [] }],
       pod: { uid: metadata.uid ?? '', namespace: 'default', name },
-      pool: `${of}.page.0`,
+      pool,
     });
   }
 
@@ -153,6 +156,32 @@ describe('agent: records that a page has lost, against a real API server', funct
     await eventually('the network', () => view.network(network)?.state.interfaces.length === 1);
     await agent.sweep();
     expect(await recorded()).to.deep.equal(['lasting 11.9.0.7/22']);
+  });
+
+  it('are put back as soon as the node has a block of a network that was created again, before other pods get the addresses', async () => {
+    const name = 'late-blocks';
+    await attach('cut-off', '11.11.0.9/22', name, `${name}.${node}`);
+    await using agent = await startAgent();
+    agent.run();
+    const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 4, interfaceBlock: 0, vlanMode: 'l3' });
+    const plugin = { cniVersion: '1.0.0', type: 'macvlan' };
+    const spec = { subnet: '11.11.0.0/22', ipam, multiNICIPAM: true, plugin };
+    const { metadata } = await client.create(multiNicNetworks, {
+      ...{ apiVersion, kind: 'MultiNicNetwork', metadata: { name }, spec },
+    });
+    await eventually('the network', () => view.network(name));
+    await sleep(1_000);
+    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
+    await client.patch(multiNicNetworks, metadata, 'merge', { status: { interfaces } }, { subresource: 'status' });
+    const page = { network: name, page: 0, hosts: [{ hostName: node, hostIndex: 0 }] };
+    await client.create(cidrs, { apiVersion, kind: 'CIDR', metadata: { name: `${name}-0` }, spec: page });
+    const begun = performance.now();
+    await eventually('the record', async () => {
+      const { allocations } = readPool(await client.find(ipPools, { name: `${name}.${node}` }));
+      return allocations.some(({ name: pod }) => pod === 'cut-off');
+    });
+    // It looks for all others every ten seconds.
+    expect(performance.now() - begun).to.be.lessThan(5_000);
   });
 
   it('are put back in other networks where that of an attachment cannot be read', async () => {
