@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { network, type Shape } from '../../test/core/networks.ts';
+import type { HostNic } from '../api/types.ts';
 import { compareSpecs, validateChange, validateDeletion } from './validateChange.ts';
 
 describe('changing a network', () => {
@@ -12,9 +13,17 @@ describe('changing a network', () => {
     allocation('b', '10.200.0.66'),
     allocation('c', '10.200.0.67', 'Released'),
   ];
-  const change = (after: Shape, allocations = held): string[] => {
-    const [before, now] = [network('a'), network('a', after)];
-    const findings = validateChange(now, compareSpecs(before, now), allocations);
+  const change = (
+    after: Shape,
+    allocations = held,
+    { from = {}, nic = {} }: { from?: Shape; nic?: Partial<HostNic> } = {},
+  ) => {
+    const [before, now] = [network('a', from), network('a', after)];
+    const interfaces = [{ interfaceName: 'eth1', netAddress: '172.20.1.0/24', hostIP: '172.20.1.11', ...nic }];
+    const findings = validateChange(now, compareSpecs(before, now), {
+      allocations,
+      hosts: [{ hostName: 'n', interfaces }],
+    });
     return findings.map(f => `${f.code} ${f.path}: ${f.detail}`);
   };
 
@@ -48,6 +57,24 @@ describe('changing a network', () => {
     ]);
     expect(change({ ipam: { vlanMode: 'l3s' } })).to.deep.equal([]);
     expect(change({ masterNets: ['172.20.2.0/24'] }, held.slice(2))).to.deep.equal([]);
+  });
+
+  it('warns where NICs that pods have addresses on move to another place in the layout', () => {
+    const onRail = held.map(record => ({ ...record, nics: [{ ...record.nics[0]!, netAddress: '172.16.0.0/16' }] }));
+    const [rail, wider] = [{ masterNets: ['172.16.0.0/16'] }, { masterNets: ['172.16.0.0/15'] }];
+    const nic = { netAddress: '172.16.0.0/31', hostIP: '172.16.0.1' };
+    expect(change(wider, onRail, { from: rail, nic })).to.deep.equal([
+      'MNN_IN_USE spec.masterNets: moves NICs from 172.16.0.0/16 to 172.16.0.0/15 in the layout, so addresses of pods on these have no routes between nodes then: 2 pods have addresses there (ns/pod-a and 1 more)',
+    ]);
+    expect(change({ masterNets: ['172.16.0.0/16', '172.18.0.0/16'] }, onRail, { from: rail, nic })).to.deep.equal([]);
+    const dual = { addresses: [{ netAddress: 'fd00:1::/64', hostIP: 'fd00:1::11' }] };
+    const both = { masterNets: ['172.20.1.0/24', 'fd00:1::/64'] };
+    expect(change({ masterNets: both.masterNets.toReversed() }, held, { from: both, nic: dual }).join()).to.contain(
+      'moves NICs from 172.20.1.0/24 to fd00:1::/64',
+    );
+    expect(change({ masterNets: ['172.20.0.0/16'] }, held, { from: { masterNets: ['172.20.1.0/24'] } })).to.deep.equal(
+      [],
+    );
   });
 
   it('may only exclude what no pod holds', () => {

@@ -1,4 +1,4 @@
-import type { Allocation, MultiNicNetwork } from '../api/types.ts';
+import type { Allocation, HostInterfaceSpec, MultiNicNetwork } from '../api/types.ts';
 import type { IpAddress } from '../net/address.ts';
 import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
@@ -19,7 +19,7 @@ export interface SpecChange {
   layout: LayoutChange[];
   /** Whether excludes were added, which matters to the addresses that they cover. */
   excludes: boolean;
-  /** Whether routes between nodes may go: all of them, or those over NICs that masterNets does not name any more. */
+  /** Whether routes between nodes may go. */
   routes?: LostRoutes;
 }
 
@@ -48,11 +48,18 @@ export function compareSpecs(before: MultiNicNetwork, after: MultiNicNetwork): S
   };
 }
 
-/** Refuses what would move addresses that pods hold, and warns of what cuts them off. @param allocations of all pools of the network */
+/** What uses a network that is to be changed. */
+export interface NetworkUse {
+  /** Of all its pools. */
+  allocations: readonly Allocation[];
+  hosts: readonly HostInterfaceSpec[];
+}
+
+/** Refuses what would move addresses that pods hold, and warns of what cuts them off. */
 export function validateChange(
   after: MultiNicNetwork,
   change: SpecChange,
-  allocations: readonly Allocation[],
+  { allocations, hosts }: NetworkUse,
 ): Finding[] {
   const held = allocations.filter(({ state }) => state !== 'Released');
   const pods = podCount(held);
@@ -60,7 +67,7 @@ export function validateChange(
   const use = `while ${pods} ${pods === 1 ? 'pod holds' : 'pods hold'} addresses of the network`;
   const findings = change.layout.map(({ path, detail }) => error('MNN_IN_USE', path, `${detail} ${use}`));
   if (change.excludes) findings.push(...checkExcludes(readDraft(after), held));
-  if (change.routes) findings.push(...warnOfLostRoutes(readDraft(after), change.routes, held));
+  if (change.routes) findings.push(...warnOfLostRoutes(readDraft(after), change.routes, held, hosts));
   return findings;
 }
 

@@ -14,7 +14,7 @@ import type { CallBudget } from '../review/call.ts';
  * routes.
  */
 export async function findUseOfChange(
-  { client }: ReviewContext,
+  { client, view }: ReviewContext,
   before: MultiNicNetwork,
   after: MultiNicNetwork,
   budget: CallBudget,
@@ -26,7 +26,8 @@ export async function findUseOfChange(
     timeoutMs: budget.remainingMs(),
   });
   const allocations = items.flatMap(pool => readPool(pool).allocations);
-  return validateChange(after, change, allocations);
+  const hosts = [...view.hosts()].map(({ spec }) => spec);
+  return validateChange(after, change, { allocations, hosts });
 }
 
 /** Pods that hold addresses of a network that is to be deleted. One pool that has any is enough; the printer columns tell which of thousands to read. */
