@@ -52,10 +52,11 @@ describe('changing a network', () => {
     expect(change({ masterNets: ['172.20.2.0/24'] })).to.deep.equal([
       'MNN_IN_USE spec.masterNets: leaves out 172.20.1.0/24, which has no routes between nodes then: 2 pods have addresses there (ns/pod-a and 1 more)',
     ]);
-    expect(change({ ipam: { vlanMode: 'l2' } }, held.slice(0, 1))).to.deep.equal([
+    const from = { plugin: { cniVersion: '1.0.0', type: 'ptp' } };
+    expect(change({ ...from, ipam: { vlanMode: 'l2' } }, held.slice(0, 1), { from })).to.deep.equal([
       'MNN_IN_USE spec.ipam: vlanMode is not l3 any more, so there are no routes between nodes then: 1 pod has addresses (ns/pod-a)',
     ]);
-    expect(change({ ipam: { vlanMode: 'l3s' } })).to.deep.equal([]);
+    expect(change({ ...from, ipam: { vlanMode: 'l3s' } }, held, { from })).to.deep.equal([]);
     expect(change({ masterNets: ['172.20.2.0/24'] }, held.slice(2))).to.deep.equal([]);
   });
 
@@ -75,6 +76,19 @@ describe('changing a network', () => {
     expect(change({ masterNets: ['172.20.0.0/16'] }, held, { from: { masterNets: ['172.20.1.0/24'] } })).to.deep.equal(
       [],
     );
+  });
+
+  it('warns where interfaces of pods that run keep those of new pods off the NICs', () => {
+    const l3 = { plugin: { cniVersion: '1.0.0', type: 'ipvlan', args: { mode: 'l3' } } };
+    const of = (type: string, mode: string): Shape => ({ plugin: { ...l3.plugin, type, args: { mode } } });
+    expect(change(of('ipvlan', 'l3s'), held, { from: l3 })).to.deep.equal([
+      'MNN_IN_USE spec.plugin: a NIC carries ipvlan in one mode only, so on the nodes of pods that run new ones start only when these have ended: 2 pods have interfaces (ns/pod-a and 1 more)',
+    ]);
+    expect(change({ ...of('macvlan', 'bridge'), ipam: { vlanMode: 'l2' } }, held, { from: l3 }).join()).to.contain(
+      'spec.plugin: a NIC carries either ipvlan or macvlan, so',
+    );
+    expect(change(of('ptp', ''), held, { from: l3 })).to.deep.equal([]);
+    expect(change(of('ipvlan', 'l3s'), held.slice(2), { from: l3 })).to.deep.equal([]);
   });
 
   it('may only exclude what no pod holds', () => {

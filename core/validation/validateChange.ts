@@ -2,7 +2,8 @@ import type { Allocation, HostInterfaceSpec, MultiNicNetwork } from '../api/type
 import type { IpAddress } from '../net/address.ts';
 import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
-import { error, type Finding } from '../network/finding.ts';
+import { error, type Finding, warning } from '../network/finding.ts';
+import { nicConflict, nicUse } from '../network/nicUse.ts';
 import { cidrsOf, type Draft, readDraft } from './draft.ts';
 import { podCount, somePods } from './holders.ts';
 import { type LostRoutes, lostRoutes, warnOfLostRoutes } from './validateLostRoutes.ts';
@@ -21,6 +22,8 @@ export interface SpecChange {
   excludes: boolean;
   /** Whether routes between nodes may go. */
   routes?: LostRoutes;
+  /** Why interfaces of the new kind cannot be on a NIC beside those of pods that run, in words. */
+  nicConflict?: string;
 }
 
 /** Compares two versions; texts that mean the same network are the same. */
@@ -40,11 +43,14 @@ export function compareSpecs(before: MultiNicNetwork, after: MultiNicNetwork): S
   }
   const known = new Set(cidrsOf(old.excludes).map(formatCidr));
   // What is refused needs no warning.
-  const routes = layout.length === 0 ? lostRoutes(old, now) : undefined;
+  const isRefused = layout.length > 0;
+  const routes = isRefused ? undefined : lostRoutes(old, now);
+  const conflict = isRefused ? undefined : conflictOf(old, now);
   return {
     layout,
     excludes: cidrsOf(now.excludes).some(exclude => !known.has(formatCidr(exclude))),
     ...(routes && { routes }),
+    ...(conflict !== undefined && { nicConflict: conflict }),
   };
 }
 
@@ -67,6 +73,7 @@ export function validateChange(
   const use = `while ${pods} ${pods === 1 ? 'pod holds' : 'pods hold'} addresses of the network`;
   const findings = change.layout.map(({ path, detail }) => error('MNN_IN_USE', path, `${detail} ${use}`));
   if (change.excludes) findings.push(...checkExcludes(readDraft(after), held));
+  if (change.nicConflict !== undefined) findings.push(warnOfConflict(change.nicConflict, held));
   if (change.routes) findings.push(...warnOfLostRoutes(readDraft(after), change.routes, held, hosts));
   return findings;
 }
@@ -82,6 +89,19 @@ export function validateDeletion(allocations: readonly Allocation[]): Finding[] 
   if (!first) return [];
   const detail = `pod ${first.namespace}/${first.name} and maybe others hold its addresses, which other pods would get after a deletion`;
   return [error('MNN_IN_USE', 'metadata.name', detail)];
+}
+
+function conflictOf(old: Draft, now: Draft): string | undefined {
+  const [was, is] = [old, now].map(({ spec, ipam }) => nicUse(spec.plugin, ipam?.vlanMode ?? ''));
+  return was && is && nicConflict(is, was);
+}
+
+/** A Deployment that is rolled out then waits for its own pods, unless it may end some first. */
+function warnOfConflict(why: string, held: readonly Allocation[]): Finding {
+  const pods = podCount(held);
+  const whose = `${pods} ${pods === 1 ? 'pod has' : 'pods have'} interfaces (${somePods(held)})`;
+  const detail = `${why}, so on the nodes of pods that run new ones start only when these have ended: ${whose}`;
+  return warning('MNN_IN_USE', 'spec.plugin', detail);
 }
 
 function checkExcludes({ excludes }: Draft, held: readonly Allocation[]): Finding[] {

@@ -11,7 +11,7 @@ import type { CallBudget } from '../review/call.ts';
 
 /**
  * What a change means for pods that hold addresses. The API server is asked who holds any only if their addresses could move, or lose
- * routes.
+ * routes, or if their interfaces could keep those of others off the NICs.
  */
 export async function findUseOfChange(
   { client, view }: ReviewContext,
@@ -20,7 +20,9 @@ export async function findUseOfChange(
   budget: CallBudget,
 ): Promise<Finding[]> {
   const change = compareSpecs(before, after);
-  if (change.layout.length === 0 && !change.excludes && !change.routes) return [];
+  const isHarmless =
+    change.layout.length === 0 && !change.excludes && !change.routes && change.nicConflict === undefined;
+  if (isHarmless) return [];
   const { items } = await client.list(ipPools, {
     labelSelector: `${label.network}=${after.metadata.name}`,
     timeoutMs: budget.remainingMs(),
