@@ -219,6 +219,31 @@ describe('applying networks, through the real API server', () => {
     expect(await client.find(multiNicNetworks, ref)).to.equal(undefined);
   });
 
+  it('warns of pods that wait for a node, and ask it for what no node has any more after a change or the deletion', async () => {
+    const { client, cluster } = running();
+    const [kind, name] = ['multinicnetworks.multinic.fms.io', 'awaited'];
+    await create({ name, subnet: '10.236.0.0/16', namespaces: [name] });
+    await serveNetwork(client, name);
+    await createNamespace(client, name);
+    const kubectl = async (...args: string[]): Promise<string> => (await cluster.kubectl(args)).stderr;
+    const off = [
+      'patch',
+      kind,
+      name,
+      '--type=merge',
+      '--dry-run=server',
+      '-p',
+      '{"spec": {"schedulerResources": false}}',
+    ];
+    expect(await kubectl(...off)).not.to.contain('wait for a node');
+    await client.create(pods, podOf({ name: 'waiting', namespace: name, spec: { nodeSelector: { no: 'node' } } }));
+    const warned = `pod ${name}/waiting and maybe others that wait for a node ask it for multinic.fms.io/${name}, which no node has then`;
+    expect(await kubectl(...off)).to.contain(warned);
+    expect(await kubectl('annotate', kind, name, 'a=b')).not.to.contain('wait for a node');
+    expect(await kubectl('delete', kind, name)).to.contain(warned);
+    await client.delete(pods, { namespace: name, name: 'waiting' }, { gracePeriodSeconds: 0 });
+  });
+
   it('lets finalizers and labels change without a look at the rest', async () => {
     const { client } = running();
     const late = network({ name: 'late', subnet: '10.235.0.0/16', namespaces: ['first'] });

@@ -18,6 +18,7 @@ import { checkShape } from '../review/review.ts';
 import type { Reviewer } from '../server/app.ts';
 import { findUseOfChange, findUseOfDeleted } from './networkUse.ts';
 import { usedAddresses } from './usedAddresses.ts';
+import { findWaiting } from './waitingPods.ts';
 
 /**
  * POST /validate-networks, multinicnetworks CREATE and UPDATE: reports everything that is wrong in one answer. What can be
@@ -29,7 +30,10 @@ export function validateNetworks(context: ReviewContext): Reviewer {
     if (request.operation === 'DELETE') {
       const network = networkOf(request.oldObject);
       const findings = hasLegalName(validateSpecification(network))
-        ? await findUseOfDeleted(context, network, budget)
+        ? [
+            ...(await findUseOfDeleted(context, network, budget)),
+            ...(await findWaiting(context, network, undefined, budget)),
+          ]
         : [];
       // The one who deletes it waits, and would not know for what.
       const all = [...validateFinalizers(network), ...findings];
@@ -48,6 +52,7 @@ export function validateNetworks(context: ReviewContext): Reviewer {
         usedAddresses: bringsNew(before, after) ? await usedAddresses(context.client, budget) : [],
       }),
       ...(before && hasLegalName(ownFindings) ? await findUseOfChange(context, before, after, budget) : []),
+      ...(before ? await findWaiting(context, before, after, budget) : []),
     ];
     return decideByFindings({ kind: 'MultiNicNetwork', name: after.metadata.name }, findings);
   };
