@@ -11,6 +11,7 @@ export type HostsApart = ReadonlyMap<Family, ReadonlySet<string>>;
 
 /** Where the routes of one network stand, over all its hosts. */
 export interface RouteState {
+  /** Never `Unknown`, as the predecessor called a host whose agent it could not reach: agents say nothing that would tell whether they still run. */
   routeStatus: RouteStatus;
   /** Empty where all is well. */
   message: string;
@@ -38,16 +39,13 @@ export function routeState(
 ): RouteState {
   if (!network.l3) return state('N/A', '', 'NotNeeded', 'the network is not in l3 or l3s mode');
   const known = new Set(networkNames);
-  const by: Record<HostRoutes, string[]> = { failed: [], unknown: [], waiting: [], done: [] };
+  const by: Record<HostRoutes, string[]> = { failed: [], waiting: [], done: [] };
   for (const { host } of hosts) {
     const { name } = host.metadata;
     by[hasBlock(name) ? routesOf(host, network.name, known) : 'waiting'].push(name);
   }
   if (by.failed.length > 0) {
     return state('Failed', `some route cannot be applied, need attention: ${listNames(by.failed)}`, 'RoutesFailed');
-  }
-  if (by.unknown.length > 0) {
-    return state('Unknown', `some daemon cannot be connected: ${listNames(by.unknown)}`, 'AgentSilent');
   }
   if (by.waiting.length > 0 || by.done.length === 0) {
     const who = by.waiting.length > 0 ? `: ${listNames(by.waiting)}` : '';
@@ -67,13 +65,12 @@ function noRoutes(family: Family, names: ReadonlySet<string>): string {
   return `${who} ${what}: ${listNames([...names])}`;
 }
 
-type HostRoutes = 'failed' | 'unknown' | 'waiting' | 'done';
+type HostRoutes = 'failed' | 'waiting' | 'done';
 
 function routesOf(host: HostInterface, network: string, known: ReadonlySet<string>): HostRoutes {
   const condition = host.status?.conditions?.find(({ type }) => type === routesProgrammed);
   if (!condition) return 'waiting';
   if (condition.status === 'True') return 'done';
-  if (condition.status === 'Unknown') return 'unknown';
   return concerns(condition, network, known) ? 'failed' : 'done';
 }
 
@@ -83,14 +80,7 @@ function concerns({ message }: Condition, network: string, known: ReadonlySet<st
   return ![...words].some(word => known.has(word));
 }
 
-const statuses: Partial<Record<RouteStatus, NewCondition['status']>> = {
-  'N/A': 'True',
-  Success: 'True',
-  Failed: 'False',
-  WaitForRoutes: 'False',
-};
-
 function state(routeStatus: RouteStatus, message: string, reason: string, all = message): RouteState {
-  const status = statuses[routeStatus] ?? 'Unknown';
+  const status = routeStatus === 'N/A' || routeStatus === 'Success' ? 'True' : 'False';
   return { routeStatus, message, condition: { type: 'RoutesReady', status, reason, message: all } };
 }
