@@ -1,5 +1,5 @@
 import type { AllocatedNic } from '../api/types.ts';
-import { type Block, blocksOf } from '../layout/hostBlocks.ts';
+import { type Block, blocksOf, refusedIn } from '../layout/hostBlocks.ts';
 import { contains } from '../net/cidr.ts';
 import { bareAddress, tryAddressOf } from '../net/interfaceAddress.ts';
 import { pageNumber } from '../pool/pages.ts';
@@ -63,7 +63,7 @@ function makePlaceOf(): (known: AuditedNetwork, pool: AuditedPool, nic: Allocate
       ({ pod }) => contains(pod, address) && (spec.page === undefined || pageNumber(pod, address.value) === spec.page),
     );
     if (!block) return 'outside';
-    return block.excludes.some(exclude => contains(exclude, address)) ? 'excluded' : 'inside';
+    return refusedIn(block).some(exclude => contains(exclude, address)) ? 'excluded' : 'inside';
   };
 }
 

@@ -1,7 +1,7 @@
 import type { InterfaceIndex } from '../api/types.ts';
 import { bitsOf, type IpAddress } from '../net/address.ts';
 import type { AddressIndex } from '../net/addressIndex.ts';
-import { contains, type IpCidr, tryParseCidr } from '../net/cidr.ts';
+import { contains, covers, type IpCidr, tryParseCidr } from '../net/cidr.ts';
 import type { Network } from '../network/network.ts';
 import { indexOf, type NicPosition } from './interfaceIndex.ts';
 import { capacityOf, excludesIn, hostSubnetLayout, type Layout, podCidr, vlanCidr } from './layout.ts';
@@ -10,7 +10,20 @@ import { capacityOf, excludesIn, hostSubnetLayout, type Layout, podCidr, vlanCid
 export interface Block {
   vlan: IpCidr;
   pod: IpCidr;
+  /** What no pod gets unasked. */
   excludes: IpCidr[];
+  /** Those of the excludes that a pod gets if it asks for them; absent: none. */
+  gateways?: IpCidr[];
+}
+
+interface Unasked {
+  readonly excludes: readonly IpCidr[];
+  readonly gateways?: readonly IpCidr[];
+}
+
+/** What no pod gets of a block, even if it asks. */
+export function refusedIn({ excludes, gateways = [] }: Unasked): IpCidr[] {
+  return excludes.filter(exclude => !gateways.includes(exclude));
 }
 
 /** The network's layouts, one a family; none where blocks come from the host subnets. */
@@ -41,7 +54,7 @@ export function blocksOf(
   return layoutsOf(network).flatMap(layout => {
     const vlan = vlanCidr(layout, interfaceIndex);
     const pod = podCidr(layout, interfaceIndex, hostIndex);
-    return vlan && pod ? [{ vlan, pod, excludes: excludesIn(layout, pod) }] : [];
+    return vlan && pod ? [blockOf(network, { vlan, pod, excludes: excludesIn(layout, pod) })] : [];
   });
 }
 
@@ -85,7 +98,12 @@ function hostSubnetBlocks(
   for (const { family, value } of hostAddresses?.within(pod) ?? []) {
     excludes.push({ family, base: value, prefix: bitsOf(family) });
   }
-  return [{ vlan, pod, excludes }];
+  return [blockOf(network, { vlan, pod, excludes })];
+}
+
+function blockOf({ gateways: all }: Network, block: Block): Block {
+  const gateways = all.filter(gateway => covers(block.pod, gateway));
+  return gateways.length === 0 ? block : { ...block, excludes: [...block.excludes, ...gateways], gateways };
 }
 
 /**

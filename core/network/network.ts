@@ -15,6 +15,8 @@ export interface Network {
   masterNets: IpCidr[];
   ipam: Ipam;
   excludes: IpCidr[];
+  /** Gateways of its routes, each as a network of one address: routers have them, so no pod gets one unasked. */
+  gateways: IpCidr[];
   /** Addresses come from our own pools (ipam.type multi-nic-ipam). */
   ownAddresses: boolean;
   /** Pods get addresses of the host subnets: they are ours to give, and there is no pod subnet. */
@@ -53,6 +55,7 @@ export function readNetwork(object: MultiNicNetwork): Network {
     masterNets: (spec.masterNets ?? []).map(parseCidr),
     ipam,
     excludes: ipam.excludeCIDRs.flatMap(text => parseExclude(text) ?? []),
+    gateways: ipam.routes.flatMap(({ gw }) => (gw === undefined ? [] : (parseExclude(gw) ?? []))),
     ownAddresses: ipam.type === multiNicIpam,
     fromHosts: ipam.type === multiNicIpam && subnets.length === 0,
     l3: isRouted(ipam),

@@ -1,5 +1,5 @@
 import type { AllocatedNic, Allocation } from '../api/types.ts';
-import type { Block } from '../layout/hostBlocks.ts';
+import { type Block, refusedIn } from '../layout/hostBlocks.ts';
 import { formatAddress, tryParseAddress } from '../net/address.ts';
 import { contains, formatCidr } from '../net/cidr.ts';
 import { tryAddressOf, withoutPrefix } from '../net/interfaceAddress.ts';
@@ -121,7 +121,8 @@ function takeNext(range: AddressRange, name: string, taken: Taken, cursors: Curs
 
 function takeWanted(range: AddressRange, name: string, taken: Taken, wanted: string): Taking {
   const address = tryParseAddress(wanted);
-  const value = address && nextFree({ ...range, first: address.value, last: address.value }, () => false, undefined);
+  const asked = address && { ...range, excludes: refusedIn(range), first: address.value, last: address.value };
+  const value = asked && nextFree(asked, () => false, undefined);
   if (!address || value === undefined || !contains(range.block, address)) {
     return { ok: false, reason: 'outside', address: wanted, block: name };
   }

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { readNetwork } from '../network/network.ts';
+import { allocate } from './allocate.ts';
 import { claimsAnywhere, claimsOnNode } from './claim.ts';
+import { emptyPool } from './content.ts';
 
 describe('claimsAnywhere', () => {
   const network = readNetwork({
@@ -49,6 +51,48 @@ describe('claimsAnywhere', () => {
     expect(claimed(undefined, position(0, true), position(1))).to.deep.equal(['172.20.1.0/24']);
     expect(claimed(2, position(0, true), position(1))).to.equal(undefined);
     expect(claimed(undefined, position(0, true))).to.equal(undefined);
+  });
+});
+
+describe('gateways of a network’s routes', () => {
+  const flat = { type: 'multi-nic-ipam', hostBlock: 0, vlanMode: 'l2' };
+  const routes = [
+    { dst: '192.0.2.0/24', gw: '172.20.1.1' },
+    { dst: '192.0.2.0/24', gw: '172.20.1.3' },
+    { dst: '2001:db8::/32', gw: 'fe80::1' },
+    { dst: '198.51.100.0/24' },
+  ];
+  const host = { hostName: 'n', interfaces: [{ interfaceName: 'eth1', netAddress: '172.20.1.0/24' }] };
+  const given = (subnet: string | undefined, ips: string[] = []): string[] => {
+    const network = readNetwork({
+      apiVersion: 'multinic.fms.io/v1',
+      kind: 'MultiNicNetwork',
+      metadata: { name: 'net' },
+      spec: {
+        ...(subnet !== undefined && { subnet }),
+        ipam: JSON.stringify({ ...flat, routes }),
+        plugin: { cniVersion: '1.0.0', type: 'macvlan' },
+      },
+    });
+    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
+    const { nics } = claimsOnNode({ network, interfaces }, { name: 'n', host, hostIndex: 0 }, { request: {}, ips });
+    let content = emptyPool;
+    return ['a', 'b'].flatMap(podUID => {
+      const claimant = { podUID, namespace: 'ns', name: podUID, interface: 'net1' };
+      const grant = allocate(content, { claimant, nics }, { now: new Date(), coolDownMs: 0 });
+      if (!grant.ok) return [grant.reason];
+      content = grant.content ?? content;
+      return grant.allocation.nics.flatMap(({ addresses }) => addresses);
+    });
+  };
+
+  it('are given to no pod: routers have them, and nobody would reach these any more', () => {
+    expect(given(undefined)).to.deep.equal(['172.20.1.2/24', '172.20.1.4/24']);
+    expect(given('172.20.1.0/29')).to.deep.equal(['172.20.1.2/29', '172.20.1.4/29']);
+  });
+
+  it('are given to the pod that asks for them: it is the router', () => {
+    expect(given(undefined, ['172.20.1.1'])).to.deep.equal(['172.20.1.1/24', 'taken']);
   });
 });
 

@@ -5,6 +5,8 @@ import { type IpCidr, lastOf } from '../net/cidr.ts';
 export interface AddressRange {
   block: IpCidr;
   excludes: readonly IpCidr[];
+  /** Those of the excludes that a pod gets if it asks for them. */
+  gateways?: readonly IpCidr[];
   /** First and last address of the part in question; the whole block where absent. */
   first?: bigint;
   last?: bigint;

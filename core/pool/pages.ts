@@ -12,11 +12,11 @@ import type { AddressRange } from './freeAddress.ts';
 export const pageSize = 256;
 const pageBits = Math.log2(pageSize);
 
-type Range = Pick<Block, 'pod' | 'excludes'>;
+type Range = Pick<Block, 'pod' | 'excludes' | 'gateways'>;
 
 /** The part of a range that belongs to a page; undefined: all of it. */
-export function pageOf({ pod, excludes }: Range, page: number | undefined): AddressRange {
-  const range: AddressRange = { block: pod, excludes };
+export function pageOf({ pod, excludes, gateways = [] }: Range, page: number | undefined): AddressRange {
+  const range: AddressRange = { block: pod, excludes, gateways };
   if (page === undefined) return range;
   const first = pod.base + BigInt(page) * BigInt(pageSize);
   const end = first + BigInt(pageSize) - 1n;

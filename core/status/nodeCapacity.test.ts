@@ -55,6 +55,12 @@ describe('nodeCapacity', () => {
     expect(capacity(network('fd00::/64'), nics, 1)).to.equal(capacityLimit);
   });
 
+  it('is without the gateways of the network’s routes, which pods get only if they ask for them', () => {
+    const routed = network('10.200.0.0/16', { routes: [{ dst: '192.0.2.0/24', gw: '10.200.1.1' }] });
+    expect(capacity(routed, nics, 0)).to.equal(254);
+    expect(capacity(routed, nics, 1)).to.equal(253);
+  });
+
   it('passes over NICs that are down, and is 0 where all are', () => {
     const [first, second] = nics.map(({ interfaceName, netAddress = '' }) => nic(interfaceName, netAddress, 'down'));
     const excluding = network('10.200.0.0/16', { excludeCIDRs: ['10.200.65.0/25'] });
