@@ -74,7 +74,7 @@ export class CniCalls {
 
   async #dispatch(call: CniCall, stdin: string): Promise<string> {
     if (call.command === 'VERSION') return encodeVersionAnswer(stdin);
-    const config = readConfig(stdin);
+    const config = readConfig(stdin, call.command);
     const exclusively = <T>(work: () => Promise<T>): Promise<T> => this.exclusively(call.containerId, work);
     switch (call.command) {
       case 'ADD':

@@ -34,7 +34,7 @@ describe('readConfig', () => {
   it('is chained if it says so or has no plugin section', () => {
     const last = { ...base, plugin: undefined };
     expect(readConfig(JSON.stringify({ ...last, prevResult: {} })).chained).to.equal(true);
-    expect(readConfig(JSON.stringify(last)).chained).to.equal(true);
+    expect(readConfig(JSON.stringify(last), 'DEL').chained).to.equal(true);
     expect(readConfig(JSON.stringify({ ...base, mode: 'chained' })).chained).to.equal(true);
   });
 
@@ -60,6 +60,11 @@ describe('readConfig', () => {
     ]) {
       expect(refusal({ ...base, ...wrong })[0], JSON.stringify(wrong)).to.equal(7);
     }
+  });
+
+  it('takes DEL in any version', () => {
+    for (const cniVersion of [undefined, '0.1.0', '2.0.0', 2])
+      expect(readConfig(JSON.stringify({ ...base, cniVersion }), 'DEL')).to.include({ name: 'train', chained: false });
   });
 
   it('reads the attachments of GC, also under their old key', () => {

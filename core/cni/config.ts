@@ -1,8 +1,9 @@
 import { messageOf } from '../errors.ts';
 import { isRecord } from '../json.ts';
 import { readMac } from '../net/mac.ts';
+import type { CniCommand } from './call.ts';
 import { cniCodes, type CniError, cniError } from './error.ts';
-import { type CniVersion, isSupportedVersion, supportedVersions } from './versions.ts';
+import { type CniVersion, isSupportedVersion, newestVersion, supportedVersions } from './versions.ts';
 
 /**
  * A network configuration as the executable gets it on stdin (CNI 1.1, section 1). Only what a call may decide is read from it: the
@@ -38,22 +39,26 @@ export interface ValidAttachment {
 
 /**
  * Reads a configuration. It is chained where it says `"mode": "chained"`, or where it names no `plugin` (every definition of a
- * MultiNicNetwork has one): the same for DEL, whose prevResult a runtime may have lost.
+ * MultiNicNetwork has one): the same for DEL, whose prevResult a runtime may have lost. DEL, which has no result, is also answered to a version that
+ * is not spoken here: a pod whose ADD was refused for it must be able to end.
  * @throws CniError code 6 (not JSON), 1 (version), 7 (it is no object, or has no name)
  */
-export function readConfig(stdin: string): CniConfig {
+export function readConfig(stdin: string, command?: CniCommand): CniConfig {
   const document = parse(stdin);
-  const version = document.cniVersion ?? '';
-  if (!isSupportedVersion(version)) {
-    throw cniError(
-      cniCodes.incompatibleVersion,
-      'MNN_CNI_VERSION',
-      `cniVersion ${JSON.stringify(version)} is not one of ${supportedVersions.join(', ')}`,
-    );
-  }
+  const cniVersion = versionFor(command, document.cniVersion ?? '');
   if (typeof document.name !== 'string' || document.name === '') throw invalid('name is missing');
   const chained = document.mode === 'chained' || document.plugin === undefined;
-  return { cniVersion: version, name: document.name, chained, document };
+  return { cniVersion, name: document.name, chained, document };
+}
+
+function versionFor(command: CniCommand | undefined, version: unknown): CniVersion {
+  if (isSupportedVersion(version)) return version;
+  if (command === 'DEL') return newestVersion;
+  throw cniError(
+    cniCodes.incompatibleVersion,
+    'MNN_CNI_VERSION',
+    `cniVersion ${JSON.stringify(version)} is not one of ${supportedVersions.join(', ')}`,
+  );
 }
 
 /** What a call of Multus asks for. @throws CniError code 7 */

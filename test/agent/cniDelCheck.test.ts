@@ -100,6 +100,21 @@ describe('agent: DEL and CHECK as the CNI specification has them', function () {
         expect(await sandbox.call('DEL', { ...config, ...more })).to.include({ exitCode: 0, stdout: '' });
       }
     });
+
+    it('6. nor for a version that no ADD is answered in, as of a definition that names none', async () => {
+      using sandbox = await test.make('no-version');
+      for (const cniVersion of [undefined, '', '0.1.0', '2.0.0', 1]) {
+        const config = { ...test.config, cniVersion };
+        expect(errorOf(await sandbox.call('ADD', config))).to.include({ code: 1 });
+        expect(await sandbox.call('DEL', config)).to.include({ exitCode: 0, stdout: '' });
+      }
+      await sandbox.add(test.config);
+      expect(await sandbox.call('DEL', { ...test.config, cniVersion: undefined })).to.include({
+        exitCode: 0,
+        stdout: '',
+      });
+      expect(sandbox.links()).to.deep.equal([]);
+    });
   });
 
   describe('DEL of several networks', () => {
