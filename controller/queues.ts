@@ -103,7 +103,7 @@ function createReconcilers(context: LeaderContext, optional: OptionalResources, 
       devices: network => mellanoxProblem(network, optional) ?? sriovObjects.problem(network),
       deviceResources: network => {
         const devices = networkDevices(network, optional);
-        return devices.kind === 'known' ? devices.resources?.split(',') : undefined;
+        return devices.kind === 'known' && devices.resources.length > 0 ? devices.resources : undefined;
       },
       unassignedHosts: network => blocks.unassigned(network),
       nodeCapacity: (known, node) => capacities.capacity(known, node),

@@ -4,13 +4,16 @@ import { type MellanoxResources, mellanoxResources, noNicClusterPolicies } from 
 import type { DevicesProblem } from '../../core/status/definitions.ts';
 import type { OptionalResources } from './optionalResources.ts';
 
-/** What the annotation resourceName of a network's definitions says: nothing for types without devices; unknown while it is. */
-export type NetworkDevices = { kind: 'known'; resources: string | undefined } | { kind: 'unknown' };
+/** The resources of a network's devices: none for types without devices; unknown while they are. */
+export type NetworkDevices = { kind: 'known'; resources: readonly string[] } | { kind: 'unknown' };
 
 /** Finds out which resources the devices of a network are. */
 export function networkDevices(network: Network, { clusterPolicies }: OptionalResources): NetworkDevices {
   const { plugin } = network.spec;
-  if (plugin.type !== 'mellanox') return { kind: 'known', resources: deviceResource(network.name, plugin) };
+  if (plugin.type !== 'mellanox') {
+    const resource = deviceResource(network.name, plugin);
+    return { kind: 'known', resources: resource === undefined ? [] : [resource] };
+  }
   const found = ofClusterPolicies(clusterPolicies);
   return found?.kind === 'found' ? { kind: 'known', resources: found.resources } : { kind: 'unknown' };
 }

@@ -52,19 +52,22 @@ export function netConfOf({ name, ipam, spec }: Network): NetConf {
 
 /**
  * The definition of the network in a namespace, owned by the network so that it goes with it.
- * @param devices what its annotation resourceName says, for types whose devices a device plugin hands out
+ * @param resources of the devices that a device plugin hands out. The annotation resourceName has room for one: who adds what it says to the requests of
+ *   pods, as the network resources injector and KubeVirt do, takes it for a name.
  */
 export function netAttachDefOf(
   network: Network,
   object: MultiNicNetwork,
   namespace: string,
-  devices?: string,
+  resources: readonly string[],
 ): NetAttachDef {
+  const [resource] = resources;
+  const isNamed = resource !== undefined && resources.length === 1;
   const metadata: ObjectMeta = {
     name: network.name,
     namespace,
     labels: { [label.generated]: 'true', [label.network]: network.name },
-    ...(devices !== undefined && { annotations: { [annotation.resourceName]: devices } }),
+    ...(isNamed && { annotations: { [annotation.resourceName]: resource } }),
     ownerReferences: [{ ...ownedBy(object.metadata), controller: true, blockOwnerDeletion: true }],
   };
   return {

@@ -12,10 +12,10 @@ export interface NicClusterPolicy {
 const defaultPrefix = 'nvidia.com';
 
 /** The device plugin's resources, or why there are none and what to do. */
-export type MellanoxResources = { kind: 'found'; resources: string } | { kind: 'none'; problem: string };
+export type MellanoxResources = { kind: 'found'; resources: readonly string[] } | { kind: 'none'; problem: string };
 
 /**
- * What the annotation resourceName of `mellanox` networks says: `prefix/name` of every entry of the policy's resourceList, with commas between.
+ * The resources of `mellanox` networks: `prefix/name` of every entry of the policy's resourceList.
  * The operator has one policy; of several the first by name that has resources counts.
  */
 export function mellanoxResources(policies: Iterable<NicClusterPolicy>): MellanoxResources {
@@ -23,7 +23,7 @@ export function mellanoxResources(policies: Iterable<NicClusterPolicy>): Mellano
   const problems: string[] = [];
   for (const policy of sorted) {
     const found = resourcesOf(policy);
-    if (typeof found !== 'string') return { kind: 'found', resources: found.join() };
+    if (typeof found !== 'string') return { kind: 'found', resources: found };
     problems.push(found);
   }
   return none(problems.join('; ') || 'the cluster has no NicClusterPolicy; create one that lists them');

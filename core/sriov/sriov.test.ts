@@ -166,13 +166,13 @@ describe('mellanoxResources', () => {
 
   it('are prefix and name of every entry; the default prefix where none is given, nothing without a name', () => {
     const resourceList = [entry, { resourceName: 'rail2' }, { resourcePrefix: 'nvidia.com' }, 7, null, entry];
-    const found = { kind: 'found', resources: 'mellanox.com/rail1,nvidia.com/rail2' };
+    const found = { kind: 'found', resources: ['mellanox.com/rail1', 'nvidia.com/rail2'] };
     expect(mellanoxResources([policy({ resourceList })])).to.deep.equal(found);
   });
 
   it('are those of the first policy by name that has some', () => {
     const policies = [policy({ resourceList: [entry] }, 'c'), policy({ resourceList: [] }, 'a'), policy('{', 'b')];
-    expect(mellanoxResources(policies)).to.deep.equal({ kind: 'found', resources: 'mellanox.com/rail1' });
+    expect(mellanoxResources(policies)).to.deep.equal({ kind: 'found', resources: ['mellanox.com/rail1'] });
   });
 
   const unusable: [name: string, policies: NicClusterPolicy[], text: string][] = [
