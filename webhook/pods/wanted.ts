@@ -99,7 +99,7 @@ export function unusedRequests({ known, request, selected }: WantedAttachment): 
     ...warnings,
     ...unknownKeyWarnings(network, element),
     ...macWarnings(network, request, element.mac),
-    ...gatewayWarnings(element),
+    ...gatewayWarnings(network, element),
   ];
 }
 
