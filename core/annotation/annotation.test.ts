@@ -72,6 +72,7 @@ describe('network-selection annotation', () => {
     ['a,,b', /element 2/],
     ['a b', /element 1/],
     ['UPPER', /DNS-1123/],
+    ['[{"name":"team-a/x"}]', /name must be .* not "team-a\/x": in a JSON list the namespace is a key of its own/],
     ['{"name":"x"}', /not a list/],
     ['[{"name":"x"]', /not JSON/],
     ['[1]', /element 1: it is not an object/],

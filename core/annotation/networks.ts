@@ -156,7 +156,8 @@ function checkElement(given: unknown, i: number): NetworkSelection {
   if (isDeeperThan(given, mostLevels)) throw invalid(i, `it is nested more than ${mostLevels} levels deep`);
   const value = asMultusReads(given, i);
   if (typeof value.name !== 'string' || !isDnsName(value.name)) {
-    throw invalid(i, `name must be a DNS-1123 name, not ${JSON.stringify(value.name)}`);
+    const hint = String(value.name).includes('/') ? ': in a JSON list the namespace is a key of its own' : '';
+    throw invalid(i, `name must be a DNS-1123 name, not ${JSON.stringify(value.name)}${hint}`);
   }
   if (value.namespace !== undefined && (typeof value.namespace !== 'string' || !isDnsName(value.namespace))) {
     throw invalid(i, `namespace must be a DNS-1123 name, not ${JSON.stringify(value.namespace)}`);
