@@ -29,14 +29,18 @@ function selectionsOf(value: string): ImportedPod['selections'] {
 
 /**
  * What a pod has of a network. Its network-status is the truth where it has one: the operator lost records (its controller's start empties
- * pools where Multus is newer than it expects), and kept those of an earlier pod of the same name.
+ * pools where Multus is newer than it expects), and kept those of an earlier pod of the same name. Where the pod selects the network by a definition of
+ * another name, which a user wrote, it is known by what was recorded.
  * @param recorded the addresses that the pools of the pod's node have for it
  */
 export function attachmentsOf(pod: ImportedPod, network: string, recorded: readonly string[]): PodAttachment[] {
   const names = pod.selections.flatMap(selection => (selection.network === network ? [selection.interface] : []));
-  const links = pod.interfaces.filter(link => link.network === network && link.addresses.length > 0);
+  const own = new Set(recorded.map(bareAddress));
+  const isOfIt = ({ network: definition, addresses }: ImportedPod['interfaces'][number]): boolean =>
+    definition === network || (names.length === 0 && addresses.some(address => own.has(bareAddress(address))));
+  const links = pod.interfaces.filter(link => isOfIt(link) && link.addresses.length > 0);
   if (links.length === 0) {
-    return recorded.length === 0 ? [] : [{ interface: onlyOne(names), addresses: recorded.map(bareAddress) }];
+    return recorded.length === 0 ? [] : [{ interface: onlyOne(names), addresses: [...own] }];
   }
   const byName = new Map<string | undefined, string[]>();
   for (const link of links) {

@@ -59,4 +59,27 @@ describe('what the predecessor left, as planned', () => {
       "MNN_IMPORT_BLOCK: network train: pod ns/p-1 has 10.200.64.1 of 10.200.64.0/26, but by the network's layout eth1 of node n-1 has none: its index 0 is that of n-0 here",
     ]);
   });
+
+  it('keeps what a pod has by a definition that its user wrote, of another name than the network', () => {
+    const byHand = { network: 'mine', interface: 'net2' };
+    const pod = { ...podIn(0), interfaces: [{ ...byHand, addresses: ['10.200.0.1'] }], selections: [byHand] };
+    const allocations = [{ pod: pod.name, namespace: pod.namespace, address: '10.200.0.1' }];
+    const hostName = 'n-0';
+    const host = {
+      hostName,
+      interfaces: [{ interfaceName: 'eth1', netAddress: '172.20.1.0/24', hostIP: '172.20.1.10' }],
+    };
+    const { records, refusals, dropped } = planImport({
+      state: { network, interfaces: [] },
+      hostIndexes: new Map(),
+      cidr,
+      pools: [{ metadata: { name: 'pool' }, spec: { netAttachDef: 'train', hostName, allocations } }],
+      hosts: new Map([[hostName, host]]),
+      pods: [pod],
+    });
+    expect([...refusals, ...dropped]).to.deep.equal([]);
+    expect(records.map(({ claim: { claimant, nics } }) => [claimant.interface, nics[0]?.wanted])).to.deep.equal([
+      ['net2', ['10.200.0.1']],
+    ]);
+  });
 });
