@@ -9,6 +9,7 @@ import type {
   V1Pod,
   V1ResourceQuota,
   V1Secret,
+  V1ServiceAccount,
   V1ValidatingWebhookConfiguration,
 } from '@kubernetes/client-node';
 import type { Cidr, DeviceClass, HostInterface, IPPool, MultiNicNetwork } from '../../core/api/types.ts';
@@ -22,6 +23,7 @@ export type Node = Stored<V1Node>;
 export type Namespace = Stored<V1Namespace>;
 export type ResourceQuota = Stored<V1ResourceQuota>;
 export type Secret = Stored<V1Secret>;
+export type ServiceAccount = Stored<V1ServiceAccount>;
 export type Event = Stored<CoreV1Event>;
 export type Lease = Stored<V1Lease>;
 export type DaemonSet = Stored<V1DaemonSet>;
@@ -77,6 +79,7 @@ export const nodes = resource<Node>('v1', 'Node', 'nodes', 'cluster');
 export const namespaces = resource<Namespace>('v1', 'Namespace', 'namespaces', 'cluster');
 export const resourceQuotas = resource<ResourceQuota>('v1', 'ResourceQuota', 'resourcequotas', 'namespaced');
 export const secrets = resource<Secret>('v1', 'Secret', 'secrets', 'namespaced');
+export const serviceAccounts = resource<ServiceAccount>('v1', 'ServiceAccount', 'serviceaccounts', 'namespaced');
 export const events = resource<Event>('v1', 'Event', 'events', 'namespaced');
 export const daemonSets = resource<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets', 'namespaced');
 export const leases = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', 'namespaced');

@@ -46,6 +46,18 @@ describe('agent: whether it is uninstalled', function () {
     await eventually('the end of its rights', () => refused(403, client));
   };
   const isGone = (as?: KubeClient): Promise<boolean> => newInstallation(as).isGone();
+  const startWatching = async () => {
+    const stopping = new AbortController();
+    const installation = newInstallation();
+    const ended = installation.start(stopping.signal);
+    const stop = async (): Promise<void> => {
+      stopping.abort();
+      await ended;
+    };
+    await installation.untilWatched();
+    expect(await installation.isGone()).to.equal(false);
+    return { installation, stop, [Symbol.asyncDispose]: stop };
+  };
 
   it('is not, while its DaemonSet is there, whatever becomes of its pod', async () => {
     expect(await isGone()).to.equal(false);
@@ -119,19 +131,26 @@ describe('agent: whether it is uninstalled', function () {
     await cluster.waitUntilReady();
   });
 
+  it('is, when its account goes and the namespace stays; and is not, when somebody has made the account again', async () => {
+    await using watching = await startWatching();
+    const { installation } = watching;
+    await cluster.kubectl(['-n', namespace, 'delete', 'serviceaccount', 'multi-nic-agent']);
+    await takeRights();
+    expect(await isGone()).to.equal(false);
+    await eventually('the end of the account', () => installation.isGone(), 20_000);
+    await apply('rbac.yaml');
+    await eventually('the account that is back', async () => !(await installation.isGone()), 20_000);
+  });
+
   it('is, when its namespace goes, also where all its rights go with that', async () => {
-    const stopping = new AbortController();
-    const watching = newInstallation();
-    const ended = watching.start(stopping.signal);
-    await watching.synced;
-    expect(await watching.isGone()).to.equal(false);
+    await using watching = await startWatching();
+    const { installation } = watching;
     await cluster.kubectl(['delete', 'namespace', namespace, '--wait=false']);
     expect(await isGone()).to.equal(true);
     await takeRights();
     expect(await isGone()).to.equal(false);
-    expect(await watching.isGone()).to.equal(true);
-    stopping.abort();
-    await ended;
-    expect(await watching.isGone()).to.equal(true);
+    expect(await installation.isGone()).to.equal(true);
+    await watching.stop();
+    expect(await installation.isGone()).to.equal(true);
   });
 });

@@ -14,7 +14,7 @@ import { install, loadImages, reachesServices } from '../system/fromImages.ts';
 import { followGuide } from '../system/guide.ts';
 import { labelNamespace } from '../system/install.ts';
 import { kustomizationsIn, kustomize } from '../system/kustomize.ts';
-import { read } from '../system/pages.ts';
+import { blocks, read } from '../system/pages.ts';
 import { leasedNetwork, leasedPod, serveDhcp, startDhcpDaemon } from './dhcp.ts';
 
 interface PodView {
@@ -269,6 +269,23 @@ describe('an installation from images with the manifests', function () {
     await endWorkers();
     await cluster.kubectl(['delete', 'multinicnetworks', '--all']);
     await cluster.kubectl(['delete', '-f', '-'], { input });
+    await expectNothingLeft();
+  });
+
+  it('works in a namespace that was there before and stays, and leaves nothing behind but that', async () => {
+    const guide = read('docs/guides/install.md');
+    const shown = kustomizationsIn(guide).find(text => text.startsWith('namespace:')) ?? '';
+    const [keep = ''] = blocks('docs/guides/install.md', 'yaml').filter(text => text.startsWith('patches:'));
+    const input = await kustomize(`${shown.replace('fabric', 'shared')}${keep}`);
+    await cluster.kubectl(['create', 'namespace', 'shared']);
+    await cluster.kubectl(['apply', '-f', '-'], { input });
+    await followGuide(cluster, 'install: rolled out', { replace: { [systemNamespace]: 'shared' } });
+    await cluster.kubectl(['delete', '-f', '-'], { input });
+    const deleted = async (): Promise<boolean> =>
+      (await cluster.kubectl(['-n', 'shared', 'get', 'pods', '-o', 'name'])).stdout === '';
+    await eventually('the end of the agents', deleted);
+    await followGuide(cluster, 'install: left in the namespace', { replace: { fabric: 'shared' } });
+    await cluster.kubectl(['get', 'namespace', 'shared']);
     await expectNothingLeft();
   });
 
