@@ -227,6 +227,13 @@ describe('Overlays', function () {
     expect(conditional).to.deep.equal([...chances, 'pod-creation'].map(name => `${name}.multinic.fms.io`));
   });
 
+  it('current: webhooks that answer nothing keep no node from being drained, those that answer are evicted one by one', () => {
+    const budget = objectsOf(readFileSync(installFile('current'), 'utf8')).find(
+      ({ kind }) => kind === 'PodDisruptionBudget',
+    );
+    expect(budget?.spec).to.include({ maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow' });
+  });
+
   it('components combine as the guide says', async () => {
     const guide = readFileSync(join(root, 'docs/guides/install.md'), 'utf8');
     const objects = objectsOf(await kustomize(kustomizationsIn(guide)[0] ?? ''));
