@@ -253,6 +253,31 @@ describe('Overlays', function () {
     expect(containers.flatMap(({ args }) => args ?? [])).to.include('--chain=/etc/cni/net.d');
   });
 
+  it('hosts with other folders: the guide’s kustomization changes them on the host alone', async () => {
+    const guide = readFileSync(join(root, 'docs/guides/install.md'), 'utf8');
+    const shown = kustomizationsIn(guide).find(text => text.includes('k3s')) ?? '';
+    const agentOf = (text: string): PodSpec =>
+      objectsOf(text).find(({ kind }) => kind === 'DaemonSet')!.spec!.template!.spec;
+    const pathsOf = ({ containers, volumes }: PodSpec): string[] =>
+      containers[0]!.volumeMounts.map(({ name, mountPath }) => {
+        const path = volumes.find(volume => volume.name === name)?.hostPath?.path ?? '';
+        return `${mountPath}: ${path}`;
+      });
+    const [usual, there] = [readFileSync(installFile('chained'), 'utf8'), await kustomize(shown)]
+      .map(agentOf)
+      .map(pathsOf);
+    const changed = [
+      '/etc/cni/net.d: /var/lib/rancher/k3s/agent/etc/cni/net.d',
+      '/opt/cni/bin: /var/lib/rancher/k3s/data/cni',
+      '/var/lib/rancher/k3s/data: /var/lib/rancher/k3s/data',
+    ];
+    expect(there!.filter(path => !usual!.includes(path))).to.have.members(changed);
+    expect(usual!.filter(path => !there!.includes(path))).to.have.members([
+      '/etc/cni/net.d: /etc/cni/net.d',
+      '/opt/cni/bin: /opt/cni/bin',
+    ]);
+  });
+
   describe('monitoring', () => {
     const folder = join(root, 'manifests/components/monitoring');
 
