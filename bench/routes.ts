@@ -3,6 +3,7 @@ import type { Netlink } from '../agent/netlink/netlink.ts';
 import type { RouteChange } from '../agent/netlink/types.ts';
 import { preferMemory } from '../agent/preferMemory.ts';
 import { RouteProgrammer } from '../agent/routes/routeProgrammer.ts';
+import { failureMessage } from '../core/status/routesProgrammed.ts';
 import type { Namespace } from '../test/agent/namespaces.ts';
 import { type Reporter, runBenchmark } from './frame.ts';
 import { hostAddress, hostName, type LargeCluster, largeCluster, newHost } from './support/largeCluster.ts';
@@ -65,7 +66,7 @@ class Subject {
   async pass(expected: number): Promise<void> {
     const { changes, failures } = await this.#programmer.pass();
     if (changes !== expected || failures.length > 0) {
-      throw new Error(`${changes} changes, not ${expected}; failures: ${failures.slice(0, 3).join('; ')}`);
+      throw new Error(`${changes} changes, not ${expected}; failures: ${failureMessage(failures)}`);
     }
   }
 }

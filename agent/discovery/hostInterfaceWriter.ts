@@ -5,7 +5,7 @@ import { isUsers } from '../../core/api/owner.ts';
 import type { Condition, HostInterface, HostInterfaceSpec, HostNic } from '../../core/api/types.ts';
 import { withoutLinkStates } from '../../core/network/versions.ts';
 import { secondsOf } from '../../core/status/condition.ts';
-import { routesProgrammed } from '../../core/status/routes.ts';
+import { routesProgrammed } from '../../core/status/routesProgrammed.ts';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { isLostRace } from '../../kube/api/errors.ts';
 import { hostInterfaces } from '../../kube/api/resources.ts';

@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { uninstalledMark } from '../../core/cni/wire.ts';
+import { failureText } from '../../core/status/routesProgrammed.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { lockPath } from '../cniServer/nodeLock.ts';
 import type { Flags } from '../flags.ts';
@@ -56,5 +57,5 @@ async function uninstall(
   if (cniBinDir !== undefined) await removeExecutable(cniBinDir);
   await Checkpoint.remove(stateDir);
   await rm(lockPath(socket), { force: true });
-  logger.info({ failures }, 'uninstalled from this node');
+  logger.info({ failures: failures.map(failureText) }, 'uninstalled from this node');
 }

@@ -1,8 +1,18 @@
 import { type Difference, diffRoutes, type WantedRoute, type WantedRule } from '../../core/routes/diff.ts';
 import { assignTables, isOwnTable } from '../../core/routes/tables.ts';
+import type { RouteFailure } from '../../core/status/routesProgrammed.ts';
 import { ownProtocol } from '../base/ownership.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
-import type { Netlink, Outcome, RouteChange, RouteInfo, Rule, RuleChange, RuleInfo } from '../netlink/netlink.ts';
+import type {
+  Failure,
+  Netlink,
+  Outcome,
+  RouteChange,
+  RouteInfo,
+  Rule,
+  RuleChange,
+  RuleInfo,
+} from '../netlink/netlink.ts';
 import type { NetworkChanges, NetworkRoutes } from './routePlan.ts';
 
 /** Our rules come before the main table (32766) and after those that administrators usually put first. */
@@ -12,8 +22,8 @@ const rulePriority = 5400;
 export interface Programmed {
   /** Changes made. */
   readonly changes: number;
-  /** Changes that failed, in words. */
-  readonly failures: readonly string[];
+  /** Changes that failed, and what could not be tried. */
+  readonly failures: readonly RouteFailure[];
 }
 
 /** A wanted route, as the change that makes it. */
@@ -58,7 +68,7 @@ export class KernelRoutes {
       const table = this.#tables.get(name);
       return table === undefined ? [] : subnets.map((from): WantedRule => ({ from, table }));
     });
-    const lacking = new Set<string>();
+    const lacking = new Map<string, RouteFailure>();
     const diff = diffRoutes(
       { routes: this.#resolve(networks, lacking), rules: wantedRules, priority: rulePriority },
       { routes: routes.filter(({ table }) => isOwnTable(table)), rules: ownRules },
@@ -68,12 +78,12 @@ export class KernelRoutes {
 
   /** Applies changes to what the last pass, which must not have failed, left behind. Reads nothing. */
   async change(networks: readonly NetworkChanges[]): Promise<Programmed> {
-    const lacking = new Set<string>();
+    const lacking = new Map<string, RouteFailure>();
     const after = networks.map(({ name, after }) => ({ name, routes: after }));
     const before = networks.map(({ name, before }) => ({ name, routes: before }));
     const diff = diffRoutes(
       { routes: this.#resolve(after, lacking), rules: [], priority: rulePriority },
-      { routes: this.#resolve(before, new Set()), rules: [] },
+      { routes: this.#resolve(before, new Map()), rules: [] },
     );
     return this.#apply(diff, lacking);
   }
@@ -111,15 +121,19 @@ export class KernelRoutes {
     }
   }
 
-  async #apply(diff: Iterable<Change>, lacking: ReadonlySet<string>): Promise<Programmed> {
+  async #apply(diff: Iterable<Change>, lacking: ReadonlyMap<string, RouteFailure>): Promise<Programmed> {
     this.#deleted.clear();
-    const { changes, failures } = programmed(await this.#netlink.runAll(null, this.#requests(diff)));
-    return { changes, failures: [...lacking, ...failures] };
+    const tables: number[] = [];
+    const outcomes = await this.#netlink.runAll(null, this.#requests(diff, tables));
+    const networks = new Map([...this.#tables].map(([name, table]) => [table, name]));
+    const { changes, failures } = programmed(outcomes, i => networks.get(tables[i] ?? 0));
+    return { changes, failures: [...lacking.values(), ...failures] };
   }
 
-  /** Remembers what is deleted before the kernel reports it. */
-  *#requests(diff: Iterable<Change>): Generator<RouteChange | RuleChange> {
+  /** Remembers what is deleted before the kernel reports it. @param tables gets the table of each request */
+  *#requests(diff: Iterable<Change>, tables: number[]): Generator<RouteChange | RuleChange> {
     for (const change of diff) {
+      tables.push('rule' in change ? change.rule.table : change.route.table);
       switch (change.kind) {
         case 'setRoute':
           yield change.route;
@@ -162,15 +176,18 @@ export class KernelRoutes {
     }
   }
 
-  /** Replaces names of links and networks with numbers. @param lacking gets a line for each link that does not exist */
-  *#resolve(networks: readonly Pick<NetworkRoutes, 'name' | 'routes'>[], lacking: Set<string>): Generator<SetRoute> {
+  /** Replaces names of links and networks with numbers. @param lacking gets a network's links that do not exist */
+  *#resolve(
+    networks: readonly Pick<NetworkRoutes, 'name' | 'routes'>[],
+    lacking: Map<string, RouteFailure>,
+  ): Generator<SetRoute> {
     for (const { name, routes } of networks) {
       const table = this.#tables.get(name);
       if (table === undefined) continue;
       for (const { dst, gateway, device, metric } of routes) {
         const dev = this.#links.get(device);
         if (dev === undefined) {
-          lacking.add(`network ${name}: no link ${device}`);
+          lacking.set(`${name} ${device}`, { network: name, what: `no link ${device}` });
           continue;
         }
         if (!this.#down.has(device))
@@ -203,16 +220,20 @@ function ruleKey({ from, table, priority }: Rule): string {
 
 const gone: ReadonlySet<string> = new Set(['EEXIST', 'ESRCH', 'ENOENT']);
 
-/** What came of changes. */
-export function programmed(outcomes: readonly Outcome[]): Programmed {
-  const failed = outcomes.filter(({ done }) => !done);
-  return { changes: outcomes.length - failed.length, failures: failed.flatMap(failureOf) };
+/** What came of changes. @param networkOf tells whose the i-th change was */
+export function programmed(
+  outcomes: readonly Outcome[],
+  networkOf: (i: number) => string | undefined = () => undefined,
+): Programmed {
+  const failed = outcomes.flatMap(outcome => (outcome.done ? [] : [outcome.failure]));
+  const failures = failed.filter(isFailure).map(failure => {
+    const { index, operation, target, code, kernelText } = failure;
+    return { network: networkOf(index), what: `${operation} ${target}: ${kernelText ?? code}` };
+  });
+  return { changes: outcomes.length - failed.length, failures };
 }
 
-/** Why a change failed, in words; what is there or gone already is none. */
-function failureOf(outcome: Outcome): string[] {
-  if (outcome.done) return [];
-  const { operation, target, code, kernelText } = outcome.failure;
-  if (!operation.endsWith('.replace') && gone.has(code)) return [];
-  return [`${operation} ${target}: ${kernelText ?? code}`];
+/** What is there or gone already is none. */
+function isFailure({ operation, code }: Failure): boolean {
+  return operation.endsWith('.replace') || !gone.has(code);
 }

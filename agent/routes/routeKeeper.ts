@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { routesProgrammed } from '../../core/status/routes.ts';
+import { failureMessage, failureText, routesProgrammed } from '../../core/status/routesProgrammed.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
 import type { WorkQueueObserver, WorkResult } from '../../kube/process/workQueue.ts';
@@ -110,7 +110,7 @@ export class RouteKeeper implements Runnable {
 
   /** What fails is tried again every few seconds, and told once. */
   #log({ changes, failures: all }: Programmed): void {
-    const failures = all.slice(0, shownFailures);
+    const failures = all.slice(0, shownFailures).map(failureText);
     const told = failures.join('; ');
     if (changes === 0 && told === this.#told) return;
     this.#told = told;
@@ -126,5 +126,5 @@ function routesCondition({ failures }: Programmed): ConditionState {
     const message = 'The routes of every L3 network are in the kernel, but for those by NICs that are set down';
     return { type, status: 'True', reason: 'Programmed', message };
   }
-  return { type, status: 'False', reason: 'Refused', message: failures.slice(0, shownFailures).join('; ') };
+  return { type, status: 'False', reason: 'Refused', message: failureMessage(failures) };
 }

@@ -205,11 +205,11 @@ export class NetworkStatuses {
   }
 
   #routes(network: Network, survey: Survey, hasBlock: (host: string) => boolean): RouteState {
-    const { view, informers } = this.#context;
+    const { informers } = this.#context;
     // A host without a Node, described by a user, has no agent that could report.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
     const apart = new Map(network.subnets.map(({ family }) => [family, hostsApart(survey, family)]));
-    return routeState(network, withAgent, { networkNames: view.networkNames(), hasBlock, apart });
+    return routeState(network, withAgent, { hasBlock, apart });
   }
 
   /** A new leader, or a policy that is gone for a while, takes nothing from pods that run. */

@@ -29,7 +29,7 @@ describe('networkStatus', () => {
       { installed: true, wanted: 1, ready: 1, foreign: [], failures: new Map() },
       undefined,
     );
-    const routes = routeState(network(), survey.members, { networkNames: ['net'], hasBlock: () => true });
+    const routes = routeState(network(), survey.members, { hasBlock: () => true });
     const interfaces = [{ index: 0, netAddress: two, ordinal: 0 }];
     const capacity = capacityState(network(), [['a', node]]);
     return networkStatus({ survey, hosts, capacity, definitions, routes, interfaces }, { ...of, stored });

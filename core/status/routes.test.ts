@@ -2,18 +2,17 @@ import { expect } from 'chai';
 import { host, network, one, two } from '../../test/core/surveyed.ts';
 import type { HostInterface } from '../api/types.ts';
 import { routeState } from './routes.ts';
+import { failureMessage, type RouteFailure } from './routesProgrammed.ts';
 import { hostsApart, surveyHosts } from './survey.ts';
 
 describe('routeState', () => {
   const l3 = { name: 'net', l3: true };
   const state = (hosts: HostInterface[], hasBlock = (): boolean => true) =>
-    routeState(l3, surveyHosts(network(), hosts).members, { networkNames: ['net', 'other'], hasBlock });
+    routeState(l3, surveyHosts(network(), hosts).members, { hasBlock });
   const done = host('a', [two], { status: 'True' });
 
   it('needs none outside l3', () => {
-    expect(
-      routeState({ name: 'net', l3: false }, [], { networkNames: ['net'], hasBlock: () => true }).routeStatus,
-    ).to.equal('N/A');
+    expect(routeState({ name: 'net', l3: false }, [], { hasBlock: () => true }).routeStatus).to.equal('N/A');
   });
 
   it('waits for agents that have not reported and for hosts without a block', () => {
@@ -27,11 +26,27 @@ describe('routeState', () => {
   });
 
   it('is Failed where an agent names the network or no network at all, not where it names another', () => {
-    const failing = (message: string) => state([done, host('b', [two], { status: 'False', message })]).routeStatus;
-    expect(failing('net: 3 routes are missing')).to.equal('Failed');
-    expect(failing('the kernel refuses')).to.equal('Failed');
-    expect(failing('other: 3 routes are missing')).to.equal('Success');
-    expect(failing('net-2, other: 3 routes are missing')).to.equal('Success');
+    const failing = (...failures: RouteFailure[]) =>
+      state([done, host('b', [two], { status: 'False', message: failureMessage(failures) })]).routeStatus;
+    const what = 'route.replace 10.1.0.0/26 via 172.20.2.1 dev eth1 table 1000: Nexthop has invalid gateway';
+    const others = Array.from({ length: 9 }, (_, i) => ({ network: `other-${i}`, what: 'no link eth2' }));
+    expect(failing({ network: 'net', what })).to.equal('Failed');
+    expect(failing({ what })).to.equal('Failed');
+    expect(failing(...others, { what })).to.equal('Failed');
+    expect(failing(...others, { network: 'net', what })).to.equal('Failed');
+    expect(failing(...others)).to.equal('Success');
+    expect(failing({ network: 'net-2', what }, { network: 'dev', what })).to.equal('Success');
+  });
+
+  it('is Failed, too, where more networks fail than a message names, and where an agent of 0.1.0 says so', () => {
+    const many = Array.from({ length: 400 }, (_, i) => ({ network: `${'x'.repeat(60)}${i}`, what: 'no link eth2' }));
+    const message = failureMessage([...many, ...many]);
+    expect(message).to.equal('routes of 400 networks: no link eth2');
+    const says = (text: string) => state([done, host('b', [two], { status: 'False', message: text })]).routeStatus;
+    expect(says(message)).to.equal('Failed');
+    expect(says('network net: no link eth1; network other: no link eth1')).to.equal('Failed');
+    expect(says('network other: no link eth1; network other: no link eth2')).to.equal('Success');
+    expect(says('route.replace 10.1.0.0/26 via 172.20.2.1 dev eth1 table 1000: ENETUNREACH')).to.equal('Failed');
   });
 
   describe('names the hosts that no routes lead to', () => {
@@ -44,7 +59,7 @@ describe('routeState', () => {
     const stateOf = (hosts: HostInterface[], families: (4 | 6)[] = [4]) => {
       const survey = surveyHosts(network({}, { masterNets: [] }), hosts);
       const apart = new Map(families.map(family => [family, hostsApart(survey, family)]));
-      return routeState(l3, survey.members, { networkNames: ['net'], hasBlock: () => true, apart });
+      return routeState(l3, survey.members, { hasBlock: () => true, apart });
     };
     const [a, c] = [at('a', [two, '172.20.2.1']), at('c', [one, '172.20.1.3'], [two, '172.20.2.3'])];
     const alone = at('b', ['172.20.9.0/31', '172.20.9.0'], ['172.20.9.2/31', '172.20.9.2']);

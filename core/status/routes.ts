@@ -1,10 +1,8 @@
-import type { Condition, HostInterface, RouteStatus } from '../api/types.ts';
+import type { HostInterface, RouteStatus } from '../api/types.ts';
 import type { Family } from '../net/address.ts';
 import { listNames, type NewCondition } from './condition.ts';
+import { routesProgrammed, saysFailed } from './routesProgrammed.ts';
 import type { MemberHost } from './survey.ts';
-
-/** The condition of a HostInterface in which its agent says whether all L3 routes of the node are in its kernel. */
-export const routesProgrammed = 'RoutesProgrammed';
 
 /** Hosts by name, of each family. */
 export type HostsApart = ReadonlyMap<Family, ReadonlySet<string>>;
@@ -20,29 +18,23 @@ export interface RouteState {
 
 /** What else there is to know beside what the agents say. */
 export interface RouteFacts {
-  /** All networks of the cluster. */
-  networkNames: Iterable<string>;
   /** Whether a host has its address block; without it there are no routes to it yet. */
   hasBlock: (host: string) => boolean;
   /** Hosts to whose pods no routes lead, of each family that the network's addresses are of. Default: none. */
   apart?: HostsApart;
 }
 
-/**
- * Sums up what the agents say. An agent has one condition for all networks; while it is False its message names the networks
- * that fail, and one that names none of the cluster's speaks for all.
- */
+/** Sums up what the agents say, each in one condition for all networks. */
 export function routeState(
   network: { name: string; l3: boolean },
   hosts: readonly MemberHost[],
-  { networkNames, hasBlock, apart = new Map() }: RouteFacts,
+  { hasBlock, apart = new Map() }: RouteFacts,
 ): RouteState {
   if (!network.l3) return state('N/A', '', 'NotNeeded', 'the network is not in l3 or l3s mode');
-  const known = new Set(networkNames);
   const by: Record<HostRoutes, string[]> = { failed: [], waiting: [], done: [] };
   for (const { host } of hosts) {
     const { name } = host.metadata;
-    by[hasBlock(name) ? routesOf(host, network.name, known) : 'waiting'].push(name);
+    by[hasBlock(name) ? routesOf(host, network.name) : 'waiting'].push(name);
   }
   if (by.failed.length > 0) {
     return state('Failed', `some route cannot be applied, need attention: ${listNames(by.failed)}`, 'RoutesFailed');
@@ -67,17 +59,11 @@ function noRoutes(family: Family, names: ReadonlySet<string>): string {
 
 type HostRoutes = 'failed' | 'waiting' | 'done';
 
-function routesOf(host: HostInterface, network: string, known: ReadonlySet<string>): HostRoutes {
+function routesOf(host: HostInterface, network: string): HostRoutes {
   const condition = host.status?.conditions?.find(({ type }) => type === routesProgrammed);
   if (!condition) return 'waiting';
   if (condition.status === 'True') return 'done';
-  return concerns(condition, network, known) ? 'failed' : 'done';
-}
-
-function concerns({ message }: Condition, network: string, known: ReadonlySet<string>): boolean {
-  const words = new Set(message.match(/[a-z0-9](?:[-a-z0-9]*[a-z0-9])?/g) ?? []);
-  if (words.has(network)) return true;
-  return ![...words].some(word => known.has(word));
+  return saysFailed(condition.message, network) ? 'failed' : 'done';
 }
 
 function state(routeStatus: RouteStatus, message: string, reason: string, all = message): RouteState {

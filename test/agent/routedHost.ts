@@ -5,6 +5,7 @@ import { netlinkIn } from '../../bench/support/ownNamespace.ts';
 import { PlannedCluster } from '../../bench/support/plannedView.ts';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
 import { pageName } from '../../core/layout/hostIndex.ts';
+import type { RouteFailure } from '../../core/status/routesProgrammed.ts';
 import { eventually } from '../eventually.ts';
 import { Namespace } from './namespaces.ts';
 import { networkSpec } from './networks.ts';
@@ -54,7 +55,7 @@ export class RoutedHost implements AsyncDisposable {
   readonly namespace: Namespace;
   readonly programmer: RouteProgrammer;
   complete = 0;
-  failures: readonly string[] = [];
+  failures: readonly RouteFailure[] = [];
   #isDue = true;
   readonly #netlink: Netlink;
   readonly #listening: Promise<void>;

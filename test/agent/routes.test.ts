@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { pageName } from '../../core/layout/hostIndex.ts';
+import { failureMessage } from '../../core/status/routesProgrammed.ts';
 import { Namespace } from './namespaces.ts';
 import { cidr, hostInterface, hostNames, network, nics, plugIn, populate, RoutedHost, self } from './routedHost.ts';
 
@@ -102,6 +103,7 @@ describe('agent: its routes', function () {
     subject.namespace.ip('link', 'del', 'eth1');
     await setTimeout(200); // what tells of that has been heard
     await subject.pass();
+    expect(failureMessage(subject.failures)).to.equal('network n220: no link eth1; network n221: no link eth1');
     expect(subject.present()).to.have.length(before.length / 2);
     plugIn(subject.namespace, 1);
     await subject.settled();
@@ -150,7 +152,9 @@ describe('agent: its routes', function () {
     await subject.pass();
     expect(subject.present()).to.have.length(subject.wanted().length / 2);
     expect(await subject.pass()).to.equal(0);
-    expect(subject.failures.join()).to.contain('Nexthop has invalid gateway');
+    expect(failureMessage(subject.failures)).to.match(
+      /^network n220: route.replace .*: Nexthop has invalid gateway; network n221: route.replace .*: Nexthop has invalid gateway$/,
+    );
   });
 
   it('cost what has changed: the kernel is read again only where it, a network or the own NICs have changed', async () => {

@@ -235,7 +235,7 @@ describe('Networks, against a real API server', function () {
     for (const name of names) await report(name, 'True', 'all routes are in place');
     await routes('Success');
     await eventually('configStatus Success', async () => (await site.seen.status('l3'))?.configStatus === 'Success');
-    await report('n-1', 'False', 'l3: table 1000 cannot be written');
+    await report('n-1', 'False', 'network l3: rule.add from 10.200.0.0/16 table 1000: EPERM');
     expect((await routes('Failed')).message).to.equal('some route cannot be applied, need attention: n-1');
   });
 
