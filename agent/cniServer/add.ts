@@ -24,7 +24,7 @@ import { ready } from './ready.ts';
 
 /**
  * ADD (CNI 1.1, section 2). Through Multus a call is for one network, and its interfaces follow those of the plugins before it, if any. Chained,
- * it is for all of the pod's networks, and its result is that of the plugins before, unchanged; a container that is no pod, started by hand
+ * it is for all of the pod's networks, and its result is that of the plugins before, unchanged; a container that is not a pod's, started by hand
  * on a node, gets nothing else.
  * @returns what is printed
  */

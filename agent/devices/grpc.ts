@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 /** Some status codes of gRPC (grpc.github.io/grpc/core/md_doc_statuscodes.html). */
 export const grpcStatus = { ok: 0, unknown: 2, resourceExhausted: 8, unimplemented: 12, unavailable: 14 } as const;
 
-/** A call was answered with another status than OK, or with something that is no answer. */
+/** A call was answered with another status than OK, or with something that is not an answer. */
 export class GrpcError extends Error {
   readonly status: number;
 

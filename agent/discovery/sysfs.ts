@@ -2,14 +2,13 @@ import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { HostNic } from '../../core/api/types.ts';
 import { defined } from '../../core/defined.ts';
+import { isPciAddress } from '../devices/pciDevice.ts';
 
 /** What sysfs says of the device behind a link (Documentation/ABI/testing/sysfs-class-net, sysfs-bus-pci). */
 export type Device = Pick<
   HostNic,
   'vendor' | 'product' | 'pciAddress' | 'numaNode' | 'driver' | 'speedMbps' | 'rdma' | 'sriov'
 >;
-
-const pciAddressPattern = /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
 /** The links of the network namespace that sysfs was mounted in, which is the host's. */
 const links = '/sys/class/net';
@@ -59,7 +58,7 @@ async function pciFunction(device: string): Promise<string | undefined> {
     return absent(error);
   }
   for (; folder !== dirname(folder); folder = dirname(folder)) {
-    if (pciAddressPattern.test(basename(folder))) return folder;
+    if (isPciAddress(basename(folder))) return folder;
   }
   return undefined;
 }

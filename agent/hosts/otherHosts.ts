@@ -1,8 +1,7 @@
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 
 /**
- * What an agent keeps of a HostInterface: all of its own node's, but of the thousands of others only what routes and
- * probes need, about a sixth.
+ * What an agent keeps of a HostInterface: all of its own node's, but of the thousands of others only what routes and probes need, about a sixth.
  * Names and subnets that many hosts have in common are kept once.
  */
 export function hostTrimmer(node: string): (host: HostInterface) => HostInterface {

@@ -16,7 +16,7 @@ export function sameNamespace(a: NetnsPath, b: NetnsPath): boolean {
 }
 
 /**
- * Whether the path is a namespace now. A file of /run/netns that outlived its mount is an ordinary file, and is none. Throws
+ * Whether the path is a namespace now. A file of /run/netns that outlived its mount is an ordinary file. Throws
  * for every other reason not to find out, such as EACCES.
  */
 export function namespaceExists(path: NetnsPath): boolean {

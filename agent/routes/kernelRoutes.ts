@@ -233,7 +233,7 @@ export function programmed(
   return { changes: outcomes.length - failed.length, failures };
 }
 
-/** What is there or gone already is none. */
+/** What is there already, or gone already, is as it should be. */
 function isFailure({ operation, code }: Failure): boolean {
   return operation.endsWith('.replace') || !gone.has(code);
 }

@@ -23,7 +23,7 @@ export function audit(input: AuditInput, rules: AuditRules): AuditFinding[] {
   ];
 }
 
-/** What is wrong with pools whatever pods there are: addresses twice, outside of their blocks, lines that are no records. */
+/** What is wrong with pools whatever pods there are: addresses twice, outside of their blocks, lines that are not records. */
 export function auditPools(input: Omit<AuditInput, 'pods'>): AuditFinding[] {
   const view = viewOf({ ...input, pods: [] });
   return [...findDuplicates(view), ...findForeign(view), ...findUnreadable(view)];

@@ -2,7 +2,7 @@ import type { IPPool } from '../api/types.ts';
 import { parseRecord, stateOf } from '../pool/record.ts';
 import type { AuditedPool } from './types.ts';
 
-/** A pool as the audit sees it: released records are left out, and lines that are no records are kept apart. */
+/** A pool as the audit sees it: released records are left out, and lines that are not records are kept apart. */
 export function auditedPool({ metadata, spec, status }: IPPool): AuditedPool {
   const pool = { name: metadata.name, spec, allocations: [], unreadable: [] };
   return withLines(pool, status?.allocations ?? []);

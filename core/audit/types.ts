@@ -3,7 +3,7 @@ import type { NetworkState } from '../pool/claim.ts';
 
 /**
  * duplicate: one address, or one hardware address of a layer 2 network, of two; leak: held by nobody; missing: used by a running pod and held
- * by no record of its own; foreign: outside of what the system gives out; unreadable: a line of a pool that is no record.
+ * by no record of its own; foreign: outside of what the system gives out; unreadable: a line of a pool that is not a record.
  */
 export const findingKinds = ['duplicate', 'leak', 'missing', 'foreign', 'unreadable'] as const;
 export type FindingKind = (typeof findingKinds)[number];
@@ -46,7 +46,7 @@ export interface AuditedPool {
   name: string;
   spec: IPPoolSpec;
   allocations: readonly Allocation[];
-  /** Lines that are no records. */
+  /** Lines that are not records. */
   unreadable: readonly string[];
 }
 

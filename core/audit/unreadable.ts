@@ -1,7 +1,7 @@
 import type { AuditFinding } from './types.ts';
 import { type AuditView, poolName } from './view.ts';
 
-/** Pools with lines that are no records: nothing is allocated from them, and nothing in them released. */
+/** Pools with lines that are not records: nothing is allocated from them, and nothing in them released. */
 export function findUnreadable({ pools }: AuditView): AuditFinding[] {
   return pools
     .filter(({ unreadable }) => unreadable.length > 0)

@@ -7,7 +7,7 @@ export function withoutPrefix(text: string): string {
   return slash === -1 ? text : text.slice(0, slash);
 }
 
-/** The address of a text with or without prefix length; undefined where it is none. */
+/** The address of a text with or without prefix length; undefined where it has none. */
 export function tryAddressOf(text: string): IpAddress | undefined {
   return tryParseAddress(withoutPrefix(text));
 }

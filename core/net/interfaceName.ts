@@ -16,7 +16,7 @@ export function linkName(ifname: string, i: number): string {
 }
 
 /** Whether an attachment of that name has one link, which is named so. */
-export function isForOneLink(ifname: string): boolean {
+function isForOneLink(ifname: string): boolean {
   return isInterfaceName(ifname) && mostLinks(ifname) === 1;
 }
 

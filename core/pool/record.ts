@@ -29,7 +29,7 @@ export function formatRecord({ state, namespace, name, interface: ifname, nics, 
   return words.map(encode).join(' ');
 }
 
-/** Reads a record; undefined where the text is none. */
+/** Reads a record; undefined where the text is not one. */
 export function parseRecord(text: string): Allocation | undefined {
   const [state = '', owner = '', ifname = '', ...words] = decoded(text) ?? [];
   const slash = owner.indexOf('/');

@@ -89,7 +89,7 @@ class RouteTables<Route extends PresentRoute> {
     }
   }
 
-  /** The routes to that destination, which are none of this any more. */
+  /** The routes to that destination, which are no longer part of this. */
   take({ table, dst }: PresentRoute): readonly Route[] {
     const routes = this.#tables.get(table);
     const same = routes?.get(dst);

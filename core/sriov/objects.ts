@@ -86,7 +86,7 @@ export function makesDevices({ spec: { plugin } }: Pick<Network, 'spec'>): boole
 /**
  * The policy that makes the network's virtual functions; undefined where it needs none, or without PCI addresses: a policy that selects by
  * nothing would take every NIC. NICs are selected by address as the predecessor did, because vendor and device would take NICs of the same
- * model that are no members.
+ * model that are not members.
  */
 export function sriovPolicyOf(
   { name, spec }: Sriov,

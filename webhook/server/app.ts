@@ -28,7 +28,7 @@ export interface AppOptions {
   refused?: (error: MultiNicError) => void;
 }
 
-/** The HTTP application: one POST path per kind of review. Refusals have status 200; only requests that are no reviews get another. */
+/** The HTTP application: one POST path per kind of review. Refusals have status 200; only requests that are not reviews get another. */
 export function createApp(options: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
