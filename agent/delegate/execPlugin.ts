@@ -35,7 +35,7 @@ export async function execPlugin(call: PluginCall, signal?: AbortSignal): Promis
 function failureOf({ executable, command }: PluginCall, ending: Ending): CniError {
   const who = `plugin ${executable}, ${command}`;
   const own = errorObject(ending.stdout);
-  if (own) return new PluginError(own.code, `${who}: ${own.msg}`, own.details, JSON.stringify(own));
+  if (own) return new PluginError(own.code, `${who}: ${own.msg}`, own.details, { words: JSON.stringify(own) });
   const { code, signal, stderr, startError, isTooLong } = ending;
   const ended = signal === null ? `ended with ${code ?? 'nothing'}` : `was ended by ${signal}`;
   const how = startError?.message ?? (isTooLong ? `printed more than ${maxOutput} bytes` : ended);
@@ -45,8 +45,7 @@ function failureOf({ executable, command }: PluginCall, ending: Ending): CniErro
     cniCodes.delegateFailed,
     `${who}: ${how}${log === '' ? '' : `: ${log}`}`,
     `MNN_DELEGATE_FAILED: ${errorTable.MNN_DELEGATE_FAILED}`,
-    words,
-    { cause: startError },
+    { words, cause: startError },
   );
 }
 

@@ -30,5 +30,5 @@ async function isExecutable(path: string): Promise<boolean> {
 function missing(type: string, what: string, folders: readonly string[]): PluginError {
   const words = `the CNI plugin "${type}" is ${what} (searched in ${folders.join(', ') || 'no folder'})`;
   const details = `MNN_DELEGATE_MISSING: ${errorTable.MNN_DELEGATE_MISSING}`;
-  return new PluginError(cniCodes.delegateFailed, words, details, words);
+  return new PluginError(cniCodes.delegateFailed, words, details, { words });
 }

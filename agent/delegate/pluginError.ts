@@ -5,9 +5,9 @@ export class PluginError extends CniError {
   /** Its own words, without our mention of plugin and verb; '' if it had none, as it was ended. */
   readonly words: string;
 
-  constructor(code: number, msg: string, details: string, words: string, options?: ErrorOptions) {
+  constructor(code: number, msg: string, details: string, options: ErrorOptions & { readonly words: string }) {
     super(code, msg, details, options);
-    this.words = words;
+    this.words = options.words;
   }
 }
 

@@ -38,7 +38,7 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const detached = (entry: CheckpointEntry): void => {
     releaser.detached(entry);
   };
-  const status = new StatusWriter(client, logger, observer);
+  const status = new StatusWriter({ client, logger, observer });
   const delegates = new Delegates(options.cniPath);
   const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, logger, onStep });
   const calls = new CniCalls(

@@ -17,7 +17,12 @@ describe('Writing network-status', () => {
         options: { signal: AbortSignal },
       ) => patch(ref.name, options.signal),
     };
-    return new StatusWriter(client as unknown as KubeClient, pino({ enabled: false }), undefined, flushMs);
+    const logger = pino({ enabled: false });
+    return new StatusWriter({
+      client: client as unknown as KubeClient,
+      logger,
+      ...(flushMs !== undefined && { flushMs }),
+    });
   }
 
   it('goes on at the end of the agent until what waits is written: nobody else has it', async () => {

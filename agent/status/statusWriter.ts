@@ -8,13 +8,18 @@ import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import { formatNetworkStatus, type NetworkStatus } from './networkStatus.ts';
 
+export interface StatusWriterOptions {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly observer?: WorkQueueObserver;
+  /** How long the end of the agent waits for what is not written yet, ms. Default 5,000. */
+  readonly flushMs?: number;
+}
+
 interface Pending {
   readonly uid: string;
   readonly text: string;
 }
-
-/** How long the end of the agent waits for what is not written yet, ms. */
-const defaultFlushMs = 5_000;
 
 /** Writes k8s.v1.cni.cncf.io/network-status where there is no Multus to do it, retrying until it is written or the pod is gone. */
 export class StatusWriter implements Runnable {
@@ -25,7 +30,7 @@ export class StatusWriter implements Runnable {
   readonly #flushMs: number;
   #onEmpty = (): void => undefined;
 
-  constructor(client: KubeClient, logger: Logger, observer?: WorkQueueObserver, flushMs = defaultFlushMs) {
+  constructor({ client, logger, observer, flushMs = 5_000 }: StatusWriterOptions) {
     this.#client = client;
     this.#flushMs = flushMs;
     this.#queue = new WorkQueue({

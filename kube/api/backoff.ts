@@ -3,27 +3,25 @@ export interface BackoffOptions {
   readonly minMs?: number;
   /** No delay is longer. Default 30,000. */
   readonly maxMs?: number;
-  /** Each delay is this many times the one before. Default 2. */
-  readonly factor?: number;
   /** Delays are lengthened at random by up to this fraction of themselves, so that many clients do not return at once. Default 0.5. */
   readonly jitter?: number;
   /** Source of numbers in [0, 1). */
   readonly random?: () => number;
 }
 
-/** Exponential back-off with jitter. */
+/** Exponential back-off with jitter: each delay is twice the one before. */
 export class Backoff {
   readonly #options: Required<BackoffOptions>;
   #failures = 0;
 
   constructor(options: BackoffOptions = {}) {
-    this.#options = { minMs: 800, maxMs: 30_000, factor: 2, jitter: 0.5, random: Math.random, ...options };
+    this.#options = { minMs: 800, maxMs: 30_000, jitter: 0.5, random: Math.random, ...options };
   }
 
   /** Milliseconds to wait now; the next delay will be longer. */
   next(): number {
-    const { minMs, maxMs, factor, jitter, random } = this.#options;
-    const base = Math.min(minMs * factor ** this.#failures, maxMs / (1 + jitter));
+    const { minMs, maxMs, jitter, random } = this.#options;
+    const base = Math.min(minMs * 2 ** this.#failures, maxMs / (1 + jitter));
     this.#failures++;
     return base * (1 + jitter * random());
   }
