@@ -13,10 +13,10 @@ const unusable: Answer = [cniCodes.nicUnusable, 'MNN_ATTACH_FAILED'];
 const unreachable: Answer = [cniCodes.noAttachment, 'MNN_GATEWAY_UNREACHABLE'];
 const io: Answer = [cniCodes.ioFailure, 'MNN_ATTACH_FAILED'];
 
-type Answers = Readonly<Partial<Record<ErrnoName, Answer>>>;
+type ByErrno = Readonly<Partial<Record<ErrnoName, Answer>>>;
 
 /** Errnos that mean the same for every operation, then those that do so only for operations on existing links (errno(3), net/core/rtnetlink.c). */
-const ofAny: Answers = {
+const ofAny: ByErrno = {
   // Memory, open files, the kernel's own locks.
   EAGAIN: again,
   EINTR: again,
@@ -40,7 +40,7 @@ const ofAny: Answers = {
 };
 
 /** When a link cannot be made, the NIC is mostly the reason: it is gone, has other links, or cannot carry the MTU; or the kernel lacks the kind. */
-const ofNewLinks: Answers = {
+const ofNewLinks: ByErrno = {
   EINVAL: unusable,
   ENODEV: [cniCodes.nicUnusable, 'MNN_NODE_LACKS'],
   EBUSY: [cniCodes.nicUnusable, 'MNN_NIC_CONFLICT'],
@@ -51,9 +51,9 @@ const ofNewLinks: Answers = {
 };
 
 /** Somebody else's route is not ours to bypass (plan.ts). */
-const ofNewRoutes: Answers = { EEXIST: [cniCodes.noAttachment, 'MNN_ROUTE_TAKEN'] };
+const ofNewRoutes: ByErrno = { EEXIST: [cniCodes.noAttachment, 'MNN_ROUTE_TAKEN'] };
 
-const ofOperation: Readonly<Record<string, Answers>> = { 'link.add': ofNewLinks, 'route.add': ofNewRoutes };
+const ofOperation: Readonly<Record<string, ByErrno>> = { 'link.add': ofNewLinks, 'route.add': ofNewRoutes };
 
 /** The answer to an ADD of which the kernel refuses an operation. Anything unforeseen is `internal`. */
 export function answerTo({ operation, code }: Pick<Failure, 'operation' | 'code'>): Answer {

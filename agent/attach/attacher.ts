@@ -1,15 +1,16 @@
 import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
 import type { CniResult } from '../../core/cni/result.ts';
 import { isInterfaceName } from '../../core/net/interfaceName.ts';
-import type { OnStep } from '../base/steps.ts';
+import type { Step } from '../base/steps.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { AddCall, DelegateResult } from '../delegate/delegates.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
 import { type Answers, withAnswers } from './answers.ts';
 import { attachFailure, noNamespace } from './attachFailure.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
+import type { AttachTools } from './attachTools.ts';
 import { answerWithoutDefaults, keepingDefaults, routesBefore } from './defaultRoutes.ts';
-import { type AttachTools, Detacher } from './detacher.ts';
+import { Detacher } from './detacher.ts';
 import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { NicClaims } from './nicClaims.ts';
@@ -213,7 +214,7 @@ class Entry {
     this.#options = options;
   }
 
-  async put(next: CheckpointEntry, step: Parameters<OnStep>[0]): Promise<void> {
+  async put(next: CheckpointEntry, step: Step): Promise<void> {
     this.current = next;
     await this.#options.checkpoint.put(next);
     this.#options.onStep(step);

@@ -1,26 +1,14 @@
 import { randomInt } from 'node:crypto';
-import type { Logger } from 'pino';
-import type { OnStep } from '../base/steps.ts';
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
-import type { DelegateCall, Delegates } from '../delegate/delegates.ts';
-import { PluginHung, saysTheSame } from '../delegate/pluginError.ts';
+import type { Delegate } from '../../core/delegate/delegate.ts';
+import { Attempts } from '../base/attempts.ts';
+import type { Step } from '../base/steps.ts';
+import type { CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
 import { type ChangeOp, type Netlink, NetlinkError, type NetnsPath } from '../netlink/netlink.ts';
+import type { AttachTools } from './attachTools.ts';
+import { DelegateRemoval } from './delegateRemoval.ts';
 import { bringBack } from './movedNics.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
-import { undoNaming } from './nicNames.ts';
 import { removeRuleOps } from './sourceRules.ts';
-
-/** What making and removing attachments takes. */
-export interface AttachTools {
-  readonly netlink: Netlink;
-  readonly checkpoint: Checkpoint;
-  readonly delegates: Delegates;
-  /** Where sysfs is mounted. */
-  readonly sysfs: string;
-  readonly logger: Logger;
-  readonly onStep: OnStep;
-}
 
 /** Removes attachments: everything that an entry names, as far as it is there. */
 export class Detacher {
@@ -40,73 +28,28 @@ export class Detacher {
     const { checkpoint, onStep } = this.#options;
     // The path may lead to another sandbox's namespace by now (a reused process id), where nothing is ours.
     const isThere = namespaceIdentity(entry.netns) === entry.netnsId;
-    const netns = isThere ? entry.netns : '';
-    const failures: unknown[] = [];
-    const uncalled: CheckpointLink[] = [];
-    const attempt = async (work: () => Promise<void>, step: Parameters<OnStep>[0]): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        failures.push(error);
-      }
+    const delegates = new DelegateRemoval(this.#options, entry, { netns: isThere ? entry.netns : '', failedAdd });
+    const attempts = new Attempts();
+    const attempt = async (work: () => Promise<void>, step: Step): Promise<void> => {
+      await attempts.run(work);
       onStep(step);
     };
-    let last = failedAdd;
-    const callDel = async (link: CheckpointLink): Promise<void> => {
-      try {
-        await this.#callDel(entry, link, netns, last instanceof PluginHung);
-      } catch (error) {
-        last = error;
-        if (!link.delegate?.printed && saysTheSame(failedAdd, error)) return this.#deleteRefused(link, netns);
-        uncalled.unshift(link);
-        throw error;
-      }
-    };
-    for (const link of entry.links.toReversed()) {
-      if (link.delegate?.role === 'plugin') await attempt(() => callDel(link), 'del.delegate');
-    }
+    const linksOf = (role: Delegate['role']): CheckpointLink[] =>
+      entry.links.filter(({ delegate }) => delegate?.role === role).toReversed();
+    for (const link of linksOf('plugin')) await attempt(() => delegates.remove(link), 'del.delegate');
     // Deleting either end of a ptp link deletes both. Deletions in pods' namespaces run side by side, those in the host's one after another.
     if (isThere) await attempt(() => this.#deleteInPod(entry), 'del.pod');
     await attempt(() => this.#deleteOnHost(entry), 'del.host');
-    for (const link of entry.links.toReversed()) {
-      if (link.delegate?.role === 'ipam') await attempt(() => callDel(link), 'del.ipam');
-    }
+    for (const link of linksOf('ipam')) await attempt(() => delegates.remove(link), 'del.ipam');
     if (entry.links.some(({ moves }) => moves))
       await attempt(() => bringBack(this.#options, entry, isThere), 'del.moved');
-    if (failures.length > 0) {
-      if (!isThere && failures.length === uncalled.length) await checkpoint.put(withoutAddresses(entry, uncalled));
-      throw failures[0];
+    const { left } = delegates;
+    if (!isThere && left.length > 0 && left.length === attempts.failures.length) {
+      await checkpoint.put(withoutAddresses(entry, left));
     }
+    attempts.throwFirst();
     await checkpoint.delete(entry);
     onStep('del.forgotten');
-  }
-
-  async #callDel(entry: CheckpointEntry, link: CheckpointLink, netns: string, hasHung: boolean): Promise<void> {
-    const { delegates, netlink } = this.#options;
-    const { delegate } = link;
-    if (netns !== '') await undoNaming(netlink, netns, link, entry.ifname);
-    if (!delegate || (await this.#nothingMoved(link, delegate, netns))) return;
-    await delegates.del(delegate, callOf(entry, link, netns), delegate.printed, hasHung);
-  }
-
-  /**
-   * A plugin that fails at DEL with the words of its failed ADD is not installed, rejects its configuration, or lacks its daemon: it has nothing to
-   * undo, except for a link that some leave behind. If the entry were kept, it would fail for ever, and the pod could not end.
-   */
-  async #deleteRefused({ name: dev, moves }: CheckpointLink, netns: string): Promise<void> {
-    if (netns === '' || moves) return;
-    await this.#options.netlink.one(netns, { op: 'link.del', dev, ignore: ['ENODEV', 'EOPNOTSUPP'] });
-  }
-
-  /**
-   * A host-device plugin may fail if the pod has no such interface, as it never got there or went back already. Then nothing is left to
-   * do, unless an IPAM plugin that keeps records was called, too.
-   */
-  async #nothingMoved({ name, moves }: CheckpointLink, { conf }: CheckpointDelegate, netns: string): Promise<boolean> {
-    const { type } = conf.ipam;
-    const isHostDevice = moves !== undefined && conf.type === 'host-device';
-    if (!isHostDevice || netns === '' || (type !== undefined && type !== 'static')) return false;
-    return (await this.#options.netlink.one(netns, { op: 'link.get', dev: name, ignore: ['ENODEV'] })) === null;
   }
 
   async #deleteOnHost({ links }: CheckpointEntry): Promise<void> {
@@ -139,10 +82,6 @@ function withoutAddresses(entry: CheckpointEntry, links: readonly CheckpointLink
   };
   delete left.pool;
   return left;
-}
-
-function callOf({ containerId, call }: CheckpointEntry, { name }: CheckpointLink, netns: string): DelegateCall {
-  return { containerId, netns, ifname: name, args: call?.args ?? '', path: call?.path ?? '' };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { CniConfig } from '../../core/cni/config.ts';
 import { isInterfaceName, linkName } from '../../core/net/interfaceName.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import { rulesOfLinks } from '../attach/sourceRules.ts';
+import { Attempts } from '../base/attempts.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { LostAttachment } from '../checkpoint/fileName.ts';
 import { ownNamespace, sameNamespace } from '../netlink/namespace.ts';
@@ -25,18 +26,11 @@ export async function remove(context: CniContext, call: CniCall, config: CniConf
   // Runtimes call DEL more than once, and by then a path such as /proc/PID/ns/net may lead to another sandbox.
   const inside = checkpoint.ofNamespace(namespaceIdentity(call.netns));
   const netns = inside.some(entry => entry.containerId !== containerId) ? '' : call.netns;
-  const failures: unknown[] = [];
-  const attempt = async (work: Promise<void>): Promise<void> => {
-    try {
-      await work;
-    } catch (error) {
-      failures.push(error);
-    }
-  };
-  for (const one of lost) await attempt(removeLost(context, { ...call, netns }, config, one));
-  if (entries.length === 0) await attempt(removeUnknown(context, netns, ifname));
-  for (const entry of entries.toReversed()) await attempt(removeEntry(context, entry));
-  if (failures.length > 0) throw failures[0];
+  const attempts = new Attempts();
+  for (const one of lost) await attempts.run(() => removeLost(context, { ...call, netns }, config, one));
+  if (entries.length === 0) await attempts.run(() => removeUnknown(context, netns, ifname));
+  for (const entry of entries.toReversed()) await attempts.run(() => removeEntry(context, entry));
+  attempts.throwFirst();
   return '';
 }
 
