@@ -6,7 +6,6 @@ import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { networkSpec } from './networks.ts';
-import { Program } from './programs.ts';
 import { Site } from './site.ts';
 
 describe('agent: its host', function () {
@@ -299,25 +298,5 @@ describe('agent: its host', function () {
     await site.client.delete(multiNicNetworks, { name: 'l3' });
     await eventually('no routes', () => site.hosts[0]!.ownRoutes().length === 0);
     expect(site.hosts[0]!.namespace.ip('rule')).not.to.contain('proto 77');
-  });
-
-  it('is served by one agent only', async () => {
-    const [host] = site.hosts;
-    const options = {
-      ...{ 'node-name': 'host-1', kubeconfig: site.cluster.kubeconfig, socket: host!.socket },
-      ...{ 'state-dir': `${host!.folder}/other`, 'health-port': '0' },
-    };
-    const argv = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-    const another = (): Program => new Program(host!.namespace.enter(process.execPath, 'agent/main.ts', ...argv));
-    const waits = (agent: Program): boolean => agent.output.includes('another agent serves this node');
-    await using second = another();
-    await eventually('it waits', () => waits(second));
-    await using third = another();
-    await eventually('so does a third one', () => waits(third));
-    await third.stop();
-    expect(third.exitCode).to.equal(0);
-    expect(await host!.isReady()).to.equal(true);
-    await host!.stopAgent('SIGKILL');
-    await eventually('it takes over', () => host!.isReady());
   });
 });

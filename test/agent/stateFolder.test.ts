@@ -10,6 +10,7 @@ import { chainedConfig, emptyResult, selecting } from './cniCalls.ts';
 import { spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
 import { networkSpec } from './networks.ts';
+import { Program } from './programs.ts';
 import { errorOf, linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 
@@ -20,7 +21,7 @@ interface Torn {
   readonly del: () => Promise<Ending>;
 }
 
-describe('agent: its state folder in trouble', function () {
+describe('agent: its state folder and its socket in trouble', function () {
   this.timeout(120_000);
   let site: Site;
   let host: Host;
@@ -70,6 +71,27 @@ describe('agent: its state folder in trouble', function () {
       execFileSync('umount', [attachments]);
       await host.startAgent();
     }
+  });
+
+  it('one agent alone serves a node; others wait for it to end', async () => {
+    const options = {
+      ...{ 'node-name': 'host-1', kubeconfig: site.cluster.kubeconfig, socket: host.socket },
+      ...{ 'state-dir': join(host.folder, 'other'), 'health-port': '0' },
+    };
+    const argv = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+    const another = (): Program => new Program(host.namespace.enter(process.execPath, 'agent/main.ts', ...argv));
+    const waits = (agent: Program): boolean => agent.output.includes('another agent serves this node');
+    await using second = another();
+    await eventually('it waits', () => waits(second));
+    await using third = another();
+    await eventually('so does a third one', () => waits(third));
+    await third.stop();
+    expect(third.exitCode).to.equal(0);
+    expect(await host.isReady()).to.equal(true);
+    await host.stopAgent('SIGKILL');
+    await eventually('it takes over', () => host.isReady());
+    await second.stop();
+    await host.startAgent();
   });
 
   it('an agent that waits for the end of another one knows what that attaches meanwhile', async () => {
