@@ -21,6 +21,7 @@ const alarming = new Set([
   'InterfaceIndexesFull',
   'NameTaken',
   'RoutesFailed',
+  'NoRoutes',
   'NoDeviceResource',
   'SriovObjectsMissing',
 ]);

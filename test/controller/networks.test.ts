@@ -259,6 +259,7 @@ describe('Networks, against a real API server', function () {
       });
     const why = 'no IPv4 address on a NIC in a subnet that another host is in, so no IPv4 routes lead to their pods';
     await says({ routeStatus: 'Failed', ready: 'NoRoutes', message: `2 hosts have ${why}: p-0, p-1` });
+    await eventually('event', async () => (await site.seen.reasons('routed')).includes('NoRoutes'));
     await add('p-2', '172.20.1.16/28');
     await says({ routeStatus: 'Success', ready: 'RoutesProgrammed', message: `1 host has ${why}: p-0` });
   });
