@@ -35,7 +35,7 @@ function outsideBlocks({ live, networks, nodes }: AuditView): AuditFinding[] {
     return (['outside', 'excluded'] as const).flatMap((place): AuditFinding[] => {
       const addresses = places.get(place)?.map(({ text }) => bareAddress(text));
       if (!addresses) return [];
-      const message = `${addresses.join(', ')} ${wrongPlaces[place]}; delete and re-create the pod`;
+      const message = `${addresses.join(', ')}: ${wrongPlaces[place]}; delete and re-create the pod`;
       return [{ kind: 'foreign', network: pool.spec.network, objects: [podName(record), poolName(pool)], message }];
     });
   });
@@ -44,8 +44,8 @@ function outsideBlocks({ live, networks, nodes }: AuditView): AuditFinding[] {
 type Place = 'inside' | keyof typeof wrongPlaces;
 
 const wrongPlaces = {
-  outside: 'lies outside of what the network has there',
-  excluded: 'lies in excludeCIDRs, which were added while the pod got it',
+  outside: 'outside of what the network has there',
+  excluded: 'in excludeCIDRs, which were added while the pod got it',
 };
 
 /** Tells where an address lies. The blocks of a NIC are computed once, as thousands of addresses are looked up. */

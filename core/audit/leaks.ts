@@ -10,7 +10,7 @@ export function findLeaks(view: AuditView, rules: AuditRules): AuditFinding[] {
     const why = isForeign ? undefined : reasonOf(held, view, rules);
     if (why === undefined) return [];
     const addresses = addressesOf(record.nics).join(', ');
-    const message = `${addresses} ${why}; see the log of the ${hostName === undefined ? 'controller' : `agent on ${hostName}`}, which should release it`;
+    const message = `${addresses}: ${why}; see the log of the ${hostName === undefined ? 'controller' : `agent on ${hostName}`}, which should release it`;
     return [{ kind: 'leak', network, objects: [podName(record), poolName(pool)], message }];
   });
 }
@@ -21,14 +21,14 @@ function reasonOf({ record, pool, pod }: LiveRecord, { nodes }: AuditView, rules
   const ageMs = Math.abs(now.getTime() - Date.parse(record.since));
   if (record.state === 'Reserved') {
     if (ageMs <= reservationMs + graceMs) return undefined;
-    return `is reserved since ${record.since} and ${pod ? 'not confirmed for its pod' : 'no pod came'}`;
+    return `reserved since ${record.since}, ${pod ? 'and not confirmed for its pod' : 'but no pod came'}`;
   }
   const { hostName } = pool.spec;
   if ([pod?.node, hostName].some(node => node !== undefined && nodes.get(node) === false)) return undefined;
-  if (!pod) return ageMs > graceMs ? `is held, but its pod (UID ${record.podUID}) is gone` : undefined;
+  if (!pod) return ageMs > graceMs ? `held, but its pod (UID ${record.podUID}) is gone` : undefined;
   const { endedAt } = pod;
   const isElsewhere = pod.node !== undefined && hostName !== undefined && pod.node !== hostName;
-  if (isElsewhere && ageMs > graceMs) return `is held, but its pod runs on node ${pod.node}`;
+  if (isElsewhere && ageMs > graceMs) return `held, but its pod runs on node ${pod.node}`;
   if (!endedAt || now.getTime() - endedAt.getTime() <= graceMs) return undefined;
-  return `is held, but its pod ended at ${endedAt.toISOString()}`;
+  return `held, but its pod ended at ${endedAt.toISOString()}`;
 }
