@@ -1,9 +1,11 @@
 import { type Attachments, readAttachments } from '../../core/annotation/attachments.ts';
+import { interfacesIn, readNetworks } from '../../core/annotation/networks.ts';
+import { annotation } from '../../core/api/names.ts';
 import type { AllocatedNic, DeviceClass } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { Network } from '../../core/network/network.ts';
-import { type Claimant, holderOf, isHeldBy } from '../../core/pool/holder.ts';
+import { type Claimant, type Holder, holderOf, isHeldBy } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import { keepsRecords } from '../../core/selection/loads.ts';
 import type { NicRequest } from '../../core/selection/request.ts';
@@ -61,7 +63,7 @@ export class Grants {
     const { network } = known.state;
     const claimant = claimantOf(wanted.pod, wanted.ifname);
     const attachments = readAttachments(wanted.cniArgs);
-    const held = await this.#held(network, claimant, attachments, remainingMs);
+    const held = await this.#held(network, wanted, attachments, remainingMs);
     if (held) return held;
     const request = requestFor(network, requestOf(wanted), attachments, devices);
     const tell = ({ nics, short }: Pick<Granted, 'nics' | 'short'>): void => {
@@ -87,18 +89,19 @@ export class Grants {
   /** What the known record holds; undefined if it may be wrong, or there is none. */
   async #held(
     network: Network,
-    claimant: Claimant,
+    { pod, ifname }: Wanted,
     attachments: Attachments | undefined,
     remainingMs: () => number,
   ): Promise<Granted | undefined> {
     const { records, store, node } = this.#options;
+    const claimant = claimantOf(pod, ifname);
     const held = records.known(network, claimant);
     if (held && (attachments || !this.#mayBeUnsettled(network))) {
       return { nics: held.allocation.nics, pool: held.pool };
     }
     const hinted = attachments && reservationPool(network, attachments, node);
     if (hinted === undefined) return undefined;
-    const own = await store.confirm(hinted, holderOf(claimant), {
+    const own = await store.confirm(hinted, holderIn(network, pod, claimant), {
       timeoutMs: remainingMs(),
       interfaceName: claimant.interface,
     });
@@ -173,4 +176,10 @@ function requestFor(
 
 function onDevice({ master }: PodDevice): AllocatedNic {
   return { master, netAddress: '', addresses: [] };
+}
+
+/** The pod, with its interfaces in the network: what was reserved for others is given back. */
+function holderIn({ name }: Network, pod: Pod, claimant: Claimant): Holder {
+  const elements = readNetworks(pod.metadata.annotations?.[annotation.networks] ?? '');
+  return { ...holderOf(claimant), ...(elements && { interfaces: interfacesIn(elements, name) }) };
 }

@@ -122,6 +122,42 @@ describe('agent: what a pod gets', function () {
     }
   });
 
+  it('is nothing for an interface that another webhook has given to somebody else’s network since it was reserved', async () => {
+    await using watched = watchedView(site.client);
+    const { view } = watched;
+    const store = new PoolStore(site.client, { logger: silent });
+    await eventually('the network and its host', () => view.network('open') && view.host(host.nodeName));
+    const reserved = { podUID: '', reservation: 'moved', namespace: 'default', name: 'moved' };
+    const reserve = (ifname: string) =>
+      grantOnNode(
+        view,
+        store,
+        {
+          network: 'open',
+          node: host.nodeName,
+          claimant: { ...reserved, interface: ifname },
+          request: { nics: 2 },
+        },
+        { timeoutMs: 10_000 },
+      );
+    await reserve('net1');
+    const { nics } = await reserve('net2');
+    using sandbox = await Sandbox.make(site, host, 'moved', {
+      [annotation.reservation]: 'moved',
+      [annotation.networks]: JSON.stringify([{ name: 'foreign' }, { name: 'open' }]),
+    });
+    const config = await multusConfig(site, 'open', { cniArgs: { [attachmentsKey]: nics } });
+    await sandbox.add(config, 'net2');
+    const { allocations } = readPool(await site.client.get(ipPools, { name: `open.${host.nodeName}` }));
+    const states = allocations.filter(({ name }) => name === 'moved').map(record => [record.interface, record.state]);
+    expect(states).to.have.deep.members([
+      ['net1', 'Released'],
+      ['net2', 'Allocated'],
+    ]);
+    expect(await sandbox.call('DEL', config, { ifname: 'net2' })).to.include({ exitCode: 0 });
+    await site.removePod('moved');
+  });
+
   it('is no address that another pod of the node has, though the pool says that it is this one’s, as after a restoration', async () => {
     const host = site.hosts[0]!;
     const config = await multusConfig(site, 'switched', { cniArgs: { nics: 2 } });
