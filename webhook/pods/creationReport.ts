@@ -7,9 +7,17 @@ import type { CreateGrants } from './grantAtCreate.ts';
 import type { SchedulerShare } from './schedulerShare.ts';
 import type { WantedAttachment } from './wanted.ts';
 
-/** Warns of attachments that came with the pod (usually copied from another one) and were not granted again. */
-export function droppedWarnings(facts: PodFacts, after: readonly NetworkSelection[]): string[] {
-  const before = parseNetworks(facts.annotations[annotation.networks] ?? '');
+/**
+ * Warns of attachments that came with the pod (usually copied from another one) and were not granted again.
+ * @param reservation the pod's own: if it came with that, they are its own, of an earlier round of this admission
+ */
+export function droppedWarnings(
+  { annotations }: PodFacts,
+  after: readonly NetworkSelection[],
+  reservation?: string,
+): string[] {
+  if (reservation !== undefined && annotations[annotation.reservation] === reservation) return [];
+  const before = parseNetworks(annotations[annotation.networks] ?? '');
   return before.flatMap((element, i) => {
     const came = readAttachments(element['cni-args']);
     if (!came || sameAttachments(came, readAttachments(after[i]?.['cni-args']))) return [];

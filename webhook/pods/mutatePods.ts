@@ -73,7 +73,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     return allow({
       patch: operations,
       warnings: [
-        ...droppedWarnings(facts, elements),
+        ...droppedWarnings(facts, elements, grants.reservation),
         ...wanted.flatMap(unusedRequests),
         ...unfit,
         ...warnings,
