@@ -55,6 +55,16 @@ describe('manifests/samples', () => {
     }
   });
 
+  it('a network of the predecessor is accepted that names a namespace twice', async () => {
+    const [sample] = networks;
+    const input = JSON.stringify({
+      ...sample,
+      metadata: { name: 'twice' },
+      spec: { ...sample?.spec, namespaces: ['default', 'team-a', 'default'] },
+    });
+    await cluster().kubectl(['apply', '--dry-run=server', '-f', '-'], { input });
+  });
+
   it('the columns show what people look for', async () => {
     const columns = async (resource: string, name: string): Promise<Record<string, string>> => {
       const { stdout } = await cluster().kubectl(['get', resource, name]);
