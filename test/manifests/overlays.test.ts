@@ -201,6 +201,13 @@ describe('Overlays', function () {
     }
   });
 
+  it('OpenShift: the cluster’s default node selector keeps agents off no node', () => {
+    const namespace = objectsOf(readFileSync(installFile('openshift'), 'utf8')).find(
+      ({ kind }) => kind === 'Namespace',
+    );
+    expect(namespace?.metadata.annotations).to.deep.equal({ 'openshift.io/node-selector': '' });
+  });
+
   it('current: only creations of pods have match conditions', () => {
     const objects = objectsOf(readFileSync(installFile('current'), 'utf8'));
     const conditional = objects
