@@ -22,6 +22,7 @@ interface Container {
 interface PodSpec {
   containers: Container[];
   dnsPolicy?: string;
+  hostNetwork?: boolean;
   priorityClassName: string;
   tolerations: object[];
   volumes: { name: string; hostPath?: { path: string } }[];
@@ -267,5 +268,14 @@ describe('Overlays', function () {
       '/etc/cni/net.d: /etc/cni/net.d',
       '/opt/cni/bin: /opt/cni/bin',
     ]);
+  });
+
+  it('where API servers do not reach pods: the guide’s kustomization has every webhook on the host’s network', async () => {
+    const guide = readFileSync(join(root, 'docs/guides/install.md'), 'utf8');
+    const shown = kustomizationsIn(guide).find(text => text.includes('hostNetwork')) ?? '';
+    const deployments = objectsOf(await kustomize(shown)).filter(({ kind }) => kind === 'Deployment');
+    expect(deployments).to.have.length(2);
+    for (const { spec } of deployments)
+      expect(spec?.template?.spec).to.include({ hostNetwork: true, dnsPolicy: 'Default' });
   });
 });

@@ -190,7 +190,6 @@ describe('manifests/samples', () => {
       ],
       ['a host subnet without prefix', network({ masterNets: ['172.20.1.0'] }), /spec\.masterNets/],
       ['a namespace that cannot be one', network({ namespaces: ['Team A'] }), /spec\.namespaces/],
-      ['a namespace given twice', network({ namespaces: ['a', 'a'] }), /spec\.namespaces\[1\]: Duplicate value/],
       [
         'a NIC without name',
         other('HostInterface', { hostName: 'x', interfaces: [{}] }),
