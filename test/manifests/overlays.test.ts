@@ -202,6 +202,15 @@ describe('Overlays', function () {
     }
   });
 
+  it('clusters that enforce a Pod Security level by default take the agents, and neither warn of them nor write them into the audit log', () => {
+    for (const overlay of overlays()) {
+      const text = readFileSync(installFile(overlay), 'utf8');
+      const { labels } = objectsOf(text).find(({ kind }) => kind === 'Namespace')!.metadata;
+      for (const mode of ['enforce', 'audit', 'warn'])
+        expect(labels, overlay).to.have.property(`pod-security.kubernetes.io/${mode}`, 'privileged');
+    }
+  });
+
   it('OpenShift: the cluster’s default node selector keeps agents off no node', () => {
     const namespace = objectsOf(readFileSync(installFile('openshift'), 'utf8')).find(
       ({ kind }) => kind === 'Namespace',
