@@ -135,6 +135,17 @@ describe('Documentation', () => {
     }
   });
 
+  it('the page of the other resources names every field that is in their spec', () => {
+    const page = read('docs/reference/resources.md');
+    for (const kind of ['HostInterface', 'DeviceClass', 'CIDR', 'IPPool']) {
+      const fields = [...walk(schemaOf(readCrds().get(kind)!).properties!.spec!, 'spec')];
+      for (const [path, { properties, items }] of fields) {
+        if (properties || items?.properties || path.endsWith('[]')) continue;
+        expect(page, kind).to.contain(`\`${path}`);
+      }
+    }
+  });
+
   it('the page of status has every event', () => {
     const sources = globSync('{kube,webhook,controller,agent}/**/*.ts', { cwd: root }).filter(
       path => !path.includes('.test.'),
