@@ -111,10 +111,11 @@ export class Inspector implements Runnable {
   }
 }
 
-/** Where a network has its addresses; nowhere, where it is gone. */
+/** Where a network has its addresses for pods that do not ask for any; nowhere, where it is gone. */
 function spaceOf(view: ClusterView, name: string): AddressSpace {
   const { network, interfaces = [] } = view.network(name)?.state ?? {};
   if (!network) return { ranges: [], excludes: [] };
-  const { subnets, excludes } = network;
-  return { ranges: subnets.length > 0 ? subnets : interfaces.map(({ netAddress }) => parseCidr(netAddress)), excludes };
+  const { subnets, excludes, gateways } = network;
+  const ranges = subnets.length > 0 ? subnets : interfaces.map(({ netAddress }) => parseCidr(netAddress));
+  return { ranges, excludes: [...excludes, ...gateways] };
 }

@@ -15,7 +15,7 @@ describe('agent: interfaces that somebody has changed in the pod', function () {
 
   before(async () => {
     site = await Site.start({ hosts: 1, nics: 2, agentOptions: ['--inspect-interval=0.2'] });
-    await site.addNetwork('plain', ptpSpec(220));
+    await site.addNetwork('plain', ptpSpec(220, { routes: [{ dst: '192.0.2.0/24', gw: '10.220.0.61' }] }));
   });
   after(() => site?.[Symbol.asyncDispose]());
 
@@ -35,6 +35,8 @@ describe('agent: interfaces that somebody has changed in the pod', function () {
     const { ips } = await pod.add(config);
     const [first, second] = ips.map(({ address }) => address.split('/')[0]!) as [string, string];
     pod.namespace.ip('address', 'add', '10.220.0.60/32', 'dev', 'net1-0');
+    // No other pod is given that of a router, which moves between pods that are routers.
+    pod.namespace.ip('address', 'add', '10.220.0.61/32', 'dev', 'net1-0');
     pod.namespace.ip('address', 'flush', 'dev', 'net1-1');
     const both = [[first, '10.220.0.60'], []];
     await eventually('both are told', async () => isDeepStrictEqual(await found(pod), both));
