@@ -50,6 +50,8 @@ const table = {
   MNN_INTERFACE_NAME:
     'Choose an interface name that is not used twice, and of at most 12 characters, of 13 for ten NICs, or of 14 or 15 for one.',
   MNN_NETWORK_UNKNOWN: 'Name an existing network: kubectl get multinicnetworks (short: mnn).',
+  MNN_NOT_INSTALLED:
+    'Apply the CustomResourceDefinitions and then the networks again: kubectl apply -f manifests/base/crds.',
   MNN_NETWORK_NOT_ALLOWED: "Add the pod's namespace to the network's spec.namespaces, or use another network.",
   MNN_NETWORK_NOT_READY:
     'The controller gives the node its address block within seconds; if it does not, see kubectl describe mnn.',

@@ -1,5 +1,8 @@
 import { label } from '../../core/api/names.ts';
 import type { DeviceClass } from '../../core/api/types.ts';
+import { MultiNicError } from '../../core/errors.ts';
+import { appliesTo } from '../../core/network/network.ts';
+import { isNotFound } from '../../kube/api/errors.ts';
 import { deviceClasses, multiNicNetworks, namespaces, networkAttachmentDefinitions } from '../../kube/api/resources.ts';
 import type { CallBudget } from '../review/call.ts';
 import type { ReviewContext } from './reviewContext.ts';
@@ -28,6 +31,9 @@ export async function findClass(
   return informer.get(name) ?? client.find(deviceClasses, { name }, { timeoutMs: budget.remainingMs() });
 }
 
+/** A few networks tell as much as all. */
+const networksRead = 100;
+
 /** What a name stands for that no MultiNicNetwork in memory has, according to the API server. */
 export async function whatIs(
   { client }: ReviewContext,
@@ -41,4 +47,27 @@ export async function whatIs(
   ]);
   if (network) return 'MultiNicNetwork';
   return definition && 'NetworkAttachmentDefinition';
+}
+
+/**
+ * Asks the API server whether there is really no network for a namespace, where none at all is in memory: somebody may have deleted the
+ * CustomResourceDefinitions and applied them again, and a copy learns of that half a minute later. Pods would run without their NICs, and nobody would know.
+ * @throws MultiNicError MNN_NOT_INSTALLED, MNN_NETWORK_NOT_READY
+ */
+export async function checkNoNetwork(
+  { client }: Pick<ReviewContext, 'client'>,
+  namespace: string,
+  budget: CallBudget,
+): Promise<void> {
+  const stored = await client
+    .listSome(multiNicNetworks, networksRead, { timeoutMs: budget.remainingMs() })
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+      throw new MultiNicError('MNN_NOT_INSTALLED', 'the API server serves no MultiNicNetworks any more');
+    });
+  const found = stored.find(
+    ({ metadata, spec }) => metadata.deletionTimestamp === undefined && appliesTo(spec, namespace),
+  );
+  if (!found) return;
+  throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${found.metadata.name} was created only just now`);
 }

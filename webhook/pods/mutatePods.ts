@@ -9,7 +9,7 @@ import { skipReason } from '../../core/pod/skip.ts';
 import { wishOf } from '../../core/selection/wish.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
-import { namespaceFacts, whatIs } from '../context/cluster.ts';
+import { checkNoNetwork, namespaceFacts, whatIs } from '../context/cluster.ts';
 import { lagPatienceMs } from '../context/lag.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import { SetUpPatience } from '../context/setUpPatience.ts';
@@ -40,8 +40,11 @@ export function mutatePods(context: ReviewContext): Reviewer {
     // The API server would refuse it, too, but only after us.
     checkAnnotationSize(facts.annotations);
 
-    const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
-    await whenReady(lagPatienceMs(budget), () => checkForeign(context, { source, selected, namespace }, budget));
+    const { source, selected } = await whenReady(lagPatienceMs(budget), async () => {
+      const selection = selectNetworks(facts, optIn.annotations, context.view);
+      await checkSelection(context, { ...selection, namespace }, budget);
+      return selection;
+    });
     const ours = selected.flatMap(({ network }) => network ?? []);
     await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, facts.annotations, budget);
@@ -85,13 +88,27 @@ export function mutatePods(context: ReviewContext): Reviewer {
   };
 }
 
+interface Selection {
+  source: SelectionSource;
+  selected: readonly SelectedNetwork[];
+  namespace: string;
+}
+
+/** What is not in memory may only be late. @throws MultiNicError MNN_NOT_INSTALLED, MNN_NETWORK_UNKNOWN, MNN_NETWORK_NOT_READY */
+async function checkSelection(context: ReviewContext, selection: Selection, budget: CallBudget): Promise<void> {
+  const { source, namespace } = selection;
+  const isNoneKnown = source === 'all networks' && context.view.networkNames().length === 0;
+  if (isNoneKnown) await checkNoNetwork(context, namespace, budget);
+  await checkForeign(context, selection, budget);
+}
+
 /**
  * Elements that name no MultiNicNetwork belong to somebody else, if such a NetworkAttachmentDefinition exists.
  * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NETWORK_NOT_READY
  */
 async function checkForeign(
   context: ReviewContext,
-  { source, selected, namespace }: { source: SelectionSource; selected: readonly SelectedNetwork[]; namespace: string },
+  { source, selected, namespace }: Selection,
   budget: CallBudget,
 ): Promise<void> {
   const foreign = selected.flatMap(({ element, network }) => (network === undefined ? [element] : []));
