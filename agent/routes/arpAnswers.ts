@@ -14,7 +14,7 @@ const conditionType = 'ArpAnswers';
  */
 export async function arpAnswersCondition(netlink: Netlink, view: ClusterView, node: string): Promise<ConditionState> {
   const drawing: string[] = [];
-  for (const nic of sharedSubnetNics(view, node, isBoundToNic)) {
+  for (const nic of await sharedSubnetNics(netlink, view, node, isBoundToNic)) {
     const answersForAll = (await effective(netlink, nic, 'arp_ignore')) === 0;
     if (answersForAll && (await effective(netlink, nic, 'arp_filter')) === 0) drawing.push(nic);
   }

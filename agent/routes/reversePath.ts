@@ -15,7 +15,7 @@ const strict = 1;
  */
 export async function reversePathCondition(netlink: Netlink, view: ClusterView, node: string): Promise<ConditionState> {
   const dropping: string[] = [];
-  for (const nic of sharedSubnetNics(view, node, ({ spec }) => spec.plugin.type === 'ptp')) {
+  for (const nic of await sharedSubnetNics(netlink, view, node, ({ spec }) => spec.plugin.type === 'ptp')) {
     if ((await effective(netlink, nic, 'rp_filter')) === strict) dropping.push(nic);
   }
   if (dropping.length === 0) {

@@ -269,9 +269,21 @@ describe('agent: its host', function () {
     namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.arp_ignore=1');
     lookAgain();
     await eventually('each for itself', async () => (await condition('ArpAnswers')) === 'True');
-    await site.client.delete(multiNicNetworks, { name: 'flat' });
     namespace.ip('link', 'del', 'eth3');
     await eventually('one NIC less', async () => (await hif()).spec.interfaces.length === 2);
+    // The primary NIC may be in the subnet, too, though it is none of the node's NICs to pods.
+    namespace.ip('address', 'add', '172.20.1.99/24', 'dev', 'eth0');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.arp_ignore=0', 'net.ipv4.conf.all.rp_filter=1');
+    lookAgain();
+    await eventually('the primary one answers', async () => (await condition('ArpAnswers')) === 'False');
+    await eventually('the primary one drops', async () => (await condition('ReversePath')) === 'False');
+    const messages = ((await hif()).status?.conditions ?? []).map(({ message }) => message).join();
+    expect(messages).to.include('arp_ignore is 0 on eth0, eth1').and.to.include('strict (1) on eth0');
+    namespace.ip('address', 'del', '172.20.1.99/24', 'dev', 'eth0');
+    lookAgain();
+    await eventually('it is alone again', async () => (await condition('ArpAnswers')) === 'True');
+    namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=2');
+    await site.client.delete(multiNicNetworks, { name: 'flat' });
   });
 
   it('has them again at once where a NIC was away for a moment, though the API server does not answer', async () => {
