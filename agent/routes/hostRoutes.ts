@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { SingleWork } from '../../kube/process/singleWork.ts';
-import type { WorkQueueObserver } from '../../kube/process/workQueue.ts';
+import type { WorkQueueObserver, WorkResult } from '../../kube/process/workQueue.ts';
 import { hostEndPrefix, ownProtocol } from '../base/ownership.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { mainTable } from '../netlink/constants.ts';
@@ -17,6 +17,8 @@ export interface HostRoutesOptions {
 }
 
 const settleMs = 200;
+/** What the kernel refuses, on a host without IPv6 for a while or by a link that is down, it may take later, and tells nobody. */
+const failedMs = 10_000;
 
 /** An end of a ptp link on the host, by its index, and the hardware address of the other one, once known. */
 interface HostEnd {
@@ -29,6 +31,8 @@ export class HostRoutes implements Runnable {
   readonly name = 'host routes';
   readonly #options: HostRoutesOptions;
   readonly #work: SingleWork;
+  /** How many changes the last pass could not make. */
+  #failed = 0;
 
   constructor(options: HostRoutesOptions) {
     this.#options = options;
@@ -44,7 +48,7 @@ export class HostRoutes implements Runnable {
     return this.#work.start(signal);
   }
 
-  async #reconcile(): Promise<void> {
+  async #reconcile(): Promise<WorkResult> {
     const { netlink, logger } = this.#options;
     const [links, routes] = await netlink.run(null, [
       { op: 'link.list' },
@@ -54,10 +58,12 @@ export class HostRoutes implements Runnable {
     // Read now and not before the lists, so that what DEL has removed since is not restored.
     const wanted = this.#wanted(new Map(links.map(({ name, index }) => [name, index])));
     const missing = [...wanted].filter(([dst, { dev }]) => !present.has(`${dst} ${dev}`));
-    if (missing.length === 0) return;
     const outcomes = await netlink.runAll(null, missing.flatMap(changesFor));
     const failed = outcomes.filter(outcome => !outcome.done).length;
-    logger.info({ missing: missing.length, failed }, 'routes to pods restored');
+    if (missing.length > 0 && (failed === 0 || failed !== this.#failed))
+      logger.info({ missing: missing.length, failed }, 'routes to pods restored');
+    this.#failed = failed;
+    return failed > 0 ? { requeueAfterMs: failedMs } : {};
   }
 
   /** The link of each address. If a pod has two sandboxes, the earlier of which is on its way out, the later one counts. */

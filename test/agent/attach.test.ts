@@ -185,6 +185,31 @@ describe('agent: attachments on two hosts', function () {
     await sandbox.del(config);
   });
 
+  it('ptp: a host that was without IPv6 for a while leads to the pod again', async () => {
+    const config = await multusConfig(site, 'ptp-dual', { cniArgs: { nics: 1 } });
+    const [host] = site.hosts;
+    using sandbox = await Sandbox.make(site, host!, 'without-ipv6');
+    await sandbox.add(config);
+    const [end = ''] = linkNames(host!.namespace).filter(name => name.startsWith(hostEndPrefix));
+    const ways = (): string =>
+      [
+        ['-6', 'route'],
+        ['-6', 'neigh'],
+      ]
+        .map(what => host!.namespace.ip(...what, 'show', 'dev', end))
+        .join('');
+    const before = ways();
+    const switchOff = (value: 0 | 1): void => {
+      host!.namespace.exec('sysctl', '-qw', `net.ipv6.conf.all.disable_ipv6=${value}`);
+    };
+    switchOff(1);
+    expect(ways()).to.equal('');
+    await delay(3000); // the agent has tried what the kernel refuses
+    switchOff(0);
+    await eventually('routes and neighbours', () => ways() === before);
+    await sandbox.del(config);
+  });
+
   it('ptp: of two sandboxes of a pod the later one has its addresses, whatever happens to other routes', async () => {
     const config = await multusConfig(site, 'ptp', { cniArgs: { nics: 1 } });
     const [host] = site.hosts;
