@@ -1,8 +1,7 @@
-import { parseAddressInfo, writeAddressDump } from './address.ts';
 import type { Writer } from './attributes.ts';
 import type { Context } from './context.ts';
 import { keepsAddress, keepsRoute, keepsRule } from './filters.ts';
-import { listLinks } from './linkList.ts';
+import { listAddresses, listLinks } from './restlessLists.ts';
 import { parseRoute } from './route.ts';
 import { writeRouteDump } from './routeRequests.ts';
 import { parseRule, writeRuleDump } from './rule.ts';
@@ -17,7 +16,6 @@ export async function runList(socket: NetlinkSocket, writer: Writer, op: ListOp,
     write: (sequence: number) => void,
     parse: (payload: Buffer) => Item | undefined,
     keep: (item: Item) => boolean,
-    most?: number,
   ): Promise<Item[]> =>
     socket.dump(
       sequence => {
@@ -29,19 +27,13 @@ export async function runList(socket: NetlinkSocket, writer: Writer, op: ListOp,
         const item = parse(payload);
         return item !== undefined && keep(item) ? item : undefined;
       },
-      most,
     );
   const dev = 'dev' in op && op.dev !== undefined ? context.linkIndex(op.dev) : undefined;
   switch (op.op) {
     case 'link.list':
       return listLinks(socket, writer);
     case 'address.list':
-      return dump(
-        sequence => writeAddressDump(writer, sequence, op),
-        parseAddressInfo,
-        item => keepsAddress(op, dev, item),
-        op.most,
-      );
+      return listAddresses(socket, writer, op, item => keepsAddress(op, dev, item));
     case 'route.list':
       return dump(
         sequence => writeRouteDump(writer, sequence, op, context),

@@ -123,15 +123,13 @@ export class NetlinkSocket implements Disposable {
    * Sends a dump request and returns what `decode` makes of each object (undefined: leave it out). Repeats the dump
    * where the kernel says that it changed meanwhile (NLM_F_DUMP_INTR), or dropped a part of it. `write` writes the request
    * with the sequence number that it is given.
-   * @throws RefusedError E2BIG where there are more objects than `most`; the socket is of no use then
    */
   async dump<Item>(
     write: (sequence: number) => Uint8Array,
     decode: (payload: Buffer) => Item | undefined,
-    most = Infinity,
   ): Promise<Item[]> {
     for (let attempt = 1; ; attempt += 1) {
-      const { items, isWhole } = await this.read(write, decode, most);
+      const { items, isWhole } = await this.read(write, decode);
       if (isWhole) return items;
       if (attempt === dumpAttempts) {
         throw new RefusedError({ errno: -EINTR, text: `the list changed during each of ${dumpAttempts} readings` });
@@ -139,7 +137,10 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** As dump(), but once: what came, and whether that is the list as it was at one moment. */
+  /**
+   * As dump(), but once: what came, and whether that is the list as it was at one moment.
+   * @throws RefusedError E2BIG where there are more objects than `most`; the socket is of no use then
+   */
   async read<Item>(
     write: (sequence: number) => Uint8Array,
     decode: (payload: Buffer) => Item | undefined,

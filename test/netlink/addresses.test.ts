@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { it } from 'mocha';
-import type { AddressInfo } from '../../agent/netlink/netlink.ts';
+import type { AddressInfo, LinkAdd } from '../../agent/netlink/netlink.ts';
 import { describeEach, type IpLink, type TestNamespace } from './support.ts';
 
 /** The addresses that `ip -j -d address` shows, in the words of AddressInfo. */
@@ -71,6 +71,24 @@ describeEach('netlink: addresses', test => {
       { op: 'address.add', dev: 'v0', address: 'fd00::5/64', ignore: ['EEXIST'] },
     ]);
     expect(again).to.have.nested.property('failure.code', 'EEXIST');
+  });
+
+  it('lists those that stay, each once, though links come and go all the time', async () => {
+    const namespace = test.namespace();
+    const links = Array.from({ length: 100 }, (_, i) => `br${i}`);
+    const addresses = Array.from({ length: 6000 }, (_, i) => ({
+      dev: `br${i % 100}`,
+      address: `fd00:1::${i + 1}/128`,
+    }));
+    await test.netlink.run(namespace.path, [
+      ...links.map((name): LinkAdd => ({ op: 'link.add', kind: 'bridge', name })),
+      ...addresses.map(part => ({ op: 'address.add' as const, ...part, noDad: true })),
+    ]);
+    await using _ = namespace.keepRunning('while :; do ip link add other type bridge; ip link del other; done');
+    for (let time = 0; time < 10; time += 1) {
+      const listed = await test.netlink.one(namespace.path, { op: 'address.list' });
+      expect(listed.map(({ address }) => address).sort()).to.deep.equal(addresses.map(({ address }) => address).sort());
+    }
   });
 
   it('lists by family and link', async () => {

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
@@ -269,17 +267,11 @@ describeEach('netlink: links', test => {
       namespace.path,
       names.map((name): LinkAdd => ({ op: 'link.add', kind: 'bridge', name })),
     );
-    const program = 'while :; do ip link add other type bridge; ip link del other; done';
-    const coming = spawn('ip', ['netns', 'exec', namespace.name, 'sh', '-c', program], { stdio: 'ignore' });
-    try {
-      for (let time = 0; time < 10; time += 1) {
-        const links = await test.netlink.one(namespace.path, { op: 'link.list' });
-        const found = links.map(({ name }) => name).filter(name => name !== 'other');
-        expect(found.sort()).to.deep.equal(['lo', ...names].sort());
-      }
-    } finally {
-      coming.kill('SIGKILL');
-      await once(coming, 'exit');
+    await using _ = namespace.keepRunning('while :; do ip link add other type bridge; ip link del other; done');
+    for (let time = 0; time < 10; time += 1) {
+      const links = await test.netlink.one(namespace.path, { op: 'link.list' });
+      const found = links.map(({ name }) => name).filter(name => name !== 'other');
+      expect(found.sort()).to.deep.equal(['lo', ...names].sort());
     }
   });
 });

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { IpNetlink } from '../../agent/netlink/ip/ipNetlink.ts';
 import { KoffiNetlink } from '../../agent/netlink/koffiNetlink.ts';
 import type { Netlink, NetlinkBackend, RouteType, Scope } from '../../agent/netlink/netlink.ts';
@@ -30,6 +31,17 @@ export class TestNamespace implements Disposable {
 
   exec(command: string, ...args: string[]): string {
     return run('ip', ['netns', 'exec', this.name, command, ...args]);
+  }
+
+  /** Runs a shell script in here until it is disposed of. */
+  keepRunning(script: string): AsyncDisposable {
+    const child = spawn('ip', ['netns', 'exec', this.name, 'sh', '-c', script], { stdio: 'ignore' });
+    return {
+      async [Symbol.asyncDispose]() {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      },
+    };
   }
 }
 
