@@ -197,7 +197,10 @@ describe('Host blocks, against a real API server', function () {
     await site.client.create(hostInterfaces, second);
     await eventually('the second NIC to be the first one', async () => (await interfaces())?.length === 1);
     await site.client.patch(hostInterfaces, { name: 'n-2' }, 'merge', { spec: both.spec });
-    for (const added of ['n-1', 'n-0']) await addHosts([added]);
+    for (const [i, added] of ['n-1', 'n-0'].entries()) {
+      await addHosts([added]);
+      await allIndexed(name, i + 2);
+    }
     const [before, wasFirst] = [await allIndexed(name, 3), '172.20.2.0/24,172.20.1.0/24'];
     await eventually('both NICs', async () => (await interfaces())?.join() === wasFirst);
     // 64 addresses a block, of the indexes 2 and 1.
