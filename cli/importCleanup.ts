@@ -1,7 +1,7 @@
 import type { HostInterface, MultiNicNetwork } from '../core/api/types.ts';
 import { isOurs, oldFinalizer, type Predecessor } from '../core/predecessor/objects.ts';
 import type { KubeClient } from '../kube/api/client.ts';
-import { isAlreadyExists, isNotFound } from '../kube/api/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, multiNicNetworks } from '../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../kube/api/types.ts';
 
@@ -54,12 +54,17 @@ async function remove(client: KubeClient, resource: Resource, name: string, spec
   }
 }
 
+/** Others' finalizers stay, whoever writes the object meanwhile. */
 async function takeOff(client: KubeClient, resource: Resource, { metadata }: KubeObject): Promise<void> {
-  const { name, finalizers = [] } = metadata;
-  if (!finalizers.some(entry => oldFinalizer.test(entry))) return;
-  const { metadata: now } = await client.get(resource, { name });
-  const left = now.finalizers?.filter(entry => !oldFinalizer.test(entry)) ?? [];
-  await client.patch(resource, { name }, 'merge', {
-    metadata: { resourceVersion: now.resourceVersion, finalizers: left },
-  });
+  const { name } = metadata;
+  for (let { finalizers = [], resourceVersion } = metadata; finalizers.some(entry => oldFinalizer.test(entry));) {
+    const left = finalizers.filter(entry => !oldFinalizer.test(entry));
+    try {
+      await client.patch(resource, { name }, 'merge', { metadata: { resourceVersion, finalizers: left } });
+      return;
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      ({ finalizers = [], resourceVersion } = (await client.get(resource, { name })).metadata);
+    }
+  }
 }
