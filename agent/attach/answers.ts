@@ -22,7 +22,7 @@ export function withAnswers(attachment: Attachment, answers: Answers): Attachmen
   const dns = [attachment.dns, ...[...answers.values()].map(({ result }) => result.dns)];
   return {
     ...attachment,
-    nics: attachment.nics.map(nic => withAnswer(nic, answers.get(nic.name))),
+    nics: attachment.nics.map(nic => withAnswer(nic, answers)),
     routes: [...attachment.routes, ...told],
     dns: dns.find(settings => Object.keys(settings).length > 0) ?? {},
   };
@@ -39,9 +39,15 @@ function withGateway(route: ResultRoute, ips: readonly ReadIp[]): ResultRoute {
   return found?.gateway === undefined ? route : { ...route, gw: found.gateway };
 }
 
-function withAnswer(nic: AttachmentNic, answer: DelegateResult | undefined): AttachmentNic {
+/** Addresses of other interfaces that the delegate has made in the pod are not the NIC's. */
+function withAnswer(nic: AttachmentNic, answers: Answers): AttachmentNic {
+  const answer = answers.get(nic.name);
   if (!answer) return nic;
-  const { ips } = answer.result;
+  const own = podInterface(answers, nic.name);
+  const ips = answer.result.ips.filter(({ interface: at = -1 }) => {
+    const of = answer.result.interfaces[at];
+    return of === own || of?.sandbox === undefined;
+  });
   return {
     ...nic,
     addresses: ips.map(({ address }) => formatInterface(address)),

@@ -108,6 +108,24 @@ describe('agent: what other plugins are called with, and what of their answers i
     expect(older.dns).to.deep.equal(dns);
   });
 
+  it('17. an address that a plugin tells of another interface that it has made in the pod is not that of the one that was asked for', async () => {
+    const of = (host: string, at: number): object => ({
+      address: `192.0.${at}.${host}/24`,
+      gateway: `192.0.${at}.1`,
+      interface: at,
+    });
+    new ScriptedPlugin(test.host.ownPlugins, 'told', {
+      cniVersion: '1.1.0',
+      interfaces: [{ name: 'br7' }, { name: 'beside', sandbox: '/x' }, { name: 'net1-0', sandbox: '/x' }],
+      ips: [of('9', 1), of('10', 2)],
+    });
+    const config = await test.configOf('modern', { cniArgs: { nics: 1 } });
+    using sandbox = await test.make('several');
+    const { ips } = await sandbox.add(config);
+    expect(ips).to.deep.equal([{ address: '192.0.2.10/24', gateway: '192.0.2.1', interface: 0 }]);
+    await sandbox.del(config);
+  });
+
   it('the DNS of the network is in the result, and without Multus in the status of the pod', async () => {
     using sandbox = await test.make('named', selecting({ name: 'named', 'cni-args': { nics: 1 } }));
     const config = await test.configOf('named', { cniArgs: { nics: 1 } });
