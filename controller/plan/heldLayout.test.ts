@@ -40,6 +40,19 @@ describe('The layout that pods tell of', () => {
     ]);
   });
 
+  it('has the records of what was decided, of those pods whose host still has their block', () => {
+    const { records } = layoutOf(
+      decided('n1', ['172.20.1.0/24', '10.200.0.65/19']),
+      { ...decided('n1', ['172.20.1.0/24', '10.200.0.129/19']), uid: 'of-another-block' },
+      decided('n2', ['172.20.1.0/24', '10.9.0.1/19']),
+      actual('n3', '10.200.1.65'),
+    );
+    expect([...records].map(([node, [record]]) => [node, record?.podUID, record?.nics] as unknown)).to.deep.equal([
+      ['n1', 'n1', [{ netAddress: '172.20.1.0/24', addresses: ['10.200.0.65/19'] }]],
+    ]);
+    expect(records.get('n1')).to.have.length(1);
+  });
+
   it('has the interface indexes, those of NICs in one subnet in their order', () => {
     const layout = layoutOf(
       decided('n1', ['172.20.2.0/24', '10.200.64.1/19'], ['172.20.1.0/24', '10.200.32.1/19']),

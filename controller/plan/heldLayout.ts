@@ -1,4 +1,4 @@
-import type { InterfaceIndex } from '../../core/api/types.ts';
+import type { Allocation, InterfaceIndex } from '../../core/api/types.ts';
 import type { AuditedPod } from '../../core/audit/types.ts';
 import { addressesOf } from '../../core/audit/view.ts';
 import { interfaceIndexOf } from '../../core/layout/hostBlocks.ts';
@@ -12,6 +12,7 @@ export class HeldLayout {
   readonly #hosts = new Map<string, number>();
   /** Interface index → the host subnet that it stood for. */
   readonly #subnets = new Map<number, string>();
+  readonly #records = new Map<string, Allocation[]>();
 
   constructor(network: Network) {
     this.#network = network;
@@ -22,15 +23,37 @@ export class HeldLayout {
     return this.#hosts;
   }
 
+  /** What was decided for pods, by the host, in the block of its index. */
+  get records(): ReadonlyMap<string, readonly Allocation[]> {
+    return this.#records;
+  }
+
   /** What admission decided counts first: its pod's author cannot change that. */
-  note({ node, attachments, interfaces }: AuditedPod): void {
+  note({ node, attachments, interfaces, ...pod }: AuditedPod): void {
     const isOurs = ({ network }: { network: string }): boolean => network === this.#network.name;
-    const decided = attachments.filter(isOurs).flatMap(({ nics }) => nics);
+    const ours = attachments.filter(isOurs);
+    const decided = ours.flatMap(({ nics }) => nics);
     const actual = interfaces.filter(isOurs).map(({ addresses }) => ({ netAddress: '', addresses: [...addresses] }));
     const nics = decided.some(({ addresses }) => addresses.length > 0) ? decided : actual;
     const index = heldIndex(this.#network, [{ nics }]);
     if (node !== undefined && index !== undefined && !this.#hosts.has(node)) this.#hosts.set(node, index);
+    for (const attachment of ours) this.#noteRecord(node, pod, attachment);
     for (const nic of decided) this.#noteInterface(nic.netAddress, addressesOf([nic]));
+  }
+
+  #noteRecord(
+    node = '',
+    { uid: podUID, namespace, name }: Pick<AuditedPod, 'uid' | 'namespace' | 'name'>,
+    { interface: ifname, nics }: AuditedPod['attachments'][number],
+  ): void {
+    const index = heldIndex(this.#network, [{ nics }]);
+    if (index === undefined || index !== this.#hosts.get(node)) return;
+    const since = new Date().toISOString();
+    const state = 'Allocated' as const;
+    const record = { podUID, namespace, name, interface: ifname, nics: [...nics], state, since };
+    const others = this.#records.get(node);
+    if (others) others.push(record);
+    else this.#records.set(node, [record]);
   }
 
   #noteInterface(netAddress: string, addresses: readonly string[]): void {

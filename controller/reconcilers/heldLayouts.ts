@@ -30,13 +30,20 @@ export class HeldLayouts {
     const last = this.#last;
     if (last?.key === key && performance.now() - last.at < goodForMs) return last.found;
     const found = this.#look(network, signal);
-    this.#last = { key, at: performance.now(), found };
+    const look = { key, at: performance.now(), found };
+    this.#last = look;
+    // It may have the records of tens of thousands of pods.
+    setTimeout(() => this.#forget(look), goodForMs).unref();
     try {
       return await found;
     } catch (error) {
-      this.#last = undefined;
+      this.#forget(look);
       throw error;
     }
+  }
+
+  #forget(look: Look): void {
+    if (this.#last === look) this.#last = undefined;
   }
 
   async #look(network: Network, signal: AbortSignal): Promise<HeldLayout> {

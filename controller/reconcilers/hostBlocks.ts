@@ -8,6 +8,7 @@ import type { Network } from '../../core/network/network.ts';
 import type { DeleteOptions } from '../../kube/api/clientOptions.ts';
 import { isLostRace, isNotFound } from '../../kube/api/errors.ts';
 import { cidrs, hostInterfaces, ipPools, nodes } from '../../kube/api/resources.ts';
+import { nodePool } from '../../kube/grants/nodeGrant.ts';
 import { eachOf } from '../../kube/process/eachOf.ts';
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
@@ -18,6 +19,7 @@ import { heldIndex } from '../plan/heldIndex.ts';
 import { type HostPagesPlan, planHostPages } from '../plan/hostPages.ts';
 import { planInterfaces } from '../plan/interfaces.ts';
 import type { HeldLayouts } from './heldLayouts.ts';
+import { putBackRecords } from './putBackRecords.ts';
 
 /** Attempts when other writers are in between, before the queue's back-off takes over. */
 const attempts = 5;
@@ -76,6 +78,7 @@ export class HostBlocks {
     const gone = await this.#confirmGone(this.#plan(known, stored, hasRested).gone, signal);
     const held = await this.#readHeld(network, stored, signal);
     const decided = this.#plan(known, stored, host => gone.has(host), held);
+    if (stored.length === 0 && decided.changed.length > 0) await this.#putBack(known, held, signal);
     await this.#write(object, stored, decided.changed, signal);
     this.#unassigned.set(network.name, decided.unassigned);
     this.#context.logger.info(
@@ -155,6 +158,23 @@ export class HostBlocks {
     const { hosts } = await this.#layouts.of(network, signal);
     for (const [host, index] of hosts) if (!held.has(host) && exists(host)) held.set(host, index);
     return held;
+  }
+
+  /** Before a page tells anybody where to take addresses. @param held the index of each host under which its pods have addresses */
+  async #putBack(
+    { object, state: { network } }: KnownNetwork,
+    held: ReadonlyMap<string, number>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, view } = this.#context;
+    const layout = await this.#layouts.of(network, signal);
+    const known = { object, state: { network, interfaces: layout.interfaces() } };
+    const pools = [...layout.records].flatMap(([name, records]) => {
+      const hostIndex = held.get(name);
+      if (hostIndex === undefined || hostIndex !== layout.hosts.get(name)) return [];
+      return [[nodePool(known, { ...view.nodeState(known, name), hostIndex }), records] as const];
+    });
+    await putBackRecords(client, pools, signal);
   }
 
   /** The network's pages as stored. Those of a deleted network of the same name are removed first: they are about to be collected. */

@@ -221,6 +221,8 @@ describe('Host blocks, against a real API server', function () {
     await site.client.create(multiNicNetworks, network(name));
     const after = await allIndexed(name, 3);
     expect(after.get('n-0')).to.equal(2).and.to.equal(before.get('n-0'));
+    const pool = await site.seen.pool(nodePoolName(name, 'n-0'));
+    expect(pool?.status?.allocations.join(), 'before others can take from it').to.contain('default/decided net1');
     await eventually('NICs', async () => (await interfaces())?.length === 2);
     expect((await interfaces())?.join()).to.equal(wasFirst);
     await site.client.delete(pods, { namespace: 'default', name: 'decided' }, { gracePeriodSeconds: 0 });
