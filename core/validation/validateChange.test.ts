@@ -44,7 +44,9 @@ describe('changing a network', () => {
   });
 
   it('is free where only the spelling differs, or what no address rests on', () => {
-    expect(change({ subnet: '10.200.0.1/16', masterNets: ['172.20.1.0/24'], namespaces: ['x'] })).to.deep.equal([]);
+    expect(change({ subnet: '10.200.0.1/16', masterNets: ['172.20.1.0/24'], namespaces: ['ns', 'x'] })).to.deep.equal(
+      [],
+    );
   });
 
   it('warns where pods that run lose the routes between nodes', () => {
@@ -89,6 +91,16 @@ describe('changing a network', () => {
     );
     expect(change(of('ptp', ''), held, { from: l3 })).to.deep.equal([]);
     expect(change(of('ipvlan', 'l3s'), held.slice(2), { from: l3 })).to.deep.equal([]);
+  });
+
+  it('warns where it leaves out the namespaces of pods that run', () => {
+    const others = { namespaces: ['other'] };
+    expect(change(others)).to.deep.equal([
+      'MNN_IN_USE spec.namespaces: leaves out namespaces whose pods run on, but do not start again once their node was rebooted: 2 pods have addresses there (ns/pod-a and 1 more)',
+    ]);
+    expect(change(others, held, { from: { namespaces: ['ns', 'other'] } })).to.have.length(1);
+    expect(change({}, held, { from: others })).to.deep.equal([]);
+    expect(change(others, held.slice(2))).to.deep.equal([]);
   });
 
   it('may only exclude what no pod holds', () => {

@@ -3,6 +3,7 @@ import type { IpAddress } from '../net/address.ts';
 import { compareCidrs, contains, formatCidr } from '../net/cidr.ts';
 import { tryAddressOf } from '../net/interfaceAddress.ts';
 import { error, type Finding, warning } from '../network/finding.ts';
+import { appliesTo } from '../network/network.ts';
 import { nicConflict, nicUse } from '../network/nicUse.ts';
 import { cidrsOf, type Draft, readDraft } from './draft.ts';
 import { podCount, somePods } from './holders.ts';
@@ -24,6 +25,8 @@ export interface SpecChange {
   routes?: LostRoutes;
   /** Why interfaces of the new kind cannot be on a NIC beside those of pods that run, in words. */
   nicConflict?: string;
+  /** Whether it may not apply any more to namespaces to which it applied. */
+  leavesNamespaces?: boolean;
 }
 
 /** Compares two versions; texts that mean the same network are the same. */
@@ -51,6 +54,7 @@ export function compareSpecs(before: MultiNicNetwork, after: MultiNicNetwork): S
     excludes: cidrsOf(now.excludes).some(exclude => !known.has(formatCidr(exclude))),
     ...(routes && { routes }),
     ...(conflict !== undefined && { nicConflict: conflict }),
+    ...(!isRefused && leavesNamespaces(old, now) && { leavesNamespaces: true }),
   };
 }
 
@@ -74,6 +78,7 @@ export function validateChange(
   const findings = change.layout.map(({ path, detail }) => error('MNN_IN_USE', path, `${detail} ${use}`));
   if (change.excludes) findings.push(...checkExcludes(readDraft(after), held));
   if (change.nicConflict !== undefined) findings.push(warnOfConflict(change.nicConflict, held));
+  if (change.leavesNamespaces) findings.push(...warnOfNamespaces(after, held));
   if (change.routes) findings.push(...warnOfLostRoutes(readDraft(after), change.routes, held, hosts));
   return findings;
 }
@@ -89,6 +94,22 @@ export function validateDeletion(allocations: readonly Allocation[]): Finding[] 
   if (!first) return [];
   const detail = `pod ${first.namespace}/${first.name} and maybe others hold its addresses, which other pods would get after a deletion`;
   return [error('MNN_IN_USE', 'metadata.name', detail)];
+}
+
+function leavesNamespaces(old: Draft, now: Draft): boolean {
+  const { namespaces: were = [] } = old.spec;
+  const { namespaces: are = [] } = now.spec;
+  return are.length > 0 && (were.length === 0 || were.some(name => !are.includes(name)));
+}
+
+/** Their kubelet may have to make their sandbox again, and then the node refuses them. */
+function warnOfNamespaces({ spec }: MultiNicNetwork, held: readonly Allocation[]): Finding[] {
+  const left = held.filter(({ namespace }) => !appliesTo(spec, namespace));
+  if (left.length === 0) return [];
+  const pods = podCount(left);
+  const whose = `${pods} ${pods === 1 ? 'pod has' : 'pods have'} addresses there (${somePods(left)})`;
+  const detail = `leaves out namespaces whose pods run on, but do not start again once their node was rebooted: ${whose}`;
+  return [warning('MNN_IN_USE', 'spec.namespaces', detail)];
 }
 
 function conflictOf(old: Draft, now: Draft): string | undefined {

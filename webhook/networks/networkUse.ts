@@ -20,8 +20,8 @@ export async function findUseOfChange(
   budget: CallBudget,
 ): Promise<Finding[]> {
   const change = compareSpecs(before, after);
-  const isHarmless =
-    change.layout.length === 0 && !change.excludes && !change.routes && change.nicConflict === undefined;
+  const { layout, ...others } = change;
+  const isHarmless = layout.length === 0 && !Object.values(others).some(Boolean);
   if (isHarmless) return [];
   const { items } = await client.list(ipPools, {
     labelSelector: `${label.network}=${after.metadata.name}`,
