@@ -1,3 +1,4 @@
+import { interfacesIn, readNetworks } from '../../core/annotation/networks.ts';
 import { annotation, label } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
 import { auditedPod } from '../../core/audit/readPod.ts';
@@ -14,6 +15,7 @@ const poolsAtOnce = 4;
 
 interface Overdue {
   pool: string;
+  network: string;
   record: Allocation;
 }
 
@@ -29,6 +31,7 @@ export async function sweepReservations(
   const reserved = [...context.informers.pools.list()].flatMap(pool =>
     poolRecords(context, pool, 'Reserved').map(record => ({
       pool: pool.metadata.name,
+      network: pool.spec.network,
       record,
       key: [pool.metadata.name, record.namespace, record.reservation, ...addressesOf(record.nics)].join(' '),
     })),
@@ -51,7 +54,7 @@ function podOf({ record }: Overdue, claimed: ReadonlyMap<string, readonly Pod[]>
 }
 
 /** Makes the reservation the pod's own or, without a pod, gives it up. */
-async function settle(context: LeaderContext, { pool, record }: Overdue, pod: Pod | undefined): Promise<void> {
+async function settle(context: LeaderContext, { pool, network, record }: Overdue, pod: Pod | undefined): Promise<void> {
   const { pools, logger } = context;
   const { reservation, namespace } = record;
   const addresses = addressesOf(record.nics).join();
@@ -61,9 +64,10 @@ async function settle(context: LeaderContext, { pool, record }: Overdue, pod: Po
     other.namespace === namespace &&
     addressesOf(other.nics).join() === addresses;
   const options = { timeoutMs: releaseTimeoutMs };
-  const { uid = '', name = '' } = pod?.metadata ?? {};
+  const { uid = '', name = '', annotations } = pod?.metadata ?? {};
+  const interfaces = interfacesIn(readNetworks(annotations?.[annotation.networks] ?? '') ?? [], network);
   const change = pod
-    ? pools.confirm(pool, { uid, name, namespace, reservation }, options)
+    ? pools.confirm(pool, { uid, name, namespace, reservation, interfaces }, options)
     : pools.release(pool, isIt, options);
   if (!(await isChanged(context, pool, change))) return;
   logger.info(

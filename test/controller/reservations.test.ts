@@ -56,6 +56,27 @@ describe('Reservations whose confirmation was lost, against a real API server', 
     await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
   });
 
+  it('gives back what was reserved for an interface that another webhook has given to somebody else’s network since', async () => {
+    const name = 'moved';
+    await site.client.create(multiNicNetworks, network(name));
+    await site.cluster.addFakeNodes([{ name: 'n-0' }]);
+    const kept = { ...reservation('r-2', name, old()), reservation: 'r-1', interface: 'net2' };
+    const elements = formatNetworks([{ name: 'foreign' }, withAttachments({ name }, kept.nics)]);
+    const carried = { [annotation.reservation]: 'r-1', [annotation.networks]: elements };
+    const pod = await site.client.create(pods, podNamed(name, carried));
+    const spec = { network: name, hostName: 'n-0', blocks: [] };
+    await createPoolWith(site.client, 'moved.n-0', spec, [kept, reservation('r-1', name, old())]);
+    const states = await eventually('both settled', async () => {
+      const { allocations } = readPool(await site.seen.pool('moved.n-0'));
+      return allocations.every(({ state }) => state !== 'Reserved') && allocations;
+    });
+    expect(states.map(record => [record.interface, record.state])).to.have.deep.members([
+      ['net1', 'Released'],
+      ['net2', 'Allocated'],
+    ]);
+    await site.client.delete(pods, pod.metadata, { gracePeriodSeconds: 0 });
+  });
+
   it('settles hundreds of one page in a few writes', async () => {
     const name = 'hundreds.page.0';
     const count = 300;
