@@ -91,7 +91,7 @@ interface Reconcilers {
 
 /** Makes the reconcilers. What a network's status says of the others' work it asks of them. */
 function createReconcilers(context: LeaderContext, optional: OptionalResources, times: QueueTimes): Reconcilers {
-  const layouts = new HeldLayouts(context.client);
+  const layouts = new HeldLayouts(context);
   const blocks = new HostBlocks(context, layouts, times.hostIndexRestMs);
   const definitions = new Definitions(context, optional);
   const sriovObjects = new SriovObjects(context, optional);

@@ -39,6 +39,8 @@ export class HostBlocks {
   readonly #unassigned = new Map<string, readonly string[]>();
   /** Hosts that are gone and still have their index, by network. */
   readonly #absent = new Map<string, FirstSeen>();
+  /** UIDs of networks that had no page, until all of theirs are written: the first may be there, and the second refused. */
+  readonly #beginning = new Set<string>();
 
   /** @param restMs how long nobody else gets the index of a host that is gone, ms (decision 34) */
   constructor(context: LeaderContext, layouts: HeldLayouts, restMs: number) {
@@ -80,6 +82,7 @@ export class HostBlocks {
     const decided = this.#plan(known, stored, host => gone.has(host), held);
     if (stored.length === 0 && decided.changed.length > 0) await this.#putBack(known, held, signal);
     await this.#write(object, stored, decided.changed, signal);
+    this.#beginning.delete(network.uid);
     this.#unassigned.set(network.name, decided.unassigned);
     this.#context.logger.info(
       { network: network.name, pages: decided.changed.length, freed: decided.gone, full: decided.unassigned.length },
@@ -139,7 +142,7 @@ export class HostBlocks {
 
   /**
    * The index under which pods hold addresses on each host that no page has: somebody has deleted the page, and with another index other
-   * hosts' pods would get their addresses. The copies of pools have counts alone. Where there is no page at all, pools may be lost, too.
+   * hosts' pods would get their addresses. The copies of pools have counts alone. Where there was no page at all, pools may be lost, too.
    */
   async #readHeld(network: Network, pages: readonly Cidr[], signal: AbortSignal): Promise<Map<string, number>> {
     const { client, informers } = this.#context;
@@ -154,7 +157,8 @@ export class HostBlocks {
       const index = pool && heldIndex(network, auditedPool(pool).allocations);
       if (index !== undefined) held.set(hostName, index);
     }
-    if (pages.length > 0) return held;
+    if (pages.length === 0) this.#beginning.add(network.uid);
+    if (!this.#beginning.has(network.uid)) return held;
     const { hosts } = await this.#layouts.of(network, signal);
     for (const [host, index] of hosts) if (!held.has(host) && exists(host)) held.set(host, index);
     return held;

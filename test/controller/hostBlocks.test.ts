@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
-import { annotation, apiVersion, attachmentsKey } from '../../core/api/names.ts';
+import { annotation, apiVersion, attachmentsKey, label } from '../../core/api/names.ts';
 import { emptyPool, formatPool } from '../../core/pool/content.ts';
 import { nodePoolName } from '../../core/pool/name.ts';
-import { cidrs, hostInterfaces, ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
+import { cidrs, hostInterfaces, ipPools, multiNicNetworks, namespaces, nodes, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
 import { controllerSite } from './site.ts';
-import { host, inParallel, network, podNamed } from './support.ts';
+import { createNamespace, host, inParallel, network, podNamed } from './support.ts';
 
 const main = join(import.meta.dirname, '../../controller/main.ts');
 
@@ -209,7 +209,18 @@ describe('Host blocks, against a real API server', function () {
       { master: 'eth1', netAddress: '172.20.1.0/24', addresses: ['10.200.64.129/18'] },
     ];
     const decided = JSON.stringify([{ name, 'cni-args': { [attachmentsKey]: nics } }]);
+    const labels = { [label.injection]: 'enabled' };
+    await site.client.patch(namespaces, { name: 'default' }, 'merge', { metadata: { labels } });
     await site.client.create(pods, podNamed('decided', { [annotation.networks]: decided }, 'n-0'));
+    // Of a namespace without the label, where anybody can write that: the places of NICs, and another host's index.
+    const forged = [0, 1, 2, 3].map(i => ({
+      netAddress: `172.20.${i}.0/24`,
+      addresses: [`10.200.${i * 64}.130/18`],
+    }));
+    const claims = JSON.stringify([{ name, 'cni-args': { [attachmentsKey]: forged } }]);
+    const forger = podNamed('aaa', { [annotation.networks]: claims }, 'n-1');
+    await createNamespace(site.client, 'aaa');
+    await site.client.create(pods, { ...forger, metadata: { ...forger.metadata, namespace: 'aaa' } });
     await createPool(name, 'n-0', '10.200.0.129/18');
 
     const crds = ['multinicnetworks', 'cidrs', 'ippools', 'hostinterfaces'].map(crd => `${crd}.multinic.fms.io`);
@@ -225,7 +236,41 @@ describe('Host blocks, against a real API server', function () {
     expect(pool?.status?.allocations.join(), 'before others can take from it').to.contain('default/decided net1');
     await eventually('NICs', async () => (await interfaces())?.length === 2);
     expect((await interfaces())?.join()).to.equal(wasFirst);
-    await site.client.delete(pods, { namespace: 'default', name: 'decided' }, { gracePeriodSeconds: 0 });
+    for (const pod of [
+      { namespace: 'default', name: 'decided' },
+      { namespace: 'aaa', name: 'aaa' },
+    ]) {
+      await site.client.delete(pods, pod, { gracePeriodSeconds: 0 });
+    }
+  });
+
+  it('goes on giving them back where the first pages were written, and the others refused', async () => {
+    const name = 'half-written';
+    const labels = { [label.injection]: 'enabled' };
+    await site.client.patch(namespaces, { name: 'default' }, 'merge', { metadata: { labels } });
+    // 64 addresses a block: of the indexes 0, of the first page, and 70, of the second.
+    for (const [hostName, address] of [
+      ['n-0', '10.200.17.129/18'],
+      ['n-1', '10.200.0.1/18'],
+    ] as const) {
+      const nics = [{ master: 'eth1', netAddress: '172.20.1.0/24', addresses: [address] }];
+      const element = JSON.stringify([{ name, 'cni-args': { [attachmentsKey]: nics } }]);
+      await site.client.create(pods, podNamed(`half-${hostName}`, { [annotation.networks]: element }, hostName));
+    }
+    await site.client.create(multiNicNetworks, network('another', { subnet: '10.201.0.0/16' }));
+    const inTheWay = { network: 'another', page: 1, hosts: [] };
+    await site.client.create(cidrs, { apiVersion, kind: 'CIDR', metadata: { name: `${name}-1` }, spec: inTheWay });
+    await addHosts(['n-0', 'n-1']);
+    await site.client.create(multiNicNetworks, network(name));
+    site.start();
+    expect([...(await allIndexed(name, 1))]).to.deep.equal([['n-1', 0]]);
+    // In which it tries again.
+    await sleep(1_000);
+    await site.client.delete(cidrs, { name: `${name}-1` });
+    expect((await allIndexed(name, 2)).get('n-0')).to.equal(70);
+    for (const pod of ['half-n-0', 'half-n-1']) {
+      await site.client.delete(pods, { namespace: 'default', name: pod }, { gracePeriodSeconds: 0 });
+    }
   });
 
   it('gives the indexes of NICs that are gone to new ones, when none is left and nobody holds addresses under them', async () => {

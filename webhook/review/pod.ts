@@ -2,7 +2,6 @@ import { label } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
 import type { Placement } from '../../core/pod/knownNode.ts';
-import type { PodFacts } from '../../core/pod/skip.ts';
 import { flag, listOf, mapOf, objectOf, orNull, quantity, text } from '../../core/shape.ts';
 import { type AdmissionRequest, checkShape } from './review.ts';
 
@@ -91,18 +90,6 @@ export function podOf(request: AdmissionRequest): { pod: AdmittedPod; namespace:
   const pod = object as unknown as AdmittedPod;
   // Mutating webhooks are called before the API server checks that there is one.
   return { pod: { ...pod, spec: { ...pod.spec, containers: pod.spec.containers ?? [] } }, namespace };
-}
-
-/** @param namespace the request's: the object's own may be absent */
-export function factsOf({ metadata, spec }: AdmittedPod, namespace: string): PodFacts {
-  return {
-    namespace,
-    labels: metadata.labels ?? {},
-    annotations: metadata.annotations ?? {},
-    hostNetwork: spec.hostNetwork === true,
-    // spec.os is there from Kubernetes 1.24 on.
-    os: spec.os?.name ?? spec.nodeSelector?.['kubernetes.io/os'],
-  };
 }
 
 /** For records and messages: the name, or the generateName that the API server will complete. */
