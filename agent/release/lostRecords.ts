@@ -3,6 +3,8 @@ import { readAttachments } from '../../core/annotation/attachments.ts';
 import { interfaceNames, readNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import { type ErrorCode, isMultiNicError } from '../../core/errors.ts';
+import { indexOf } from '../../core/layout/interfaceIndex.ts';
+import { membersOf } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import { type Claimant, holderOf } from '../../core/pool/holder.ts';
 import { sleep } from '../../kube/api/deadline.ts';
@@ -34,7 +36,7 @@ export interface LostRecordsOptions {
 
 /** How often to look, ms; most looks take no request. */
 const intervalMs = 10_000;
-/** The same while a network of ours is away, or has no blocks yet, ms: as soon as it has, other pods are given addresses. This takes no request. */
+/** How often to look whether a network that was away has blocks, ms: as soon as it has, other pods are given addresses. This takes no request. */
 const awaitingMs = 200;
 /** How often the API server is asked for an attachment of a pod that it does not know, or whose record our copy does not have, ms. */
 const doubtMs = 60_000;
@@ -70,8 +72,8 @@ export class LostRecords implements Runnable {
   readonly #options: LostRecordsOptions;
   readonly #isThere: (entry: CheckpointEntry) => boolean;
   #looks: Map<string, Look> | undefined;
-  /** Whether the network of an attachment is away, or has no blocks yet. */
-  #isAwaiting = false;
+  /** Attachments whose network is away, or has no blocks yet. */
+  #awaiting: CheckpointEntry[] = [];
 
   constructor(options: LostRecordsOptions) {
     this.#options = options;
@@ -82,7 +84,16 @@ export class LostRecords implements Runnable {
     while (!signal.aborted) {
       const { pods, view } = this.#options;
       if (pods.informer.hasSynced && view.synced()) await this.sweep(signal);
-      await sleep(this.#isAwaiting ? awaitingMs : intervalMs, signal);
+      await this.#rest(signal);
+    }
+  }
+
+  /** Until the next look is due. All others cost far more than those that are awaited, which may be for days. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    const until = performance.now() + intervalMs;
+    while (!signal.aborted && performance.now() < until) {
+      await sleep(this.#awaiting.length > 0 ? awaitingMs : intervalMs, signal);
+      if (this.#awaiting.some(entry => this.#withBlocks(entry))) return;
     }
   }
 
@@ -92,13 +103,13 @@ export class LostRecords implements Runnable {
     const before = this.#looks;
     const looks = new Map<string, Look>();
     this.#looks = looks;
-    this.#isAwaiting = false;
-    for (const entry of [...checkpoint.list()]) {
+    this.#awaiting = [];
+    for (const entry of [...checkpoint.list()].filter(needsRecord)) {
       if (signal.aborted) return;
-      if (entry.state !== 'done' || entry.pool === undefined) continue;
       const key = entryKey(entry);
       const known = this.#withBlocks(entry);
-      if (!known) {
+      if (!known) this.#awaiting.push(entry);
+      if (!known?.state.network.ownAddresses) {
         looks.set(key, before?.get(key) ?? neverLooked);
         continue;
       }
@@ -112,14 +123,11 @@ export class LostRecords implements Runnable {
     }
   }
 
-  /** The attachment's network, if its addresses are ours and the node has blocks of it, as far as is known here. */
+  /** The attachment's network, if the node has the blocks of it that it needs, as far as is known here. */
   #withBlocks(entry: CheckpointEntry): KnownNetwork | undefined {
     const { view, node } = this.#options;
     const known = networkOf(view, entry);
-    if (known?.state.network.ownAddresses === false) return undefined;
-    if (known && hasBlocks(known, view, node)) return known;
-    this.#isAwaiting = true;
-    return undefined;
+    return known && hasBlocks(known, entry, view, node) ? known : undefined;
   }
 
   #isDue(entry: CheckpointEntry, network: Network, last: Look | undefined): boolean {
@@ -170,6 +178,10 @@ export class LostRecords implements Runnable {
   }
 }
 
+function needsRecord({ state, pool }: CheckpointEntry): boolean {
+  return state === 'done' && pool !== undefined;
+}
+
 /** For the log. */
 function aboutOf({ pool, network, ifname, pod }: CheckpointEntry): object {
   return { pool, network, ifname, pod };
@@ -185,9 +197,17 @@ function networkOf(view: ClusterView, { network }: CheckpointEntry): KnownNetwor
   }
 }
 
-function hasBlocks({ state: { network, interfaces } }: KnownNetwork, view: ClusterView, node: string): boolean {
-  const hasIndex = network.nodeIndependent || view.hostIndexes(network.name).has(node);
-  return hasIndex && view.host(node) !== undefined && (network.fromHosts || interfaces.length > 0);
+/** Whether the node has an index, and each of the attachment's NICs: those of other hosts may have theirs seconds earlier. */
+function hasBlocks({ state }: KnownNetwork, { links }: CheckpointEntry, view: ClusterView, node: string): boolean {
+  const { network, interfaces } = state;
+  if (!network.ownAddresses) return true;
+  const host = view.host(node)?.spec;
+  if (!host || !(network.nodeIndependent || view.hostIndexes(network.name).has(node))) return false;
+  if (network.fromHosts) return true;
+  const members = membersOf(network, host).filter(({ nic }) =>
+    links.some(({ master }) => master === nic.interfaceName),
+  );
+  return interfaces.length > 0 && members.every(member => indexOf(interfaces, member) !== undefined);
 }
 
 function attachmentOf({ pod: { uid, namespace, name }, ifname }: CheckpointEntry): Claimant {

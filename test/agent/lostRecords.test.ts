@@ -160,21 +160,28 @@ describe('agent: records that a page has lost, against a real API server', funct
 
   it('are put back as soon as the node has a block of a network that was created again, before other pods get the addresses', async () => {
     const name = 'late-blocks';
-    await attach('cut-off', '11.11.0.9/22', name, `${name}.${node}`);
+    await attach('cut-off', '11.11.2.9/23', name, `${name}.${node}`);
     await using agent = await startAgent();
     agent.run();
-    const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 4, interfaceBlock: 0, vlanMode: 'l3' });
+    const ipam = JSON.stringify({ type: 'multi-nic-ipam', hostBlock: 4, interfaceBlock: 1, vlanMode: 'l3' });
     const plugin = { cniVersion: '1.0.0', type: 'macvlan' };
     const spec = { subnet: '11.11.0.0/22', ipam, multiNICIPAM: true, plugin };
     const { metadata } = await client.create(multiNicNetworks, {
       ...{ apiVersion, kind: 'MultiNicNetwork', metadata: { name }, spec },
     });
+    const setInterfaces = (...subnets: string[]) => {
+      const interfaces = subnets.map((netAddress, index) => ({ index, netAddress, ordinal: 0 }));
+      return client.patch(multiNicNetworks, metadata, 'merge', { status: { interfaces } }, { subresource: 'status' });
+    };
     await eventually('the network', () => view.network(name));
     await sleep(1_000);
-    const interfaces = [{ index: 0, netAddress: '172.20.1.0/24', ordinal: 0 }];
-    await client.patch(multiNicNetworks, metadata, 'merge', { status: { interfaces } }, { subresource: 'status' });
+    // Hosts of other racks may be looked at first.
+    await setInterfaces('172.20.9.0/24');
     const page = { network: name, page: 0, hosts: [{ hostName: node, hostIndex: 0 }] };
     await client.create(cidrs, { apiVersion, kind: 'CIDR', metadata: { name: `${name}-0` }, spec: page });
+    await eventually('the index', () => view.hostIndexes(name).has(node));
+    await sleep(1_000);
+    await setInterfaces('172.20.9.0/24', '172.20.1.0/24');
     const begun = performance.now();
     await eventually('the record', async () => {
       const { allocations } = readPool(await client.find(ipPools, { name: `${name}.${node}` }));
