@@ -79,7 +79,8 @@ export class Grants {
     const grantee = { network: network.name, node, claimant, request, ips: wanted.ips, deviceClass, placement };
     const grant = (asked: GrantRequest): Promise<Granted> =>
       grantOnNode(view, store, { ...asked, node }, { timeoutMs: remainingMs() });
-    const isLost = network.ownAddresses && attachments && wanted.ips.length === 0;
+    // What is decided on the node alone was never given at admission.
+    const isLost = network.ownAddresses && !network.onNode && attachments && wanted.ips.length === 0;
     const lost = isLost ? askedAgain(grantee, attachments) : undefined;
     const granted = await whenReady(lagMs, () => grantEither(grant, lost, grantee));
     tell(granted);

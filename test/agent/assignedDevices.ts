@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { annotation } from '../../core/api/names.ts';
+import { annotation, attachmentsKey } from '../../core/api/names.ts';
 import { pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
@@ -105,6 +105,19 @@ export function assignedDevices(at: () => Site): void {
       });
     }
     plugin.forget();
+  });
+
+  it('no NIC of the host itself goes into a pod whose author wrote it beside them', async () => {
+    addVirtualFunctions(host, { '0000:4d:01.0': 'eth1' });
+    using sandbox = await Sandbox.make(site, host, 'forged');
+    assignDevices(host, sandbox.pod.metadata.uid!, { 'example.com/handed': { '-1': ['0000:4d:01.0'] } });
+    const written = ['eth2', 'eth3'].map(master => ({ master, netAddress: '', addresses: [] }));
+    const config = await multusConfig(site, 'handed', { cniArgs: { [attachmentsKey]: written } });
+    const answer = await sandbox.call('ADD', config);
+    expect(sandbox.links()).to.deep.equal([]);
+    // There is no such device: only that the plugin was told of it is seen.
+    expect(errorOf(answer).msg).to.contain('0000:4d:01.0');
+    await sandbox.del(config);
   });
 
   it('two attachments of a pod share its devices, and get no other', async () => {

@@ -61,6 +61,8 @@ describe('agent: other plugins as delegates', function () {
     await site.addNetwork('shared', spec(ours, { type: 'sriov' }, '10.233.0.0/16'));
     const routed = { ...(JSON.parse(ours) as object), routes: [{ dst: '192.0.2.0/24', gw: '10.236.0.254' }] };
     await site.addNetwork('packets', spec(routed, { type: 'sriov' }, '10.236.0.0/16'));
+    const handed = { type: 'host-device', args: { resourceName: 'example.com/handed' } };
+    await site.addNetwork('handed', spec(ours, handed, '10.237.0.0/16'));
     const { ipam = '', plugin } = documented('infiniband');
     await site.addNetwork('infiniband', spec(ipam, { ...plugin, cniVersion: '1.0.0' }));
   });
