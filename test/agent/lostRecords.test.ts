@@ -54,7 +54,7 @@ describe('agent: records that a page has lost, against a real API server', funct
     await client.create(hostInterfaces, { apiVersion, kind: 'HostInterface', metadata: { name: node }, spec });
     networks = await networkView(client, network, shape);
     view = networks.view;
-    await eventually('the host', () => view.host(node));
+    await eventually('the host', () => view.synced() && view.host(node));
   });
 
   after(async () => {
