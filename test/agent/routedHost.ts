@@ -92,6 +92,11 @@ export class RoutedHost implements AsyncDisposable {
     return changes;
   }
 
+  /** Until an event has asked for a pass since the last one. */
+  async told(): Promise<void> {
+    await eventually('an event', () => this.#isDue);
+  }
+
   present(): string[] {
     const lines = this.namespace.ip('route', 'show', 'table', 'all', 'proto', '77').split('\n').filter(Boolean);
     return lines.map(line => line.replace(/ table \d+/, '').trim()).sort();

@@ -101,7 +101,7 @@ describe('agent: its routes', function () {
     await subject.pass();
     const before = subject.present();
     subject.namespace.ip('link', 'del', 'eth1');
-    await setTimeout(200); // what tells of that has been heard
+    await subject.told();
     await subject.pass();
     expect(failureMessage(subject.failures)).to.equal('network n220: no link eth1; network n221: no link eth1');
     expect(subject.present()).to.have.length(before.length / 2);
@@ -116,7 +116,7 @@ describe('agent: its routes', function () {
     await subject.pass();
     const before = subject.present();
     subject.namespace.ip('link', 'set', 'eth1', 'down');
-    await setTimeout(200); // what tells of that has been heard
+    await subject.told();
     await subject.pass();
     expect(subject.failures).to.deep.equal([]);
     expect(subject.present()).to.have.length(before.length / 2);
@@ -137,7 +137,7 @@ describe('agent: its routes', function () {
     namespace.ip('link', 'del', 'eth2');
     plugIn(namespace, 2);
     namespace.ip('link', 'set', 'eth2', 'up');
-    await setTimeout(200);
+    await subject.told();
     await subject.settled();
     cluster.setHost(hostInterface('host-1', 2));
     await subject.pass();
