@@ -238,7 +238,8 @@ describe('applying networks, through the real API server', () => {
     expect(await kubectl(...off)).not.to.contain('wait for a node');
     await client.create(pods, podOf({ name: 'waiting', namespace: name, spec: { nodeSelector: { no: 'node' } } }));
     const warned = `pod ${name}/waiting and maybe others that wait for a node ask it for multinic.fms.io/${name}, which no node has then`;
-    expect(await kubectl(...off)).to.contain(warned);
+    // The webhook's copy of pods may lag.
+    await eventually('the warning', async () => (await kubectl(...off)).includes(warned));
     expect(await kubectl('annotate', kind, name, 'a=b')).not.to.contain('wait for a node');
     expect(await kubectl('delete', kind, name)).to.contain(warned);
     await client.delete(pods, { namespace: name, name: 'waiting' }, { gracePeriodSeconds: 0 });
