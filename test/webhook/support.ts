@@ -7,7 +7,7 @@ import { createAuthority } from '../../certs/authority.ts';
 import { keyPairFiles } from '../../certs/reload.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
-import { annotation, label } from '../../core/api/names.ts';
+import { annotation, apiVersion, label } from '../../core/api/names.ts';
 import type { AllocatedNic, HostInterface, IPPool } from '../../core/api/types.ts';
 import { readPool } from '../../core/pool/content.ts';
 import { KubeClient } from '../../kube/api/client.ts';
@@ -79,12 +79,24 @@ async function start(): Promise<WebhookCluster> {
     await createHosts(client);
     const webhook = await startWebhook(cluster);
     await installWebhooks(client, webhook);
+    await eventually('the API server to ask the webhook', () => isAsked(client));
     return { cluster, client, webhook };
   } catch (error) {
     await client.close();
     await cluster.stop();
     throw error;
   }
+}
+
+/** Whether a network is refused that the schema allows. The API server takes a moment to learn of webhooks, and asks none until then. */
+async function isAsked(client: KubeClient): Promise<boolean> {
+  const plugin = { cniVersion: '1.0.0', type: 'macvlan', args: { mtu: 'big' } };
+  const spec = { subnet: '10.0.0.0/8', ipam: '', multiNICIPAM: false, plugin };
+  const network = { apiVersion, kind: 'MultiNicNetwork', metadata: { name: 'illegal' }, spec };
+  return client.create(resources.multiNicNetworks, network, { dryRun: true }).then(
+    () => false,
+    (error: unknown) => error instanceof ApiError && error.message.includes('MNN_PLUGIN_INVALID'),
+  );
 }
 
 export interface RunningWebhook {
