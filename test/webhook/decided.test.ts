@@ -28,6 +28,19 @@ describe('what admission decided', () => {
     pod = await client.create(pods, podOf({ namespace, name: 'kept', spec: { schedulerName: 'nobody' } }));
   });
 
+  it('is nothing for a pod that opted out, whatever its author marks it with: it stays opted out', async () => {
+    const { client } = running();
+    const labels = { [label.injection]: 'disabled', [label.injected]: 'true' };
+    const optedOut = podOf({ namespace, name: 'opted-out', labels, spec: { schedulerName: 'nobody' } });
+    await client.create(pods, optedOut);
+    const change = client.patch(pods, { namespace, name: 'opted-out' }, 'merge', {
+      metadata: { labels: { [label.injection]: null } },
+    });
+    expect((await refusal(change)).message)
+      .to.contain('MNN_ATTACHMENTS_CHANGED')
+      .and.contain('taken off');
+  });
+
   it('cannot be changed, nor its marks', async () => {
     const moved = (pod.metadata.annotations?.[annotation.networks] ?? '').replace('10.224.', '10.99.');
     const changes = [

@@ -21,6 +21,9 @@ export function validatePodUpdate(request: AdmissionRequest, { systemUsers }: Po
 function changedDecision(before: AdmittedPod, after: AdmittedPod): string | undefined {
   const [old, now] = [before.metadata, after.metadata];
   if (old.labels?.[label.injected] !== now.labels?.[label.injected]) return `the label ${label.injected} was changed`;
+  if (isOptedOut(old.labels) && !isOptedOut(now.labels)) {
+    return `the label ${label.injection}=disabled was taken off, which may have kept anything from being decided`;
+  }
   if (old.annotations?.[annotation.reservation] !== now.annotations?.[annotation.reservation]) {
     return `the annotation ${annotation.reservation} was changed`;
   }
@@ -29,6 +32,11 @@ function changedDecision(before: AdmittedPod, after: AdmittedPod): string | unde
   return attachmentsText(oldText) === attachmentsText(text)
     ? undefined
     : `the attachments in ${annotation.networks} were changed`;
+}
+
+/** With our mark beside it, which its author may have set, such a pod would pass for one that was decided. */
+function isOptedOut(labels: AdmittedPod['metadata']['labels']): boolean {
+  return labels?.[label.injection] === 'disabled';
 }
 
 /** Network, interface and attachments of each element that has any, as one comparable text. */
