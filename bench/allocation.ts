@@ -49,21 +49,26 @@ async function several(site: AdmissionSite, network: AdmissionCase): Promise<Pas
   return passes.slice(warmUps);
 }
 
-/** The same with none and with 50,000 addresses given out, by pods that are there. */
+/**
+ * The same with none and with 50,000 addresses given out, by pods that are there. None is measured on both sides of the 50,000, as the
+ * API server and etcd get slower with what they have served, whoever asks.
+ */
 async function filled(site: AdmissionSite, network: AdmissionCase, report: Reporter): Promise<void> {
   await installWebhooks(site.client, site.ours.address);
   const before = await several(site, network);
   const { results: names } = await closedLoop(filling, clients, () => site.createPod(network));
   await closedLoop(filling, clients, i => site.bind(network, names[i] ?? '', i));
-  const after = await several(site, network);
+  const full = await several(site, network);
+  const title = `${network.name}, ${(filling * nics).toLocaleString('en')} addresses given out`;
+  await audited(site, report, title);
+  await site.clear(network, names);
+  const none = [...before, ...(await several(site, network))];
   for (const [verb, word] of verbs) {
-    report(`${network.name}, ${(filling * nics).toLocaleString('en')} addresses given out: pods ${word}`, {
-      ...{ value: rateOf(after, verb), unit: '/s', baseline: rateOf(before, verb), against: 'none given out' },
+    report(`${title}: pods ${word}`, {
+      ...{ value: rateOf(full, verb), unit: '/s', baseline: rateOf(none, verb), against: 'none given out' },
       goal: { of: 'ratio', atLeast: 0.95 },
     });
   }
-  await audited(site, report, `${network.name}, ${(filling * nics).toLocaleString('en')} addresses given out`);
-  await site.clear(network, names);
 }
 
 /** As many pods as addresses, all deleted at once, and all made again. */
