@@ -52,6 +52,8 @@ const table = {
   MNN_NETWORK_UNKNOWN: 'Name an existing network: kubectl get multinicnetworks (short: mnn).',
   MNN_NOT_INSTALLED:
     'Apply the CustomResourceDefinitions and then the networks again: kubectl apply -f manifests/base/crds.',
+  MNN_SCHEMA_REPLACED:
+    'Apply the CustomResourceDefinitions of this release again (kubectl apply -f manifests/base/crds), and find out what replaced them: the multi-nic-cni operator, or another release.',
   MNN_NETWORK_NOT_ALLOWED: "Add the pod's namespace to the network's spec.namespaces, or use another network.",
   MNN_NETWORK_NOT_READY:
     'The controller gives the node its address block within seconds; if it does not, see kubectl describe mnn.',

@@ -139,10 +139,10 @@ export class AdmissionSite implements AsyncDisposable {
     const isTheirs = (text: string): boolean => gone.has(parseRecord(text)?.name ?? '') && stateOf(text) !== 'Released';
     const held = async (): Promise<IPPool[]> => {
       const { items } = await this.client.list(ipPools, { labelSelector: `${label.network}=${network.name}` });
-      return items.filter(({ status }) => status?.allocations.some(isTheirs));
+      return items.filter(({ status }) => status?.allocations?.some(isTheirs));
     };
     for (const pool of await held()) {
-      if (pool.spec.hostName === undefined || !pool.status) continue;
+      if (pool.spec.hostName === undefined || !pool.status?.allocations) continue;
       const allocations = pool.status.allocations.filter(text => !isTheirs(text));
       await this.client.updateStatus(ipPools, { ...pool, status: { ...pool.status, allocations } });
     }

@@ -57,7 +57,8 @@ function trimPool(pool: IPPool): IPPool {
   const { status } = pool;
   if (!status) return pool;
   const isNodes = pool.spec.hostName !== undefined;
-  const live = status.allocations.filter(record => stateOf(record) !== 'Released');
+  const live = status.allocations?.filter(record => stateOf(record) !== 'Released');
+  if (!live) return pool;
   const allocations = isNodes ? live.filter(record => stateOf(record) === 'Reserved') : live;
   return { ...pool, status: { allocations, used: live.length } };
 }

@@ -93,7 +93,7 @@ export class PageSweeper implements Runnable {
   readonly #lookAt = (pool: IPPool, previous: IPPool): void => {
     if (pool.spec.hostName !== undefined || !pool.status) return;
     const before = new Set(previous.status?.allocations);
-    const allocations = pool.status.allocations.filter(text => !before.has(text));
+    const allocations = (pool.status.allocations ?? []).filter(text => !before.has(text));
     const given = poolRecords(this.#context, { ...pool, status: { ...pool.status, allocations } }, 'Allocated');
     if (given.some(record => this.#fates.isSuspect(record))) this.#wake();
   };

@@ -190,8 +190,8 @@ export interface AllocatedNic {
 
 /** As core/pool/content.ts reads and writes it. */
 export interface IPPoolStatus {
-  /** Records of the form that core/pool/record.ts gives them. */
-  allocations: string[];
+  /** Records of the form that core/pool/record.ts gives them. Absent only where the API server has another schema. */
+  allocations?: string[];
   /** Next-fit: a block and the address last taken from it, with a space between. */
   cursors?: string[];
   /** For printer columns. */

@@ -19,11 +19,13 @@ const texts = new WeakMap<Allocation, string>();
 /**
  * Reads a pool; one that is not there, or that nobody wrote yet, is empty.
  * @param known an earlier content of it: what has not changed since is not read again
- * @throws MultiNicError MNN_POOL_UNREADABLE
+ * @throws MultiNicError MNN_POOL_UNREADABLE, MNN_SCHEMA_REPLACED
  */
 export function readPool(pool: IPPool | undefined, known: PoolContent = emptyPool): PoolContent {
   if (!pool?.status) return emptyPool;
   const { allocations, cursors = [], capacity } = pool.status;
+  // Our schema has a default for it. What is written now would take the place of records that the API server only hides.
+  if (!allocations) throw schemaReplaced(pool);
   const records = new Map(known.allocations.map(record => [texts.get(record), record]));
   return {
     allocations: allocations.map(text => records.get(text) ?? recordOf(pool, text)),
@@ -32,8 +34,13 @@ export function readPool(pool: IPPool | undefined, known: PoolContent = emptyPoo
   };
 }
 
+/** The API server does not keep the pool's records. */
+export function schemaReplaced({ metadata }: IPPool): MultiNicError {
+  return new MultiNicError('MNN_SCHEMA_REPLACED', `the API server drops the records of ippool ${metadata.name}`);
+}
+
 /** The inverse of {@link readPool}: the status as it is stored. */
-export function formatPool({ allocations, cursors, capacity }: PoolContent): IPPoolStatus {
+export function formatPool({ allocations, cursors, capacity }: PoolContent): IPPoolStatus & { allocations: string[] } {
   return {
     allocations: allocations.map(textOf),
     cursors: [...cursors].map(([block, last]) => `${block} ${last}`),

@@ -124,5 +124,5 @@ function textOf({ uid, generation }: Partial<NetworkVersion>): string {
 }
 
 function hasRecords({ status }: IPPool): boolean {
-  return status?.allocations.some(text => stateOf(text) !== 'Released') ?? false;
+  return status?.allocations?.some(text => stateOf(text) !== 'Released') ?? false;
 }

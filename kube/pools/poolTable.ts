@@ -1,4 +1,5 @@
 import { label } from '../../core/api/names.ts';
+import { MultiNicError } from '../../core/errors.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { CallOptions } from '../api/clientOptions.ts';
 import { ipPools } from '../api/resources.ts';
@@ -22,7 +23,7 @@ export interface PoolRow {
 
 /**
  * The pools' printer columns, which are a hundredth of their content, from the API server's cache: they may be some seconds old.
- * @throws ApiError, TransportError
+ * @throws ApiError, TransportError, MultiNicError MNN_SCHEMA_REPLACED
  */
 export async function listPoolRows(
   client: KubeClient,
@@ -46,6 +47,9 @@ export async function listPoolRows(
     used: column('Used'),
     capacity: column('Capacity'),
   };
+  const lacking = Object.values(columns).includes(-1);
+  if (lacking)
+    throw new MultiNicError('MNN_SCHEMA_REPLACED', 'the API server does not tell how much of each ippool is used');
   return (table.rows ?? []).map(({ cells }) => {
     const text = (at: number): string => (typeof cells[at] === 'string' ? cells[at] : '');
     const number = (key: 'page' | 'used' | 'capacity'): Partial<PoolRow> => {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { IPPool } from '../../core/api/types.ts';
-import { formatPool, type PoolContent, readPool } from '../../core/pool/content.ts';
+import { type PoolContent, readPool } from '../../core/pool/content.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { CallOptions } from '../api/clientOptions.ts';
 import { sleep } from '../api/deadline.ts';
@@ -10,6 +10,7 @@ import { isOlderVersion } from '../api/resourceVersion.ts';
 import { patientBackoff } from '../api/retry.ts';
 import { answer, applyAll, type Change, type Waiting } from './poolChange.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
+import { writeContent } from './writeContent.ts';
 
 export interface PoolWriterOptions {
   logger: Logger;
@@ -233,8 +234,7 @@ export class PoolWriter {
   async #write(pool: IPPool | undefined, content: PoolContent, batch: Waiting[], left: () => number): Promise<void> {
     const base = pool ?? (await this.#create(batch, left()));
     this.#content = content;
-    const next = { ...base, status: formatPool(content) };
-    this.#know(await this.#client.updateStatus(ipPools, next, { timeoutMs: left() }));
+    this.#know(await writeContent(this.#client, base, content, { timeoutMs: left() }));
   }
 
   async #create(batch: Waiting[], timeoutMs: number): Promise<IPPool> {

@@ -76,7 +76,7 @@ describe('Host blocks that were lost, against a real API server', function () {
     const after = await allIndexed(name, 3);
     expect(after.get('n-0')).to.equal(2).and.to.equal(before.get('n-0'));
     const pool = await site.seen.pool(nodePoolName(name, 'n-0'));
-    expect(pool?.status?.allocations.join(), 'before others can take from it').to.contain('default/decided net1');
+    expect(pool?.status?.allocations?.join(), 'before others can take from it').to.contain('default/decided net1');
     await eventually('NICs', async () => (await interfaces())?.length === 2);
     expect((await interfaces())?.join()).to.equal(wasFirst);
     for (const pod of [

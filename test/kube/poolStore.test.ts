@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import { expect } from 'chai';
 import type { Allocation } from '../../core/api/types.ts';
+import { parseCidr } from '../../core/net/cidr.ts';
 import type { Holder } from '../../core/pool/holder.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { ipPools } from '../../kube/api/resources.ts';
@@ -9,6 +10,7 @@ import type { KubeObject } from '../../kube/api/types.ts';
 import { PoolFeed } from '../../kube/pools/poolFeed.ts';
 import type { PoolRef } from '../../kube/pools/poolRef.ts';
 import { PoolStore } from '../../kube/pools/poolStore.ts';
+import { listPoolRows } from '../../kube/pools/poolTable.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
@@ -50,14 +52,14 @@ describe('the pool store, against a real API server', function () {
     const confirmed = confirm('first', 2 * timeoutMs);
     await reserve('second');
     const { status } = await client.get(ipPools, { name: pool.name });
-    expect(status?.allocations.map(text => text.split(' ')[0])).to.deep.equal(['Allocated', 'Reserved']);
+    expect(status?.allocations?.map(text => text.split(' ')[0])).to.deep.equal(['Allocated', 'Reserved']);
     expect(await confirmed).to.have.length(1);
     // Who only reads writes nothing for those that may wait.
     const waiting = confirm('second', 400);
     const second = { uid: 'of-second', namespace: 'default', name: 'worker-second', reservation: 'second' };
     expect(await store.find(pool.name, second, { interfaceName: 'net1', timeoutMs })).to.include({ state: 'Reserved' });
     const found = await client.get(ipPools, { name: pool.name });
-    expect(found.status?.allocations.map(text => text.split(' ')[0])).to.deep.equal(['Allocated', 'Reserved']);
+    expect(found.status?.allocations?.map(text => text.split(' ')[0])).to.deep.equal(['Allocated', 'Reserved']);
     expect(await waiting).to.have.length(1);
     expect(await confirm('nobody', 20)).to.deep.equal([]);
   });
@@ -164,4 +166,56 @@ describe('the pool store, against a real API server', function () {
     expect(await find({})).to.include({ state: 'Allocated', podUID: 'u' });
     expect(await find({ uid: 'other', reservation: 'its' })).to.equal(undefined);
   });
+
+  for (const [what, status, recordsLeft] of [
+    ['keeps nothing of a status', { type: 'object' }, 1],
+    // Nothing tells such a pool from a new one before it is written. Agents put back what runs.
+    ['has no status', undefined, 0],
+  ] as const) {
+    it(`gives no address while somebody else's schema of pools, which ${what}, has the API server drop records`, async () => {
+      const network = `dropped-${recordsLeft}`;
+      const pool = { name: `${network}.page.0`, spec: { network, page: 0, blocks: [] }, networkUid: 'of-no-network' };
+      const range = parseCidr('10.9.0.0/28');
+      const nics = [{ netAddress: '172.20.1.0/24', blocks: [{ vlan: range, pod: range, excludes: [] }] }];
+      const take = (name: string): Promise<unknown> => {
+        const claimant = { podUID: name, namespace: 'default', name, interface: 'net1' };
+        const store = new PoolStore(client, { logger: silent });
+        return store.allocate(pool, { claimant, nics }, { timeoutMs }).catch((error: unknown) => error);
+      };
+      const lines = async (): Promise<string[] | undefined> =>
+        (await client.get(ipPools, { name: pool.name })).status?.allocations;
+      expect(await take('first')).to.include({ podUID: 'first' });
+      await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(poolDefinition(status)) });
+      await eventually('the other schema to be in use', async () => (await lines()) === undefined);
+      const refused = await take('second');
+      expect(refused).to.have.property('code', 'MNN_SCHEMA_REPLACED');
+      expect(String(refused)).to.contain(`ippool ${pool.name}`);
+      const counts: unknown = await listPoolRows(client).catch((error: unknown) => error);
+      expect(counts, 'so that nobody takes a pool for unused').to.have.property('code', 'MNN_SCHEMA_REPLACED');
+      await applyManifests(cluster, 'manifests/base/crds');
+      const later = await eventually('our schema to be in use', async () => {
+        const taken = await take('later');
+        return taken instanceof Error ? undefined : taken;
+      });
+      expect(later).to.include({ podUID: 'later' });
+      expect(await lines()).to.have.length(recordsLeft + 1);
+    });
+  }
 });
+
+/** The definition of pools as another installation might have it. */
+function poolDefinition(status: object | undefined): object {
+  const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec: open, ...(status && { status }) } } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'ippools.multinic.fms.io' },
+    spec: {
+      group: 'multinic.fms.io',
+      scope: 'Cluster',
+      names: { kind: 'IPPool', listKind: 'IPPoolList', plural: 'ippools', singular: 'ippool' },
+      versions: [{ name: 'v1', served: true, storage: true, subresources: { status: {} }, schema }],
+    },
+  };
+}
