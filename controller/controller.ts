@@ -8,7 +8,7 @@ import { EventRecorder } from '../kube/report/events.ts';
 import { registerRotationMetrics } from './certificates/metrics.ts';
 import { type ControllerOptions, defaultTimes, lease } from './controllerOptions.ts';
 import { createLeaderSession, type LeaderSession } from './leaderSession.ts';
-import { registerAuditMetrics, registerNetworkMetrics } from './metrics.ts';
+import { registerAuditMetrics, registerNetworkMetrics, registerRegistrationMetrics } from './metrics.ts';
 
 /** The controller as part of a process: it is a candidate, and whenever it leads it reconciles. */
 export interface Controller extends Runnable {
@@ -24,6 +24,7 @@ export function createController({ client, logger, metrics, options = {} }: Cont
   if (metrics) {
     registerNetworkMetrics(metrics.registry, () => session?.context);
     registerAuditMetrics(metrics.registry, () => session?.auditor.report);
+    registerRegistrationMetrics(metrics.registry, () => session?.registration);
     registerRotationMetrics(metrics.registry, () => session?.certificates?.report);
   }
   // Its own connections: a lease that waits behind hundreds of reviews' calls is lost just when the API server is slow.

@@ -23,6 +23,8 @@ export interface ControllerTimes {
   recordGraceMs: number;
   /** How often to ask whether a cluster without a resource of Multus or of an operator has it now. */
   definitionRecheckMs: number;
+  /** How long a webhook configuration may be missing before that is told. */
+  unregisteredMs: number;
   /** How often everything is reconciled again, whether or not anything changed. */
   resyncMs: number;
 }
@@ -37,6 +39,7 @@ export const defaultTimes: ControllerTimes = {
   reservationMs: 60_000,
   recordGraceMs: 90_000,
   definitionRecheckMs: 30_000,
+  unregisteredMs: 60_000,
   resyncMs: 10 * 60_000,
 };
 

@@ -13,6 +13,7 @@ import { UnreadablePools } from './context/unreadablePools.ts';
 import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
 import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addNetwork, createQueues, type Queues } from './queues.ts';
+import { Registration } from './registration.ts';
 import { PageSweeper } from './sweeps/pages.ts';
 import { createSweeper } from './sweeps/sweeper.ts';
 import { addTriggers } from './triggers.ts';
@@ -23,6 +24,7 @@ export interface LeaderSession {
   auditor: Auditor;
   /** Undefined where others keep the certificates. */
   certificates: CertificateKeeper | undefined;
+  registration: Registration;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -48,17 +50,21 @@ export function createLeaderSession(
   });
   const queues = createQueues(context, optional, times, metrics?.queues);
   const certificates = createCertificateKeeper(options, events);
+  const { sweepIntervalMs: intervalMs, unregisteredMs: graceMs } = times;
+  const registration = new Registration({ ...context, graceMs, intervalMs, observer: metrics?.informers });
   const parts = [
     // First, as it needs nothing of what follows.
     ...(certificates ? [certificates] : []),
     ...reconciling(context, queues, optional, times),
     ...sweeping(context, times),
     auditor,
+    registration,
   ];
   return {
     context,
     auditor,
     certificates,
+    registration,
     // Whoever leads next waits for the last of them.
     run: signal => runAll(signal, parts, { logger, stopTogether: true }),
   };

@@ -3,6 +3,7 @@ import { findingKinds } from '../core/audit/types.ts';
 import type { AuditReport } from './context/auditor.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import { leaderGauges } from './leaderGauges.ts';
+import type { Registration } from './registration.ts';
 
 /** Registers what the leader knows of networks. */
 export function registerNetworkMetrics(registry: Registry, leading: () => LeaderContext | undefined): void {
@@ -56,5 +57,16 @@ export function registerAuditMetrics(registry: Registry, leading: () => AuditRep
     name: 'multinic_audit_timestamp_seconds',
     help: 'When the last audit ended, in seconds since 1970.',
     samples: ({ endedAt }) => [[{}, endedAt.getTime() / 1000]],
+  });
+}
+
+/** Registers whether the API server asks the webhooks. */
+export function registerRegistrationMetrics(registry: Registry, leading: () => Registration | undefined): void {
+  const gauge = leaderGauges(registry, leading);
+  gauge({
+    name: 'multinic_webhook_registered',
+    help: 'Whether there is a webhook configuration of this kind: 1 or 0.',
+    labelNames: ['kind'],
+    samples: ({ state }) => Array.from(state, ([kind, isThere]) => [{ kind }, isThere ? 1 : 0] as const),
   });
 }

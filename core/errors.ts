@@ -80,6 +80,9 @@ const table = {
   MNN_DEADLINE: 'Try again: the API server or the pool was busy for longer than the call may take.',
   MNN_OVERLOADED: 'Try again: the webhook is serving as many requests as it can.',
 
+  MNN_WEBHOOK_UNREGISTERED:
+    'Apply the manifests of your installation again, and find out what deleted it; pods of labelled namespaces that were created meanwhile have to be created again.',
+
   /** Certificates of the webhook. */
   MNN_CERT_UNUSABLE:
     'Put a PEM certificate and its own key there; if the leader keeps the Secret, delete it, and the leader creates a new one: docs/guides/certificates.md.',

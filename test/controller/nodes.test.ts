@@ -4,6 +4,7 @@ import pino from 'pino';
 import { bandwidthResourceName, extendedResourceName, nicCountLabel } from '../../core/api/names.ts';
 import type { Allocation, IPPoolSpec, MultiNicNetwork } from '../../core/api/types.ts';
 import {
+  events,
   hostInterfaces,
   ipPools,
   multiNicNetworks,
@@ -14,6 +15,7 @@ import {
 } from '../../kube/api/resources.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { eventually } from '../eventually.ts';
+import { installWebhooks, removeWebhooks } from '../system/webhookConfigurations.ts';
 import { controllerSite } from './site.ts';
 import { allocation, createPoolWith, host, inParallel, network, podNamed } from './support.ts';
 
@@ -197,6 +199,33 @@ describe('Node capacity, against a real API server', function () {
       { ...allocation('gone', 'gone'), since: new Date(Date.now() - 600_000).toISOString() },
     ]);
     await eventually('the leak', async () => (await findings()).includes('multinic_audit_findings{kind="leak"} 1'));
+  });
+
+  it('tells, by metric and event, when the API server asks the webhooks no longer, and when it does again', async () => {
+    await site.controller.stop();
+    site.start({ unregisteredMs: 0 });
+    const kinds = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'];
+    const shown = (value: number): Promise<unknown> =>
+      eventually(`${value} as metric`, async () => {
+        const text = await site.controller.metrics.registry.metrics();
+        return kinds.every(kind => text.includes(`multinic_webhook_registered{kind="${kind}"} ${value}`));
+      });
+    const told = (count: number): Promise<unknown> =>
+      eventually(`${count} events of each`, async () => {
+        const { items } = await site.client.list(events, { namespace: 'default' });
+        const ours = items.filter(({ reason }) => reason === 'WebhookUnregistered');
+        return kinds.every(kind =>
+          ours.some(event => event.involvedObject.kind === kind && event.count === count && isAdvice(event.message)),
+        );
+      });
+    const isAdvice = (message = ''): boolean => message.includes('multi-nic-webhook. Apply the manifests');
+    await told(1);
+    await shown(0);
+    await installWebhooks(site.client, { port: 1, caCertificate: '' });
+    await shown(1);
+    await removeWebhooks(site.client);
+    await told(2);
+    await shown(0);
   });
 
   function createPool(name: string, spec: IPPoolSpec, allocations: Allocation[]): Promise<void> {
