@@ -40,6 +40,17 @@ describe('which networks a pod gets', () => {
       ['net-b', 'ib0'],
     ]);
   });
+  it('those of its own annotation beside a selection of foreign ones, as a service mesh writes it', () => {
+    const own = pod({ [annotation.networks]: 'istio-cni', [annotation.ourNetworks]: 'net-b, net-a' });
+    const { selected } = selectNetworks(own, {}, directory);
+    expect(selected.map(s => [s.network ?? s.element.name, s.ifname])).to.deep.equal([
+      ['istio-cni', 'net1'],
+      ['net-b', 'net2'],
+      ['net-a', 'net3'],
+    ]);
+    const none = pod({ [annotation.networks]: 'istio-cni', [annotation.ourNetworks]: '' });
+    expect(select(none, { [annotation.ourNetworks]: 'net-a' })).to.deep.equal(['foreign istio-cni']);
+  });
   it('none where the annotation is there and empty', () => {
     expect(select(pod({ [annotation.ourNetworks]: '' }))).to.deep.equal([]);
   });
@@ -71,6 +82,11 @@ describe('which networks a pod gets', () => {
   });
   for (const [what, p, code] of [
     ['an unknown name in our annotation', pod({ [annotation.ourNetworks]: 'nope' }), /MNN_NETWORK_UNKNOWN.*nope/],
+    [
+      'an unknown name there beside foreign ones',
+      pod({ [annotation.networks]: 'sriov-nad', [annotation.ourNetworks]: 'nope' }),
+      /MNN_NETWORK_UNKNOWN.*"nope", which the pod's annotation multinic.fms.io\/networks names/,
+    ],
     ['a network of other namespaces', pod({ [annotation.networks]: 'team-net' }), /MNN_NETWORK_NOT_ALLOWED/],
     [
       'a network in a namespace that has no definition of it',

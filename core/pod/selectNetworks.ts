@@ -28,8 +28,9 @@ export interface NetworkDirectory {
 }
 
 /**
- * The networks of a pod: those of its own k8s.v1.cni.cncf.io/networks; else its annotation multinic.fms.io/networks; else the
- * namespace's of that name; else every network that applies to the namespace, by name. Attachments that came with the pod are dropped.
+ * The networks of a pod: those of its own k8s.v1.cni.cncf.io/networks and, if none of them is ours, those of its annotation multinic.fms.io/networks
+ * after them; else the namespace's of that name; else every network that applies to the namespace, by name. Attachments that came with the pod are
+ * dropped.
  * @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID, MNN_NETWORK_UNKNOWN, MNN_NETWORK_NOT_ALLOWED, MNN_INTERFACE_NAME
  */
 export function selectNetworks(
@@ -37,12 +38,12 @@ export function selectNetworks(
   namespaceAnnotations: Readonly<Record<string, string>>,
   directory: NetworkDirectory,
 ): { source: SelectionSource; selected: SelectedNetwork[] } {
-  const { source, elements, strict } = findElements(pod, namespaceAnnotations, directory);
+  const { source, elements, anybodys } = findElements(pod, namespaceAnnotations, directory);
   const ifnames = interfaceNames(elements);
   const selected = elements.map((element, i): SelectedNetwork => {
     const ifname = ifnames[i] ?? '';
     const isOurs = directory.exists(element.name);
-    if (!isOurs && strict) throw unknown(element.name, source);
+    if (!isOurs && i >= anybodys) throw unknown(element.name, source);
     if (!isOurs) return { element, ifname };
     checkApplies(directory, element.name, pod.namespace);
     // Multus looks for the definition there, and the network has one only where it applies.
@@ -80,8 +81,8 @@ const namedBy: Readonly<Record<SelectionSource, string>> = {
 interface Found {
   source: SelectionSource;
   elements: NetworkSelection[];
-  /** Only MultiNicNetworks may be named. */
-  strict: boolean;
+  /** How many of the first ones may also be somebody else's NetworkAttachmentDefinitions. */
+  anybodys: number;
 }
 
 function findElements(
@@ -90,27 +91,33 @@ function findElements(
   directory: NetworkDirectory,
 ): Found {
   const own = pod.annotations[annotation.networks];
+  const named = pod.annotations[annotation.ourNetworks];
   if (own !== undefined && own.trim() !== '') {
-    return { source: 'pod networks', elements: parseNetworks(own), strict: false };
+    const elements = parseNetworks(own);
+    const anybodys = elements.length;
+    // Other webhooks write such lists too: service meshes one of their plugin alone. What the author has named beside it is meant all the same.
+    const added = elements.some(({ name }) => directory.exists(name)) ? [] : elementsNamed(named);
+    if (added.length === 0) return { source: 'pod networks', elements, anybodys };
+    checkCount(anybodys + added.length);
+    return { source: 'pod annotation', elements: [...elements, ...added], anybodys };
   }
-  const named = [
-    { source: 'pod annotation' as const, value: pod.annotations[annotation.ourNetworks] },
-    { source: 'namespace annotation' as const, value: namespaceAnnotations[annotation.ourNetworks] },
-  ].find(({ value }) => value !== undefined);
-  if (named) {
-    const names = (named.value ?? '').split(',').map(name => name.trim());
-    const given = names.filter(name => name !== '');
-    checkCount(given.length);
-    return { source: named.source, elements: given.map(name => ({ name })), strict: true };
-  }
-  return {
-    source: 'all networks',
-    elements: directory
-      .applicable(pod.namespace)
-      .sort()
-      .map(name => ({ name })),
-    strict: true,
-  };
+  if (named !== undefined) return { source: 'pod annotation', elements: elementsNamed(named), anybodys: 0 };
+  const ofNamespace = namespaceAnnotations[annotation.ourNetworks];
+  if (ofNamespace !== undefined)
+    return { source: 'namespace annotation', elements: elementsNamed(ofNamespace), anybodys: 0 };
+  const all = directory.applicable(pod.namespace).sort();
+  return { source: 'all networks', elements: all.map(name => ({ name })), anybodys: 0 };
+}
+
+/**
+ * What a pod's or namespace's annotation multinic.fms.io/networks names; nothing where there is none.
+ * @throws MultiNicError MNN_NETWORKS_ANNOTATION_INVALID where these are too many
+ */
+export function elementsNamed(text = ''): NetworkSelection[] {
+  const names = text.split(',').map(name => name.trim());
+  const given = names.filter(name => name !== '');
+  checkCount(given.length);
+  return given.map(name => ({ name }));
 }
 
 /** What a pod has before any network of its selection. */
