@@ -72,7 +72,7 @@ const table = {
     'Remove annotations from the pod: Kubernetes allows 262144 bytes of keys and values in total.',
   MNN_ATTACHMENTS_CHANGED: 'Leave multinic.fms.io/attachments as it is; delete and recreate the pod to get other NICs.',
   MNN_NOT_INJECTED:
-    'Create the pod again once the webhook is up (kubectl get pods -A -l app.kubernetes.io/name=multi-nic-webhook), and make sure that no other mutating webhook removes what it wrote.',
+    'Create the pod again once the webhook is up (kubectl get pods -A -l app.kubernetes.io/name=multi-nic-webhook), and make sure that no other mutating webhook removes or replaces what it wrote. Take the label multinic.fms.io/injected off a manifest that was copied.',
 
   /** The webhook and its API server. */
   MNN_REVIEW_INVALID: 'Send an admission.k8s.io/v1 AdmissionReview with a request.',

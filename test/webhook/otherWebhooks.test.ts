@@ -13,7 +13,7 @@ import { eventually } from '../eventually.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { createNetwork } from './networks.ts';
 import { type ReviewServer, startReviewServer } from './reviewServer.ts';
-import { attachmentsOf, createNamespace, elementsOf, podOf, recordsOf, useWebhookCluster } from './support.ts';
+import { attachmentsOf, createNamespace, elementsOf, podOf, recordsOf, refusal, useWebhookCluster } from './support.ts';
 
 /** The API server calls webhooks by the names of their configurations: before ours, and after it. */
 const names = { earlier: 'a-mesh', later: 'z-mesh' };
@@ -72,6 +72,13 @@ describe('pods that a service mesh gives a plugin of its own, through the real A
       });
     });
   }
+
+  it('are refused where it replaces what was decided for them: they would run without it, and count as if they had it', async () => {
+    const error = await refusal(create('replaced', names.later, { note: 'none of ours is named here' }));
+    expect(error.message)
+      .to.contain('MNN_NOT_INJECTED')
+      .and.contain(`${annotation.networks} names none of our networks`);
+  });
 });
 
 function configuration(name: string, { port, caCertificate }: ReviewServer): MutatingWebhookConfiguration {

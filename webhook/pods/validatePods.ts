@@ -1,6 +1,6 @@
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { interfacesIn, type NetworkSelection, parseNetworks } from '../../core/annotation/networks.ts';
-import { annotation } from '../../core/api/names.ts';
+import { annotation, label } from '../../core/api/names.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import type { Network } from '../../core/network/network.ts';
 import { isBound, knownNode } from '../../core/pod/knownNode.ts';
@@ -44,6 +44,11 @@ async function validateCreate(
   if (reason !== undefined) return skip(reason);
   const { source, selected } = selectNetworks(facts, optIn.annotations, context.view);
   const ours = selected.filter(({ network }) => network !== undefined);
+  const isReplaced = ours.length === 0 && isInjected(facts.labels) && source === 'pod networks';
+  if (isReplaced) {
+    const detail = `pod ${displayName(pod)} has the label ${label.injected}, but its annotation ${annotation.networks} names none of our networks any more`;
+    throw new MultiNicError('MNN_NOT_INJECTED', detail);
+  }
   if (ours.length === 0) return skip('it selects no MultiNicNetwork');
   if (!isInjected(facts.labels) || source !== 'pod networks') {
     const names = ours.map(({ network }) => network).join(', ');
