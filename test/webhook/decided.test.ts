@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { annotation, label } from '../../core/api/names.ts';
-import { type Pod, pods } from '../../kube/api/resources.ts';
+import { networkAttachmentDefinitions, type Pod, pods } from '../../kube/api/resources.ts';
 import { freePort } from '../cluster/ports.ts';
 import { installWebhooks } from '../system/webhookConfigurations.ts';
 import { createNetwork } from './networks.ts';
@@ -59,6 +59,44 @@ describe('what admission decided', () => {
     const annotations = { [annotation.networks]: JSON.stringify(elements), note: 'x' };
     const after = await patch({ annotations, labels: { tier: 'a' } });
     expect(after.metadata).to.have.nested.property('labels.tier', 'a');
+  });
+
+  it('is kept where somebody writes the list anew with one more network, as KubeVirt does to add an interface', async () => {
+    const { client } = running();
+    const asked = { name: 'again', namespace: 'again', interface: 'pod37a8eec1ce1' };
+    const annotations = { [annotation.networks]: JSON.stringify([asked]) };
+    const ref = { namespace: 'again', name: 'machine' };
+    await client.create(pods, podOf({ ...ref, annotations }));
+    const before = await bound(client, ref);
+    const added = { name: 'bridge', namespace: 'again', interface: 'pod12b35c7e9a1' };
+    const written = (elements: object[]) => ({
+      metadata: { annotations: { [annotation.networks]: JSON.stringify(elements) } },
+    });
+    const after = await client.patch(pods, ref, 'merge', written([asked, added]));
+    expect(elementsOf(after)).to.deep.equal([...elementsOf(before), added]);
+    const error = await refusal(client.patch(pods, ref, 'merge', written([added])));
+    expect(error.message).to.contain('MNN_ATTACHMENTS_CHANGED');
+  });
+
+  it('is kept where the manifest of a pod is applied again whose networks are named beside a list of others', async () => {
+    const { cluster, client } = running();
+    const ref = { namespace: 'again', name: 'both' };
+    await client.create(networkAttachmentDefinitions, {
+      metadata: { name: 'storage', namespace: 'again' },
+      spec: { config: '{}' },
+    });
+    const annotations = { [annotation.networks]: 'storage', [annotation.ourNetworks]: 'again' };
+    const apply = async (tier: string): Promise<void> => {
+      const input = JSON.stringify(podOf({ ...ref, annotations, labels: { tier } }));
+      await cluster.kubectl(['apply', '-f', '-'], { input });
+    };
+    await apply('a');
+    const first = await bound(client, ref);
+    expect(attachmentsOf(first, 1)).to.have.length(2);
+    await apply('b');
+    const second = await client.get(pods, ref);
+    expect(second.metadata.labels).to.include({ tier: 'b' });
+    expect(elementsOf(second)).to.deep.equal(elementsOf(first));
   });
 
   for (const [how, flags] of [

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { withoutAttachments } from '../../core/annotation/attachments.ts';
-import { readNetworks } from '../../core/annotation/networks.ts';
+import { formatNetworks, interfaceNames, type NetworkSelection, readNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
+import { elementsNamed } from '../../core/pod/selectNetworks.ts';
 import { allow, type Decision, skip } from '../review/decision.ts';
 import { type PatchOperation, setEntries } from '../review/jsonPatch.ts';
 import { type AdmittedPod, podOf, type PodReviewOptions } from '../review/pod.ts';
@@ -22,11 +23,29 @@ export function keepDecided(request: AdmissionRequest, { systemUsers }: PodRevie
   return patch.length > 0 ? allow({ patch }) : skip('nothing of what was decided was written otherwise');
 }
 
-/** Puts the networks back where they are written as the author had them, without attachments. */
+/**
+ * Puts the attachments back into elements that are written as the author had them: for the same interface, and without attachments. Whoever adds a network
+ * to a pod may write the whole list anew from what it knows, as KubeVirt does. So with the networks that admission added behind the author's own list.
+ */
 function keepNetworks(before: AdmittedPod, { metadata }: AdmittedPod): PatchOperation[] {
   const kept = before.metadata.annotations?.[annotation.networks];
   const written = metadata.annotations?.[annotation.networks];
   if (kept === undefined || written === undefined || written === kept) return [];
-  if (!isDeepStrictEqual(readNetworks(written), readNetworks(kept)?.map(withoutAttachments))) return [];
-  return setEntries(['metadata', 'annotations'], metadata.annotations, { [annotation.networks]: kept });
+  const [had, has] = [readNetworks(kept), readNetworks(written)];
+  if (!had || !has) return [];
+  const [hadNames, hasNames] = [interfaceNames(had), interfaceNames(has)];
+  const restored = has.map((element, i) => {
+    const decided = had[hadNames.indexOf(hasNames[i] ?? '')];
+    return decided && isDeepStrictEqual(element, withoutAttachments(decided)) ? decided : element;
+  });
+  const elements = [...restored, ...addedBehind(had.slice(has.length), metadata)];
+  if (isDeepStrictEqual(elements, has)) return [];
+  const text = isDeepStrictEqual(elements, had) ? kept : formatNetworks(elements);
+  return setEntries(['metadata', 'annotations'], metadata.annotations, { [annotation.networks]: text });
+}
+
+/** Of the elements that the pod had more than are written: all, if they are those of its annotation multinic.fms.io/networks; else none. */
+function addedBehind(rest: readonly NetworkSelection[], { annotations }: AdmittedPod['metadata']): NetworkSelection[] {
+  const named = elementsNamed(annotations?.[annotation.ourNetworks]);
+  return isDeepStrictEqual(rest.map(withoutAttachments), named) ? [...rest] : [];
 }
