@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { CheckpointEntry, CheckpointMove } from '../checkpoint/entry.ts';
-import { readPciNic } from '../devices/pciDevice.ts';
+import { readDeviceNic } from '../devices/deviceNic.ts';
 import type { LinkInfo, LinkSet, Netlink, Op } from '../netlink/netlink.ts';
 import { strangeNames, takeName } from './nicNames.ts';
 
@@ -55,7 +55,7 @@ type Nic = CheckpointMove & { readonly name: string; readonly podName: string };
 /** @param until wait until performance.now() reaches this */
 async function returned({ netlink, sysfs }: BringBackOptions, nic: Nic, until: number): Promise<LinkInfo | undefined> {
   for (;;) {
-    const netdev = nic.device === undefined ? undefined : (await readPciNic(sysfs, nic.device))?.netdev;
+    const netdev = nic.device === undefined ? undefined : (await readDeviceNic(sysfs, nic.device))?.netdev;
     const links = await netlink.one(null, { op: 'link.list' });
     const found = links.find(link => (nic.device === undefined ? isNic(link, nic) : link.name === netdev));
     if (found || performance.now() >= until) return found;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { CheckpointLink, CheckpointMove } from '../checkpoint/entry.ts';
-import { isPciAddress } from '../devices/pciDevice.ts';
+import { isPciAddress } from '../devices/deviceNic.ts';
 import type { LinkInfo, LinkRef, Netlink, Op } from '../netlink/netlink.ts';
 
 /** Removes an alternative name from a link, if it has that. */

@@ -1,6 +1,7 @@
 import type { CniResult, ResultInterface, ResultIp } from '../../core/cni/result.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { isPciAddress } from '../devices/deviceNic.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
 import { type Answers, hostInterfacesOf, podInterface } from './answers.ts';
 import { type Attachment, type AttachmentNic, hostAddress, ptpMac } from './attachment.ts';
@@ -39,9 +40,9 @@ function interfaceOf(
   answers: Answers,
 ): ResultInterface {
   const told = podInterface(answers, name);
-  const pciID = delegate?.conf.deviceID;
+  const device = delegate?.conf.deviceID;
   return {
-    ...(typeof pciID === 'string' && { pciID }),
+    ...(typeof device === 'string' && isPciAddress(device) && { pciID: device }),
     ...told,
     name,
     mac: link?.mac ?? told?.mac ?? '',

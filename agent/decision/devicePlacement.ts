@@ -1,7 +1,7 @@
 import type { DevicePlacement } from '../../core/selection/types.ts';
 import type { AssignedDevice } from '../devices/assignedDevice.ts';
 import { readNumaDistances } from '../devices/numaDistances.ts';
-import { readNumaNode, readPciNic } from '../devices/pciDevice.ts';
+import { readNumaNode, readDeviceNic } from '../devices/deviceNic.ts';
 
 /**
  * Where the devices are that the pod's NICs should be near: everything that device plugins gave it except NICs, usually GPUs. A device is on the
@@ -14,7 +14,7 @@ export async function devicePlacement(assigned: readonly AssignedDevice[], sysfs
 }
 
 async function nodesOf({ id, numaNodes }: AssignedDevice, sysfs: string): Promise<readonly number[]> {
-  if (await readPciNic(sysfs, id)) return [];
+  if (await readDeviceNic(sysfs, id)) return [];
   if (numaNodes.length > 0) return numaNodes;
   const node = await readNumaNode(sysfs, id);
   return node === undefined ? [] : [node];

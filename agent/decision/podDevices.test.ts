@@ -78,4 +78,46 @@ describe('podDevices', () => {
       expect(await choose('mellanox', wish)).to.equal(result);
     });
   }
+
+  describe('of a NIC whose embedded switch is programmed (switchdev)', () => {
+    const netdevs = { eth9: 'pf0vf0', eth10: 'pf0sf88', eth8: 'c1pf0vf1', rail3: 'p0' };
+    const choose = async (id: string): Promise<unknown> => {
+      const network = { name: 'n', spec: { ipam: '{}', plugin: { cniVersion: '1.0.0', type: 'mellanox' } } };
+      const wish = { resources: ['rail3'], count: 1, handed: undefined, taken: new Set<string>(), others: 0 };
+      return podDevices(network, [{ resource: 'rail3', id, numaNodes: [] }], wish, sysfs);
+    };
+
+    before(() => {
+      const physical = at('0000:af:00.0');
+      for (const [name, port] of Object.entries(netdevs)) {
+        mkdirSync(join(physical, 'net', name), { recursive: true });
+        writeFileSync(join(physical, 'net', name, 'phys_port_name'), `${port}\n`);
+      }
+      writeFileSync(join(physical, 'class'), '0x020000\n');
+      mkdirSync(at('0000:af:00.1'));
+      writeFileSync(join(at('0000:af:00.1'), 'class'), '0x020000\n');
+      symlinkSync('../0000:af:00.0', join(at('0000:af:00.1'), 'physfn'));
+      const auxiliary = join(sysfs, 'bus/auxiliary/devices');
+      mkdirSync(join(physical, 'mlx5_core.sf.4/net/eth11'), { recursive: true });
+      mkdirSync(join(physical, 'mlx5_core.rdma.0'));
+      mkdirSync(auxiliary, { recursive: true });
+      for (const id of ['mlx5_core.sf.4', 'mlx5_core.rdma.0'])
+        symlinkSync(join(physical, id), join(auxiliary, id));
+    });
+
+    it('the NIC is the port itself, and no representor of a function', async () => {
+      expect(await choose('0000:af:00.1')).to.deep.equal([{ deviceID: '0000:af:00.1', master: 'rail3' }]);
+      expect(await choose('0000:af:00.0')).to.deep.equal([
+        { deviceID: '0000:af:00.0', master: 'rail3', netdev: 'rail3' },
+      ]);
+    });
+
+    it('a scalable function is a device of it, what else is on the auxiliary bus is none', async () => {
+      expect(await choose('mlx5_core.sf.4')).to.deep.equal([
+        { deviceID: 'mlx5_core.sf.4', master: 'rail3', netdev: 'eth11' },
+      ]);
+      for (const id of ['mlx5_core.rdma.0', 'mlx5_core.sf.5', '../../pci/devices/0000:af:00.0'])
+        expect(await choose(id).catch((error: unknown) => String(error)), id).to.contain('no device');
+    });
+  });
 });

@@ -1,7 +1,7 @@
 import { MultiNicError } from '../../core/errors.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { AssignedDevice } from '../devices/assignedDevice.ts';
-import { readPciNic } from '../devices/pciDevice.ts';
+import { readDeviceNic } from '../devices/deviceNic.ts';
 
 /** A device that a device plugin gave the pod. */
 export interface PodDevice {
@@ -48,7 +48,7 @@ export async function podDevices(
   const ids = [...new Set([...(handed === undefined ? [] : [handed]), ...usable])];
   const found: PodDevice[] = [];
   for (const id of ids) {
-    const nic = await readPciNic(sysfs, id);
+    const nic = await readDeviceNic(sysfs, id);
     if (!nic) continue;
     const { master = '', netdev } = nic;
     found.push({ deviceID: id, master, ...(netdev !== undefined && { netdev }) });

@@ -2,7 +2,7 @@ import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { HostNic } from '../../core/api/types.ts';
 import { defined } from '../../core/defined.ts';
-import { isPciAddress } from '../devices/pciDevice.ts';
+import { isPciAddress } from '../devices/deviceNic.ts';
 
 /** What sysfs says of the device behind a link (Documentation/ABI/testing/sysfs-class-net, sysfs-bus-pci). */
 export type Device = Pick<
