@@ -1,7 +1,7 @@
 import type { DevicePlacement } from '../../core/selection/types.ts';
 import type { AssignedDevice } from '../devices/assignedDevice.ts';
+import { readDeviceNic,readNumaNode } from '../devices/deviceNic.ts';
 import { readNumaDistances } from '../devices/numaDistances.ts';
-import { readNumaNode, readDeviceNic } from '../devices/deviceNic.ts';
 
 /**
  * Where the devices are that the pod's NICs should be near: everything that device plugins gave it except NICs, usually GPUs. A device is on the

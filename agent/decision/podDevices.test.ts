@@ -101,8 +101,7 @@ describe('podDevices', () => {
       mkdirSync(join(physical, 'mlx5_core.sf.4/net/eth11'), { recursive: true });
       mkdirSync(join(physical, 'mlx5_core.rdma.0'));
       mkdirSync(auxiliary, { recursive: true });
-      for (const id of ['mlx5_core.sf.4', 'mlx5_core.rdma.0'])
-        symlinkSync(join(physical, id), join(auxiliary, id));
+      for (const id of ['mlx5_core.sf.4', 'mlx5_core.rdma.0']) symlinkSync(join(physical, id), join(auxiliary, id));
     });
 
     it('the NIC is the port itself, and no representor of a function', async () => {

@@ -37,9 +37,7 @@ export async function readDeviceNic(sysfs: string, id: string): Promise<DeviceNi
 /** Its folder is one of those of the physical function. */
 async function readScalable(device: string): Promise<DeviceNic | undefined> {
   const folder = await orUndefined(realpath(device));
-  return folder === undefined
-    ? undefined
-    : { netdev: await netdevOf(folder), master: await netdevOf(dirname(folder)) };
+  return folder === undefined ? undefined : { netdev: await netdevOf(folder), master: await netdevOf(dirname(folder)) };
 }
 
 /**
