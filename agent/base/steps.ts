@@ -17,6 +17,7 @@ export const steps = [
   'del.ipam',
   'del.moved',
   'del.forgotten',
+  'status.waiting',
 ] as const;
 
 export type Step = (typeof steps)[number];

@@ -78,6 +78,7 @@ async function addChained(context: CniContext, { call, config, pod }: PodCall, b
   if (status.length > 1) {
     const { namespace = '', name, uid = '' } = pod.metadata;
     context.publish({ namespace, name, uid }, status);
+    context.onStep('status.waiting');
   }
   return encodePrevResult(prevResult, config.cniVersion);
 }

@@ -8,6 +8,7 @@ import type { Flags } from '../flags.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import { KernelRoutes } from '../routes/kernelRoutes.ts';
 import { OwnBlocks } from '../routes/ownBlocks.ts';
+import { WaitingStatuses } from '../status/waitingStatuses.ts';
 import { removeChainedNetwork } from './chainedNetwork.ts';
 import type { Installation } from './installation.ts';
 import { removeExecutable } from './installExecutable.ts';
@@ -56,6 +57,7 @@ async function uninstall(
   await new OwnBlocks(netlink).reconcile(new Set());
   if (cniBinDir !== undefined) await removeExecutable(cniBinDir);
   await Checkpoint.remove(stateDir);
+  WaitingStatuses.remove(stateDir);
   await rm(lockPath(socket), { force: true });
   logger.info({ failures: failures.map(failureText) }, 'uninstalled from this node');
 }

@@ -14,6 +14,7 @@ import { LostRecords } from '../release/lostRecords.ts';
 import { LostSandboxes } from '../release/lostSandboxes.ts';
 import { Releaser } from '../release/releaser.ts';
 import { StatusWriter } from '../status/statusWriter.ts';
+import { WaitingStatuses } from '../status/waitingStatuses.ts';
 import type { ClusterParts } from './cluster.ts';
 import type { AgentSetup } from './setup.ts';
 
@@ -38,7 +39,7 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const detached = (entry: CheckpointEntry): void => {
     releaser.detached(entry);
   };
-  const status = new StatusWriter({ client, logger, observer });
+  const status = new StatusWriter({ client, waiting: new WaitingStatuses(options.stateDir, logger), logger, observer });
   const delegates = new Delegates(options.cniPath);
   const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, logger, onStep });
   const calls = new CniCalls(

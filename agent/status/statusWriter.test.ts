@@ -1,12 +1,25 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import pino from 'pino';
 import type { KubeClient } from '../../kube/api/client.ts';
 import { StatusWriter } from './statusWriter.ts';
+import { WaitingStatuses } from './waitingStatuses.ts';
 
 const pods = Array.from({ length: 12 }, (_, i) => ({ namespace: 'ai', name: `worker-${i}`, uid: `u-${i}` }));
 
 describe('Writing network-status', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'statuses-'));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
   function writer(patch: (name: string, signal: AbortSignal) => Promise<void>, flushMs?: number): StatusWriter {
     const client = {
       patch: (
@@ -20,6 +33,7 @@ describe('Writing network-status', () => {
     const logger = pino({ enabled: false });
     return new StatusWriter({
       client: client as unknown as KubeClient,
+      waiting: new WaitingStatuses(folder, logger),
       logger,
       ...(flushMs !== undefined && { flushMs }),
     });

@@ -7,31 +7,31 @@ import { keyOf, refOf } from '../../kube/api/types.ts';
 import { type Runnable, untilAborted } from '../../kube/process/lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import { formatNetworkStatus, type NetworkStatus } from './networkStatus.ts';
+import type { WaitingStatus, WaitingStatuses } from './waitingStatuses.ts';
 
 export interface StatusWriterOptions {
   readonly client: KubeClient;
+  /** Keeps what is not written yet for the next agent. */
+  readonly waiting: WaitingStatuses;
   readonly logger: Logger;
   readonly observer?: WorkQueueObserver;
   /** How long the end of the agent waits for what is not written yet, ms. Default 5,000. */
   readonly flushMs?: number;
 }
 
-interface Pending {
-  readonly uid: string;
-  readonly text: string;
-}
-
 /** Writes k8s.v1.cni.cncf.io/network-status where there is no Multus to do it, retrying until it is written or the pod is gone. */
 export class StatusWriter implements Runnable {
   readonly name = 'network status';
   readonly #client: KubeClient;
+  readonly #waiting: WaitingStatuses;
   readonly #queue: WorkQueue;
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new Map<string, WaitingStatus>();
   readonly #flushMs: number;
   #onEmpty = (): void => undefined;
 
-  constructor({ client, logger, observer, flushMs = 5_000 }: StatusWriterOptions) {
+  constructor({ client, waiting, logger, observer, flushMs = 5_000 }: StatusWriterOptions) {
     this.#client = client;
+    this.#waiting = waiting;
     this.#flushMs = flushMs;
     this.#queue = new WorkQueue({
       name: this.name,
@@ -43,13 +43,22 @@ export class StatusWriter implements Runnable {
   }
 
   publish(pod: { namespace: string; name: string; uid: string }, status: readonly NetworkStatus[]): void {
-    const key = keyOf(pod);
-    this.#pending.set(key, { uid: pod.uid, text: formatNetworkStatus(status) });
+    const waiting = { ...pod, text: formatNetworkStatus(status) };
+    const before = this.#pending.get(keyOf(pod));
+    if (before) this.#waiting.delete(before.uid);
+    this.#waiting.put(waiting);
+    this.#add(waiting);
+  }
+
+  #add(status: WaitingStatus): void {
+    const key = keyOf(status);
+    this.#pending.set(key, status);
     this.#queue.add(key);
   }
 
-  /** Writes until the signal aborts; then, for a moment, what is still waiting: the next agent knows of none of it. */
+  /** Writes, first what an earlier agent left, until the signal aborts; then, for a moment, what is still waiting. */
   async start(signal: AbortSignal): Promise<void> {
+    for (const left of this.#waiting.read()) if (!this.#pending.has(keyOf(left))) this.#add(left);
     const controller = new AbortController();
     const ended = this.#queue.start(controller.signal);
     await untilAborted(signal);
@@ -81,7 +90,10 @@ export class StatusWriter implements Runnable {
       // The UID in the patch is a precondition: another pod of that name is a conflict.
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
-    if (this.#pending.get(key) === pending) this.#pending.delete(key);
+    if (this.#pending.get(key) === pending) {
+      this.#pending.delete(key);
+      this.#waiting.delete(pending.uid);
+    }
     if (this.#pending.size === 0) this.#onEmpty();
   }
 }

@@ -1,9 +1,12 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { annotation } from '../../core/api/names.ts';
 import { pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { chainedConfig, cniFixture, dualStack, emptyResult, ptpSpec, selecting } from './cniCalls.ts';
 import { testTimeoutMs } from './inside.ts';
+import { killedDuring } from './killed.ts';
 import { errorOf } from './sandbox.ts';
 
 describe('agent: what a pod gets in a chained call', function () {
@@ -104,6 +107,20 @@ describe('agent: what a pod gets in a chained call', function () {
     expect(await sandbox.call('CHECK', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
     expect(await sandbox.call('DEL', withoutResult, { ifname: 'eth0' })).to.include({ exitCode: 0 });
     expect(sandbox.links()).to.deep.equal([]);
+  });
+
+  it('has the status also where the agent ends between its answer and the write', async () => {
+    using sandbox = await test.make('ended', selecting({ name: 'open', 'cni-args': { nics: 1 } }));
+    const config = chainedConfig('1.0.0', emptyResult);
+    await killedDuring(test.host, () => sandbox.call('ADD', config, { ifname: 'eth0' }), 'status.waiting');
+    const text = await eventually('the status', async () => {
+      const pod = await test.site.client.get(pods, { namespace: 'default', name: 'ended' });
+      return pod.metadata.annotations?.[annotation.networkStatus];
+    });
+    expect(text).to.contain('default/open').and.to.contain('net1-0');
+    const left = join(test.host.folder, 'state', 'statuses');
+    await eventually('it waits no more', () => readdirSync(left).length === 0);
+    expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
   });
 
   it('is all or nothing in a chained call', async () => {
