@@ -22,6 +22,7 @@ const alarming = new Set([
   'NameTaken',
   'RoutesFailed',
   'NoRoutes',
+  'MtusDiffer',
   'NoDeviceResource',
   'SriovObjectsMissing',
 ]);

@@ -10,6 +10,7 @@ import {
   type DevicesProblem,
 } from '../../core/status/definitions.ts';
 import { hostsState } from '../../core/status/hosts.ts';
+import { mtuConditions } from '../../core/status/mtus.ts';
 import {
   leavingStatus,
   networkStatus,
@@ -192,6 +193,7 @@ export class NetworkStatuses {
       ...{ survey, hosts, capacity, interfaces },
       definitions: this.#definitions(object, network),
       routes: this.#routes(network, survey, hasIndex),
+      notes: mtuConditions(network, survey, object.status?.conditions ?? []),
       ...(network.ownAddresses && { addresses: this.#context.addresses.of(network) }),
       ...this.#deviceResources(network, of.stored),
     };

@@ -28,6 +28,8 @@ export interface NetworkFacts {
   addresses?: AddressCounts;
   /** Resources of the network's devices; absent where it has none, or none are known. */
   deviceResources?: readonly string[];
+  /** What users should know, though it keeps no pod waiting. */
+  notes?: readonly NewCondition[];
 }
 
 /**
@@ -56,7 +58,7 @@ export function networkStatus(facts: NetworkFacts, { stored, generation, now }: 
     message: [...configMessages, ...(routes.message ? [routes.message] : [])].join('; ') || hosts.condition.message,
     lastSyncTime: secondsOf(now),
     observedGeneration: generation,
-    conditions: mergeConditions(stored?.conditions ?? [], [ready, ...parts], generation, now),
+    conditions: mergeConditions(stored?.conditions ?? [], [ready, ...parts, ...(facts.notes ?? [])], generation, now),
     interfaces: [...facts.interfaces],
     ...(facts.addresses && { addresses: facts.addresses }),
     ...(facts.deviceResources && { deviceResources: [...facts.deviceResources] }),

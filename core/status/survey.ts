@@ -3,6 +3,7 @@ import type { NicPosition } from '../layout/interfaceIndex.ts';
 import { type Member, type Membership, membersOf } from '../layout/members.ts';
 import type { Family } from '../net/address.ts';
 import { compareCidrs, covers, type IpCidr, tryParseCidr } from '../net/cidr.ts';
+import { type Carrier, differentMtus } from '../network/mtus.ts';
 
 /** A host that has NICs in the network. */
 export interface MemberHost {
@@ -22,6 +23,8 @@ export interface Survey {
   perSubnet: readonly { netAddress: string; numOfHosts: number }[];
   /** Every NIC position that some host has, in the order in which interface indexes are given. */
   positions: readonly NicPosition[];
+  /** In words, where NICs of one subnet carry packets of different sizes. */
+  differentMtus?: string;
 }
 
 /**
@@ -58,7 +61,18 @@ export function surveyHosts(
     perSubnet.push({ netAddress, numOfHosts });
     for (let ordinal = 0; ordinal < ordinals; ordinal++) positions.push({ netAddress, ordinal });
   }
-  return { hosts: count, withNics, members: memberHosts, perSubnet, positions };
+  const mtus = differentMtus(carriers(memberHosts));
+  const all = { hosts: count, withNics, members: memberHosts, perSubnet, positions };
+  return mtus === undefined ? all : { ...all, differentMtus: mtus };
+}
+
+function* carriers(hosts: readonly MemberHost[]): Generator<Carrier> {
+  for (const { host, members } of hosts) {
+    for (const { nic, netAddress } of members) {
+      const { interfaceName: name, mtu } = nic;
+      if (mtu !== undefined) yield { netAddress, name, host: host.metadata.name, mtu };
+    }
+  }
 }
 
 /**

@@ -1,15 +1,9 @@
 import type { HostInterfaceSpec } from '../api/types.ts';
 import { membersOf } from '../layout/members.ts';
 import { type Finding, warning } from '../network/finding.ts';
+import { type Carrier, differentMtus } from '../network/mtus.ts';
 import { nicUse } from '../network/nicUse.ts';
 import { type Draft, membershipOf } from './draft.ts';
-
-/** A NIC of a host, as far as its MTU is known. */
-interface Carrier {
-  name: string;
-  host: string;
-  mtu: number;
-}
 
 const path = 'spec.plugin.args.mtu';
 
@@ -24,7 +18,7 @@ export function checkMtus(draft: Draft, hosts: readonly HostInterfaceSpec[]): Fi
 
 /** Links on a NIC cannot carry more than the NIC: the agent refuses them there. */
 function checkLarge(draft: Draft, mtu: number, hosts: readonly HostInterfaceSpec[]): Finding[] {
-  const narrow = [...carriersBySubnet(draft, hosts).values()].flat().filter(carrier => carrier.mtu < mtu);
+  const narrow = carriersOf(draft, hosts).filter(carrier => carrier.mtu < mtu);
   const [first, ...more] = narrow;
   if (first === undefined) return [];
   const rest = more.length === 0 ? '' : `, and ${more.length} more carry less`;
@@ -34,28 +28,16 @@ function checkLarge(draft: Draft, mtu: number, hosts: readonly HostInterfaceSpec
 
 /** Without an MTU of the network pods have that of their NIC, and what is larger than the other end's never arrives. */
 function checkDifferent(draft: Draft, hosts: readonly HostInterfaceSpec[]): Finding[] {
-  const different = [...carriersBySubnet(draft, hosts)].flatMap(([subnet, carriers]) => {
-    const least = carriers.reduce((a, b) => (b.mtu < a.mtu ? b : a));
-    const most = carriers.reduce((a, b) => (b.mtu > a.mtu ? b : a));
-    return least.mtu < most.mtu ? [{ subnet, least, most }] : [];
-  });
-  const [first, ...more] = different;
-  if (first === undefined) return [];
-  const { subnet, least, most } = first;
-  const rest = more.length === 0 ? '' : `; likewise in ${more.length} more subnets`;
-  const detail =
-    `is not set, and in ${subnet} ${most.name} of host ${most.host} carries ${most.mtu} bytes, ` +
-    `but ${least.name} of host ${least.host} only ${least.mtu}${rest}`;
-  return [warning('MNN_MTU_DIFFERS', path, detail)];
+  const different = differentMtus(carriersOf(draft, hosts));
+  return different === undefined ? [] : [warning('MNN_MTU_DIFFERS', path, `is not set, and ${different}`)];
 }
 
-/** The network's NICs, by the subnet that they share. */
-function carriersBySubnet(draft: Draft, hosts: readonly HostInterfaceSpec[]): Map<string, Carrier[]> {
+/** The network's NICs whose MTU is known. */
+function carriersOf(draft: Draft, hosts: readonly HostInterfaceSpec[]): Carrier[] {
   const membership = membershipOf(draft);
-  const carriers = hosts.flatMap(host =>
+  return hosts.flatMap(host =>
     membersOf(membership, host).flatMap(({ nic: { interfaceName: name, mtu }, netAddress }) =>
       mtu === undefined ? [] : [{ netAddress, name, host: host.hostName, mtu }],
     ),
   );
-  return Map.groupBy(carriers, ({ netAddress }) => netAddress);
 }

@@ -263,4 +263,26 @@ describe('Networks, against a real API server', function () {
     await add('p-2', '172.20.1.16/28');
     await says({ routeStatus: 'Success', ready: 'RoutesProgrammed', message: `1 host has ${why}: p-0` });
   });
+
+  it('says so where a host that comes later, or is changed, carries less than others in its subnet', async () => {
+    const add = async (name: string, mtu: number) => {
+      const { spec, ...rest } = host(name, mtu);
+      const interfaces = spec.interfaces.map(nic => ({ ...nic, netAddress: '172.20.7.0/24', mtu }));
+      await site.client.create(hostInterfaces, { ...rest, spec: { ...spec, interfaces: interfaces.slice(0, 1) } });
+    };
+    await add('wide', 9000);
+    const masterNets = ['172.20.7.0/24'];
+    await site.client.create(multiNicNetworks, network('jumbo', { subnet: '10.207.0.0/16', masterNets }));
+    await eventually('ready but for routes', () => site.seen.condition('jumbo', 'HostsAllocated'));
+    expect(await site.seen.condition('jumbo', 'MtusAgree')).to.equal(undefined);
+    await add('narrow', 1500);
+    const condition = await eventually('the condition', () => site.seen.condition('jumbo', 'MtusAgree'));
+    expect(condition).to.include({ status: 'False', reason: 'MtusDiffer' });
+    expect(condition.message).to.contain(
+      'in 172.20.7.0/24 eth1 of host wide carries 9000 bytes, but eth1 of host narrow only 1500',
+    );
+    await eventually('event', async () => (await site.seen.reasons('jumbo')).includes('MtusDiffer'));
+    await site.client.delete(hostInterfaces, { name: 'narrow' });
+    await eventually('they agree', async () => (await site.seen.condition('jumbo', 'MtusAgree'))?.status === 'True');
+  });
 });
