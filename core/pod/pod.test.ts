@@ -66,6 +66,16 @@ describe('which networks a pod gets', () => {
     const { selected } = selectNetworks(pod({ [annotation.networks]: JSON.stringify(forged) }), {}, directory);
     expect(selected[0]?.element).to.deep.equal({ name: 'net-a', 'cni-args': { nics: 1 } });
   });
+  it('drops them of others, too: a network of that name may be created later', () => {
+    const forged = [{ name: 'later', 'cni-args': { [attachmentsKey]: [{ netAddress: 'x', addresses: [] }] } }];
+    const { selected } = selectNetworks(pod({ [annotation.networks]: JSON.stringify(forged) }), {}, directory);
+    expect(selected).to.deep.equal([{ element: { name: 'later' }, ifname: 'net1' }]);
+  });
+  it('somebody else’s of the same name where the network does not apply', () => {
+    expect(select(pod({ [annotation.networks]: 'team-net' }))).to.deep.equal(['foreign team-net']);
+    const beside = pod({ [annotation.networks]: 'team-net, default/team-net' }, { namespace: 'team' });
+    expect(select(beside)).to.deep.equal(['team-net', 'foreign team-net']);
+  });
   it('takes every name that an interface can have', () => {
     const names = ['twelve-bytes', 'thirteen-byte', 'pod37a8eec1ce1', 'fifteen-letters'];
     const networks = names.map(name => `net-a@${name}`).join();
@@ -87,10 +97,10 @@ describe('which networks a pod gets', () => {
       pod({ [annotation.networks]: 'sriov-nad', [annotation.ourNetworks]: 'nope' }),
       /MNN_NETWORK_UNKNOWN.*"nope", which the pod's annotation multinic.fms.io\/networks names/,
     ],
-    ['a network of other namespaces', pod({ [annotation.networks]: 'team-net' }), /MNN_NETWORK_NOT_ALLOWED/],
+    ['a network of other namespaces', pod({ [annotation.ourNetworks]: 'team-net' }), /MNN_NETWORK_NOT_ALLOWED/],
     [
-      'a network in a namespace that has no definition of it',
-      pod({ [annotation.networks]: 'net-a, default/team-net' }, { namespace: 'team' }),
+      'a network of other namespaces by the definition in one of these',
+      pod({ [annotation.networks]: 'team/team-net' }),
       /MNN_NETWORK_NOT_ALLOWED: network team-net does not apply to namespace default/,
     ],
     [

@@ -40,20 +40,32 @@ export function selectNetworks(
 ): { source: SelectionSource; selected: SelectedNetwork[] } {
   const { source, elements, anybodys } = findElements(pod, namespaceAnnotations, directory);
   const ifnames = interfaceNames(elements);
-  const selected = elements.map((element, i): SelectedNetwork => {
+  const selected = elements.map((given, i): SelectedNetwork => {
     const ifname = ifnames[i] ?? '';
-    const isOurs = directory.exists(element.name);
-    if (!isOurs && i >= anybodys) throw unknown(element.name, source);
-    if (!isOurs) return { element, ifname };
+    const element = withoutAttachments(given);
+    const network = networkOf(element, pod.namespace, directory);
+    if (network === undefined && i < anybodys) return { element, ifname };
+    if (!directory.exists(element.name)) throw unknown(element.name, source);
     checkApplies(directory, element.name, pod.namespace);
-    // Multus looks for the definition there, and the network has one only where it applies.
-    if (element.namespace !== undefined) checkApplies(directory, element.name, element.namespace);
     macOf(element, i); // refuses what no NIC can have
-    const dropped = readAttachments(element['cni-args']);
-    return { element: withoutAttachments(element), network: element.name, ifname, ...(dropped && { dropped }) };
+    const dropped = readAttachments(given['cni-args']);
+    return { element, network, ifname, ...(dropped && { dropped }) };
   });
   checkInterfaceNames(selected);
   return { source, selected };
+}
+
+/**
+ * The MultiNicNetwork that an element means; undefined where it can only mean somebody else's NetworkAttachmentDefinition. Multus looks for a definition of
+ * that name in the element's namespace, or else the pod's, and a network has one only where it applies.
+ * @param namespace the pod's
+ */
+export function networkOf(
+  element: Pick<NetworkSelection, 'name' | 'namespace'>,
+  namespace: string,
+  directory: Pick<NetworkDirectory, 'appliesTo'>,
+): string | undefined {
+  return directory.appliesTo(element.name, element.namespace ?? namespace) ? element.name : undefined;
 }
 
 /** @throws MultiNicError MNN_NETWORK_NOT_ALLOWED where the network leaves the namespace out */
@@ -96,7 +108,8 @@ function findElements(
     const elements = parseNetworks(own);
     const anybodys = elements.length;
     // Other webhooks write such lists too: service meshes one of their plugin alone. What the author has named beside it is meant all the same.
-    const added = elements.some(({ name }) => directory.exists(name)) ? [] : elementsNamed(named);
+    const hasOurs = elements.some(element => networkOf(element, pod.namespace, directory) !== undefined);
+    const added = hasOurs ? [] : elementsNamed(named);
     if (added.length === 0) return { source: 'pod networks', elements, anybodys };
     checkCount(anybodys + added.length);
     return { source: 'pod annotation', elements: [...elements, ...added], anybodys };

@@ -49,6 +49,11 @@ describe('creating pods that get nothing, through the real API server', () => {
     ],
     ['a network of other namespaces', networks('others'), /MNN_NETWORK_NOT_ALLOWED: .*others.*refuse/],
     [
+      'a network in a namespace that has no definition of it',
+      networks('elsewhere/strict'),
+      /MNN_NETWORK_NOT_ALLOWED: network strict does not apply to namespace elsewhere/,
+    ],
+    [
       'more NICs than any node has',
       networks([{ name: 'strict', 'cni-args': { nics: 3 } }]),
       /MNN_NO_NODE_FITS: network strict: .*fake-1, fake-2, fake-3 lack 3 usable NICs of the network \(only 2 there\)/,

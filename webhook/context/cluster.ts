@@ -1,6 +1,7 @@
 import { label } from '../../core/api/names.ts';
 import type { DeviceClass } from '../../core/api/types.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import { isOurs } from '../../core/nad/netAttachDef.ts';
 import { appliesTo } from '../../core/network/network.ts';
 import { isNotFound } from '../../kube/api/errors.ts';
 import { deviceClasses, multiNicNetworks, namespaces, networkAttachmentDefinitions } from '../../kube/api/resources.ts';
@@ -34,9 +35,9 @@ export async function findClass(
 /** A few networks tell as much as all. */
 const networksRead = 100;
 
-/** What a name stands for that no MultiNicNetwork in memory has, according to the API server. */
+/** What a name stands for, according to the API server, that no MultiNicNetwork in memory has which applies to the namespace. */
 export async function whatIs(
-  { client }: ReviewContext,
+  { client }: Pick<ReviewContext, 'client'>,
   ref: { namespace: string; name: string },
   budget: CallBudget,
 ): Promise<'NetworkAttachmentDefinition' | 'MultiNicNetwork' | undefined> {
@@ -45,8 +46,8 @@ export async function whatIs(
     client.find(multiNicNetworks, { name: ref.name }, options),
     client.find(networkAttachmentDefinitions, ref, options),
   ]);
-  if (network) return 'MultiNicNetwork';
-  return definition && 'NetworkAttachmentDefinition';
+  if (network && appliesTo(network.spec, ref.namespace)) return 'MultiNicNetwork';
+  return definition && !isOurs(definition, ref.name) ? 'NetworkAttachmentDefinition' : undefined;
 }
 
 /**

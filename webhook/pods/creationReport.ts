@@ -12,7 +12,7 @@ import type { WantedAttachment } from './wanted.ts';
  * @param reservation the pod's own: if it came with that, they are its own, of an earlier round of this admission
  */
 export function droppedWarnings(
-  { annotations }: PodFacts,
+  { annotations }: Pick<PodFacts, 'annotations'>,
   after: readonly NetworkSelection[],
   reservation?: string,
 ): string[] {

@@ -8,7 +8,7 @@ import {
 import { annotation } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { isRecord } from '../../core/json.ts';
-import { checkApplies } from '../../core/pod/selectNetworks.ts';
+import { checkApplies, networkOf } from '../../core/pod/selectNetworks.ts';
 import { explainShort } from '../../core/selection/explain.ts';
 import { strategyOf } from '../../core/selection/wish.ts';
 import { objectOf, text } from '../../core/shape.ts';
@@ -22,6 +22,7 @@ import { removeEntry, setEntries } from '../review/jsonPatch.ts';
 import { isInjected, namedMetadataShape } from '../review/pod.ts';
 import { type AdmissionRequest, checkShape } from '../review/review.ts';
 import type { Reviewer } from '../server/app.ts';
+import { checkForeign } from './foreignNetworks.ts';
 import { grantAtBind } from './grantAtBind.ts';
 import { readWanted, type WantedAttachment } from './wanted.ts';
 
@@ -88,7 +89,7 @@ function whyNot(pod: Pod | undefined): string | undefined {
 
 /**
  * The annotation need not be what was decided at creation: a pod that opted out then may carry our label, set by its author.
- * @throws MultiNicError MNN_NETWORK_NOT_ALLOWED
+ * @throws MultiNicError MNN_NETWORK_NOT_ALLOWED, or as readWanted
  */
 async function wantedOf(
   context: ReviewContext,
@@ -98,10 +99,18 @@ async function wantedOf(
   const { elements, annotations, namespace } = pod;
   const ifnames = interfaceNames(elements);
   const selected = elements.map((element, i) => {
-    const network = context.view.exists(element.name) ? element.name : undefined;
+    const network = networkOf(element, namespace, context.view);
     if (network !== undefined) checkApplies(context.view, network, namespace);
     return { element, ifname: ifnames[i] ?? '', network };
   });
+  const foreign = selected.filter(({ element, network }) => network === undefined && context.view.exists(element.name));
+  const from = { namespace, source: 'pod networks' } as const;
+  await checkForeign(
+    context,
+    foreign.map(({ element }) => element),
+    from,
+    budget,
+  );
   return readWanted(context, selected, annotations, budget);
 }
 

@@ -4,21 +4,23 @@ import { annotation } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { askedHost } from '../../core/pod/askedHost.ts';
 import { isBound, knownNode } from '../../core/pod/knownNode.ts';
-import { type SelectedNetwork, type SelectionSource, selectNetworks, unknown } from '../../core/pod/selectNetworks.ts';
-import { factsOf, skipReason } from '../../core/pod/skip.ts';
+import { type SelectedNetwork, type SelectionSource, selectNetworks } from '../../core/pod/selectNetworks.ts';
+import { factsOf, type PodFacts, skipReason } from '../../core/pod/skip.ts';
 import { wishOf } from '../../core/selection/wish.ts';
 import { whenReady } from '../../kube/grants/whenReady.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
-import { checkNoNetwork, namespaceFacts, whatIs } from '../context/cluster.ts';
+import { checkNoNetwork, namespaceFacts } from '../context/cluster.ts';
 import { lagPatienceMs } from '../context/lag.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import { SetUpPatience } from '../context/setUpPatience.ts';
 import type { CallBudget } from '../review/call.ts';
-import { allow, skip } from '../review/decision.ts';
+import { allow, type Decision, skip } from '../review/decision.ts';
+import { setEntries } from '../review/jsonPatch.ts';
 import { displayName, isGated, podOf } from '../review/pod.ts';
 import type { Reviewer } from '../server/app.ts';
 import { creationAudit, droppedWarnings, shortWarnings, uncountedWarnings } from './creationReport.ts';
 import { checkAnyNodeFits } from './fit.ts';
+import { checkForeign } from './foreignNetworks.ts';
 import { type CreateGrants, grantAtCreate } from './grantAtCreate.ts';
 import { checkAnnotationSize, podPatch } from './podPatch.ts';
 import { schedulerShare } from './schedulerShare.ts';
@@ -48,7 +50,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     const ours = selected.flatMap(({ network }) => network ?? []);
     await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, facts.annotations, budget);
-    if (wanted.length === 0) return skip('it selects no MultiNicNetwork');
+    if (wanted.length === 0) return leaveToOthers(facts, selected);
     // A pod that is held back, maybe for days, takes nothing before it is bound.
     const chosenHere = isGated(pod) ? [] : wanted.filter(({ known }) => !known.state.network.onNode);
     const fixed = knownNode(pod.spec);
@@ -94,35 +96,24 @@ interface Selection {
   namespace: string;
 }
 
-/** What is not in memory may only be late. @throws MultiNicError MNN_NOT_INSTALLED, MNN_NETWORK_UNKNOWN, MNN_NETWORK_NOT_READY */
+/** What is not in memory may only be late. @throws MultiNicError MNN_NOT_INSTALLED, or as checkForeign */
 async function checkSelection(context: ReviewContext, selection: Selection, budget: CallBudget): Promise<void> {
-  const { source, namespace } = selection;
+  const { source, selected, namespace } = selection;
   const isNoneKnown = source === 'all networks' && context.view.networkNames().length === 0;
   if (isNoneKnown) await checkNoNetwork(context, namespace, budget);
-  await checkForeign(context, selection, budget);
+  const foreign = selected.flatMap(({ element, network }) => (network === undefined ? [element] : []));
+  await checkForeign(context, foreign, { source, namespace }, budget);
 }
 
-/**
- * Elements that name no MultiNicNetwork belong to somebody else, if such a NetworkAttachmentDefinition exists.
- * @throws MultiNicError MNN_NETWORK_UNKNOWN, MNN_NETWORK_NOT_READY
- */
-async function checkForeign(
-  context: ReviewContext,
-  { source, selected, namespace }: Selection,
-  budget: CallBudget,
-): Promise<void> {
-  const foreign = selected.flatMap(({ element, network }) => (network === undefined ? [element] : []));
-  // Each once: a pod may name one a hundred times.
-  const refs = new Map(
-    foreign.map(({ namespace: where = namespace, name }) => [`${where}/${name}`, { namespace: where, name }]),
-  );
-  for (const ref of refs.values()) {
-    const what = await whatIs(context, ref, budget);
-    if (what === undefined) throw unknown(ref.name, source, `${ref.namespace}/${ref.name}`);
-    if (what === 'MultiNicNetwork') {
-      throw new MultiNicError('MNN_NETWORK_NOT_READY', `network ${ref.name} was created only just now`);
-    }
-  }
+/** Without attachments, which its author wrote: once there is a network of such a name, they would pass for what admission decided. */
+function leaveToOthers({ annotations }: PodFacts, selected: readonly SelectedNetwork[]): Decision {
+  const elements = selected.map(({ element }) => element);
+  const warnings = droppedWarnings({ annotations }, elements);
+  if (warnings.length === 0) return skip('it selects no MultiNicNetwork');
+  const patch = setEntries(['metadata', 'annotations'], annotations, {
+    [annotation.networks]: formatNetworks(elements),
+  });
+  return allow({ patch, warnings });
 }
 
 /** The node whose blocks have the addresses that the pod asks for. @throws MultiNicError MNN_ADDRESS_OUTSIDE if these are not one node's */
