@@ -45,6 +45,8 @@ const table = {
   /** What pods ask for. */
   MNN_NETWORKS_ANNOTATION_INVALID:
     'Correct the annotation k8s.v1.cni.cncf.io/networks: a JSON list, or a comma-separated list of [namespace/]name[@interface].',
+  MNN_DEFAULT_NETWORK:
+    'Name the network in the annotation k8s.v1.cni.cncf.io/networks, and remove v1.multus-cni.io/default-network or let it name another one.',
   MNN_CNI_ARGS_INVALID:
     'Correct cni-args in the annotation k8s.v1.cni.cncf.io/networks; docs/reference/annotations.md lists its keys.',
   MNN_INTERFACE_NAME:

@@ -23,6 +23,8 @@ export const label = {
 export const annotation = {
   /** Network selection (Kubernetes Network Plumbing Working Group, multi-net-spec v1.3 §3.2). */
   networks: 'k8s.v1.cni.cncf.io/networks',
+  /** On a pod: the network that Multus takes in place of the cluster's own (Multus, docs/configuration.md). */
+  defaultNetwork: 'v1.multus-cni.io/default-network',
   /** Status of each attachment, written by Multus or, without it, by our agent (multi-net-spec v1.3 §5). */
   networkStatus: 'k8s.v1.cni.cncf.io/network-status',
   /** On a NetworkAttachmentDefinition: the device plugin's resource whose devices the attachment takes (multi-net-spec v1.3 §3.1). */

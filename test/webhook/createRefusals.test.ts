@@ -54,6 +54,11 @@ describe('creating pods that get nothing, through the real API server', () => {
       /MNN_NETWORK_NOT_ALLOWED: network strict does not apply to namespace elsewhere/,
     ],
     [
+      'a network as the primary one',
+      { annotations: { [annotation.defaultNetwork]: 'refuse/strict' } },
+      /MNN_DEFAULT_NETWORK: network strict.*default-network/,
+    ],
+    [
       'more NICs than any node has',
       networks([{ name: 'strict', 'cni-args': { nics: 3 } }]),
       /MNN_NO_NODE_FITS: network strict: .*fake-1, fake-2, fake-3 lack 3 usable NICs of the network \(only 2 there\)/,
@@ -111,6 +116,11 @@ describe('creating pods that get nothing, through the real API server', () => {
       return true;
     });
     await client.patch(multiNicNetworks, { name }, 'merge', { metadata: { finalizers: null } });
+  });
+
+  it('takes other primary networks than ours, and what Multus cannot read', async () => {
+    for (const text of ['strict', 'kube-system/strict', 'calico', '[{'])
+      await create({ generateName: 'primary-', annotations: { [annotation.defaultNetwork]: text } });
   });
 
   it('leaves it to the API server to say that a pod has no containers', async () => {

@@ -2,6 +2,7 @@ import { withAttachments } from '../../core/annotation/attachments.ts';
 import { formatNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
 import { MultiNicError } from '../../core/errors.ts';
+import { checkDefaultNetwork } from '../../core/pod/defaultNetwork.ts';
 import { askedHost } from '../../core/pod/askedHost.ts';
 import { isBound, knownNode } from '../../core/pod/knownNode.ts';
 import { type SelectedNetwork, type SelectionSource, selectNetworks } from '../../core/pod/selectNetworks.ts';
@@ -41,6 +42,7 @@ export function mutatePods(context: ReviewContext): Reviewer {
     if (reason !== undefined) return skip(reason);
     // The API server would refuse it, too, but only after us.
     checkAnnotationSize(facts.annotations);
+    checkDefaultNetwork(facts.annotations, context.view);
 
     const { source, selected } = await whenReady(lagPatienceMs(budget), async () => {
       const selection = selectNetworks(facts, optIn.annotations, context.view);
