@@ -6,6 +6,9 @@ import { tryAddressOf } from '../../core/net/interfaceAddress.ts';
 import { appliesTo, type Network } from '../../core/network/network.ts';
 import { heldIndex } from './heldIndex.ts';
 
+/** Stands for all hosts of a network whose addresses depend on none. */
+const anyHost = '';
+
 /**
  * The indexes under which pods have addresses of one network, as they tell themselves. What admission decided counts first, as a pod's author cannot
  * change that. What a pod has on its node somebody may have written into it: it tells of hosts alone, which each have one index whatever is
@@ -36,14 +39,15 @@ export class HeldLayout {
     return new Map([...this.#decided, ...told.map(({ host, index }) => [host, index] as const)]);
   }
 
-  /** What was decided for pods, by the host, in the block of its index. */
+  /** What was decided for pods, by the host, in the block of its index; of a network whose addresses depend on no host, all under one name. */
   get records(): ReadonlyMap<string, readonly Allocation[]> {
     return new Map([...this.#records].map(([node, records]) => [node, [...records.values()]]));
   }
 
   /** @param isAdmitted whether admission made the pod's attachments; else its author may have */
   note(pod: AuditedPod, { isAdmitted }: { isAdmitted: boolean }): void {
-    const { namespace, node, interfaces } = pod;
+    const { namespace, interfaces } = pod;
+    const node = this.#network.nodeIndependent ? anyHost : pod.node;
     if (!appliesTo(this.#network.spec, namespace)) return;
     const isOurs = ({ network }: { network: string }): boolean => network === this.#network.name;
     const attachments = isAdmitted ? pod.attachments.filter(isOurs) : [];

@@ -32,6 +32,7 @@ import { planInterfaces } from '../plan/interfaces.ts';
 import type { HeldLayouts } from './heldLayouts.ts';
 import { InterfaceReuse, noReuse, type Reuse } from './interfaceReuse.ts';
 import { tellConditions, tellReuse } from './networkEvents.ts';
+import { putBackInPages } from './putBackInPages.ts';
 
 /** The sources of those parts of a status that the API server does not know. */
 export interface StatusSources {
@@ -130,12 +131,19 @@ export class NetworkStatuses {
     }
   }
 
-  /** Interface indexes that are given already: those of the status, or where that has none, those under which pods have addresses all the same. */
+  /**
+   * Interface indexes that are given already: those of the status, or where that has none, those under which pods have addresses all the same. Without them
+   * nobody takes addresses that depend on no host, so what pods have of these is put back before.
+   */
   async #given({ object, state: { network } }: KnownNetwork, signal: AbortSignal): Promise<readonly InterfaceIndex[]> {
     const stored = object.status?.interfaces ?? [];
-    const isNew = stored.length === 0 && network.ownAddresses && network.subnets.length > 0;
+    const isNew = stored.length === 0 && network.ownAddresses && (!network.fromHosts || network.nodeIndependent);
     if (!isNew || this.#context.surveys.survey(network).positions.length === 0) return stored;
-    return (await this.#layouts.of(network, signal)).interfaces();
+    const layout = await this.#layouts.of(network, signal);
+    const interfaces = network.fromHosts ? [] : layout.interfaces();
+    const records = [...layout.records.values()].flat();
+    if (network.nodeIndependent) await putBackInPages(this.#context, { network, interfaces }, records);
+    return interfaces;
   }
 
   #waitMs(name: string, stored: MultiNicNetworkStatus | undefined, next: MultiNicNetworkStatus): number {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { annotation, apiVersion, attachmentsKey, label } from '../../core/api/names.ts';
-import { nodePoolName } from '../../core/pool/name.ts';
+import { nodePoolName, pagePoolName } from '../../core/pool/name.ts';
 import { cidrs, hostInterfaces, multiNicNetworks, namespaces, pods } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests } from '../system/apply.ts';
@@ -84,6 +84,29 @@ describe('Host blocks that were lost, against a real API server', function () {
       { namespace: 'aaa', name: 'aaa' },
     ]) {
       await site.client.delete(pods, pod, { gracePeriodSeconds: 0 });
+    }
+  });
+
+  it('puts records back into the pages of a network with hostBlock 0 that is new, before anybody can take from them', async () => {
+    const name = 'node-independent';
+    const labels = { [label.injection]: 'enabled' };
+    await site.client.patch(namespaces, { name: 'default' }, 'merge', { metadata: { labels } });
+    const made = { bound: '10.200.0.9', waiting: '10.200.1.7', next: '10.200.0.10' };
+    for (const [pod, address] of Object.entries(made)) {
+      const nics = [{ netAddress: '172.20.1.0/24', addresses: [`${address}/18`] }];
+      const element = JSON.stringify([{ name, 'cni-args': { [attachmentsKey]: nics } }]);
+      const node = pod === 'waiting' ? undefined : 'n-0';
+      await site.client.create(pods, podNamed(pod, { [annotation.networks]: element }, node));
+    }
+    await addHosts(['n-0']);
+    await site.client.create(multiNicNetworks, network(name, {}, { hostBlock: 0 }));
+    site.start();
+    await eventually('indexes of NICs', async () => ((await site.seen.status(name))?.interfaces ?? []).length === 2);
+    const pages = await Promise.all([0, 1].map(page => site.seen.pool(pagePoolName(name, page))));
+    const records = pages.map(page => (page?.status?.allocations ?? []).map(text => text.split(' ')[1]).sort());
+    expect(records).to.deep.equal([['default/bound', 'default/next'], ['default/waiting']]);
+    for (const pod of Object.keys(made)) {
+      await site.client.delete(pods, { namespace: 'default', name: pod }, { gracePeriodSeconds: 0 });
     }
   });
 
