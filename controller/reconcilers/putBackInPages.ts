@@ -34,7 +34,7 @@ export async function putBackInPages(
     ({ page }) => page,
   );
   await eachOf([...pages.values()], atOnce, async claims => {
-    const puttingBack = claims.map(async ({ page: _, ...claim }) => {
+    const puttingBack = claims.map(async claim => {
       try {
         await grantInPages(pools, network, claim, { timeoutMs });
       } catch (error) {
