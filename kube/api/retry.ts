@@ -26,6 +26,17 @@ export function patientBackoff(): Backoff {
   return new Backoff({ minMs: 50, maxMs: 5_000 });
 }
 
+/** A try is given at least this long, ms: an API server under load is slow, and would have all the more to do. */
+const leastTryMs = 1_000;
+
+/**
+ * How long to wait for the answer to one request for one object, ms: half of the time that is left. Connections die without a word, as those to an API
+ * server whose machine has lost its power, and another one may lead to one that lives.
+ */
+export function tryMs(leftMs: number): number {
+  return Math.min(leftMs, Math.max(leastTryMs, leftMs / 2));
+}
+
 /**
  * Repeats an operation, less and less often, while it fails for reasons that may pass: for operations without which a pod would be refused.
  * @param timeoutMs for all of it

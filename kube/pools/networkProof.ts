@@ -5,7 +5,7 @@ import type { KubeClient } from '../api/client.ts';
 import { abortable, deadline } from '../api/deadline.ts';
 import { multiNicNetworks } from '../api/resources.ts';
 import { isOlderVersion } from '../api/resourceVersion.ts';
-import { untilAnswered } from '../api/retry.ts';
+import { tryMs, untilAnswered } from '../api/retry.ts';
 
 /** Time-out of a reading, ms; whoever asks for one waits for it only as long as its own time allows. */
 const readingMs = 5_000;
@@ -96,7 +96,9 @@ export class NetworkProof {
   #read(name: string): Promise<MultiNicNetwork | undefined> {
     this.#following.delete(name);
     const since = this.#latest;
-    const reading = untilAnswered(readingMs, timeoutMs => this.#client.find(multiNicNetworks, { name }, { timeoutMs }));
+    const reading = untilAnswered(readingMs, leftMs =>
+      this.#client.find(multiNicNetworks, { name }, { timeoutMs: tryMs(leftMs) }),
+    );
     this.#ends.set(
       name,
       reading.then(

@@ -100,6 +100,27 @@ describe('PoolStore, against a server that misbehaves', () => {
       .and.contain('PUT /apis/multinic.fms.io/v1/ippools/net.node/status: no answer');
   });
 
+  it('tries again in time where a request gets no answer: its connection may be the only one that is dead', async () => {
+    await take('first');
+    for (const [method, path] of [
+      ['PUT', '/ippools/'],
+      ['GET', '/ippools/'],
+      ['GET', '/multinicnetworks/'],
+    ] as const) {
+      store.unfollow();
+      let isSilent = true;
+      answer = (asked, url) => {
+        if (!isSilent || asked !== method || !url.includes(path)) return undefined;
+        isSilent = false;
+        return new Promise(() => undefined);
+      };
+      const name = `${method}${path}`.toLowerCase();
+      const other: PoolRef = { ...pool, name: path.includes('ippools') ? pool.name : 'net.other' };
+      expect(await store.allocate(other, claim(name), { timeoutMs: 4_700 })).to.include({ podUID: name });
+      expect(isSilent).to.equal(false);
+    }
+  }).timeout(20_000);
+
   it('reads the network again where that failed, as a pod would else be refused for it', async () => {
     const failures = [500, 503, 504];
     answer = (_, url) => {

@@ -7,7 +7,7 @@ import { sleep } from '../api/deadline.ts';
 import { isLostRace, isNotFound, isRetryable } from '../api/errors.ts';
 import { ipPools } from '../api/resources.ts';
 import { isOlderVersion } from '../api/resourceVersion.ts';
-import { patientBackoff } from '../api/retry.ts';
+import { patientBackoff, tryMs } from '../api/retry.ts';
 import { answer, applyAll, type Change, type Waiting } from './poolChange.ts';
 import { PoolDeadlineError } from './poolDeadline.ts';
 import { writeContent } from './writeContent.ts';
@@ -180,7 +180,7 @@ export class PoolWriter {
    */
   async #attempt(batch: Waiting[], mayBeOld: boolean): Promise<boolean> {
     const last = Math.max(...batch.map(({ deadline }) => deadline));
-    const left = (): number => Math.max(1, last - lastWordsMs - performance.now());
+    const left = (): number => tryMs(Math.max(1, last - lastWordsMs - performance.now()));
     const pool = (this.#tried = await this.#copy(mayBeOld, left()));
     const before = (this.#content = readPool(pool, this.#content));
     const now = performance.now();
