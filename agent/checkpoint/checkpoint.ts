@@ -49,6 +49,11 @@ export class Checkpoint {
     return this.#entries.get(entryKey({ containerId, ifname }));
   }
 
+  /** Whether it is (still) its attachment's entry: each change of one makes another. */
+  has(entry: CheckpointEntry): boolean {
+    return this.#entries.get(entryKey(entry)) === entry;
+  }
+
   /** All entries; live, so do not await while using it. */
   list(): IterableIterator<CheckpointEntry> {
     return this.#entries.values();

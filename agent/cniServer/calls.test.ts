@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { KubeClient } from '../../kube/api/client.ts';
+import { KeyedSerial } from '../base/serial.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import { PodSource } from '../pods/podSource.ts';
@@ -17,7 +18,8 @@ let checkpoint: Checkpoint;
 
 /** What ADD rests on before it decides. */
 function callsWith(context: Pick<CniContext, 'synced'> & Partial<CniContext>): CniCalls {
-  return new CniCalls({ logger, checkpoint, ...context } as CniContext, undefined, { addLimitMs: 100 });
+  const sandboxes = new KeyedSerial();
+  return new CniCalls({ logger, checkpoint, sandboxes, ...context } as CniContext, undefined, { addLimitMs: 100 });
 }
 
 async function add(calls: CniCalls): Promise<unknown[]> {

@@ -5,7 +5,6 @@ import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/ve
 import { type CniAnswer, type CniRequest, wireVersion } from '../../core/cni/wire.ts';
 import { deadline } from '../../kube/api/deadline.ts';
 import { isRetryable } from '../../kube/api/errors.ts';
-import { KeyedSerial } from '../base/serial.ts';
 import type { Budget } from '../decision/wanted.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
@@ -30,7 +29,6 @@ export class CniCalls {
   readonly #context: CniContext;
   readonly #observer: CallObserver | undefined;
   readonly #addLimitMs: number;
-  readonly #serial = new KeyedSerial();
   #lastArrival: number;
 
   constructor(context: CniContext, observer?: CallObserver, { addLimitMs = defaultAddLimitMs } = {}) {
@@ -60,11 +58,6 @@ export class CniCalls {
     return answer;
   }
 
-  /** Does work on a sandbox while no call for it is under way. */
-  exclusively<T>(containerId: string, work: () => Promise<T>): Promise<T> {
-    return this.#serial.run(containerId, work);
-  }
-
   /** Mistakes of a runtime, and calls that it may repeat, need no stack; what we did not expect does. STATUS is called all the time. */
   #report(env: CniRequest['env'], { code, message, details, cause }: CniError): void {
     const level = env.CNI_COMMAND === 'STATUS' ? 'debug' : 'warn';
@@ -75,7 +68,7 @@ export class CniCalls {
   async #dispatch(call: CniCall, stdin: string): Promise<string> {
     if (call.command === 'VERSION') return encodeVersionAnswer(stdin);
     const config = readConfig(stdin, call.command);
-    const exclusively = <T>(work: () => Promise<T>): Promise<T> => this.exclusively(call.containerId, work);
+    const exclusively = <T>(work: () => Promise<T>): Promise<T> => this.#context.sandboxes.run(call.containerId, work);
     switch (call.command) {
       case 'ADD':
         return this.#add(call, config);
@@ -84,7 +77,7 @@ export class CniCalls {
       case 'CHECK':
         return exclusively(() => check(this.#context, call, config));
       case 'GC':
-        return collectGarbage(this.#context, call, config, (containerId, work) => this.exclusively(containerId, work));
+        return collectGarbage(this.#context, call, config);
       case 'STATUS':
         return status(this.#context, call, config);
     }
@@ -96,7 +89,7 @@ export class CniCalls {
     using limit = deadline(undefined, limitMs, 'CNI ADD');
     const remainingMs = (): number => Math.max(1, end - performance.now());
     const budget: Budget = { since: this.#arrival(), signal: limit.signal, remainingMs };
-    return await this.exclusively(call.containerId, () => add(this.#context, call, config, budget));
+    return await this.#context.sandboxes.run(call.containerId, () => add(this.#context, call, config, budget));
   }
 
   /** The time, but never the same nor an earlier one, also across a restart: clocks are set back. */

@@ -7,9 +7,6 @@ import { networkDelegates } from '../delegate/networkDelegates.ts';
 import type { CniContext } from './context.ts';
 import { removeEntry, removeLost } from './remove.ts';
 
-/** CHECK and DEL of a sandbox's attachment must not overlap an ADD of it. */
-export type Exclusively = (containerId: string, work: () => Promise<void>) => Promise<void>;
-
 /**
  * GC (CNI 1.1, section 2): removes every attachment of the network that the runtime does not know, and has the network's plugins
  * do the same, even with what no entry names any more. Errors are collected, and stop nothing else.
@@ -17,12 +14,7 @@ export type Exclusively = (containerId: string, work: () => Promise<void>) => Pr
  * Chained, the name is the primary network's: its plugins have had their own GC, and ours are not asked, as the runtime's names say nothing of
  * the pod's attachments to our networks where their entries were lost.
  */
-export async function collectGarbage(
-  context: CniContext,
-  call: CniCall,
-  config: CniConfig,
-  exclusively: Exclusively,
-): Promise<string> {
+export async function collectGarbage(context: CniContext, call: CniCall, config: CniConfig): Promise<string> {
   const validAttachments = validAttachmentsOf(config);
   if (!validAttachments) {
     throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', 'GC needs cni.dev/valid-attachments');
@@ -31,9 +23,9 @@ export async function collectGarbage(
   const isStale = ({ configName, containerId, callIfname }: CheckpointEntry): boolean =>
     configName === config.name && !valid.has(`${containerId}@${callIfname}`);
   const { checkpoint } = context;
-  const { left, errors } = await removeAll(context, [...checkpoint.list()].filter(isStale), exclusively);
+  const { left, errors } = await removeAll(context, [...checkpoint.list()].filter(isStale));
   const validContainers = new Set(validAttachments.map(({ containerID }) => containerID));
-  errors.push(...(await removeAllLost(context, call, config, validContainers, exclusively)));
+  errors.push(...(await removeAllLost(context, call, config, validContainers)));
   if (!config.chained) {
     // What the runtime knows, and what ADDs have made since its list.
     const kept = [...checkpoint.list()].filter(entry => entry.network === config.name && !left.has(entry));
@@ -48,22 +40,18 @@ export async function collectGarbage(
 async function removeAll(
   context: CniContext,
   entries: readonly CheckpointEntry[],
-  exclusively: Exclusively,
 ): Promise<{ left: ReadonlySet<CheckpointEntry>; errors: string[] }> {
+  const { checkpoint } = context;
   const left = new Set<CheckpointEntry>();
   const errors: string[] = [];
   for (const entry of entries) {
-    const { containerId, ifname } = entry;
-    const now = (): CheckpointEntry | undefined => context.checkpoint.get(containerId, ifname);
-    try {
-      await exclusively(containerId, async () => {
-        if (now() === entry) await removeEntry(context, entry);
-      });
-    } catch (error) {
-      errors.push(`${containerId} ${ifname}: ${toCniError(error).message}`);
-      const failed = now();
-      if (failed) left.add(failed);
-    }
+    const error = await attempt(context, entry, async () => {
+      if (checkpoint.has(entry)) await removeEntry(context, entry);
+    });
+    if (error === undefined) continue;
+    errors.push(error);
+    const failed = checkpoint.get(entry.containerId, entry.ifname);
+    if (failed) left.add(failed);
   }
   return { left, errors };
 }
@@ -78,22 +66,32 @@ async function removeAllLost(
   call: CniCall,
   config: CniConfig,
   valid: ReadonlySet<string>,
-  exclusively: Exclusively,
 ): Promise<string[]> {
   const { checkpoint } = context;
   const errors: string[] = [];
   for (const lost of checkpoint.lost()) {
-    const { containerId, ifname, network = config.name } = lost;
+    const { containerId, network = config.name } = lost;
     if (valid.has(containerId) || (!config.chained && network !== config.name)) continue;
-    try {
-      await exclusively(containerId, async () => {
-        if (checkpoint.lost().includes(lost)) await removeLost(context, { ...call, netns: '' }, config, lost);
-      });
-    } catch (error) {
-      errors.push(`${containerId} ${ifname}: ${toCniError(error).message}`);
-    }
+    const error = await attempt(context, lost, async () => {
+      if (checkpoint.lost().includes(lost)) await removeLost(context, { ...call, netns: '' }, config, lost);
+    });
+    if (error !== undefined) errors.push(error);
   }
   return errors;
+}
+
+/** Does the work on an attachment while no call for its sandbox is under way. @returns what went wrong */
+async function attempt(
+  { sandboxes }: CniContext,
+  { containerId, ifname }: Pick<CheckpointEntry, 'containerId' | 'ifname'>,
+  work: () => Promise<void>,
+): Promise<string | undefined> {
+  try {
+    await sandboxes.run(containerId, work);
+    return undefined;
+  } catch (error) {
+    return `${containerId} ${ifname}: ${toCniError(error).message}`;
+  }
 }
 
 /**

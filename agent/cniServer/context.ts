@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import type { Attacher } from '../attach/attacher.ts';
+import type { KeyedSerial } from '../base/serial.ts';
 import type { OnStep } from '../base/steps.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
@@ -18,6 +19,8 @@ export interface CniContext {
   readonly netlink: Netlink;
   readonly attacher: Attacher;
   readonly checkpoint: Checkpoint;
+  /** Work on sandboxes, by container: calls for one must not overlap, nor whatever else removes its attachments. */
+  readonly sandboxes: KeyedSerial;
   readonly decider: Decider;
   readonly adds: AddsUnderWay;
   readonly view: ClusterView;

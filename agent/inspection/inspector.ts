@@ -85,7 +85,7 @@ export class Inspector implements Runnable {
         ...gets,
       ]);
       const links = there.filter(link => link !== null);
-      if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return undefined;
+      if (!checkpoint.has(entry)) return undefined;
       found.push(foundOf(entry, { links, addresses }, spaceOf(view, entry.network)));
     }
     if (found.length === 0) return undefined;

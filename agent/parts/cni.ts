@@ -1,7 +1,10 @@
 import { deviceClasses } from '../../kube/api/resources.ts';
 import { Attacher } from '../attach/attacher.ts';
+import { KeyedSerial } from '../base/serial.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import { CniCalls } from '../cniServer/calls.ts';
+import type { CniContext } from '../cniServer/context.ts';
+import { removeEntry } from '../cniServer/remove.ts';
 import { SocketServer } from '../cniServer/socketServer.ts';
 import { Decider } from '../decision/decider.ts';
 import { checkRoom } from '../decision/room.ts';
@@ -42,36 +45,30 @@ export function cniParts(setup: AgentSetup, cluster: ClusterParts, synced: Promi
   const status = new StatusWriter({ client, waiting: new WaitingStatuses(options.stateDir, logger), logger, observer });
   const delegates = new Delegates(options.cniPath);
   const attacher = new Attacher({ netlink, checkpoint, delegates, sysfs: options.sysfs, logger, onStep });
-  const calls = new CniCalls(
-    {
-      logger,
-      node,
-      netlink,
-      attacher,
-      checkpoint,
-      adds,
-      view,
-      delegates,
-      onStep,
-      synced,
-      decider: createDecider(setup, cluster),
-      checkRoom: known => {
-        checkRoom(view, records, known, node);
-      },
-      detached,
-      publish: (pod, elements) => {
-        status.publish(pod, elements);
-      },
-    },
-    metrics.calls,
-  );
-  const lost = new LostSandboxes({
-    checkpoint,
-    detach: entry => attacher.detach(entry),
-    detached,
-    exclusively: (containerId, work) => calls.exclusively(containerId, work),
+  const sandboxes = new KeyedSerial();
+  const context: CniContext = {
     logger,
-  });
+    node,
+    netlink,
+    attacher,
+    checkpoint,
+    sandboxes,
+    adds,
+    view,
+    delegates,
+    onStep,
+    synced,
+    decider: createDecider(setup, cluster),
+    checkRoom: known => {
+      checkRoom(view, records, known, node);
+    },
+    detached,
+    publish: (pod, elements) => {
+      status.publish(pod, elements);
+    },
+  };
+  const calls = new CniCalls(context, metrics.calls);
+  const lost = new LostSandboxes({ checkpoint, sandboxes, remove: entry => removeEntry(context, entry), logger });
   const lostRecords = new LostRecords({ checkpoint, pods, records, view, store, node, detached, logger });
   const intervalMs = options.inspectIntervalMs;
   const inspector = new Inspector({ client, netlink, checkpoint, pods, view, logger, intervalMs });

@@ -162,13 +162,12 @@ export class LostRecords implements Runnable {
   async #putBack(entry: CheckpointEntry, known: KnownNetwork, pod: Pod | undefined, claimant: Claimant): Promise<void> {
     const { store, view, node, checkpoint, detached, logger } = this.#options;
     if (!pod && (await this.#isEnding(entry))) return;
-    const isCurrent = (): boolean => checkpoint.get(entry.containerId, entry.ifname) === entry;
-    if (!isCurrent() || !this.#isThere(entry)) return;
+    if (!checkpoint.has(entry) || !this.#isThere(entry)) return;
     const state = view.nodeState(known, node);
     await grantAgain(store, known, { node: state, claimant, nics: nicsOf(entry, pod) }, { timeoutMs });
     logger.warn(aboutOf(entry), 'no pool had the addresses of an attachment that is there: recorded again');
     // Whoever detached it meanwhile found nothing to release.
-    if (!isCurrent()) detached(entry);
+    if (!checkpoint.has(entry)) detached(entry);
   }
 
   /** Of a pod that our copy does not have: one that has finished is not in it. */

@@ -2,15 +2,15 @@ import type { Logger } from 'pino';
 import { sleep } from '../../kube/api/deadline.ts';
 import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
+import type { KeyedSerial } from '../base/serial.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 
 export interface LostSandboxesOptions {
   readonly checkpoint: Checkpoint;
-  readonly detach: (entry: CheckpointEntry) => Promise<void>;
-  readonly detached: (entry: CheckpointEntry) => void;
-  /** Does work on a sandbox while no CNI call for it is under way. */
-  readonly exclusively: (containerId: string, work: () => Promise<void>) => Promise<void>;
+  /** Work on sandboxes, by container: see CniContext. */
+  readonly sandboxes: KeyedSerial;
+  readonly remove: (entry: CheckpointEntry) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -37,10 +37,10 @@ export class LostSandboxes implements Runnable {
   }
 
   async sweep(): Promise<void> {
-    const { checkpoint, exclusively, logger } = this.#options;
+    const { checkpoint, sandboxes, logger } = this.#options;
     for (const entry of [...checkpoint.list()]) {
       try {
-        await exclusively(entry.containerId, () => this.#detachIfLost(entry));
+        await sandboxes.run(entry.containerId, () => this.#detachIfLost(entry));
       } catch (error) {
         logger.warn({ err: error, container: entry.containerId, ifname: entry.ifname }, 'cleaning up a sandbox failed');
       }
@@ -48,14 +48,9 @@ export class LostSandboxes implements Runnable {
   }
 
   async #detachIfLost(entry: CheckpointEntry): Promise<void> {
-    const { checkpoint, detach, detached, logger } = this.#options;
-    if (checkpoint.get(entry.containerId, entry.ifname) !== entry) return;
-    if (namespaceIdentity(entry.netns) === entry.netnsId) return;
-    try {
-      await detach(entry);
-    } finally {
-      detached(entry);
-    }
+    const { checkpoint, remove, logger } = this.#options;
+    if (!checkpoint.has(entry) || namespaceIdentity(entry.netns) === entry.netnsId) return;
+    await remove(entry);
     logger.info({ container: entry.containerId, ifname: entry.ifname, pod: entry.pod }, 'cleaned up a lost sandbox');
   }
 }
