@@ -4,6 +4,7 @@ import type { KubeClient } from '../../kube/api/client.ts';
 import type { CallOptions } from '../../kube/api/clientOptions.ts';
 import { type Pod, pods } from '../../kube/api/resources.ts';
 import type { ObjectRef } from '../../kube/api/types.ts';
+import { findByUid } from '../../kube/watch/findByUid.ts';
 import { headOf } from '../../kube/watch/head.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
 
@@ -19,14 +20,16 @@ export interface PodSourceOptions {
  * keep thousands that have, whose annotations would fill the agent's memory: to the copy they are gone.
  */
 export class PodSource {
-  readonly informer: Informer<Pod, 'uid'>;
+  readonly informer: Informer<Pod>;
+  /** The pod of that UID in the copy. */
+  readonly byUid: (uid: string) => Pod | undefined;
   readonly #client: KubeClient;
   readonly #node: string;
 
   constructor({ client, node, logger, observer }: PodSourceOptions) {
     this.#client = client;
     this.#node = node;
-    this.informer = new Informer<Pod, 'uid'>({
+    this.informer = new Informer<Pod>({
       client,
       resource: pods,
       logger,
@@ -35,9 +38,9 @@ export class PodSource {
       // Pods that it has made unknown run on, and others may get their addresses before their records are back (decision 35).
       expectsRestoration: true,
       transform: trimPod,
-      indexers: { uid: pod => (pod.metadata.uid === undefined ? [] : [pod.metadata.uid]) },
       observer,
     });
+    this.byUid = findByUid(this.informer);
   }
 
   /**
@@ -59,12 +62,6 @@ export class PodSource {
   async live(ref: ObjectRef, options: CallOptions = {}): Promise<Pod | undefined> {
     const pod = await this.#client.find(pods, ref, options);
     return pod && trimPod(pod);
-  }
-
-  /** The pod of that UID in the copy. */
-  byUid(uid: string): Pod | undefined {
-    const { value } = this.informer.by('uid', uid).next() as IteratorResult<Pod, undefined>;
-    return value;
   }
 
   /**

@@ -47,7 +47,7 @@ describe('A pod that runs without what it was granted', () => {
     const checkpoint = await Checkpoint.open(folder, silent);
     for (const entry of attached) await checkpoint.put(entry);
     const recorded: unknown[][] = [];
-    const pods = new ObjectCache<Pod, 'uid'>({ logger: silent });
+    const pods = new ObjectCache<Pod>({ logger: silent });
     const events = { record: (...event: unknown[]) => void recorded.push(event) };
     tellUnattachedPods({ pods, checkpoint, events, node: 'node-1' });
     // The copy keeps only some of a pod.

@@ -7,7 +7,7 @@ import type { ObjectCache } from '../../kube/watch/objectCache.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 
 export interface UnattachedPodsOptions {
-  readonly pods: ObjectCache<Pod, 'uid'>;
+  readonly pods: ObjectCache<Pod>;
   readonly checkpoint: Checkpoint;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly node: string;

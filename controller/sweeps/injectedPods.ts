@@ -27,15 +27,14 @@ const stopped = 'Stopped';
 const failing = 'Failing';
 
 /** The injected pods, reduced to a few words each: there may be 150,000. */
-export function injectedPods(client: KubeClient, logger: Logger): Informer<Pod, 'uid'> {
-  return new Informer<Pod, 'uid'>({
+export function injectedPods(client: KubeClient, logger: Logger): Informer<Pod> {
+  return new Informer<Pod>({
     client,
     logger,
     resource: pods,
     name: 'injected pods',
     labelSelector: `${label.injected}=true`,
     transform: trim,
-    indexers: { uid: ({ metadata: { uid } }) => (uid === undefined ? [] : [uid]) },
   });
 }
 

@@ -34,7 +34,7 @@ export class PageSweeper implements Runnable {
   readonly name = 'page sweeper';
   readonly #context: LeaderContext;
   readonly #options: PageSweeperOptions;
-  readonly #pods: Informer<Pod, 'uid'>;
+  readonly #pods: Informer<Pod>;
   readonly #fates: PodFates;
   /** By object: an informer's objects never change. */
   readonly #records = new WeakMap<IPPool, readonly Allocation[]>();

@@ -3,6 +3,7 @@ import type { KubeClient } from '../../kube/api/client.ts';
 import { isReady, readyCondition } from '../../kube/api/readiness.ts';
 import { leases, type Node, nodes, type Pod, pods } from '../../kube/api/resources.ts';
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
+import { findByUid } from '../../kube/watch/findByUid.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
 import { fateOf, isFailing, isFinished, type PodFate } from './injectedPods.ts';
 
@@ -48,7 +49,7 @@ const rememberedMs = 60_000;
 export class PodFates {
   readonly #client: KubeClient;
   readonly #nodes: Informer<Node>;
-  readonly #pods: Informer<Pod, 'uid'>;
+  readonly #podOf: (uid: string) => Pod | undefined;
   readonly #graceMs: number;
   readonly #seen = new FirstSeen();
   /** By UID. */
@@ -57,10 +58,10 @@ export class PodFates {
   readonly #beats = new Map<string, Beat>();
 
   /** @param graceMs how long a record is left alone if its pod was never seen: records are written before their pods */
-  constructor(client: KubeClient, nodeInformer: Informer<Node>, podInformer: Informer<Pod, 'uid'>, graceMs: number) {
+  constructor(client: KubeClient, nodeInformer: Informer<Node>, podInformer: Informer<Pod>, graceMs: number) {
     this.#client = client;
     this.#nodes = nodeInformer;
-    this.#pods = podInformer;
+    this.#podOf = findByUid(podInformer);
     this.#graceMs = graceMs;
     podInformer.addHandlers({
       deleted: pod => {
@@ -111,11 +112,6 @@ export class PodFates {
       Object.assign(gone, { isDoubtful: false, foundAt: performance.now() });
     }
     return this.#isSettled(gone, record, signal);
-  }
-
-  #podOf(uid: string): Pod | undefined {
-    const { value } = this.#pods.by('uid', uid).next() as IteratorResult<Pod, undefined>;
-    return value;
   }
 
   /** Whether it has finished, or failed without any word about its containers, as it was refused by its kubelet or evicted. */

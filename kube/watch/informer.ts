@@ -1,11 +1,10 @@
 import type { KubeObject } from '../api/types.ts';
 import type { Runnable } from '../process/lifecycle.ts';
-import { ObjectCache, type ObjectCacheOptions } from './objectCache.ts';
+import { deepFreeze } from './deepFreeze.ts';
+import { ObjectCache } from './objectCache.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
-import { deepFreeze } from './store.ts';
 
-export interface InformerOptions<T extends KubeObject, Index extends string = never>
-  extends Omit<ReflectorOptions<T>, 'name' | 'transform'>, ObjectCacheOptions<T, Index> {
+export interface InformerOptions<T extends KubeObject> extends Omit<ReflectorOptions<T>, 'name' | 'transform'> {
   /** Shown in logs and metrics. Default: the resource's plural. */
   readonly name?: string;
   /** Trims an object before it is frozen and kept; managedFields are gone by then. */
@@ -18,15 +17,12 @@ export interface InformerOptions<T extends KubeObject, Index extends string = ne
  *
  * It never gives up: every failure is logged and tried again with back-off, even that the resource is not installed yet.
  */
-export class Informer<T extends KubeObject, Index extends string = never>
-  extends ObjectCache<T, Index>
-  implements Runnable
-{
+export class Informer<T extends KubeObject> extends ObjectCache<T> implements Runnable {
   readonly name: string;
-  readonly #options: InformerOptions<T, Index>;
+  readonly #options: InformerOptions<T>;
   #started = false;
 
-  constructor(options: InformerOptions<T, Index>) {
+  constructor(options: InformerOptions<T>) {
     super(options);
     this.#options = options;
     this.name = options.name ?? options.resource.plural;

@@ -2,29 +2,26 @@ import type { Logger } from 'pino';
 import { keyOf, type KubeObject, type ObjectRef } from '../api/types.ts';
 import { type Change, type InformerHandlers, notify } from './informerHandlers.ts';
 import type { Sink } from './reflector.ts';
-import { type IndexFunction, Store } from './store.ts';
 
-export interface ObjectCacheOptions<T extends KubeObject, Index extends string = never> {
+export interface ObjectCacheOptions {
   /** Told of handlers that fail. */
   readonly logger: Logger;
-  /** Functions that give the keys under which by() finds an object. */
-  readonly indexers?: Readonly<Record<Index, IndexFunction<T>>>;
 }
 
 /**
  * A copy of some of the API server's objects, which tells its handlers what changes in it. Objects are shared by all who read them: copy one to
  * change it.
  */
-export class ObjectCache<T extends KubeObject, Index extends string = never> implements Sink<T> {
+export class ObjectCache<T extends KubeObject> implements Sink<T> {
   readonly #logger: Logger;
-  readonly #store: Store<T, Index>;
+  /** By `namespace/name`. */
+  readonly #objects = new Map<string, T>();
   readonly #handlers = new Set<InformerHandlers<T>>();
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
 
-  constructor({ logger, indexers }: ObjectCacheOptions<T, Index>) {
+  constructor({ logger }: ObjectCacheOptions) {
     this.#logger = logger;
-    this.#store = new Store(indexers ?? ({} as Record<Index, IndexFunction<T>>));
   }
 
   /** Whether the copy has ever been complete. It may lag while the API server is away. */
@@ -38,22 +35,17 @@ export class ObjectCache<T extends KubeObject, Index extends string = never> imp
   }
 
   get size(): number {
-    return this.#store.size;
+    return this.#objects.size;
   }
 
   /** One object, by its reference or its key (`namespace/name`). */
   get(ref: ObjectRef | string): T | undefined {
-    return this.#store.get(typeof ref === 'string' ? ref : keyOf(ref));
+    return this.#objects.get(typeof ref === 'string' ? ref : keyOf(ref));
   }
 
   /** All objects, without a copy: the iterator is live, so do not await while using it. */
   list(): IterableIterator<T> {
-    return this.#store.values();
-  }
-
-  /** The objects of one index key, without a copy: the iterator is live, so do not await while using it. */
-  by(index: Index, key: string): IterableIterator<T> {
-    return this.#store.by(index, key);
+    return this.#objects.values();
   }
 
   /**
@@ -62,7 +54,7 @@ export class ObjectCache<T extends KubeObject, Index extends string = never> imp
    * @returns a function that removes the handlers
    */
   addHandlers(handlers: InformerHandlers<T>): () => void {
-    for (const object of [...this.#store.values()]) notify(handlers, { type: 'added', object }, this.#logger);
+    for (const object of [...this.#objects.values()]) notify(handlers, { type: 'added', object }, this.#logger);
     this.#handlers.add(handlers);
     return () => {
       this.#handlers.delete(handlers);
@@ -71,14 +63,15 @@ export class ObjectCache<T extends KubeObject, Index extends string = never> imp
 
   /** These are all the objects that there are. Whatever has disappeared is reported as deleted. */
   replace(objects: readonly T[]): void {
-    const gone = new Set(this.#store.keys());
+    const gone = new Set(this.#objects.keys());
     const changes: Change<T>[] = [];
     for (const object of objects) {
       gone.delete(keyOf(object.metadata));
       changes.push(...this.#put(object));
     }
     for (const key of gone) {
-      const object = this.#store.delete(key);
+      const object = this.#objects.get(key);
+      this.#objects.delete(key);
       if (object) changes.push({ type: 'deleted', object });
     }
     this.#tell(changes);
@@ -93,14 +86,15 @@ export class ObjectCache<T extends KubeObject, Index extends string = never> imp
 
   /** The object has been deleted. @param object its last state, which is newer than the copy */
   delete(object: T): void {
-    if (this.#store.delete(keyOf(object.metadata))) this.#tell([{ type: 'deleted', object }]);
+    if (this.#objects.delete(keyOf(object.metadata))) this.#tell([{ type: 'deleted', object }]);
   }
 
   #put(object: T): Change<T>[] {
-    const previous = this.#store.get(keyOf(object.metadata));
+    const key = keyOf(object.metadata);
+    const previous = this.#objects.get(key);
     // resourceVersions are opaque, but equal ones mean the same state.
     if (previous?.metadata.resourceVersion === object.metadata.resourceVersion && previous) return [];
-    this.#store.set(object);
+    this.#objects.set(key, object);
     if (!previous) return [{ type: 'added', object }];
     if (previous.metadata.uid === object.metadata.uid) return [{ type: 'updated', object, previous }];
     return [
