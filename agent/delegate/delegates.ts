@@ -8,7 +8,7 @@ import { isRecord } from '../../core/json.ts';
 import { compareNaturally } from '../../core/naturalOrder.ts';
 import { tryParseCidr } from '../../core/net/cidr.ts';
 import { deadline } from '../../kube/api/deadline.ts';
-import { Limit } from '../base/limit.ts';
+import { Limit } from '../../kube/process/limit.ts';
 import { execPlugin } from './execPlugin.ts';
 import { findPlugin } from './findPlugin.ts';
 import { PluginHung } from './pluginError.ts';

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { Limit } from '../base/limit.ts';
+import { Limit } from '../../kube/process/limit.ts';
 import { KeyedSerial } from '../base/serial.ts';
 import type { PackableOp } from './changes.ts';
 import { NetlinkEndedError, NetlinkError } from './errors.ts';

@@ -1,12 +1,29 @@
-import { whenAborted } from '../../kube/api/whenAborted.ts';
+import { whenAborted } from '../api/whenAborted.ts';
 
 /** Limits how many pieces of work go on at the same time; the others wait, first come, first served. */
 export class Limit {
-  #free: number;
+  readonly #most: number;
+  #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(count: number) {
-    this.#free = count;
+  /** @param most pieces at a time */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** How many pieces go on. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Whether one more would have to wait. */
+  get isReached(): boolean {
+    return this.#running >= this.#most;
   }
 
   /**
@@ -15,14 +32,15 @@ export class Limit {
    * @throws the signal's reason, or what the work throws
    */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await this.#turn(signal);
+    if (this.isReached) await this.#turn(signal);
+    else this.#running++;
     try {
       return await work();
     } finally {
+      // The place is handed straight to the next in line, so that no newcomer can take it.
       const next = this.#waiting.shift();
       if (next) next();
-      else this.#free += 1;
+      else this.#running--;
     }
   }
 
