@@ -2,6 +2,7 @@ import { networkOwner } from '../core/api/owner.ts';
 import { networkOfSriovNetwork, sriovNamespace } from '../core/sriov/objects.ts';
 import type { NetworkAttachmentDefinition } from '../kube/api/resources.ts';
 import { keyOf, type KubeObject } from '../kube/api/types.ts';
+import { onAny } from '../kube/watch/informerHandlers.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import type { OptionalResources } from './context/optionalResources.ts';
 import type { Queues } from './queues.ts';
@@ -44,8 +45,4 @@ export function addOptionalTriggers(
       }
     }),
   );
-}
-
-function onAny<T extends KubeObject>(told: (object: T) => void): Record<'added' | 'updated' | 'deleted', typeof told> {
-  return { added: told, updated: told, deleted: told };
 }

@@ -1,5 +1,6 @@
 import type { HostInterface } from '../../core/api/types.ts';
 import { sameInterfaces, sameSpec } from '../../core/network/versions.ts';
+import { onAny } from '../../kube/watch/informerHandlers.ts';
 import { Discovery } from '../discovery/discovery.ts';
 import { HostInterfaceWriter } from '../discovery/hostInterfaceWriter.ts';
 import { KernelEvents } from '../kernelEvents.ts';
@@ -81,6 +82,6 @@ function followCluster(
     },
     deleted: onChange,
   });
-  sources.cidrs.addHandlers({ added: onChange, updated: onChange, deleted: onChange });
-  sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
+  sources.cidrs.addHandlers(onAny(onChange));
+  sources.hosts.addHandlers(onAny(onHost));
 }

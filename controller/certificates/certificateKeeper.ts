@@ -9,9 +9,11 @@ import { isLostRace } from '../../kube/api/errors.ts';
 import { type Secret, secrets } from '../../kube/api/resources.ts';
 import type { KubeObject, Resource } from '../../kube/api/types.ts';
 import { group, type Runnable } from '../../kube/process/lifecycle.ts';
-import { WorkQueue, type WorkResult } from '../../kube/process/workQueue.ts';
+import { SingleWork } from '../../kube/process/singleWork.ts';
+import type { WorkResult } from '../../kube/process/workQueue.ts';
 import type { EventRecorder } from '../../kube/report/events.ts';
 import { Informer, type InformerOptions } from '../../kube/watch/informer.ts';
+import { onAny } from '../../kube/watch/informerHandlers.ts';
 import type { CertificateOptions } from './options.ts';
 import { keeperOf } from './otherKeepers.ts';
 import { type TakenStep, takeStep, type View } from './rotationSteps.ts';
@@ -38,8 +40,6 @@ const pollMs = 60_000;
 
 /** Somebody else wrote first: read again a little later, so that two do not go on for ever. */
 const conflictMs = 100;
-
-const key = 'certificates';
 
 /** What people read of a step, as an event of the Secret and in the log. */
 const reports = {
@@ -71,22 +71,21 @@ export class CertificateKeeper implements Runnable {
 
   async start(signal: AbortSignal): Promise<void> {
     const { logger, options } = this.#parts;
-    const queue = new WorkQueue({
+    const work = new SingleWork({
       name: 'certificates',
       logger,
       backoff: { maxMs: 5_000 },
-      handler: (_key, stopping) => this.#turn(stopping),
+      handler: stopping => this.#turn(stopping),
     });
     const look = (): void => {
-      queue.add(key);
+      work.trigger();
     };
     const watched = [
       this.#informer(secrets, options.secret),
       ...configurationResources.map(resource => this.#informer(resource, { name: options.configurations })),
     ];
-    for (const informer of watched) informer.addHandlers({ added: look, updated: look, deleted: look });
-    look();
-    await group(this.name, [...watched, queue]).start(signal);
+    for (const informer of watched) informer.addHandlers(onAny(look));
+    await group(this.name, [...watched, work]).start(signal);
   }
 
   /** Only tells when to look: the objects are read again each time, because a copy may lag. So only metadata are kept. */

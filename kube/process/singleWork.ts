@@ -1,10 +1,9 @@
 import type { Runnable } from './lifecycle.ts';
-import { WorkQueue, type WorkQueueObserver, type WorkQueueOptions, type WorkResult } from './workQueue.ts';
+import { WorkQueue, type WorkQueueOptions, type WorkResult } from './workQueue.ts';
 
-export interface SingleWorkOptions extends Pick<WorkQueueOptions, 'name' | 'logger'> {
+export interface SingleWorkOptions extends Pick<WorkQueueOptions, 'name' | 'logger' | 'backoff' | 'observer'> {
   /** Does the work. When it throws, it is tried again with back-off. */
   readonly handler: (signal: AbortSignal) => Promise<WorkResult | void>;
-  readonly observer: WorkQueueObserver | undefined;
 }
 
 /** A work queue with a single key, for work that is always done as a whole. */
@@ -12,14 +11,9 @@ export class SingleWork implements Runnable {
   readonly name: string;
   readonly #queue: WorkQueue;
 
-  constructor({ name, logger, handler, observer }: SingleWorkOptions) {
-    this.name = name;
-    this.#queue = new WorkQueue({
-      name,
-      logger,
-      handler: (_key, signal) => handler(signal),
-      observer,
-    });
+  constructor(options: SingleWorkOptions) {
+    this.name = options.name;
+    this.#queue = new WorkQueue({ ...options, handler: (_key, signal) => options.handler(signal) });
   }
 
   /** Has the work done after a delay, or earlier if triggered otherwise: changes come in bursts. */

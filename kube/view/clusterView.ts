@@ -8,6 +8,7 @@ import { sameSpec } from '../../core/network/versions.ts';
 import type { NetworkDirectory } from '../../core/pod/selectNetworks.ts';
 import type { NetworkState, NodeState } from '../../core/pool/claim.ts';
 import { isOurs } from '../../core/predecessor/objects.ts';
+import { onAny } from '../watch/informerHandlers.ts';
 import type { ObjectCache } from '../watch/objectCache.ts';
 import { HostAddresses } from './hostAddresses.ts';
 
@@ -72,7 +73,7 @@ export class ClusterView implements NetworkDirectory {
       this.#hostAddresses.networksChanged();
       tellNetworks();
     };
-    sources.hosts.addHandlers({ added: onHost, updated: onHost, deleted: onHost });
+    sources.hosts.addHandlers(onAny(onHost));
     sources.networks.addHandlers({
       added: tellNetworks,
       // A network's status counts its addresses, so it changes all the time.

@@ -13,6 +13,11 @@ export interface InformerHandlers<T extends KubeObject> {
   deleted?(object: T): void | Promise<void>;
 }
 
+/** Handlers that treat every change alike. */
+export function onAny<T extends KubeObject>(told: (object: T) => void): InformerHandlers<T> {
+  return { added: told, updated: told, deleted: told };
+}
+
 export type Change<T extends KubeObject> =
   | { readonly type: 'added' | 'deleted'; readonly object: T }
   | { readonly type: 'updated'; readonly object: T; readonly previous: T };
