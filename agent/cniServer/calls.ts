@@ -3,7 +3,7 @@ import { type CniConfig, readConfig } from '../../core/cni/config.ts';
 import { cniCodes, type CniError, cniError, encodeCniError, toCniError } from '../../core/cni/error.ts';
 import { encodeVersionAnswer, newestVersion, versionOf } from '../../core/cni/versions.ts';
 import { type CniAnswer, type CniRequest, wireVersion } from '../../core/cni/wire.ts';
-import { deadline } from '../../kube/api/deadline.ts';
+import { deadline, timeLeft } from '../../kube/api/deadline.ts';
 import { isRetryable } from '../../kube/api/errors.ts';
 import type { Budget } from '../decision/wanted.ts';
 import { add } from './add.ts';
@@ -85,10 +85,8 @@ export class CniCalls {
 
   async #add(call: CniCall, config: CniConfig): Promise<string> {
     const limitMs = this.#addLimitMs;
-    const end = performance.now() + limitMs;
     using limit = deadline(undefined, limitMs, 'CNI ADD');
-    const remainingMs = (): number => Math.max(1, end - performance.now());
-    const budget: Budget = { since: this.#arrival(), signal: limit.signal, remainingMs };
+    const budget: Budget = { since: this.#arrival(), signal: limit.signal, remainingMs: timeLeft(limitMs) };
     return await this.#context.sandboxes.run(call.containerId, () => add(this.#context, call, config, budget));
   }
 

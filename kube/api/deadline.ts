@@ -33,6 +33,12 @@ export function deadline(signal: AbortSignal | undefined, timeoutMs: number, wha
   };
 }
 
+/** Begins a time limit. @returns how much of it is left at any time, ms, and at least 1 */
+export function timeLeft(limitMs: number): () => number {
+  const end = performance.now() + limitMs;
+  return () => Math.max(1, end - performance.now());
+}
+
 /** Waits; resolves early, without an error, when the signal aborts. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return;

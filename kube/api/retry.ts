@@ -1,5 +1,5 @@
 import { Backoff, spread } from './backoff.ts';
-import { sleep } from './deadline.ts';
+import { sleep, timeLeft } from './deadline.ts';
 import { ApiError, isRetryable, TransportError } from './errors.ts';
 
 /**
@@ -44,18 +44,18 @@ export function tryMs(leftMs: number): number {
  * @throws what the operation throws; when the time is up, the API server's last words, if there were any
  */
 export async function untilAnswered<T>(timeoutMs: number, work: (leftMs: number) => Promise<T>): Promise<T> {
-  const until = performance.now() + timeoutMs;
+  const left = timeLeft(timeoutMs);
   const backoff = patientBackoff();
   let answer: ApiError | undefined;
   for (;;) {
     try {
-      return await work(Math.max(1, until - performance.now()));
+      return await work(left());
     } catch (error) {
       if (error instanceof ApiError) answer = error;
       if (!isRetryable(error)) throw error;
       const waitMs = backoff.next();
       // When the deadline ended the request, the answers before it say more.
-      if (performance.now() + waitMs >= until) throw answer ?? error;
+      if (waitMs >= left()) throw answer ?? error;
       await sleep(waitMs);
     }
   }

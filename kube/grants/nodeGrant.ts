@@ -14,7 +14,7 @@ import { stillMeets } from '../../core/selection/held.ts';
 import { candidatesWith, loadsOf, type NicLoads, sumLoads, takesWholeNic } from '../../core/selection/loads.ts';
 import { keepsPromises, wishOf } from '../../core/selection/wish.ts';
 import { leastOf } from '../../core/status/nodeCapacity.ts';
-import { sleep } from '../api/deadline.ts';
+import { sleep, timeLeft } from '../api/deadline.ts';
 import type { PoolRef } from '../pools/poolRef.ts';
 import type { PoolCallOptions, PoolStore } from '../pools/poolStore.ts';
 import type { KnownNetwork } from '../view/clusterView.ts';
@@ -59,8 +59,7 @@ export async function grantInNodePool(
 ): Promise<NodeGranted> {
   const { network } = grant.known.state;
   const { sharers, node } = grant;
-  const deadline = performance.now() + options.timeoutMs;
-  const left = (): number => Math.max(1, deadline - performance.now());
+  const left = timeLeft(options.timeoutMs);
   const readOthers = (): Promise<NicLoads> => readLoads(store, sharers, node.name, left());
   // No guess is made at the best or cheapest NIC here; whether one is taken is found out below.
   let others = sharers.length > 0 && keepsPromises(network) ? await readOthers() : nothing;

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Allocation, IPPool, ObjectMeta } from '../../core/api/types.ts';
+import { defined } from '../../core/defined.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { allocate, type Claim } from '../../core/pool/allocate.ts';
 import { type PoolContent, readPool } from '../../core/pool/content.ts';
@@ -8,6 +9,7 @@ import { pagePoolName } from '../../core/pool/name.ts';
 import { formatRecord } from '../../core/pool/record.ts';
 import { attachmentsIn, release, type Rules } from '../../core/pool/resting.ts';
 import type { KubeClient } from '../api/client.ts';
+import { timeLeft } from '../api/deadline.ts';
 import { ipPools } from '../api/resources.ts';
 import { NetworkProof } from './networkProof.ts';
 import { PageDirectory } from './pageDirectory.ts';
@@ -93,7 +95,7 @@ export class PoolStore {
     options: PoolCallOptions,
   ): Promise<Allocation> {
     const { network, page } = pool.spec;
-    const deadline = performance.now() + options.timeoutMs;
+    const left = timeLeft(options.timeoutMs);
     const written = await this.#change(pool.name, options, {
       ifAbsent: () => newPool(pool),
       apply: (before, found) => {
@@ -101,13 +103,11 @@ export class PoolStore {
         if (found) this.#proof.see(found);
         const grant = allocate(before, typeof claim === 'function' ? claim(before) : claim, this.#rules());
         if (!grant.ok) throw refusal(pool, grant);
-        const { capacity } = pool;
-        const counted = capacity === undefined ? {} : { capacity };
         const result = { allocation: grant.allocation, found, before, after: grant.content ?? before };
-        return { content: grant.content && { ...grant.content, ...counted }, result };
+        return { content: grant.content && { ...grant.content, ...defined({ capacity: pool.capacity }) }, result };
       },
     });
-    if (!options.dryRun) await this.#prove(pool, written, deadline);
+    if (!options.dryRun) await this.#prove(pool, written, left);
     const count = attachmentsIn(written.after.allocations);
     const next = page === undefined || options.dryRun ? undefined : this.pages.hasRecords(network, page, count);
     if (next !== undefined)
@@ -122,12 +122,11 @@ export class PoolStore {
   async #prove(
     { name, spec, networkUid, networkGeneration }: PoolRef,
     written: Written,
-    deadline: number,
+    left: () => number,
   ): Promise<void> {
     if (networkGeneration === undefined) return;
     const { allocation, found, before, after } = written;
     const version = { uid: networkUid, generation: networkGeneration };
-    const left = (): number => Math.max(1, deadline - performance.now());
     const isLatest =
       this.#proof.isProven(before, found, version) ||
       (await this.#proof.isLatest(spec.network, version, left()).catch((error: unknown) => {

@@ -3,7 +3,7 @@ import type { IPPool } from '../../core/api/types.ts';
 import { type PoolContent, readPool } from '../../core/pool/content.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { CallOptions } from '../api/clientOptions.ts';
-import { sleep } from '../api/deadline.ts';
+import { sleep, timeLeft } from '../api/deadline.ts';
 import { isLostRace, isNotFound, isRetryable } from '../api/errors.ts';
 import { ipPools } from '../api/resources.ts';
 import { isOlderVersion } from '../api/resourceVersion.ts';
@@ -180,7 +180,8 @@ export class PoolWriter {
    */
   async #attempt(batch: Waiting[], mayBeOld: boolean): Promise<boolean> {
     const last = Math.max(...batch.map(({ deadline }) => deadline));
-    const left = (): number => tryMs(Math.max(1, last - lastWordsMs - performance.now()));
+    const inAll = timeLeft(last - lastWordsMs - performance.now());
+    const left = (): number => tryMs(inAll());
     const pool = (this.#tried = await this.#copy(mayBeOld, left()));
     const before = (this.#content = readPool(pool, this.#content));
     const now = performance.now();

@@ -1,4 +1,5 @@
 import { MultiNicError } from '../../core/errors.ts';
+import { timeLeft } from '../../kube/api/deadline.ts';
 
 /** How long the API server waits if the configuration does not say (admissionregistration.k8s.io/v1 timeoutSeconds). */
 const defaultTimeoutMs = 10_000;
@@ -18,15 +19,16 @@ export interface CallBudget {
   remainingMs(): number;
 }
 
-/**
- * The budget that the API server gives with `?timeout=`, a Go duration such as 10s, less a margin.
- * @param now a monotonic clock in milliseconds
- */
-export function callBudget(timeout: unknown, now: () => number = () => performance.now()): CallBudget {
+/** The budget of a review that begins now. @param timeout what the API server says in `?timeout=` */
+export function callBudget(timeout: unknown): CallBudget {
+  return { remainingMs: timeLeft(budgetMs(timeout)) };
+}
+
+/** What the API server gives, a Go duration such as 10s, less a margin. */
+export function budgetMs(timeout: unknown): number {
   const givenMs = durationMs(typeof timeout === 'string' ? timeout : '') ?? defaultTimeoutMs;
   const totalMs = Math.min(givenMs, maxTimeoutMs);
-  const end = now() + Math.max(totalMs - marginMs, totalMs / 2);
-  return { remainingMs: () => Math.max(1, end - now()) };
+  return Math.max(totalMs - marginMs, totalMs / 2);
 }
 
 /** The operation's result, or a refusal if it takes longer than the budget. */
