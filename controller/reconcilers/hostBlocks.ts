@@ -126,7 +126,7 @@ export class HostBlocks {
     isGone: (host: string) => boolean,
     held?: ReadonlyMap<string, number>,
   ): HostPagesPlan {
-    const { surveys, informers } = this.#context;
+    const { surveys } = this.#context;
     const { members, positions } = surveys.survey(network);
     return planHostPages({
       network,
@@ -134,8 +134,7 @@ export class HostBlocks {
         .interfaces,
       pages: pages.map(({ spec }) => spec),
       members: members.map(({ host }) => host.metadata.name),
-      exists: host =>
-        informers.hosts.get(host) !== undefined || informers.nodes.get(host) !== undefined || !isGone(host),
+      exists: host => this.#isKnown(host) || !isGone(host),
       held,
     });
   }
@@ -147,12 +146,10 @@ export class HostBlocks {
   async #readHeld(network: Network, pages: readonly Cidr[], signal: AbortSignal): Promise<Map<string, number>> {
     const { client, informers } = this.#context;
     const indexes = hostIndexes(pages.map(({ spec }) => spec));
-    const exists = (host: string): boolean =>
-      informers.hosts.get(host) !== undefined || informers.nodes.get(host) !== undefined;
     const held = new Map<string, number>();
     for (const { metadata, spec, status } of [...informers.pools.list()]) {
       const { hostName = '' } = spec;
-      if (spec.network !== network.name || !status?.used || !exists(hostName) || indexes.has(hostName)) continue;
+      if (spec.network !== network.name || !status?.used || !this.#isKnown(hostName) || indexes.has(hostName)) continue;
       const pool = await client.find(ipPools, metadata, { signal });
       const index = pool && heldIndex(network, auditedPool(pool).allocations);
       if (index !== undefined) held.set(hostName, index);
@@ -160,8 +157,14 @@ export class HostBlocks {
     if (pages.length === 0) this.#beginning.add(network.uid);
     if (!this.#beginning.has(network.uid)) return held;
     const { hosts } = await this.#layouts.of(network, signal);
-    for (const [host, index] of hosts) if (!held.has(host) && exists(host)) held.set(host, index);
+    for (const [host, index] of hosts) if (!held.has(host) && this.#isKnown(host)) held.set(host, index);
     return held;
+  }
+
+  /** Whether a copy has the host's HostInterface or its Node. */
+  #isKnown(host: string): boolean {
+    const { hosts, nodes } = this.#context.informers;
+    return hosts.get(host) !== undefined || nodes.get(host) !== undefined;
   }
 
   /** Before a page tells anybody where to take addresses. @param held the index of each host under which its pods have addresses */
