@@ -19,7 +19,7 @@ import {
   unusableStatus,
 } from '../../core/status/networkStatus.ts';
 import { type RouteState, routeState } from '../../core/status/routes.ts';
-import { hostsApart, type Survey } from '../../core/status/survey.ts';
+import { hostsApart, loneNics, type Survey } from '../../core/status/survey.ts';
 import { isConflict, isInvalid, isNotFound } from '../../kube/api/errors.ts';
 import { multiNicNetworks } from '../../kube/api/resources.ts';
 import type { WorkResult } from '../../kube/process/workQueue.ts';
@@ -219,7 +219,7 @@ export class NetworkStatuses {
     // A host without a Node, described by a user, has no agent that could report.
     const withAgent = survey.members.filter(({ host }) => informers.nodes.get(host.metadata.name) !== undefined);
     const apart = new Map(network.subnets.map(({ family }) => [family, hostsApart(survey, family)]));
-    return routeState(network, withAgent, { hasBlock, apart });
+    return routeState(network, withAgent, { hasBlock, apart, lone: loneNics(survey) });
   }
 
   /** A new leader, or a policy that is gone for a while, takes nothing from pods that run. */

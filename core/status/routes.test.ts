@@ -3,7 +3,7 @@ import { host, network, one, two } from '../../test/core/surveyed.ts';
 import type { HostInterface } from '../api/types.ts';
 import { routeState } from './routes.ts';
 import { failureMessage, type RouteFailure } from './routesProgrammed.ts';
-import { hostsApart, surveyHosts } from './survey.ts';
+import { hostsApart, loneNics, surveyHosts } from './survey.ts';
 
 describe('routeState', () => {
   const l3 = { name: 'net', l3: true };
@@ -59,27 +59,38 @@ describe('routeState', () => {
     const stateOf = (hosts: HostInterface[], families: (4 | 6)[] = [4]) => {
       const survey = surveyHosts(network({}, { masterNets: [] }), hosts);
       const apart = new Map(families.map(family => [family, hostsApart(survey, family)]));
-      return routeState(l3, survey.members, { hasBlock: () => true, apart });
+      return routeState(l3, survey.members, { hasBlock: () => true, apart, lone: loneNics(survey) });
     };
     const [a, c] = [at('a', [two, '172.20.2.1']), at('c', [one, '172.20.1.3'], [two, '172.20.2.3'])];
+    const d = at('d', [two, '172.20.2.4']);
     const alone = at('b', ['172.20.9.0/31', '172.20.9.0'], ['172.20.9.2/31', '172.20.9.2']);
     const why = (family: 4 | 6): string =>
       `no IPv${family} address on a NIC in a subnet that another host is in, so no IPv${family} routes lead to their pods`;
 
     it('and is Failed where no two share a subnet', () => {
       expect(stateOf([a, alone])).to.deep.include({ routeStatus: 'Failed', message: `2 hosts have ${why(4)}: a, b` });
-      expect(stateOf([a, alone, c])).to.deep.include({ routeStatus: 'Success', message: `1 host has ${why(4)}: b` });
-      expect(stateOf([a, c])).to.deep.include({ routeStatus: 'Success', message: '' });
+      expect(stateOf([a, alone, d])).to.deep.include({ routeStatus: 'Success', message: `1 host has ${why(4)}: b` });
+      expect(stateOf([a, d])).to.deep.include({ routeStatus: 'Success', message: '' });
       expect(stateOf([alone])).to.deep.include({ routeStatus: 'Success', message: '' });
     });
 
     it('also where their NICs have no address of a family that pods have', () => {
-      const lacks = { routeStatus: 'Success', message: `2 hosts have ${why(6)}: a, c` };
-      expect(stateOf([a, c], [4, 6])).to.deep.include(lacks);
-      expect(stateOf([a, c], [6])).to.deep.include({ ...lacks, routeStatus: 'Failed' });
+      const lacks = { routeStatus: 'Success', message: `2 hosts have ${why(6)}: a, d` };
+      expect(stateOf([a, d], [4, 6])).to.deep.include(lacks);
+      expect(stateOf([a, d], [6])).to.deep.include({ ...lacks, routeStatus: 'Failed' });
       expect(stateOf([a, alone], [4, 6]).message).to.equal(
         `2 hosts have ${why(4)}: a, b; 2 hosts have ${why(6)}: a, b`,
       );
+    });
+
+    it('and single NICs that have another prefix length, or subnet, than those of other hosts', () => {
+      const narrow = at('n', [two, '172.20.2.9'], ['172.20.1.0/25', '172.20.1.9']);
+      const what = 'in a subnet that no other host has a NIC in, so no routes lead by';
+      const of = (hosts: HostInterface[]): string => stateOf(hosts).message;
+      expect(of([a, narrow])).to.equal(`1 NIC is ${what} it: eth1 of n (172.20.1.0/25)`);
+      expect(of([narrow, c])).to.equal(`2 NICs are ${what} them: eth0 of c (${one}), eth1 of n (172.20.1.0/25)`);
+      expect(stateOf([narrow, c]).routeStatus).to.equal('Success');
+      expect(of([narrow])).to.equal('');
     });
   });
 

@@ -22,13 +22,15 @@ export interface RouteFacts {
   hasBlock: (host: string) => boolean;
   /** Hosts to whose pods no routes lead, of each family that the network's addresses are of. Default: none. */
   apart?: HostsApart;
+  /** NICs in words that no routes lead by. Default: none. */
+  lone?: readonly string[];
 }
 
 /** Sums up what the agents say, each in one condition for all networks. */
 export function routeState(
   network: { name: string; l3: boolean },
   hosts: readonly MemberHost[],
-  { hasBlock, apart = new Map() }: RouteFacts,
+  { hasBlock, apart = new Map(), lone = [] }: RouteFacts,
 ): RouteState {
   if (!network.l3) return state('N/A', '', 'NotNeeded', 'the network is not in l3 or l3s mode');
   const by: Record<HostRoutes, string[]> = { failed: [], waiting: [], done: [] };
@@ -44,9 +46,10 @@ export function routeState(
     return state('WaitForRoutes', `waiting for route update${who}`, 'Waiting');
   }
   const lacks = [...apart].filter(([, names]) => names.size > 0);
-  if (lacks.length === 0)
+  if (lacks.length === 0 && lone.length === 0)
     return state('Success', '', 'RoutesProgrammed', `routes to ${by.done.length} hosts are in place`);
-  const message = lacks.map(([family, names]) => noRoutes(family, names)).join('; ');
+  const lines = lacks.map(([family, names]) => noRoutes(family, names));
+  const message = [...lines, ...(lone.length > 0 ? [noRoutesBy(lone)] : [])].join('; ');
   const isReached = (name: string): boolean => [...apart.values()].some(names => !names.has(name));
   return by.done.some(isReached) ? state('Success', message, 'RoutesProgrammed') : state('Failed', message, 'NoRoutes');
 }
@@ -55,6 +58,11 @@ function noRoutes(family: Family, names: ReadonlySet<string>): string {
   const who = names.size === 1 ? '1 host has' : `${names.size} hosts have`;
   const what = `no IPv${family} address on a NIC in a subnet that another host is in, so no IPv${family} routes lead to their pods`;
   return `${who} ${what}: ${listNames([...names])}`;
+}
+
+function noRoutesBy(nics: readonly string[]): string {
+  const who = nics.length === 1 ? '1 NIC is' : `${nics.length} NICs are`;
+  return `${who} in a subnet that no other host has a NIC in, so no routes lead by ${nics.length === 1 ? 'it' : 'them'}: ${listNames(nics)}`;
 }
 
 type HostRoutes = 'failed' | 'waiting' | 'done';

@@ -88,6 +88,23 @@ export function hostsApart({ members, perSubnet }: Survey, family: Family): Set<
   return new Set(apart.map(({ host }) => host.metadata.name));
 }
 
+/**
+ * NICs in words that no L3 routes lead by, because no other host has a NIC in their subnet, though their host shares another one: an address or a
+ * prefix length is wrong there, or on the other hosts. A single host needs no routes.
+ */
+export function loneNics({ members, perSubnet }: Survey): string[] {
+  if (members.length < 2) return [];
+  const lone = new Set(perSubnet.flatMap(({ netAddress, numOfHosts }) => (numOfHosts === 1 ? [netAddress] : [])));
+  if (lone.size === 0) return [];
+  return members
+    .filter(host => host.members.some(({ netAddress }) => !lone.has(netAddress)))
+    .flatMap(({ host, members: nics }) =>
+      nics
+        .filter(({ netAddress }) => lone.has(netAddress))
+        .map(({ nic, netAddress }) => `${nic.interfaceName} of ${host.metadata.name} (${netAddress})`),
+    );
+}
+
 /** Host subnets by their place in masterNets, then by address. */
 function inOrder(masterNets: readonly IpCidr[], netAddresses: Iterable<string>): string[] {
   const ranked = [...netAddresses].flatMap(netAddress => {
