@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import type { HostNic } from '../core/api/types.ts';
 import { Counter, Gauge, Histogram } from '../kube/report/prometheus.ts';
 import type { CallObserver } from './cniServer/calls.ts';
+import type { ConditionState } from './discovery/hostInterfaceWriter.ts';
 import type { NicRound } from './probe/connectivityProbe.ts';
 import type { Programmed } from './routes/kernelRoutes.ts';
 
@@ -9,6 +10,7 @@ import type { Programmed } from './routes/kernelRoutes.ts';
 export interface AgentMetrics {
   readonly calls: CallObserver;
   readonly routes: (pass: Programmed) => void;
+  readonly settings: (conditions: readonly Pick<ConditionState, 'type' | 'status'>[]) => void;
   readonly nics: (nics: readonly HostNic[]) => void;
   readonly probe: (round: readonly NicRound[]) => void;
 }
@@ -51,8 +53,21 @@ export function createAgentMetrics(registry: Registry, attachments: () => number
       changes.inc(pass.changes);
       failures.set(pass.failures.length);
     },
+    settings: settingMetrics(registers),
     nics: nicMetrics(registers),
     probe: probeMetrics(registers),
+  };
+}
+
+function settingMetrics(registers: Registry[]): AgentMetrics['settings'] {
+  const right = new Gauge({
+    name: 'multinic_host_setting_right',
+    help: 'Whether a setting of the host lets through what pods need, by the condition of its HostInterface: 1 or 0.',
+    labelNames: ['condition'],
+    registers,
+  });
+  return conditions => {
+    for (const { type: condition, status } of conditions) right.set({ condition }, Number(status === 'True'));
   };
 }
 

@@ -13,8 +13,9 @@ import type { Programmed } from './kernelRoutes.ts';
 import { OwnBlocks, ownBlocks } from './ownBlocks.ts';
 import { reversePathCondition } from './reversePath.ts';
 import { RouteProgrammer } from './routeProgrammer.ts';
+import { SettingsReport, type SettingsReportOptions } from './settingsReport.ts';
 
-export interface RouteKeeperOptions {
+export interface RouteKeeperOptions extends SettingsReportOptions {
   readonly netlink: Netlink;
   readonly view: ClusterView;
   readonly writer: HostInterfaceWriter;
@@ -44,6 +45,7 @@ export class RouteKeeper implements Runnable {
   readonly #telling: SingleWork;
   readonly #programmer: RouteProgrammer;
   readonly #blocks: OwnBlocks;
+  readonly #settings: SettingsReport;
   #completeAt = -Infinity;
   #last: Programmed | undefined;
   /** The failures that were logged last. */
@@ -54,6 +56,7 @@ export class RouteKeeper implements Runnable {
     const { netlink, view, node, logger, observer } = options;
     this.#programmer = new RouteProgrammer(netlink, view, node);
     this.#blocks = new OwnBlocks(netlink);
+    this.#settings = new SettingsReport(options);
     this.#work = new SingleWork({ name: this.name, logger, observer, handler: () => this.#reconcile() });
     const handler = (signal: AbortSignal): Promise<WorkResult> => this.#tell(signal);
     this.#telling = new SingleWork({ name: 'route conditions', logger, observer, handler });
@@ -98,13 +101,13 @@ export class RouteKeeper implements Runnable {
   async #tell(signal: AbortSignal): Promise<WorkResult> {
     const { netlink, view, writer, node } = this.#options;
     if (!this.#last) return {};
-    const conditions = [
-      routesCondition(this.#last),
+    const settings = [
       await forwardingCondition(netlink, view, node),
       await reversePathCondition(netlink, view, node),
       await arpAnswersCondition(netlink, view, node),
     ];
-    const waitMs = await writer.writeConditions(conditions, signal);
+    this.#settings.tell(settings);
+    const waitMs = await writer.writeConditions([routesCondition(this.#last), ...settings], signal);
     return waitMs === undefined ? {} : { requeueAfterMs: waitMs };
   }
 

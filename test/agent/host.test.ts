@@ -5,6 +5,7 @@ import { label } from '../../core/api/names.ts';
 import type { HostInterface, HostNic } from '../../core/api/types.ts';
 import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
+import { followGuide } from '../system/guide.ts';
 import { networkSpec } from './networks.ts';
 import { Site } from './site.ts';
 
@@ -237,6 +238,11 @@ describe('agent: its host', function () {
     namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=0');
     lookAgain();
     await eventually('forwarding is off', async () => (await condition('Forwarding')) === 'False');
+    expect(await followGuide(site.cluster, 'troubleshooting: peers')).to.match(/ PROBLEM +AGE\n.* Forwarding +\w+\n/);
+    await eventually('an event', async () =>
+      / Warning +ForwardingOff +/.test((await site.cluster.kubectl(['get', 'events'])).stdout),
+    );
+    expect(site.hosts[0]!.metric('multinic_host_setting_right')).to.include('{condition="Forwarding"} 0');
     namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
     lookAgain();
     await eventually('forwarding is on', async () => (await condition('Forwarding')) === 'True');
