@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { networkOwner } from '../../core/api/owner.ts';
 import type { Cidr, HostInterface, MultiNicNetwork } from '../../core/api/types.ts';
 import { isMultiNicError, MultiNicError } from '../../core/errors.ts';
 import { HostIndexes } from '../../core/layout/hostIndex.ts';
@@ -35,7 +36,7 @@ export class ClusterView implements NetworkDirectory {
   readonly #read = new WeakMap<MultiNicNetwork, KnownNetwork | Error>();
   /** Per network, valid until any network changes: see {@link mustBeAlone}. */
   readonly #overlaps = new Map<string, MultiNicError | undefined>();
-  /** Per network. */
+  /** By network and owner of the pages: those of a network that was deleted stay for a while, and tell nothing of another one of its name. */
   readonly #indexes = new Map<string, HostIndexes>();
   readonly #hostListeners: ((host: string) => void)[] = [];
   readonly #indexListeners: ((host: string) => void)[] = [];
@@ -54,7 +55,7 @@ export class ClusterView implements NetworkDirectory {
         this.#setPage(page, page.spec);
       },
       updated: (page, previous) => {
-        if (page.spec.network !== previous.spec.network) this.#setPage(previous, undefined);
+        if (ownerKey(page) !== ownerKey(previous)) this.#setPage(previous, undefined);
         this.#setPage(page, page.spec);
       },
       deleted: page => {
@@ -175,7 +176,8 @@ export class ClusterView implements NetworkDirectory {
 
   /** Host name → host index in the network; changes with its pages. */
   hostIndexes(network: string): ReadonlyMap<string, number> {
-    return this.#indexes.get(network)?.indexes ?? none;
+    const uid = this.#sources.networks.get(network)?.metadata.uid;
+    return (this.#indexes.get(`${network} ${uid}`) ?? this.#indexes.get(`${network} `))?.indexes ?? none;
   }
 
   /** From now on, calls the listener with the name of each host whose HostInterface changes. */
@@ -204,12 +206,13 @@ export class ClusterView implements NetworkDirectory {
     };
   }
 
-  #setPage({ metadata, spec: { network } }: Cidr, page: Cidr['spec'] | undefined): void {
-    const indexes = this.#indexes.get(network) ?? new HostIndexes();
-    this.#indexes.set(network, indexes);
-    for (const host of indexes.setPage(metadata.name, page))
+  #setPage(object: Cidr, page: Cidr['spec'] | undefined): void {
+    const key = ownerKey(object);
+    const indexes = this.#indexes.get(key) ?? new HostIndexes();
+    this.#indexes.set(key, indexes);
+    for (const host of indexes.setPage(object.metadata.name, page))
       for (const listener of this.#indexListeners) listener(host);
-    if (indexes.indexes.size === 0) this.#indexes.delete(network);
+    if (indexes.indexes.size === 0) this.#indexes.delete(key);
   }
 
   #overlapOf(object: MultiNicNetwork): MultiNicError | undefined {
@@ -234,4 +237,9 @@ export class ClusterView implements NetworkDirectory {
     this.#read.set(object, known);
     return known;
   }
+}
+
+/** A page without an owner counts until there is one with: somebody has written it by hand. */
+function ownerKey({ metadata, spec: { network } }: Cidr): string {
+  return `${network} ${networkOwner(metadata)?.uid ?? ''}`;
 }
