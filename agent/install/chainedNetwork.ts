@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { chainedFile, chainedList, primaryFile } from '../../core/cni/chainedList.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -20,7 +21,7 @@ export interface ChainedNetworkOptions {
 const pollMs = 10_000;
 
 /**
- * Keeps a copy of the node's primary network that has the CNI executable as its last plugin, and whose name puts it first for runtimes: pods get
+ * Keeps a copy of the node's primary network that has the CNI executable behind its plugins, and whose name puts it first for runtimes: pods get
  * their NICs without Multus, and nobody else's file is changed. The copy follows the primary network, and disappears with it. When this agent
  * ends the copy stays, so that pods that start meanwhile wait for the next agent, unless that will make none (uninstall.ts).
  */
@@ -80,21 +81,31 @@ export async function removeChainedNetwork(folder: string): Promise<void> {
 async function followPrimary(folder: string): Promise<string | undefined> {
   const names = await readdir(folder);
   const primary = primaryFile(names);
-  const wanted = primary === undefined ? undefined : await chainedCopy(join(folder, primary));
+  const path = join(folder, chainedFile);
+  const present = names.includes(chainedFile) ? await readFile(path, 'utf8') : '';
+  const wanted = primary === undefined ? undefined : await chainedCopy(join(folder, primary), present);
   if (wanted === undefined) {
     await removeChainedNetwork(folder);
     return undefined;
   }
-  const path = join(folder, chainedFile);
-  if (names.includes(chainedFile) && (await readFile(path, 'utf8')) === wanted) return undefined;
+  if (isSame(present, wanted)) return undefined;
   await replaceFile(path, wanted, 0o600);
   return primary;
 }
 
-async function chainedCopy(path: string): Promise<string | undefined> {
+/** Whether both say the same: others who write into the file have a layout of their own. */
+function isSame(present: string, wanted: string): boolean {
+  try {
+    return present === wanted || isDeepStrictEqual(JSON.parse(present), JSON.parse(wanted));
+  } catch {
+    return false;
+  }
+}
+
+async function chainedCopy(path: string, present: string): Promise<string | undefined> {
   const text = await readFile(path, 'utf8');
   try {
-    return chainedList(text);
+    return chainedList(text, present);
   } catch (cause) {
     throw new Error(`${path} is not a network: ${messageOf(cause)}`, { cause });
   }

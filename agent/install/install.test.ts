@@ -98,6 +98,18 @@ describe('agent/install', () => {
       await eventually('the end of the copy', async () => (await readdir(folder)).length === 0);
     });
 
+    it('keeps what somebody puts behind our plugin, as meshes do with the first file: they would put it back again and again', async () => {
+      await writeFile(join(folder, '10-primary.conflist'), network('first'));
+      await eventually('the copy', async () => (await copied()) === 'first');
+      const path = join(folder, chainedFile);
+      const read = async () => JSON.parse(await readFile(path, 'utf8')) as { plugins: { type: string }[] };
+      const { plugins, ...rest } = await read();
+      await writeFile(path, JSON.stringify({ ...rest, plugins: [...plugins, { type: 'istio-cni' }] }));
+      await writeFile(join(folder, '10-primary.conflist'), network('second'));
+      await eventually('the new copy', async () => (await copied()) === 'second');
+      expect((await read()).plugins.map(({ type }) => type)).to.deep.equal(['bridge', 'multi-nic', 'istio-cni']);
+    });
+
     it('stays as it was while the primary network is half written, and when the agent ends', async () => {
       await writeFile(join(folder, '10-primary.conflist'), network('first'));
       await eventually('the copy', async () => (await copied()) === 'first');

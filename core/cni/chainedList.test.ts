@@ -13,6 +13,21 @@ describe('core/cni/chainedList', () => {
     });
   });
 
+  it('keeps what others have put behind our plugin, once', () => {
+    const of = (...types: string[]) => JSON.stringify({ name: 'primary', plugins: types.map(type => ({ type })) });
+    const typesIn = (text = '') =>
+      (JSON.parse(text) as { plugins: { type: string }[] }).plugins.map(({ type }) => type);
+    const present = of('bridge', 'portmap', 'multi-nic', 'istio-cni');
+    expect(typesIn(chainedList(of('bridge'), present))).to.deep.equal(['bridge', 'multi-nic', 'istio-cni']);
+    expect(typesIn(chainedList(of('bridge', 'istio-cni'), present))).to.deep.equal([
+      'bridge',
+      'istio-cni',
+      'multi-nic',
+    ]);
+    for (const broken of ['', '{"plug', 'null', '[]', '{"plugins": [null]}', of('istio-cni')])
+      expect(typesIn(chainedList(of('bridge'), broken)), broken).to.deep.equal(['bridge', 'multi-nic']);
+  });
+
   it('makes a list of a plugin that stands alone', () => {
     const text = JSON.stringify({ cniVersion: '0.4.0', name: 'primary', ...bridge });
     expect(JSON.parse(chainedList(text) ?? '')).to.deep.equal({

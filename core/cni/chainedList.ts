@@ -17,17 +17,37 @@ export function primaryFile(names: readonly string[]): string | undefined {
 }
 
 /**
- * A primary network with our plugin as its last.
+ * A primary network with our plugin behind its own.
  * @param text its configuration: a list of plugins, or one plugin alone (`.conf`), which becomes a list of one
+ * @param present what was made of it before. Plugins behind ours are others': service meshes put theirs into the first file, and again whenever it is
+ * not there. They stay.
  * @returns undefined where the network has our plugin already
  * @throws SyntaxError where the text is no JSON, TypeError where it is no network configuration; it may be half written
  */
-export function chainedList(text: string): string | undefined {
+export function chainedList(text: string, present = ''): string | undefined {
   const network: unknown = JSON.parse(text);
   if (typeof network !== 'object' || network === null) throw new TypeError('it is not a JSON object');
   const list = isList(network) ? network : listOf(network);
-  if (list.plugins.some(plugin => plugin?.type === cniType)) return undefined;
-  return `${JSON.stringify({ ...list, plugins: [...list.plugins, { type: cniType, mode: 'chained' }] }, null, 2)}\n`;
+  if (list.plugins.some(isOurs)) return undefined;
+  const own = new Set(list.plugins.map(plugin => plugin?.type));
+  const behind = behindOurs(present).filter(plugin => !own.has(plugin?.type));
+  const plugins = [...list.plugins, { type: cniType, mode: 'chained' }, ...behind];
+  return `${JSON.stringify({ ...list, plugins }, null, 2)}\n`;
+}
+
+function behindOurs(text: string): NetworkList['plugins'] {
+  try {
+    const network = JSON.parse(text) as unknown;
+    if (typeof network !== 'object' || network === null || !isList(network)) return [];
+    const ours = network.plugins.findIndex(isOurs);
+    return ours < 0 ? [] : network.plugins.slice(ours + 1).filter(plugin => !isOurs(plugin));
+  } catch {
+    return []; // half written by somebody else, who will see to it again
+  }
+}
+
+function isOurs(plugin: NetworkList['plugins'][number]): boolean {
+  return plugin?.type === cniType;
 }
 
 function isList(network: object): network is NetworkList {
