@@ -5,7 +5,7 @@ import { leases, type Node, nodes, type Pod, pods } from '../../kube/api/resourc
 import { FirstSeen } from '../../kube/process/firstSeen.ts';
 import { findByUid } from '../../kube/watch/findByUid.ts';
 import type { Informer } from '../../kube/watch/informer.ts';
-import { fateOf, isFailing, isFinished, type PodFate } from './injectedPods.ts';
+import { fateOf, isFailing, isFinished, mayRun, type PodFate } from './injectedPods.ts';
 
 /** How long a pod that is gone, and whose node nobody remembers, may still run on a node that has been cut off. */
 const unknownNodeMs = 10 * 60_000;
@@ -38,6 +38,12 @@ interface Beat {
   version: Promise<string | undefined>;
 }
 
+/**
+ * How often the API server is asked for a pod that no watch tells of, as it lacks our label: admission did not decide it. There may be thousands, and a
+ * sweep each time that any pod ends.
+ */
+const unwatchedMs = 60_000;
+
 /** How long what is known of a deleted pod is kept if no record of it is seen: the copy of its pool may lag. */
 const rememberedMs = 60_000;
 
@@ -51,15 +57,25 @@ export class PodFates {
   readonly #nodes: Informer<Node>;
   readonly #podOf: (uid: string) => Pod | undefined;
   readonly #graceMs: number;
+  readonly #askAgainMs: number;
   readonly #seen = new FirstSeen();
+  /** When the API server last said that the pod is there, by UID. */
+  #thereAt = new Map<string, number>();
   /** By UID. */
   #gone = new Map<string, Gone>();
   /** By node. */
   readonly #beats = new Map<string, Beat>();
 
   /** @param graceMs how long a record is left alone if its pod was never seen: records are written before their pods */
-  constructor(client: KubeClient, nodeInformer: Informer<Node>, podInformer: Informer<Pod>, graceMs: number) {
+  constructor(
+    client: KubeClient,
+    nodeInformer: Informer<Node>,
+    podInformer: Informer<Pod>,
+    graceMs: number,
+    askAgainMs = unwatchedMs,
+  ) {
     this.#client = client;
+    this.#askAgainMs = askAgainMs;
     this.#nodes = nodeInformer;
     this.#podOf = findByUid(podInformer);
     this.#graceMs = graceMs;
@@ -89,6 +105,7 @@ export class PodFates {
   keep(uids: ReadonlySet<string>): void {
     const since = performance.now() - rememberedMs;
     this.#gone = new Map([...this.#gone].filter(([uid, { foundAt }]) => uids.has(uid) || foundAt >= since));
+    this.#thereAt = new Map([...this.#thereAt].filter(([uid]) => uids.has(uid)));
     this.#seen.keep(uids);
   }
 
@@ -104,11 +121,17 @@ export class PodFates {
     // Its containers are given as much time to end as those of a deleted pod.
     if (!gone && pod) this.#gone.set(podUID, (gone = { ...fateOf(pod), foundAt: performance.now() }));
     if (!gone) {
-      if (ageMs < this.#graceMs || (await this.#exists(record, signal))) return false;
+      const thereMs = performance.now() - (this.#thereAt.get(podUID) ?? -Infinity);
+      if (ageMs < this.#graceMs || thereMs < this.#askAgainMs) return false;
+      const found = await this.#find(record, signal);
+      if (found) {
+        this.#thereAt.set(podUID, performance.now());
+        return !mayRun(found) && this.#isHeardOrGone(found.spec?.nodeName ?? '', signal);
+      }
       this.#gone.set(podUID, (gone = { foundAt: performance.now() }));
     }
     if (gone.isDoubtful) {
-      if (await this.#exists(record, signal)) return false;
+      if (await this.#find(record, signal)) return false;
       Object.assign(gone, { isDoubtful: false, foundAt: performance.now() });
     }
     return this.#isSettled(gone, record, signal);
@@ -121,9 +144,9 @@ export class PodFates {
     return isFailing(status) && node !== undefined && saysFailedLast(node);
   }
 
-  async #exists({ podUID, namespace, name }: Allocation, signal: AbortSignal): Promise<boolean> {
+  async #find({ podUID, namespace, name }: Allocation, signal: AbortSignal): Promise<Pod | undefined> {
     const pod = await this.#client.find(pods, { namespace, name }, { signal });
-    return pod?.metadata.uid === podUID;
+    return pod?.metadata.uid === podUID ? pod : undefined;
   }
 
   async #isSettled(gone: Gone, record: Allocation, signal: AbortSignal): Promise<boolean> {
