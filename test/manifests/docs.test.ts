@@ -1,5 +1,5 @@
 import { existsSync, globSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
 import { annotation, bandwidthResourceName, extendedResourceName, label, nicCountLabel } from '../../core/api/names.ts';
@@ -59,6 +59,18 @@ describe('Documentation', () => {
       for (const [, target = ''] of read(path).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)) {
         expect(existsSync(join(root, dirname(path), target)), `${path}: ${target}`).to.equal(true);
       }
+    }
+  });
+
+  it('the map of the code names every folder', () => {
+    const [, map = ''] = read('docs/architecture.md').split('## Folders\n');
+    const tops = ['core', 'kube', 'certs', 'controller', 'webhook', 'agent', 'cni', 'cli', 'bench'];
+    for (const top of [...tops, 'build', 'images', 'manifests', 'test']) expect(map).to.include(`[${top}/](../${top})`);
+    for (const top of tops) {
+      const [, row = ''] = new RegExp(`^\\| \\[${top}/\\].*\\|(.*)\\|$`, 'm').exec(map) ?? [];
+      const named = [...row.matchAll(/(?:^|·) `(\w+)`/g)].map(([, name]) => name);
+      const folders = globSync('*/', { cwd: join(root, top) }).map(folder => basename(folder));
+      expect(named, top).to.have.members(folders);
     }
   });
 
