@@ -50,7 +50,8 @@ export class DelegateRemoval {
     const { delegate } = link;
     if (this.#netns !== '') await undoNaming(netlink, this.#netns, link, this.#entry.ifname);
     if (!delegate || (await this.#nothingMoved(link, delegate))) return;
-    await delegates.del(delegate, this.#callOf(link), delegate.printed, this.#last instanceof PluginHung);
+    const last = { printed: delegate.printed, hasHung: this.#last instanceof PluginHung };
+    await delegates.del(delegate, this.#callOf(link), last);
   }
 
   #callOf({ name }: CheckpointLink): DelegateCall {

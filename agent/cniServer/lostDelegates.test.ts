@@ -38,7 +38,7 @@ describe('Plugins of an attachment whose file is lost', () => {
         network: (name: string) => ({ state: { network: networks.find(one => one.name === name) } }),
       },
       delegates: {
-        del: ({ conf }: { conf: { name: string } }, one: DelegateCall, _prev: unknown, hasHung: boolean) => {
+        del: ({ conf }: { conf: { name: string } }, one: DelegateCall, { hasHung }: { hasHung: boolean }) => {
           calls.push(`${conf.name} ${one.ifname}${hasHung ? ' impatiently' : ''}`);
           return del(one);
         },

@@ -86,7 +86,7 @@ export class LostDelegates {
   async #attempt({ delegate, ifname }: LostDelegate): Promise<unknown> {
     const { delegates, logger } = this.#context;
     try {
-      await delegates.del(delegate, { ...this.#call, ifname }, undefined, this.#hasHung);
+      await delegates.del(delegate, { ...this.#call, ifname }, { hasHung: this.#hasHung });
       return undefined;
     } catch (error) {
       this.#hasHung ||= error instanceof PluginHung;

@@ -26,7 +26,7 @@ class Watched extends Delegates {
   readonly hasHung: boolean[] = [];
 
   override del(...call: Parameters<Delegates['del']>): Promise<void> {
-    this.hasHung.push(call[3]);
+    this.hasHung.push(call[2].hasHung);
     return super.del(...call);
   }
 }
@@ -83,7 +83,7 @@ describe('a plugin that hangs', function () {
   it('has two seconds for DEL where it has hung just now', async () => {
     const delegates = new Delegates([folder], { DEL: 3_000 });
     const limit = async (hasHung: boolean): Promise<string> =>
-      String(await failureOf(delegates.del(delegate, call, undefined, hasHung)));
+      String(await failureOf(delegates.del(delegate, call, { hasHung })));
     const [patient, impatient] = await Promise.all([limit(false), limit(true)]);
     expect(patient).to.contain('it was ended, as it took 3000 ms');
     expect(impatient).to.contain('it was ended, as it took 2000 ms');
@@ -147,7 +147,7 @@ describe('many calls of plugins at once', function () {
     const ended: string[] = [];
     const ends = (command: string, work: Promise<unknown>): Promise<unknown> =>
       work.catch(() => undefined).finally(() => ended.push(command));
-    const dels = many.slice(0, 16).map(one => ends('DEL', delegates.del(of('hung'), one, undefined, false)));
+    const dels = many.slice(0, 16).map(one => ends('DEL', delegates.del(of('hung'), one, { hasHung: false })));
     await Promise.all([...dels, ends('ADD', add(delegates, 'hung', call, AbortSignal.timeout(200)))]);
     expect(ended[0]).to.equal('ADD');
   });

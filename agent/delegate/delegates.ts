@@ -37,8 +37,14 @@ export interface DelegateResult {
  */
 export type AddCall = (delegate: Delegate, call: DelegateCall) => Promise<DelegateResult>;
 
-/** Ends the call: the plugin must answer before. */
-interface Bounds {
+/** One call of a plugin. */
+interface Execution {
+  readonly command: CniCommand;
+  readonly delegate: Delegate;
+  readonly call: DelegateCall;
+  /** What its configuration has in addition. */
+  readonly more?: object;
+  /** Ends it, as does the time that it has, ms: that of its verb where none is given. */
   readonly signal?: AbortSignal;
   readonly limitMs?: number;
 }
@@ -100,7 +106,7 @@ export class Delegates {
   }
 
   async #add(delegate: Delegate, call: DelegateCall, signal: AbortSignal): Promise<DelegateResult> {
-    const stdout = await this.#execNow('ADD', delegate, call, {}, { signal });
+    const stdout = await this.#execNow({ command: 'ADD', delegate, call, signal });
     let printed: unknown;
     try {
       printed = JSON.parse(stdout);
@@ -116,12 +122,16 @@ export class Delegates {
 
   /**
    * Removes what is left of what ADD made.
-   * @param hasHung whether the plugin has just been ended
+   * @param last what ADD printed, if it got so far, and whether the plugin has just been ended
    * @throws CniError
    */
-  async del(delegate: Delegate, call: DelegateCall, prevResult: Printed | undefined, hasHung: boolean): Promise<void> {
+  async del(
+    delegate: Delegate,
+    call: DelegateCall,
+    { printed: prevResult, hasHung }: { readonly printed?: Printed | undefined; readonly hasHung: boolean },
+  ): Promise<void> {
     const more = prevResult && isAtLeast(delegate, '0.4.0') ? { prevResult } : {};
-    await this.#exec('DEL', delegate, call, more, hasHung ? { limitMs: impatientMs } : {});
+    await this.#exec({ command: 'DEL', delegate, call, more, ...(hasHung && { limitMs: impatientMs }) });
   }
 
   /**
@@ -131,24 +141,20 @@ export class Delegates {
   async check(delegate: Delegate, call: DelegateCall, prevResult: Printed): Promise<void> {
     const { type } = delegate.conf.ipam;
     if (isAtLeast(delegate, '0.4.0') && type !== withoutCheck)
-      await this.#exec('CHECK', delegate, call, { prevResult });
+      await this.#exec({ command: 'CHECK', delegate, call, more: { prevResult } });
   }
 
   /** A plugin of 1.1 or later is called; an older one only has to be installed. @throws CniError why no ADD could be served now */
   async status(delegate: Delegate, path: string): Promise<void> {
-    if (isAtLeast(delegate, '1.1.0')) await this.#exec('STATUS', delegate, { ...noInterface, path });
+    if (isAtLeast(delegate, '1.1.0')) await this.#exec({ command: 'STATUS', delegate, call: { ...noInterface, path } });
     else await findPlugin(executableOf(delegate), this.#foldersOf(path));
   }
 
   /** Called from 1.1 on: removes everything but these, which are named under both keys, as libcni does. @throws CniError */
   async collectGarbage(delegate: Delegate, path: string, valid: readonly ValidAttachment[]): Promise<void> {
     if (!isAtLeast(delegate, '1.1.0')) return;
-    await this.#exec(
-      'GC',
-      delegate,
-      { ...noInterface, path },
-      { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid },
-    );
+    const more = { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid };
+    await this.#exec({ command: 'GC', delegate, call: { ...noInterface, path }, more });
   }
 
   /** Those of the call's CNI_PATH first. */
@@ -163,17 +169,12 @@ export class Delegates {
     return turns;
   }
 
-  #exec(command: CniCommand, delegate: Delegate, call: DelegateCall, more?: object, bounds?: Bounds): Promise<string> {
-    return this.#turnsOf(delegate.conf.name).run(() => this.#execNow(command, delegate, call, more, bounds));
+  #exec(execution: Execution): Promise<string> {
+    return this.#turnsOf(execution.delegate.conf.name).run(() => this.#execNow(execution));
   }
 
-  async #execNow(
-    command: CniCommand,
-    delegate: Delegate,
-    call: DelegateCall,
-    more: object = {},
-    { signal, limitMs = this.#limitsMs[command] }: Bounds = {},
-  ): Promise<string> {
+  async #execNow(execution: Execution): Promise<string> {
+    const { command, delegate, call, more, signal, limitMs = this.#limitsMs[command] } = execution;
     signal?.throwIfAborted();
     const folders = this.#foldersOf(call.path);
     const executable = await findPlugin(executableOf(delegate), folders);

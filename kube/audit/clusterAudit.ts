@@ -47,7 +47,7 @@ export async function auditCluster(client: KubeClient, options: ClusterAuditOpti
   signal?.throwIfAborted();
   const frame = await readFrame(client, signal);
   const suspects = first.slice(0, mostFindings);
-  const second = await secondLook(client, frame, suspects, rules, { concurrency, signal });
+  const second = await secondLook(client, frame, suspects, { rules, concurrency, signal });
   const findings = confirmed(
     suspects.map(({ finding }) => finding),
     second.filter(isMeant),

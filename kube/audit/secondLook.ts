@@ -17,8 +17,7 @@ export async function secondLook(
   client: KubeClient,
   frame: AuditFrame,
   suspicions: readonly Suspicion[],
-  rules: () => AuditRules,
-  { concurrency, signal }: { concurrency: number; signal: AbortSignal | undefined },
+  { rules, concurrency, signal }: { rules: () => AuditRules; concurrency: number; signal: AbortSignal | undefined },
 ): Promise<AuditFinding[]> {
   const objects = new Set(suspicions.flatMap(({ finding }) => finding.objects));
   const seen: AuditedPod[] = [];
