@@ -6,7 +6,7 @@ import { readAttachments } from '../../core/annotation/attachments.ts';
 import { parseNetworks } from '../../core/annotation/networks.ts';
 import { annotation, systemNamespace } from '../../core/api/names.ts';
 import { chainedFile } from '../../core/cni/chainedList.ts';
-import { boxImage, type Cluster, type ClusterNode, startCluster } from '../cluster/index.ts';
+import { boxImage, type Cluster, startCluster } from '../cluster/index.ts';
 import { demoDeployment, demoNetwork, refusedNetwork } from '../demo/manifests.ts';
 import { eventually } from '../eventually.ts';
 import { applyManifests, definitionCrd } from '../system/apply.ts';
@@ -16,6 +16,7 @@ import { labelNamespace } from '../system/install.ts';
 import { kustomizationsIn, kustomize } from '../system/kustomize.ts';
 import { blocks, read } from '../system/pages.ts';
 import { leasedNetwork, leasedPod, serveDhcp, startDhcpDaemon } from './dhcp.ts';
+import { linksOf, tracesIn, tracesOn } from './traces.ts';
 
 interface PodView {
   metadata: { name: string; uid: string; annotations?: Record<string, string> };
@@ -33,35 +34,6 @@ const virtualNode = {
   spec: { taints: [{ key: 'virtual-kubelet.io/provider', effect: 'NoSchedule' }] },
 };
 const workers = 4;
-
-/** What is there of us on a node: files, rules, routes, and links besides those that it had before. */
-async function tracesOn(node: ClusterNode, linksBefore: readonly string[]): Promise<string[]> {
-  const lines = async (...script: string[]): Promise<string[]> =>
-    (await node.exec(['sh', '-c', script.join('; ')])).stdout.split('\n').filter(line => line !== '');
-  const files = await lines(
-    `ls -d /opt/cni/bin/multi-nic /opt/cni/bin/.multi-nic* /var/lib/cni/bin/* /etc/cni/net.d/${chainedFile} /etc/cni/net.d/.[0-9]* 2> /dev/null`,
-    'find /run/multi-nic /var/lib/multi-nic -mindepth 1',
-    'true',
-  );
-  const kernel = await lines(
-    'ip -4 rule; ip -6 rule',
-    'ip route show table all proto 77',
-    'ip -6 route show table all proto 77',
-  );
-  const links = await linksOf(node);
-  return [
-    ...files,
-    ...kernel.filter(line => !/lookup (local|main|default)\s*$/.test(line)),
-    ...links.filter(link => !linksBefore.includes(link)),
-  ];
-}
-
-/** Names of links; those of the primary network's pods come and go. */
-async function linksOf(node: ClusterNode): Promise<string[]> {
-  const { stdout } = await node.exec(['ip', '-o', 'link']);
-  const names = stdout.split('\n').map(line => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? '');
-  return names.filter(name => name !== '' && !name.startsWith('veth') && name !== 'cni0');
-}
 
 describe('an installation from images with the manifests', function () {
   this.timeout(600_000);
@@ -231,13 +203,7 @@ describe('an installation from images with the manifests', function () {
     for (const node of cluster.nodes) {
       expect(await tracesOn(node, linksBefore.get(node.name)!), node.name).to.deep.equal([]);
     }
-    const kinds = ['crd', 'namespace', 'clusterrole', 'clusterrolebinding', 'role', 'rolebinding'];
-    kinds.push('mutatingwebhookconfiguration', 'validatingwebhookconfiguration', 'lease', 'networkpolicy', 'service');
-    for (const kind of kinds) {
-      const { stdout } = await cluster.kubectl(['get', kind, '-A', '-o', 'name']);
-      const ours = stdout.split('\n').filter(name => /multi-?nic|train-net/.test(name));
-      expect(ours, kind).to.deep.equal([]);
-    }
+    expect(await tracesIn(cluster)).to.deep.equal([]);
   }
 
   it('uninstalled as the guide says, leaves nothing behind, and pods start', async () => {
