@@ -1,9 +1,10 @@
 import { withAttachments } from '../../core/annotation/attachments.ts';
 import { formatNetworks, type NetworkSelection } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
+import { defined } from '../../core/defined.ts';
 import { MultiNicError } from '../../core/errors.ts';
-import { checkDefaultNetwork } from '../../core/pod/defaultNetwork.ts';
 import { askedHost } from '../../core/pod/askedHost.ts';
+import { checkDefaultNetwork } from '../../core/pod/defaultNetwork.ts';
 import { isBound, knownNode } from '../../core/pod/knownNode.ts';
 import { type SelectedNetwork, type SelectionSource, selectNetworks } from '../../core/pod/selectNetworks.ts';
 import { factsOf, type PodFacts, skipReason } from '../../core/pod/skip.ts';
@@ -17,7 +18,7 @@ import { SetUpPatience } from '../context/setUpPatience.ts';
 import type { CallBudget } from '../review/call.ts';
 import { allow, type Decision, skip } from '../review/decision.ts';
 import { setEntries } from '../review/jsonPatch.ts';
-import { displayName, isGated, podOf } from '../review/pod.ts';
+import { type AdmittedPod, displayName, isGated, podOf } from '../review/pod.ts';
 import type { Reviewer } from '../server/app.ts';
 import { creationAudit, droppedWarnings, shortWarnings, uncountedWarnings } from './creationReport.ts';
 import { checkAnyNodeFits } from './fit.ts';
@@ -53,43 +54,53 @@ export function mutatePods(context: ReviewContext): Reviewer {
     await patience.wait(ours, budget);
     const wanted = await readWanted(context, selected, facts.annotations, budget);
     if (wanted.length === 0) return leaveToOthers(facts, selected);
-    // A pod that is held back, maybe for days, takes nothing before it is bound.
-    const chosenHere = isGated(pod) ? [] : wanted.filter(({ known }) => !known.state.network.onNode);
-    const fixed = knownNode(pod.spec);
-    const node = fixed ?? askedNode(context.view, wanted);
-    const unfit = node === undefined ? wanted.flatMap(item => checkFits(context, item)) : [];
-    const claimant = { namespace, name: displayName(pod) };
-    const { [annotation.reservation]: reserved, [annotation.reservationFor]: reservedFor } = facts.annotations;
-    const grants = await grantAtCreate(
-      context,
-      {
-        ...{ wanted: chosenHere, node, isBound: isBound(pod.spec), claimant, reserved, reservedFor },
-        dryRun: request.dryRun ?? false,
-      },
-      budget,
-    );
-    const elements = elementsWith(selected, grants);
-    const share = schedulerShare(wanted, resource => context.quotas.forbids(namespace, resource));
-    const { operations, warnings } = podPatch(pod, {
-      networks: formatNetworks(elements),
-      ...(grants.reservation !== undefined && { reservation: grants.reservation }),
-      ...(grants.reservationFor !== undefined && { reservationFor: grants.reservationFor }),
-      resources: share.resources,
-      ...(fixed === undefined && { needs: node === undefined ? { labels: share.labels } : { node } }),
-    });
-    return allow({
-      patch: operations,
-      warnings: [
-        ...droppedWarnings(facts, elements, grants.reservation),
-        ...wanted.flatMap(unusedRequests),
-        ...unfit,
-        ...warnings,
-        ...shortWarnings(wanted, grants),
-        ...uncountedWarnings(share),
-      ],
-      audit: creationAudit({ source, wanted, grants, share, node: fixed }),
-    });
+    return decide(context, { pod, facts, source, selected, wanted, dryRun: request.dryRun ?? false }, budget);
   };
+}
+
+/** A pod that gets networks of ours. */
+interface Chosen {
+  pod: AdmittedPod;
+  facts: PodFacts;
+  source: SelectionSource;
+  selected: readonly SelectedNetwork[];
+  wanted: readonly WantedAttachment[];
+  dryRun: boolean;
+}
+
+/** Grants what need not wait for the scheduler, and tells it the rest. */
+async function decide(context: ReviewContext, chosen: Chosen, budget: CallBudget): Promise<Decision> {
+  const { pod, facts, source, selected, wanted, dryRun } = chosen;
+  const { namespace, annotations } = facts;
+  // A pod that is held back, maybe for days, takes nothing before it is bound.
+  const chosenHere = isGated(pod) ? [] : wanted.filter(({ known }) => !known.state.network.onNode);
+  const fixed = knownNode(pod.spec);
+  const node = fixed ?? askedNode(context.view, wanted);
+  const unfit = node === undefined ? wanted.flatMap(item => checkFits(context, item)) : [];
+  const claimant = { namespace, name: displayName(pod) };
+  const { [annotation.reservation]: reserved, [annotation.reservationFor]: reservedFor } = annotations;
+  const asked = { wanted: chosenHere, node, isBound: isBound(pod.spec), claimant, reserved, reservedFor, dryRun };
+  const grants = await grantAtCreate(context, asked, budget);
+  const elements = elementsWith(selected, grants);
+  const share = schedulerShare(wanted, resource => context.quotas.forbids(namespace, resource));
+  const { operations, warnings } = podPatch(pod, {
+    networks: formatNetworks(elements),
+    ...defined({ reservation: grants.reservation, reservationFor: grants.reservationFor }),
+    resources: share.resources,
+    ...(fixed === undefined && { needs: node === undefined ? { labels: share.labels } : { node } }),
+  });
+  return allow({
+    patch: operations,
+    warnings: [
+      ...droppedWarnings(facts, elements, grants.reservation),
+      ...wanted.flatMap(unusedRequests),
+      ...unfit,
+      ...warnings,
+      ...shortWarnings(wanted, grants),
+      ...uncountedWarnings(share),
+    ],
+    audit: creationAudit({ source, wanted, grants, share, node: fixed }),
+  });
 }
 
 interface Selection {

@@ -36,6 +36,7 @@ export function admissionMetrics(
   bodies: Pick<BodyBudget, 'held'>,
 ): AdmissionMetrics {
   const registers = [registry];
+  loadMetrics(registers, gate, bodies);
   const duration = new Histogram({
     name: 'multinic_admission_duration_seconds',
     help: 'Time from a review being read to its answer, by kind, operation and result.',
@@ -49,6 +50,30 @@ export function admissionMetrics(
     labelNames: ['kind', 'operation', 'result', 'dry_run'],
     registers,
   });
+  const unread = new Counter({
+    name: 'multinic_admission_unread_total',
+    help: 'Reviews that were refused before they were read, by error code (broken: the body did not come whole).',
+    labelNames: ['code'],
+    registers,
+  });
+  return {
+    answered: ({ result, dryRun, seconds, ...asked }) => {
+      const kind = knownOf(kinds, asked.kind);
+      const operation = knownOf(operations, asked.operation);
+      duration.observe({ kind, operation, result }, seconds);
+      requests.inc({ kind, operation, result, dry_run: String(dryRun) });
+    },
+    unread: code => {
+      unread.inc({ code });
+    },
+  };
+}
+
+function loadMetrics(
+  registers: Registry[],
+  gate: Pick<Gate, 'running' | 'waiting'>,
+  bodies: Pick<BodyBudget, 'held'>,
+): void {
   new Gauge({
     name: 'multinic_admission_in_flight',
     help: 'Reviews being worked on.',
@@ -73,23 +98,6 @@ export function admissionMetrics(
       this.set(bodies.held);
     },
   });
-  const unread = new Counter({
-    name: 'multinic_admission_unread_total',
-    help: 'Reviews that were refused before they were read, by error code (broken: the body did not come whole).',
-    labelNames: ['code'],
-    registers,
-  });
-  return {
-    answered: ({ result, dryRun, seconds, ...asked }) => {
-      const kind = knownOf(kinds, asked.kind);
-      const operation = knownOf(operations, asked.operation);
-      duration.observe({ kind, operation, result }, seconds);
-      requests.inc({ kind, operation, result, dry_run: String(dryRun) });
-    },
-    unread: code => {
-      unread.inc({ code });
-    },
-  };
 }
 
 function knownOf(known: readonly string[], value: string): string {
