@@ -25,8 +25,8 @@ describe('images/tar', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const unpack = async (archive: Buffer, into = folder): Promise<void> => {
-    await run(['tar', '-x', '-C', into], { input: archive });
+  const unpack = async (archive: Buffer): Promise<void> => {
+    await run(['tar', '-x', '-C', folder], { input: archive });
   };
 
   it('is unpacked by tar with the same contents, modes and links', async () => {

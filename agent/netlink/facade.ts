@@ -49,8 +49,8 @@ export abstract class NetlinkFacade implements Netlink {
     return (await this.#batch(netns, ops, 'stop', signal)) as ResultsOf<Ops>;
   }
 
-  async one<const O extends Op>(netns: NetnsPath | null, op: O, options: RunOptions = {}): Promise<ResultsOf<[O]>[0]> {
-    const [result] = await this.run(netns, [op], options);
+  async one<const O extends Op>(netns: NetnsPath | null, op: O): Promise<ResultsOf<[O]>[0]> {
+    const [result] = await this.run(netns, [op]);
     return result;
   }
 

@@ -34,7 +34,7 @@ export interface Netlink extends AsyncDisposable {
   ): Promise<ResultsOf<Ops>>;
 
   /** One operation: `run` with the result alone. */
-  one<const O extends Op>(netns: NetnsPath | null, op: O, options?: RunOptions): Promise<ResultsOf<[O]>[0]>;
+  one<const O extends Op>(netns: NetnsPath | null, op: O): Promise<ResultsOf<[O]>[0]>;
 
   /**
    * Executes all changes although some may fail, and returns what became of each: for route tables, where one bad next hop

@@ -19,5 +19,5 @@ declare module 'prom-client/lib/histogram.js' {
 declare module 'prom-client/lib/metrics/*' {
   import type { Registry } from 'prom-client';
   /** Registers the metrics. */
-  export default function register(registry: Registry, options?: object): void;
+  export default function register(registry: Registry): void;
 }

@@ -161,19 +161,19 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Waits until the API server answers, after it or etcd was restarted. */
-  async waitUntilReady(timeoutMs?: number): Promise<void> {
+  async waitUntilReady(): Promise<void> {
     const { apiServer, client } = this.#running;
-    await apiServer.waitUntil(() => client.isReady(), timeoutMs);
+    await apiServer.waitUntil(() => client.isReady());
   }
 
   /** Waits until these nodes (default: all real ones) are Ready. */
-  async waitForNodes(names: readonly string[] = this.nodes.map(node => node.name), timeoutMs = 60_000): Promise<void> {
+  async waitForNodes(names: readonly string[] = this.nodes.map(node => node.name)): Promise<void> {
     const { client, apiServer } = this.#running;
     const isReady = async (name: string): Promise<boolean> => {
       const { status, text } = await client.send('GET', `/api/v1/nodes/${name}`);
       return status === 200 && text.includes('"type":"Ready","status":"True"');
     };
-    await apiServer.waitUntil(async () => (await Promise.all(names.map(isReady))).every(Boolean), timeoutMs);
+    await apiServer.waitUntil(async () => (await Promise.all(names.map(isReady))).every(Boolean));
   }
 
   /** Creates Node objects without machines. */

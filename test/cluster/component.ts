@@ -61,13 +61,13 @@ export class Component {
   }
 
   /** Asks the program to end, waits, and kills it when it has not ended in time. */
-  async stop(graceMs = 5000): Promise<void> {
-    await this.#end('SIGTERM', graceMs);
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
   }
 
   /** Ends the program as a crash or a power cut would. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL', 5000);
+    await this.#end('SIGKILL');
   }
 
   /** Stops, then starts again with the same arguments. */
@@ -104,7 +104,7 @@ export class Component {
     }
   }
 
-  async #end(signal: NodeJS.Signals, graceMs: number): Promise<void> {
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined || !this.running) return;
     child.ref();
@@ -113,7 +113,7 @@ export class Component {
     send(pid, signal);
     const timer = setTimeout(() => {
       send(pid, 'SIGKILL');
-    }, graceMs);
+    }, 5000);
     child.kill('SIGCONT');
     try {
       await ended;

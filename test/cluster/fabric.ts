@@ -75,8 +75,8 @@ export class Fabric {
   }
 
   /** Runs a program in the fabric's network namespace, for example `ip link set node1.1 down` to cut a cable. */
-  async exec(argv: readonly string[], allowFailure = false): Promise<RunResult> {
-    return run(['nsenter', '--target', String(this.#holder.pid), '--net', '--', ...argv], { allowFailure });
+  async exec(argv: readonly string[]): Promise<RunResult> {
+    return run(['nsenter', '--target', String(this.#holder.pid), '--net', '--', ...argv]);
   }
 
   async batch(lines: readonly string[]): Promise<void> {

@@ -106,12 +106,12 @@ export class ClusterNode {
   }
 
   /** A long-running program on the node, not yet started; it ends with the cluster at the latest. Logs to NODE-NAME.log. */
-  component(name: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}): Component {
+  component(name: string, argv: readonly string[]): Component {
     return new Component({
       name: `${name} on ${this.name}`,
       argv: enterNode(this.pid, argv),
       logFile: join(this.#options.logs, `${this.name}-${name}.log`),
-      env: { ...this.#env, ...env },
+      env: this.#env,
       entersNode: true,
     });
   }

@@ -4,8 +4,8 @@ import { auditCluster } from '../../kube/audit/clusterAudit.ts';
 import { auditTimes } from './times.ts';
 
 /** Waits until the audit finds nothing, not even what is under way. @throws with the findings where that does not come */
-export async function settled(client: KubeClient, limitMs = 240_000): Promise<void> {
-  const until = performance.now() + limitMs;
+export async function settled(client: KubeClient): Promise<void> {
+  const until = performance.now() + 240_000;
   for (;;) {
     const { findings, more } = await auditCluster(client, auditTimes);
     if (findings.length + more === 0) return;

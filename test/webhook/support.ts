@@ -120,8 +120,8 @@ export async function servingCertificate() {
   return { folder, certificate, caCertificate: authority.certificate };
 }
 
-/** Runs the webhook in this process, with a certificate of its own. @param port 0 takes a free one */
-async function startWebhook(cluster: Cluster, port = 0): Promise<RunningWebhook> {
+/** Runs the webhook in this process, with a certificate of its own. */
+async function startWebhook(cluster: Cluster): Promise<RunningWebhook> {
   const { folder, certificate, caCertificate } = await servingCertificate();
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
@@ -133,7 +133,7 @@ async function startWebhook(cluster: Cluster, port = 0): Promise<RunningWebhook>
     client,
     logger,
     registry: new Registry(),
-    port,
+    port: 0,
     host: '127.0.0.1',
     certificate: keyPairFiles(certificate),
     drainMs: 0,
