@@ -1,7 +1,7 @@
 import type { NetworkSelection } from '../../core/annotation/networks.ts';
 import { MultiNicError } from '../../core/errors.ts';
 import { checkApplies, type SelectionSource, unknown } from '../../core/pod/selectNetworks.ts';
-import { whatIs } from '../context/cluster.ts';
+import { whatIs } from '../context/lookups.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import type { CallBudget } from '../review/call.ts';
 

@@ -10,7 +10,7 @@ import type { Holder } from '../../core/pool/holder.ts';
 import { reservationPool } from '../../core/pool/reservationPool.ts';
 import { tellChoice } from '../../kube/grants/tellChoice.ts';
 import type { ClusterView } from '../../kube/view/clusterView.ts';
-import { namespaceFacts } from '../context/cluster.ts';
+import { namespaceFacts } from '../context/lookups.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import { answerMs, type CallBudget } from '../review/call.ts';
 import { allow, type Decision, skip } from '../review/decision.ts';

@@ -9,7 +9,7 @@ import { type NicRequest, readNicRequest, requestNamed } from '../../core/select
 import { looksAtBandwidth } from '../../core/selection/select.ts';
 import { keepsPromises, strategyOf } from '../../core/selection/wish.ts';
 import type { KnownNetwork } from '../../kube/view/clusterView.ts';
-import { findClass } from '../context/cluster.ts';
+import { findClass } from '../context/lookups.ts';
 import type { ReviewContext } from '../context/reviewContext.ts';
 import type { CallBudget } from '../review/call.ts';
 import { gatewayWarnings } from './gatewayWarnings.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { isMultiNicError } from '../../core/errors.ts';
 import { AnsweringServer, answerJson } from '../../test/answeringServer.ts';
 import { network } from '../../test/core/networks.ts';
-import { checkNoNetwork } from './cluster.ts';
+import { checkNoNetwork } from './lookups.ts';
 
 describe('that there is no network', () => {
   const refused = async (status: number, body: object): Promise<string | undefined> => {
