@@ -1,5 +1,6 @@
 import { annotation } from '../api/names.ts';
 import { MultiNicError } from '../errors.ts';
+import { tryParseCidr } from '../net/cidr.ts';
 import { mostLinks } from '../net/interfaceName.ts';
 import { parseBandwidth } from './bandwidth.ts';
 
@@ -85,6 +86,10 @@ function readNames(value: unknown, key: string, where: string): string[] | undef
     throw invalid(where, key, 'a list of NIC names', value);
   }
   const given = names.filter(name => name !== '');
+  const subnet = given.find(name => tryParseCidr(name) !== undefined);
+  if (subnet !== undefined) {
+    throw invalid(where, key, 'names of NICs (kubectl get hostinterfaces shows those in each subnet)', subnet);
+  }
   if (given.length > mostNics) {
     throw new MultiNicError('MNN_CNI_ARGS_INVALID', `${where}: ${key} names more than ${mostNics} NICs`);
   }

@@ -151,6 +151,7 @@ describe('cni-args', () => {
     { nics: 'two' },
     { masters: 5 },
     { masters: ['a', 'a'] },
+    { masters: ['172.20.1.0/24'] },
     { class: 5 },
     { target: 'fast' },
     { target: '10' },

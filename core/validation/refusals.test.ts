@@ -36,7 +36,12 @@ describe('the rules of a network’s specification', () => {
     [
       'a host subnet that is none',
       { masterNets: ['eth0'] },
-      'error MNN_CIDR_INVALID spec.masterNets[0]: "eth0" is not a network',
+      'error MNN_CIDR_INVALID spec.masterNets[0]: "eth0" is not a network: masterNets has the subnets of NICs and not their names, see kubectl get hostinterfaces',
+    ],
+    [
+      'a host subnet without its prefix length',
+      { masterNets: ['172.20.1.0'] },
+      'error MNN_CIDR_INVALID spec.masterNets[0]: "172.20.1.0" is not a network',
     ],
     [
       'a host subnet that is named twice',

@@ -73,7 +73,13 @@ function compareMasters(earlier: DraftCidr, later: DraftCidr): Finding | undefin
 
 function checkNetwork(draft: DraftCidr): Finding[] {
   const { path, text, cidr } = draft;
-  if (!cidr) return [error('MNN_CIDR_INVALID', path, `"${text}" is not a network`)];
+  if (!cidr) {
+    const isName = path.startsWith('spec.masterNets') && /^[^\s./:]+$/.test(text);
+    const hint = isName
+      ? ': masterNets has the subnets of NICs and not their names, see kubectl get hostinterfaces'
+      : '';
+    return [error('MNN_CIDR_INVALID', path, `"${text}" is not a network${hint}`)];
+  }
   if (!hasHostBits(draft)) return [];
   return [warning('MNN_SUBNET_HOST_BITS', path, `${text} has bits set after its prefix; ${formatCidr(cidr)} is used`)];
 }

@@ -188,7 +188,7 @@ describe('manifests/samples', () => {
         network({ attachPolicy: { strategy: 'perf' } }),
         /spec\.attachPolicy\.strategy: Unsupported value: "perf": supported values: "none", "costOpt", "perfOpt"/,
       ],
-      ['a host subnet without prefix', network({ masterNets: ['172.20.1.0'] }), /spec\.masterNets/],
+      ['a host subnet that is a number', network({ masterNets: [172] }), /spec\.masterNets/],
       ['a namespace that cannot be one', network({ namespaces: ['Team A'] }), /spec\.namespaces/],
       [
         'a NIC without name',

@@ -131,8 +131,9 @@ describe('creating pods that get nothing, through the real API server', () => {
 
   it('has kubectl say what is wrong with an annotation, and what a request comes to that nothing looks at', async () => {
     const { cluster } = running();
-    const ask = async (cniArgs: object, more = {}): Promise<string> => {
+    const ask = async (cniArgs: object, more = {}, labels = {}): Promise<string> => {
       const pod = podOf({ namespace, name: 'asked', ...networks([{ name: 'strict', 'cni-args': cniArgs, ...more }]) });
+      Object.assign(pod.metadata, { labels });
       const argv = ['create', '--dry-run=server', '-f', '-'];
       return (await cluster.kubectl(argv, { input: JSON.stringify(pod), allowFailure: true })).stderr;
     };
@@ -141,6 +142,9 @@ describe('creating pods that get nothing, through the real API server', () => {
       .and.contain('nics must be a whole number');
     expect(await ask({ nic: 1 })).to.contain('cni-args for network strict has keys that have no effect: "nic"');
     expect(await ask({}, { 'default-route': ['10.227.0.1', '10.227.0.2'] })).to.contain('Multus starts no pod');
+    expect(await ask({}, {}, { 'multinic.fms.io/injection': 'off' })).to.contain(
+      '"off" has no effect: "disabled" leaves',
+    );
     expect(await ask({ target: '10Gbps' })).to.contain(
       'cni-args.target has no effect in network strict: strategy none does not use it (MNN_CNI_ARGS_INVALID)',
     );

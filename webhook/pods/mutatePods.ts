@@ -26,6 +26,7 @@ import { checkForeign } from './foreignNetworks.ts';
 import { type CreateGrants, grantAtCreate } from './grantAtCreate.ts';
 import { checkAnnotationSize, podPatch } from './podPatch.ts';
 import { schedulerShare } from './schedulerShare.ts';
+import { unknownNameWarnings } from './unknownNames.ts';
 import { readWanted, unusedRequests, type WantedAttachment } from './wanted.ts';
 
 /**
@@ -92,6 +93,7 @@ async function decide(context: ReviewContext, chosen: Chosen, budget: CallBudget
   return allow({
     patch: operations,
     warnings: [
+      ...unknownNameWarnings(facts),
       ...droppedWarnings(facts, elements, grants.reservation),
       ...wanted.flatMap(unusedRequests),
       ...unfit,
