@@ -3,7 +3,7 @@ import { component } from '../core/api/names.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { runProgram } from '../kube/process/commandLine.ts';
 import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
-import { createLogger } from '../kube/process/log.ts';
+import { createLogger, logStart } from '../kube/process/log.ts';
 import { createAgent } from './agent.ts';
 import { dieAt, dieAtVariable } from './base/steps.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
@@ -19,6 +19,7 @@ preferMemory();
 
 async function run(options: Flags): Promise<void> {
   const logger = createLogger(component.agent).child({ node: options.nodeName });
+  logStart(logger);
   using termination = terminationSignal(logger);
   if (options.cniBinDir !== undefined) {
     const written = await installExecutable(options.executable, options.cniBinDir);

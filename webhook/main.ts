@@ -7,7 +7,7 @@ import { certificates, component } from '../core/api/names.ts';
 import { KubeClient } from '../kube/api/client.ts';
 import { runProgram } from '../kube/process/commandLine.ts';
 import { runAll, terminationSignal } from '../kube/process/lifecycle.ts';
-import { createLogger } from '../kube/process/log.ts';
+import { createLogger, logStart } from '../kube/process/log.ts';
 import { HealthServer } from '../kube/report/healthServer.ts';
 import { createMetrics } from '../kube/report/metrics.ts';
 import { certificateSecret, type CertificateSecretOptions } from './certificateSecret.ts';
@@ -17,6 +17,7 @@ import { createWebhook } from './webhook.ts';
 
 async function serve(flags: Flags): Promise<void> {
   const logger = createLogger(component.webhook);
+  logStart(logger);
   using termination = terminationSignal(logger);
   const { kubeconfig, namespace } = flags;
   await using client = await KubeClient.connect({ userAgent: component.webhook, kubeconfig });

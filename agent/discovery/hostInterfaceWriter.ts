@@ -97,7 +97,9 @@ export class HostInterfaceWriter {
   async writeNics(nics: readonly HostNic[], signal: AbortSignal): Promise<number | undefined> {
     const spec = this.#specOf(nics);
     const current = this.#current();
+    const told = nics.map(({ interfaceName, linkState }) => `${interfaceName}${linkState === 'down' ? ' (down)' : ''}`);
     if (!current) {
+      this.#logger.info({ nics: told }, 'the NICs of the node are told for the first time');
       const object = { apiVersion, kind: 'HostInterface', metadata: { name: this.#node }, spec };
       await this.#write(() => this.#create(object, signal));
       return undefined;
@@ -106,7 +108,6 @@ export class HostInterfaceWriter {
     const isOfLinks = isSame(withoutLinkStates(current.spec), withoutLinkStates(spec));
     const waitMs = isOfLinks ? this.#toldAt.nics + linkStateMs - this.#now() : 0;
     if (waitMs > 0) return waitMs;
-    const told = nics.map(({ interfaceName, linkState }) => `${interfaceName}${linkState === 'down' ? ' (down)' : ''}`);
     this.#logger.info({ nics: told }, 'the NICs of the node have changed');
     const options = { signal, fieldManager: component.agent };
     await this.#write(() => this.#client.update(hostInterfaces, { ...current, spec }, options));

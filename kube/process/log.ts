@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import manifest from '../../package.json' with { type: 'json' };
 
 /**
  * The logger of a process: one JSON object a line on standard output, `component` in each, times in ISO 8601, levels by
@@ -19,4 +20,9 @@ export function createLogger(component: string, destination?: DestinationStream)
   const logger = destination ? pino(options, destination) : pino(options);
   if (!known) logger.warn({ LOG_LEVEL: asked }, 'LOG_LEVEL is not a level that pino knows; using info');
   return logger;
+}
+
+/** The first line of a program's log: which release it is, and which Node it runs on. */
+export function logStart(logger: Logger): void {
+  logger.info({ version: manifest.version, runtime: process.version }, 'starting');
 }

@@ -66,6 +66,13 @@ describe('the webhook program with the controller, and no more rights than its m
     await cluster.stop();
   });
 
+  it('says first which release it is', () => {
+    expect(lines[0])
+      .to.include({ msg: 'starting' })
+      .and.have.property('version')
+      .that.matches(/^\d+\./);
+  });
+
   it('takes a network from its manifest to pods with addresses', async () => {
     const file = join(root, 'manifests/samples/ipvlanl3.yaml');
     await cluster.kubectl(['apply', '-f', file]);
