@@ -89,7 +89,7 @@ export class LeaderElector implements Runnable {
   async #tryToTake(signal: AbortSignal): Promise<{ held: Lease; asked: number } | undefined> {
     try {
       const stored = await this.#lock.read(this.#callTimeoutMs, signal);
-      if (stored && !this.#isFree(stored)) return undefined;
+      if (!this.#isFree(stored)) return undefined;
       const asked = performance.now();
       return { held: await this.#lock.take(stored, this.#callTimeoutMs, signal), asked };
     } catch (error) {
@@ -100,7 +100,9 @@ export class LeaderElector implements Runnable {
     }
   }
 
-  #isFree(stored: Lease): boolean {
+  #isFree(stored: Lease | undefined): boolean {
+    // Whoever held a lease that was deleted leads on until it cannot renew it.
+    if (!stored) return performance.now() - (this.#observed?.at ?? -Infinity) > this.#leaseDurationMs;
     const { holderIdentity, leaseDurationSeconds } = stored.spec ?? {};
     const { resourceVersion } = stored.metadata;
     if (this.#observed?.resourceVersion !== resourceVersion)

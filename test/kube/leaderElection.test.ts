@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import type { ClientRequest } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -33,7 +35,15 @@ describe('LeaderElector, against a real API server', function () {
     await cluster?.stop();
   });
 
-  function candidate(name: string, identity: string, log: string[], work?: (signal: AbortSignal) => Promise<void>) {
+  function candidate(
+    name: string,
+    identity: string,
+    log: string[],
+    {
+      work,
+      retryPeriodMs = times.retryPeriodMs,
+    }: { work?: (signal: AbortSignal) => Promise<void>; retryPeriodMs?: number } = {},
+  ) {
     const controller = new AbortController();
     const elector = new LeaderElector({
       client,
@@ -41,6 +51,7 @@ describe('LeaderElector, against a real API server', function () {
       identity,
       logger: silent,
       ...times,
+      retryPeriodMs,
       onStarted:
         work ??
         (async signal => {
@@ -102,8 +113,32 @@ describe('LeaderElector, against a real API server', function () {
     expect(log).to.deep.equal(['a leads', 'a ends', 'a leads']);
   });
 
+  it('has no second leader beside the first where somebody deletes the lease', async () => {
+    const log: string[] = [];
+    // It notices late.
+    const a = candidate('deleted', 'a', log, { retryPeriodMs: 1_500 });
+    await eventually('a leads', () => a.elector.isLeader);
+    candidate('deleted', 'b', log);
+    const ref = { namespace: 'default', name: 'deleted' };
+    const readings: string[] = [];
+    const note = (message: unknown): void => {
+      const { method, path } = (message as { request: ClientRequest }).request;
+      if (path.includes('/leases/deleted') && method === 'GET') readings.push(path);
+    };
+    subscribe('http.client.request.created', note);
+    try {
+      await eventually('b has seen whose it is', () => readings.length > 1);
+    } finally {
+      unsubscribe('http.client.request.created', note);
+    }
+    await client.delete(leases, ref);
+    await eventually('another term', () => log.length > 2);
+    expect(log.slice(0, 2)).to.deep.equal(['a leads', 'a ends']);
+    await eventually('the lease', () => client.find(leases, ref));
+  });
+
   it('gives the lease up and fails when the work of the leader fails', async () => {
-    const a = candidate('failing', 'a', [], () => Promise.reject(new Error('cannot work')));
+    const a = candidate('failing', 'a', [], { work: () => Promise.reject(new Error('cannot work')) });
     const error = await a.running.catch((thrown: unknown) => thrown);
     expect(error).to.be.an('error').with.property('message', 'cannot work');
     const { spec } = await client.get(leases, { namespace: 'default', name: 'failing' });
