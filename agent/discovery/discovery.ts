@@ -10,7 +10,8 @@ import { mainTable } from '../netlink/constants.ts';
 import type { MonitorEvent } from '../netlink/monitor.ts';
 import type { Netlink } from '../netlink/netlink.ts';
 import type { HostInterfaceWriter } from './hostInterfaceWriter.ts';
-import { hostNic, isOnLink, linksWithAddress, nicLinks, type PrimaryOptions, vlanParent } from './hostNics.ts';
+import { hostNic, linksWithAddress, nicLinks, type PrimaryOptions, vlanParent } from './hostNics.ts';
+import { NicEvents } from './nicEvents.ts';
 import { type NicPlaces, nicPlaces, placesCondition, placesConditionType } from './nicPlaces.ts';
 import { isOffered, type NicRules } from './nicRules.ts';
 import { readDevice } from './sysfs.ts';
@@ -32,6 +33,8 @@ export interface DiscoveryOptions {
 
 /** Changes come in bursts (a link that comes up causes a dozen events): they are handled together, this long after the first, ms. */
 const settleMs = 200;
+/** CNI calls wait while links are read: after a reading they have this many times as long. */
+const restFactor = 4;
 /** Changes without an event (a speed, a VF count) are seen after this at the latest, ms. */
 const resyncMs = 5 * 60_000;
 /** How often to check whether pods still hold NICs in their places, ms: pods end without an event here. */
@@ -44,6 +47,8 @@ export class Discovery implements Runnable {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
   readonly #work: SingleWork;
+  readonly #events = new NicEvents();
+  #lastReading = { endedAt: -Infinity, tookMs: 0 };
   readonly #known = Promise.withResolvers<void>();
 
   constructor(options: DiscoveryOptions) {
@@ -52,16 +57,14 @@ export class Discovery implements Runnable {
     this.#work = new SingleWork({ name: this.name, logger, observer, handler: signal => this.#reconcile(signal) });
   }
 
-  /** Has the NICs looked at again soon. */
+  /** Has the NICs looked at again soon; on a host with thousands of links, where that takes long, not all the time. */
   trigger(): void {
-    this.#work.trigger(settleMs);
+    const { endedAt, tookMs } = this.#lastReading;
+    this.#work.trigger(Math.max(settleMs, endedAt + restFactor * tookMs - performance.now()));
   }
 
-  /** Links, addresses, default routes and routes to subnets on a link matter here; other routes and rules do not. */
   onKernelEvent(event: MonitorEvent): void {
-    if (event.type === 'rule') return;
-    if (event.type === 'route' && !/^(0\.0\.0\.0|::)\/0$/.test(event.route.dst) && !isOnLink(event.route)) return;
-    this.trigger();
+    if (this.#events.isConcernedBy(event)) this.trigger();
   }
 
   /**
@@ -131,11 +134,14 @@ export class Discovery implements Runnable {
   /** The NICs that are offered, and the names of all links with an address. */
   async #nics(): Promise<{ nics: HostNic[]; addressed: Set<string> }> {
     const { netlink, rules, primary, writer } = this.#options;
+    const begun = performance.now();
     const [links, addresses, routes] = await netlink.run(null, [
       { op: 'link.list' },
       { op: 'address.list' },
       { op: 'route.list', table: mainTable, near: true },
     ]);
+    this.#lastReading = { endedAt: performance.now(), tookMs: performance.now() - begun };
+    this.#events.haveRead({ links, addresses, routes });
     const known = writer.nics();
     const nics = await Promise.all(
       nicLinks({ links, addresses, routes }, primary, known).map(async link => {

@@ -53,10 +53,14 @@ export function nicLinks(
     .sort((a, b) => compareNaturally(a.name, b.name));
 }
 
-function isNicKind({ loopback, kind, name, masterKind, master }: LinkInfo): boolean {
+/** A VRF only routes for its ports; any other master has taken the port over. */
+function isNicKind(link: LinkInfo): boolean {
+  return mayBeNic(link) && (link.master === null || link.masterKind === 'vrf');
+}
+
+/** Whether a link is of a kind that can be a NIC, whatever else becomes of it. */
+export function mayBeNic({ loopback, kind, name }: LinkInfo): boolean {
   if (loopback || name.startsWith(hostEndPrefix)) return false;
-  // A VRF only routes for its ports; any other master has taken the port over.
-  if (master !== null && masterKind !== 'vrf') return false;
   return kind === null || nicKinds.has(kind);
 }
 
