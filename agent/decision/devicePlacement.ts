@@ -1,6 +1,6 @@
 import type { DevicePlacement } from '../../core/selection/types.ts';
 import type { AssignedDevice } from '../devices/assignedDevice.ts';
-import { readDeviceNic,readNumaNode } from '../devices/deviceNic.ts';
+import { readDeviceNic, readNumaNode } from '../devices/deviceNic.ts';
 import { readNumaDistances } from '../devices/numaDistances.ts';
 
 /**
