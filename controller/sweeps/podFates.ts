@@ -121,20 +121,30 @@ export class PodFates {
     // Its containers are given as much time to end as those of a deleted pod.
     if (!gone && pod) this.#gone.set(podUID, (gone = { ...fateOf(pod), foundAt: performance.now() }));
     if (!gone) {
-      const thereMs = performance.now() - (this.#thereAt.get(podUID) ?? -Infinity);
-      if (ageMs < this.#graceMs || thereMs < this.#askAgainMs) return false;
-      const found = await this.#find(record, signal);
-      if (found) {
-        this.#thereAt.set(podUID, performance.now());
-        return !mayRun(found) && this.#isHeardOrGone(found.spec?.nodeName ?? '', signal);
-      }
-      this.#gone.set(podUID, (gone = { foundAt: performance.now() }));
+      const found = await this.#ofUnwatched(record, ageMs, signal);
+      if (typeof found === 'boolean') return found;
+      gone = found;
     }
     if (gone.isDoubtful) {
       if (await this.#find(record, signal)) return false;
       Object.assign(gone, { isDoubtful: false, foundAt: performance.now() });
     }
     return this.#isSettled(gone, record, signal);
+  }
+
+  /** Of a pod that no watch tells of: whether it has finished, or what there is to know of it if it is gone. */
+  async #ofUnwatched(record: Allocation, ageMs: number, signal: AbortSignal): Promise<boolean | Gone> {
+    const { podUID } = record;
+    const thereMs = performance.now() - (this.#thereAt.get(podUID) ?? -Infinity);
+    if (ageMs < this.#graceMs || thereMs < this.#askAgainMs) return false;
+    const found = await this.#find(record, signal);
+    if (found) {
+      this.#thereAt.set(podUID, performance.now());
+      return !mayRun(found) && this.#isHeardOrGone(found.spec?.nodeName ?? '', signal);
+    }
+    const gone = { foundAt: performance.now() };
+    this.#gone.set(podUID, gone);
+    return gone;
   }
 
   /** Whether it has finished, or failed without any word about its containers, as it was refused by its kubelet or evicted. */
