@@ -16,8 +16,8 @@ describe('networks of others', () => {
     await installWebhooks(client, webhook);
     await createNamespace(client, namespace);
     await createNamespace(client, 'hosts');
-    await createNetwork(client, 'compute', { subnet: '10.219.0.0/16', namespaces: ['hosts'] });
-    await createNetwork(client, 'common', { subnet: '10.220.0.0/16', namespaces: ['hosts', namespace] });
+    await createNetwork(client, 'compute', { subnet: '10.214.0.0/16', namespaces: ['hosts'] });
+    await createNetwork(client, 'common', { subnet: '10.215.0.0/16', namespaces: ['hosts', namespace] });
     await define('compute');
   });
 
@@ -44,7 +44,7 @@ describe('networks of others', () => {
 
   it('carry nothing that would pass for what admission decided, once a network has that name', async () => {
     await define('planned');
-    const attachments = [{ netAddress: '172.20.1.0/24', addresses: ['10.218.0.9/18'] }];
+    const attachments = [{ netAddress: '172.20.1.0/24', addresses: ['10.216.0.9/18'] }];
     const forged = { name: 'planned', 'cni-args': { vlan: 5, [attachmentsKey]: attachments } };
     for (const others of [[], [{ name: 'common' }]]) {
       const pod = await boundWith([forged, ...others], { labels: { [label.injected]: 'true' } });
