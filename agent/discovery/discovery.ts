@@ -135,13 +135,14 @@ export class Discovery implements Runnable {
   async #nics(): Promise<{ nics: HostNic[]; addressed: Set<string> }> {
     const { netlink, rules, primary, writer } = this.#options;
     const begun = performance.now();
+    this.#events.begin();
     const [links, addresses, routes] = await netlink.run(null, [
       { op: 'link.list' },
       { op: 'address.list' },
       { op: 'route.list', table: mainTable, near: true },
     ]);
     this.#lastReading = { endedAt: performance.now(), tookMs: performance.now() - begun };
-    this.#events.haveRead({ links, addresses, routes });
+    if (this.#events.haveRead({ links, addresses, routes })) this.trigger();
     const known = writer.nics();
     const nics = await Promise.all(
       nicLinks({ links, addresses, routes }, primary, known).map(async link => {
