@@ -63,8 +63,11 @@ describe('readCall', () => {
       expect(readCall({ ...add, CNI_NETNS_OVERRIDE: no }).allowHostNetns).to.equal(false);
   });
 
-  it('refuses CNI_ARGS that are not pairs', () => {
+  it('refuses CNI_ARGS that are not pairs, but not where something ends', () => {
     expect(refusal({ ...add, CNI_ARGS: 'A=1;B' })).to.contain('"B"');
+    for (const CNI_COMMAND of ['DEL', 'GC', 'STATUS']) {
+      expect(readCall({ ...add, CNI_COMMAND, CNI_ARGS: 'A=1;B;=' }).args, CNI_COMMAND).to.deep.equal({ A: '1' });
+    }
     expect(readCall({ ...add, CNI_ARGS: 'A=1=2;A=3;' }).args).to.deep.equal({ A: '3' });
   });
 });

@@ -126,7 +126,12 @@ describe('agent: what CNI calls are refused, and how they answer', function () {
       const env = environment('ADD', sandbox, { CNI_ARGS: `${known};FOO=BAR` });
       resultOf(await callWith(test.host, env, test.config));
       await sandbox.del(test.config);
-      await refused(4, 'CNI_ARGS', environment('ADD', sandbox, { CNI_ARGS: `${known};FOO` }), test.config);
+      const odd = { CNI_ARGS: `${known};FOO` };
+      await refused(4, 'CNI_ARGS', environment('ADD', sandbox, odd), test.config);
+      resultOf(await sandbox.call('ADD', test.config));
+      // Or a runtime that gives such could not end the sandbox.
+      expect(await callWith(test.host, environment('DEL', sandbox, odd), test.config)).to.include({ exitCode: 0 });
+      expect(sandbox.links()).to.deep.equal([]);
     });
   });
 
