@@ -29,6 +29,7 @@ export interface LeaderElectionOptions {
 }
 
 interface Observed {
+  /** Undefined where it was deleted. */
   readonly resourceVersion: string | undefined;
   /** When this state was first seen here, by the monotonic clock: the holder's own times are not trusted. */
   readonly at: number;
@@ -101,13 +102,13 @@ export class LeaderElector implements Runnable {
   }
 
   #isFree(stored: Lease | undefined): boolean {
-    // Whoever held a lease that was deleted leads on until it cannot renew it.
-    if (!stored) return performance.now() - (this.#observed?.at ?? -Infinity) > this.#leaseDurationMs;
-    const { holderIdentity, leaseDurationSeconds } = stored.spec ?? {};
-    const { resourceVersion } = stored.metadata;
+    if (!stored && !this.#observed) return true;
+    // That there is none any more is a state like others: whoever held it may have renewed it since the last look, and leads on until that is over.
+    const resourceVersion = stored?.metadata.resourceVersion;
     if (this.#observed?.resourceVersion !== resourceVersion)
       this.#observed = { resourceVersion, at: performance.now() };
-    if (!holderIdentity) return true;
+    const { holderIdentity, leaseDurationSeconds } = stored?.spec ?? {};
+    if (stored && !holderIdentity) return true;
     const duration = leaseDurationSeconds === undefined ? this.#leaseDurationMs : leaseDurationSeconds * 1000;
     return performance.now() - (this.#observed?.at ?? Infinity) > duration;
   }
