@@ -19,10 +19,11 @@ describe('core/cni/chainedList', () => {
       (JSON.parse(text) as { plugins: { type: string }[] }).plugins.map(({ type }) => type);
     const present = of('bridge', 'portmap', 'multi-nic', 'istio-cni');
     expect(typesIn(chainedList(of('bridge'), present))).to.deep.equal(['bridge', 'multi-nic', 'istio-cni']);
-    expect(typesIn(chainedList(of('bridge', 'istio-cni'), present))).to.deep.equal([
-      'bridge',
-      'istio-cni',
-      'multi-nic',
+    // A mesh that was there first is in the original, too. Its newer one stays where it has put it, or it would do so again and again.
+    const both = of('bridge', 'istio-cni', 'portmap');
+    expect(typesIn(chainedList(both, present))).to.deep.equal(['bridge', 'portmap', 'multi-nic', 'istio-cni']);
+    expect(typesIn(chainedList(both, of('bridge', 'portmap', 'multi-nic')))).to.deep.equal([
+      ...['bridge', 'istio-cni', 'portmap', 'multi-nic'],
     ]);
     for (const broken of ['', '{"plug', 'null', '[]', '{"plugins": [null]}', of('istio-cni')])
       expect(typesIn(chainedList(of('bridge'), broken)), broken).to.deep.equal(['bridge', 'multi-nic']);

@@ -19,8 +19,8 @@ export function primaryFile(names: readonly string[]): string | undefined {
 /**
  * A primary network with our plugin behind its own.
  * @param text its configuration: a list of plugins, or one plugin alone (`.conf`), which becomes a list of one
- * @param present what was made of it before. Plugins behind ours are others': service meshes put theirs into the first file, and again whenever it is
- * not there. They stay.
+ * @param present what was made of it before. Plugins behind ours are others': service meshes put theirs at the end of the first file, and again whenever
+ * it is not there. They stay, instead of older ones of the same type, which the primary network has where a mesh was there before us.
  * @returns undefined where the network has our plugin already
  * @throws SyntaxError where the text is no JSON, TypeError where it is no network configuration; it may be half written
  */
@@ -29,9 +29,10 @@ export function chainedList(text: string, present = ''): string | undefined {
   if (typeof network !== 'object' || network === null) throw new TypeError('it is not a JSON object');
   const list = isList(network) ? network : listOf(network);
   if (list.plugins.some(isOurs)) return undefined;
-  const own = new Set(list.plugins.map(plugin => plugin?.type));
-  const behind = behindOurs(present).filter(plugin => !own.has(plugin?.type));
-  const plugins = [...list.plugins, { type: cniType, mode: 'chained' }, ...behind];
+  const behind = behindOurs(present);
+  const moved = new Set(behind.map(plugin => plugin?.type));
+  const before = list.plugins.filter(plugin => !moved.has(plugin?.type));
+  const plugins = [...before, { type: cniType, mode: 'chained' }, ...behind];
   return `${JSON.stringify({ ...list, plugins }, null, 2)}\n`;
 }
 
