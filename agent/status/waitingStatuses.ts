@@ -34,30 +34,42 @@ export class WaitingStatuses {
 
   /** What an earlier process left. What is no status is removed. */
   read(): WaitingStatus[] {
-    return this.#names().flatMap(name => {
-      const path = join(this.#folder, name);
-      const status = name.endsWith('.json') ? statusIn(path) : undefined;
-      if (status) return status;
-      rmSync(path, { recursive: true, force: true });
-      return [];
+    const left: WaitingStatus[] = [];
+    this.#attempt('what an earlier agent had to write is not known', () => {
+      for (const name of this.#names()) {
+        const path = join(this.#folder, name);
+        const status = name.endsWith('.json') ? statusIn(path) : undefined;
+        if (status) left.push(status);
+        else rmSync(path, { recursive: true, force: true });
+      }
     });
+    return left;
   }
 
-  /** In some 50 µs, as it keeps ADD waiting. A failure is only logged: the status is in memory as well. */
+  /** In some 50 µs, as it keeps ADD waiting. */
   put(status: WaitingStatus): void {
     const path = this.#pathOf(status.uid);
-    try {
+    this.#attempt('a network-status is lost if this agent ends before it is written', () => {
       if (!this.#isMade) mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       this.#isMade = true;
       writeFileSync(`${path}.tmp`, JSON.stringify(status), { mode: 0o600 });
       renameSync(`${path}.tmp`, path);
-    } catch (err) {
-      this.#logger.warn({ err, pod: status.name }, 'a network-status is lost if this agent ends before it is written');
-    }
+    });
   }
 
   delete(uid: string): void {
-    rmSync(this.#pathOf(uid), { force: true });
+    this.#attempt('the next agent writes a network-status again', () => {
+      rmSync(this.#pathOf(uid), { force: true });
+    });
+  }
+
+  /** A failure is only logged: the statuses are in memory as well, and neither the agent nor a pod should fail for their sake. */
+  #attempt(without: string, work: () => void): void {
+    try {
+      work();
+    } catch (err) {
+      this.#logger.warn({ err, folder: this.#folder }, without);
+    }
   }
 
   #pathOf(uid: string): string {
