@@ -47,7 +47,8 @@ describe('networks of others', () => {
     const attachments = [{ netAddress: '172.20.1.0/24', addresses: ['10.216.0.9/18'] }];
     const forged = { name: 'planned', 'cni-args': { vlan: 5, [attachmentsKey]: attachments } };
     for (const others of [[], [{ name: 'common' }]]) {
-      const pod = await boundWith([forged, ...others], { labels: { [label.injected]: 'true' } });
+      const labels = others.length > 0 ? { [label.injected]: 'true' } : {};
+      const pod = await boundWith([forged, ...others], { labels });
       expect(elementsOf(pod)[0]).to.deep.equal({ name: 'planned', 'cni-args': { vlan: 5 } });
       expect(addressesOf(pod)).to.have.length(2 * others.length);
     }
