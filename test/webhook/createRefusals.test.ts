@@ -47,6 +47,11 @@ describe('creating pods that get nothing, through the real API server', () => {
       { annotations: { [annotation.ourNetworks]: 'no' } },
       /MNN_NETWORK_UNKNOWN/,
     ],
+    [
+      'an unknown network beside one of our annotation',
+      { annotations: { [annotation.networks]: 'kube-system/nowhere', [annotation.ourNetworks]: 'strict' } },
+      /"nowhere" .*, which the pod's annotation k8s\.v1\.cni\.cncf\.io\/networks names/,
+    ],
     ['a network of other namespaces', networks('others'), /MNN_NETWORK_NOT_ALLOWED: .*others.*refuse/],
     [
       'a network in a namespace that has no definition of it',

@@ -104,11 +104,10 @@ async function wantedOf(
     return { element, ifname: ifnames[i] ?? '', network };
   });
   const foreign = selected.filter(({ element, network }) => network === undefined && context.view.exists(element.name));
-  const from = { namespace, source: 'pod networks' } as const;
   await checkForeign(
     context,
     foreign.map(({ element }) => element),
-    from,
+    namespace,
     budget,
   );
   return readWanted(context, selected, annotations, budget);

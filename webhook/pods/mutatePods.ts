@@ -117,7 +117,7 @@ async function checkSelection(context: ReviewContext, selection: Selection, budg
   const isNoneKnown = source === 'all networks' && context.view.networkNames().length === 0;
   if (isNoneKnown) await checkNoNetwork(context, namespace, budget);
   const foreign = selected.flatMap(({ element, network }) => (network === undefined ? [element] : []));
-  await checkForeign(context, foreign, { source, namespace }, budget);
+  await checkForeign(context, foreign, namespace, budget);
 }
 
 /** Without attachments, which its author wrote: once there is a network of such a name, they would pass for what admission decided. */
