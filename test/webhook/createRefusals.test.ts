@@ -136,9 +136,10 @@ describe('creating pods that get nothing, through the real API server', () => {
 
   it('has kubectl say what is wrong with an annotation, and what a request comes to that nothing looks at', async () => {
     const { cluster } = running();
-    const ask = async (cniArgs: object, more = {}, labels = {}): Promise<string> => {
-      const pod = podOf({ namespace, name: 'asked', ...networks([{ name: 'strict', 'cni-args': cniArgs, ...more }]) });
-      Object.assign(pod.metadata, { labels });
+    const ask = (cniArgs: object, more = {}, labels = {}): Promise<string> =>
+      askWith({ ...networks([{ name: 'strict', 'cni-args': cniArgs, ...more }]), labels });
+    const askWith = async (metadata: Partial<Pod['metadata']>): Promise<string> => {
+      const pod = podOf({ namespace, name: 'asked', ...metadata });
       const argv = ['create', '--dry-run=server', '-f', '-'];
       return (await cluster.kubectl(argv, { input: JSON.stringify(pod), allowFailure: true })).stderr;
     };
@@ -153,5 +154,7 @@ describe('creating pods that get nothing, through the real API server', () => {
     expect(await ask({ target: '10Gbps' })).to.contain(
       'cni-args.target has no effect in network strict: strategy none does not use it (MNN_CNI_ARGS_INVALID)',
     );
+    const none = { [annotation.ourNetworks]: '', 'multinic.fms.io/network': 'strict' };
+    expect(await askWith({ annotations: none })).to.contain('annotation multinic.fms.io/network has no effect');
   });
 });

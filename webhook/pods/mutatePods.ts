@@ -121,10 +121,12 @@ async function checkSelection(context: ReviewContext, selection: Selection, budg
 }
 
 /** Without attachments, which its author wrote: once there is a network of such a name, they would pass for what admission decided. */
-function leaveToOthers({ annotations }: PodFacts, selected: readonly SelectedNetwork[]): Decision {
+function leaveToOthers(facts: PodFacts, selected: readonly SelectedNetwork[]): Decision {
+  const { annotations } = facts;
   const elements = selected.map(({ element }) => element);
-  const warnings = droppedWarnings({ annotations }, elements);
-  if (warnings.length === 0) return skip('it selects no MultiNicNetwork');
+  const dropped = droppedWarnings(facts, elements);
+  const warnings = [...unknownNameWarnings(facts), ...dropped];
+  if (dropped.length === 0) return { ...skip('it selects no MultiNicNetwork'), warnings };
   const patch = setEntries(['metadata', 'annotations'], annotations, {
     [annotation.networks]: formatNetworks(elements),
   });
