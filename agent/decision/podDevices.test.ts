@@ -111,6 +111,27 @@ describe('podDevices', () => {
       ]);
     });
 
+    it('the NIC of a function is the bond that its port is in, and no bridge, nor for the port itself', async () => {
+      const links = join(sysfs, 'class/net');
+      mkdirSync(join(links, 'bond0/bonding'), { recursive: true });
+      mkdirSync(join(links, 'br0/bridge'), { recursive: true });
+      mkdirSync(join(links, 'rail3'));
+      symlinkSync('../bond0', join(links, 'rail3/master'));
+      const port = { deviceID: '0000:af:00.0', master: 'rail3', netdev: 'rail3' };
+      try {
+        expect(await choose('0000:af:00.1')).to.deep.equal([{ deviceID: '0000:af:00.1', master: 'bond0' }]);
+        expect(await choose('mlx5_core.sf.4')).to.deep.equal([
+          { deviceID: 'mlx5_core.sf.4', master: 'bond0', netdev: 'eth11' },
+        ]);
+        expect(await choose('0000:af:00.0')).to.deep.equal([port]);
+        rmSync(join(links, 'rail3/master'));
+        symlinkSync('../br0', join(links, 'rail3/master'));
+        expect(await choose('0000:af:00.1')).to.deep.equal([{ deviceID: '0000:af:00.1', master: 'rail3' }]);
+      } finally {
+        rmSync(links, { recursive: true });
+      }
+    });
+
     it('a scalable function is a device of it, what else is on the auxiliary bus is none', async () => {
       expect(await choose('mlx5_core.sf.4')).to.deep.equal([
         { deviceID: 'mlx5_core.sf.4', master: 'rail3', netdev: 'eth11' },

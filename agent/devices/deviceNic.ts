@@ -6,7 +6,7 @@ import { orUndefined } from '../base/systemErrors.ts';
 export interface DeviceNic {
   /** Name of its own netdev on the host. Undefined where it has none there. */
   readonly netdev: string | undefined;
-  /** Name of the NIC on the host: of the physical function for a virtual or scalable one. Undefined where it has no netdev there. */
+  /** Name of the NIC on the host: of the physical function, or its bond, for a virtual or scalable one. Undefined where it has no netdev there. */
   readonly master: string | undefined;
 }
 
@@ -23,21 +23,31 @@ const scalableFunction = /^\w+\.sf\.\d+$/;
  * @returns undefined if there is no such device, or it is no network controller
  */
 export async function readDeviceNic(sysfs: string, id: string): Promise<DeviceNic | undefined> {
-  if (scalableFunction.test(id)) return readScalable(join(sysfs, 'bus/auxiliary/devices', id));
+  if (scalableFunction.test(id)) return readScalable(sysfs, id);
   const folder = pciFolder(sysfs, id);
   if (folder === undefined) return undefined;
   const deviceClass = await orUndefined(readFile(join(folder, 'class'), 'utf8'));
   if (!deviceClass?.startsWith(networkClass)) return undefined;
   const physical = await orUndefined(readlink(join(folder, 'physfn')));
   const netdev = await netdevOf(folder);
-  const master = physical === undefined ? netdev : await netdevOf(join(sysfs, 'bus/pci/devices', basename(physical)));
-  return { netdev, master };
+  if (physical === undefined) return { netdev, master: netdev };
+  return { netdev, master: await nicOf(sysfs, join(sysfs, 'bus/pci/devices', basename(physical))) };
 }
 
 /** Its folder is one of those of the physical function. */
-async function readScalable(device: string): Promise<DeviceNic | undefined> {
-  const folder = await orUndefined(realpath(device));
-  return folder === undefined ? undefined : { netdev: await netdevOf(folder), master: await netdevOf(dirname(folder)) };
+async function readScalable(sysfs: string, id: string): Promise<DeviceNic | undefined> {
+  const folder = await orUndefined(realpath(join(sysfs, 'bus/auxiliary/devices', id)));
+  return folder && { netdev: await netdevOf(folder), master: await nicOf(sysfs, dirname(folder)) };
+}
+
+/** The NIC that a physical function is: where that is a port of a bond, the bond, as only this has an address on the host. */
+async function nicOf(sysfs: string, physical: string): Promise<string | undefined> {
+  const port = await netdevOf(physical);
+  if (port === undefined) return undefined;
+  const links = join(sysfs, 'class/net');
+  const above = basename((await orUndefined(readlink(join(links, port, 'master')))) ?? '');
+  const isBond = above !== '' && (await orUndefined(readdir(join(links, above, 'bonding')))) !== undefined;
+  return isBond ? above : port;
 }
 
 /**
