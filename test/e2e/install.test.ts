@@ -172,7 +172,8 @@ describe('an installation from images with the manifests', function () {
   });
 
   it('uninstalled under running pods, stands in nobody’s way: pods end, and others start', async () => {
-    await cluster.kubectl(['delete', '-f', installFile(chained)]);
+    // With the namespace, the rest goes while it is being deleted.
+    await cluster.kubectl(['delete', '--ignore-not-found', '-f', installFile(chained)]);
     for (const node of cluster.nodes) {
       expect(await tracesOn(node, linksBefore.get(node.name)!)).not.to.include(`/etc/cni/net.d/${chainedFile}`);
       // As Multus would, which remembers what it has called.
@@ -234,7 +235,7 @@ describe('an installation from images with the manifests', function () {
     await expectAddresses();
     await endWorkers();
     await cluster.kubectl(['delete', 'multinicnetworks', '--all']);
-    await cluster.kubectl(['delete', '-f', '-'], { input });
+    await cluster.kubectl(['delete', '--ignore-not-found', '-f', '-'], { input });
     await expectNothingLeft();
   });
 
