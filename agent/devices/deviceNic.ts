@@ -37,7 +37,8 @@ export async function readDeviceNic(sysfs: string, id: string): Promise<DeviceNi
 /** Its folder is one of those of the physical function. */
 async function readScalable(sysfs: string, id: string): Promise<DeviceNic | undefined> {
   const folder = await orUndefined(realpath(join(sysfs, 'bus/auxiliary/devices', id)));
-  return folder && { netdev: await netdevOf(folder), master: await nicOf(sysfs, dirname(folder)) };
+  if (folder === undefined) return undefined;
+  return { netdev: await netdevOf(folder), master: await nicOf(sysfs, dirname(folder)) };
 }
 
 /** The NIC that a physical function is: where that is a port of a bond, the bond, as only this has an address on the host. */
