@@ -56,7 +56,7 @@ export function readCall(env: CniEnvironment): CniCall {
     containerId,
     netns: env.CNI_NETNS ?? '',
     ifname,
-    args: readArgs(env.CNI_ARGS ?? '', command === 'ADD' || command === 'CHECK'),
+    args: readArgs(env.CNI_ARGS ?? '', command),
     path: env.CNI_PATH ?? '',
     allowHostNetns: /^(1|true)$/i.test(env.CNI_NETNS_OVERRIDE ?? ''),
   };
@@ -66,14 +66,19 @@ function isCommand(value: string): value is CniCommand {
   return Object.hasOwn(required, value);
 }
 
-/** `KEY=value;KEY=value`; later ones win. Where they are not strict, what is no pair is left out: a runtime could never end a sandbox that it gives such to. */
-function readArgs(text: string, strict: boolean): Record<string, string> {
+/**
+ * `KEY=value;KEY=value`; later ones win. Only ADD and CHECK refuse what is no pair: a runtime that hands over such a thing must be able to end the
+ * sandbox.
+ */
+function readArgs(text: string, command: CniCommand): Record<string, string> {
+  const isStrict = command === 'ADD' || command === 'CHECK';
   const args: Record<string, string> = {};
   for (const pair of text.split(';')) {
     if (pair === '') continue;
     const at = pair.indexOf('=');
     if (at > 0) args[pair.slice(0, at)] = pair.slice(at + 1);
-    else if (strict) throw invalid('MNN_CNI_ENVIRONMENT', `CNI_ARGS has ${JSON.stringify(pair)}, which is not KEY=value`);
+    else if (isStrict)
+      throw invalid('MNN_CNI_ENVIRONMENT', `CNI_ARGS has ${JSON.stringify(pair)}, which is not KEY=value`);
   }
   return args;
 }
