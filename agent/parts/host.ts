@@ -39,7 +39,13 @@ export function hostParts(setup: AgentSetup, cluster: ClusterParts): HostParts {
       held: () => records.held(),
       found: metrics.nics,
     }),
-    routes: new RouteKeeper({ ...shared, events, programmed: metrics.routes, settings: metrics.settings }),
+    routes: new RouteKeeper({
+      ...shared,
+      events,
+      sysfs: options.sysfs,
+      programmed: metrics.routes,
+      settings: metrics.settings,
+    }),
     hostRoutes: new HostRoutes({ netlink, checkpoint, logger, observer }),
     probe: new ConnectivityProbe({ ...shared, events, intervalMs: options.probeIntervalMs, answered: metrics.probe }),
   };

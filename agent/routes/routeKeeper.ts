@@ -11,12 +11,15 @@ import { arpAnswersCondition } from './arpAnswers.ts';
 import { forwardingCondition } from './forwarding.ts';
 import type { Programmed } from './kernelRoutes.ts';
 import { OwnBlocks, ownBlocks } from './ownBlocks.ts';
+import { rdmaCondition } from './rdmaMode.ts';
 import { reversePathCondition } from './reversePath.ts';
 import { RouteProgrammer } from './routeProgrammer.ts';
 import { SettingsReport, type SettingsReportOptions } from './settingsReport.ts';
 
 export interface RouteKeeperOptions extends SettingsReportOptions {
   readonly netlink: Netlink;
+  /** For example /sys. */
+  readonly sysfs: string;
   readonly view: ClusterView;
   readonly writer: HostInterfaceWriter;
   readonly node: string;
@@ -99,12 +102,13 @@ export class RouteKeeper implements Runnable {
 
   /** What came of the last pass, and what keeps traffic away. */
   async #tell(signal: AbortSignal): Promise<WorkResult> {
-    const { netlink, view, writer, node } = this.#options;
+    const { netlink, sysfs, view, writer, node } = this.#options;
     if (!this.#last) return {};
     const settings = [
       await forwardingCondition(netlink, view, node),
       await reversePathCondition(netlink, view, node),
       await arpAnswersCondition(netlink, view, node),
+      await rdmaCondition(sysfs, view, node),
     ];
     this.#settings.tell(settings);
     const waitMs = await writer.writeConditions([routesCondition(this.#last), ...settings], signal);

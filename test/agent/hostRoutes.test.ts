@@ -1,5 +1,8 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
+import { label } from '../../core/api/names.ts';
 import type { HostInterface } from '../../core/api/types.ts';
 import { hostInterfaces, multiNicNetworks } from '../../kube/api/resources.ts';
 import { eventually } from '../eventually.ts';
@@ -104,6 +107,31 @@ describe('agent: the routes of its host', function () {
     await eventually('it is alone again', async () => (await condition('ArpAnswers')) === 'True');
     namespace.exec('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=2');
     await site.client.delete(multiNicNetworks, { name: 'flat' });
+  });
+
+  it('and one that says where pods cannot use the RDMA devices of their NICs', async () => {
+    const [host] = site.hosts;
+    const parameters = join(host!.folder, 'sys/module/ib_core/parameters');
+    const rdma = async (): Promise<string | undefined> =>
+      (await hif()).status?.conditions?.find(({ type }) => type === 'RdmaShared')?.reason;
+    await eventually('no network needs them', async () => (await rdma()) === 'NoRdma');
+    mkdirSync(parameters, { recursive: true });
+    writeFileSync(join(parameters, 'netns_mode'), 'N\n');
+    const interfaces = (await hif()).spec.interfaces.map(nic => ({ ...nic, rdma: `mlx5_${nic.interfaceName}` }));
+    const mine = { metadata: { labels: { [label.unmanaged]: 'true' } }, spec: { interfaces } };
+    await site.client.patch(hostInterfaces, { name: 'host-1' }, 'merge', mine);
+    await site.addNetwork('rdma', {
+      ...networkSpec({ type: 'ptp', vlanMode: 'l3' }, 222),
+      plugin: { cniVersion: '0.3.1', type: 'host-device' },
+    });
+    await eventually('it stays on the host', async () => (await rdma()) === 'RdmaExclusive');
+    writeFileSync(join(parameters, 'netns_mode'), 'Y\n');
+    host!.namespace.ip('link', 'set', 'eth1', 'txqueuelen', '999');
+    await eventually('it is shared', async () => (await rdma()) === 'Shared');
+    await site.client.delete(multiNicNetworks, { name: 'rdma' });
+    const theirs = { metadata: { labels: { [label.unmanaged]: null } } };
+    await site.client.patch(hostInterfaces, { name: 'host-1' }, 'merge', theirs);
+    await eventually('its agent’s again', async () => (await hif()).spec.interfaces.every(nic => !nic.rdma));
   });
 
   it('are there again at once where a NIC was away for a moment, though the API server does not answer', async () => {
