@@ -73,7 +73,8 @@ export class RoutePlan {
     if (before?.known === known && before.self === self) return before;
     const base = routeBase(network, interfaces, self);
     const ways = [...base.ways].map(([position, { device, routers }]) => [position, device, routers]);
-    const key = JSON.stringify([known.object.spec, interfaces, ways]);
+    // A network that was created again has other pages, whatever is the same: see ClusterView.hostIndexes.
+    const key = JSON.stringify([network.uid, known.object.spec, interfaces, ways]);
     return { known, self, key, plan: before?.key === key ? before.plan : new NetworkPlan(base, this.#node) };
   }
 
