@@ -22,9 +22,9 @@ const layers = {
 /** The same inside core/, kube/, webhook/, controller/ and agent/, from the bottom up: each folder may import those before it, and the files beside the folders. */
 const innerLayers = {
   core: words(
-    'net api annotation cni network layout delegate selection pod nad sriov routes pool status audit predecessor validation',
+    'net api annotation cni network layout delegate selection pod nad sriov routes pool status audit diagnosis predecessor validation',
   ),
-  kube: words('api process watch report leader view pools grants audit'),
+  kube: words('api process watch report leader view pools grants audit diagnosis'),
   webhook: words('review server context networks pods'),
   controller: words('certificates context plan reconcilers sweeps'),
   agent: words(

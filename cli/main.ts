@@ -4,19 +4,32 @@ import { messageOf } from '../core/errors.ts';
 import { isNotFound } from '../kube/api/errors.ts';
 import { runProgram } from '../kube/process/commandLine.ts';
 import { runAudit } from './audit.ts';
-import { type AuditFlags, help, type ImportFlags, parseFlags } from './flags.ts';
+import { type AuditFlags, help, type ImportFlags, parseFlags, type PodFlags } from './flags.ts';
 import { runImport } from './import.ts';
+import { runPod } from './pod.ts';
 
-async function main(flags: AuditFlags | ImportFlags): Promise<void> {
+type Flags = AuditFlags | ImportFlags | PodFlags;
+
+const failed: Readonly<Record<Flags['command'], string>> = {
+  audit: 'the cluster cannot be audited',
+  import: 'the import failed',
+  pod: 'it cannot be told what the pod has',
+};
+
+async function main(flags: Flags): Promise<void> {
   try {
-    const { report, isClean } = await (flags.command === 'audit' ? runAudit(flags) : runImport(flags));
+    const { report, isClean } = await run(flags);
     process.stdout.write(report);
     process.exitCode = isClean ? 0 : 1;
   } catch (error) {
-    const failed = flags.command === 'audit' ? 'the cluster cannot be audited' : 'the import failed';
-    process.stderr.write(`kubectl-multinic: ${failed}: ${reasonOf(error)}\n`);
+    process.stderr.write(`kubectl-multinic: ${failed[flags.command]}: ${reasonOf(error)}\n`);
     process.exitCode = 2;
   }
+}
+
+function run(flags: Flags): Promise<{ report: string; isClean: boolean }> {
+  if (flags.command === 'audit') return runAudit(flags);
+  return flags.command === 'pod' ? runPod(flags) : runImport(flags);
 }
 
 function reasonOf(error: unknown): string {

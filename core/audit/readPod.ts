@@ -115,8 +115,9 @@ function hasPrimaryAddress(items: readonly Record<string, unknown>[], podIPs: re
 function secondaryInterfaces(items: readonly Record<string, unknown>[]): AuditedPod['interfaces'] {
   return items.flatMap(item => {
     const { name, ips, default: isPrimary, interface: ifname } = item;
-    if (typeof name !== 'string' || !Array.isArray(ips) || isPrimary === true) return [];
-    const addresses = ips.filter(ip => typeof ip === 'string');
+    if (typeof name !== 'string' || isPrimary === true) return [];
+    // Interfaces of some networks have no addresses.
+    const addresses = Array.isArray(ips) ? ips.filter(ip => typeof ip === 'string') : [];
     return [
       { network: name.split('/').at(-1) ?? name, interface: typeof ifname === 'string' ? ifname : '', addresses },
     ];

@@ -1,4 +1,5 @@
 import type { RequestOptions } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node';
 import type { Connection, ConnectionChoice, Credentials, TlsMaterial } from './connection.ts';
 
 /** What @kubernetes/client-node makes up where there is no kubeconfig, for a server on http://localhost:8080. */
@@ -13,14 +14,7 @@ const contextOfNobody = 'loaded-context';
  * @param where.context absent: the file's current context
  */
 export async function kubeconfigConnection({ kubeconfig, context }: ConnectionChoice): Promise<Connection> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
-  const config = new KubeConfig();
-  if (kubeconfig === undefined) config.loadFromDefault();
-  else config.loadFromFile(kubeconfig);
-  if (kubeconfig === undefined && config.getCurrentContext() === contextOfNobody)
-    throw new Error('there is no kubeconfig, neither in $KUBECONFIG nor ~/.kube/config');
-  if (context !== undefined) config.setCurrentContext(context);
-
+  const config = await loadConfig({ kubeconfig, context });
   const cluster = config.getCurrentCluster();
   const where = `context ${JSON.stringify(config.getCurrentContext())} of the kubeconfig`;
   if (!cluster) throw new Error(`${where} names no cluster`);
@@ -33,6 +27,23 @@ export async function kubeconfigConnection({ kubeconfig, context }: ConnectionCh
       return credentialsOf(options);
     },
   };
+}
+
+/** The namespace that kubectl would take where none is named: the context's. */
+export async function contextNamespace(choice: ConnectionChoice): Promise<string> {
+  const config = await loadConfig(choice);
+  return config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
+}
+
+async function loadConfig({ kubeconfig, context }: ConnectionChoice): Promise<KubeConfig> {
+  const library = await import('@kubernetes/client-node');
+  const config = new library.KubeConfig();
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
+  if (kubeconfig === undefined && config.getCurrentContext() === contextOfNobody)
+    throw new Error('there is no kubeconfig, neither in $KUBECONFIG nor ~/.kube/config');
+  if (context !== undefined) config.setCurrentContext(context);
+  return config;
 }
 
 function credentialsOf(options: RequestOptions): Credentials {

@@ -1,4 +1,4 @@
-import type { MultiNicNetwork } from '../../core/api/types.ts';
+import type { Cidr, MultiNicNetwork } from '../../core/api/types.ts';
 import type { AuditedNetwork, AuditInput } from '../../core/audit/types.ts';
 import { hostIndexes } from '../../core/layout/hostIndex.ts';
 import { tryReadNetwork } from '../../core/network/network.ts';
@@ -17,16 +17,24 @@ export async function readFrame(client: KubeClient, signal: AbortSignal | undefi
   const { items: objects } = await client.list(multiNicNetworks, { signal });
   const { items: pages } = await client.list(cidrs, { signal });
   const { items: nodeObjects } = await client.list(nodes, { signal, limit: nodesAtOnce, transform: trimNode });
-  const pagesOf = Map.groupBy(pages, ({ spec }) => spec.network);
   return {
-    networks: new Map(
-      objects.map(object => {
-        const own = pagesOf.get(object.metadata.name) ?? [];
-        return [object.metadata.name, auditedNetwork(object, hostIndexes(own.map(({ spec }) => spec)))];
-      }),
-    ),
+    networks: auditedNetworks(objects, pages),
     nodes: new Map(nodeObjects.map(node => [node.metadata.name, isReady(node)])),
   };
+}
+
+/** The networks as the audit sees them, by name; undefined: its spec cannot be read. */
+export function auditedNetworks(
+  objects: readonly MultiNicNetwork[],
+  pages: readonly Cidr[],
+): Map<string, AuditedNetwork | undefined> {
+  const pagesOf = Map.groupBy(pages, ({ spec }) => spec.network);
+  return new Map(
+    objects.map(object => {
+      const own = pagesOf.get(object.metadata.name) ?? [];
+      return [object.metadata.name, auditedNetwork(object, hostIndexes(own.map(({ spec }) => spec)))];
+    }),
+  );
 }
 
 function auditedNetwork(object: MultiNicNetwork, indexes: ReadonlyMap<string, number>): AuditedNetwork | undefined {

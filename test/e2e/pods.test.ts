@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { buildCni } from '../../build/buildCni.ts';
+import { run } from '../../build/run.ts';
 import { readAttachments } from '../../core/annotation/attachments.ts';
 import { parseNetworks } from '../../core/annotation/networks.ts';
 import { annotation } from '../../core/api/names.ts';
@@ -99,6 +100,27 @@ describe('a pod in a labelled namespace, on real nodes', () => {
       const status = JSON.parse(pod.metadata.annotations[annotation.networkStatus] ?? '[]') as { ips?: string[] }[];
       expect(status.flatMap(entry => entry.ips ?? [])).to.include.members(wanted);
     }
+  });
+
+  it('is explained by kubectl multinic pod: good, and on a host whose NIC went down', async () => {
+    const [pod] = await pods();
+    const { name } = pod!.metadata;
+    const ask = () =>
+      run([process.execPath, 'cli/main.ts', 'pod', name, '--kubeconfig', cluster.kubeconfig], { allowFailure: true });
+    const good = await ask();
+    expect([good.code, good.stderr]).to.deep.equal([0, '']);
+    expect(good.stdout).to.contain(`pod default/${name} has all its NICs: net1-0 ${attachmentsOf(pod!)[0]}, net1-1 `);
+    expect(good.stdout).not.to.contain(' ! ');
+    const node = cluster.nodes.find(one => one.name === pod!.spec.nodeName)!;
+    const [nic] = node.nics;
+    await node.exec(['ip', 'link', 'set', nic!.name, 'down']);
+    await eventually(async () => {
+      expect((await ask()).stdout).to.contain(`node ${node.name}: ${nic!.name}, which the pod uses, is down`);
+    });
+    await node.exec(['ip', 'link', 'set', nic!.name, 'up']);
+    await eventually(async () => {
+      expect((await ask()).stdout).not.to.contain('is down');
+    });
   });
 
   it('reaches every pod of the other node over each NIC', async function () {
