@@ -24,6 +24,10 @@ describe('Host blocks that were lost, against a real API server', function () {
     // 64 addresses a block: of the indexes 2 and 1, where 0 and 1 would be given anew.
     await createPool('taken-away', 'n-0', '10.200.0.129/18');
     await createPool('taken-away', 'n-1', '10.200.64.65/18');
+    await eventually(
+      'the leader to know the pools',
+      async () => (await site.seen.status('taken-away'))?.addresses?.used === 2,
+    );
     await site.client.delete(cidrs, { name: 'taken-away-0' });
     const after = await allIndexed('taken-away', 3);
     expect([after.get('n-0'), after.get('n-1')]).to.deep.equal([2, 1]);
