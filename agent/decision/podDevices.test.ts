@@ -80,7 +80,7 @@ describe('podDevices', () => {
   }
 
   describe('of a NIC whose embedded switch is programmed (switchdev)', () => {
-    const netdevs = { eth9: 'pf0vf0', eth10: 'pf0sf88', eth8: 'c1pf0vf1', rail3: 'p0' };
+    const netdevs = { eth9: 'pf0vf0', eth10: 'pf0sf88', eth8: 'c1pf0vf1', eth7: 'p0pf0vf1', rail3: 'p0' };
     const choose = async (id: string): Promise<unknown> => {
       const network = { name: 'n', spec: { ipam: '{}', plugin: { cniVersion: '1.0.0', type: 'mellanox' } } };
       const wish = { resources: ['rail3'], count: 1, handed: undefined, taken: new Set<string>(), others: 0 };

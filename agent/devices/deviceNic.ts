@@ -92,8 +92,8 @@ async function portIn(folder: string): Promise<string | undefined> {
   return names.find((_, i) => !representorPort.test(ports[i] ?? '')) ?? names[0];
 }
 
-/** net/devlink/port.c, __devlink_port_phys_port_name_get: a port of the NIC itself is `p0`. */
-const representorPort = /^(c\d+)?pf\d+/;
+/** net/devlink/port.c, __devlink_port_phys_port_name_get, and drivers/net/ethernet/sfc/ef100_rep.c; a port of the NIC itself is `p0`. */
+const representorPort = /^(c\d+)?(p\d+)?pf\d+/;
 
 /** Undefined where the driver does not say: EOPNOTSUPP, or the netdev is just going. */
 async function portNameOf(netdev: string): Promise<string | undefined> {
