@@ -1,7 +1,6 @@
 import { cniCodes, type CniError, cniError } from '../../core/cni/error.ts';
 import type { CniResult } from '../../core/cni/result.ts';
 import { isInterfaceName } from '../../core/net/interfaceName.ts';
-import type { Step } from '../base/steps.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
 import type { AddCall, DelegateResult } from '../delegate/delegates.ts';
 import type { LinkInfo } from '../netlink/netlink.ts';
@@ -9,14 +8,16 @@ import { type Answers, withAnswers } from './answers.ts';
 import { attachFailure, noNamespace } from './attachFailure.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
 import type { AttachTools } from './attachTools.ts';
+import { callChains } from './chain.ts';
 import { answerWithoutDefaults, keepingDefaults, routesBefore } from './defaultRoutes.ts';
 import { Detacher } from './detacher.ts';
-import { doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
+import { callsPlugins, doneOf, intentOf, withBegun, withPlan, withPrinted } from './entries.ts';
+import { EntryWriter } from './entryWriter.ts';
 import { namespaceIdentity } from './namespaceIdentity.ts';
 import { NicClaims } from './nicClaims.ts';
 import { type Plan, planOf } from './plan.ts';
 import { withRails } from './rails.ts';
-import { resultOf } from './result.ts';
+import { nicResultOf, resultOf } from './result.ts';
 import { refuseReturningNics } from './returningNics.ts';
 import { refuseHeldAddresses, refuseOutdated, refuseTakenAddresses } from './takenAddresses.ts';
 
@@ -68,26 +69,35 @@ export class Attacher {
   }
 
   async #attachTo(attachment: Attachment, netnsId: string, signal: AbortSignal): Promise<CniResult> {
-    const { checkpoint, netlink } = this.#options;
+    const { checkpoint, delegates } = this.#options;
+    const { network, nics } = attachment;
     refuseHeldAddresses(attachment, checkpoint.list());
     refuseReturningNics(attachment, checkpoint.list());
-    const entry = new Entry(intentOf(attachment, netnsId), this.#options);
+    const entry = new EntryWriter(intentOf(attachment, netnsId), this.#options);
     try {
-      const guarded = await keepingDefaults(netlink, attachment);
-      const answers = await this.#callDelegates(guarded, entry, signal);
-      const ready = withRails(await this.#withMtus(withAnswers(guarded, answers)), answers);
-      refuseTakenAddresses(ready, checkpoint.list());
-      const linked = await this.#withLinks(ready);
-      const plan = planOf(linked, checkpoint.others(linked), await routesBefore(netlink, linked));
-      await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
-      const links = await this.#make(ready, plan, entry.current, signal);
-      await entry.put(doneOf(entry.current, links), 'add.done');
-      this.#finished.add(entry.current);
-      return resultOf(ready, entry.current, links, answers);
+      return nics.some(callsPlugins)
+        ? await delegates.inTurn(network, signal, add => this.#makeAll(attachment, entry, add, signal))
+        : await this.#makeAll(attachment, entry, noPlugin, signal);
     } catch (error) {
       await this.#rollBack(entry.current, error);
       throw error;
     }
+  }
+
+  async #makeAll(attachment: Attachment, entry: EntryWriter, add: AddCall, signal: AbortSignal): Promise<CniResult> {
+    const { checkpoint, netlink } = this.#options;
+    const guarded = await keepingDefaults(netlink, attachment);
+    const answers = await this.#callEach(guarded, entry, add);
+    const ready = withRails(await this.#withMtus(withAnswers(guarded, answers)), answers);
+    refuseTakenAddresses(ready, checkpoint.list());
+    const linked = await this.#withLinks(ready);
+    const plan = planOf(linked, checkpoint.others(linked), await routesBefore(netlink, linked));
+    await entry.put(withPlan(entry.current, ready, plan), 'add.noted');
+    const links = await this.#make(ready, plan, entry.current, signal);
+    const changed = await this.#callChains(ready, entry, { add, links, answers });
+    await entry.put(doneOf(entry.current, links), 'add.done');
+    this.#finished.add(entry.current);
+    return resultOf(ready, entry.current, changed, answers);
   }
 
   /** Removes what the entry names, as far as it is there, and then the entry itself. @throws NetlinkError, CniError of a delegate */
@@ -131,16 +141,10 @@ export class Attacher {
     return attachment;
   }
 
-  async #callDelegates(attachment: Attachment, entry: Entry, signal: AbortSignal): Promise<Answers> {
-    const { network, nics } = attachment;
-    if (!nics.some(({ delegate }) => delegate)) return new Map();
-    return this.#options.delegates.inTurn(network, signal, add => this.#callEach(attachment, entry, add));
-  }
-
   /** One after another: calls for one container must not overlap (CNI 1.1, section 3 "Lifecycle & Ordering"). */
   async #callEach(
     { containerId, netns, nics, call, defaultFamilies }: Attachment,
-    entry: Entry,
+    entry: EntryWriter,
     add: AddCall,
   ): Promise<Answers> {
     const { onStep } = this.#options;
@@ -155,6 +159,19 @@ export class Attacher {
       entry.current = withPrinted(entry.current, nic.name, answer.printed);
     }
     return answers;
+  }
+
+  /** @returns the links as the plugins that follow have left them */
+  async #callChains(
+    attachment: Attachment,
+    entry: EntryWriter,
+    { add, links, answers }: { add: AddCall; links: readonly LinkInfo[]; answers: Answers },
+  ): Promise<readonly LinkInfo[]> {
+    const { netlink, onStep } = this.#options;
+    if (attachment.nics.every(({ chain }) => !chain)) return links;
+    const made = (nic: AttachmentNic): CniResult => nicResultOf(attachment, nic, entry.current, links, answers);
+    await callChains(attachment, { entry, resultOf: made, add, onStep });
+    return netlink.one(attachment.netns, { op: 'link.list' });
   }
 
   /** Without the devices that are bound to a driver in user space: these have no link, whatever addresses they are given. */
@@ -204,21 +221,9 @@ export class Attacher {
   }
 }
 
-/** The current entry of the attachment that is being made, whether or not it could be written. */
-class Entry {
-  current: CheckpointEntry;
-  readonly #options: Pick<AttachTools, 'checkpoint' | 'onStep'>;
-
-  constructor(intent: CheckpointEntry, options: Pick<AttachTools, 'checkpoint' | 'onStep'>) {
-    this.current = intent;
-    this.#options = options;
-  }
-
-  async put(next: CheckpointEntry, step: Step): Promise<void> {
-    this.current = next;
-    await this.#options.checkpoint.put(next);
-    this.#options.onStep(step);
-  }
+/** For attachments that no other plugin has a part in. */
+function noPlugin(): never {
+  throw new Error('no plugin is to be called');
 }
 
 /** Type of the last element of a tuple with a variable beginning. */

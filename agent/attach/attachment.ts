@@ -52,6 +52,8 @@ export interface AttachmentNic {
   readonly mtu?: number;
   /** Another plugin that makes the interface, or gives its addresses. */
   readonly delegate?: Delegate;
+  /** Plugins that follow once the interface is there, in their order. */
+  readonly chain?: readonly Delegate[];
   /** A NIC of the host itself goes into the pod. */
   readonly moves?: MovedNic;
 }

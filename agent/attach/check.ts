@@ -51,12 +51,22 @@ function checkLink(expected: CheckpointLink, use: CheckpointEntry['use'], dump: 
     const there = addresses.some(info => info.dev === link.index && info.address === address);
     if (!there) throw changed(`interface ${expected.name} lacks the address ${address}`);
   }
-  for (const name of expected.routes) checkRoute(name, expected.gateways?.[name] ?? [], link, routes);
+  for (const name of expected.routes) checkRoute(name, expected, link, routes);
 }
 
-/** Attachments that share a destination may be one route in the kernel, so there may be more gateways. */
-function checkRoute(name: string, gateways: readonly string[], link: LinkInfo, routes: readonly RouteInfo[]): void {
-  const hops = routes.filter(route => routeName(route) === name).flatMap(hopsOf);
+/**
+ * Attachments that share a destination may be one route in the kernel, so there may be more gateways. Of plugins that follow, `sbr` moves routes into a table
+ * of its own.
+ */
+function checkRoute(
+  name: string,
+  { gateways: all = {}, chain }: CheckpointLink,
+  link: LinkInfo,
+  routes: readonly RouteInfo[],
+): void {
+  const isIt = (route: RouteInfo): boolean => routeName(route) === name || (chain !== undefined && route.dst === name);
+  const gateways = all[name] ?? [];
+  const hops = routes.filter(isIt).flatMap(hopsOf);
   if (!hops.some(({ dev }) => dev === link.index)) throw changed(`the route to ${name} by ${link.name} is gone`);
   const missing = gateways.find(wanted => !hops.some(({ gateway }) => gateway === wanted));
   if (missing !== undefined) throw changed(`the route to ${name} by ${link.name} is not via ${missing} any more`);

@@ -26,7 +26,7 @@ export const noRoutesBefore: PodRoutesBefore = { links: [], routes: [] };
  */
 export async function keepingDefaults(netlink: Netlink, attachment: Attachment): Promise<Attachment> {
   const { netns, nics, defaultFamilies } = attachment;
-  if (defaultFamilies.includes(4) || !nics.some(({ delegate }) => delegate?.conf.ipam.type === 'dhcp'))
+  if (defaultFamilies.includes(4) || !nics.some(({ delegate }) => delegate?.conf.ipam?.type === 'dhcp'))
     return attachment;
   const routes = await netlink.one(netns, { op: 'route.list', table: mainTable });
   return routes.some(route => isDefault(route, [4]))

@@ -1,6 +1,11 @@
-import type { CheckpointDelegate, CheckpointEntry, CheckpointLink } from '../checkpoint/entry.ts';
+import {
+  type CheckpointDelegate,
+  type CheckpointEntry,
+  type CheckpointLink,
+  lastPrinted,
+} from '../checkpoint/entry.ts';
 import type { DelegateCall } from '../delegate/delegates.ts';
-import { PluginHung, saysTheSame } from '../delegate/pluginError.ts';
+import { hasWords, PluginHung, saysTheSame } from '../delegate/pluginError.ts';
 import type { AttachTools } from './attachTools.ts';
 import { undoNaming } from './nicNames.ts';
 
@@ -15,14 +20,14 @@ interface Removing {
 export class DelegateRemoval {
   /** The links whose delegate failed, and has to be called again, in their order. */
   readonly left: CheckpointLink[] = [];
-  readonly #tools: Pick<AttachTools, 'netlink' | 'delegates'>;
+  readonly #tools: Pick<AttachTools, 'netlink' | 'delegates' | 'logger'>;
   readonly #entry: CheckpointEntry;
   readonly #netns: string;
   readonly #failedAdd: unknown;
   #last: unknown;
 
   constructor(
-    tools: Pick<AttachTools, 'netlink' | 'delegates'>,
+    tools: Pick<AttachTools, 'netlink' | 'delegates' | 'logger'>,
     entry: CheckpointEntry,
     { netns, failedAdd }: Removing,
   ) {
@@ -31,6 +36,32 @@ export class DelegateRemoval {
     this.#netns = netns;
     this.#failedAdd = failedAdd;
     this.#last = failedAdd;
+  }
+
+  /**
+   * Has a plugin that followed undo what it did to the interface. A failure keeps nobody from ending for ever: the runtime calls DEL again, and what is
+   * gone by then with the interface needs no undoing. Nor does what it never did, as its ADD failed or did not come to an end: some take that for an error.
+   * @throws CniError of the plugin
+   */
+  async undo(link: CheckpointLink, chained: CheckpointDelegate): Promise<void> {
+    const { delegates, logger } = this.#tools;
+    const { name } = link;
+    try {
+      if (this.#netns !== '') await undoNaming(this.#tools.netlink, this.#netns, link, this.#entry.ifname);
+      const last = { printed: lastPrinted(link), hasHung: this.#last instanceof PluginHung };
+      await delegates.del(chained, this.#callOf(link), last);
+    } catch (error) {
+      this.#last = error;
+      const isDone = (chained.printed === undefined && hasWords(error)) || !(await this.#isThere(name));
+      if (!isDone) throw error;
+      const { containerId: container } = this.#entry;
+      logger.warn({ container, ifname: name, err: error }, 'a plugin failed at DEL with nothing left for it to undo');
+    }
+  }
+
+  async #isThere(dev: string): Promise<boolean> {
+    if (this.#netns === '') return false;
+    return (await this.#tools.netlink.one(this.#netns, { op: 'link.get', dev, ignore: ['ENODEV'] })) !== null;
   }
 
   /** The last link first. @throws CniError of the delegate, NetlinkError */
@@ -73,9 +104,9 @@ export class DelegateRemoval {
    * do, unless an IPAM plugin that keeps records was called, too.
    */
   async #nothingMoved({ name, moves }: CheckpointLink, { conf }: CheckpointDelegate): Promise<boolean> {
-    const { type } = conf.ipam;
+    const { type } = conf.ipam ?? {};
     const isHostDevice = moves !== undefined && conf.type === 'host-device';
     if (!isHostDevice || this.#netns === '' || (type !== undefined && type !== 'static')) return false;
-    return (await this.#tools.netlink.one(this.#netns, { op: 'link.get', dev: name, ignore: ['ENODEV'] })) === null;
+    return !(await this.#isThere(name));
   }
 }

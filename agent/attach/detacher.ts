@@ -36,6 +36,9 @@ export class Detacher {
     };
     const linksOf = (role: Delegate['role']): CheckpointLink[] =>
       entry.links.filter(({ delegate }) => delegate?.role === role).toReversed();
+    for (const link of entry.links.toReversed()) {
+      for (const one of (link.chain ?? []).toReversed()) await attempt(() => delegates.undo(link, one), 'del.chain');
+    }
     for (const link of linksOf('plugin')) await attempt(() => delegates.remove(link), 'del.delegate');
     // Deleting either end of a ptp link deletes both. Deletions in pods' namespaces run side by side, those in the host's one after another.
     if (isThere) await attempt(() => this.#deleteInPod(entry), 'del.pod');

@@ -1,3 +1,4 @@
+import type { Delegate } from '../../core/delegate/delegate.ts';
 import { parseCidr } from '../../core/net/cidr.ts';
 import {
   type CheckpointEntry,
@@ -32,10 +33,15 @@ export function intentOf(attachment: Attachment, netnsId: string): CheckpointEnt
     ...(use === undefined ? {} : { use }),
     pod: { ...pod },
     ...(pool === undefined ? {} : { pool }),
-    ...(nics.some(({ delegate }) => delegate) && { call }),
+    ...(nics.some(callsPlugins) && { call }),
     links: [],
     since,
   };
+}
+
+/** Whether other plugins have a part in the NIC. */
+export function callsPlugins({ delegate, chain }: AttachmentNic): boolean {
+  return delegate !== undefined || chain !== undefined;
 }
 
 /**
@@ -78,6 +84,23 @@ export function withPrinted(entry: CheckpointEntry, name: string, printed: Recor
   const links = entry.links.map(link =>
     link.name === name && link.delegate ? { ...link, delegate: { ...link.delegate, printed } } : link,
   );
+  return { ...entry, links };
+}
+
+/** This plugin, too, is about to be called for the link. */
+export function withFollowing(entry: CheckpointEntry, name: string, delegate: Delegate): CheckpointEntry {
+  const links = entry.links.map(link =>
+    link.name === name ? { ...link, chain: [...(link.chain ?? []), { ...delegate }] } : link,
+  );
+  return { ...entry, links };
+}
+
+/** The last plugin of those that follow on the link has answered. */
+export function withAnswered(entry: CheckpointEntry, name: string, printed: Record<string, unknown>): CheckpointEntry {
+  const links = entry.links.map(link => {
+    const last = link.name === name ? link.chain?.at(-1) : undefined;
+    return last ? { ...link, chain: [...(link.chain ?? []).slice(0, -1), { ...last, printed }] } : link;
+  });
   return { ...entry, links };
 }
 

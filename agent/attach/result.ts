@@ -32,6 +32,18 @@ export function resultOf(
   };
 }
 
+/** The part of it that is of one NIC. */
+export function nicResultOf(
+  attachment: Attachment,
+  nic: AttachmentNic,
+  entry: CheckpointEntry,
+  links: readonly LinkInfo[],
+  answers: Answers,
+): CniResult {
+  const ofNic = { ...entry, links: entry.links.filter(({ name }) => name === nic.name) };
+  return resultOf({ ...attachment, nics: [nic] }, ofNic, links, answers);
+}
+
 /** Of a device without a netdev (bound to a user-space driver) only its plugin's answer is known. */
 function interfaceOf(
   { netns }: Attachment,

@@ -188,7 +188,7 @@ function folderIn(stateFolder: string): string {
 
 /** Whether, as far as is known, something of the attachment may still be there after a reboot. */
 function outlivesKernel({ links }: CheckpointEntry): boolean {
-  return links.some(({ delegate }) => delegate !== undefined);
+  return links.some(({ delegate, chain }) => delegate !== undefined || chain !== undefined);
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

@@ -58,6 +58,8 @@ export interface CheckpointLink {
   rules?: { from: string; table: number }[];
   /** Another plugin that is involved in the link. Written before it is called for the first time. */
   delegate?: CheckpointDelegate;
+  /** Plugins that followed, in their order. Each is written before it is called for the first time. */
+  chain?: CheckpointDelegate[];
   /** A NIC of the host itself went into the pod. */
   moves?: CheckpointMove;
   /** Known once done. */
@@ -86,6 +88,11 @@ export interface CheckpointMove {
 export interface CheckpointDelegate extends Delegate {
   /** What its ADD printed; absent until it has answered. */
   printed?: Record<string, unknown>;
+}
+
+/** The result of all plugins that have answered for the link: what CHECK, and DEL of those that followed, are called with. */
+export function lastPrinted({ delegate, chain = [] }: CheckpointLink): CheckpointDelegate['printed'] {
+  return chain.findLast(({ printed }) => printed)?.printed ?? delegate?.printed;
 }
 
 /** What identifies an entry: the sandbox, and the attachment in it. */

@@ -2,7 +2,7 @@ import type { CniCall } from '../../core/cni/call.ts';
 import { type CniConfig, prevResultOf } from '../../core/cni/config.ts';
 import { cniCodes, cniError } from '../../core/cni/error.ts';
 import { checkAttachment } from '../attach/check.ts';
-import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { type CheckpointEntry, lastPrinted } from '../checkpoint/entry.ts';
 import type { CniContext } from './context.ts';
 
 /**
@@ -29,9 +29,12 @@ export async function check(context: CniContext, call: CniCall, config: CniConfi
 
 async function checkDelegates({ delegates }: CniContext, entry: CheckpointEntry, call: CniCall): Promise<void> {
   const { containerId, call: { args, path } = { args: '', path: call.path } } = entry;
-  for (const { name, delegate } of entry.links) {
-    if (!delegate?.printed) continue;
-    const ofLink = { containerId, netns: call.netns, ifname: name, args, path };
-    await delegates.check(delegate, ofLink, delegate.printed);
+  for (const link of entry.links) {
+    const { name: ifname, delegate, chain = [] } = link;
+    const prevResult = lastPrinted(link);
+    if (!prevResult) continue;
+    for (const one of [...(delegate ? [delegate] : []), ...chain]) {
+      await delegates.check(one, { containerId, netns: call.netns, ifname, args, path }, prevResult);
+    }
   }
 }

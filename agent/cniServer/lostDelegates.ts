@@ -65,16 +65,19 @@ export class LostDelegates {
     return new LostDelegates(context, parts, all, name !== undefined);
   }
 
-  /** Has those that make interfaces remove them. What they lack to do so may have been in the entry: a failure is only logged. */
+  /**
+   * Has those that make interfaces remove them, and before that those that follow undo what they did. What they lack to do so may have been in the entry: a
+   * failure is only logged.
+   */
   async removeInterfaces(): Promise<void> {
-    for (const lost of this.#all) if (lost.delegate.role === 'plugin') await this.#attempt(lost);
+    for (const lost of this.#all.toReversed()) if (lost.delegate.role !== 'ipam') await this.#attempt(lost);
   }
 
   /** Has IPAM plugins take their addresses back, also those that another plugin should have called. @throws CniError the first failure */
   async releaseAddresses(): Promise<void> {
     const failures: unknown[] = [];
     for (const { delegate, ifname } of this.#all) {
-      const { type } = delegate.conf.ipam;
+      const { type } = delegate.conf.ipam ?? {};
       // This one keeps nothing.
       if (typeof type !== 'string' || type === 'static') continue;
       const failure = await this.#attempt({ delegate: { ...delegate, role: 'ipam' }, ifname });

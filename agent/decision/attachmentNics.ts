@@ -1,5 +1,6 @@
 import { attachmentsKey } from '../../core/api/names.ts';
 import type { AllocatedNic, HostInterfaceSpec } from '../../core/api/types.ts';
+import { chainOf } from '../../core/delegate/chain.ts';
 import { delegateConf, type DelegateNic, type Handed, ipamConf } from '../../core/delegate/delegateConf.ts';
 import { nicIpam } from '../../core/delegate/nicIpam.ts';
 import { addressesOf } from '../../core/layout/members.ts';
@@ -61,6 +62,7 @@ export function attachmentNics(network: Network, plugin: Plugin, call: NicCall, 
       addresses: ipam.kind === 'given' ? ipam.addresses : [],
       ...(call.mac !== undefined && { mac: call.mac }),
       ...delegatePart(network, plugin, nic, handed),
+      ...chainPart(network, { ...nic, ...deviceOf(plugin, master, device, chosen.host) }, handed),
       ...((device !== undefined || isHostDevice(plugin)) && movedNic(chosen.host, master, device)),
     };
   });
@@ -78,6 +80,23 @@ function delegatePart(
   const { ipam } = nic;
   if (ipam.kind === 'given') return {};
   return { delegate: { role: 'ipam', conf: ipamConf(name, spec.plugin, { ...nic, ipam }, handed) } };
+}
+
+function chainPart({ name, spec }: Network, nic: DelegateNic, { runtimeConfig }: Handed): Pick<AttachmentNic, 'chain'> {
+  const chain = chainOf(name, spec.plugin, nic, runtimeConfig);
+  return chain.length > 0 ? { chain } : {};
+}
+
+/** The device that the pod gets: a NIC that no device plugin manages is one, too. */
+function deviceOf(
+  plugin: Plugin,
+  master: string,
+  device: PodDevice | undefined,
+  host: HostInterfaceSpec | undefined,
+): Pick<DelegateNic, 'deviceID'> {
+  if (device || !isHostDevice(plugin)) return {};
+  const pciAddress = host?.interfaces.find(({ interfaceName }) => interfaceName === master)?.pciAddress;
+  return pciAddress === undefined ? {} : { deviceID: pciAddress };
 }
 
 /** Whether the plugin makes no interface but moves a NIC of the host into the pod, even one that no device plugin manages. */

@@ -90,6 +90,23 @@ describe('a plugin that hangs', function () {
   });
 });
 
+it('a plugin that follows gets the result before it, and no hardware address that a pod’s author wrote into CNI_ARGS', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'multi-nic-plugin-'));
+  const script = '#!/bin/sh\nprintf \'{"args":"%s","conf":%s}\' "$CNI_ARGS" "$(cat)"\n';
+  await writeFile(join(folder, 'follower'), script, { mode: 0o755 });
+  const asked = { ...call, args: 'IgnoreUnknown=1;MAC=02:00:00:00:00:01;IP=10.0.0.9/24;K8S_POD_NAME=p' };
+  const conf = { cniVersion: '1.0.0', name: 'n', type: 'follower' };
+  const add = (role: Delegate['role']): Promise<DelegateResult> =>
+    new Delegates([folder]).inTurn('n', AbortSignal.timeout(10_000), one =>
+      one({ role, conf }, asked, { cniVersion: '1.0.0' }),
+    );
+  const prevResult = { cniVersion: '1.0.0' };
+  const args = 'IgnoreUnknown=1;K8S_POD_NAME=p';
+  expect((await add('chained')).printed).to.deep.equal({ args, conf: { ...conf, prevResult } });
+  expect((await add('plugin')).printed.args).to.equal(asked.args);
+  await rm(folder, { recursive: true });
+});
+
 describe('many calls of plugins at once', function () {
   this.timeout(20_000);
   let folder: string;

@@ -33,9 +33,10 @@ export interface DelegateResult {
 
 /**
  * One ADD.
+ * @param prevResult of what was called before for the interface
  * @throws CniError the plugin's own; 11 if the signal ended it, 103 if it does not exist, died, or gave nothing to work with, 6 if its answer is no result
  */
-export type AddCall = (delegate: Delegate, call: DelegateCall) => Promise<DelegateResult>;
+export type AddCall = (delegate: Delegate, call: DelegateCall, prevResult?: Printed) => Promise<DelegateResult>;
 
 /** One call of a plugin. */
 interface Execution {
@@ -101,12 +102,15 @@ export class Delegates {
   inTurn<T>(network: string, signal: AbortSignal, work: (add: AddCall) => Promise<T>): Promise<T> {
     return this.#turnsOf(network).run(async () => {
       signal.throwIfAborted();
-      return work((delegate, call) => this.#add(delegate, call, signal));
+      return work((delegate, call, prevResult) =>
+        this.#add({ command: 'ADD', delegate, call, more: { prevResult }, signal }),
+      );
     }, signal);
   }
 
-  async #add(delegate: Delegate, call: DelegateCall, signal: AbortSignal): Promise<DelegateResult> {
-    const stdout = await this.#execNow({ command: 'ADD', delegate, call, signal });
+  async #add(execution: Execution): Promise<DelegateResult> {
+    const { delegate } = execution;
+    const stdout = await this.#execNow(execution);
     let printed: unknown;
     try {
       printed = JSON.parse(stdout);
@@ -139,7 +143,7 @@ export class Delegates {
    * @throws CniError
    */
   async check(delegate: Delegate, call: DelegateCall, prevResult: Printed): Promise<void> {
-    const { type } = delegate.conf.ipam;
+    const { type } = delegate.conf.ipam ?? {};
     if (isAtLeast(delegate, '0.4.0') && type !== withoutCheck)
       await this.#exec({ command: 'CHECK', delegate, call, more: { prevResult } });
   }
@@ -181,7 +185,8 @@ export class Delegates {
     const conf = { ...delegate.conf, ...more };
     using limit = deadline(signal, limitMs, command);
     try {
-      return await execPlugin({ executable, command, env: environment(command, call, folders), conf }, limit.signal);
+      const env = environment(command, { ...call, args: argsFor(delegate, call) }, folders);
+      return await execPlugin({ executable, command, env, conf }, limit.signal);
     } catch (error) {
       if (!limit.signal.aborted) throw error;
       const code = command === 'STATUS' ? cniCodes.notAvailable : cniCodes.tryAgainLater;
@@ -212,9 +217,16 @@ function environment(
   };
 }
 
+/** The address and hardware address that the pod's author may have asked for are of those that make the interface. */
+function argsFor({ role }: Delegate, { args }: DelegateCall): string {
+  if (role !== 'chained') return args;
+  const pairs = args.split(';').filter(pair => !/^(?:IP|GATEWAY|MAC)=/.test(pair));
+  return pairs.join(';');
+}
+
 function executableOf({ role, conf }: Delegate): string {
-  if (role === 'plugin') return conf.type;
-  if (typeof conf.ipam.type === 'string') return conf.ipam.type;
+  if (role !== 'ipam') return conf.type;
+  if (typeof conf.ipam?.type === 'string') return conf.ipam.type;
   throw cniError(cniCodes.invalidConfig, 'MNN_CNI_CONFIG', `network ${conf.name}: its IPAM has no type`);
 }
 

@@ -11,6 +11,11 @@ export class PluginError extends CniError {
   }
 }
 
+/** Whether a plugin failed with words of its own, so that it came to its end. */
+export function hasWords(error: unknown): boolean {
+  return error instanceof PluginError && error.words !== '';
+}
+
 /** Whether two calls of a plugin, with whatever verbs, failed with the same words. */
 export function saysTheSame(one: unknown, other: unknown): boolean {
   return one instanceof PluginError && other instanceof PluginError && one.words !== '' && one.words === other.words;

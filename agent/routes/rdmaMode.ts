@@ -11,7 +11,7 @@ const conditionType = 'RdmaShared';
 
 /**
  * Whether pods of networks that hand out NICs can use the RDMA devices of these: in the subsystem's exclusive mode (rdma-system(8)) such a device is in
- * one network namespace, and does not follow its NIC into the pod's. The mode is the administrator's: it is reported, not changed.
+ * one network namespace, and follows its NIC into the pod's only by the plugin `rdma`. The mode is the administrator's: it is reported, not changed.
  * @param sysfs for example /sys
  */
 export async function rdmaCondition(sysfs: string, view: ClusterView, node: string): Promise<ConditionState> {
@@ -20,18 +20,19 @@ export async function rdmaCondition(sysfs: string, view: ClusterView, node: stri
   const networks = view.networks().map(({ state }) => state.network);
   const concerned = networks.filter(network => host && handsOutRdma(network, host));
   if (concerned.length === 0) {
-    return { type, status: 'True', reason: 'NoRdma', message: 'No network hands out NICs with RDMA' };
+    return { type, status: 'True', reason: 'NoRdma', message: 'No network hands out NICs whose RDMA devices have to be shared' };
   }
   if (!(await isExclusive(sysfs))) {
     return { type, status: 'True', reason: 'Shared', message: 'Pods can use the RDMA devices of their NICs' };
   }
   const names = concerned.map(({ name }) => name).join(', ');
-  const message = `The RDMA subsystem is in exclusive mode, so RDMA devices stay in the host's network namespace, and pods of ${names} cannot use them; have the host load ib_core without netns_mode=0, and run no "rdma system set netns exclusive"`;
+  const message = `The RDMA subsystem is in exclusive mode, so RDMA devices stay in the host's network namespace, and pods of ${names} cannot use them; name the plugin rdma in spec.plugin.chain of these networks, or have the host load ib_core without netns_mode=0, and run no "rdma system set netns exclusive"`;
   return { type, status: 'False', reason: 'RdmaExclusive', message };
 }
 
 function handsOutRdma(network: Network, host: HostInterfaceSpec): boolean {
-  const { type, args } = network.spec.plugin;
+  const { type, args, chain = [] } = network.spec.plugin;
+  if (chain.some(following => following.type === 'rdma')) return false;
   const isMeant = type === 'sriov' ? args?.isRdma === 'true' : type === 'mellanox' || type === 'host-device';
   return isMeant && membersOf(network, host).some(({ nic }) => nic.rdma !== undefined);
 }

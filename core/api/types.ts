@@ -68,7 +68,12 @@ export interface PluginSpec {
   args?: Record<string, string>;
   capabilities?: Record<string, boolean>;
   dns?: { nameservers?: string[]; domain?: string; search?: string[]; options?: string[] };
+  /** Plugins that are called for each NIC after it is attached, in this order. */
+  chain?: ChainedPlugin[];
 }
+
+/** A plugin that changes an interface which others have made. */
+export type ChainedPlugin = Pick<PluginSpec, 'type' | 'args' | 'capabilities'>;
 
 export type ConfigStatus = '' | 'WaitForConfig' | 'Success' | 'Failed';
 export type RouteStatus = '' | 'N/A' | 'WaitForRoutes' | 'Unknown' | 'Success' | 'Failed';

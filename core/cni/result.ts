@@ -47,10 +47,19 @@ export interface ResultRoute {
  * @param before the result of the plugins before, which ours follows (CNI 1.1, section 5 "ADD Success")
  */
 export function encodeResult(result: CniResult, cniVersion: CniVersion, before?: Record<string, unknown>): string {
+  return `${JSON.stringify(resultDocument(result, cniVersion, before))}\n`;
+}
+
+/** As encodeResult, before it becomes a text. */
+export function resultDocument(
+  result: CniResult,
+  cniVersion: CniVersion,
+  before?: Record<string, unknown>,
+): Record<string, unknown> {
   const earlier = before ? inForm(before, cniVersion) : {};
   const earlierInterfaces = listIn(earlier, 'interfaces');
   const ips = result.ips.map(ip => ({ ...ip, interface: ip.interface + earlierInterfaces.length }));
-  const document = {
+  return {
     ...earlier,
     cniVersion,
     interfaces: [...earlierInterfaces, ...result.interfaces.map(item => interfaceOf(item, cniVersion))],
@@ -58,7 +67,6 @@ export function encodeResult(result: CniResult, cniVersion: CniVersion, before?:
     routes: [...listIn(earlier, 'routes'), ...result.routes.map(item => routeOf(item, cniVersion))],
     dns: isRecord(earlier.dns) && Object.keys(earlier.dns).length > 0 ? earlier.dns : result.dns,
   };
-  return `${JSON.stringify(document)}\n`;
 }
 
 /** The result of the plugins before, handed on as it is, what is not known here as well. */

@@ -6,11 +6,17 @@ import type { NicIpam } from './nicIpam.ts';
 import { pluginArgs } from './pluginArgs.ts';
 
 /** A network configuration for another plugin (CNI 1.1, section 4 "Plugin Delegation"). */
-export interface DelegateConf extends Record<string, unknown> {
+export interface PluginConf extends Record<string, unknown> {
   readonly cniVersion: string;
   /** The network's name, the same for all NICs: what IPAM plugins keep their state by. */
   readonly name: string;
   readonly type: string;
+  /** Absent from that of a plugin that gives no addresses. */
+  readonly ipam?: Readonly<Record<string, unknown>>;
+}
+
+/** One for a plugin that makes an interface, or gives its addresses. */
+export interface DelegateConf extends PluginConf {
   readonly ipam: Readonly<Record<string, unknown>>;
 }
 

@@ -34,8 +34,7 @@ export function netConfOf({ name, ipam, spec }: Network): NetConf {
     cniVersion: plugin.cniVersion,
     name,
     type: cniType,
-    // `ips` and `mac` are what pods ask for in their selection; Multus passes them only if declared here.
-    capabilities: { ...plugin.capabilities, ips: true, mac: true },
+    capabilities: capabilitiesOf(plugin),
     ipam: ipam.raw,
     dns: { ...plugin.dns },
     plugin: {
@@ -48,6 +47,12 @@ export function netConfOf({ name, ipam, spec }: Network): NetConf {
     ...(spec.masterNets?.length ? { masterNets: spec.masterNets } : {}),
     ...(spec.multiNICIPAM ? { multiNICIPAM: true } : {}),
   };
+}
+
+/** What any of the network's plugins takes; Multus passes only what is declared. `ips` and `mac` are what pods ask for in their selection. */
+function capabilitiesOf({ capabilities, chain = [] }: PluginSpec): Record<string, boolean> {
+  const ofChain = chain.flatMap(each => Object.entries(each.capabilities ?? {})).filter(([, isTaken]) => isTaken);
+  return { ...capabilities, ...Object.fromEntries(ofChain), ips: true, mac: true };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Finding } from '../network/finding.ts';
 import { readDraft } from './draft.ts';
 import { validateIpamKeys } from './validateIpamKeys.ts';
 import { validateExcludes, validateLayout } from './validateLayout.ts';
+import { validateChain } from './validateChain.ts';
 import { validateFinalizers, validateName } from './validateMetadata.ts';
 import { validateIpamFlag, validateMode } from './validateMode.ts';
 import { validateOtherIpam } from './validateOtherIpam.ts';
@@ -30,6 +31,7 @@ export function validateSpecification(object: MultiNicNetwork): Finding[] {
     ...validateMode(draft),
     ...validateOtherIpam(draft),
     ...validatePlugin(draft),
+    ...validateChain(draft),
     ...validatePolicy(draft),
     ...validateRoutes(draft),
   ];

@@ -12,7 +12,7 @@ import { linkNames, multusConfig, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 
 const network = 'fragile';
-const withoutDelegates = (step: string): boolean => !/delegate|ipam|moved/.test(step);
+const withoutDelegates = (step: string): boolean => !/delegate|chain|ipam|moved/.test(step);
 
 describe('agent: killed at every step', function () {
   this.timeout(180_000);

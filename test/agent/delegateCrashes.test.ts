@@ -17,13 +17,21 @@ const stepsOf = (omitted: readonly Step[], repeated: readonly Step[]): string[] 
     .filter(step => step !== 'status.waiting' && !omitted.includes(step))
     .flatMap(step => (repeated.includes(step) ? [`${step}:1`, `${step}:2`] : [step]));
 
-/** An IPAM plugin gives two NICs addresses of one subnet, so that there are rules; a plugin moves a NIC of the host into the pod. */
+const chainSteps = ['add.chain.noted', 'add.chain.called', 'del.chain'] as const;
+
+/**
+ * An IPAM plugin gives two NICs addresses of one subnet, so that there are rules; a plugin moves a NIC of the host into the pod, and two that follow change it
+ * there.
+ */
 const networks = {
   leased: {
-    steps: stepsOf(['del.delegate', 'del.moved'], ['add.delegate.noted', 'add.delegate.called', 'del.ipam']),
+    steps: stepsOf(
+      [...chainSteps, 'del.delegate', 'del.moved'],
+      ['add.delegate.noted', 'add.delegate.called', 'del.ipam'],
+    ),
     links: ['net1-0', 'net1-1'],
   },
-  moved: { steps: stepsOf(['del.ipam'], []), links: ['net1-0'] },
+  moved: { steps: stepsOf(['del.ipam'], chainSteps), links: ['net1-0'] },
 } as const;
 type Network = keyof typeof networks;
 
@@ -32,6 +40,7 @@ describe('agent: killed at every step beside other plugins', function () {
   let site: Site;
   let host: Host;
   let leases: string;
+  let tuned: string;
   let untouched: object;
 
   before(async function () {
@@ -40,7 +49,9 @@ describe('agent: killed at every step beside other plugins', function () {
     leases = join(host.folder, 'leases');
     const ranges = [[{ subnet: '198.51.100.0/24' }]];
     await site.addNetwork('leased', spec({ type: 'host-local', dataDir: leases, ranges }, {}));
-    await site.addNetwork('moved', spec({ type: 'host-device-ipam' }, { type: 'host-device' }));
+    tuned = join(host.folder, 'tuned');
+    const chain = [{ type: 'tuning', args: { dataDir: tuned, mtu: '1300', allmulti: 'true' } }, { type: 'sbr' }];
+    await site.addNetwork('moved', spec({ type: 'host-device-ipam' }, { type: 'host-device', chain }));
     untouched = await inventory();
   });
   after(() => site?.[Symbol.asyncDispose]());
@@ -53,6 +64,8 @@ describe('agent: killed at every step beside other plugins', function () {
     return {
       links: linkNames(namespace).sort(),
       addresses: ['eth1', 'eth2'].map(nic => namespace.ip('-o', '-4', 'address', 'show', 'dev', nic, 'up')),
+      changed: ['eth1', 'eth2'].map(nic => /(ALLMULTI.*)?mtu \d+/.exec(namespace.ip('link', 'show', 'dev', nic))?.[0]),
+      tuned: filesIn(tuned),
       leased: filesIn(join(leases, 'leased')).filter(name => /^\d/.test(name)),
       checkpoint: filesIn(join(host.folder, 'state', 'attachments')),
       holders: records.filter(({ state }) => state !== 'Released').map(({ name }) => name),

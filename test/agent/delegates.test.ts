@@ -6,6 +6,7 @@ import { annotation } from '../../core/api/names.ts';
 import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.ts';
 import { blocks } from '../system/pages.ts';
 import { assignedDevices } from './assignedDevices.ts';
+import { chains } from './chains.ts';
 import { chainedConfig, emptyResult } from './cniCalls.ts';
 import { ours, spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
@@ -188,6 +189,10 @@ describe('agent: other plugins as delegates', function () {
     expect(sandbox.namespace.ip('route', 'show', '192.0.2.0/24')).to.contain('dev net1-0');
     expect(await sandbox.call('CHECK', config, { ifname: 'eth0' })).to.include({ exitCode: 0, stdout: '' });
     expect(await sandbox.call('DEL', config, { ifname: 'eth0' })).to.include({ exitCode: 0 });
+  });
+
+  describe('plugins that follow', () => {
+    chains(() => site);
   });
 
   describe('networks without addresses', () => {

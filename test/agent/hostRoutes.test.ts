@@ -125,6 +125,12 @@ describe('agent: the routes of its host', function () {
       plugin: { cniVersion: '0.3.1', type: 'host-device' },
     });
     await eventually('it stays on the host', async () => (await rdma()) === 'RdmaExclusive');
+    const follow = (chain: object[]): Promise<unknown> =>
+      site.client.patch(multiNicNetworks, { name: 'rdma' }, 'merge', { spec: { plugin: { chain } } });
+    await follow([{ type: 'rdma' }]);
+    await eventually('a plugin moves it', async () => (await rdma()) === 'NoRdma');
+    await follow([]);
+    await eventually('none does', async () => (await rdma()) === 'RdmaExclusive');
     writeFileSync(join(parameters, 'netns_mode'), 'Y\n');
     host!.namespace.ip('link', 'set', 'eth1', 'txqueuelen', '999');
     await eventually('it is shared', async () => (await rdma()) === 'Shared');
