@@ -20,7 +20,12 @@ export async function rdmaCondition(sysfs: string, view: ClusterView, node: stri
   const networks = view.networks().map(({ state }) => state.network);
   const concerned = networks.filter(network => host && handsOutRdma(network, host));
   if (concerned.length === 0) {
-    return { type, status: 'True', reason: 'NoRdma', message: 'No network hands out NICs whose RDMA devices have to be shared' };
+    return {
+      type,
+      status: 'True',
+      reason: 'NoRdma',
+      message: 'No network hands out NICs whose RDMA devices have to be shared',
+    };
   }
   if (!(await isExclusive(sysfs))) {
     return { type, status: 'True', reason: 'Shared', message: 'Pods can use the RDMA devices of their NICs' };
