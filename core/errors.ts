@@ -110,7 +110,7 @@ const table = {
   MNN_POD_ENDING:
     'There is nothing to do: a pod that is ending gets no more interfaces, because its addresses may already be free.',
   MNN_DELEGATE_MISSING:
-    "Install the plugin in the node's CNI folder, where the agent looks too (--cni-path), or correct spec.plugin.type or spec.ipam.",
+    "Install the plugin in the node's CNI folder, where the agent looks too (--cni-path), or correct spec.plugin.type, spec.plugin.chain or spec.ipam.",
   MNN_DELEGATE_FAILED: "See the plugin's own message, its log on this node, and its arguments in the MultiNicNetwork.",
   MNN_GATEWAY_UNREACHABLE: "Name a gateway in the subnet of one of the attachment's NICs, or leave default-route out.",
   MNN_ROUTE_TAKEN:

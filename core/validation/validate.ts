@@ -1,9 +1,9 @@
 import type { MultiNicNetwork } from '../api/types.ts';
 import type { Finding } from '../network/finding.ts';
 import { readDraft } from './draft.ts';
+import { validateChain } from './validateChain.ts';
 import { validateIpamKeys } from './validateIpamKeys.ts';
 import { validateExcludes, validateLayout } from './validateLayout.ts';
-import { validateChain } from './validateChain.ts';
 import { validateFinalizers, validateName } from './validateMetadata.ts';
 import { validateIpamFlag, validateMode } from './validateMode.ts';
 import { validateOtherIpam } from './validateOtherIpam.ts';
