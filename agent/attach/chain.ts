@@ -1,6 +1,5 @@
-import type { CniResult } from '../../core/cni/result.ts';
-import { resultDocument } from '../../core/cni/result.ts';
-import { isSupportedVersion, newestVersion } from '../../core/cni/versions.ts';
+import { type CniResult, resultDocument } from '../../core/cni/result.ts';
+import { type CniVersion, isSupportedVersion, newestVersion } from '../../core/cni/versions.ts';
 import type { OnStep } from '../base/steps.ts';
 import type { AddCall } from '../delegate/delegates.ts';
 import type { Attachment, AttachmentNic } from './attachment.ts';
@@ -39,6 +38,6 @@ export async function callChains(
   }
 }
 
-function versionOf(text: string): typeof newestVersion {
+function versionOf(text: string): CniVersion {
   return isSupportedVersion(text) ? text : newestVersion;
 }
