@@ -22,7 +22,7 @@ describe('The layout that pods tell of', () => {
     { shape = {}, isAdmitted = true }: { shape?: Shape; isAdmitted?: boolean } = {},
   ): HeldLayout => {
     const ipam = { interfaceBlock: 3, hostBlock: 7, ...shape.ipam };
-    const layout = new HeldLayout(readNetwork(network('a', { ...shape, ipam })));
+    const layout = new HeldLayout(readNetwork(network('a', { ...shape, ipam })), new Date());
     for (const each of pods) layout.note(each, { isAdmitted });
     return layout;
   };

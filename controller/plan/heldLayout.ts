@@ -16,6 +16,7 @@ const anyHost = '';
  */
 export class HeldLayout {
   readonly #network: Network;
+  readonly #since: string;
   /** By the host's name. */
   readonly #decided = new Map<string, number>();
   /** How many pods tell of an index, by the host's name. */
@@ -25,8 +26,10 @@ export class HeldLayout {
   /** By the host's name, then by attachment: a pod may be shown twice. */
   readonly #records = new Map<string, Map<string, Allocation>>();
 
-  constructor(network: Network) {
+  /** @param now what the records are dated by */
+  constructor(network: Network, now: Date) {
     this.#network = network;
+    this.#since = now.toISOString();
   }
 
   /** By the host's name, the surest first: two hosts may claim one index. */
@@ -74,8 +77,8 @@ export class HeldLayout {
   ): void {
     const given = this.#given(nics);
     if (heldIndex(this.#network, [{ nics: given }]) !== this.#decided.get(node)) return;
-    const since = new Date().toISOString();
-    const record: Allocation = { podUID, namespace, name, interface: ifname, nics: given, state: 'Allocated', since };
+    const ids = { podUID, namespace, name, interface: ifname };
+    const record: Allocation = { ...ids, nics: given, state: 'Allocated', since: this.#since };
     const records = this.#records.get(node) ?? new Map<string, Allocation>();
     this.#records.set(node, records.set(`${podUID} ${ifname}`, record));
   }

@@ -37,7 +37,7 @@ export class HeldLayouts {
   async of(network: Network, signal: AbortSignal): Promise<HeldLayout> {
     const look = this.#lastWith(network) ?? this.#begin(network, signal);
     await look.done;
-    return look.layouts.get(keyOf(network)) ?? new HeldLayout(network);
+    return look.layouts.get(keyOf(network)) ?? new HeldLayout(network, this.#context.client.serverTime);
   }
 
   #lastWith(network: Network): Look | undefined {
@@ -48,7 +48,8 @@ export class HeldLayouts {
     const isNew = (stored: readonly unknown[] = []): boolean => stored.length === 0;
     const others = this.#context.view.networks().filter(({ object }) => isNew(object.status?.interfaces));
     const all = [network, ...others.map(({ state }) => state.network)].filter(({ ownAddresses }) => ownAddresses);
-    const layouts = new Map(all.map(each => [keyOf(each), new HeldLayout(each)]));
+    const now = this.#context.client.serverTime;
+    const layouts = new Map(all.map(each => [keyOf(each), new HeldLayout(each, now)]));
     const look: Look = { layouts, done: this.#look([...layouts.values()], signal) };
     this.#last = look;
     void this.#forgetLater(look, signal);

@@ -126,12 +126,12 @@ export class HostBlocks {
     isGone: (host: string) => boolean,
     held?: ReadonlyMap<string, number>,
   ): HostPagesPlan {
-    const { surveys } = this.#context;
+    const { surveys, client } = this.#context;
     const { members, positions } = surveys.survey(network);
+    const stored = object.status?.interfaces ?? [];
     return planHostPages({
       network,
-      interfaces: planInterfaces({ network, stored: object.status?.interfaces ?? [], positions, now: new Date() })
-        .interfaces,
+      interfaces: planInterfaces({ network, stored, positions, now: client.serverTime }).interfaces,
       pages: pages.map(({ spec }) => spec),
       members: members.map(({ host }) => host.metadata.name),
       exists: host => this.#isKnown(host) || !isGone(host),

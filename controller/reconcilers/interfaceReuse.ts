@@ -65,7 +65,7 @@ export class InterfaceReuse {
   /** Asks the API server only where the network has NICs without an index, and indexes whose NICs are long gone. */
   async find({ object, state: { network } }: KnownNetwork, signal: AbortSignal): Promise<Reuse> {
     const { positions } = this.#context.surveys.survey(network);
-    const input = { network, stored: object.status?.interfaces ?? [], positions, now: new Date() };
+    const input = { network, stored: object.status?.interfaces ?? [], positions, now: this.#context.client.serverTime };
     const { interfaces, unassigned } = planInterfaces(input);
     const gone = unassigned.length === 0 ? [] : interfaces.filter(isGone).sort(byTime);
     const waitMs = ({ goneSince }: Gone): number => Date.parse(goneSince) + this.#absenceMs - input.now.getTime();

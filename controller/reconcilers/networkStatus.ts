@@ -102,7 +102,7 @@ export class NetworkStatuses {
 
   async #leave(object: MultiNicNetwork, signal: AbortSignal): Promise<WorkResult> {
     const { generation = 0, finalizers = [] } = object.metadata;
-    const status = leavingStatus(finalizers, { stored: object.status, generation, now: new Date() });
+    const status = leavingStatus(finalizers, { stored: object.status, generation, now: this.#context.client.serverTime });
     if (!status || sameStatus(object.status, status)) return {};
     return (await this.#write(object, status, signal)) ?? {};
   }
@@ -158,7 +158,7 @@ export class NetworkStatuses {
   #statusOf(object: MultiNicNetwork, read: Readable, indexes: Indexes): MultiNicNetworkStatus {
     const { informers } = this.#context;
     const { generation = 0 } = object.metadata;
-    const of = { stored: object.status, generation, now: new Date() };
+    const of = { stored: object.status, generation, now: this.#context.client.serverTime };
     if (read.kind === 'usable') return this.#usable(read.known, indexes, of);
     const hosts = [...informers.hosts.list()];
     const withNics = hosts.filter(({ spec }) => spec.interfaces.length > 0).length;

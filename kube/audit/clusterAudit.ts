@@ -37,7 +37,7 @@ const mostFindings = 1000;
  */
 export async function auditCluster(client: KubeClient, options: ClusterAuditOptions): Promise<AuditResult> {
   const { settleMs, graceMs = 60_000, reservationMs = 60_000, concurrency = 8, network, signal } = options;
-  const rules = (): AuditRules => ({ now: new Date(), graceMs, reservationMs });
+  const rules = (): AuditRules => ({ now: client.serverTime, graceMs, reservationMs });
   const isMeant = (finding: AuditFinding): boolean =>
     network === undefined || finding.network.split(',').includes(network);
   const all = await firstLook(client, await readFrame(client, signal), rules(), { concurrency, signal });

@@ -207,6 +207,23 @@ describe('PoolStore, against a server that misbehaves', () => {
     expect(new Set(allocations.map(({ nics }) => nics[0]?.addresses[0])).size).to.equal(5);
   });
 
+  it('dates by the API server’s clock, so that addresses rest alike whosever clock is wrong', async () => {
+    const at = (date: string): void => {
+      headers = { date };
+    };
+    at('Thu, 01 Jan 2032 00:00:00 GMT');
+    expect((await take('first')).since).to.match(/^2032-01-01T00:00/);
+    await store.release(pool.name, () => true, { timeoutMs: 4_700 });
+    await take('second');
+    const states = async (): Promise<string[]> =>
+      (await store.read(pool.name, 1000)).allocations.map(({ state }) => state);
+    expect(await states()).to.deep.equal(['Released', 'Allocated']);
+    at('Thu, 01 Jan 2032 00:01:01 GMT');
+    store.unfollow();
+    await take('third');
+    expect(await states()).to.deep.equal(['Allocated', 'Allocated']);
+  });
+
   it('believes an API server that has gone back in time, rather than what it knew before', async () => {
     const other = new PoolStore(server.client, { logger: pino({ enabled: false }) });
     const find = (uid: string): Promise<Allocation | undefined> => {

@@ -163,7 +163,7 @@ export class PoolStore {
   confirm(pool: string, pod: Holder, { interfaceName, ...options }: ConfirmOptions): Promise<Allocation[]> {
     return this.#change(pool, options, {
       apply: before => {
-        const content = confirm(before, pod, new Date());
+        const content = confirm(before, pod, this.#client.serverTime);
         if (content) this.#proof.carry(before, content);
         const { allocations } = content ?? before;
         const own = allocations.filter(r => r.podUID === pod.uid && r.state !== 'Released');
@@ -211,8 +211,9 @@ export class PoolStore {
     this.#writers.get(name)?.unfollow();
   }
 
+  /** All writers date by one clock, the API server's: that of a node may be hours off, and how long addresses rest follows from the dates. */
   #rules(): Rules {
-    return { now: new Date(), coolDownMs };
+    return { now: this.#client.serverTime, coolDownMs };
   }
 
   #change<T>(name: string, options: PoolCallOptions, change: Pick<Change<T>, 'ifAbsent' | 'apply'>): Promise<T> {

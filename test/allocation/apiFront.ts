@@ -161,6 +161,11 @@ export const actorPrefix = 'actor ';
 function send(response: ServerResponse, { status, body }: ApiAnswer): void {
   if (response.destroyed) return;
   const text = JSON.stringify(body);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    // Node's own would be the real time, which does not pass in a history.
+    date: new Date().toUTCString(),
+  });
   response.end(text);
 }
