@@ -26,7 +26,7 @@ const innerLayers = {
   ),
   kube: words('api process watch report leader view pools grants audit diagnosis'),
   webhook: words('review server context networks pods'),
-  controller: words('certificates context plan reconcilers sweeps'),
+  controller: words('certificates context registration plan reconcilers sweeps'),
   agent: words(
     'base netlink checkpoint devices discovery routes hosts probe records pods delegate attach decision status inspection release cniServer install parts',
   ),

@@ -13,7 +13,7 @@ import { UnreadablePools } from './context/unreadablePools.ts';
 import type { ControllerOptions, ControllerTimes } from './controllerOptions.ts';
 import { addOptionalTriggers } from './optionalTriggers.ts';
 import { addNetwork, createQueues, type Queues } from './queues.ts';
-import { Registration } from './registration.ts';
+import { Registration } from './registration/registration.ts';
 import { PageSweeper } from './sweeps/pages.ts';
 import { createSweeper } from './sweeps/sweeper.ts';
 import { addTriggers } from './triggers.ts';

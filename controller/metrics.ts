@@ -3,7 +3,7 @@ import { findingKinds } from '../core/audit/types.ts';
 import type { AuditReport } from './context/auditor.ts';
 import type { LeaderContext } from './context/leaderContext.ts';
 import { leaderGauges } from './leaderGauges.ts';
-import type { Registration } from './registration.ts';
+import type { Registration } from './registration/registration.ts';
 
 /** Registers what the leader knows of networks. */
 export function registerNetworkMetrics(registry: Registry, leading: () => LeaderContext | undefined): void {
@@ -65,8 +65,8 @@ export function registerRegistrationMetrics(registry: Registry, leading: () => R
   const gauge = leaderGauges(registry, leading);
   gauge({
     name: 'multinic_webhook_registered',
-    help: 'Whether there is a webhook configuration of this kind: 1 or 0.',
+    help: 'Whether there is a webhook configuration of this kind, and the API server asks the webhooks as it should: 1 or 0.',
     labelNames: ['kind'],
-    samples: ({ state }) => Array.from(state, ([kind, isThere]) => [{ kind }, isThere ? 1 : 0] as const),
+    samples: ({ state }) => Array.from(state, ([kind, fault]) => [{ kind }, fault === '' ? 1 : 0] as const),
   });
 }

@@ -83,7 +83,7 @@ const table = {
   MNN_OVERLOADED: 'Try again: the webhook is serving as many requests as it can.',
 
   MNN_WEBHOOK_UNREGISTERED:
-    'Apply the manifests of your installation again, and find out what deleted it; pods of labelled namespaces that were created meanwhile have to be created again.',
+    'Apply the manifests of your installation again, and find out what deleted or changed it; pods of labelled namespaces that were created meanwhile have to be created again.',
 
   /** Certificates of the webhook. */
   MNN_CERT_UNUSABLE:
