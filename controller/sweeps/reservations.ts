@@ -76,7 +76,10 @@ async function settle(context: LeaderContext, { pool, network, record }: Overdue
   );
 }
 
-/** The pods that carry each reservation, by namespace and reservation, as the API server has them now, not from a copy. */
+/**
+ * The pods that carry each reservation, by namespace and reservation, as the API server has them now, not from a copy. Not those that another webhook
+ * has moved to the host network since: they get no interfaces.
+ */
 async function podsByReservation(
   { client }: LeaderContext,
   namespaces: ReadonlySet<string>,
@@ -87,7 +90,7 @@ async function podsByReservation(
     const { items } = await client.list(pods, { namespace, labelSelector: `${label.injected}=true`, signal });
     for (const pod of items) {
       const reservation = pod.metadata.annotations?.[annotation.reservation];
-      if (reservation === undefined) continue;
+      if (reservation === undefined || pod.spec?.hostNetwork) continue;
       const key = `${namespace} ${reservation}`;
       found.set(key, [...(found.get(key) ?? []), pod]);
     }

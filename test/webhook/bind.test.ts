@@ -284,6 +284,17 @@ describe('binding, through the real API server and scheduler', () => {
     }
   });
 
+  it('takes nothing for a pod that another webhook has moved to the host network since', async () => {
+    const { client } = running();
+    const labels = { [label.injected]: 'true' };
+    const annotations = { [annotation.networks]: 'train' };
+    const spec = { ...byHand, hostNetwork: true };
+    const pod = await client.create(pods, podOf({ namespace, name: 'moved', labels, annotations, spec }));
+    await bind('moved', 'fake-1');
+    expect(attachmentsOf(await read('moved'))).to.equal(undefined);
+    expect(await recordsFor(pod)).to.deep.equal([]);
+  });
+
   it('leaves pods of other namespaces alone', async () => {
     const { client } = running();
     await createNamespace(client, 'elsewhere', {});

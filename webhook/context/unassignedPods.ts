@@ -9,12 +9,13 @@ const mostKept = 32_768;
 
 /**
  * What is kept of a pod that has no node yet: its annotations, labels and UID, as nothing else matters when it is bound. If these are very long,
- * only its existence is kept, and it is read when it is bound: some thousand such pods would fill every replica's memory.
+ * only its existence is kept, and it is read when it is bound: some thousand such pods would fill every replica's memory. So it is with the few that
+ * use the host network.
  */
 export function trimUnassigned(pod: Pod): Pod {
   const { labels, annotations } = pod.metadata;
   const isLarge = JSON.stringify([labels, annotations]).length > mostKept;
-  return isLarge ? headOf(pod) : headOf(pod, 'labels', 'annotations');
+  return isLarge || pod.spec?.hostNetwork ? headOf(pod) : headOf(pod, 'labels', 'annotations');
 }
 
 /** The pod that is being bound, from memory if it is there and is the one meant. Undefined if it does not exist. */

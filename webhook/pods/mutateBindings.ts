@@ -84,6 +84,8 @@ function whyNot(pod: Pod | undefined): string | undefined {
   if (!pod) return 'the pod does not exist';
   if (pod.spec?.nodeName) return 'the pod is bound already';
   if (!isInjected(pod.metadata.labels)) return 'the pod is not injected';
+  // Another webhook may have moved it there after us. It would hold addresses for its life that nothing makes an interface with.
+  if (pod.spec?.hostNetwork) return 'the pod uses the host network';
   return undefined;
 }
 
