@@ -55,7 +55,8 @@ export class Decider {
     const host = view.host(this.#options.node)?.spec;
     const masters = mastersOf(known.state, granted.nics, host, this.#options.node);
     const nics = attachmentNics(network, plugin, wanted, { nics: granted.nics, masters, devices, host });
-    const isDecided = plugin.type === 'ptp' || nics.some(({ addresses }) => addresses.length > 0);
+    const isDecided =
+      plugin.type === 'ptp' || wanted.ips.length > 0 || nics.some(({ addresses }) => addresses.length > 0);
     return {
       since: budget.since,
       containerId,
@@ -100,7 +101,7 @@ export class Decider {
 
 /**
  * CNI_ARGS without the addresses that the pod asks for, which Multus writes there, too: beside what was granted, or checked, the plugin `static` would
- * give the pod these.
+ * give the pod these; and beside runtimeConfig, where each NIC's plugin has its own, `host-local` would look for all of them for every NIC.
  */
 function withoutAddresses(args: string): string {
   const pairs = args.split(';').filter(pair => !/^(?:IP|GATEWAY)=/.test(pair));

@@ -7,11 +7,11 @@ import type { MultiNicNetwork, MultiNicNetworkSpec } from '../../core/api/types.
 import { blocks } from '../system/pages.ts';
 import { assignedDevices } from './assignedDevices.ts';
 import { chains } from './chains.ts';
-import { chainedConfig, emptyResult } from './cniCalls.ts';
+import { callWith, chainedConfig, emptyResult, environment, podArgs } from './cniCalls.ts';
 import { ours, spec } from './delegateSpec.ts';
 import type { Host } from './host.ts';
 import { movedNics } from './movedNics.ts';
-import { errorOf, multusConfig, Sandbox } from './sandbox.ts';
+import { errorOf, multusConfig, resultOf, Sandbox } from './sandbox.ts';
 import { Site } from './site.ts';
 import { withoutAddresses } from './withoutAddresses.ts';
 
@@ -156,6 +156,18 @@ describe('agent: other plugins as delegates', function () {
     const { ips } = await sandbox.add(config);
     expect(ips.map(({ address }) => address)).to.deep.equal(['192.0.2.7/24', '2001:db8::7/64']);
     await sandbox.del(config);
+  });
+
+  it('an IPAM plugin is asked for each address once, though Multus writes all of them into CNI_ARGS as well', async () => {
+    using sandbox = await Sandbox.make(site, host, 'asked-twice');
+    for (const ips of [['198.51.100.50'], ['198.51.100.50', '198.51.100.60']]) {
+      const config = await multusConfig(site, 'leased', { cniArgs: { nics: 2 }, runtimeConfig: { ips } });
+      const CNI_ARGS = `${podArgs('asked-twice', sandbox.pod.metadata.uid!)};IP=${ips.join(',')}`;
+      const call = environment('ADD', sandbox, { CNI_ARGS, CNI_PATH: host.plugins });
+      const result = resultOf(await callWith(host, call, config));
+      expect(result.ips.map(({ address }) => address)).to.include.members(ips.map(ip => `${ip}/24`));
+      await sandbox.del(config);
+    }
   });
 
   it('any other type is run as a plugin, with addresses of our own pools', async () => {
