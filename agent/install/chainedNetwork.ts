@@ -76,7 +76,7 @@ export async function removeChainedNetwork(folder: string): Promise<void> {
 /**
  * Writes the copy if it differs.
  * @returns the primary network's file, where something was written
- * @throws Error where the primary network cannot be read; what was written before stays
+ * @throws Error where the primary network cannot be read or chained; what was written before stays
  */
 async function followPrimary(folder: string): Promise<string | undefined> {
   const names = await readdir(folder);
@@ -107,6 +107,6 @@ async function chainedCopy(path: string, present: string): Promise<string | unde
   try {
     return chainedList(text, present);
   } catch (cause) {
-    throw new Error(`${path} is not a network: ${messageOf(cause)}`, { cause });
+    throw new Error(`${path} cannot be chained: ${messageOf(cause)}`, { cause });
   }
 }

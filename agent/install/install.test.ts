@@ -68,7 +68,8 @@ describe('agent/install', () => {
     let logged: string;
     let running: { controller: AbortController; ended: Promise<void> } | undefined;
 
-    const network = (name: string): string => JSON.stringify({ name, plugins: [{ type: 'bridge' }] });
+    const network = (name: string): string =>
+      JSON.stringify({ cniVersion: '1.0.0', name, plugins: [{ type: 'bridge' }] });
     const copied = async (): Promise<string | undefined> => {
       const text = await readFile(join(folder, chainedFile), 'utf8').catch(() => '{}');
       return (JSON.parse(text) as { name?: string }).name;
@@ -114,7 +115,7 @@ describe('agent/install', () => {
       await writeFile(join(folder, '10-primary.conflist'), network('first'));
       await eventually('the copy', async () => (await copied()) === 'first');
       await writeFile(join(folder, '10-primary.conflist'), network('second').slice(0, 20));
-      await eventually('a word about it', () => logged.includes('is not a network'));
+      await eventually('a word about it', () => logged.includes('cannot be chained'));
       expect(await copied()).to.equal('first');
       await writeFile(join(folder, '10-primary.conflist'), network('third'));
       await eventually('the copy', async () => (await copied()) === 'third');

@@ -14,7 +14,8 @@ describe('core/cni/chainedList', () => {
   });
 
   it('keeps what others have put behind our plugin, once', () => {
-    const of = (...types: string[]) => JSON.stringify({ name: 'primary', plugins: types.map(type => ({ type })) });
+    const of = (...types: string[]) =>
+      JSON.stringify({ cniVersion: '1.0.0', name: 'primary', plugins: types.map(type => ({ type })) });
     const typesIn = (text = '') =>
       (JSON.parse(text) as { plugins: { type: string }[] }).plugins.map(({ type }) => type);
     const present = of('bridge', 'portmap', 'multi-nic', 'istio-cni');
@@ -38,6 +39,21 @@ describe('core/cni/chainedList', () => {
 
   it('leaves a network alone that has our plugin', () => {
     expect(chainedList(JSON.stringify({ name: 'primary', plugins: [bridge, ours] }))).to.equal(undefined);
+  });
+
+  it('names only versions that our plugin speaks, and refuses a network without any: no pod of the node would start', () => {
+    const versionsIn = (versions: object): unknown => {
+      const text = chainedList(JSON.stringify({ ...versions, name: 'primary', plugins: [bridge] }));
+      const { cniVersion, cniVersions } = JSON.parse(text ?? '') as Record<string, unknown>;
+      return [cniVersion, cniVersions];
+    };
+    expect(versionsIn({ cniVersion: '0.3.0' })).to.deep.equal(['0.3.0', undefined]);
+    const several = ['0.2.0', '0.4.0', '1.1.0', '1.2.0'];
+    expect(versionsIn({ cniVersion: '0.2.0', cniVersions: several })).to.deep.equal(['1.1.0', ['0.4.0', '1.1.0']]);
+    expect(versionsIn({ cniVersion: '1.0.0', cniVersions: ['1.2.0'] })).to.deep.equal(['1.0.0', []]);
+    for (const versions of [{}, { cniVersion: '' }, { cniVersion: '0.2.0' }, { cniVersions: ['1.2.0'] }]) {
+      expect(() => versionsIn(versions), JSON.stringify(versions)).to.throw(/cniVersion is .*our plugin speaks 0\.3\.0/);
+    }
   });
 
   it('refuses what is no network, or half of one', () => {
