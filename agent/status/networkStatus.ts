@@ -1,4 +1,4 @@
-import { interfacesOf } from '../../core/cni/readResult.ts';
+import { readResult } from '../../core/cni/readResult.ts';
 import type { CniResult } from '../../core/cni/result.ts';
 import { withoutPrefix } from '../../core/net/interfaceAddress.ts';
 
@@ -22,19 +22,23 @@ interface DeviceInfo {
   pci: { 'pci-address': string };
 }
 
-/** The primary network's element, from the result of the plugins before. */
+/**
+ * The primary network's element, from the result of the plugins before. Calico tells only the host's end of what it makes, and of the addresses not whose
+ * they are: those that name no interface are the pod's, and all where no interface in the pod is told.
+ */
 export function primaryStatus(
   name: string,
   ifname: string,
   prevResult: Readonly<Record<string, unknown>>,
 ): NetworkStatus {
-  const interfaces = interfacesOf(prevResult);
-  const own =
-    interfaces.find(item => item.name === ifname && item.sandbox !== '') ?? interfaces.find(i => i.sandbox !== '');
+  const { interfaces, ips } = readResult(prevResult);
+  const inPod = interfaces.filter(({ sandbox }) => sandbox !== undefined);
+  const own = inPod.find(item => item.name === ifname) ?? inPod[0];
+  const addresses = ips.filter(({ interface: at }) => !own || at === undefined || interfaces[at] === own);
   return {
     name,
     interface: own?.name ?? ifname,
-    ...(own && own.ips.length > 0 ? { ips: own.ips.map(withoutPrefix) } : {}),
+    ...(addresses.length > 0 && { ips: addresses.map(({ address }) => withoutPrefix(address)) }),
     ...(own && own.mac !== '' ? { mac: own.mac } : {}),
     default: true,
     dns: {},

@@ -26,25 +26,6 @@ export function readResult(document: Readonly<Record<string, unknown>>): ReadRes
   };
 }
 
-/** One interface of an earlier result with its addresses. */
-export interface PreviousInterface {
-  readonly name: string;
-  readonly mac: string;
-  readonly sandbox: string;
-  readonly ips: readonly string[];
-}
-
-/** The interfaces of a result of any version with their addresses. */
-export function interfacesOf(document: Readonly<Record<string, unknown>>): PreviousInterface[] {
-  const { interfaces, ips } = readResult(document);
-  return interfaces.map(({ name, mac, sandbox = '' }, index) => ({
-    name,
-    mac,
-    sandbox,
-    ips: ips.filter(ip => ip.interface === index).map(({ address }) => address),
-  }));
-}
-
 function readInterface(item: Record<string, unknown>): ResultInterface {
   return {
     name: text(item.name) ?? '',
