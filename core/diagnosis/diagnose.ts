@@ -1,12 +1,13 @@
+import { component } from '../api/names.ts';
 import { audit } from '../audit/audit.ts';
 import { auditedPod } from '../audit/readPod.ts';
+import type { AuditedPod, AuditInput } from '../audit/types.ts';
 import { podName } from '../audit/view.ts';
-import { isBound } from '../pod/knownNode.ts';
-import { type AttachmentFacts, attachmentFacts, attachmentLines, isLacking } from './attachments.ts';
-import type { DiagnosisFacts, Line } from './facts.ts';
-import { nodeLines, nodesLines } from './node.ts';
-import { decisionLines, selectedBy } from './selection.ts';
-import { warningLines } from './warnings.ts';
+import { type Attachment, attachmentsOf } from './attachments.ts';
+import type { DiagnosisFacts, PodWarning } from './facts.ts';
+import { attachmentFindings, type Line, linesOf, linksText, nodeFindings, podFindings } from './findings.ts';
+import { selectedBy } from './selection.ts';
+import { whyUndecided } from './undecided.ts';
 
 /** Why a pod has, lacks or waits for its NICs. */
 export interface Diagnosis {
@@ -17,80 +18,80 @@ export interface Diagnosis {
   isComplete: boolean;
   /** One sentence. */
   verdict: string;
-  /** From causes to effects: the pod, its networks, its node, disagreements, events. */
+  /** From causes to effects: the pod, its node, its networks, disagreements, events. */
   lines: Line[];
 }
 
 /** What operations under way may take, ms; as in the audit of a cluster. */
 const graceMs = 60_000;
 
-/** Puts together all that is known of the pod's NICs. @throws MultiNicError where the pod asks for what cannot be */
+/** Puts together all that is known of the pod's NICs. */
 export function diagnose(facts: DiagnosisFacts): Diagnosis {
-  const { pod } = facts;
-  const audited = auditedPod(pod);
-  const selected = selectedBy(pod, facts.networks);
-  const attachments = attachmentFacts(facts, audited, selected);
-  const node = pod.spec?.nodeName;
-  const gates = pod.spec?.schedulingGates ?? [];
+  const { node, networks, audited } = facts;
+  const pod = auditedPod(facts.pod);
+  const nodes = new Map(node?.state && node.state !== 'gone' ? [[node.name, node.state === 'ready']] : []);
+  const input = { ...audited, pods: [pod], nodes };
+  const attachments = attachmentsOf(input, pod, selectedBy(facts.pod, networks), networks);
   const lines = [
-    stateLine(facts),
-    ...decisionLines(facts, selected),
-    ...gates.map(({ name }): Line => ({
-      about: 'pod',
-      kind: 'problem',
-      text: `it is held back by its scheduling gate ${name}`,
-    })),
-    ...attachments.flatMap(of => attachmentLines(facts, audited, of)),
-    ...(isBound(pod.spec ?? {}) ? nodeLines(facts, node ?? '', attachments) : []),
-    ...(isBound(pod.spec ?? {}) || attachments.length === 0 ? [] : nodesLines(facts, attachments)),
-    ...disagreements(facts),
+    ...linesOf('pod', podFindings, { facts, attachments, undecided: whyUndecided(facts) }),
+    ...(node ? linesOf(`node ${node.name}`, nodeFindings, { node, attachments }) : []),
+    ...attachments.flatMap(of => linesOf(`network ${of.network} (${of.ifname})`, attachmentFindings, of)),
+    ...disagreements(input, podName(pod), facts.now),
   ];
   const isComplete = attachments.length > 0 && !lines.some(({ kind }) => kind === 'lack');
   lines.push(
     ...warningLines(facts.warnings, isComplete),
     ...facts.unread.map((text): Line => ({ about: 'rights', kind: 'fact', text })),
   );
-  const { namespace, name } = audited;
-  const verdict = `pod ${namespace}/${name} ${isComplete ? hasAll(attachments, lines) : lacks(facts, attachments, lines)}`;
-  return { pod: `${namespace}/${name}`, ...(node !== undefined && { node }), isComplete, verdict, lines };
-}
-
-function stateLine({ pod: { metadata, spec, status } }: DiagnosisFacts): Line {
-  const where = isBound(spec ?? {}) ? `on node ${spec?.nodeName}` : 'not bound to a node yet';
-  const deleted = metadata.deletionTimestamp === undefined ? '' : `, being deleted since ${metadata.deletionTimestamp}`;
-  return { about: 'pod', kind: 'fact', text: `${status?.phase ?? 'Pending'}, ${where}${deleted}` };
+  const name = `${pod.namespace}/${pod.name}`;
+  const verdict = `pod ${name} ${isComplete ? hasAll(attachments, lines) : lacks(pod, attachments, lines)}`;
+  return { pod: name, ...(pod.node !== undefined && { node: pod.node }), isComplete, verdict, lines };
 }
 
 /** What the audit says about the pod. Others' records are only there to compare with. */
-function disagreements({ now, pod, nodes, pools, audited }: DiagnosisFacts): Line[] {
-  const { namespace = '', name } = pod.metadata;
-  const input = { pods: [auditedPod(pod)], pools, networks: audited, nodes };
-  const about = podName({ namespace, name });
+function disagreements(input: AuditInput, pod: string, now: Date): Line[] {
   return audit(input, { now, graceMs, reservationMs: graceMs })
-    .filter(({ objects }) => objects.includes(about))
+    .filter(({ objects }) => objects.includes(pod))
     .map(({ kind, message }): Line => ({ about: `audit, ${kind}`, kind: 'lack', text: message }));
 }
 
-function hasAll(attachments: readonly AttachmentFacts[], lines: readonly Line[]): string {
-  const has = attachments.flatMap(({ interfaces }) =>
-    interfaces.map(link => [link.interface, ...link.addresses].join(' ')),
-  );
+const ours: ReadonlySet<string> = new Set(Object.values(component));
+/** Of the scheduler, which says what else than NICs nodes lack, and of the kubelet. */
+const telling: ReadonlySet<string> = new Set(['FailedScheduling', 'FailedCreatePodSandBox']);
+
+/**
+ * The last three Warnings about the pod that may be about its NICs, the newest first.
+ * @param isOver the pod has its NICs by now
+ */
+function warningLines(warnings: readonly PodWarning[], isOver: boolean): Line[] {
+  return warnings
+    .filter(
+      ({ component: by, reason, message }) =>
+        ours.has(by) || telling.has(reason) || /MNN_|multinic\.fms\.io/.test(message),
+    )
+    .toSorted((a, b) => (a.last < b.last ? 1 : -1))
+    .slice(0, 3)
+    .map(({ reason, message, last }): Line => {
+      return { about: `event ${reason}`, kind: isOver ? 'fact' : 'problem', text: `${last}: ${message}` };
+    });
+}
+
+function hasAll(attachments: readonly Attachment[], lines: readonly Line[]): string {
   const problem = lines.find(({ kind }) => kind === 'problem');
-  return `has all its NICs: ${has.join(', ')}${problem ? `; but ${sayingOf(problem)}` : ''}`;
+  const but = problem ? `; but ${sayingOf(problem)}` : '';
+  return `has all its NICs: ${linksText(attachments.flatMap(({ interfaces }) => interfaces))}${but}`;
+}
+
+function lacks({ endedAt, isRunning }: AuditedPod, attachments: readonly Attachment[], lines: readonly Line[]): string {
+  if (endedAt) return 'has ended, and has no NICs any more';
+  const [cause] = (['problem', 'hint', 'lack'] as const).flatMap(kind => lines.find(line => line.kind === kind) ?? []);
+  const why = cause ? `: ${sayingOf(cause)}` : '';
+  if (attachments.length === 0) return `gets no NICs${why}`;
+  const without = attachments.filter(of => of.isLacking).map(({ ifname, network }) => `${ifname} of ${network}`);
+  if (without.length === 0) return `has its NICs, but something disagrees${why}`;
+  return `${isRunning ? 'lacks' : 'waits for'} ${without.join(', ')}${why}`;
 }
 
 function sayingOf({ about, text }: Line): string {
   return about === 'pod' ? text : `${about}: ${text}`;
-}
-
-function lacks({ pod }: DiagnosisFacts, attachments: readonly AttachmentFacts[], lines: readonly Line[]): string {
-  const kinds = ['problem', 'hint', 'lack'] as const;
-  const [cause] = kinds.flatMap(kind => lines.find(line => line.kind === kind) ?? []);
-  const why = cause ? `: ${sayingOf(cause)}` : '';
-  if (auditedPod(pod).endedAt) return 'has ended, and has no NICs any more';
-  if (attachments.length === 0) return `gets no NICs${why}`;
-  const without = attachments.filter(isLacking).map(({ selected }) => `${selected.ifname} of ${selected.network}`);
-  if (without.length === 0) return `has its NICs, but something disagrees${why}`;
-  const waits = pod.status?.phase === 'Running' ? 'lacks' : 'waits for';
-  return `${waits} ${without.join(', ')}${why || '; nothing is known to be wrong'}`;
 }

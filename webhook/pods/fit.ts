@@ -4,11 +4,14 @@ import { isUp } from '../../core/layout/members.ts';
 import type { Network } from '../../core/network/network.ts';
 import type { NodeState } from '../../core/pool/claim.ts';
 import { candidatesOf } from '../../core/selection/candidates.ts';
-import { lackingText } from '../../core/selection/lacking.ts';
 import { selectNics } from '../../core/selection/select.ts';
 import type { Wish } from '../../core/selection/types.ts';
 import { strategyOf } from '../../core/selection/wish.ts';
 import type { HostProfile } from '../../kube/view/hostProfiles.ts';
+
+/** How many nodes per reason, and how many reasons, a refusal names. */
+const shownNodes = 3;
+const shownReasons = 4;
 
 /**
  * Checks that at least one node has the NICs that the pod asks for, taken by itself: what other pods hold does not count.
@@ -25,8 +28,20 @@ export function checkAnyNodeFits(network: Network, wish: Wish, profiles: Iterabl
   }
   if (lacking.size === 0)
     return [`network ${network.name}: there is no HostInterface yet, so the pod waits for a node`];
-  const detail = `network ${network.name}: no node can serve the pod: ${lackingText(lacking)}`;
+  const detail = `network ${network.name}: no node can serve the pod: ${summary(lacking)}`;
   throw new MultiNicError('MNN_NO_NODE_FITS', detail);
+}
+
+/** What nodes lack, in words, most frequent first. */
+function summary(lacking: ReadonlyMap<string, readonly string[]>): string {
+  const reasons = [...lacking].sort(([, a], [, b]) => b.length - a.length);
+  const shown = reasons.slice(0, shownReasons).map(([lacks, nodes]) => {
+    const names = nodes.toSorted().slice(0, shownNodes).join(', ');
+    const more = nodes.length > shownNodes ? ` and ${nodes.length - shownNodes} more` : '';
+    return `${names}${more} ${nodes.length === 1 ? 'lacks' : 'lack'} ${lacks}`;
+  });
+  const rest = reasons.length - shown.length;
+  return [...shown, ...(rest > 0 ? [`${rest} more reasons`] : [])].join('; ');
 }
 
 /**
