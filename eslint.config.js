@@ -28,7 +28,7 @@ const innerLayers = {
   webhook: words('review server context networks pods'),
   controller: words('certificates context registration plan reconcilers sweeps'),
   agent: words(
-    'base netlink checkpoint devices discovery routes hosts probe records pods delegate attach decision status inspection release cniServer install parts',
+    'base netlink checkpoint devices discovery routes copies probe delegate attach decision status inspection release cniServer install parts',
   ),
 };
 

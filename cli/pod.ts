@@ -24,7 +24,7 @@ export async function runPod({
 }
 
 /** What is known, by what it is about, with ! before what may be the cause; at the end the verdict. */
-export function textReport({ lines, verdict }: Diagnosis): string {
+function textReport({ lines, verdict }: Diagnosis): string {
   const parts = [...Map.groupBy(lines, ({ about }) => about)].flatMap(([about, all]) => [
     about,
     ...all.flatMap(({ kind, text, fix }) => [

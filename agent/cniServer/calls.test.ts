@@ -6,8 +6,8 @@ import { pino } from 'pino';
 import { KubeClient } from '../../kube/api/client.ts';
 import { KeyedSerial } from '../base/serial.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { AddsUnderWay } from '../pods/addsUnderWay.ts';
-import { PodSource } from '../pods/podSource.ts';
+import { AddsUnderWay } from '../copies/addsUnderWay.ts';
+import { PodSource } from '../copies/podSource.ts';
 import { CniCalls } from './calls.ts';
 import type { CniContext } from './context.ts';
 

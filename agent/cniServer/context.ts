@@ -5,10 +5,10 @@ import type { KeyedSerial } from '../base/serial.ts';
 import type { OnStep } from '../base/steps.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import type { AddsUnderWay } from '../copies/addsUnderWay.ts';
 import type { Decider } from '../decision/decider.ts';
 import type { Delegates } from '../delegate/delegates.ts';
 import type { Netlink } from '../netlink/netlink.ts';
-import type { AddsUnderWay } from '../pods/addsUnderWay.ts';
 import type { NetworkStatus } from '../status/networkStatus.ts';
 
 /** What answering CNI calls needs. */

@@ -2,7 +2,7 @@ import { MultiNicError } from '../../core/errors.ts';
 import { allocate } from '../../core/pool/allocate.ts';
 import { claimsOnNode } from '../../core/pool/claim.ts';
 import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
-import type { PoolRecords } from '../records/poolRecords.ts';
+import type { PoolRecords } from '../copies/poolRecords.ts';
 
 /** A claimant that owns no record. */
 const claimant = { podUID: '', namespace: '', name: '', interface: '' };

@@ -11,8 +11,8 @@ import type { ClusterView } from '../../kube/view/clusterView.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
+import { isEnding, type PodSource } from '../copies/podSource.ts';
 import type { LinkGet, Netlink } from '../netlink/netlink.ts';
-import { isEnding, type PodSource } from '../pods/podSource.ts';
 import { type AddressSpace, type Found, foundOf } from './found.ts';
 
 /** Most addresses that a pod is looked into with: it may have a million, and the agent as little memory as before. */

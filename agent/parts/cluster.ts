@@ -6,9 +6,9 @@ import { PoolStore } from '../../kube/pools/poolStore.ts';
 import { EventRecorder } from '../../kube/report/events.ts';
 import { ClusterView } from '../../kube/view/clusterView.ts';
 import { Informer } from '../../kube/watch/informer.ts';
-import { hostTrimmer } from '../hosts/otherHosts.ts';
-import { PodSource } from '../pods/podSource.ts';
-import { PoolRecords } from '../records/poolRecords.ts';
+import { hostTrimmer } from '../copies/hostTrimmer.ts';
+import { PodSource } from '../copies/podSource.ts';
+import { PoolRecords } from '../copies/poolRecords.ts';
 import type { AgentSetup } from './setup.ts';
 
 /** What the agent knows of the cluster, and reports to it. */

@@ -17,8 +17,8 @@ import type { ClusterView, KnownNetwork } from '../../kube/view/clusterView.ts';
 import { namespaceIdentity } from '../attach/namespaceIdentity.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type CheckpointEntry, entryKey } from '../checkpoint/entry.ts';
-import { isEnding, type PodSource } from '../pods/podSource.ts';
-import type { PoolRecords } from '../records/poolRecords.ts';
+import { isEnding, type PodSource } from '../copies/podSource.ts';
+import type { PoolRecords } from '../copies/poolRecords.ts';
 
 export interface LostRecordsOptions {
   readonly checkpoint: Checkpoint;

@@ -8,9 +8,9 @@ import type { Runnable } from '../../kube/process/lifecycle.ts';
 import { WorkQueue, type WorkQueueObserver } from '../../kube/process/workQueue.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import type { AddsUnderWay } from '../pods/addsUnderWay.ts';
-import { isEnding, type PodSource } from '../pods/podSource.ts';
-import type { Held, PoolRecords } from '../records/poolRecords.ts';
+import type { AddsUnderWay } from '../copies/addsUnderWay.ts';
+import { isEnding, type PodSource } from '../copies/podSource.ts';
+import type { Held, PoolRecords } from '../copies/poolRecords.ts';
 
 export interface ReleaserOptions {
   readonly pods: PodSource;

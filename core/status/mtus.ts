@@ -7,7 +7,7 @@ import type { Survey } from './survey.ts';
 const type = 'MtusAgree';
 
 /** Whether the network's pods have the MTUs of their NICs. */
-export function followsNics({ spec, ipam }: Pick<Network, 'spec' | 'ipam'>): boolean {
+function followsNics({ spec, ipam }: Pick<Network, 'spec' | 'ipam'>): boolean {
   const { plugin } = spec;
   const isOnNic = plugin.type === 'ptp' || nicUse(plugin, ipam.vlanMode) !== undefined;
   return isOnNic && Number(plugin.args?.mtu ?? 0) === 0;

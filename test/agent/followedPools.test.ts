@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { PoolRecords } from '../../agent/records/poolRecords.ts';
+import { PoolRecords } from '../../agent/copies/poolRecords.ts';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Allocation } from '../../core/api/types.ts';
 import { KubeClient } from '../../kube/api/client.ts';

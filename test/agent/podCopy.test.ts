@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import pino from 'pino';
-import { PodSource } from '../../agent/pods/podSource.ts';
+import { PodSource } from '../../agent/copies/podSource.ts';
 import { KubeClient } from '../../kube/api/client.ts';
 import { type Pod, pods } from '../../kube/api/resources.ts';
 import { type Cluster, startCluster } from '../cluster/index.ts';

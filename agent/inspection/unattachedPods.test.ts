@@ -10,7 +10,7 @@ import { ObjectCache } from '../../kube/watch/objectCache.ts';
 import { silent } from '../../test/kube/support.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { CheckpointEntry } from '../checkpoint/entry.ts';
-import { trimPod } from './podSource.ts';
+import { trimPod } from '../copies/podSource.ts';
 import { tellUnattachedPods } from './unattachedPods.ts';
 
 const granted = formatNetworks([

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { HostInterface } from '../../core/api/types.ts';
 import { readNetwork } from '../../core/network/network.ts';
 import { routeBase, routesTo } from '../../core/routes/desiredRoutes.ts';
-import { hostTrimmer } from './otherHosts.ts';
+import { hostTrimmer } from './hostTrimmer.ts';
 
 const addresses = [
   { netAddress: '172.20.1.0/24', hostIP: '172.20.1.12' },
@@ -26,7 +26,7 @@ const host: HostInterface = {
   status: { conditions: [] },
 };
 
-describe('what an agent keeps of hosts', () => {
+describe('hostTrimmer', () => {
   it('is everything of its own', () => {
     expect(hostTrimmer('other')(host)).to.equal(host);
   });
