@@ -27,13 +27,17 @@ export async function check(context: CniContext, call: CniCall, config: CniConfi
   return '';
 }
 
+/** Moves the routes of an interface, which those reference plugins that make interfaces look for where they were, and fail. */
+const movesRoutes = 'sbr';
+
 async function checkDelegates({ delegates }: CniContext, entry: CheckpointEntry, call: CniCall): Promise<void> {
   const { containerId, call: { args, path } = { args: '', path: call.path } } = entry;
   for (const link of entry.links) {
     const { name: ifname, delegate, chain = [] } = link;
     const prevResult = lastPrinted(link);
     if (!prevResult) continue;
-    for (const one of [...(delegate ? [delegate] : []), ...chain]) {
+    const isMoved = delegate?.role === 'plugin' && chain.some(({ conf }) => conf.type === movesRoutes);
+    for (const one of [...(delegate && !isMoved ? [delegate] : []), ...chain]) {
       await delegates.check(one, { containerId, netns: call.netns, ifname, args, path }, prevResult);
     }
   }
