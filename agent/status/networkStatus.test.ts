@@ -16,7 +16,10 @@ describe('The primary network’s element of network-status', () => {
 
   it('has those of the pod’s interface, and those that name none, where others are told, too', () => {
     const interfaces = [{ name: 'cni0', mac: '0a:00:00:00:00:01' }, ...['eth0', 'eth1'].map(inPod)];
-    const more = [{ address: '10.1.0.1/24', interface: 0 }, { address: '10.1.0.5/24', interface: 1 }];
+    const more = [
+      { address: '10.1.0.1/24', interface: 0 },
+      { address: '10.1.0.5/24', interface: 1 },
+    ];
     const result = { interfaces, ips: [...more, { address: '10.2.0.5/24', interface: 2 }, ips[1]] };
     const { ips: addresses, mac } = primaryStatus('primary', 'eth0', result);
     expect([addresses, mac]).to.deep.equal([['10.1.0.5', 'fd10:244::c497'], '0a:00:00:00:00:e0']);

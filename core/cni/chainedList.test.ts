@@ -52,7 +52,9 @@ describe('core/cni/chainedList', () => {
     expect(versionsIn({ cniVersion: '0.2.0', cniVersions: several })).to.deep.equal(['1.1.0', ['0.4.0', '1.1.0']]);
     expect(versionsIn({ cniVersion: '1.0.0', cniVersions: ['1.2.0'] })).to.deep.equal(['1.0.0', []]);
     for (const versions of [{}, { cniVersion: '' }, { cniVersion: '0.2.0' }, { cniVersions: ['1.2.0'] }]) {
-      expect(() => versionsIn(versions), JSON.stringify(versions)).to.throw(/cniVersion is .*our plugin speaks 0\.3\.0/);
+      expect(() => versionsIn(versions), JSON.stringify(versions)).to.throw(
+        /cniVersion is .*our plugin speaks 0\.3\.0/,
+      );
     }
   });
 
