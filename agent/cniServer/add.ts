@@ -174,8 +174,9 @@ function checkNamespace({ netns, allowHostNetns }: CniCall): void {
   if (!allowHostNetns && sameNamespace(netns, ownNamespace)) throw refused("is the host's own");
 }
 
+/** Podman tells plugins the name of a container as that of a pod; but pods have a namespace, too. */
 function namesNoPod({ args }: CniCall): boolean {
-  return !args.K8S_POD_NAMESPACE && !args.K8S_POD_NAME;
+  return !args.K8S_POD_NAMESPACE;
 }
 
 function namedPod({ args }: CniCall): { namespace: string; name: string; uid: string | undefined } {

@@ -214,6 +214,7 @@ describe('agent: ADD as the CNI specification has it', function () {
         return callWith(test.host, env, chainedConfig('1.0.0', before));
       };
       expect(resultOf(await call('ADD', 'IgnoreUnknown=1'))).to.deep.equal(before);
+      expect(resultOf(await call('ADD', 'IgnoreUnknown=1;K8S_POD_NAME=hand')), 'as podman').to.deep.equal(before);
       for (const command of ['CHECK', 'DEL']) expect(await call(command, '')).to.include({ exitCode: 0, stdout: '' });
       expect(errorOf(await call('ADD', 'K8S_POD_NAMESPACE=default')).code).to.equal(4);
       expect(sandbox.links()).to.deep.equal([]);
