@@ -100,27 +100,33 @@ function ipamSection(ipam: NicIpam): Record<string, unknown> {
 }
 
 /**
- * Only what the network declares, as a runtime would; addresses and device always, as they are for this NIC alone. What the pod's author
- * wrote of either goes no further: the plugin `static` would take `ips` instead of what was granted, or of what was checked (`ptp`), and `host-device`
- * any device.
+ * Only what the network declares, as a runtime would; addresses and device always, as they are for this NIC alone: `runtimeConfig` has those for all of
+ * the pod's. What the pod's author wrote of either in cni-args goes no further: the plugin `static` would take `ips` instead of what was granted, or of
+ * what was checked (`ptp`), and `host-device` any device.
  */
 function runtimePart(
   { type, capabilities = {} }: PluginSpec,
   nic: DelegateNic,
   handed: Handed,
 ): Record<string, unknown> {
-  const decided = nic.ipam.kind === 'given' || type === 'ptp' ? ['deviceid', 'ips'] : ['deviceid'];
-  const asked = ([name]: [string, unknown]): boolean => !decided.includes(foldedKey(name));
+  const isDecided = nic.ipam.kind === 'given' || type === 'ptp';
   const declared = Object.entries(handed.runtimeConfig).filter(([name]) => capabilities[name] === true);
   const runtimeConfig = {
-    ...Object.fromEntries(declared.filter(asked)),
+    ...without(Object.fromEntries(declared), ofNic),
     ...(nic.wanted.length > 0 && nic.ipam.kind === 'plugin' && { ips: nic.wanted }),
     ...(nic.mac !== undefined && { mac: nic.mac }),
     ...(nic.deviceID !== undefined && { deviceID: nic.deviceID }),
   };
-  const cni = Object.fromEntries(Object.entries(handed.cniArgs).filter(asked));
+  const cni = without(handed.cniArgs, isDecided ? ofNic : ['deviceid']);
   return {
     ...(Object.keys(runtimeConfig).length > 0 && { runtimeConfig }),
     ...(Object.keys(cni).length > 0 && { args: { cni } }),
   };
+}
+
+/** Keys of what each NIC has for itself. */
+const ofNic = ['deviceid', 'ips'];
+
+function without(given: Handed['cniArgs'], keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(given).filter(([key]) => !keys.includes(foldedKey(key))));
 }
