@@ -129,7 +129,8 @@ export const attachmentFindings: readonly Finding<Attachment>[] = [
 export function linesOf<T>(about: string, table: readonly Finding<T>[], of: T): Line[] {
   return table.flatMap(({ kind, says, fix: advice }) => {
     const fix = typeof advice === 'function' ? advice(of) : advice && errorTable[advice];
-    return [says(of) || []].flat().map((text): Line => ({ about, kind, text, ...(fix && { fix }) }));
+    const said = says(of);
+    return (said ? [said].flat() : []).map((text): Line => ({ about, kind, text, ...(fix && { fix }) }));
   });
 }
 
