@@ -31,26 +31,18 @@ export async function status(
     );
   }
   // Chained, the name is the primary network's: the node must not become unready for one of ours.
-  if (chained) return '';
-  const known = usable(() => {
-    const found = view.mustHave(name);
-    checkRoom(found);
-    return found;
-  });
-  for (const delegate of networkDelegates(known.state.network)) {
-    await delegates.status(delegate, call.path).catch(notAvailable);
-  }
-  return '';
-}
-
-/** @throws CniError code 50 for what an ADD would be refused with */
-function usable<T>(work: () => T): T {
+  const known = chained ? undefined : view.network(name);
+  if (!known) return '';
   try {
-    return work();
+    checkRoom(known);
   } catch (error) {
     if (!isMultiNicError(error)) throw error;
     throw cniError(cniCodes.notAvailable, error.code, error.detail, { cause: error });
   }
+  for (const delegate of networkDelegates(known.state.network)) {
+    await delegates.status(delegate, call.path).catch(notAvailable);
+  }
+  return '';
 }
 
 /** A plugin that is not there, or dies, has no code of its own for it. */

@@ -148,12 +148,6 @@ describe('agent: GC and STATUS as the CNI specification has them', function () {
       await Promise.all([one.del(tiny), two.del(tiny)]);
     });
 
-    it('32. is code 50 of a network that is gone, as no ADD could be served', async () => {
-      const config = { ...test.config, name: 'gone' };
-      const { code, details } = errorOf(await test.host.cni({ command: 'STATUS', containerId: '', config }));
-      expect([code, details.split(':')[0]]).to.deep.equal([50, 'MNN_NETWORK_UNKNOWN']);
-    });
-
     it('33. is what a plugin answers, and code 50 of one that does not', async () => {
       const asked = await test.configOf('asked');
       const status = { command: 'STATUS', containerId: '', config: asked };
