@@ -102,7 +102,11 @@ export class NetworkStatuses {
 
   async #leave(object: MultiNicNetwork, signal: AbortSignal): Promise<WorkResult> {
     const { generation = 0, finalizers = [] } = object.metadata;
-    const status = leavingStatus(finalizers, { stored: object.status, generation, now: this.#context.client.serverTime });
+    const status = leavingStatus(finalizers, {
+      stored: object.status,
+      generation,
+      now: this.#context.client.serverTime,
+    });
     if (!status || sameStatus(object.status, status)) return {};
     return (await this.#write(object, status, signal)) ?? {};
   }

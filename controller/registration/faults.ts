@@ -67,7 +67,8 @@ function covers(
 ): boolean {
   const [plural = '', subresource] = resource.split('/');
   const wide = subresource === undefined ? ['*', '*/*', `${plural}/*`] : ['*/*', `${plural}/*`, `*/${subresource}`];
-  const has = (list: readonly string[], ...words: readonly string[]): boolean => words.some(word => list.includes(word));
+  const has = (list: readonly string[], ...words: readonly string[]): boolean =>
+    words.some(word => list.includes(word));
   return (
     has(apiGroups, group, '*') &&
     has(apiVersions, 'v1', '*') &&

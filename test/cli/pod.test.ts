@@ -133,7 +133,9 @@ describe('kubectl-multinic pod, against a real API server, scheduler and webhook
     });
     expect(full).to.match(/^pod full\/pod-\d waits for net1 of full: event FailedScheduling: .*MNN_POOL_FULL.*Free/m);
     const nowhere = await eventually('the scheduler to have tried', () => refused('nowhere'));
-    expect(nowhere).to.match(/^pod full\/nowhere waits for net1 of full: event FailedScheduling: .* nodes are available: /m);
+    expect(nowhere).to.match(
+      /^pod full\/nowhere waits for net1 of full: event FailedScheduling: .* nodes are available: /m,
+    );
   });
 
   it('needs no more rights than its page names, and names all that lack', async () => {
