@@ -47,6 +47,11 @@ describe('the rules of plugins that follow', () => {
       'error [0].args.sysctl: must be a JSON object with names that begin with "net." and texts, such as {"net.ipv4.conf.IFNAME.arp_filter": "1"}, not "{"net.core.somaxconn": 1024}"',
     ],
     [
+      'one hardware address for all pods',
+      { type: 'tuning', args: { mac: '02:00:00:00:00:01' } },
+      'error [0].args.mac: would be the hardware address of every NIC of every pod; have pods ask for theirs with `mac` in their selection',
+    ],
+    [
       'what the system writes, in any case',
       { type: 'sbr', args: { PrevResult: '{}' } },
       'error [0].args.PrevResult: is written by the system',

@@ -23,7 +23,7 @@ const sysctls: Form = [
 /** Plugins that are known to follow others, and their args. */
 const argsOf: ReadonlyMap<string, Readonly<Record<string, Form>>> = new Map(
   Object.entries({
-    tuning: { sysctl: sysctls, mac: text, promisc: onOff, mtu: number, allmulti: onOff, txQLen: number, dataDir: text },
+    tuning: { sysctl: sysctls, promisc: onOff, mtu: number, allmulti: onOff, txQLen: number, dataDir: text },
     sbr: { table: number, addSourceHints: onOff },
     bandwidth: {
       ...{ ingressRate: number, ingressBurst: number, egressRate: number, egressBurst: number },
@@ -32,6 +32,10 @@ const argsOf: ReadonlyMap<string, Readonly<Record<string, Form>>> = new Map(
   }),
 );
 const known = ['rdma', ...argsOf.keys()];
+
+/** Why a network has no `mac`: neighbours would take all pods for one, and on a ptp link the host knows the address that it was made with. */
+const sameMac =
+  'would be the hardware address of every NIC of every pod; have pods ask for theirs with `mac` in their selection';
 
 /** Types that make interfaces, and of each NIC there is one already. */
 const makers: ReadonlySet<string> = new Set([
@@ -90,6 +94,7 @@ function unfit(plugin: PluginSpec, type: string): string | undefined {
 
 function checkArg(type: string, name: string, value: string, path: string): Finding[] {
   if (reserved.has(foldedKey(name))) return [error('MNN_PLUGIN_INVALID', path, 'is written by the system')];
+  if (type === 'tuning' && foldedKey(name) === 'mac') return [error('MNN_PLUGIN_INVALID', path, sameMac)];
   const forms = argsOf.get(type);
   if (!forms) return [];
   const form = forms[name];
