@@ -71,6 +71,13 @@ describe('a pod in a labelled namespace, on real nodes', () => {
     );
   }
 
+  /** Of the interfaces that were made, as network-status has them. */
+  function ownAddresses(pod: PodView): string[] {
+    const text = pod.metadata.annotations[annotation.networkStatus] ?? '[]';
+    const status = JSON.parse(text) as { interface?: string; ips?: string[] }[];
+    return status.flatMap(({ interface: name, ips = [] }) => (name?.startsWith('net1-') ? ips : []));
+  }
+
   async function inPod(pod: PodView, script: string): Promise<string> {
     return (await cluster.kubectl(['exec', pod.metadata.name, '--', '/bin/busybox', 'sh', '-c', script])).stdout;
   }
@@ -98,8 +105,7 @@ describe('a pod in a labelled namespace, on real nodes', () => {
       for (const [i, address] of wanted.entries()) {
         expect(await inPod(pod, `busybox ip -4 addr show dev net1-${i}`)).to.contain(`inet ${address}/`);
       }
-      const status = JSON.parse(pod.metadata.annotations[annotation.networkStatus] ?? '[]') as { ips?: string[] }[];
-      expect(status.flatMap(entry => entry.ips ?? [])).to.include.members(wanted);
+      expect(ownAddresses(pod)).to.deep.equal(wanted);
     }
   });
 
@@ -143,11 +149,15 @@ describe('a pod in a labelled namespace, on real nodes', () => {
     this.timeout(300_000);
     await cluster.kubectl(['apply', '-f', '-'], { input: demoDeployment(50) });
     await cluster.kubectl(['rollout', 'status', 'deployment/workers', '--timeout=240s']);
-    const { stdout } = await cluster.kubectl(['get', 'pods', '-l', 'app=workers', '-o', 'json']);
-    const addresses = (JSON.parse(stdout) as { items: PodView[] }).items.flatMap(attachmentsOf);
-    expect(addresses.length).to.equal(100);
-    expect(new Set(addresses).size).to.equal(100);
-    expect(await warningsOfOurs()).to.deep.equal([]);
+    await eventually(async () => {
+      const { stdout } = await cluster.kubectl(['get', 'pods', '-l', 'app=workers', '-o', 'json']);
+      // Not those of the decision: where the machine is so busy that a binding goes on without it, the agent takes them.
+      const addresses = (JSON.parse(stdout) as { items: PodView[] }).items.flatMap(ownAddresses);
+      expect(addresses.length).to.equal(100);
+      expect(new Set(addresses).size).to.equal(100);
+    });
+    // There, the scheduler tries again, too.
+    expect((await warningsOfOurs()).filter(text => !text.includes('MNN_DEADLINE'))).to.deep.equal([]);
     await cluster.kubectl(['delete', 'deployment', 'workers', '--wait=true']);
   });
 
