@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { type Suite, suites } from './suites.ts';
@@ -10,6 +10,7 @@ import { type Suite, suites } from './suites.ts';
 const repository = join(import.meta.dirname, '..');
 const all = suites(repository);
 const usage = `Runs suites of tests, several at once, each in a process of its own; lines begin with the suite's name.
+A file in which a test failed runs once more at the end, alone.
 
   node test/main.ts [--jobs N] [SUITE …]
       --jobs N  how many at once; as many as there are CPUs unless told. Each needs up to 4 GB of memory.
@@ -37,6 +38,8 @@ interface Outcome {
   failed: boolean;
   /** What Mocha says of its failures, at the end. */
   failures: string[];
+  /** Those in which a test failed, if nothing else did. */
+  failedFiles: string[];
   /** passed, failed, skipped */
   counts: readonly number[];
 }
@@ -49,13 +52,31 @@ async function runAll(wanted: readonly Suite[]): Promise<number> {
     for (let suite = waiting.shift(); suite !== undefined; suite = waiting.shift()) outcomes.push(await run(suite));
   };
   await Promise.all(Array.from({ length: jobs }, lane));
+  if (jobs > 1)
+    for (const outcome of outcomes.filter(({ failedFiles }) => failedFiles.length > 0)) await runAgain(outcome);
   const failed = outcomes.filter(outcome => outcome.failed);
+  for (const { name, failedFiles } of outcomes.filter(outcome => !outcome.failed && outcome.failedFiles.length > 0)) {
+    console.log(`\n${name}: failed beside others, and passed alone: ${failedFiles.join(', ')}`);
+  }
   for (const { name, failures } of failed) console.log([`\n${name} failed:`, ...failures].join('\n'));
   const [passes, failures, skipped] = [0, 1, 2].map(i =>
     outcomes.reduce((sum, { counts }) => sum + (counts[i] ?? 0), 0),
   );
   console.log(`\n${outcomes.length} suites: ${passes} passed, ${failures} failed, ${skipped} skipped`);
   return failed.length > 0 ? 1 : 0;
+}
+
+/**
+ * Files with a failure run once more, with the machine to themselves: beside other suites, a test may run out of time. That they failed is told all the
+ * same.
+ */
+async function runAgain(outcome: Outcome): Promise<void> {
+  const { name, failures, failedFiles, counts } = outcome;
+  console.log([`\n${name} failed beside others; ${failedFiles.join(', ')} again, alone:`, ...failures].join('\n'));
+  const again = await run({ name, files: failedFiles });
+  if (again.failed) return;
+  outcome.failed = false;
+  outcome.counts = [(counts[0] ?? 0) + (counts[1] ?? 0), 0, counts[2] ?? 0];
 }
 
 /** Runs a suite to its end; what it writes is passed on at once, line by line. */
@@ -67,11 +88,18 @@ async function run({ name, files }: Suite): Promise<Outcome> {
   const child = spawn('setpriv', argv, { cwd: repository, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'close');
   const failures: string[] = [];
+  const failedFiles: string[] = [];
   let counts: number[] = [];
   const follow = async (stream: NodeJS.ReadableStream): Promise<void> => {
     for await (const line of createInterface(stream)) {
       console.log(`${name.padEnd(10)} ${line}`);
       if (failures.length > 0 || /^ {2}\d+ failing$/.test(line)) failures.push(line);
+      failedFiles.push(
+        ...(/^failed in (.+)$/
+          .exec(line)
+          ?.slice(1)
+          .map(file => relative(repository, file)) ?? []),
+      );
       counts = /^(\d+) passed, (\d+) failed, (\d+) skipped$/.exec(line)?.slice(1).map(Number) ?? counts;
     }
   };
@@ -80,5 +108,5 @@ async function run({ name, files }: Suite): Promise<Outcome> {
   const minutes = ((performance.now() - start) / 60_000).toFixed(1);
   console.log(`${name.padEnd(10)} ended with ${signal ?? code} after ${minutes} minutes`);
   if (counts.length === 0) failures.push('It did not come to its end; what it wrote is above.');
-  return { name, failed: code !== 0 || counts.length === 0, failures, counts };
+  return { name, failed: code !== 0 || counts.length === 0, failures, failedFiles, counts };
 }
