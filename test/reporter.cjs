@@ -31,7 +31,8 @@ module.exports = class Reporter extends reporters.Spec {
       const { passes, failures, pending } = this.stats;
       for (const complaint of this.complaints) console.log(complaint);
       // For test/main.ts, which tries these again: what else fails a run would fail it again.
-      if (this.complaints.size === 0 && !failed.has(undefined)) for (const file of failed) console.log(`failed in ${file}`);
+      if (this.complaints.size === 0 && !failed.has(undefined))
+        for (const file of failed) console.log(`failed in ${file}`);
       console.log(`${passes} passed, ${failures} failed, ${pending} skipped`);
     });
   }
