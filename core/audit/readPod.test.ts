@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { formatFound } from '../annotation/foundInterfaces.ts';
+import { annotation } from '../api/names.ts';
 import { auditedPod, type PodObject } from './readPod.ts';
 
 const at = (second: number): string => `2026-01-01T00:00:${String(second).padStart(2, '0')}.000Z`;
@@ -30,6 +31,14 @@ describe('a pod, as the audit reads it', () => {
     const sidecar = { state: { running: {} } };
     const status = { phase: 'Running', containerStatuses: [ended], initContainerStatuses: [sidecar] };
     expect(ends(status, deleted)).to.deep.equal([true, undefined]);
+  });
+
+  it('was given nothing where another webhook has moved it to the host network after ours', () => {
+    const nics = [{ master: 'eth1', netAddress: '10.1.0.0/16', addresses: ['10.200.0.1/19'] }];
+    const networks = JSON.stringify([{ name: 'net', 'cni-args': { 'multinic.fms.io/attachments': nics } }]);
+    const metadata = { name: 'p', namespace: 'ns', annotations: { [annotation.networks]: networks } };
+    expect(auditedPod({ metadata }).attachments).to.have.length(1);
+    expect(auditedPod({ metadata, spec: { hostNetwork: true } }).attachments).to.deep.equal([]);
   });
 
   it('is told apart from those that stay while it is being deleted', () => {

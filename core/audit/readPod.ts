@@ -11,7 +11,7 @@ import type { AuditedPod } from './types.ts';
 /** The parts of a Pod (core/v1) that matter. */
 export interface PodObject {
   metadata: ObjectMeta;
-  spec?: { nodeName?: string; terminationGracePeriodSeconds?: number };
+  spec?: { nodeName?: string; hostNetwork?: boolean; terminationGracePeriodSeconds?: number };
   status?: {
     phase?: string;
     podIPs?: readonly { ip?: string }[];
@@ -37,7 +37,8 @@ export function auditedPod(pod: PodObject): AuditedPod {
     isRunning,
     ...(endedAt && { endedAt }),
     ...(metadata.deletionTimestamp !== undefined && { isDeleted: true }),
-    ...decidedAndAsked(annotations[annotation.networks] ?? ''),
+    // Another webhook may have moved it to the host network after ours: it has nothing of what its annotation says.
+    ...decidedAndAsked(spec?.hostNetwork ? '' : (annotations[annotation.networks] ?? '')),
     ...(endedAt ? { interfaces: [] } : interfacesOf(pod)),
   };
 }

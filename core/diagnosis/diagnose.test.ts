@@ -58,6 +58,14 @@ describe('diagnose', () => {
     );
   });
 
+  it('expects no NICs of a pod that another webhook has moved to the host network', () => {
+    const pod = podWith(decided, { nodeName: 'a', hostNetwork: true });
+    const namespace = { labels: { [label.injection]: 'enabled' } };
+    const { verdict, lines } = diagnose(factsOf({ pod: { ...pod, status: { phase: 'Running' } }, namespace }));
+    expect(verdict).to.equal('pod n/p gets no NICs: admission left it alone: it uses the host network');
+    expect(lines.filter(({ about }) => about.startsWith('audit'))).to.deep.equal([]);
+  });
+
   it('says that a network is gone, that no record is there, and with which code that is looked up', () => {
     const host = {
       apiVersion,

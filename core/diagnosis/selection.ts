@@ -16,8 +16,9 @@ export interface Selected {
   decided: Attachments | undefined;
 }
 
-/** The networks of ours that the pod is to get, in its order. */
-export function selectedBy({ metadata }: DiagnosedPod, networks: readonly MultiNicNetwork[]): Selected[] {
+/** The networks of ours that the pod is to get, in its order: none on the host network, whatever its list says. */
+export function selectedBy({ metadata, spec }: DiagnosedPod, networks: readonly MultiNicNetwork[]): Selected[] {
+  if (spec?.hostNetwork) return [];
   const elements = readNetworks(metadata.annotations?.[annotation.networks] ?? '') ?? [];
   const ifnames = interfaceNames(elements);
   const directory = directoryOf(networks);

@@ -15,7 +15,8 @@ export interface Undecided {
 export function whyUndecided(facts: DiagnosisFacts): Undecided | undefined {
   const { pod, namespace } = facts;
   const { labels = {}, namespace: of = '' } = pod.metadata;
-  if (label.injected in labels) return undefined;
+  // Another webhook may have moved it to the host network after it was decided on.
+  if (label.injected in labels && !pod.spec?.hostNetwork) return undefined;
   const reason = skipReason(factsOf(pod, of), namespace.labels ?? {});
   if (reason !== undefined) {
     const fix =
