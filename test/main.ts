@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { type Suite, suites } from './suites.ts';
 
 const repository = join(import.meta.dirname, '..');
@@ -93,7 +93,9 @@ async function run({ name, files }: Suite): Promise<Outcome> {
   const follow = async (stream: NodeJS.ReadableStream): Promise<void> => {
     for await (const line of createInterface(stream)) {
       console.log(`${name.padEnd(10)} ${line}`);
-      if (failures.length > 0 || /^ {2}\d+ failing$/.test(line)) failures.push(line);
+      // Its failures, or why it fails without any; coloured where the environment asks for that.
+      const opens = /^ {2}\d+ failing$| fail the run\b/.test(stripVTControlCharacters(line));
+      if (failures.length > 0 || opens) failures.push(line);
       failedFiles.push(
         ...(/^failed in (.+)$/
           .exec(line)
