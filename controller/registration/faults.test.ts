@@ -56,7 +56,7 @@ describe('What keeps the API server from asking the webhooks', () => {
     expect(faultsAfter(webhook => ({ ...webhook, rules: undefined }))).to.have.length(7);
     for (const operator of ['NotIn', 'DoesNotExist']) {
       const matchExpressions = [{ key: 'multinic.fms.io/injection', operator, values: ['enabled'] }];
-      expect(faultsAfter(webhook => ({ ...webhook, namespaceSelector: { matchExpressions } }))).to.have.length(7);
+      expect(faultsAfter(webhook => ({ ...webhook, namespaceSelector: { matchExpressions } }))).to.have.length(5);
     }
     const matchLabels = { 'multinic.fms.io/injection': 'true' };
     expect(faultsAfter(webhook => ({ ...webhook, namespaceSelector: { matchLabels } }))).to.include(

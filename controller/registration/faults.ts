@@ -54,7 +54,10 @@ export function registrationFaults(kind: string, webhooks: readonly RegisteredWe
     return [
       ...(unasked.length > 0 ? [`the rules of ${name} lack ${unasked.join(' and ')} of ${need.resource}`] : []),
       ...(need.mustRefuse && failurePolicy !== 'Fail' ? [`${name} has the failurePolicy ${failurePolicy}`] : []),
-      ...(selects(namespaceSelector) ? [] : [`${name} is not asked in namespaces with ${label.injection}: enabled`]),
+      // The API server asks of what is in no namespace whatever the selector.
+      ...(need.group !== '' || selects(namespaceSelector)
+        ? []
+        : [`${name} is not asked in namespaces with ${label.injection}: enabled`]),
     ];
   });
 }
