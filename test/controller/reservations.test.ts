@@ -9,7 +9,7 @@ import { readPool } from '../../core/pool/content.ts';
 import { ipPools, multiNicNetworks, nodes, pods } from '../../kube/api/resources.ts';
 import { Informer } from '../../kube/watch/informer.ts';
 import { eventually } from '../eventually.ts';
-import { controllerSite } from './site.ts';
+import { controllerSite, reservationMs } from './site.ts';
 import { createPoolWith, createSpoiltPool, network, old, podNamed } from './support.ts';
 
 describe('Reservations whose confirmation was lost, against a real API server', function () {
@@ -33,6 +33,7 @@ describe('Reservations whose confirmation was lost, against a real API server', 
     );
     broken.push('reserved.e');
     lines.push(await createSpoiltPool(site.client, 'reserved.e', spec, [], 'Reserved and no more'));
+    const created = performance.now();
     await createPoolWith(site.client, 'reserved.n-0', spec, [
       // Written by somebody whose clock is wrong: how long they wait is measured here.
       reservation('r-1', 'waiting', old()),
@@ -48,7 +49,9 @@ describe('Reservations whose confirmation was lost, against a real API server', 
       await createPoolWith(site.client, `reserved.${node}`, { network: 'reserved', hostName: node, blocks: [] }, []);
       await eventually('a sweep', async () => (await site.seen.pool(`reserved.${node}`)) === undefined);
     }
-    expect(Object.values(await records()).map(({ state }) => state)).to.deep.equal(Array(3).fill('Reserved'));
+    const early = Object.values(await records()).map(({ state }) => state);
+    // On a busy machine the sweeps may have taken as long as reservations wait.
+    if (performance.now() - created < reservationMs) expect(early).to.deep.equal(Array(3).fill('Reserved'));
     const states = await eventually('all settled', async () => {
       const states = await records();
       return ['r-1', 'r-2', 'r-4'].every(id => states[id]?.state !== 'Reserved') && states;

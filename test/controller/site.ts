@@ -92,6 +92,9 @@ export interface Running {
 
 export type Times = NonNullable<NonNullable<ControllerOptions['options']>['times']>;
 
+/** How long reservations wait for their pods, ms. */
+export const reservationMs = 5_000;
+
 /** Runs a controller in this process, with times that fit a test. Errors go to standard error. */
 export function runController(client: KubeClient, times: Times = {}): Running {
   const abort = new AbortController();
@@ -106,7 +109,7 @@ export function runController(client: KubeClient, times: Times = {}): Running {
         statusIntervalMs: 300,
         sweepIntervalMs: 300,
         auditIntervalMs: 500,
-        reservationMs: 5_000,
+        reservationMs,
         hostIndexRestMs: 0,
         definitionRecheckMs: 300,
         ...times,

@@ -11,7 +11,6 @@ import {
   bound,
   createNamespace,
   elementsOf,
-  nodeNames,
   podOf,
   recordsOf,
   refusal,
@@ -293,14 +292,5 @@ describe('binding, through the real API server and scheduler', () => {
     await bind('moved', 'fake-1');
     expect(attachmentsOf(await read('moved'))).to.equal(undefined);
     expect(await recordsFor(pod)).to.deep.equal([]);
-  });
-
-  it('leaves pods of other namespaces alone', async () => {
-    const { client } = running();
-    await createNamespace(client, 'elsewhere', {});
-    await client.create(pods, podOf({ namespace: 'elsewhere', name: 'plain' }));
-    const pod = await bound(client, { namespace: 'elsewhere', name: 'plain' });
-    expect(pod.metadata.annotations ?? {}).not.to.have.property(annotation.networks);
-    expect(nodeNames).to.include(pod.spec?.nodeName);
   });
 });

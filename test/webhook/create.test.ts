@@ -20,6 +20,7 @@ import {
   bound,
   createNamespace,
   elementsOf,
+  nodeNames,
   podOf,
   recordsOf,
   refusal,
@@ -246,5 +247,13 @@ describe('creating pods, through the real API server', () => {
     await eventually('what was reserved to be given back', async () => {
       return isDeepStrictEqual(await recordsOf(client, 'routed'), before);
     });
+  });
+  it('leaves pods of other namespaces alone', async () => {
+    const { client } = running();
+    await createNamespace(client, 'elsewhere', {});
+    await client.create(pods, podOf({ namespace: 'elsewhere', name: 'plain' }));
+    const pod = await bound(client, { namespace: 'elsewhere', name: 'plain' });
+    expect(pod.metadata.annotations ?? {}).not.to.have.property(annotation.networks);
+    expect(nodeNames).to.include(pod.spec?.nodeName);
   });
 });
